@@ -1,0 +1,40 @@
+# make demo | test | lint | clean. Each builds .venv from requirements.txt first.
+PYTHON ?= python3
+CORES  ?= $(shell nproc)
+GPUS   ?= $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHONFILES := src scripts tests benchmarks
+
+.PHONY: demo test lint format clean
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# With no GPU, gpu=0 tells the network jobs to ask for none, so that they run side by side.
+demo: $(VENV)/.installed
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
+	@echo "Look at results/phantom/report.html"
+
+test: $(VENV)/.installed
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check $(PYTHONFILES)
+	$(BIN)/ruff check $(PYTHONFILES)
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format $(PYTHONFILES)
+	$(BIN)/ruff check --fix $(PYTHONFILES)
+	$(BIN)/snakefmt Snakefile workflow
+
+# What a run made. Keeps .venv, and private/: losing the key would change every record_id.
+clean:
+	rm -rf results work hospital .pytest_cache .mypy_cache .ruff_cache

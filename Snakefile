@@ -1,0 +1,57 @@
+# pgdose: dose-response of adversarial attacks on medical image classifiers.
+#
+#   snakemake --cores 8 --resources gpu=1          the study in config.yaml
+#   snakemake --cores 8 X-TB                       one study group alone
+#   snakemake --cores 8 --configfile other.yaml    another study (replaces config.yaml)
+#
+# Results live in results/<study>/: tables/, figures/ and report.html for the whole study, one
+# folder below groups/ for each group, one below sources/ for each source. Logs and benchmarks
+# of every job lie beside them. private/ leads from a record_id to its file; work/ holds the
+# state of jobs that were interrupted.
+
+from snakemake.utils import min_version
+
+min_version("9.13")
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+# On a cluster gpu=1 is one GPU for this job, not one for all jobs together.
+resource_scopes:
+    gpu="local",
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    """Everything: tables, figures and the report over all groups."""
+    default_target: True
+    input:
+        [asr_tables(group) for group in STUDY.groups],
+        [contact_sheet(group) for group in STUDY.groups],
+        tables(),
+        figures(),
+        f"{RESULTS}/report.html",
+
+
+include: "workflow/rules/phantom.smk"
+include: "workflow/rules/sources.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/network.smk"
+include: "workflow/rules/analysis.smk"
+
+
+check_group_names({rule.name for rule in workflow.rules})
+
+for group in STUDY.groups:
+
+    rule:
+        name:
+            group
+        input:
+            asr_tables(group),
+            contact_sheet(group),

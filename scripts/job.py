@@ -1,0 +1,58 @@
+"""What every script shares: the log, the message of a mistake, settings, resume folders."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import sys
+from pathlib import Path
+
+# Where the package is not installed (an environment of --sdm conda), it is taken from here.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+from pgdose.errors import UserError
+
+
+@contextlib.contextmanager
+def job(snakemake):
+    """Log to the job's file and the screen; a UserError is its message and no traceback."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[
+            logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"),
+            logging.StreamHandler(),
+        ],
+    )
+    try:
+        yield logging.getLogger(snakemake.rule)
+    except UserError as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logging.exception("rule %s failed", snakemake.rule)
+        sys.exit(1)
+
+
+def settings(params, name="settings"):
+    """A setting that the rules wrote as JSON."""
+    return json.loads(getattr(params, name))
+
+
+def file_digest(*paths):
+    """16 hex digits of the files' contents."""
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:16]
+
+
+def work_folder(snakemake, *small_inputs):
+    """Where the job keeps its resume state: another study, code or input has another folder."""
+    params = {k: v for k, v in snakemake.params.items() if k != "results"}
+    stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in snakemake.input]
+    what = [snakemake.rule, dict(snakemake.wildcards.items()), params, stamps]
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
+    digest.update(file_digest(*small_inputs).encode())
+    return Path("work", f"{snakemake.rule}-{digest.hexdigest()[:24]}")

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from job import job, settings
+from pgdose.phantom.slides import write_slides
+
+with job(snakemake):
+    write_slides(
+        Path(snakemake.params.root),
+        Path(snakemake.output.table),
+        Path(snakemake.output.truth),
+        seed=snakemake.params.seed,
+        **settings(snakemake.params, "amounts"),
+    )

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from job import job, settings
+from pgdose.phantom.xray import write_archive
+
+with job(snakemake):
+    write_archive(
+        Path(snakemake.params.root),
+        Path(snakemake.output.reports),
+        Path(snakemake.output.truth),
+        seed=snakemake.params.seed,
+        **settings(snakemake.params, "amounts"),
+    )

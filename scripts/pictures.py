@@ -1,0 +1,13 @@
+import numpy as np
+import pandas as pd
+from job import job, settings
+from pgdose.plots import examples, style
+
+with job(snakemake):
+    groups = settings(snakemake.params, "groups")
+    table = pd.read_csv(snakemake.input.table)
+    with np.load(snakemake.input.images) as file:
+        images = [file[f"image{i}"] for i in range(len(table))]
+    draw = {"fig1": examples.adversarial_examples, "fig2": examples.flips}
+    for path in snakemake.output:
+        style.save(draw[path.rsplit("/", 1)[-1].split(".")[0]](images, table, groups), path)

@@ -1,0 +1,53 @@
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+from job import job, settings
+from pgdose import records
+from pgdose.plots import report
+
+SHOWN = ("pgdose", "snakemake", "torch", "torchvision", "pydicom", "openslide-python", "numpy")
+
+
+def version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed here"
+
+
+with job(snakemake):
+    tables = {Path(path).stem: pd.read_csv(path) for path in snakemake.input.tables}
+    rejects = [
+        records.read_table(path).assign(source=source)
+        for source, path in zip(
+            settings(snakemake.params, "sources"), snakemake.input.rejects, strict=True
+        )
+    ]
+    counted = pd.concat(rejects).groupby(["source", "stage", "reason"]).size()
+    folder = Path(snakemake.params.benchmarks)
+    measured = [
+        pd.read_csv(path, sep="\t").assign(rule=path.relative_to(folder).parts[0].split(".")[0])
+        for path in sorted(folder.rglob("*.tsv"))
+    ]
+    times = pd.concat(measured) if measured else pd.DataFrame(columns=["rule", "s", "max_rss"])
+    times["max_rss"] = pd.to_numeric(times["max_rss"], errors="coerce")
+    by_rule = times.groupby("rule").agg(
+        jobs=("s", "size"), seconds=("s", "sum"), max_rss_mb=("max_rss", "max")
+    )
+    report.write_report(
+        snakemake.output[0],
+        study=settings(snakemake.params, "study"),
+        table1=tables["table1"],
+        class_counts=tables["class_counts"],
+        sources=tables["sources"],
+        conclusions=tables["conclusions"],
+        rejects=counted.rename("count").reset_index(),
+        figures={Path(path).stem: Path(path) for path in snakemake.input.figures},
+        benchmarks=by_rule.sort_values("seconds", ascending=False).reset_index(),
+        versions={
+            "Python": platform.python_version(),
+            **{package: version(package) for package in SHOWN},
+        },
+    )

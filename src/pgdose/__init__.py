@@ -1,0 +1,1 @@
+"""pgdose: dose-response of adversarial attacks on medical image classifiers."""

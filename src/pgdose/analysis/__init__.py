@@ -1,0 +1,1 @@
+"""Surfaces in, measures with confidence intervals out. Knows no networks."""

@@ -1,0 +1,97 @@
+"""Tables over all groups and sources."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pgdose.analysis.success import accuracy, at
+
+
+def source_counts(source: str, records: pd.DataFrame, rejects: pd.DataFrame) -> dict[str, object]:
+    """What section 2.1 of the paper counts: found, readable, usable, norm and each finding.
+
+    Findings are counted among readable records; found = usable + rejected. For a source of tiles
+    a rejected field or slide counts as one.
+    """
+    at_index = rejects["stage"] == "index"
+    labels = [c for c in records if c.startswith("label_")]
+    present = records[labels].eq(1).fillna(False).astype(bool)
+    findings = present.drop(columns="label_norm", errors="ignore")
+    counts: dict[str, object] = {
+        "source": source,
+        "found": len(records) + int(at_index.sum()),
+        "readable": len(records),
+        "usable": len(records) - int((~at_index).sum()),
+    }
+    counts |= {name.removeprefix("label_"): int(present[name].sum()) for name in labels}
+    if labels:
+        counts["any_finding"] = int(findings.any(axis=1).sum())
+        counts["several_findings"] = int((findings.sum(axis=1) > 1).sum())
+    return counts
+
+
+def all_sources(counted: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """One row a source; the findings of any source, any_finding and several_findings last."""
+    table = pd.DataFrame(counted)
+    last = [c for c in ("any_finding", "several_findings") if c in table]
+    table = table[[*(c for c in table if c not in last), *last]]
+    return table.astype({c: "Int64" for c in table if c != "source"})
+
+
+def table1_row(
+    group: str,
+    members: pd.DataFrame,
+    clean: pd.DataFrame,
+    title: str,
+    paper_accuracy: float | None,
+) -> dict[str, object]:
+    """A group's row of Table 1: sizes, and accuracy on validation with its Wilson interval."""
+    part = members["part"].value_counts()
+    true = members.set_index("member")["class_index"].loc[clean["member"]].to_numpy(np.int64)
+    return {
+        "group": group,
+        "title": title,
+        "n_images": len(members),
+        "n_training": int(part["training"]),
+        "n_validation": int(part["validation"]),
+        **accuracy(np.stack(clean["logits"].to_list()), true),
+        "paper_accuracy": paper_accuracy,
+    }
+
+
+def class_counts(group: str, members: pd.DataFrame) -> pd.DataFrame:
+    """group class n_images n_training n_validation, in the order of the classes."""
+    counts = pd.crosstab([members["class_index"], members["class"]], members["part"])
+    counts = counts.reset_index().rename(
+        columns={"training": "n_training", "validation": "n_validation"}
+    )
+    counts["n_images"] = counts["n_training"] + counts["n_validation"]
+    counts["group"] = group
+    return counts[["group", "class", "n_images", "n_training", "n_validation"]]
+
+
+def training_size(
+    asr: pd.DataFrame,
+    accuracies: dict[str, float],
+    n_training: int,
+    attacks: Sequence[str],
+    *,
+    epsilon: float,
+    iterations: int,
+) -> pd.DataFrame:
+    """Fig. 3d's table: one row per run and attack at the operating point.
+
+    `accuracies` gives a run's accuracy. The run `full` counts as repeat 1 of its own size.
+    """
+    names = ["group", "attack", "epsilon", "iteration", "size", "repeat"]
+    names += ["accuracy", "n_attacked", "n_flipped", "asr"]
+    if not accuracies:
+        return pd.DataFrame(columns=names)
+    asr = asr[asr["run"].isin(accuracies) & asr["attack"].isin(attacks)]
+    rows = at(asr, iterations=iterations, epsilon=epsilon).copy()
+    rows["accuracy"] = rows["run"].map(accuracies)
+    told = rows["run"].str.extract(r"^n(\d+)-r(\d+)$")
+    rows["size"] = told[0].fillna(n_training).astype(int)
+    rows["repeat"] = told[1].fillna(1).astype(int)
+    return rows.sort_values(["attack", "size", "repeat"])[names]

@@ -1,0 +1,231 @@
+"""Who takes part: choosing, balancing and splitting records. Pure functions on tables.
+
+    eligible -> choose (count, at_most, all; sexes balanced) -> split by patient -> augmented copies
+
+Each draw is keyed by the record or the patient, so a larger archive changes few of the chosen.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pgdose.errors import UserError
+from pgdose.records import draw, shard_rows
+
+
+def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
+    """Which records fit a class's `where`; ages are full years, both ends included."""
+    fits = pd.Series(True, index=records.index)
+    if where.get("label") is not None:
+        column = f"label_{where['label']}"
+        if column not in records:
+            known = [c.removeprefix("label_") for c in records if c.startswith("label_")]
+            raise UserError(
+                f"where.label: {where['label']!r} is no label of the source; "
+                f"known: {', '.join(known) or 'none'}"
+            )
+        fits &= records[column].eq(1).fillna(False).astype(bool)
+    if where.get("class") is not None:
+        fits &= records["class"].eq(where["class"])
+    if where.get("age") is not None:
+        years = np.floor(records["age"].astype("float64"))
+        fits &= years.between(*where["age"])
+    if where.get("sex") is not None:
+        fits &= records["sex"].eq(where["sex"])
+    if where.get("view") is not None:
+        fits &= records["view"].isin(where["view"])
+    return fits
+
+
+def candidates(records: pd.DataFrame, classes: Mapping[str, Mapping]) -> pd.DataFrame:
+    """Records that fit exactly one class of the group, with `class` and `class_index` set."""
+    fits = pd.DataFrame(
+        {
+            name: records["source"].eq(spec["source"]) & eligible(records, spec["where"])
+            for name, spec in classes.items()
+        }
+    )
+    found = records[fits.sum(axis=1) == 1].copy()
+    found["class"] = fits.loc[found.index].idxmax(axis=1).astype("str")
+    found["class_index"] = found["class"].map({name: i for i, name in enumerate(classes)})
+    return found
+
+
+def choose(
+    found: pd.DataFrame, classes: Mapping[str, Mapping], balance: list[str], seed: int, group: str
+) -> pd.DataFrame:
+    """The records of each class, as many as the study asks for, equal numbers of each sex if so."""
+    found = found.assign(draw=draw(seed, f"choose {group}", found["record_id"]))
+    found = found.sort_values(["draw", "record_id"])
+    strata = ["F", "M"] if "sex" in balance else ["any"]
+    found["stratum"] = found["sex"] if "sex" in balance else "any"
+    found = found[found["stratum"].isin(strata)]
+    there = found.groupby(["class", "stratum"]).size()
+    chosen, lacking = [], []
+    for name, spec in classes.items():
+        available = [int(there.get((name, stratum), 0)) for stratum in strata]
+        most = min(available)  # of each stratum
+        wanted = spec["count"] if isinstance(spec["count"], int) else math.inf
+        each = min(most, (spec["at_most"] or math.inf) // len(strata), wanted / len(strata))
+        if isinstance(spec["count"], int) and most * len(strata) < spec["count"] or not most:
+            lacking.append(_lack(group, name, spec, strata, available))
+        of_class = found[found["class"] == name]
+        chosen.append(of_class.groupby("stratum").head(int(each)))
+    if lacking:
+        raise UserError(
+            "\n".join(lacking) + "\n'at_most: N' or 'count: all' takes what there is. "
+            "Usable images by class and sex:\n"
+            + found.assign(sex=found["sex"].fillna("unknown"))
+            .groupby(["class", "sex"])
+            .size()
+            .unstack(fill_value=0)
+            .to_string()
+        )
+    return pd.concat(chosen).drop(columns=["draw", "stratum"])
+
+
+def _lack(group: str, name: str, spec: Mapping, strata: list[str], available: list[int]) -> str:
+    what = ", ".join(f"{n} {s}" for s, n in zip(strata, available, strict=True))
+    sexes = f" ({what}; the sexes are to be balanced)" if len(strata) > 1 else ""
+    wanted = spec["count"] if isinstance(spec["count"], int) else "at least one"
+    return (
+        f"groups.{group}.classes.{name}: {wanted} images wanted, "
+        f"{min(available) * len(strata)} can be had{sexes}."
+    )
+
+
+def split(
+    chosen: pd.DataFrame, training: float, balance: list[str], seed: int, group: str
+) -> pd.Series:
+    """`training` or `validation` for each record; no patient on both sides.
+
+    Patients come in a keyed order. One goes to validation if all its images still fit into the
+    validation share of their strata (class, and sex if balanced), else to training.
+    """
+    strata = chosen["class"].astype(str)
+    if "sex" in balance:
+        strata = strata + " " + chosen["sex"].astype(str)
+    room = (strata.value_counts() * (1 - training)).round().astype(int).to_dict()
+    patients = pd.DataFrame({"patient": chosen["patient"], "stratum": strata})
+    images = patients.groupby("patient")["stratum"].agg(list)
+    order = pd.DataFrame({"patient": images.index}).assign(
+        draw=lambda t: draw(seed, f"split {group}", t["patient"])
+    )
+    validation = set()
+    for patient in order.sort_values(["draw", "patient"])["patient"]:
+        wanted = pd.Series(images[patient]).value_counts() if len(images[patient]) > 1 else None
+        needs = {images[patient][0]: 1} if wanted is None else wanted.to_dict()
+        if all(room[stratum] >= n for stratum, n in needs.items()):
+            validation.add(patient)
+            for stratum, n in needs.items():
+                room[stratum] -= n
+    part = np.where(chosen["patient"].isin(validation), "validation", "training")
+    return pd.Series(part, index=chosen.index, dtype="str")
+
+
+def add_copies(
+    members: pd.DataFrame, classes: Mapping[str, Mapping], training: float, seed: int, group: str
+) -> pd.DataFrame:
+    """Augmented copies (copy = 1, 2, ..) up to `augment_to`, in each part its share of them."""
+    parts = []
+    for (name, part), originals in members.groupby(["class", "part"], sort=False):
+        total = classes[name]["augment_to"]
+        if total is None:
+            parts.append(originals)
+            continue
+        in_training = round(total * training)
+        wanted = in_training if part == "training" else total - in_training
+        order = draw(seed, f"copies {group}", originals["record_id"])
+        originals = originals.iloc[np.argsort(order, kind="stable")]
+        repeats = -(-max(wanted, len(originals)) // len(originals))
+        copies = pd.concat([originals.assign(copy=k) for k in range(repeats)])
+        parts.append(copies.head(max(wanted, len(originals))))
+    return pd.concat(parts)
+
+
+def members(
+    records: pd.DataFrame,
+    classes: Mapping[str, Mapping],
+    *,
+    group: str,
+    balance: list[str],
+    training: float,
+    seed: int,
+) -> pd.DataFrame:
+    """The members of a group, numbered by class, record and copy; no stores yet.
+
+    `classes` maps a name to {source, where, count, at_most, augment_to}. `records` are the usable
+    ones alone. Raises UserError where there are too few, or where a part would lack a class.
+    """
+    chosen = choose(candidates(records, classes), classes, balance, seed, group)
+    chosen = chosen.assign(part=split(chosen, training, balance, seed, group), copy=0)
+    for name in classes:
+        of_class = chosen[chosen["class"] == name]
+        for part in ("training", "validation"):
+            if not (of_class["part"] == part).any():
+                raise UserError(
+                    f"groups.{group}.classes.{name}: its {len(of_class)} images are of "
+                    f"{of_class['patient'].nunique()} patients, so none is left for {part}; "
+                    "more patients are needed"
+                )
+    chosen = add_copies(chosen, classes, training, seed, group)
+    chosen = chosen.sort_values(["class_index", "record_id", "copy"]).reset_index(drop=True)
+    chosen["member"] = chosen.index
+    return chosen
+
+
+def subset(chosen: pd.DataFrame, size: int, seed: int, run: str) -> pd.DataFrame:
+    """A keyed part of a group's training members, equal numbers of each class (Fig. 3d)."""
+    each = size // chosen["class_index"].nunique()
+    fewest = chosen.groupby("class_index").size().min()
+    if each > fewest:
+        raise UserError(
+            f"training_size.sizes: {size} wants {each} training images of each class, but one "
+            f"has {fewest}; at most {fewest * chosen['class_index'].nunique()} is possible"
+        )
+    order = chosen.assign(draw=draw(seed, f"subset {run}", chosen["record_id"]))
+    return (
+        order.sort_values(["draw", "member"])
+        .groupby("class_index")
+        .head(each)
+        .sort_values("member")
+        .drop(columns="draw")
+    )
+
+
+def place(chosen: pd.DataFrame, group: str, shards: int) -> pd.DataFrame:
+    """Members with the `store` and `row` of their own images, cut into shards by row range."""
+    places = [
+        (f"groups/{group}/images/{shard}.npy", row)
+        for shard in range(shards)
+        for row in range(len(shard_rows(len(chosen), shard, shards)))
+    ]
+    return chosen.assign(store=[store for store, _ in places], row=[row for _, row in places])
+
+
+def check_exclusions(left_out: pd.DataFrame, path: str, group: str) -> None:
+    """A person's list must have the columns record_id and reason."""
+    for column in ("record_id", "reason"):
+        if column not in left_out:
+            raise UserError(
+                f"groups.{group}.exclude: no column {column!r} in {path}; "
+                f"its columns are: {', '.join(left_out.columns)}"
+            )
+
+
+def attacked(validation: pd.DataFrame, images: int | str, seed: int, group: str) -> pd.DataFrame:
+    """The validation members that attacks see: all, or a keyed draw of them."""
+    if images == "all" or len(validation) <= int(images):
+        return validation
+    names = validation["record_id"] + " " + validation["copy"].astype(str)
+    order = validation.assign(draw=draw(seed, f"attack {group}", names))
+    chosen = order.sort_values(["draw", "member"]).head(int(images))
+    return chosen.sort_values("member").drop(columns="draw")
+
+
+def image_keys(chosen: pd.DataFrame, seed: int) -> np.ndarray:
+    """One int64 identity for each member's image, for attacks that draw (noise)."""
+    names = chosen["record_id"] + " " + chosen["copy"].astype(str)
+    return (draw(seed, "attack noise", names) * 2**53).astype(np.int64)

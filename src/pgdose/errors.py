@@ -1,0 +1,18 @@
+"""The one exception that is meant for the person at the keyboard."""
+
+
+class UserError(Exception):
+    """A mistake in the study or its inputs. The message is shown as it stands, without a traceback.
+
+    It names the field or the record (never a path from a source: those may carry patients'
+    names), what stood there and what may stand there.
+    """
+
+
+class Rejected(Exception):
+    """One input that cannot be used: a reason code, and a detail that gives nobody away."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail

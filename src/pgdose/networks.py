@@ -1,0 +1,125 @@
+"""Architectures, their wrapper, folding of batch norm, and weights on disk.
+
+Outside the wrapper everything speaks of images in [0, 1]; a grey image is one channel.
+"""
+
+import copy
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision.models import inception
+
+from pgdose.errors import UserError
+from pgdose.records import atomic
+
+
+class Classifier(nn.Module):
+    """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, images: Tensor) -> Tensor:
+        # -1..1 is what InceptionV3 takes, with its ImageNet weights too.
+        logits: Tensor = self.body((images * 2 - 1).expand(-1, 3, -1, -1))
+        return logits
+
+
+def inception_v3(classes: int, width: float = 1.0) -> Classifier:
+    """torchvision's InceptionV3 with every channel count times `width`, without auxiliary head.
+
+    The auxiliary head does not fit images under 299 pixels.
+    """
+
+    class Convolution(inception.BasicConv2d):  # type: ignore[misc]
+        def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
+            if in_channels != 3:  # the image itself
+                in_channels = int(in_channels * width)
+            super().__init__(in_channels, int(out_channels * width), **kwargs)
+
+    blocks = (inception.InceptionA, inception.InceptionB, inception.InceptionC)
+    blocks += (inception.InceptionD, inception.InceptionE, inception.InceptionAux)
+    body = inception.Inception3(
+        num_classes=classes,
+        aux_logits=False,
+        transform_input=False,
+        inception_blocks=[Convolution, *(partial(b, conv_block=Convolution) for b in blocks)],
+        init_weights=True,
+    )
+    body.fc = nn.Linear(int(2048 * width), classes)
+    return Classifier(body)
+
+
+def build(architecture: str, classes: int, width: float, weights: str | None) -> Classifier:
+    """A network to train: from scratch, from a file of `save`, or from ImageNet."""
+    network = {"inception_v3": inception_v3}[architecture](classes, width)
+    if weights == "imagenet":
+        _start_from(network.body, _imagenet(), "the ImageNet weights")
+    elif weights:
+        path = Path(weights)
+        if not path.is_file():
+            raise UserError(f"training.weights: no file {weights!r}; give one, imagenet or null")
+        _start_from(network, load_file(path), path.name)
+    return network
+
+
+def _imagenet() -> dict[str, Tensor]:
+    entry = inception.Inception_V3_Weights.IMAGENET1K_V1
+    try:
+        return dict(entry.get_state_dict(progress=False, check_hash=True))
+    except Exception as error:
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UserError(
+            f"training.weights: imagenet wants {Path(entry.url).name} from {entry.url}, which "
+            f"cannot be had ({type(error).__name__}). Put the file into {cache}, or use null"
+        ) from None
+
+
+def _start_from(network: nn.Module, state: dict[str, Tensor], name: str) -> None:
+    """Take over all weights but those of a last layer for other classes and auxiliary heads."""
+    own = network.state_dict()
+    state = {k: v for k, v in state.items() if "AuxLogits" not in k}
+    state = {k: v for k, v in state.items() if not (".fc." in f".{k}" and v.shape != own[k].shape)}
+    wrong = [k for k, v in state.items() if k not in own or v.shape != own[k].shape]
+    wrong += [k for k in own if k not in state and ".fc." not in f".{k}"]
+    if wrong:
+        raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong[0]}")
+    network.load_state_dict(state, strict=False)
+
+
+def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:
+    """Weights as safetensors, with what `load` needs to build the network."""
+    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
+    with atomic(path) as beside:
+        save_file(state, beside, metadata={"pgdose": json.dumps(description, sort_keys=True)})
+
+
+def load(path: str | Path) -> Classifier:
+    """The network of `save`, in evaluation mode."""
+    with safe_open(path, framework="pt") as file:
+        known = json.loads(file.metadata()["pgdose"])
+    network = build(known["architecture"], known["classes"], known["width"], None)
+    network.load_state_dict(load_file(path))
+    return network.eval()
+
+
+def fold(network: Classifier) -> Classifier:
+    """A frozen copy for inference: batch norm inside the convolutions, channels last."""
+    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in folded.modules():
+        if isinstance(module, inception.BasicConv2d):
+            module.conv = nn.utils.fuse_conv_bn_eval(module.conv, module.bn)
+            module.bn = nn.Identity()
+    return folded.to(memory_format=torch.channels_last)
+
+
+def device_of(gpus: int) -> torch.device:
+    """The GPU if the job was given one and there is one, else the CPU."""
+    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")

@@ -1,0 +1,323 @@
+"""The pathology laboratory, second half: whole slides of breast tissue with outlines of tumour.
+
+A slide is a pyramidal tiled TIFF as an Aperio scanner writes it (`.svs`): a piece of tissue on
+glass, stained with haematoxylin and eosin, with one or two tumour regions. Beside it lies what a
+pathologist drew in QuPath. The two tissues differ all over, tile by tile: tumour is crowded with
+large dark uneven nuclei, normal tissue is pink stroma with few nuclei, fat and ducts.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+from shapely.geometry import MultiPolygon, Polygon, mapping
+
+from pgdose.phantom.folder import fresh_folder
+from pgdose.phantom.stain import (
+    EOSIN,
+    HAEMATOXYLIN,
+    along,
+    at,
+    draw_cells,
+    draw_fibres,
+    dye,
+    enlarge,
+    layer,
+    pile,
+    scatter,
+    smooth_noise,
+    soften,
+    step,
+)
+from pgdose.phantom.svs import write_svs
+from pgdose.records import atomic, generator, write_csv, write_json
+
+MPP = 0.499  # micrometres to a pixel
+POWER = 20  # magnification of the objective
+LEVELS = (1, 4, 16)  # downsamples
+REDUCE = 8  # grids of the drawing are so much smaller than the slide
+TUMOUR_SHARE = 0.45  # of the tissue
+
+
+def write_slides(
+    root: Path, table: Path, truth: Path, *, seed: int, slides: int, side: int = 4096
+) -> None:
+    """Write slides under the folder `root`, one a patient, and `truth` and `table` (CSV files).
+
+    `side`: pixels of a slide both ways, at least 512, a multiple of 16. Beside each slide lies
+    `<slide>.geojson` with its tumour polygons, in pixels of level 0, as QuPath exports them.
+    `table`: slide, patient, outlines (file names relative to `root`). `truth`: the same, the
+    shares of tissue and tumour, the hand of the stain, and the name of a GeoJSON file (in a
+    folder beside `truth`, named like it) with the polygons of tissue and tumour.
+
+    The same arguments give the same bytes. What an earlier run wrote is replaced.
+    """
+    if side < 512 or side % LEVELS[-1]:
+        raise ValueError(f"side must be a multiple of {LEVELS[-1]} from 512, not {side}")
+    for file in (truth, table):
+        file.unlink(missing_ok=True)
+    fresh_folder(root)
+    shapes = fresh_folder(truth.with_suffix(""))
+    rows = []
+    for number in range(slides):
+        patient = f"B{number + 1:03d}"
+        rng = generator(seed, "slide", patient)
+        tissue, tumour = draw_regions(rng, side)
+        hand = draw_hand(rng)
+        picture = draw_slide(rng, side, tissue, tumour, hand)
+        slide = f"{patient}.svs"
+        with atomic(root / slide) as beside:
+            write_svs(picture, beside, mpp=MPP, power=POWER, downsamples=LEVELS)
+        outlines = [_feature(polygon, "Tumor") for polygon in tumour]
+        write_json(_collection(outlines), root / f"{patient}.geojson")
+        both = [_feature(tissue, "Tissue"), *outlines]
+        write_json(_collection(both), shapes / f"{patient}.geojson")
+        rows.append(
+            {
+                "slide": slide,
+                "patient": patient,
+                "outlines": f"{patient}.geojson",
+                "regions": f"{shapes.name}/{patient}.geojson",
+                "tissue_share": round(tissue.area / side**2, 4),
+                "tumour_share": round(sum(t.area for t in tumour) / tissue.area, 4),
+                **hand,
+            }
+        )
+    columns = ["slide", "patient", "outlines"]
+    everything = pd.DataFrame(rows, columns=None if rows else columns)
+    write_csv(everything, truth)
+    write_csv(everything[columns], table)
+
+
+# --- regions ----------------------------------------------------------------------------------
+
+
+def draw_regions(rng: np.random.Generator, side: int) -> tuple[Polygon, list[Polygon]]:
+    """The outline of the tissue (55-65 % of the slide) and one or two tumour regions inside it."""
+    share = rng.uniform(0.56, 0.64)
+    glass = Polygon([(0, 0), (side, 0), (side, side), (0, side)]).buffer(-0.015 * side)
+    form = _blob(rng, 0.09)
+    tissue = _scaled(lambda scale: form(side / 2, side / 2, scale).intersection(glass),
+                     share * side**2, side)  # fmt: skip
+    inside = tissue.buffer(-0.02 * side)
+    forms = [_blob(rng, 0.16) for _ in range(int(rng.integers(1, 3)))]
+    heading = rng.uniform(0, 2 * np.pi)
+    away = side * (0.06 if len(forms) == 1 else 0.25)
+    places = [
+        (side / 2 + away * np.cos(heading + turn), side / 2 + away * np.sin(heading + turn))
+        for turn in (0.0, np.pi)
+    ]
+
+    def grown(scale: float) -> Polygon | MultiPolygon:
+        regions = Polygon()
+        for draw, (x, y) in zip(forms, places, strict=False):
+            region = draw(x, y, scale).intersection(inside)
+            # Two regions stay apart: a pathologist would draw touching ones as one.
+            regions = regions.union(region.difference(regions.buffer(0.03 * side)))
+        return regions
+
+    tumour = _scaled(grown, TUMOUR_SHARE * tissue.area, side)
+    pieces = tumour.geoms if isinstance(tumour, MultiPolygon) else [tumour]
+    whole = [Polygon(piece.exterior) for piece in pieces if piece.area > 0.01 * side**2]
+    return _rounded(tissue), [_rounded(piece) for piece in whole]
+
+
+def _blob(rng: np.random.Generator, unevenness: float) -> Callable[[float, float, float], Polygon]:
+    """A smooth irregular form; call it with centre x, y and mean radius to get its polygon."""
+    angles = np.linspace(0, 2 * np.pi, 181)[:-1]
+    reach = np.ones_like(angles)
+    for wave in range(2, 8):
+        reach += rng.normal(0, unevenness / wave**0.7) * np.cos(
+            wave * angles + rng.uniform(0, 2 * np.pi)
+        )
+    reach = np.clip(reach, 0.45, 1.6)
+
+    def polygon(x: float, y: float, scale: float) -> Polygon:
+        return Polygon(
+            np.stack(
+                [x + scale * reach * np.cos(angles), y + scale * reach * np.sin(angles)], axis=1
+            )
+        )
+
+    return polygon
+
+
+def _scaled(form: Callable[[float], Any], area: float, side: int) -> Any:
+    """`form(scale)` at the scale that gives it the area asked for (by bisection)."""
+    low, high = 0.0, float(side)
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if form(middle).area < area else (low, middle)
+    return form(high)
+
+
+def _rounded(polygon: Polygon) -> Polygon:
+    """Whole and half pixels, as a person's mouse leaves them."""
+    return Polygon(np.round(np.array(polygon.exterior.coords) * 2) / 2).buffer(0)
+
+
+def _feature(polygon: Polygon, name: str) -> dict:
+    return {
+        "type": "Feature",
+        "geometry": mapping(polygon),
+        "properties": {
+            "objectType": "annotation",
+            "classification": {"name": name, "color": [200, 0, 0]},
+        },
+    }
+
+
+def _collection(features: list[dict]) -> dict:
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _mask(polygons: list[Polygon], side: int) -> np.ndarray:
+    """Polygons on the reduced grid, 0..1, with soft edges."""
+    image = Image.new("L", (side // REDUCE * 2, side // REDUCE * 2))
+    pen = ImageDraw.Draw(image)
+    for polygon in polygons:
+        pen.polygon(
+            [(x / REDUCE * 2, y / REDUCE * 2) for x, y in polygon.exterior.coords], fill=255
+        )
+    return np.asarray(image.reduce(2), dtype=np.float32) / 255
+
+
+# --- tissue -----------------------------------------------------------------------------------
+
+
+def draw_hand(rng: np.random.Generator) -> dict[str, float]:
+    """How a patient's slide was stained and lit: factors about 1."""
+    return {
+        "blue": round(float(np.clip(rng.normal(1, 0.12), 0.7, 1.3)), 3),
+        "pink": round(float(np.clip(rng.normal(1, 0.15), 0.6, 1.4)), 3),
+        "light": round(float(np.clip(rng.normal(1, 0.012), 0.97, 1.02)), 3),
+        "size": round(float(np.clip(rng.normal(1, 0.05), 0.88, 1.12)), 3),
+    }
+
+
+def draw_slide(
+    rng: np.random.Generator,
+    side: int,
+    tissue: Polygon,
+    tumour: list[Polygon],
+    hand: dict[str, float],
+) -> np.ndarray:
+    """The whole slide at level 0: RGB, uint8 (side, side, 3)."""
+    size = hand["size"]
+    inside, sick = _mask([tissue], side), _mask(tumour, side)
+    fat, duct = _normal_parts(rng, side, inside * (1 - sick))
+    swirl = 2 * smooth_noise(rng, side, side, 420, REDUCE)
+    uneven = smooth_noise(rng, side, side, 130, REDUCE)
+    # Septa of stroma run through the tumour; here and there they are so wide that they take a tile.
+    wide = np.clip(0.2 + 0.25 * smooth_noise(rng, side, side, 350, REDUCE), 0.08, 0.8)
+    septa = np.exp(-((smooth_noise(rng, side, side, 190, REDUCE) / wide) ** 2))
+    nuclei, pen = layer(side, side)
+
+    points = scatter(rng, side, side, 19.5 * size, 0.42)
+    place = at(sick, points, REDUCE)
+    crowd = at(uneven, points, REDUCE) - 2.2 * at(septa, points, REDUCE)
+    cells = points[(place > 0.5) & (crowd + rng.normal(0, 0.6, len(points)) > -1.2)]
+    n = len(cells)
+    radius = size * np.clip(rng.lognormal(np.log(9.0), 0.25, n), 5, 18)
+    draw_cells(
+        rng, pen, cells, length=radius, breadth=radius * rng.uniform(0.6, 1, n),
+        angle=rng.uniform(0, np.pi, n), ragged=0.2, ink=rng.normal(200, 38, n),
+    )  # fmt: skip
+
+    points = scatter(rng, side, side, 38 * size, 0.48)
+    allowed = (at(inside, points, REDUCE) > 0.5) & (at(sick, points, REDUCE) < 0.5)
+    empty = at(np.maximum(fat, duct), points, REDUCE) > 0.3
+    sparse = points[allowed & ~empty & (rng.uniform(size=len(points)) < 0.7)]
+    n = len(sparse)
+    draw_cells(
+        rng, pen, sparse, length=size * rng.uniform(7, 12, n),
+        breadth=size * rng.uniform(2.5, 4.5, n),
+        angle=at(swirl, sparse, REDUCE) + rng.normal(0, 0.2, n), ragged=0.1,
+        ink=rng.normal(170, 28, n),
+    )  # fmt: skip
+
+    # Inflammation: crowds of small round nuclei, which a hasty look takes for tumour.
+    points = scatter(rng, side, side, 15 * size, 0.4)
+    inflamed = smooth_noise(rng, side, side, 240, REDUCE) - fat - duct
+    cells = points[
+        (at(inflamed, points, REDUCE) + rng.normal(0, 0.25, len(points)) > 0.75)
+        & (at(inside, points, REDUCE) > 0.5)
+        & (at(sick, points, REDUCE) < 0.5)
+    ]
+    n = len(cells)
+    radius = size * rng.normal(5.3, 0.5, n)
+    draw_cells(
+        rng, pen, cells, length=radius, breadth=radius * rng.uniform(0.85, 1, n),
+        angle=rng.uniform(0, np.pi, n), ragged=0.05, ink=rng.normal(205, 20, n),
+    )  # fmt: skip
+
+    points = scatter(rng, side, side, 14 * size, 0.25)
+    lining = points[np.abs(at(duct, points, REDUCE) - 0.55) < 0.25]
+    n = len(lining)
+    draw_cells(
+        rng, pen, lining, length=size * rng.uniform(6, 8, n), breadth=size * rng.uniform(4.5, 6, n),
+        angle=at(along(duct), lining, REDUCE) + np.pi / 2, ragged=0.08, ink=rng.normal(185, 22, n),
+    )  # fmt: skip
+
+    fibres = draw_fibres(rng, side, side, swirl, spacing=34, length=120, reduce=REDUCE)
+    body = inside * (1 - np.clip(fat + step((duct - 0.75) / 0.08), 0, 1))
+    cuff = np.exp(-(((duct - 0.5) / 0.25) ** 2)) * inside
+    blue = pile(
+        (soften(nuclei, 1.1), 1),
+        (enlarge(body * (0.05 + 0.2 * sick * (1 - septa) + 0.1 * cuff), side, side), 1),
+    )
+    stroma = body * (0.52 - 0.2 * sick * (1 - septa) + 0.09 * uneven)
+    # Fibres show where there is stroma, and stay on the tissue.
+    shown = enlarge(body * (1 - 0.75 * sick), side, side)
+    pink = pile(
+        (enlarge(stroma, side, side), 1),
+        ((fibres.astype(np.uint16) * shown // 255).astype(np.uint8), 0.3),
+    )
+    light = (np.array([242, 241, 243]) * hand["light"]).tolist()
+    return dye(
+        rng,
+        [
+            (blue, np.multiply(HAEMATOXYLIN, 1.35 * hand["blue"]).tolist()),
+            (pink, np.multiply(EOSIN, 0.85 * hand["pink"]).tolist()),
+        ],
+        light=light,
+        grain=2.0,
+    )
+
+
+def _normal_parts(
+    rng: np.random.Generator, side: int, where: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fat (0..1: the clear inside of its cells) and ducts (0 outside .. 1 at the lumen)."""
+    scale = REDUCE / 2  # drawn on a finer grid than it is kept on
+    n = round(side / scale)
+    image, pen = layer(n, n)
+    lobules = smooth_noise(rng, side, side, 300, REDUCE)
+    points = scatter(rng, side, side, 62, 0.2)
+    keep = (at(lobules, points, REDUCE) > 0.45) & (at(where, points, REDUCE) > 0.9)
+    points = points[keep]
+    m = len(points)
+    radius = rng.uniform(21, 30, m) / scale
+    draw_cells(
+        rng, pen, points / scale, length=radius, breadth=radius * rng.uniform(0.8, 1, m),
+        angle=rng.uniform(0, np.pi, m), ragged=0.08, ink=np.full(m, 255),
+    )  # fmt: skip
+    fat = np.asarray(image.reduce(2), dtype=np.float32) / 255
+
+    centres = scatter(rng, side, side, 290, 0.35)
+    far = (at(lobules, centres, REDUCE) < 0.1) & (at(where, centres, REDUCE) > 0.9)
+    ys, xs = np.mgrid[0 : side // REDUCE, 0 : side // REDUCE].astype(np.float32)
+    duct = np.zeros_like(xs)
+    for x, y in centres[far] / REDUCE:
+        flat, turn = rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
+        reach = rng.uniform(45, 75) / REDUCE
+        top, left = max(0, int(y - 2 * reach)), max(0, int(x - 2 * reach))
+        part = np.s_[top : int(y + 2 * reach) + 1, left : int(x + 2 * reach) + 1]
+        dx, dy = xs[part] - x, ys[part] - y
+        u, v = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
+        distance = np.hypot(u, v / flat) / reach
+        duct[part] = np.maximum(duct[part], np.clip(1.45 - distance, 0, 1))
+    return fat * (1 - duct > 0.9), duct * (where > 0.5)

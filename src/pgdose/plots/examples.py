@@ -1,0 +1,209 @@
+"""Fig. 1 and Fig. 2: what the attacked images look like, and what the network says of them.
+
+Images are float arrays in [0, 1], H x W (grey) or H x W x 3. The table that goes with them has one
+row for each image, in the same order: `figure group attack epsilon iteration class_before
+class_after confidence_before confidence_after index`, where `epsilon` 0 is the original and
+(`group`, `attack`, `index`) says which versions belong to one image.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pgdose.plots import style
+from pgdose.plots.style import EPSILON, FLIPPED, Groups
+
+PAIRS = 8  # what Fig. 2 shows at most
+_CELL = 1.35  # inches, the side of an image
+
+Version = tuple[Any, np.ndarray]  # a row of the table (as a named tuple) and its image
+
+
+@style.drawing()
+def adversarial_examples(
+    images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups
+) -> Figure:
+    """Fig. 1: a row for each image, the original, then its versions at rising amplitudes.
+
+    Below each: the predicted class and its probability, bold and framed where it is no longer the
+    original's. The last column is the difference that the largest amplitude makes, magnified so
+    that the largest change of a pixel is black or white.
+
+    Args:
+        images: float in [0, 1], H x W or H x W x 3.
+        table: a row for each image; those with `figure` 1 are drawn.
+        groups: the study's groups.
+    """
+    sets = _sets(images, table, groups, figure=1)
+    if not sets:
+        return style.message("There are no adversarial examples to show.")
+    columns = max(len(versions) for _, versions in sets) + 2
+    figure, axes = _grid(len(sets), columns, label_width=1.35)
+    attacks = {original[0].attack for original, _ in sets}
+    for row, (original, versions) in zip(axes, sets, strict=True):
+        first = original[0]
+        words = [first.group, *textwrap.wrap(groups[first.group].get("title", ""), 18)]
+        if len(attacks) > 1:
+            words.append(f"({first.attack})")
+        row[0].text(
+            -0.12, 0.5, "\n".join(words), transform=row[0].transAxes, ha="right", va="center"
+        )
+        _show(row[0], original[1])
+        row[0].set_title("original", fontsize=8.5, loc="center")
+        _caption(row[0], first.class_before, first.confidence_before)
+        for panel, version in zip(row[1:], versions, strict=False):
+            _show(panel, version[1])
+            panel.set_title(f"{EPSILON} = {version[0].epsilon:g}", fontsize=8.5, loc="center")
+            flipped = version[0].class_after != version[0].class_before
+            _caption(panel, version[0].class_after, version[0].confidence_after, flipped)
+        if versions:
+            _difference(row[-1], original[1], versions[-1])
+    iterations = sorted({int(v[0].iteration) for _, versions in sets for v in versions})
+    _heading(figure, _attack_words(attacks, iterations))
+    return figure
+
+
+@style.drawing()
+def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> Figure:
+    """Fig. 2: up to eight successful attacks as pairs (original, adversarial image).
+
+    Args:
+        images: float in [0, 1], H x W or H x W x 3.
+        table: a row for each image; those with `figure` 2 are drawn where the class changed.
+        groups: the study's groups.
+    """
+    pairs = [
+        (original, version)
+        for original, versions in _sets(images, table, groups, figure=2)
+        for version in versions
+        if version[0].class_after != version[0].class_before
+    ][:PAIRS]
+    if not pairs:
+        return style.message("No attack flipped a diagnosis at this dose: there are none to show.")
+    attacks = {original[0].attack for original, _ in pairs}
+    across = min(4, len(pairs))
+    down = -(-len(pairs) // across)
+    figure, axes = _grid(down, 3 * across - 1, widths=[1.0, 1.0, 0.1] * (across - 1) + [1.0, 1.0])
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for place, (original, version) in enumerate(pairs):
+        row, column = divmod(place, across)
+        left, right = axes[row, 3 * column], axes[row, 3 * column + 1]
+        _show(left, original[1])
+        _show(right, version[1])
+        title = f"{original[0].group}, {EPSILON} = {version[0].epsilon:g}"
+        if len(attacks) > 1:
+            title += f", {original[0].attack}"
+        left.set_title(title, fontsize=8)
+        _caption(left, version[0].class_before, version[0].confidence_before)
+        _caption(right, version[0].class_after, version[0].confidence_after, True, "→ ")
+    iterations = sorted({int(version[0].iteration) for _, version in pairs})
+    words = _attack_words(attacks, iterations)
+    if len(pairs) < PAIRS:
+        words += f"\nSuccessful attacks found: {len(pairs)} of the {PAIRS} asked for."
+    _heading(figure, words)
+    return figure
+
+
+def _sets(
+    images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups, figure: int
+) -> list[tuple[Version, list[Version]]]:
+    """(the original, its versions by rising epsilon) for each image, in the order of the groups."""
+    if len(images) != len(table):
+        raise ValueError(f"{len(images)} images, but {len(table)} rows about them")
+    found: dict[tuple[str, str, Any], list[Version]] = {}
+    # A named tuple has a method `index` already.
+    rows: Any = table.rename(columns={"index": "member"}).itertuples(index=False, name="Row")
+    for row, image in zip(rows, images, strict=True):
+        if row.figure == figure and row.group in groups:
+            found.setdefault((row.group, row.attack, row.member), []).append((row, image))
+    result = []
+    order = list(groups)
+    for key in sorted(found, key=lambda key: order.index(key[0])):
+        versions = sorted(found[key], key=lambda version: version[0].epsilon)
+        if versions[0][0].epsilon == 0:
+            result.append((versions[0], versions[1:]))
+    return result
+
+
+def _attack_words(attacks: set[str], iterations: list[int]) -> str:
+    words = f"attack: {', '.join(sorted(attacks))}"
+    if iterations:
+        words += f"; iteration {', '.join(map(str, iterations))}"
+    return words
+
+
+def _heading(figure: Figure, words: str) -> None:
+    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), words, ha="center", va="top", fontsize=9.5)
+
+
+def _grid(
+    rows: int, columns: int, label_width: float = 0.0, widths: list[float] | None = None
+) -> tuple[Figure, np.ndarray]:
+    """Axes for rows x columns images, each with room for a title and a caption of two lines."""
+    widths = widths or [1.0] * columns
+    gap = 0.12
+    width = label_width + sum(widths) * _CELL + gap * (columns - 1) + 0.2
+    head, cell = 0.45, _CELL + 0.62
+    height = head + rows * cell
+    page = max(width, 4.8)  # wide enough for the heading
+    left = (page - width) / 2
+    figure = Figure(figsize=(page, height))
+    axes = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        width_ratios=widths,
+        gridspec_kw={
+            "left": (left + label_width + 0.1) / page,
+            "right": (left + width - 0.1) / page,
+            "top": 1 - (head + 0.2) / height,
+            "bottom": 0.42 / height,
+            "wspace": gap * columns / (sum(widths) * _CELL),
+            "hspace": 0.62 / _CELL,
+        },
+    )
+    for panel in axes.flat:
+        panel.set_axis_off()
+    return figure, axes
+
+
+def _show(panel: Axes, image: np.ndarray) -> None:
+    panel.imshow(np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1)
+    panel.set_axis_on()
+    panel.grid(visible=False)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+
+
+def _caption(
+    panel: Axes, name: Any, probability: float, flipped: bool = False, before: str = ""
+) -> None:
+    words = f"{before}{style.shorten(str(name), 18)}\np {_probability(probability)}"
+    panel.set_xlabel(words, fontsize=8, labelpad=3)
+    if flipped:
+        panel.xaxis.label.set(fontweight="bold", color=FLIPPED)
+        for spine in panel.spines.values():
+            spine.set(visible=True, color=FLIPPED, linewidth=1.6)
+
+
+def _probability(value: float) -> str:
+    # 1.00 would claim a certainty that no softmax reaches.
+    return "> 0.99" if value >= 0.995 else f"= {value:.2f}"
+
+
+def _difference(panel: Axes, original: np.ndarray, version: Version) -> None:
+    change = version[1].astype(float) - original.astype(float)
+    largest = float(np.abs(change).max())
+    factor = 0.5 / largest if largest > 0 else 1.0
+    _show(panel, 0.5 + factor * change)
+    panel.set_title("difference", fontsize=8.5, loc="center")
+    words = f"× {factor:.2g}" if largest > 0 else "none"
+    panel.set_xlabel(f"{EPSILON} = {version[0].epsilon:g}\n{words}", fontsize=8, labelpad=3)

@@ -1,0 +1,230 @@
+"""The common ground of all tables: their schemas, keyed identities and draws, atomic writing.
+
+Every random choice in pgdose is *keyed*: it depends on (seed, purpose, record_id) and on nothing
+else, so that neither shards, jobs, threads nor the presence of other records change it.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
+
+REJECTS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+PATHS = pa.schema([("record_id", pa.string()), ("path", pa.string())])
+RECORDS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("patient", pa.string()),
+        ("source", pa.string()),
+        ("class", pa.string()),
+        ("age", pa.float64()),
+        ("sex", pa.string()),
+        ("view", pa.string()),
+        ("rows", pa.int32()),
+        ("columns", pa.int32()),
+        ("bits_stored", pa.int16()),
+        ("photometric", pa.string()),
+        ("transfer_syntax", pa.string()),
+        ("mm_per_px", pa.float64()),
+        ("um_per_px", pa.float64()),
+        ("parent", pa.string()),  # record_id of the field or slide that a tile was cut from
+        ("x", pa.int32()),
+        ("y", pa.int32()),
+        ("level", pa.int16()),
+        ("store", pa.string()),  # tiles: the store below the results folder, and the row in it
+        ("row", pa.int32()),
+    ]
+)
+SCREEN = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("usable", pa.bool_()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("pixel_hash", pa.string()),
+        ("aorta_x", pa.float64()),  # the aorta window in pixels of the original
+        ("aorta_y", pa.float64()),
+        ("aorta_side", pa.float64()),
+        ("aorta_confidence", pa.float64()),
+    ]
+)
+MEMBERS = pa.schema(
+    [
+        ("member", pa.int32()),
+        ("record_id", pa.string()),
+        ("patient", pa.string()),
+        ("class", pa.string()),
+        ("class_index", pa.int16()),
+        ("part", pa.string()),
+        ("copy", pa.int32()),
+        ("store", pa.string()),
+        ("row", pa.int32()),
+    ]
+)
+MISSING = pa.schema([("member", pa.int32()), ("reason", pa.string()), ("detail", pa.string())])
+CLEAN = pa.schema([("member", pa.int32()), ("logits", pa.list_(pa.float32()))])
+
+
+def surface_schema(length: int, values: pa.DataType) -> pa.Schema:
+    """One row per attacked member and epsilon; `length` is (max_iter + 1) x classes."""
+    return pa.schema(
+        [
+            ("member", pa.int32()),
+            ("epsilon", pa.float64()),
+            ("logits", pa.list_(values, length)),
+        ]
+    )
+
+
+def records_schema(labels: Iterable[str]) -> pa.Schema:
+    """RECORDS with one tri-state column `label_<name>` (1, 0 or null) for each label."""
+    return pa.schema([*RECORDS, *((f"label_{name}", pa.int8()) for name in labels)])
+
+
+# --- identities and draws ---------------------------------------------------------------------
+
+
+def load_key(path: Path, seed: int | None = None) -> bytes:
+    """The secret of a site's opaque ids; made on first use, readable by its owner only.
+
+    With a `seed` (the synthetic hospital) the key is derived from it, so that ids repeat.
+    """
+    if seed is not None:
+        return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
+    if not path.exists():
+        private_folder(path.parent)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):  # another job was first: take its key
+            os.link(beside, path)
+        beside.unlink()
+    return bytes.fromhex(path.read_text().strip())
+
+
+def opaque(key: bytes, *names: str) -> str:
+    """A keyed hash (HMAC-SHA256) of a name: says nothing about it to who lacks the key."""
+    text = "\0".join(names).encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:ID_DIGITS]
+
+
+def _hash(seed: int, purpose: str, name: str) -> bytes:
+    return hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
+
+
+def draw(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
+    """One keyed uniform number in [0, 1) for each id; float64 array."""
+    words = [int.from_bytes(_hash(seed, purpose, i)[:8], "big") >> 11 for i in ids]
+    return np.array(words, dtype=np.float64) / 2**53
+
+
+def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
+    """A keyed random generator, for whoever needs more than one number."""
+    return np.random.default_rng(int.from_bytes(_hash(seed, purpose, name), "big"))
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its owner can enter."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
+    """A path to write to; it becomes `path` when the block ends, and vanishes if it fails."""
+    path = Path(path)
+    if private:
+        private_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: many writers choose their format by it.
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        if private:
+            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600))
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_table(
+    table: pd.DataFrame | pa.Table,
+    path: str | Path,
+    schema: pa.Schema | None = None,
+    metadata: Mapping[str, str] | None = None,
+    private: bool = False,
+) -> None:
+    """Write Parquet, atomically. Columns that `schema` names and the table lacks become null."""
+    if isinstance(table, pd.DataFrame):
+        if schema is not None:
+            table = table.reindex(columns=schema.names)
+        table = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata(dict(metadata or {}))
+    with atomic(path, private) as beside:
+        pq.write_table(table, beside)
+
+
+def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read Parquet; small integers with nulls stay integers."""
+    nullable = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+    return pq.read_table(path, columns=columns).to_pandas(types_mapper=nullable.get)
+
+
+def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
+    """Several shards as one table, in the order given."""
+    return pd.concat([read_table(path, columns) for path in paths], ignore_index=True)
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write CSV, atomically; floats as the shortest text that reads back equal."""
+    with atomic(path) as beside:
+        table.to_csv(beside, index=False, lineterminator="\n")
+
+
+def write_json(value: Any, path: str | Path) -> None:
+    """Write JSON, atomically and with sorted keys."""
+    with atomic(path) as beside:
+        beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def rejects(rows: Iterable[tuple[str, str, str, str]]) -> pd.DataFrame:
+    """Rejects from (record_id, stage, reason, detail) tuples."""
+    return pd.DataFrame(list(rows), columns=REJECTS.names, dtype="str")
+
+
+def shard_rows(n: int, shard: int, shards: int) -> range:
+    """The rows of `shard` when n rows are cut into `shards` runs of as equal a length as can be."""
+    return range(n * shard // shards, n * (shard + 1) // shards)
+
+
+def place_tiles(tiles: pd.DataFrame, source: str, shards: int) -> pd.DataFrame:
+    """Records of tiles with `store` and `row`: whole fields or slides go to one shard."""
+    tiles = tiles.sort_values(["parent", "y", "x"]).reset_index(drop=True)
+    parents = sorted(tiles["parent"].unique())
+    shard_of = {parents[i]: s for s in range(shards) for i in shard_rows(len(parents), s, shards)}
+    shard = tiles["parent"].map(shard_of)
+    tiles["store"] = [f"sources/{source}/tiles/{s}.npy" for s in shard]
+    tiles["row"] = tiles.groupby(shard).cumcount()
+    return tiles

@@ -1,0 +1,1 @@
+"""How each kind of source becomes records and pixels. Knows nothing of groups or networks."""

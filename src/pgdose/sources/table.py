@@ -1,0 +1,87 @@
+"""Tables that people hand over, and the `table` source: ready images described by such a table."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from pgdose.errors import Rejected
+from pgdose.records import opaque
+from pgdose.sources.columns import find_columns
+from pgdose.sources.files import image_size, inside, parse_age, parse_sex
+
+
+def read_columns(
+    path: Path, columns: Mapping[str, str | list[str] | None], field: str
+) -> pd.DataFrame:
+    """The wanted columns as text, named by their meaning; empty cells are ''."""
+    found = find_columns(path, columns, field)
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path, columns=sorted(set(found.values()))).astype("str")
+        table = table.where(table.notna() & ~table.isin(["nan", "None", "<NA>"]), "")
+    else:
+        table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    return pd.DataFrame({meaning: table[name].str.strip() for meaning, name in found.items()})
+
+
+Indexed = tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]  # records, paths, rejects
+
+
+def index(
+    table: pd.DataFrame,
+    root: Path,
+    *,
+    key: bytes,
+    source: str,
+    labels: Mapping[str, str] | None = None,
+    separator: str | None = None,
+) -> Indexed:
+    """Records of the images that `table` names, one row an image.
+
+    `table` has the columns image and patient, and maybe age, sex, view, class, label. `labels`
+    maps a label of the study to the table's word for it; a label is 1 where the cell (cut at
+    `separator`) holds that word, 0 where it holds others, null where it is empty.
+    """
+    records, paths, rejects = [], [], []
+    for number, row in enumerate(table.to_dict("records")):
+        record_id = opaque(key, source, str(row["image"]) or f"row {number}")
+        paths.append({"record_id": record_id, "path": str(root / row["image"])})
+        try:
+            if not row["patient"]:
+                raise Rejected("no_patient", "patients keep the two parts apart")
+            width, height = image_size(inside(root, row["image"]))
+        except Rejected as r:
+            rejects.append((record_id, "index", r.reason, r.detail))
+            continue
+        record = {
+            "record_id": record_id,
+            "patient": opaque(key, source, "patient", row["patient"]),
+            "source": source,
+            "class": row.get("class") or None,
+            "age": parse_age(row.get("age")),
+            "sex": parse_sex(row.get("sex")),
+            "view": (row.get("view") or "").upper() or None,
+            "rows": height,
+            "columns": width,
+        }
+        if labels:
+            cell = row["label"]
+            words = {w.strip() for w in (cell.split(separator) if separator else [cell])}
+            for name, word in labels.items():
+                record[f"label_{name}"] = int(word in words) if cell else None
+        records.append(record)
+    return _first_of_each(records), paths, rejects + _repeated(records)
+
+
+def _first_of_each(records: list[dict]) -> list[dict]:
+    return list({record["record_id"]: record for record in reversed(records)}.values())[::-1]
+
+
+def _repeated(records: Iterable[dict]) -> list[tuple[str, str, str, str]]:
+    seen: set[str] = set()
+    again = []
+    for record in records:
+        if record["record_id"] in seen:
+            again.append((record["record_id"], "index", "duplicate_row", ""))
+        seen.add(record["record_id"])
+    return again

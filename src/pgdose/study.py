@@ -1,0 +1,565 @@
+"""The study file: what it may say, and what is wrong with one that says something else.
+
+The only parser of configuration. Imports nothing heavy and touches no files: every job of a
+cluster pays for it. `parse` raises one UserError that holds a line for each mistake.
+"""
+
+import difflib
+import types
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from pgdose.errors import UserError
+
+NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
+NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Epsilon = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Column = str | list[str]  # a column's name, or several of which the first that is there counts
+
+INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
+
+
+def mistake(text: str, **values: Any) -> PydanticCustomError:
+    return PydanticCustomError("study", text, values)  # type: ignore[arg-type]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def known(self) -> dict[str, Any]:
+        """Plain values, for a rule's params."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+# --- where the data come from -----------------------------------------------------------------
+
+
+class PhantomXray(Model):
+    norm: Count = 800
+    aorta: Count = 200
+    tuberculosis: Count = 70
+    other: Annotated[int, Field(ge=0)] = 60
+    broken: Annotated[int, Field(ge=0)] = 12
+
+
+class PhantomFields(Model):
+    patients_per_organ: Count = 10
+    fields_per_patient: Count = 1
+
+
+class PhantomSlides(Model):
+    slides: Count = 12
+    side: Annotated[int, Field(ge=1024, le=100_000)] = 4096
+
+
+class Phantom(Model):
+    """The synthetic hospital. A part that is left out is not made."""
+
+    root: str = "hospital"
+    xray: PhantomXray | None = None
+    fields: PhantomFields | None = None
+    slides: PhantomSlides | None = None
+
+
+class Reports(Model):
+    """A table of free-text reports; `id` holds what the DICOM attribute `tag` holds."""
+
+    table: str
+    id: str = "accession_number"
+    text: str = "report"
+    tag: Name = "AccessionNumber"
+
+
+class Source(Model):
+    root: str
+    shards: Count = 1
+
+
+class DicomArchive(Source):
+    kind: Literal["dicom_archive"]
+    reports: Reports
+    lexicon: str
+
+    @property
+    def modality(self) -> str:
+        return "xray"
+
+
+class FieldColumns(Model):
+    model_config = ConfigDict(protected_namespaces=())
+    file: Column = "file"
+    patient: Column = "patient"
+    class_: Annotated[Column, Field(alias="class")] = "class"
+
+
+class MicroscopeFields(Source):
+    kind: Literal["microscope_fields"]
+    table: str
+    columns: FieldColumns = FieldColumns()
+    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
+
+    @property
+    def modality(self) -> str:
+        return "histology"
+
+
+class SlideColumns(Model):
+    slide: Column = "slide"
+    patient: Column = "patient"
+    outlines: Column = "outlines"
+
+
+class Slides(Source):
+    """Whole slides; tiles inside an outline of `tumour` are tumour, other tissue is norm."""
+
+    kind: Literal["slides"]
+    table: str
+    columns: SlideColumns = SlideColumns()
+    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
+    tiles_per_class: Count
+    tumour: list[str] = ["Tumor", "Tumour", "tumour", "tumor"]
+    tissue_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    class_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+
+    @property
+    def modality(self) -> str:
+        return "histology"
+
+
+class TableColumns(Model):
+    image: Column = "image"
+    patient: Column = "patient"
+    age: Column | None = None
+    sex: Column | None = None
+    view: Column | None = None
+    class_: Annotated[Column | None, Field(alias="class")] = None
+
+
+class TableLabels(Model):
+    """Labels in one column: a value, or several with a separator between them."""
+
+    column: Column
+    separator: str | None = None
+    names: Annotated[dict[Label, str], Field(min_length=1)]
+
+
+class ImageTable(Source):
+    """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
+
+    kind: Literal["table"]
+    table: str
+    modality: Literal["xray", "histology", "other"] = "other"
+    columns: TableColumns = TableColumns()
+    labels: TableLabels | None = None
+
+
+AnySource = Annotated[
+    DicomArchive | MicroscopeFields | Slides | ImageTable, Field(discriminator="kind")
+]
+SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
+ATTACK_KINDS = ("gradient", "noise")
+TILED = ("microscope_fields", "slides")  # kinds of source that own the pixels of their groups
+
+
+# --- groups -----------------------------------------------------------------------------------
+
+
+class Where(Model):
+    label: Label | None = None
+    class_: Annotated[Name | None, Field(alias="class")] = None
+    age: tuple[float, float] | None = None
+    sex: Literal["F", "M"] | None = None
+    view: list[str] | None = None
+
+    @field_validator("age")
+    @classmethod
+    def _ascending(cls, age: tuple[float, float] | None) -> tuple[float, float] | None:
+        if age is not None and not 0 <= age[0] <= age[1] <= 130:
+            raise mistake("a range of full years [from, to], 0 <= from <= to <= 130")
+        return age
+
+
+class Class(Model):
+    """One class of a group: which records, and how many of them."""
+
+    source: Name
+    where: Where = Where()
+    count: Count | Literal["all"] | None = None
+    at_most: Count | None = None
+    augment_to: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if (self.count is None) == (self.at_most is None):
+            raise mistake("exactly one of 'count' (a number or all) and 'at_most' must be given")
+        if self.augment_to and isinstance(self.count, int) and self.augment_to < self.count:
+            raise mistake("'augment_to' must not be smaller than 'count'")
+        return self
+
+
+class Image(Model):
+    size: Annotated[int, Field(ge=INCEPTION_MINIMUM, le=2048)] = 256
+    crop: Literal["none", "aorta"] = "none"
+
+
+class Group(Model):
+    title: str
+    image: Image = Image()
+    balance: list[Literal["sex"]] = []
+    classes: Annotated[dict[Name, Class], Field(min_length=2)]
+    exclude: str | None = None
+    shards: Count = 1
+    paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        for name, entry in self.classes.items():
+            if "sex" in self.balance and isinstance(entry.count, int) and entry.count % 2:
+                raise mistake(
+                    "classes.{name}.count is {count}; with 'balance: [sex]' it must be even",
+                    name=name,
+                    count=entry.count,
+                )
+        return self
+
+
+# --- network and attacks ----------------------------------------------------------------------
+
+
+class Split(Model):
+    training: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    by: Literal["patient"] = "patient"
+
+
+class Training(Model):
+    architecture: Literal["inception_v3"] = "inception_v3"
+    width: Annotated[float, Field(gt=0, le=1)] = 1.0
+    weights: str | None = None
+    optimizer: Literal["adam"] = "adam"
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Count = 20
+    batch: Annotated[int, Field(ge=2)] = 32
+    threads: Count = 2
+    mem_mb: Count = 3000
+    runtime: Count = 60  # minutes
+
+    @field_validator("width")
+    @classmethod
+    def _sixteenths(cls, width: float) -> float:
+        if (width * 16) % 1:
+            raise mistake("a multiple of 1/16, so that all channel counts stay whole")
+        return width
+
+
+class Attack(Model):
+    epsilon: Annotated[list[Epsilon], Field(min_length=1)]
+    max_iter: Count = 20
+    images: Count | Literal["all"] = "all"
+    shards: Count = 1
+    batch: Count = 32
+    threads: Count = 2
+    mem_mb: Count = 3000
+    runtime: Count = 60  # minutes
+
+    @field_validator("epsilon")
+    @classmethod
+    def _ascending(cls, epsilon: list[float]) -> list[float]:
+        if sorted(set(epsilon)) != epsilon:
+            raise mistake("amplitudes in rising order, none twice, in units of the range [0, 1]")
+        return epsilon
+
+
+class GradientAttack(Attack):
+    """Eq. 1 of the protocol and its relatives."""
+
+    kind: Literal["gradient"] = "gradient"
+    gradient_of: Literal["probability", "logit", "cross_entropy"] = "probability"
+    step: Literal["raw", "sign"] = "raw"
+    clip: Literal["iterate", "gradient"] = "iterate"
+    lr: Annotated[float, Field(gt=0)] | None = None
+    alpha: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        if self.step == "raw" and (self.lr is None or self.alpha is not None):
+            raise mistake("'step: raw' takes 'lr' and no 'alpha'")
+        if self.step == "sign" and (self.alpha is None or self.lr is not None):
+            raise mistake("'step: sign' takes 'alpha' and no 'lr'")
+        if self.step == "sign" and self.clip == "gradient":
+            raise mistake("'clip: gradient' bounds a raw gradient; with 'step: sign' use iterate")
+        return self
+
+
+class NoiseAttack(Attack):
+    """The control: uniform noise of the same amplitude, drawn anew at each iteration."""
+
+    kind: Literal["noise"]
+
+
+def _attack_kind(raw: Any) -> str:
+    return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
+
+
+AnyAttack = Annotated[
+    Annotated[GradientAttack, Tag("gradient")] | Annotated[NoiseAttack, Tag("noise")],
+    Discriminator(_attack_kind),
+]
+
+
+class TrainingSize(Model):
+    """Networks trained on keyed parts of one group's training images (Fig. 3d)."""
+
+    group: Name
+    sizes: Annotated[list[Count], Field(min_length=1)]
+    repeats: Count = 3
+    attacks: Annotated[list[Name], Field(min_length=1)]
+
+
+class OperatingPoints(Model):
+    """Where Figs. 1-3 cut the response surface."""
+
+    attack: Name | None = None  # of Figs. 1 and 2; the first of the study if not given
+    epsilon: Epsilon = 0.10  # Figs. 3c and 3d
+    iterations: Count = 20
+    epsilons_over_iterations: list[Epsilon] = [0.02, 0.10]  # Fig. 3b
+    flips_epsilon: Epsilon = 0.02  # Fig. 2
+
+
+class Privacy(Model):
+    key: str = "private/key"
+    folder: str = "private"
+
+
+class Study(Model):
+    study: Name
+    seed: Annotated[int, Field(ge=0)] = 2019
+    results: str = ""
+    privacy: Privacy = Privacy()
+    phantom: Phantom | None = None
+    sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
+    groups: Annotated[dict[Name, Group], Field(min_length=1)]
+    split: Split = Split()
+    training: Training = Training()
+    attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
+    training_size: TrainingSize | None = None
+    operating_points: OperatingPoints = OperatingPoints()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_results(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and not raw.get("results"):
+            raw = {**raw, "results": f"results/{raw.get('study')}"}
+        return raw
+
+    def modality(self, group: str) -> str:
+        """xray, histology or other: what the group's first source says."""
+        return self.sources[next(iter(self.groups[group].classes.values())).source].modality
+
+    def channels(self, group: str) -> int:
+        """A grey X-ray is one channel, also to the attack; all else is colour."""
+        return 1 if self.modality(group) == "xray" else 3
+
+    def sources_of(self, group: str) -> list[str]:
+        return sorted({entry.source for entry in self.groups[group].classes.values()})
+
+    def groups_of(self, source: str) -> list[str]:
+        return [group for group in self.groups if source in self.sources_of(group)]
+
+    def tiled(self, group: str) -> bool:
+        """Whether the group's pixels are tiles that its sources own."""
+        return all(self.sources[source].kind in TILED for source in self.sources_of(group))
+
+    def runs(self, group: str) -> list[str]:
+        """`full`, and for the group of `training_size` one run per size and repeat."""
+        more = []
+        if self.training_size and self.training_size.group == group:
+            more = [
+                f"n{size}-r{repeat}"
+                for size in self.training_size.sizes
+                for repeat in range(1, self.training_size.repeats + 1)
+            ]
+        return ["full", *more]
+
+    def attacks_of(self, group: str, run: str) -> list[str]:
+        if run == "full" or self.training_size is None:
+            return list(self.attacks)
+        return list(self.training_size.attacks)
+
+    def shown_attack(self) -> str:
+        return self.operating_points.attack or next(iter(self.attacks))
+
+
+def _cross_checks(study: Study) -> list[str]:
+    """Mistakes that lie between the sections."""
+    found = []
+
+    def reference(field: str, value: str, known: Iterable[str], what: str) -> bool:
+        if value not in known:
+            near = _nearest(value, known)
+            found.append(f"{field}: {value!r} is no {what} of this study{near}; {_list(known)}")
+            return False
+        return True
+
+    for g, group in study.groups.items():
+        kinds = set()
+        channels = set()
+        for c, entry in group.classes.items():
+            at = f"groups.{g}.classes.{c}"
+            if not reference(f"{at}.source", entry.source, study.sources, "source"):
+                continue
+            source = study.sources[entry.source]
+            kinds.add(source.kind in TILED)
+            channels.add(source.modality == "xray")
+            if isinstance(source, ImageTable) and entry.where.label:
+                names = source.labels.names if source.labels else {}
+                reference(f"{at}.where.label", entry.where.label, names, "label of its source")
+            if isinstance(source, Slides) and entry.where.class_:
+                known = ("tumour", "norm")
+                reference(f"{at}.where.class", entry.where.class_, known, "class of its source")
+            if isinstance(source, MicroscopeFields | Slides) and group.image.size > source.tile:
+                found.append(
+                    f"groups.{g}.image.size: {group.image.size} is larger than the tiles of "
+                    f"source {entry.source} ({source.tile}); at most that is allowed"
+                )
+            if group.image.crop == "aorta" and source.modality != "xray":
+                found.append(
+                    f"groups.{g}.image.crop: 'aorta' needs X-rays, but source {entry.source} "
+                    f"is {source.modality}; use none"
+                )
+            if entry.augment_to and source.kind in TILED:
+                found.append(
+                    f"{at}.augment_to: tiles belong to their source and are not augmented; "
+                    "leave it out"
+                )
+        if len(kinds) > 1 or len(channels) > 1:
+            found.append(
+                f"groups.{g}.classes: sources of different kinds in one group; all classes must "
+                "come from tile sources or none, and all be X-rays or none"
+            )
+    for source_name in study.sources:
+        if source_name in study.groups:
+            found.append(f"sources.{source_name}: a group has the same name; choose another")
+    if study.training_size:
+        size = study.training_size
+        reference("training_size.group", size.group, study.groups, "group")
+        for attack in size.attacks:
+            reference("training_size.attacks", attack, study.attacks, "attack")
+    if study.operating_points.attack:
+        reference("operating_points.attack", study.shown_attack(), study.attacks, "attack")
+    if study.training.weights == "imagenet" and study.training.width != 1:
+        found.append("training.weights: 'imagenet' fits 'width: 1' only; give null or a file")
+    return found
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+def parse(raw: dict[str, Any]) -> Study:
+    """The study in `raw`, or a UserError with one line per mistake."""
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        seen = dict.fromkeys(_line(raw, e) for e in error.errors(include_url=False))
+        raise UserError(_message(list(seen))) from None
+    if found := _cross_checks(study):
+        raise UserError(_message(found))
+    return study
+
+
+def _message(lines: list[str]) -> str:
+    head = "The study has a mistake" if len(lines) == 1 else f"The study has {len(lines)} mistakes"
+    return "\n".join([f"{head}:", *(f"  {line}" for line in lines)])
+
+
+def _line(raw: Any, error: Any) -> str:
+    """`path.of.the.field: what stands there; what may`."""
+    path, model = _locate(raw, error["loc"])
+    stands = error["input"]
+    shown = "" if isinstance(stands, dict) else f"{stands!r}: "
+    if error["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        return f"{path}: unknown key{_nearest(path.rsplit('.', 1)[-1], known)}; {_list(known)}"
+    if error["type"] == "missing":
+        return f"{path}: missing; it must be given"
+    if error["type"] == "string_pattern_mismatch":
+        label = error["ctx"]["pattern"].startswith("^[a-z]")
+        rule = "a small letter, then small letters, digits or '_'" if label else NAME_RULE
+        return f"{path}: {stands!r} is no valid name; {rule}"
+    if error["type"].startswith("union_tag"):
+        told = stands.get("kind") if isinstance(stands, dict) else stands
+        kinds = SOURCE_KINDS if path.startswith("sources.") else ATTACK_KINDS
+        return f"{path}.kind: {told!r} is no kind{_nearest(str(told), kinds)}; {_list(kinds)}"
+    text = error["msg"]
+    return f"{path}: {shown}{text[:1].lower()}{text[1:]}"
+
+
+def _locate(raw: Any, loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
+    """The field's path as its author knows it, and the model that the last part belongs to."""
+    path: list[str] = []
+    kind: Any = Study
+    model: type[BaseModel] = Study
+    for i, part in enumerate(loc):
+        inside = isinstance(raw, dict) and part in raw
+        inside = inside or (isinstance(raw, list) and isinstance(part, int) and part < len(raw))
+        kind = _resolve(kind, raw)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            model = kind
+            fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+            if not inside and part not in fields:
+                if i == len(loc) - 1 and not path:
+                    path.append(str(part))
+                continue  # the tag of a union, not a key of the file
+            kind = fields[part].annotation if part in fields else Any
+        elif get_origin(kind) is dict:
+            if part == "[key]":
+                continue
+            kind = get_args(kind)[1]
+        elif not inside:
+            continue
+        path.append(str(part))
+        raw = raw[part] if inside else None
+    return ".".join(path) or "the file", model
+
+
+def _resolve(kind: Any, raw: Any) -> Any:
+    """Look through Annotated, Optional and unions told apart by `kind:`."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, types.UnionType):
+        choices = [_resolve(choice, raw) for choice in get_args(kind) if choice is not type(None)]
+        models = [c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)]
+        told = raw.get("kind", "gradient") if isinstance(raw, dict) else None
+        for choice in models:
+            if "kind" in choice.model_fields and told in get_args(
+                choice.model_fields["kind"].annotation
+            ):
+                return choice
+        return models[0] if models else (choices[0] if choices else Any)
+    return kind
+
+
+def _nearest(value: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(value, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _list(known: Iterable[str]) -> str:
+    return f"known: {', '.join(known) or 'none'}"

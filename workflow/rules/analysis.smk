@@ -1,0 +1,212 @@
+# From response surfaces to tables, figures and the report.
+
+
+rule measure:
+    """Success rates of one attack on one run, over eps and iterations and by confidence."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        surfaces=lambda w: surfaces(w.group, w.run, w.attack),
+    output:
+        asr=f"{RUN}/{{attack}}/asr.csv",
+        confidence=f"{RUN}/{{attack}}/confidence.csv",
+        diagnostics=f"{RUN}/{{attack}}/diagnostics.json",
+    params:
+        epsilon=lambda w: as_json(STUDY.attacks[w.attack].epsilon),
+        max_iter=lambda w: STUDY.attacks[w.attack].max_iter,
+        iterations=STUDY.operating_points.iterations,
+        classes=lambda w: len(STUDY.groups[w.group].classes),
+        code=script_digest("measure.py"),
+    log:
+        f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure/{{group}}-{{run}}-{{attack}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/measure.py"
+
+
+rule table_sources:
+    """What was found in each source, what is usable, and how often each finding occurs."""
+    input:
+        records=[f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources],
+        rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
+    output:
+        f"{RESULTS}/tables/sources.csv",
+    params:
+        sources=as_json(list(STUDY.sources)),
+        code=script_digest("table_sources.py"),
+    log:
+        f"{LOGS}/table_sources.log",
+    benchmark:
+        f"{BENCHMARKS}/table_sources.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/table_sources.py"
+
+
+rule table1:
+    """Table 1: groups, sizes and accuracy beside the paper's."""
+    input:
+        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
+        clean=of_groups("clean.parquet"),
+        missing=[table for g in STUDY.groups for table in missing(g)],
+    output:
+        table1=f"{RESULTS}/tables/table1.csv",
+        class_counts=f"{RESULTS}/tables/class_counts.csv",
+    params:
+        groups=as_json(
+            {
+                name: {"title": group.title, "paper_accuracy": group.paper_accuracy}
+                for name, group in STUDY.groups.items()
+            }
+        ),
+        missing=as_json({g: missing(g) for g in STUDY.groups}),
+        code=script_digest("table1.py"),
+    log:
+        f"{LOGS}/table1.log",
+    benchmark:
+        f"{BENCHMARKS}/table1.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/table1.py"
+
+
+rule tables:
+    """The measures of all groups together, and the five conclusions as estimates."""
+    input:
+        asr=[table for g in STUDY.groups for table in asr_tables(g)],
+        confidence=[
+            table for g in STUDY.groups for table in of_attacks("confidence.csv", g, ["full"])
+        ],
+        training=(
+            [
+                f"{RESULTS}/groups/{STUDY.training_size.group}/{run}/{name}.parquet"
+                for run in STUDY.runs(STUDY.training_size.group)
+                for name in ["clean"]
+            ]
+            if STUDY.training_size
+            else []
+        ),
+        members=(
+            f"{RESULTS}/groups/{STUDY.training_size.group}/members.parquet"
+            if STUDY.training_size
+            else []
+        ),
+    output:
+        asr=f"{RESULTS}/tables/asr.csv",
+        confidence=f"{RESULTS}/tables/confidence.csv",
+        training_size=f"{RESULTS}/tables/training_size.csv",
+        conclusions=f"{RESULTS}/tables/conclusions.csv",
+    params:
+        sized=STUDY.training_size.group if STUDY.training_size else "",
+        runs=as_json(STUDY.runs(STUDY.training_size.group) if STUDY.training_size else []),
+        sized_attacks=as_json(STUDY.training_size.attacks if STUDY.training_size else []),
+        modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
+        epsilon=STUDY.operating_points.epsilon,
+        iterations=STUDY.operating_points.iterations,
+        code=script_digest("tables.py"),
+    log:
+        f"{LOGS}/tables.log",
+    benchmark:
+        f"{BENCHMARKS}/tables.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/tables.py"
+
+
+rule curves:
+    """Figs. 3a-3d: success against eps, iterations, clean confidence and training size."""
+    input:
+        asr=f"{RESULTS}/tables/asr.csv",
+        confidence=f"{RESULTS}/tables/confidence.csv",
+        training_size=f"{RESULTS}/tables/training_size.csv",
+    output:
+        [f"{RESULTS}/figures/{name}.{kind}" for name in CURVES for kind in ("png", "svg")],
+    params:
+        groups=group_modalities(),
+        points=as_json(STUDY.operating_points.known()),
+        code=script_digest("curves.py"),
+    log:
+        f"{LOGS}/curves.log",
+    benchmark:
+        f"{BENCHMARKS}/curves.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/curves.py"
+
+
+rule pictures:
+    """Figs. 1 and 2: originals beside their adversarial versions."""
+    input:
+        images=f"{RESULTS}/figures/examples.npz",
+        table=f"{RESULTS}/figures/examples.csv",
+    output:
+        [f"{RESULTS}/figures/{name}.{kind}" for name in ("fig1", "fig2") for kind in ("png", "svg")],
+    params:
+        groups=group_modalities(),
+        code=script_digest("pictures.py"),
+    log:
+        f"{LOGS}/pictures.log",
+    benchmark:
+        f"{BENCHMARKS}/pictures.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/pictures.py"
+
+
+rule report:
+    """One page with the table, the figures, the study's settings and versions."""
+    input:
+        tables=tables(),
+        figures=[figure for figure in figures() if figure.endswith(".png")],
+        rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
+        template="src/pgdose/plots/report.html",
+    output:
+        f"{RESULTS}/report.html",
+    params:
+        study=as_json(STUDY.known()),
+        sources=as_json(list(STUDY.sources)),
+        benchmarks=BENCHMARKS,
+        code=script_digest("report.py"),
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/report.py"

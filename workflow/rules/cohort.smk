@@ -1,0 +1,98 @@
+# Who takes part in a group, and the pixels of groups that own theirs.
+
+
+rule members:
+    """Choose, balance and split a group's records."""
+    input:
+        records=lambda w: records_of(w.group),
+        screens=lambda w: [f for s in STUDY.sources_of(w.group) for f in screens(s)],
+        rejects=lambda w: [
+            f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources_of(w.group)
+        ],
+        exclude=lambda w: STUDY.groups[w.group].exclude or [],
+    output:
+        f"{RESULTS}/groups/{{group}}/members.parquet",
+    params:
+        seed=STUDY.seed,
+        training=STUDY.split.training,
+        tiled=lambda w: STUDY.tiled(w.group),
+        shards=lambda w: STUDY.groups[w.group].shards,
+        crop=lambda w: STUDY.groups[w.group].image.crop,
+        balance=lambda w: as_json(STUDY.groups[w.group].balance),
+        classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),
+        code=script_digest("members.py"),
+    log:
+        f"{LOGS}/members/{{group}}.log",
+    benchmark:
+        f"{BENCHMARKS}/members/{{group}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/members.py"
+
+
+rule render:
+    """Read, crop, resize and augment the images of a shard of an X-ray or table group."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        screens=lambda w: [f for s in STUDY.sources_of(w.group) for f in screens(s)],
+        paths=lambda w: [
+            f"{PRIVATE}/{s}/paths.parquet" for s in STUDY.sources_of(w.group)
+        ],
+    output:
+        images=f"{RESULTS}/groups/{{group}}/images/{{shard}}.npy",
+        missing=f"{RESULTS}/groups/{{group}}/images/{{shard}}.missing.parquet",
+    wildcard_constraints:
+        group=names(g for g in STUDY.groups if not STUDY.tiled(g)),
+    params:
+        seed=STUDY.seed,
+        shards=lambda w: STUDY.groups[w.group].shards,
+        crop=lambda w: STUDY.groups[w.group].image.crop,
+        shape=lambda w: image_shape(w.group),
+        kinds=lambda w: as_json(
+            {s: STUDY.sources[s].kind for s in STUDY.sources_of(w.group)}
+        ),
+        code=script_digest("render.py"),
+    log:
+        f"{LOGS}/render/{{group}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/render/{{group}}-{{shard}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/render.py"
+
+
+rule contact_sheet:
+    """A sample of each class with ids, for a person's look and `exclude:`."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+    output:
+        f"{RESULTS}/groups/{{group}}/contact_sheet.png",
+    params:
+        results=RESULTS,
+        seed=STUDY.seed,
+        shape=lambda w: image_shape(w.group),
+        code=script_digest("contact_sheet.py"),
+    log:
+        f"{LOGS}/contact_sheet/{{group}}.log",
+    benchmark:
+        f"{BENCHMARKS}/contact_sheet/{{group}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/contact_sheet.py"

@@ -1,0 +1,185 @@
+# The study, and where its files are. Everything that rules share stands here.
+
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir, "src")))
+
+from pgdose import code
+from pgdose.errors import UserError
+from pgdose.sources.preflight import check_inputs
+from pgdose.study import parse as parse_study
+
+
+def read_study():
+    """The study in force; a wrong one stops here, before any job."""
+    try:
+        study = parse_study(dict(config))
+        check_inputs(study)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return study
+
+
+STUDY = read_study()
+RESULTS = STUDY.results
+PRIVATE = STUDY.privacy.folder
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
+
+
+def names(those):
+    """A wildcard's pattern: one of these names, or nothing at all."""
+    return "|".join(those) or "(?!)"
+
+
+def sources_of_kind(*kinds):
+    return names(s for s, source in STUDY.sources.items() if source.kind in kinds)
+
+
+wildcard_constraints:
+    source=names(STUDY.sources),
+    group=names(STUDY.groups),
+    run=r"full|n\d+-r\d+",
+    attack=names(STUDY.attacks),
+    shard=r"\d+",
+
+
+def check_group_names(rules):
+    """Group names are targets, so they must differ from the names of rules."""
+    for group in STUDY.groups:
+        if group in rules:
+            raise WorkflowError(
+                f"groups.{group}: {group!r} is the name of a rule; choose another. "
+                f"Reserved: {', '.join(sorted(rules))}"
+            )
+
+
+def script_digest(name):
+    """Changes when the code changes that scripts/<name> runs; a comment does not count."""
+    return code.digest(Path(workflow.basedir, "scripts", name))
+
+
+def as_json(value):
+    """A rule's settings as one string: what Snakemake compares must have one spelling."""
+    return json.dumps(value)
+
+
+def shards(of):
+    return range(of.shards)
+
+
+def key_seed():
+    """The synthetic hospital's ids repeat; a real site's key is secret."""
+    return STUDY.seed if STUDY.phantom else None
+
+
+def wanted_of(source):
+    """The `where` of every class of every group that draws on a source, and its crop."""
+    return sorted(
+        (
+            {**entry.where.known(), "crop": group.image.crop}
+            for group in STUDY.groups.values()
+            for entry in group.classes.values()
+            if entry.source == source
+        ),
+        key=as_json,
+    )
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def records_of(group):
+    return [f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources_of(group)]
+
+
+def screens(source):
+    return [
+        f"{RESULTS}/sources/{source}/screen/{shard}.parquet"
+        for shard in shards(STUDY.sources[source])
+    ]
+
+
+def stores(group):
+    """The image stores of a group: its own, or the tiles of its sources."""
+    if STUDY.tiled(group):
+        return [
+            f"{RESULTS}/sources/{source}/tiles/{shard}.npy"
+            for source in STUDY.sources_of(group)
+            for shard in shards(STUDY.sources[source])
+        ]
+    return [
+        f"{RESULTS}/groups/{group}/images/{shard}.npy"
+        for shard in shards(STUDY.groups[group])
+    ]
+
+
+def missing(group):
+    """Tables of the members whose image could not be read after all."""
+    if STUDY.tiled(group):
+        return []
+    return [store.removesuffix(".npy") + ".missing.parquet" for store in stores(group)]
+
+
+def image_shape(group):
+    return as_json(
+        {"size": STUDY.groups[group].image.size, "channels": STUDY.channels(group)}
+    )
+
+
+def contact_sheet(group):
+    return f"{RESULTS}/groups/{group}/contact_sheet.png"
+
+
+def surfaces(group, run, attack):
+    return [
+        f"{RESULTS}/groups/{group}/{run}/{attack}/surface/{shard}.parquet"
+        for shard in shards(STUDY.attacks[attack])
+    ]
+
+
+def of_attacks(file, group, runs=None):
+    """One file of every attack on a group."""
+    return [
+        f"{RESULTS}/groups/{group}/{run}/{attack}/{file}"
+        for run in runs or STUDY.runs(group)
+        for attack in STUDY.attacks_of(group, run)
+    ]
+
+
+def asr_tables(group):
+    return of_attacks("asr.csv", group)
+
+
+def of_groups(file):
+    """One file of every group's full run."""
+    return [f"{RESULTS}/groups/{group}/full/{file}" for group in STUDY.groups]
+
+
+def tables():
+    wanted = ["sources", "table1", "class_counts", "asr", "confidence", "conclusions"]
+    wanted += ["training_size"]
+    return [f"{RESULTS}/tables/{name}.csv" for name in wanted]
+
+
+CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])
+
+
+def figures():
+    return [
+        f"{RESULTS}/figures/{name}.{kind}"
+        for name in ["fig1", "fig2", *CURVES]
+        for kind in ("png", "svg")
+    ]
+
+
+def group_modalities():
+    """For legends: {group: {title, modality}} without the titles, which belong to Table 1."""
+    return as_json(
+        {g: {"title": g, "modality": STUDY.modality(g)} for g in STUDY.groups}
+    )

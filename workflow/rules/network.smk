@@ -1,0 +1,133 @@
+# The jobs that want a GPU. `--resources gpu=0` runs them on the CPU, side by side.
+
+# One entry each: threads are a setting of the study and part of the result on a CPU.
+RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
+
+
+rule train:
+    """Train a group's network, or one of a smaller training set (run n<size>-r<repeat>)."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+        weights=lambda w: (
+            STUDY.training.weights
+            if STUDY.training.weights not in (None, "imagenet")
+            else []
+        ),
+    output:
+        network=f"{RUN}/network.safetensors",
+        training=f"{RUN}/training.csv",
+        clean=f"{RUN}/clean.parquet",
+    params:
+        results=RESULTS,
+        seed=STUDY.seed,
+        classes=lambda w: len(STUDY.groups[w.group].classes),
+        shape=lambda w: image_shape(w.group),
+        settings=as_json(
+            STUDY.training.model_dump(
+                mode="json", exclude={"threads", "mem_mb", "runtime", "optimizer"}
+            )
+        ),
+        threads=STUDY.training.threads,
+        code=script_digest("train.py"),
+    log:
+        f"{LOGS}/train/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
+    threads: STUDY.training.threads
+    resources:
+        gpu=1,
+        mem_mb=STUDY.training.mem_mb,
+        runtime=STUDY.training.runtime,
+    conda:
+        "../../envs/network.yaml"
+    script:
+        "../../scripts/train.py"
+
+
+rule attack:
+    """Attack a shard of a run's validation images: their whole response surface."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+        network=f"{RUN}/network.safetensors",
+    output:
+        f"{RUN}/{{attack}}/surface/{{shard}}.parquet",
+    params:
+        results=RESULTS,
+        seed=STUDY.seed,
+        shape=lambda w: image_shape(w.group),
+        shards=lambda w: STUDY.attacks[w.attack].shards,
+        settings=lambda w: as_json(
+            STUDY.attacks[w.attack].model_dump(
+                mode="json", exclude={"shards", "threads", "mem_mb", "runtime"}
+            )
+        ),
+        threads=lambda w: STUDY.attacks[w.attack].threads,
+        code=script_digest("attack.py"),
+    log:
+        f"{LOGS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.tsv"
+    threads: lambda w: STUDY.attacks[w.attack].threads
+    resources:
+        gpu=1,
+        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
+        runtime=lambda w: STUDY.attacks[w.attack].runtime,
+    conda:
+        "../../envs/network.yaml"
+    script:
+        "../../scripts/attack.py"
+
+
+rule examples:
+    """Adversarial images for Figs. 1 and 2, made again from the networks."""
+    input:
+        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
+        stores=sorted({store for g in STUDY.groups for store in stores(g)}),
+        missing=[table for g in STUDY.groups for table in missing(g)],
+        networks=of_groups("network.safetensors"),
+        surfaces=[s for g in STUDY.groups for s in surfaces(g, "full", STUDY.shown_attack())],
+    output:
+        images=f"{RESULTS}/figures/examples.npz",
+        table=f"{RESULTS}/figures/examples.csv",
+    params:
+        results=RESULTS,
+        seed=STUDY.seed,
+        groups=as_json(
+            {
+                g: {
+                    "shape": image_shape(g),
+                    "classes": list(STUDY.groups[g].classes),
+                    "surfaces": surfaces(g, "full", STUDY.shown_attack()),
+                    "missing": missing(g),
+                }
+                for g in STUDY.groups
+            }
+        ),
+        attack=STUDY.shown_attack(),
+        settings=as_json(
+            STUDY.attacks[STUDY.shown_attack()].model_dump(
+                mode="json", exclude={"shards", "threads", "mem_mb", "runtime"}
+            )
+        ),
+        iterations=STUDY.operating_points.iterations,
+        epsilon=STUDY.operating_points.epsilon,
+        flips_epsilon=STUDY.operating_points.flips_epsilon,
+        threads=STUDY.attacks[STUDY.shown_attack()].threads,
+        code=script_digest("examples.py"),
+    log:
+        f"{LOGS}/examples.log",
+    benchmark:
+        f"{BENCHMARKS}/examples.tsv"
+    threads: STUDY.attacks[STUDY.shown_attack()].threads
+    resources:
+        gpu=1,
+        mem_mb=STUDY.attacks[STUDY.shown_attack()].mem_mb,
+        runtime=60,
+    conda:
+        "../../envs/network.yaml"
+    script:
+        "../../scripts/examples.py"

@@ -1,0 +1,74 @@
+# The synthetic hospital writes what a real site would hand over. Its rules take part only in
+# studies that have a `phantom:` section and sources below its root.
+
+
+rule phantom_xray:
+    """Draw the X-ray archive: DICOM files, and the table of their reports."""
+    output:
+        reports=f"{HOSPITAL}/reports.csv",
+        truth=f"{HOSPITAL}/truth/xray.csv",
+    params:
+        root=f"{HOSPITAL}/xray",
+        seed=STUDY.seed,
+        amounts=as_json(STUDY.phantom.xray.known() if STUDY.phantom and STUDY.phantom.xray else {}),
+        code=script_digest("phantom_xray.py"),
+    log:
+        f"{LOGS}/phantom_xray.log",
+    benchmark:
+        f"{BENCHMARKS}/phantom_xray.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/phantom_xray.py"
+
+
+rule phantom_fields:
+    """Draw the microscope fields and the table of their classes."""
+    output:
+        table=f"{HOSPITAL}/fields.csv",
+        truth=f"{HOSPITAL}/truth/fields.csv",
+    params:
+        root=f"{HOSPITAL}/fields",
+        seed=STUDY.seed,
+        amounts=as_json(STUDY.phantom.fields.known() if STUDY.phantom and STUDY.phantom.fields else {}),
+        code=script_digest("phantom_fields.py"),
+    log:
+        f"{LOGS}/phantom_fields.log",
+    benchmark:
+        f"{BENCHMARKS}/phantom_fields.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/phantom_fields.py"
+
+
+rule phantom_slides:
+    """Draw the whole slides, their outlines and their table."""
+    output:
+        table=f"{HOSPITAL}/slides.csv",
+        truth=f"{HOSPITAL}/truth/slides.csv",
+    params:
+        root=f"{HOSPITAL}/slides",
+        seed=STUDY.seed,
+        amounts=as_json(STUDY.phantom.slides.known() if STUDY.phantom and STUDY.phantom.slides else {}),
+        code=script_digest("phantom_slides.py"),
+    log:
+        f"{LOGS}/phantom_slides.log",
+    benchmark:
+        f"{BENCHMARKS}/phantom_slides.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/data.yaml"
+    script:
+        "../../scripts/phantom_slides.py"
