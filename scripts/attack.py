@@ -1,6 +1,7 @@
+import json
 import sys
 
-import pyarrow as pa
+import numpy as np
 import torch
 from job import file_digest, job, settings
 from pgdose import cohort, images, networks, records, training
@@ -37,13 +38,18 @@ with job(snakemake) as log:
             progress=lambda n: bar.update(n - bar.n),
         )
     log.info("%s: %d of %d images attacked", name, found.attacked.sum(), len(members))
-    table, metadata = found.table(members.table["member"].to_numpy(), wanted["epsilon"])
-    metadata |= {
-        "network": file_digest(snakemake.input.network),
-        "members": file_digest(snakemake.input.members),
-        "attack": params.settings,
-        "device": device.type,
-    }
-    length = found.logits.shape[2] * found.logits.shape[3]
-    schema = records.surface_schema(length, pa.float32())
-    records.write_table(table, snakemake.output[0], schema, metadata)
+    attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
+    change = found.change.amax(dim=0).tolist() if len(attacked) else [0.0] * len(wanted["epsilon"])
+    records.write_table(
+        records.surface_table(attacked, wanted["epsilon"], found.logits.numpy()),
+        snakemake.output[0],
+        metadata={
+            "n_images": str(len(members)),
+            "n_correct": str(len(attacked)),
+            "largest_change": json.dumps(change),
+            "network": file_digest(snakemake.input.network),
+            "members": file_digest(snakemake.input.members),
+            "attack": params.settings,
+            "device": device.type,
+        },
+    )

@@ -49,7 +49,7 @@ def confidence_table(attacks: list[str]) -> pd.DataFrame:
     for attack in attacks:
         for group in GROUPS:
             for i, (low, high) in enumerate(zip(lows, highs, strict=True)):
-                n = i * i if low >= 0.5 or group == "H-OV-TH" else 0
+                n = (i + 1) ** 2 if low >= 0.5 or group == "H-OV-TH" else 0
                 rate = (0.5, 0.4, 0.6) if n else (np.nan,) * 3
                 rows.append((group, "full", attack, 0.1, 20, low, high, n, n // 2, *rate))
     columns = "group run attack epsilon iteration bin_low bin_high n_attacked n_flipped asr"

@@ -6,6 +6,7 @@ Each draw is keyed by the record or the patient, so a larger archive changes few
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -101,26 +102,26 @@ def split(
 ) -> pd.Series:
     """`training` or `validation` for each record; no patient on both sides.
 
-    Patients come in a keyed order. One goes to validation if all its images still fit into the
-    validation share of their strata (class, and sex if balanced), else to training.
+    Each stratum (class, and sex if balanced) has room for its share of validation images. Patients
+    come in a keyed order, twice: first those go to validation whose images all fit, then those
+    who leave the rooms nearer to full than they were, though they overfill some.
     """
     strata = chosen["class"].astype(str)
     if "sex" in balance:
         strata = strata + " " + chosen["sex"].astype(str)
-    room = (strata.value_counts() * (1 - training)).round().astype(int).to_dict()
-    patients = pd.DataFrame({"patient": chosen["patient"], "stratum": strata})
-    images = patients.groupby("patient")["stratum"].agg(list)
-    order = pd.DataFrame({"patient": images.index}).assign(
-        draw=lambda t: draw(seed, f"split {group}", t["patient"])
-    )
-    validation = set()
-    for patient in order.sort_values(["draw", "patient"])["patient"]:
-        wanted = pd.Series(images[patient]).value_counts() if len(images[patient]) > 1 else None
-        needs = {images[patient][0]: 1} if wanted is None else wanted.to_dict()
-        if all(room[stratum] >= n for stratum, n in needs.items()):
-            validation.add(patient)
-            for stratum, n in needs.items():
-                room[stratum] -= n
+    room = Counter((strata.value_counts() * (1 - training)).round().astype(int).to_dict())
+    images = strata.groupby(chosen["patient"]).agg(Counter)
+    keys = pd.Series(draw(seed, f"split {group}", images.index), index=images.index)
+    patients = keys.reset_index().sort_values([0, "patient"])["patient"]
+    validation: set[str] = set()
+    for overfill in (False, True):
+        for patient in patients[~patients.isin(validation)]:
+            wanted = images[patient]
+            fits = all(room[stratum] >= n for stratum, n in wanted.items())
+            nearer = sum(abs(room[s] - n) - abs(room[s]) for s, n in wanted.items()) < 0
+            if fits or (overfill and nearer):
+                validation.add(patient)
+                room.subtract(wanted)
     part = np.where(chosen["patient"].isin(validation), "validation", "training")
     return pd.Series(part, index=chosen.index, dtype="str")
 

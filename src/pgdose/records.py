@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +84,22 @@ MISSING = pa.schema([("member", pa.int32()), ("reason", pa.string()), ("detail",
 CLEAN = pa.schema([("member", pa.int32()), ("logits", pa.list_(pa.float32()))])
 
 
-def surface_schema(length: int, values: pa.DataType) -> pa.Schema:
-    """One row per attacked member and epsilon; `length` is (max_iter + 1) x classes."""
-    return pa.schema(
-        [
-            ("member", pa.int32()),
-            ("epsilon", pa.float64()),
-            ("logits", pa.list_(values, length)),
-        ]
+def surface_table(members: np.ndarray, epsilons: Sequence[float], logits: np.ndarray) -> pa.Table:
+    """One row per attacked member and epsilon, sorted: member, epsilon, logits.
+
+    `logits` is members x epsilons x (max_iter + 1) x classes, float; a row holds the last two
+    dimensions in one list of fixed length, iteration 0 first.
+    """
+    m, e = logits.shape[:2]
+    values = pa.array(np.ascontiguousarray(logits).ravel())
+    return pa.table(
+        {
+            "member": pa.array(np.repeat(members, e), pa.int32()),
+            "epsilon": pa.array(np.tile(np.asarray(epsilons, dtype=np.float64), m)),
+            "logits": pa.FixedSizeListArray.from_arrays(
+                values, logits.shape[2] * logits.shape[3]
+            ),
+        }
     )
 
 

@@ -89,7 +89,7 @@ def by_confidence(
         of_epsilon = (surface["epsilon"] == epsilon).to_numpy()
         for b in range(len(BINS) - 1):
             here = of_epsilon & (place == b)
-            n_flipped = int(flips[here, iteration].sum())
+            n_flipped = int(flips[here, iteration].sum()) if here.any() else 0
             rows.append((epsilon, iteration, BINS[b], BINS[b + 1], int(here.sum()), n_flipped))
     names = ["epsilon", "iteration", "bin_low", "bin_high", "n_attacked", "n_flipped"]
     table = pd.DataFrame(rows, columns=names)

@@ -5,10 +5,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-import json
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -29,27 +26,6 @@ class Surface:
     attacked: Tensor
     logits: Tensor
     change: Tensor
-
-    def table(
-        self, members: np.ndarray, epsilons: Sequence[float]
-    ) -> tuple[pd.DataFrame, dict[str, str]]:
-        """As rows (member, epsilon, logits flat), sorted, and the counts that rows cannot tell."""
-        attacked = members[self.attacked.numpy()]
-        m, e = self.logits.shape[:2]
-        rows = pd.DataFrame(
-            {
-                "member": np.repeat(attacked, e),
-                "epsilon": np.tile(np.asarray(epsilons, dtype=np.float64), m),
-                "logits": list(self.logits.reshape(m * e, -1).numpy()),
-            }
-        )
-        largest = self.change.amax(dim=0) if m else self.change.sum(dim=0)
-        counts = {
-            "n_images": str(len(members)),
-            "n_correct": str(m),
-            "largest_change": json.dumps([round(float(c), 9) for c in largest]),
-        }
-        return rows.sort_values(["member", "epsilon"], kind="stable"), counts
 
 
 def trajectory(
@@ -104,9 +80,7 @@ def surface(
     for start in range(0, len(images), batch):
         some = slice(start, start + batch)
         parts.append(
-            _batch(
-                *(network, images[some], classes[some], attack, epsilons, max_iter, keys[some]),
-            )
+            _batch(network, images[some], classes[some], attack, epsilons, max_iter, keys[some])
         )
         progress(min(start + batch, len(images)))
     return Surface(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

@@ -146,10 +146,10 @@ def _frontal(
     # The body around them.
     outline = _profile(
         [-1.3, -1.0, -0.88, -0.76, -0.6, -0.3, 0.2, 0.8, 1.3],
-        [0.24, 0.25, 0.36, 0.72, 0.98, 1.02, 0.93, 0.9, 0.94],
+        [0.24, 0.25, 0.36, 0.73, 1.0, 1.05, 0.99, 0.97, 1.0],
     ) * (wide * (0.94 + 0.1 * build["fat"]))
     body = _step((outline - side) / 0.03)
-    thick = 0.46 + 0.1 * build["fat"] - 0.1 * side**2
+    thick = 0.46 + 0.1 * build["fat"] - 0.06 * side**2
     density = 0.03 + body * thick
     density -= lung * (0.33 + 0.06 * inflated + 0.02 * build["fat"])
     covered = lung - field
@@ -208,7 +208,7 @@ def _aorta(
     spot = np.hypot(_X - knob_x, (_Y - knob_y) * 0.92)
     knob = _step((radius - spot) / 0.02)
     inwards = _step((_X - turn) / 0.06) * _step((knob_x - _X) / 0.04)
-    knob = np.maximum(knob, inwards * _step((radius - np.abs(_Y - knob_y)) / 0.03))
+    knob = np.maximum(knob, inwards * _step((0.9 * radius - np.abs(_Y - knob_y)) / 0.07))
     # Descending part: from the knob down beside the spine, bulging outwards when unfolded.
     down = np.clip((_Y - knob_y) / 0.75, 0, 1)
     edge = knob_x + radius * (1 - 0.6 * down) + 0.13 * excess * np.sin(np.pi * down**0.8) - 0.03
@@ -280,7 +280,7 @@ def _disease(
     if "tuberculosis" in findings:
         added += _tuberculosis(rng) * field
     if "pneumonia" in findings:
-        severity = np.clip(rng.normal(0.17, 0.05), 0.06, 0.3)
+        severity = np.clip(rng.normal(0.2, 0.05), 0.08, 0.32)
         sign = rng.choice([-1, 1])
         spot = _spot(sign * rng.uniform(0.4, 0.55), rng.uniform(0.18, 0.36), 0.26, 0.22)
         added += severity * spot * (0.75 + 0.35 * _clouds(rng, 16)) * field
@@ -365,7 +365,7 @@ def _expose(
     """
     # Patients are posed to fill the detector, so its size in mm does not show in the picture.
     mm_per_px = round(rng.uniform(350, 430) / max(rows, columns), 4)
-    units = 2 / (max(rows, columns) * np.clip(rng.normal(1.04, 0.035), 0.95, 1.15))
+    units = 2 / (max(rows, columns) * np.clip(rng.normal(0.97, 0.03), 0.9, 1.05))
     angle = np.deg2rad(rng.normal(0, 1.6))
     shift = rng.normal(0, 0.03, 2)
     cos, sin = np.cos(angle), np.sin(angle)

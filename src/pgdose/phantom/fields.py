@@ -7,6 +7,8 @@ classes differ in texture all over the field, so that every tile of a field carr
 - `ovary_tumour`: nests and papillae of large, dark, ragged nuclei, brown vessels between them;
 - `thyroid_norm`: follicles, pale pink colloid with a ring of small round nuclei;
 - `thyroid_tumour`: crowded ribbons of large pale nuclei round thin cores, little colloid.
+
+Tumour fields keep remnants of normal tissue, so no classifier of tiles is perfect.
 """
 
 from pathlib import Path
@@ -102,13 +104,18 @@ def draw_field(
     height: int = HEIGHT,
 ) -> np.ndarray:
     """One field of the class `label` (of CLASSES): RGB, uint8 (height, width, 3)."""
-    draw = {
-        "ovary_norm": _ovary_norm,
-        "ovary_tumour": _ovary_tumour,
-        "thyroid_norm": _thyroid_norm,
-        "thyroid_tumour": _thyroid_tumour,
-    }[label]
-    blue, brown, pink = draw(rng, width, height, hand["size"])
+    layers = DRAWINGS[label](rng, width, height, hand["size"])
+    if label.endswith("_tumour"):
+        # A tumour seldom fills its field: remnants of normal tissue keep their tiles ambiguous.
+        normal = DRAWINGS[label.replace("tumour", "norm")](rng, width, height, hand["size"])
+        amount = rng.uniform(0.55, 1.35)  # the lower, the more of it: about 3 to 25 % of the field
+        left = step((smooth_noise(rng, width, height, 420) - amount) / 0.05)
+        remnant = Image.fromarray(enlarge(left, width, height))
+        layers = tuple(
+            np.asarray(Image.composite(Image.fromarray(there), Image.fromarray(here), remnant))
+            for there, here in zip(normal, layers, strict=True)
+        )
+    blue, brown, pink = layers
     light = np.array([244, 243, 240]) * hand["light"] * [1 + hand["warmth"], 1, 1 - hand["warmth"]]
     return dye(
         rng,
@@ -121,7 +128,7 @@ def draw_field(
     )
 
 
-Layers = tuple[np.ndarray, np.ndarray, np.ndarray]  # blue, brown, pink
+Layers = tuple[np.ndarray, ...]  # blue, brown, pink: uint8 (height, width)
 
 
 def _ovary_norm(rng: np.random.Generator, width: int, height: int, size: float) -> Layers:
@@ -241,6 +248,14 @@ def _thyroid_tumour(rng: np.random.Generator, width: int, height: int, size: flo
     pink = enlarge(0.05 + 0.22 * cells + 0.45 * stroma + 0.5 * drop, width, height)
     brown = _vessels(rng, width, height, 150, (8, 18), along(fold), fold > 0.6)
     return blue, brown, pink
+
+
+DRAWINGS = {
+    "ovary_norm": _ovary_norm,
+    "ovary_tumour": _ovary_tumour,
+    "thyroid_norm": _thyroid_norm,
+    "thyroid_tumour": _thyroid_tumour,
+}
 
 
 def _vessels(

@@ -208,6 +208,8 @@ def draw_slide(
     """The whole slide at level 0: RGB, uint8 (side, side, 3)."""
     size = hand["size"]
     inside, sick = _mask([tissue], side), _mask(tumour, side)
+    # Outlines are drawn generously: islands of normal tissue lie within them.
+    sick = sick * step((1.0 - smooth_noise(rng, side, side, 330, REDUCE)) / 0.06)
     fat, duct = _normal_parts(rng, side, inside * (1 - sick))
     swirl = 2 * smooth_noise(rng, side, side, 420, REDUCE)
     uneven = smooth_noise(rng, side, side, 130, REDUCE)

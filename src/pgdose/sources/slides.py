@@ -63,7 +63,7 @@ def candidates(
     slide = open_slide(path)
     with slide:
         shares = tissue_shares(slide, tile)
-        properties = slide.properties
+        properties = dict(slide.properties)
     offset = tuple(float(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
     region = read_geojson(outlines, tumour, offset)
     rows, columns = np.nonzero(shares >= tissue_share)
