@@ -4,9 +4,10 @@ import sys
 import numpy as np
 import torch
 from job import file_digest, job, settings
+from tqdm import tqdm
+
 from pgdose import cohort, images, networks, records, training
 from pgdose.attack import make, surface
-from tqdm import tqdm
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards

@@ -1,4 +1,5 @@
 from job import job, settings
+
 from pgdose import images, records
 from pgdose.plots import sheets, style
 

@@ -1,5 +1,6 @@
 import pandas as pd
 from job import job, settings
+
 from pgdose.plots import curves, style
 
 with job(snakemake):

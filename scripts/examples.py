@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 from job import job, settings
+
 from pgdose import cohort, images, networks, records, training
 from pgdose.analysis import success
 from pgdose.attack import make, trajectory

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.sources import dicom, files, reports
 from pgdose.sources.table import read_columns
@@ -29,6 +30,4 @@ with job(snakemake) as log:
     table = table.drop(columns="link").sort_values("record_id")
     records.write_table(table, snakemake.output.records, records.records_schema(labels))
     records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(
-        pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True
-    )
+    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.sources import fields, files
 from pgdose.sources.table import read_columns
@@ -10,15 +11,11 @@ with job(snakemake) as log:
     source, root = snakemake.wildcards.source, Path(snakemake.params.root)
     wanted = settings(snakemake.params)
     files.check_folder(root, f"sources.{source}.root")
-    rows = read_columns(
-        Path(snakemake.input.table), wanted["columns"], f"sources.{source}.columns"
-    )
+    rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"sources.{source}.columns")
     key = records.load_key(Path(snakemake.params.key), snakemake.params.key_seed)
     found, paths, rejects = fields.index(rows, root, key=key, source=source, tile=wanted["tile"])
     log.info("%s: %d fields, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))
     kept = records.place_tiles(pd.DataFrame(found), source, wanted["shards"])
     records.write_table(kept, snakemake.output.records, records.RECORDS)
     records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(
-        pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True
-    )
+    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)

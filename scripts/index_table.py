@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.sources import files, table
 
@@ -28,6 +29,4 @@ with job(snakemake) as log:
     kept = pd.DataFrame(found, columns=schema.names).sort_values("record_id")
     records.write_table(kept, snakemake.output.records, schema)
     records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(
-        pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True
-    )
+    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)

@@ -43,7 +43,7 @@ def file_digest(*paths):
     """16 hex digits of the files' contents."""
     total = hashlib.sha256()
     for path in paths:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()[:16]
 

@@ -2,6 +2,7 @@ import json
 
 import pyarrow.parquet as pq
 from job import job, settings
+
 from pgdose import records
 from pgdose.analysis import success
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from job import job, settings
+
 from pgdose.phantom.fields import write_fields
 
 with job(snakemake):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from job import job, settings
+
 from pgdose.phantom.slides import write_slides
 
 with job(snakemake):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from job import job, settings
+
 from pgdose.phantom.xray import write_archive
 
 with job(snakemake):

@@ -1,4 +1,5 @@
 from job import job
+
 from pgdose import records, screen
 
 with job(snakemake) as log:

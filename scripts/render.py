@@ -1,5 +1,6 @@
 import pandas as pd
 from job import job, settings
+
 from pgdose import images, records, screen
 from pgdose.errors import Rejected
 

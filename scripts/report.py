@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.plots import report
 

@@ -1,5 +1,6 @@
 import pandas as pd
 from job import job, settings
+
 from pgdose import cohort, records, screen
 
 with job(snakemake) as log:
@@ -10,7 +11,9 @@ with job(snakemake) as log:
     for where in wanted:
         fits |= cohort.eligible(table, where)
     table = table[fits].sort_values("record_id")
-    table = table.iloc[records.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)]
+    table = table.iloc[
+        records.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)
+    ]
     paths = records.read_table(snakemake.input.paths).set_index("record_id")["path"]
     found = screen.screen(
         table,

@@ -1,5 +1,6 @@
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.analysis import tables
 

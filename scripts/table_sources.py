@@ -1,4 +1,5 @@
 from job import job, settings
+
 from pgdose import records
 from pgdose.analysis import tables
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 from job import job, settings
+
 from pgdose import records
 from pgdose.analysis import conclusions, success, tables
 

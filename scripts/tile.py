@@ -1,5 +1,6 @@
 import pandas as pd
 from job import job
+
 from pgdose import images, records
 from pgdose.errors import Rejected
 from pgdose.screen import pixel_hash

@@ -1,6 +1,7 @@
 import pandas as pd
 import torch
 from job import job, settings, work_folder
+
 from pgdose import cohort, images, networks, records, training
 
 with job(snakemake) as log:

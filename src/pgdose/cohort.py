@@ -22,7 +22,7 @@ def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
     if where.get("label") is not None:
         column = f"label_{where['label']}"
         if column not in records:
-            known = [c.removeprefix("label_") for c in records if c.startswith("label_")]
+            known = records.filter(regex="^label_").columns.str.removeprefix("label_")
             raise UserError(
                 f"where.label: {where['label']!r} is no label of the source; "
                 f"known: {', '.join(known) or 'none'}"
@@ -31,8 +31,7 @@ def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
     if where.get("class") is not None:
         fits &= records["class"].eq(where["class"])
     if where.get("age") is not None:
-        years = np.floor(records["age"].astype("float64"))
-        fits &= years.between(*where["age"])
+        fits &= (records["age"] // 1).between(*where["age"])
     if where.get("sex") is not None:
         fits &= records["sex"].eq(where["sex"])
     if where.get("view") is not None:
@@ -70,7 +69,7 @@ def choose(
         most = min(available)  # of each stratum
         wanted = spec["count"] if isinstance(spec["count"], int) else math.inf
         each = min(most, (spec["at_most"] or math.inf) // len(strata), wanted / len(strata))
-        if isinstance(spec["count"], int) and most * len(strata) < spec["count"] or not most:
+        if (isinstance(spec["count"], int) and most * len(strata) < spec["count"]) or not most:
             lacking.append(_lack(group, name, spec, strata, available))
         of_class = found[found["class"] == name]
         chosen.append(of_class.groupby("stratum").head(int(each)))
@@ -112,7 +111,7 @@ def split(
     room = Counter((strata.value_counts() * (1 - training)).round().astype(int).to_dict())
     images = strata.groupby(chosen["patient"]).agg(Counter)
     keys = pd.Series(draw(seed, f"split {group}", images.index), index=images.index)
-    patients = keys.reset_index().sort_values([0, "patient"])["patient"]
+    patients = keys.rename("draw").reset_index().sort_values(["draw", "patient"])["patient"]
     validation: set[str] = set()
     for overfill in (False, True):
         for patient in patients[~patients.isin(validation)]:
@@ -132,7 +131,7 @@ def add_copies(
     """Augmented copies (copy = 1, 2, ..) up to `augment_to`, in each part its share of them."""
     parts = []
     for (name, part), originals in members.groupby(["class", "part"], sort=False):
-        total = classes[name]["augment_to"]
+        total = classes[str(name)]["augment_to"]
         if total is None:
             parts.append(originals)
             continue

@@ -9,7 +9,7 @@ class UserError(Exception):
     """
 
 
-class Rejected(Exception):
+class Rejected(Exception):  # noqa: N818 - it names what happened to an input
     """One input that cannot be used: a reason code, and a detail that gives nobody away."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -28,9 +28,9 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 def crop_square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
     """The square of `side` pixels round (x, y); beyond the edge the edge's pixels repeat."""
-    side = max(int(round(side)), 1)
-    rows = np.clip(np.arange(side) + int(round(y - side / 2)), 0, image.shape[0] - 1)
-    columns = np.clip(np.arange(side) + int(round(x - side / 2)), 0, image.shape[1] - 1)
+    side = max(round(side), 1)
+    rows = np.clip(np.arange(side) + round(y - side / 2), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(side) + round(x - side / 2), 0, image.shape[1] - 1)
     return image[np.ix_(rows, columns)]
 
 
@@ -42,8 +42,11 @@ def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * (width, height)
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     x0, y0 = (width - 1) / 2, (height - 1) / 2
-    affine = (cos, sin, x0 - cos * (x0 + dx) - sin * (y0 + dy))
-    affine += (-sin, cos, y0 + sin * (x0 + dx) - cos * (y0 + dy))
+    # From a pixel of the copy to the place in the original that it shows.
+    affine = (
+        *(cos, sin, x0 - cos * (x0 + dx) - sin * (y0 + dy)),
+        *(-sin, cos, y0 + sin * (x0 + dx) - cos * (y0 + dy)),
+    )
     moved = Image.fromarray(image).transform(
         (width, height), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
     )

@@ -38,14 +38,13 @@ def inception_v3(classes: int, width: float = 1.0) -> Classifier:
     The auxiliary head does not fit images under 299 pixels.
     """
 
-    class Convolution(inception.BasicConv2d):  # type: ignore[misc]
+    class Convolution(inception.BasicConv2d):
         def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
             if in_channels != 3:  # the image itself
                 in_channels = int(in_channels * width)
             super().__init__(in_channels, int(out_channels * width), **kwargs)
 
-    blocks = (inception.InceptionA, inception.InceptionB, inception.InceptionC)
-    blocks += (inception.InceptionD, inception.InceptionE, inception.InceptionAux)
+    blocks = [getattr(inception, f"Inception{name}") for name in ("A", "B", "C", "D", "E", "Aux")]
     body = inception.Inception3(
         num_classes=classes,
         aux_logits=False,

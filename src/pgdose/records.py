@@ -96,9 +96,7 @@ def surface_table(members: np.ndarray, epsilons: Sequence[float], logits: np.nda
         {
             "member": pa.array(np.repeat(members, e), pa.int32()),
             "epsilon": pa.array(np.tile(np.asarray(epsilons, dtype=np.float64), m)),
-            "logits": pa.FixedSizeListArray.from_arrays(
-                values, logits.shape[2] * logits.shape[3]
-            ),
+            "logits": pa.FixedSizeListArray.from_arrays(values, logits.shape[2] * logits.shape[3]),
         }
     )
 
@@ -121,10 +119,10 @@ def load_key(path: Path, seed: int | None = None) -> bytes:
     if not path.exists():
         private_folder(path.parent)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+        beside.touch(mode=0o600)
+        beside.write_text(secrets.token_hex(32))
         with contextlib.suppress(FileExistsError):  # another job was first: take its key
-            os.link(beside, path)
+            path.hardlink_to(beside)
         beside.unlink()
     return bytes.fromhex(path.read_text().strip())
 
@@ -154,8 +152,9 @@ def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only its owner can enter (Snakemake may have made it for all)."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
     return path
 
 
@@ -170,9 +169,9 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         if private:
-            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600))
+            beside.touch(mode=0o600)
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 

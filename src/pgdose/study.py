@@ -36,7 +36,7 @@ INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end o
 
 
 def mistake(text: str, **values: Any) -> PydanticCustomError:
-    return PydanticCustomError("study", text, values)  # type: ignore[arg-type]
+    return PydanticCustomError("study", text, values)
 
 
 class Model(BaseModel):

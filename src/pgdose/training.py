@@ -40,9 +40,7 @@ def batches(members: Members, order: np.ndarray, size: int) -> Iterator[tuple[np
 
 
 @torch.no_grad()
-def evaluate(
-    network: Classifier, members: Members, batch: int, device: torch.device
-) -> np.ndarray:
+def evaluate(network: Classifier, members: Members, batch: int, device: torch.device) -> np.ndarray:
     """Logits of all members in evaluation mode, float32, n x classes."""
     network.eval()
     parts = [
@@ -73,12 +71,13 @@ def train(
 ) -> pd.DataFrame:
     """Train in place; returns per epoch: epoch, lr, loss, accuracy (training and validation).
 
-    `name` (group/run) keys the order of the images. `work` is a folder for the resume state, named by
-    a digest of all that the result depends on; it is removed at the end.
+    `name` (group/run) keys the order of the images. `work` is a folder for the resume state,
+    named by a digest of all that the result depends on; it is removed at the end.
     """
-    network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=lr, weight_decay=weight_decay)
     steps = -(-len(training) // batch)
+    rate: torch.optim.lr_scheduler.LRScheduler
     if schedule == "one_cycle":
         rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * steps)
     else:

@@ -10,22 +10,22 @@ rule measure:
         asr=f"{RUN}/{{attack}}/asr.csv",
         confidence=f"{RUN}/{{attack}}/confidence.csv",
         diagnostics=f"{RUN}/{{attack}}/diagnostics.json",
+    log:
+        f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure/{{group}}-{{run}}-{{attack}}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         epsilon=lambda w: as_json(STUDY.attacks[w.attack].epsilon),
         max_iter=lambda w: STUDY.attacks[w.attack].max_iter,
         iterations=STUDY.operating_points.iterations,
         classes=lambda w: len(STUDY.groups[w.group].classes),
         code=script_digest("measure.py"),
-    log:
-        f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure/{{group}}-{{run}}-{{attack}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/measure.py"
 
@@ -37,19 +37,19 @@ rule table_sources:
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
     output:
         f"{RESULTS}/tables/sources.csv",
-    params:
-        sources=as_json(list(STUDY.sources)),
-        code=script_digest("table_sources.py"),
     log:
         f"{LOGS}/table_sources.log",
     benchmark:
         f"{BENCHMARKS}/table_sources.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=20,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        sources=as_json(list(STUDY.sources)),
+        code=script_digest("table_sources.py"),
     script:
         "../../scripts/table_sources.py"
 
@@ -63,6 +63,16 @@ rule table1:
     output:
         table1=f"{RESULTS}/tables/table1.csv",
         class_counts=f"{RESULTS}/tables/class_counts.csv",
+    log:
+        f"{LOGS}/table1.log",
+    benchmark:
+        f"{BENCHMARKS}/table1.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
     params:
         groups=as_json(
             {
@@ -72,16 +82,6 @@ rule table1:
         ),
         missing=as_json({g: missing(g) for g in STUDY.groups}),
         code=script_digest("table1.py"),
-    log:
-        f"{LOGS}/table1.log",
-    benchmark:
-        f"{BENCHMARKS}/table1.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=20,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/table1.py"
 
@@ -91,7 +91,9 @@ rule tables:
     input:
         asr=[table for g in STUDY.groups for table in asr_tables(g)],
         confidence=[
-            table for g in STUDY.groups for table in of_attacks("confidence.csv", g, ["full"])
+            table
+            for g in STUDY.groups
+            for table in of_attacks("confidence.csv", g, ["full"])
         ],
         training=(
             [
@@ -112,24 +114,28 @@ rule tables:
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         conclusions=f"{RESULTS}/tables/conclusions.csv",
-    params:
-        sized=STUDY.training_size.group if STUDY.training_size else "",
-        runs=as_json(STUDY.runs(STUDY.training_size.group) if STUDY.training_size else []),
-        sized_attacks=as_json(STUDY.training_size.attacks if STUDY.training_size else []),
-        modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
-        epsilon=STUDY.operating_points.epsilon,
-        iterations=STUDY.operating_points.iterations,
-        code=script_digest("tables.py"),
     log:
         f"{LOGS}/tables.log",
     benchmark:
         f"{BENCHMARKS}/tables.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        sized=STUDY.training_size.group if STUDY.training_size else "",
+        runs=as_json(
+            STUDY.runs(STUDY.training_size.group) if STUDY.training_size else []
+        ),
+        sized_attacks=as_json(
+            STUDY.training_size.attacks if STUDY.training_size else []
+        ),
+        modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
+        epsilon=STUDY.operating_points.epsilon,
+        iterations=STUDY.operating_points.iterations,
+        code=script_digest("tables.py"),
     script:
         "../../scripts/tables.py"
 
@@ -141,21 +147,25 @@ rule curves:
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
     output:
-        [f"{RESULTS}/figures/{name}.{kind}" for name in CURVES for kind in ("png", "svg")],
-    params:
-        groups=group_modalities(),
-        points=as_json(STUDY.operating_points.known()),
-        code=script_digest("curves.py"),
+        [
+            f"{RESULTS}/figures/{name}.{kind}"
+            for name in CURVES
+            for kind in ("png", "svg")
+        ],
     log:
         f"{LOGS}/curves.log",
     benchmark:
         f"{BENCHMARKS}/curves.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        groups=group_modalities(),
+        points=as_json(STUDY.operating_points.known()),
+        code=script_digest("curves.py"),
     script:
         "../../scripts/curves.py"
 
@@ -166,20 +176,24 @@ rule pictures:
         images=f"{RESULTS}/figures/examples.npz",
         table=f"{RESULTS}/figures/examples.csv",
     output:
-        [f"{RESULTS}/figures/{name}.{kind}" for name in ("fig1", "fig2") for kind in ("png", "svg")],
-    params:
-        groups=group_modalities(),
-        code=script_digest("pictures.py"),
+        [
+            f"{RESULTS}/figures/{name}.{kind}"
+            for name in ("fig1", "fig2")
+            for kind in ("png", "svg")
+        ],
     log:
         f"{LOGS}/pictures.log",
     benchmark:
         f"{BENCHMARKS}/pictures.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        groups=group_modalities(),
+        code=script_digest("pictures.py"),
     script:
         "../../scripts/pictures.py"
 
@@ -193,20 +207,20 @@ rule report:
         template="src/pgdose/plots/report.html",
     output:
         f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
         study=as_json(STUDY.known()),
         sources=as_json(list(STUDY.sources)),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),
-    log:
-        f"{LOGS}/report.log",
-    benchmark:
-        f"{BENCHMARKS}/report.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/report.py"

@@ -12,6 +12,16 @@ rule members:
         exclude=lambda w: STUDY.groups[w.group].exclude or [],
     output:
         f"{RESULTS}/groups/{{group}}/members.parquet",
+    log:
+        f"{LOGS}/members/{{group}}.log",
+    benchmark:
+        f"{BENCHMARKS}/members/{{group}}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         seed=STUDY.seed,
         training=STUDY.split.training,
@@ -21,16 +31,6 @@ rule members:
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),
         code=script_digest("members.py"),
-    log:
-        f"{LOGS}/members/{{group}}.log",
-    benchmark:
-        f"{BENCHMARKS}/members/{{group}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/members.py"
 
@@ -46,8 +46,18 @@ rule render:
     output:
         images=f"{RESULTS}/groups/{{group}}/images/{{shard}}.npy",
         missing=f"{RESULTS}/groups/{{group}}/images/{{shard}}.missing.parquet",
+    log:
+        f"{LOGS}/render/{{group}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/render/{{group}}-{{shard}}.tsv"
     wildcard_constraints:
         group=names(g for g in STUDY.groups if not STUDY.tiled(g)),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         seed=STUDY.seed,
         shards=lambda w: STUDY.groups[w.group].shards,
@@ -57,16 +67,6 @@ rule render:
             {s: STUDY.sources[s].kind for s in STUDY.sources_of(w.group)}
         ),
         code=script_digest("render.py"),
-    log:
-        f"{LOGS}/render/{{group}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/render/{{group}}-{{shard}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/render.py"
 
@@ -79,20 +79,20 @@ rule contact_sheet:
         missing=lambda w: missing(w.group),
     output:
         f"{RESULTS}/groups/{{group}}/contact_sheet.png",
+    log:
+        f"{LOGS}/contact_sheet/{{group}}.log",
+    benchmark:
+        f"{BENCHMARKS}/contact_sheet/{{group}}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
         results=RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         code=script_digest("contact_sheet.py"),
-    log:
-        f"{LOGS}/contact_sheet/{{group}}.log",
-    benchmark:
-        f"{BENCHMARKS}/contact_sheet/{{group}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/contact_sheet.py"

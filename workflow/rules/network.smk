@@ -19,6 +19,17 @@ rule train:
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
+    log:
+        f"{LOGS}/train/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: STUDY.training.threads
+    resources:
+        gpu=1,
+        mem_mb=STUDY.training.mem_mb,
+        runtime=STUDY.training.runtime,
     params:
         results=RESULTS,
         seed=STUDY.seed,
@@ -31,17 +42,6 @@ rule train:
         ),
         threads=STUDY.training.threads,
         code=script_digest("train.py"),
-    log:
-        f"{LOGS}/train/{{group}}-{{run}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
-    threads: STUDY.training.threads
-    resources:
-        gpu=1,
-        mem_mb=STUDY.training.mem_mb,
-        runtime=STUDY.training.runtime,
-    conda:
-        "../../envs/network.yaml"
     script:
         "../../scripts/train.py"
 
@@ -55,6 +55,17 @@ rule attack:
         network=f"{RUN}/network.safetensors",
     output:
         f"{RUN}/{{attack}}/surface/{{shard}}.parquet",
+    log:
+        f"{LOGS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: lambda w: STUDY.attacks[w.attack].threads
+    resources:
+        gpu=1,
+        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
+        runtime=lambda w: STUDY.attacks[w.attack].runtime,
     params:
         results=RESULTS,
         seed=STUDY.seed,
@@ -67,17 +78,6 @@ rule attack:
         ),
         threads=lambda w: STUDY.attacks[w.attack].threads,
         code=script_digest("attack.py"),
-    log:
-        f"{LOGS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.tsv"
-    threads: lambda w: STUDY.attacks[w.attack].threads
-    resources:
-        gpu=1,
-        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
-        runtime=lambda w: STUDY.attacks[w.attack].runtime,
-    conda:
-        "../../envs/network.yaml"
     script:
         "../../scripts/attack.py"
 
@@ -89,10 +89,23 @@ rule examples:
         stores=sorted({store for g in STUDY.groups for store in stores(g)}),
         missing=[table for g in STUDY.groups for table in missing(g)],
         networks=of_groups("network.safetensors"),
-        surfaces=[s for g in STUDY.groups for s in surfaces(g, "full", STUDY.shown_attack())],
+        surfaces=[
+            s for g in STUDY.groups for s in surfaces(g, "full", STUDY.shown_attack())
+        ],
     output:
         images=f"{RESULTS}/figures/examples.npz",
         table=f"{RESULTS}/figures/examples.csv",
+    log:
+        f"{LOGS}/examples.log",
+    benchmark:
+        f"{BENCHMARKS}/examples.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: STUDY.attacks[STUDY.shown_attack()].threads
+    resources:
+        gpu=1,
+        mem_mb=STUDY.attacks[STUDY.shown_attack()].mem_mb,
+        runtime=60,
     params:
         results=RESULTS,
         seed=STUDY.seed,
@@ -118,16 +131,5 @@ rule examples:
         flips_epsilon=STUDY.operating_points.flips_epsilon,
         threads=STUDY.attacks[STUDY.shown_attack()].threads,
         code=script_digest("examples.py"),
-    log:
-        f"{LOGS}/examples.log",
-    benchmark:
-        f"{BENCHMARKS}/examples.tsv"
-    threads: STUDY.attacks[STUDY.shown_attack()].threads
-    resources:
-        gpu=1,
-        mem_mb=STUDY.attacks[STUDY.shown_attack()].mem_mb,
-        runtime=60,
-    conda:
-        "../../envs/network.yaml"
     script:
         "../../scripts/examples.py"

@@ -7,21 +7,23 @@ rule phantom_xray:
     output:
         reports=f"{HOSPITAL}/reports.csv",
         truth=f"{HOSPITAL}/truth/xray.csv",
-    params:
-        root=f"{HOSPITAL}/xray",
-        seed=STUDY.seed,
-        amounts=as_json(STUDY.phantom.xray.known() if STUDY.phantom and STUDY.phantom.xray else {}),
-        code=script_digest("phantom_xray.py"),
     log:
         f"{LOGS}/phantom_xray.log",
     benchmark:
         f"{BENCHMARKS}/phantom_xray.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        root=f"{HOSPITAL}/xray",
+        seed=STUDY.seed,
+        amounts=as_json(
+            STUDY.phantom.xray.known() if STUDY.phantom and STUDY.phantom.xray else {}
+        ),
+        code=script_digest("phantom_xray.py"),
     script:
         "../../scripts/phantom_xray.py"
 
@@ -31,21 +33,25 @@ rule phantom_fields:
     output:
         table=f"{HOSPITAL}/fields.csv",
         truth=f"{HOSPITAL}/truth/fields.csv",
-    params:
-        root=f"{HOSPITAL}/fields",
-        seed=STUDY.seed,
-        amounts=as_json(STUDY.phantom.fields.known() if STUDY.phantom and STUDY.phantom.fields else {}),
-        code=script_digest("phantom_fields.py"),
     log:
         f"{LOGS}/phantom_fields.log",
     benchmark:
         f"{BENCHMARKS}/phantom_fields.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        root=f"{HOSPITAL}/fields",
+        seed=STUDY.seed,
+        amounts=as_json(
+            STUDY.phantom.fields.known()
+            if STUDY.phantom and STUDY.phantom.fields
+            else {}
+        ),
+        code=script_digest("phantom_fields.py"),
     script:
         "../../scripts/phantom_fields.py"
 
@@ -55,20 +61,24 @@ rule phantom_slides:
     output:
         table=f"{HOSPITAL}/slides.csv",
         truth=f"{HOSPITAL}/truth/slides.csv",
-    params:
-        root=f"{HOSPITAL}/slides",
-        seed=STUDY.seed,
-        amounts=as_json(STUDY.phantom.slides.known() if STUDY.phantom and STUDY.phantom.slides else {}),
-        code=script_digest("phantom_slides.py"),
     log:
         f"{LOGS}/phantom_slides.log",
     benchmark:
         f"{BENCHMARKS}/phantom_slides.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        root=f"{HOSPITAL}/slides",
+        seed=STUDY.seed,
+        amounts=as_json(
+            STUDY.phantom.slides.known()
+            if STUDY.phantom and STUDY.phantom.slides
+            else {}
+        ),
+        code=script_digest("phantom_slides.py"),
     script:
         "../../scripts/phantom_slides.py"

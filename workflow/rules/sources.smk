@@ -14,24 +14,24 @@ rule index_archive:
         lexicon=lambda w: STUDY.sources[w.source].lexicon,
     output:
         **INDEX,
+    log:
+        f"{LOGS}/index/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/index_archive/{{source}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("dicom_archive"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         root=lambda w: STUDY.sources[w.source].root,
         columns=lambda w: as_json(STUDY.sources[w.source].reports.known()),
         key=STUDY.privacy.key,
         key_seed=key_seed(),
         code=script_digest("index_archive.py"),
-    log:
-        f"{LOGS}/index/{{source}}.log",
-    benchmark:
-        f"{BENCHMARKS}/index_archive/{{source}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/index_archive.py"
 
@@ -42,24 +42,24 @@ rule index_table:
         table=lambda w: STUDY.sources[w.source].table,
     output:
         **INDEX,
+    log:
+        f"{LOGS}/index/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/index_table/{{source}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("table"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
         key=STUDY.privacy.key,
         key_seed=key_seed(),
         code=script_digest("index_table.py"),
-    log:
-        f"{LOGS}/index/{{source}}.log",
-    benchmark:
-        f"{BENCHMARKS}/index_table/{{source}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/index_table.py"
 
@@ -70,24 +70,24 @@ rule index_fields:
         table=lambda w: STUDY.sources[w.source].table,
     output:
         **INDEX,
+    log:
+        f"{LOGS}/index/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/index_fields/{{source}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("microscope_fields"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
         key=STUDY.privacy.key,
         key_seed=key_seed(),
         code=script_digest("index_fields.py"),
-    log:
-        f"{LOGS}/index/{{source}}.log",
-    benchmark:
-        f"{BENCHMARKS}/index_fields/{{source}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/index_fields.py"
 
@@ -98,8 +98,18 @@ rule index_slides:
         table=lambda w: STUDY.sources[w.source].table,
     output:
         **INDEX,
+    log:
+        f"{LOGS}/index/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/index_slides/{{source}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("slides"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
@@ -107,16 +117,6 @@ rule index_slides:
         key=STUDY.privacy.key,
         key_seed=key_seed(),
         code=script_digest("index_slides.py"),
-    log:
-        f"{LOGS}/index/{{source}}.log",
-    benchmark:
-        f"{BENCHMARKS}/index_slides/{{source}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/index_slides.py"
 
@@ -128,24 +128,24 @@ rule screen:
         paths=f"{PRIVATE}/{{source}}/paths.parquet",
     output:
         f"{RESULTS}/sources/{{source}}/screen/{{shard}}.parquet",
+    log:
+        f"{LOGS}/screen/{{source}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/screen/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("dicom_archive", "table"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         kind=lambda w: STUDY.sources[w.source].kind,
         modality=lambda w: STUDY.sources[w.source].modality,
         shards=lambda w: STUDY.sources[w.source].shards,
         wanted=lambda w: as_json(wanted_of(w.source)),
         code=script_digest("screen.py"),
-    log:
-        f"{LOGS}/screen/{{source}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/screen/{{source}}-{{shard}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    conda:
-        "../../envs/data.yaml"
     script:
         "../../scripts/screen.py"
 
@@ -158,22 +158,22 @@ rule tile:
     output:
         tiles=f"{RESULTS}/sources/{{source}}/tiles/{{shard}}.npy",
         screen=f"{RESULTS}/sources/{{source}}/screen/{{shard}}.parquet",
-    wildcard_constraints:
-        source=sources_of_kind("microscope_fields", "slides"),
-    params:
-        kind=lambda w: STUDY.sources[w.source].kind,
-        tile=lambda w: STUDY.sources[w.source].tile,
-        code=script_digest("tile.py"),
     log:
         f"{LOGS}/tile/{{source}}-{{shard}}.log",
     benchmark:
         f"{BENCHMARKS}/tile/{{source}}-{{shard}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("microscope_fields", "slides"),
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        kind=lambda w: STUDY.sources[w.source].kind,
+        tile=lambda w: STUDY.sources[w.source].tile,
+        code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
 
@@ -186,17 +186,17 @@ rule rejects:
         screens=lambda w: screens(w.source),
     output:
         f"{RESULTS}/sources/{{source}}/rejects.parquet",
-    params:
-        code=script_digest("rejects.py"),
     log:
         f"{LOGS}/rejects/{{source}}.log",
     benchmark:
         f"{BENCHMARKS}/rejects/{{source}}.tsv"
+    conda:
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/data.yaml"
+    params:
+        code=script_digest("rejects.py"),
     script:
         "../../scripts/rejects.py"

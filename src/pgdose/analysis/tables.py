@@ -15,17 +15,17 @@ def source_counts(source: str, records: pd.DataFrame, rejects: pd.DataFrame) -> 
     a rejected field or slide counts as one.
     """
     at_index = rejects["stage"] == "index"
-    labels = [c for c in records if c.startswith("label_")]
-    present = records[labels].eq(1).fillna(False).astype(bool)
-    findings = present.drop(columns="label_norm", errors="ignore")
+    labelled = records.filter(regex="^label_").eq(1).fillna(False).astype(bool)
+    present = labelled.rename(columns=lambda name: name.removeprefix("label_"))
+    findings = present.drop(columns="norm", errors="ignore")
     counts: dict[str, object] = {
         "source": source,
         "found": len(records) + int(at_index.sum()),
         "readable": len(records),
         "usable": len(records) - int((~at_index).sum()),
     }
-    counts |= {name.removeprefix("label_"): int(present[name].sum()) for name in labels}
-    if labels:
+    counts |= {str(name): int(n) for name, n in present.sum().items()}
+    if len(present.columns):
         counts["any_finding"] = int(findings.any(axis=1).sum())
         counts["several_findings"] = int((findings.sum(axis=1) > 1).sum())
     return counts

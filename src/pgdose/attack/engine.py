@@ -71,7 +71,7 @@ def surface(
     network:  in evaluation mode, its weights frozen; images in [0, 1] -> logits
     images:   n x channels x rows x columns, float, on the network's device
     classes:  n, int64, the true class; it is also the predicted one of every attacked image
-    keys:     n, int64, identities of the images, for attacks that draw
+    keys:     n, int64, on the CPU: identities of the images, for attacks that draw
     progress: called with the number of images done after each batch
     """
     if network.training or any(p.requires_grad for p in network.parameters()):
@@ -98,14 +98,16 @@ def _batch(
     with torch.no_grad():
         clean = network(images)
     right = clean.argmax(dim=1) == classes
-    originals, true, own = images[right], classes[right], keys[right]
+    originals, true, own = images[right], classes[right], keys[right.cpu()]
     m = len(originals)
     logits = clean.new_empty((m, len(epsilons), max_iter + 1, clean.shape[1]))
     change = clean.new_zeros((m, len(epsilons)))
     if m:
         for e, epsilon in enumerate(epsilons):
             path = trajectory(network, originals, true, attack, epsilon, max_iter, own)
+            last = originals
             for iteration, (iterate, judged) in enumerate(path):
                 logits[:, e, iteration] = judged
-            change[:, e] = (iterate - originals).abs().amax(dim=(1, 2, 3))
+                last = iterate
+            change[:, e] = (last - originals).abs().amax(dim=(1, 2, 3))
     return clean.cpu(), right.cpu(), logits.cpu(), change.cpu()

@@ -32,7 +32,9 @@ def into_box(images: Tensor, clean: Tensor, epsilon: float) -> Tensor:
 class Attack(Protocol):
     """One iteration: from the iterate (and its gradient, if wanted) to the next one."""
 
-    objective: Objective | None  # None: the attack asks for no gradient
+    @property
+    def objective(self) -> Objective | None:
+        """What descent lowers; None: the attack asks for no gradient."""
 
     def advance(
         self,

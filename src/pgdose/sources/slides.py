@@ -34,14 +34,15 @@ def tissue_shares(slide: openslide.OpenSlide, tile: int) -> np.ndarray:
     if not rows or not columns:
         raise Rejected("too_small", f"{slide.dimensions}, a tile has {tile}")
     try:
-        small = slide.get_thumbnail(
-            tuple(-(-side * MASK_CELL // tile) for side in slide.dimensions)
-        ).convert("RGB")
+        width, height = (-(-side * MASK_CELL // tile) for side in slide.dimensions)
+        small = slide.get_thumbnail((width, height)).convert("RGB")
     except Exception as error:
         raise Rejected("unreadable_slide", type(error).__name__) from None
     # The thumbnail keeps the slide's proportions, not to the pixel the size asked for.
-    covered = (columns * tile * small.width // slide.dimensions[0], rows * tile * small.height
-               // slide.dimensions[1])
+    covered = (
+        columns * tile * small.width // slide.dimensions[0],
+        rows * tile * small.height // slide.dimensions[1],
+    )
     small = small.crop((0, 0, *covered)).resize((columns * MASK_CELL, rows * MASK_CELL))
     saturation = rgb2hsv(np.asarray(small))[..., 1]
     if np.ptp(saturation) == 0:
@@ -64,8 +65,8 @@ def candidates(
     with slide:
         shares = tissue_shares(slide, tile)
         properties = dict(slide.properties)
-    offset = tuple(float(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
-    region = read_geojson(outlines, tumour, offset)
+    left, top = (float(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
+    region = read_geojson(outlines, tumour, (left, top))
     rows, columns = np.nonzero(shares >= tissue_share)
     x, y = columns * tile, rows * tile
     boxes = shapely.box(x, y, x + tile, y + tile)
@@ -114,7 +115,9 @@ def index(
     class_share: float,
 ) -> tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]:
     """Records of the chosen tiles. `table` has the columns slide, patient and outlines."""
-    parts, paths, rejects = [], [], []
+    parts: list[pd.DataFrame] = []
+    paths: list[dict] = []
+    rejects: list[tuple[str, str, str, str]] = []
     for row in table.to_dict("records"):
         parent = opaque(key, source, row["slide"])
         path = root / row["slide"]
