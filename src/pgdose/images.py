@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from skimage.transform import AffineTransform, warp
 
 from pgdose.records import atomic, read_table
 
@@ -36,21 +37,16 @@ def crop_square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarra
 
 def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A mildly turned, shifted, scaled, brighter or darker copy with a little noise; no flips."""
-    height, width = image.shape[:2]
-    angle = np.deg2rad(rng.uniform(-ROTATION, ROTATION))
-    scale = 1 + rng.uniform(-SCALE, SCALE)
-    dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * (width, height)
-    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-    x0, y0 = (width - 1) / 2, (height - 1) / 2
-    # From a pixel of the copy to the place in the original that it shows.
-    affine = (
-        *(cos, sin, x0 - cos * (x0 + dx) - sin * (y0 + dy)),
-        *(-sin, cos, y0 + sin * (x0 + dx) - cos * (y0 + dy)),
+    side = np.array(image.shape[1::-1])  # width, height
+    middle = (side - 1) / 2
+    about_middle = AffineTransform(translation=-middle)
+    about_middle += AffineTransform(
+        scale=1 + rng.uniform(-SCALE, SCALE),
+        rotation=np.deg2rad(rng.uniform(-ROTATION, ROTATION)),
+        translation=rng.uniform(-SHIFT, SHIFT, 2) * side,
     )
-    moved = Image.fromarray(image).transform(
-        (width, height), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
-    )
-    values = np.asarray(moved).astype(np.float32) / 255
+    about_middle += AffineTransform(translation=middle)
+    values = warp(image, about_middle.inverse, mode="edge", order=1)  # float in [0, 1]
     values = (values - 0.5) * (1 + rng.uniform(-CONTRAST, CONTRAST)) + 0.5
     values += rng.uniform(-BRIGHTNESS, BRIGHTNESS) + rng.normal(0, NOISE, values.shape)
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)

@@ -90,7 +90,7 @@ rule contact_sheet:
         mem_mb=2000,
         runtime=20,
     params:
-        results=RESULTS,
+        results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         code=script_digest("contact_sheet.py"),

@@ -73,6 +73,12 @@ def shards(of):
     return range(of.shards)
 
 
+def phantom_amounts(part):
+    """How much of a part the synthetic hospital is to make; nothing if it is not wanted."""
+    wanted = getattr(STUDY.phantom, part) if STUDY.phantom else None
+    return as_json(wanted.known() if wanted else {})
+
+
 def key_seed():
     """The synthetic hospital's ids repeat; a real site's key is secret."""
     return STUDY.seed if STUDY.phantom else None
@@ -179,7 +185,7 @@ def figures():
 
 
 def group_modalities():
-    """For legends: {group: {title, modality}} without the titles, which belong to Table 1."""
+    """For legends: {group: {title, modality}}; titles are left to Table 1."""
     return as_json(
-        {g: {"title": g, "modality": STUDY.modality(g)} for g in STUDY.groups}
+        {g: {"title": "", "modality": STUDY.modality(g)} for g in STUDY.groups}
     )

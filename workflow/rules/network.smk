@@ -31,7 +31,7 @@ rule train:
         mem_mb=STUDY.training.mem_mb,
         runtime=STUDY.training.runtime,
     params:
-        results=RESULTS,
+        results=lambda w: RESULTS,
         seed=STUDY.seed,
         classes=lambda w: len(STUDY.groups[w.group].classes),
         shape=lambda w: image_shape(w.group),
@@ -67,7 +67,7 @@ rule attack:
         mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
         runtime=lambda w: STUDY.attacks[w.attack].runtime,
     params:
-        results=RESULTS,
+        results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         shards=lambda w: STUDY.attacks[w.attack].shards,
@@ -107,7 +107,7 @@ rule examples:
         mem_mb=STUDY.attacks[STUDY.shown_attack()].mem_mb,
         runtime=60,
     params:
-        results=RESULTS,
+        results=lambda w: RESULTS,
         seed=STUDY.seed,
         groups=as_json(
             {

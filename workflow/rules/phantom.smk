@@ -18,11 +18,9 @@ rule phantom_xray:
         mem_mb=2000,
         runtime=60,
     params:
-        root=f"{HOSPITAL}/xray",
+        root=lambda w: f"{HOSPITAL}/xray",
         seed=STUDY.seed,
-        amounts=as_json(
-            STUDY.phantom.xray.known() if STUDY.phantom and STUDY.phantom.xray else {}
-        ),
+        amounts=phantom_amounts("xray"),
         code=script_digest("phantom_xray.py"),
     script:
         "../../scripts/phantom_xray.py"
@@ -44,13 +42,9 @@ rule phantom_fields:
         mem_mb=2000,
         runtime=60,
     params:
-        root=f"{HOSPITAL}/fields",
+        root=lambda w: f"{HOSPITAL}/fields",
         seed=STUDY.seed,
-        amounts=as_json(
-            STUDY.phantom.fields.known()
-            if STUDY.phantom and STUDY.phantom.fields
-            else {}
-        ),
+        amounts=phantom_amounts("fields"),
         code=script_digest("phantom_fields.py"),
     script:
         "../../scripts/phantom_fields.py"
@@ -72,13 +66,9 @@ rule phantom_slides:
         mem_mb=2000,
         runtime=60,
     params:
-        root=f"{HOSPITAL}/slides",
+        root=lambda w: f"{HOSPITAL}/slides",
         seed=STUDY.seed,
-        amounts=as_json(
-            STUDY.phantom.slides.known()
-            if STUDY.phantom and STUDY.phantom.slides
-            else {}
-        ),
+        amounts=phantom_amounts("slides"),
         code=script_digest("phantom_slides.py"),
     script:
         "../../scripts/phantom_slides.py"

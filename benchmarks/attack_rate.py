@@ -1,0 +1,70 @@
+"""The rate `lr` of the raw-step attack, chosen by the protocol's rule.
+
+    .venv/bin/python benchmarks/attack_rate.py [--study config.yaml] [--images 16]
+
+Needs the networks of a finished study. For each rate of a grid (1 and 3 times the powers of ten)
+it attacks a keyed draw of *training* images of every group at eps = 0.10 with 20 iterations, and
+prints the success rate of each group and the mean over groups. The rate with the largest mean is
+the one to use, the smaller of two equal ones. Neither validation images nor the conclusions are
+looked at.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+import torch
+import yaml
+
+from pgdose import cohort, images, networks, training
+from pgdose.attack import make, surface
+from pgdose.study import parse
+
+RATES = [m * 10.0**k for k in range(-4, 3) for m in (1, 3)]
+EPSILON, ITERATIONS = 0.10, 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--study", type=Path, default=Path("config.yaml"))
+    parser.add_argument("--images", type=int, default=16, help="training images of each group")
+    given = parser.parse_args()
+    study = parse(yaml.safe_load(given.study.read_text()))
+    device = networks.device_of(1)
+    rows = []
+    for group in study.groups:
+        folder = Path(study.results, "groups", group)
+        members = images.load_members(
+            folder / "members.parquet",
+            sorted(folder.glob("images/*.missing.parquet")),
+            study.results,
+            study.groups[group].image.size,
+            study.channels(group),
+        )
+        learned = members.select(members.table["part"] == "training")
+        drawn = cohort.attacked(learned.table, given.images, study.seed, f"{group} rate")
+        learned = learned.select(learned.table["member"].isin(drawn["member"]))
+        pixels = training.scaled(learned.read(range(len(learned))), device)
+        classes = torch.from_numpy(learned.labels).to(device)
+        network = networks.fold(networks.load(folder / "full/network.safetensors")).to(device)
+        for rate in RATES:
+            settings = {"kind": "gradient", "gradient_of": "probability", "step": "raw"}
+            found = surface(
+                network,
+                pixels,
+                classes,
+                make({**settings, "clip": "iterate", "lr": rate}),
+                epsilons=[EPSILON],
+                max_iter=ITERATIONS,
+                keys=torch.zeros(len(learned), dtype=torch.int64),
+            )
+            flips = found.logits[:, 0, -1].argmax(dim=1) != classes.cpu()[found.attacked]
+            rows.append({"lr": rate, "group": group, "asr": float(flips.float().mean())})
+    table = pd.DataFrame(rows).pivot(index="lr", columns="group", values="asr")[list(study.groups)]
+    table["mean"] = table.mean(axis=1)
+    print(table.round(3).to_string())
+    print(f"largest mean: lr = {table['mean'].idxmax():g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Fixtures that run the real workflow on a small study."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "scripts", "src", "resources", "envs")
+SMALL = "tests/studies/small.yaml"
+
+Run = subprocess.CompletedProcess[str]
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the project as a fresh clone would have it."""
+    for part in (*PARTS, "tests/studies"):
+        source, target = PROJECT / part, folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, target, ignore=ignored)
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, study: str | None = SMALL) -> Run:
+    """Run Snakemake in a checkout, on the CPU, with its code and not the installed one."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--resources", "gpu=0"]
+    if study:
+        command += ["--configfile", study]
+    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"}
+    return subprocess.run(
+        [*command, *arguments], cwd=folder, env=environment, text=True, capture_output=True
+    )
+
+
+def planned(run: Run) -> dict[str, int]:
+    """How many jobs of each rule a dry run plans."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    text = run.stdout + run.stderr
+    if "Nothing to be done" in text:
+        return {}
+    lines = iter(text.splitlines())
+    jobs = {}
+    for line in lines:
+        if line.split() == ["job", "count"]:
+            next(lines)
+            for row in lines:
+                if len(row.split()) != 2:
+                    break
+                rule, count = row.split()
+                jobs[rule] = int(count)
+            break
+    jobs.pop("total", None)
+    return jobs
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which the small study has been carried out. Leave it as you found it."""
+    folder = checkout(tmp_path_factory.mktemp("small"))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
+    return folder
+
+
+@pytest.fixture
+def plan(small_study: Path) -> Callable[..., dict[str, int]]:
+    """What a dry run plans in the finished small study, as {rule: jobs}."""
+
+    def dry_run(*arguments: str) -> dict[str, int]:
+        return planned(snakemake(small_study, "--dry-run", *arguments))
+
+    return dry_run

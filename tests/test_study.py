@@ -1,0 +1,182 @@
+"""The study file: mistakes in words, the schema, the studies that are shipped."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROJECT, checkout, snakemake
+
+from pgdose import cli
+from pgdose.errors import UserError
+from pgdose.study import Study, parse
+
+STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "resources/studies").glob("*.yaml"))]
+
+
+@pytest.fixture
+def study() -> dict[str, Any]:
+    return yaml.safe_load((PROJECT / "tests/studies/small.yaml").read_text())
+
+
+def mistakes(study: dict[str, Any]) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        parse(study)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(study)
+    *parents, last = path.split(".")
+    place = changed
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "groups.X-TB.classes.C1.where.age",
+            [70, 50],
+            "groups.X-TB.classes.C1.where.age: [70, 50]: "
+            "a range of full years [from, to], 0 <= from <= to <= 130",
+        ),
+        (
+            "trainig",
+            {},
+            "trainig: unknown key, did you mean 'training'?; known: study, seed, results, privacy, "
+            "phantom, sources, groups, split, training, attacks, training_size, operating_points",
+        ),
+        (
+            "groups.X-TB.classes.C1.source",
+            "xrays",
+            "groups.X-TB.classes.C1.source: 'xrays' is no source of this study, "
+            "did you mean 'xray'?; known: xray, fields, breast",
+        ),
+        (
+            "sources.xray.kind",
+            "dicom",
+            "sources.xray.kind: 'dicom' is no kind; "
+            "known: dicom_archive, microscope_fields, slides, table",
+        ),
+        ("attacks.paper.step", "sgn", "attacks.paper.step: 'sgn': input should be 'raw' or 'sign'"),
+        ("attacks.paper.epsilon", [0.2, 0.1], "attacks.paper.epsilon: [0.2, 0.1]: amplitudes in"),
+        ("attacks.paper.alpha", 0.1, "attacks.paper: 'step: raw' takes 'lr' and no 'alpha'"),
+        (
+            "groups.; rm -rf ~",
+            {},
+            "groups.; rm -rf ~: '; rm -rf ~' is no valid name; "
+            "a letter, then at most 39 letters, digits, '_' or '-'",
+        ),
+        (
+            "groups.H-OV.image.size",
+            64,
+            "groups.H-OV.image.size: 64: input should be greater than or equal to 75",
+        ),
+        (
+            "groups.H-OV.image.size",
+            300,
+            "groups.H-OV.image.size: 300 is larger than the tiles of source fields (256)",
+        ),
+        ("groups.H-OV.image.crop", "aorta", "groups.H-OV.image.crop: 'aorta' needs X-rays"),
+        ("groups.X-TB.classes.C2.count", None, "groups.X-TB.classes.C2: exactly one of 'count'"),
+        (
+            "groups.H-OV.classes.C1.source",
+            "xray",
+            "groups.H-OV.classes: sources of different kinds",
+        ),
+        ("training.width", 0.3, "training.width: 0.3: a multiple of 1/16"),
+        ("training_size.attacks", ["pap"], "training_size.attacks: 'pap' is no attack of this"),
+        ("study", None, "study: None: input should be a valid string"),
+    ],
+)
+def test_a_mistake_names_the_field_what_stands_there_and_what_may(
+    study: dict[str, Any], path: str, value: Any, message: str
+) -> None:
+    parse(study)
+    found = mistakes(change(study, path, value))
+    assert any(line.startswith(message) for line in found), found
+
+
+def test_each_mistake_has_its_line(study: dict[str, Any]) -> None:
+    study = change(study, "training.epoch", 3)
+    study = change(study, "attacks.noise.max_iter", 0)
+    del study["groups"]["X-TB"]["title"]
+    found = mistakes(study)
+    assert [line.split(":")[0] for line in found] == [
+        "groups.X-TB.title",
+        "training.epoch",
+        "attacks.noise.max_iter",
+    ]
+
+
+def test_balanced_sexes_need_even_counts(study: dict[str, Any]) -> None:
+    study = change(study, "groups.X-TB.balance", ["sex"])
+    study = change(study, "groups.X-TB.classes.C2.count", 7)
+    assert "classes.C2.count is 7" in mistakes(study)[0]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_are_right(path: Path) -> None:
+    parse(yaml.safe_load(path.read_text()))
+
+
+def test_the_paper_s_study_has_the_paper_s_numbers() -> None:
+    study = parse(yaml.safe_load((PROJECT / "resources/studies/paper.yaml").read_text()))
+    sizes = {
+        name: sum(entry.augment_to or entry.count for entry in group.classes.values())
+        for name, group in study.groups.items()
+    }
+    assert sizes == {
+        "X-NR2": 200_000,
+        "X-NR3": 550_080,
+        "X-AO": 27_000,
+        "X-TB": 28_000,
+        "H-OV": 96_000,
+        "H-TH": 96_000,
+        "H-OV-TH": 192_000,
+        "H-BR": 125_000,
+    }
+    assert study.attacks["paper"].epsilon == [round(0.02 * i, 2) for i in range(1, 11)]
+    assert study.training.width == 1
+
+
+def test_the_schema_has_not_drifted() -> None:
+    """`pgdose schema > workflow/schemas/study.schema.json` after a change of the models."""
+    stored = (PROJECT / "workflow/schemas/study.schema.json").read_text()
+    assert json.loads(stored) == json.loads(cli.schema())
+
+
+def test_the_models_refuse_unknown_keys() -> None:
+    def models(schema: dict[str, Any]) -> list[dict[str, Any]]:
+        return [schema, *schema["$defs"].values()]
+
+    for model in models(Study.model_json_schema(by_alias=True)):
+        if model.get("type") == "object":
+            assert model["additionalProperties"] is False, model["title"]
+
+
+def test_a_wrong_study_stops_before_any_job(tmp_path: Path) -> None:
+    folder = checkout(tmp_path)
+    (folder / "wrong.yaml").write_text(
+        (folder / "tests/studies/small.yaml").read_text().replace("training:", "trainig:", 1)
+    )
+    run = snakemake(folder, study="wrong.yaml")
+    assert run.returncode == 1
+    assert "trainig: unknown key, did you mean 'training'?" in run.stderr + run.stdout
+    assert "Traceback" not in run.stderr + run.stdout
+    for made in ("results", "hospital", "private", "work"):
+        assert not (folder / made).exists()
+
+
+def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
+    folder = checkout(tmp_path)
+    text = (folder / "tests/studies/small.yaml").read_text().replace("X-AO:", "train:")
+    (folder / "wrong.yaml").write_text(text)
+    run = snakemake(folder, "--dry-run", study="wrong.yaml")
+    assert "groups.train: 'train' is the name of a rule; choose another" in run.stderr + run.stdout
