@@ -31,9 +31,10 @@ def checkout(folder: Path) -> Path:
 
 def snakemake(folder: Path, *arguments: str, study: str | None = SMALL) -> Run:
     """Run Snakemake in a checkout, on the CPU, with its code and not the installed one."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--resources", "gpu=0"]
+    command = [sys.executable, "-m", "snakemake"]
     if study:
         command += ["--configfile", study]
+    command += ["--resources", "gpu=0", "--cores", "2"]  # in this order: some eat what follows
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"}
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, text=True, capture_output=True

@@ -9,7 +9,7 @@ from pgdose import code
 
 FILES = {
     "src/pgdose/__init__.py": "",
-    "src/pgdose/direct.py": "from pgdose.deep import indirect\n\n\ndef f():\n    return indirect.g\n",
+    "src/pgdose/direct.py": "from pgdose.deep import indirect\n\nG = indirect.g\n",
     "src/pgdose/deep/__init__.py": "DEPTH = 1\n",
     "src/pgdose/deep/indirect.py": "def g():\n    return 1\n",
     "src/pgdose/unrelated.py": "def h():\n    return 1\n",

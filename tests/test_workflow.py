@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import stat
 import subprocess
@@ -46,7 +45,9 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
     wanted += [f"tables/{name}.csv" for name in ["sources", "table1", "asr", "confidence"]]
     wanted += [f"tables/{name}.csv" for name in ["training_size", "conclusions"]]
     wanted += [
-        f"figures/fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
+        f"figures/fig{n}.{kind}"
+        for n in ["1", "2", "3a", "3b", "3c", "3d"]
+        for kind in ("png", "svg")
     ]
     for path in " ".join(wanted).split():
         assert (results(small_study) / path).stat().st_size > 0, path
@@ -256,4 +257,3 @@ def test_seeds_are_in_force(small_study: Path, tmp_path: Path) -> None:
     table = records.read_table(results(small_study) / "groups/H-OV/members.parquet")
     draws = [records.draw(seed, "choose H-OV", table["record_id"]) for seed in (7, 8)]
     assert not np.allclose(*draws)
-    assert os.path.exists(small_study / "hospital/truth/xray.csv")

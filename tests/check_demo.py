@@ -1,0 +1,75 @@
+"""What the default study's results must show. Run after `make demo`; exits with 1 if not.
+
+.venv/bin/python tests/check_demo.py [results/phantom]
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+GROUPS = ["X-NR2", "X-NR3", "X-AO", "X-TB", "H-OV", "H-TH", "H-OV-TH", "H-BR"]
+CHANCE = dict.fromkeys(GROUPS, 1 / 2) | {"X-NR3": 1 / 3, "H-OV-TH": 1 / 4}
+FINE = 0.02  # the protocol's smallest amplitude; the rise of `sign` lies below it
+
+failed = []
+
+
+def check(holds: bool, what: str) -> None:
+    print("ok    " if holds else "FAILED", what)
+    if not holds:
+        failed.append(what)
+
+
+def main() -> int:
+    results = Path(sys.argv[1] if len(sys.argv) > 1 else "results/phantom")
+    table1 = pd.read_csv(results / "tables/table1.csv").set_index("group")
+    asr = pd.read_csv(results / "tables/asr.csv")
+    asr = asr[(asr["run"] == "full") & (asr["iteration"] == 20)].set_index(["attack", "group"])
+
+    check(list(table1.index) == GROUPS, "Table 1 has the eight groups")
+    for group, row in table1.iterrows():
+        chance = CHANCE[str(group)]
+        check(
+            row["ci_low"] > chance,
+            f"{group}: accuracy {row['accuracy']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}] "
+            f"excludes chance {chance:.2f}",
+        )
+    at_top = {
+        attack: asr.loc[attack][asr.loc[attack, "epsilon"] == 0.20] for attack in ("sign", "noise")
+    }
+    flipped = at_top["sign"][at_top["sign"]["asr"] > 0.5].index
+    check(len(flipped) >= 5, f"sign at eps 0.20 flips over half in {len(flipped)} of 8 groups")
+    for group in flipped:
+        noise, sign = (at_top[attack].loc[group] for attack in ("noise", "sign"))
+        check(
+            noise["ci_high"] < sign["ci_low"],
+            f"{group}: noise reaches {noise['asr']:.2f} (to {noise['ci_high']:.2f}), "
+            f"sign {sign['asr']:.2f} (from {sign['ci_low']:.2f})",
+        )
+    for group in GROUPS:
+        doses = asr.loc[("sign", group)]
+        lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]
+        between = doses[(doses["epsilon"] < FINE) & (doses["asr"] < 0.9 * top)]
+        check(lowest < 0.6 * top and len(between) > 0, f"{group}: the doses of sign show its rise")
+    figures = [
+        f"fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
+    ]
+    check(all((results / "figures" / name).is_file() for name in figures), "six figures, twice")
+    page = (results / "report.html").read_text()
+    check(all(title in page for title in table1["title"]), "the report shows Table 1")
+    memory = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
+    peak = pd.to_numeric(pd.concat(memory)["max_rss"], errors="coerce").max()
+    check(peak < 3000, f"no job took more than {peak:.0f} MB")
+    again = subprocess.run(
+        [Path(sys.executable).with_name("snakemake"), "--cores", "2", "--dry-run"],
+        text=True,
+        capture_output=True,
+    )
+    check("Nothing to be done" in again.stdout + again.stderr, "a second run has nothing to do")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

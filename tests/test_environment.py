@@ -1,0 +1,80 @@
+"""The project's own files install what it needs, the same from each of them."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from conftest import PROJECT
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
+NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
+
+
+def pyproject() -> dict:
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+
+
+def ranges() -> dict[str, SpecifierSet]:
+    project = pyproject()
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
+    found = {r.name: r.specifier for r in map(Requirement, wanted)}
+    return found | {"python": SpecifierSet(project["requires-python"])}
+
+
+def pins() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (PROJECT / "requirements.txt").read_text().splitlines():
+        if match := re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+@pytest.mark.parametrize("name", ["data", "network"])
+def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
+    listed = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
+    for entry in listed:
+        package, _, spec = entry.partition(" ")
+        if package not in NOT_ON_PYPI:
+            package = CONDA_NAMES.get(package, package)
+            assert SpecifierSet(spec) == ranges()[package], entry
+
+
+def test_conda_environments_hold_all_of_the_library() -> None:
+    listed = {
+        CONDA_NAMES.get(name, name)
+        for file in ("data", "network")
+        for entry in yaml.safe_load((PROJECT / f"envs/{file}.yaml").read_text())["dependencies"]
+        for name in [entry.split()[0]]
+    }
+    library = {Requirement(r).name for r in pyproject()["dependencies"]} - {"openslide-bin"}
+    assert library <= listed
+
+
+def test_pins_lie_within_the_ranges() -> None:
+    pinned = pins()
+    for name, allowed in ranges().items():
+        if name != "python":
+            assert pinned[name], name
+            assert all(version in allowed for version in pinned[name]), name
+
+
+def test_pins_carry_hashes_and_no_addresses() -> None:
+    text = (PROJECT / "requirements.txt").read_text()
+    assert "://" not in text
+    assert text.count("--hash=sha256:") > len(pins())
+
+
+def test_torch_is_the_ordinary_one() -> None:
+    """2.13.0 exists as a wheel for the CPU alone with which torchvision cannot be imported."""
+    assert pins()["torch"] != ["2.13.0"]
+    assert len(pins()["torch"]) == len(pins()["torchvision"]) == 1
+
+
+def test_every_dependency_has_its_reason_in_the_readme() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    table = readme[readme.index("## Dependencies") :]
+    named = set(re.findall(r"`([a-z0-9-]+)`", table))
+    assert {Requirement(r).name for r in pyproject()["dependencies"]} <= named
