@@ -31,10 +31,13 @@ def test_resize_is_the_mean_over_each_area(k: int, channels: tuple[int, ...]) ->
     assert resize(image, 32).dtype == np.uint8
 
 
-@pytest.mark.parametrize("k", [2, 3, 4, 8])
-def test_resize_rounds_once(k: int) -> None:
-    image = noise(32 * k, 32 * k)
-    assert np.abs(resize(image, 32) - block_means(image, k)).max() <= 0.5 + 1e-9
+@pytest.mark.parametrize("k", [2, 4])
+def test_resize_rounds_once_and_so_brightens_nothing(k: int) -> None:
+    image = noise(64 * k, 64 * k)
+    error = resize(image, 64) - block_means(image, k)
+    largest, mean = float(np.abs(error).max()), float(error.mean())
+    assert largest <= 0.5 + 1e-9
+    assert abs(mean) < 0.2
 
 
 def test_resize_of_the_same_size_changes_nothing() -> None:
@@ -124,7 +127,7 @@ def test_a_copy_of_a_coloured_image_is_moved_as_one() -> None:
     seen = copy("a", colour).astype(float)
     assert seen.shape == colour.shape
     assert np.abs(seen[..., 0] - seen[..., 2]).max() < 40  # noise alone
-    assert np.corrcoef(seen[..., 0].ravel(), seen[..., 2].ravel())[0, 1] > 0.98
+    assert abs(seen[..., 0].mean() - seen[..., 2].mean()) < 1
 
 
 def test_render_augments_what_is_a_copy() -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from shapely.geometry import box, shape
 
+from pgdose.errors import UserError
 from pgdose.phantom.chest import FINDINGS, draw_chest
 from pgdose.phantom.fields import CLASSES, draw_field, draw_hand, write_fields
 from pgdose.phantom.slides import draw_regions, write_slides
@@ -170,7 +171,7 @@ def test_pixels(truth: pd.DataFrame, headers: dict[str, pydicom.Dataset]) -> Non
 def test_a_real_archive_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "dicom").mkdir()
     (tmp_path / "dicom" / "real.dcm").write_text("a patient's")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UserError):
         archive(tmp_path)
     assert (tmp_path / "dicom" / "real.dcm").exists()
 

@@ -141,7 +141,7 @@ def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:
 
 def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
-    table, paths = write({"tile": colour})
+    paths = write({"tile": colour})[1]
     read = screen.read(paths["tile"], "table", "histology")
     assert np.array_equal(read, colour)
     assert screen.read(paths["tile"], "table", "xray").ndim == 2

@@ -165,6 +165,7 @@ def identifiers(study: Path) -> set[str]:
     for table in ("fields", "slides"):
         rows = pd.read_csv(study / f"hospital/{table}.csv", dtype=str)
         found |= {str(v) for v in rows["patient"]} | {str(v) for v in rows.iloc[:, 0]}
+    found |= {"hospital/xray", "hospital/fields", "hospital/slides", str(study)}
     return {word for word in found if len(word) >= 6}
 
 

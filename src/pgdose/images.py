@@ -24,7 +24,14 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     """uint8 to size x size by area averaging; other proportions are squeezed to the square."""
     if image.shape[:2] == (size, size):
         return image
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))
+    planes = image[..., None] if image.ndim == 2 else image
+    # As floats, since Pillow rounds bytes after the rows and again after the columns.
+    means = [
+        Image.fromarray(plane.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
+        for plane in np.moveaxis(planes, -1, 0)
+    ]
+    resized = np.rint(np.stack([np.asarray(mean) for mean in means], axis=-1)).astype(np.uint8)
+    return resized[..., 0] if image.ndim == 2 else resized
 
 
 def crop_square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:

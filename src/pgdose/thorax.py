@@ -55,8 +55,8 @@ def _pair(dark: np.ndarray) -> tuple | None:
     if len(regions) < 2 or regions[1].area < LEAST_LUNG * GRID**2:
         return None
     left, right = sorted(regions, key=lambda region: region.centroid[1])
-    if left.centroid[1] > 0.55 * GRID or right.centroid[1] < 0.45 * GRID:
-        return None
+    if left.bbox[3] > right.centroid[1] or right.bbox[1] < left.centroid[1]:
+        return None  # not side by side
     return left, right
 
 

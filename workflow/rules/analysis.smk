@@ -218,7 +218,7 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        study=as_json(STUDY.known()),
+        study=as_json(without_paths(STUDY.known())),
         sources=as_json(list(STUDY.sources)),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),

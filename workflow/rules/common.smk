@@ -69,6 +69,16 @@ def as_json(value):
     return json.dumps(value)
 
 
+PATHS = {"root", "table", "lexicon", "exclude", "privacy", "results"}
+
+
+def without_paths(value):
+    """Settings for the report: where the files lie is nobody's business there."""
+    if isinstance(value, dict):
+        return {k: without_paths(v) for k, v in value.items() if k not in PATHS}
+    return value
+
+
 def shards(of):
     return range(of.shards)
 

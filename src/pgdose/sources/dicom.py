@@ -17,6 +17,7 @@ from pydicom.pixels import pixel_array
 from pgdose.errors import Rejected
 from pgdose.records import opaque
 from pgdose.sources.files import LARGEST, parse_age, parse_sex, walk
+from pgdose.sources.table import Indexed
 
 PERCENTILES = (0.5, 99.5)
 GREYS = ("MONOCHROME1", "MONOCHROME2")
@@ -73,9 +74,7 @@ def _known(ds: pydicom.Dataset) -> dict:
     }
 
 
-def index(
-    root: Path, *, key: bytes, source: str, tag: str
-) -> tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]:
+def index(root: Path, *, key: bytes, source: str, tag: str) -> Indexed:
     """Records, paths and rejects of every file below `root`.
 
     A record's `link` is the value of the attribute `tag`, which joins it to its report. It is

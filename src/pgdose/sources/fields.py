@@ -8,16 +8,16 @@ import pandas as pd
 from pgdose.errors import Rejected
 from pgdose.records import opaque
 from pgdose.sources.files import image_size, inside, read_image
+from pgdose.sources.table import Indexed, first_of_each
 
 
-def index(
-    table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int
-) -> tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]:
+def index(table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int) -> Indexed:
     """Records of all tiles, row by row through each field; a margin under one tile is dropped.
 
     `table` has the columns file, patient and class. A record's `parent` is its field.
     """
-    records, paths, rejects = [], [], []
+    records = []
+    table, paths, rejects = first_of_each(table, "file", root, key=key, source=source)
     for row in table.to_dict("records"):
         parent = opaque(key, source, row["file"])
         paths.append({"record_id": parent, "path": str(root / row["file"])})

@@ -78,11 +78,17 @@ def parse_age(text: object, born: str = "", examined: str = "") -> float | None:
         age = int(match[2]) / _PER_YEAR[match[1] or match[3]]
     elif not str(text or "").strip():
         try:
-            days = date.fromisoformat(examined) - date.fromisoformat(born)
-            age = days.days / 365.25
+            age = _years(date.fromisoformat(born), date.fromisoformat(examined))
         except ValueError:
             return None
     return age if age is not None and 0 <= age <= OLDEST else None
+
+
+def _years(born: date, day: date) -> float:
+    """Full years, and the days since the last birthday as a part of a year."""
+    full = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    last = date(born.year + full, born.month, min(born.day, 28))
+    return full + min(max((day - last).days, 0) / 366, 0.999)
 
 
 def parse_sex(text: object) -> str | None:

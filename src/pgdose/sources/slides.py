@@ -13,6 +13,7 @@ from pgdose.errors import Rejected, UserError
 from pgdose.records import draw, opaque
 from pgdose.sources.files import inside
 from pgdose.sources.outlines import read_geojson
+from pgdose.sources.table import Indexed, first_of_each
 
 MASK_CELL = 8  # cells of the tissue mask along a tile
 CLASSES = ("tumour", "norm")
@@ -113,11 +114,10 @@ def index(
     tumour: list[str],
     tissue_share: float,
     class_share: float,
-) -> tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]:
+) -> Indexed:
     """Records of the chosen tiles. `table` has the columns slide, patient and outlines."""
     parts: list[pd.DataFrame] = []
-    paths: list[dict] = []
-    rejects: list[tuple[str, str, str, str]] = []
+    table, paths, rejects = first_of_each(table, "slide", root, key=key, source=source)
     for row in table.to_dict("records"):
         parent = opaque(key, source, row["slide"])
         path = root / row["slide"]

@@ -1,6 +1,6 @@
 """Tables that people hand over, and the `table` source: ready images described by such a table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +24,21 @@ def read_columns(
     return pd.DataFrame({meaning: table[name].str.strip() for meaning, name in found.items()})
 
 
-Indexed = tuple[list[dict], list[dict], list[tuple[str, str, str, str]]]  # records, paths, rejects
+Reject = tuple[str, str, str, str]  # record_id, stage, reason, detail
+Indexed = tuple[list[dict], list[dict], list[Reject]]  # records, paths, rejects
+
+
+def first_of_each(
+    table: pd.DataFrame, column: str, root: Path, *, key: bytes, source: str
+) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
+    """The rows that name a file for the first time; paths and rejects of the others."""
+    again = table[column].duplicated()
+    paths, rejects = [], []
+    for number, name in table.loc[again, column].items():
+        record_id = opaque(key, source, str(name), f"row {number}")
+        paths.append({"record_id": record_id, "path": str(root / str(name))})
+        rejects.append((record_id, "index", "duplicate_row", "the file has a row already"))
+    return table[~again], paths, rejects
 
 
 def index(
@@ -42,9 +56,10 @@ def index(
     maps a label of the study to the table's word for it; a label is 1 where the cell (cut at
     `separator`) holds that word, 0 where it holds others, null where it is empty.
     """
-    records, paths, rejects = [], [], []
-    for number, row in enumerate(table.to_dict("records")):
-        record_id = opaque(key, source, str(row["image"]) or f"row {number}")
+    records = []
+    table, paths, rejects = first_of_each(table, "image", root, key=key, source=source)
+    for row in table.to_dict("records"):
+        record_id = opaque(key, source, str(row["image"]))
         paths.append({"record_id": record_id, "path": str(root / row["image"])})
         try:
             if not row["patient"]:
@@ -70,18 +85,4 @@ def index(
             for name, word in labels.items():
                 record[f"label_{name}"] = int(word in words) if cell else None
         records.append(record)
-    return _first_of_each(records), paths, rejects + _repeated(records)
-
-
-def _first_of_each(records: list[dict]) -> list[dict]:
-    return list({record["record_id"]: record for record in reversed(records)}.values())[::-1]
-
-
-def _repeated(records: Iterable[dict]) -> list[tuple[str, str, str, str]]:
-    seen: set[str] = set()
-    again = []
-    for record in records:
-        if record["record_id"] in seen:
-            again.append((record["record_id"], "index", "duplicate_row", ""))
-        seen.add(record["record_id"])
-    return again
+    return records, paths, rejects

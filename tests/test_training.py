@@ -1,0 +1,256 @@
+"""The training loop: the same weights for the same seed, killed or not."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pgdose import training
+from pgdose.images import Members
+
+CPU = torch.device("cpu")
+SIDE = 12
+
+
+class Network(nn.Module):
+    """A small network with batch norm and dropout, as InceptionV3 has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(1),
+            nn.Conv2d(1, 4, 3),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(4 * (SIDE - 2) ** 2, 2),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.body(images)
+        return logits
+
+
+def network(seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return Network()
+
+
+def pictures(n: int) -> np.ndarray:
+    """The first half is dark, the second bright; noise on both."""
+    rng = np.random.default_rng(0)
+    base = np.repeat([90, 150], [n - n // 2, n // 2])[:, None, None]
+    return np.clip(base + rng.normal(0, 30, (n, SIDE, SIDE)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> Callable[[int], Members]:
+    """n members, sorted by class as a group's are."""
+
+    def some(n: int) -> Members:
+        np.save(tmp_path / f"{n}.npy", pictures(n))
+        table = pd.DataFrame({"member": range(n), "row": range(n), "store": f"{n}.npy"})
+        table["class_index"] = np.repeat([0, 1], [n - n // 2, n // 2])
+        return Members(table, tmp_path, SIDE, 1)
+
+    return some
+
+
+SETTINGS: dict[str, Any] = {
+    "seed": 7,
+    "name": "G/full",
+    "epochs": 4,
+    "batch": 8,
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "schedule": "one_cycle",
+    "device": CPU,
+}
+
+
+def train(net: Any, members: Members, work: Path, **settings: Any) -> pd.DataFrame:
+    return training.train(net, members, members, work=work, **(SETTINGS | settings))
+
+
+def weights(net: nn.Module) -> bytes:
+    return b"".join(tensor.numpy().tobytes() for tensor in net.state_dict().values())
+
+
+Make = Callable[[int], Members]
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
+def test_the_same_seed_gives_the_same_weights(members: Make, tmp_path: Path, schedule: str) -> None:
+    one, other = network(), network()
+    first = train(one, members(20), tmp_path / "work", schedule=schedule)
+    torch.rand(3)  # somebody else's draw
+    second = train(other, members(20), tmp_path / "work", schedule=schedule)
+    assert weights(one) == weights(other)
+    pd.testing.assert_frame_equal(first, second)
+
+
+@pytest.mark.parametrize("other", [{"seed": 8}, {"name": "G/n10-r1"}, {"epochs": 3}])
+def test_another_seed_or_run_gives_others(
+    members: Make, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    one, two = network(), network()
+    train(one, members(20), tmp_path / "work")
+    train(two, members(20), tmp_path / "work", **other)
+    assert weights(one) != weights(two)
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_in(epoch: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Training dies within this epoch, after some steps."""
+    whole = training._epoch
+
+    def dying(net: Any, part: Members, order: np.ndarray, *rest: Any) -> tuple[float, float]:
+        if rest[-1] == epoch:
+            whole(net, part, order[:8], *rest)
+            raise KilledError
+        return whole(net, part, order, *rest)
+
+    monkeypatch.setattr(training, "_epoch", dying)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    members: Make, tmp_path: Path, epoch: int, schedule: str
+) -> None:
+    undisturbed = network()
+    expected = train(undisturbed, members(20), tmp_path / "a", schedule=schedule)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        killed_in(epoch, patch)
+        train(network(), members(20), tmp_path / "b", schedule=schedule)
+    assert (tmp_path / "b" / "epoch.pt").exists() == (epoch > 1)
+    resumed = network(seed=99)
+    if epoch == 1:  # nothing was whole yet: the network begins as it did
+        resumed = network()
+    history = train(resumed, members(20), tmp_path / "b", schedule=schedule)
+    assert weights(resumed) == weights(undisturbed)
+    pd.testing.assert_frame_equal(history, expected)
+
+
+def test_a_run_killed_after_its_last_epoch_still_settles(members: Make, tmp_path: Path) -> None:
+    undisturbed = network()
+    train(undisturbed, members(20), tmp_path / "a")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(training, "settle_statistics", lambda *_: (_ for _ in ()).throw(KilledError))
+        train(network(), members(20), tmp_path / "b")
+    resumed = network()
+    train(resumed, members(20), tmp_path / "b")
+    assert weights(resumed) == weights(undisturbed)
+
+
+def test_the_work_folder_is_gone_when_the_job_is_done(members: Make, tmp_path: Path) -> None:
+    train(network(), members(20), tmp_path / "work", epochs=1)
+    assert not (tmp_path / "work").exists()
+
+
+def test_history_tells_each_epoch(members: Make, tmp_path: Path) -> None:
+    history = train(network(), members(20), tmp_path / "work", schedule="constant")
+    assert list(history) == ["epoch", "lr", "loss", "training_accuracy", "validation_accuracy"]
+    assert history["epoch"].to_list() == [1, 2, 3, 4]
+    assert (history["lr"] == 0.01).all()
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_what_can_be_learned_is_learned(members: Make, tmp_path: Path) -> None:
+    net = network()
+    train(net, members(32), tmp_path / "work", epochs=6)
+    logits = training.evaluate(net, members(32), 8, CPU)
+    assert training.accuracy(logits, members(32).labels) > 0.9
+
+
+def test_a_last_batch_of_one_image_does_no_harm(members: Make, tmp_path: Path) -> None:
+    history = train(network(), members(17), tmp_path / "work")
+    assert np.isfinite(history["loss"]).all()
+
+
+# --- statistics of batch norm -----------------------------------------------------------------
+
+
+def first_norm(net: Any, members: Members, batch: int) -> tuple[float, float]:
+    training.settle_statistics(net, members, batch, CPU)
+    return float(net.body[0].running_mean), float(net.body[0].running_var)
+
+
+@pytest.mark.parametrize("batch", [4, 8, 16, 32])
+def test_settled_means_are_the_data_s_means(members: Make, batch: int) -> None:
+    mean, _ = first_norm(network(), members(32), batch)
+    assert mean == pytest.approx((pictures(32) / 255).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [34, 38])
+def test_settled_means_are_the_data_s_means_when_the_last_batch_is_smaller(
+    members: Make, n: int
+) -> None:
+    mean, _ = first_norm(network(), members(n), 8)
+    assert mean == pytest.approx((pictures(n) / 255).mean(), rel=0.01)
+
+
+def test_settled_variances_are_those_of_batches_in_which_the_classes_are_mixed(
+    members: Make,
+) -> None:
+    """Members are sorted by class; batches of one class alone have a smaller variance."""
+    _, variance = first_norm(network(), members(64), 16)
+    assert variance == pytest.approx((pictures(64) / 255).var(), rel=0.2)
+
+
+def test_settling_does_not_go_by_what_was_there_before(members: Make) -> None:
+    one = network()
+    other = copy.deepcopy(one)
+    other.body[0].running_mean.fill_(5.0)
+    assert first_norm(one, members(16), 8) == first_norm(other, members(16), 8)
+
+
+def test_settling_leaves_the_weights(members: Make) -> None:
+    net = network()
+    before = [p.clone() for p in net.parameters()]
+    training.settle_statistics(net, members(16), 8, CPU)
+    assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def test_scaled_images_are_from_zero_to_one() -> None:
+    images = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
+    scaled = training.scaled(images, CPU)
+    assert scaled.dtype == torch.float32
+    assert torch.allclose(scaled.ravel(), torch.tensor([0.0, 0.2, 1.0]))
+
+
+def test_batches_hold_every_row_once_in_the_order_given(members: Make) -> None:
+    part = members(10)
+    order = np.array([9, 0, 5, 3, 1, 2, 8, 7, 6, 4])
+    parts = list(training.batches(part, order, 4))
+    assert [len(images) for images, _ in parts] == [4, 4, 2]
+    images = np.concatenate([images for images, _ in parts])
+    assert np.array_equal(images[:, 0], pictures(10)[order])
+    assert torch.cat([labels for _, labels in parts]).tolist() == part.labels[order].tolist()
+
+
+def test_evaluation_does_not_go_by_the_batch(members: Make) -> None:
+    net = network()
+    one, other = (training.evaluate(net, members(10), batch, CPU) for batch in (3, 10))
+    assert one.shape == (10, 2) and one.dtype == np.float32
+    assert np.allclose(one, other, atol=1e-5)
+    assert np.ptp(one[:, 0]) > 1e-3
+
+
+def test_accuracy_is_the_share_of_right_classes() -> None:
+    logits = np.array([[2, 1], [0, 1], [3, 0], [0, 5]])
+    assert training.accuracy(logits, np.array([0, 1, 1, 1])) == 0.75
