@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 GROUPS = ["X-NR2", "X-NR3", "X-AO", "X-TB", "H-OV", "H-TH", "H-OV-TH", "H-BR"]
-CHANCE = dict.fromkeys(GROUPS, 1 / 2) | {"X-NR3": 1 / 3, "H-OV-TH": 1 / 4}
 FINE = 0.02  # the protocol's smallest amplitude; the rise of `sign` lies below it
 
 failed = []
@@ -29,8 +28,9 @@ def main() -> int:
     asr = asr[(asr["run"] == "full") & (asr["iteration"] == 20)].set_index(["attack", "group"])
 
     check(list(table1.index) == GROUPS, "Table 1 has the eight groups")
+    classes = pd.read_csv(results / "tables/class_counts.csv").groupby("group")["n_validation"]
     for group, row in table1.iterrows():
-        chance = CHANCE[str(group)]
+        chance = (classes.max() / classes.sum())[group]  # of who always says the largest class
         check(
             row["ci_low"] > chance,
             f"{group}: accuracy {row['accuracy']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}] "

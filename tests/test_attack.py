@@ -1,5 +1,6 @@
 """The attack engine against the formulas written out, in float64 on a small network."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ from pgdose.attack import make, surface, trajectory
 
 EPSILONS = [0.03, 0.2]
 ITERATIONS = 5
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Such small tensors are slower in several threads, most of all beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def network(classes: int = 3) -> nn.Module:

@@ -214,9 +214,11 @@ def test_another_share_is_another_split() -> None:
 def test_a_patient_with_a_quarter_of_the_images_does_not_upset_the_share() -> None:
     records = archive(200)
     records.loc[:49, "patient"] = "often"
-    for seed in range(5):
+    for seed in range(12):
         members = draw_members(records, by_age(), seed=seed)
-        assert sides(members).between(0.1, 0.3).all()
+        for _, of_class in members.groupby("class"):
+            in_validation = (of_class["part"] == "validation").sum()
+            assert abs(in_validation - 0.2 * len(of_class)) <= 1
 
 
 def test_members_do_not_go_by_the_order_of_records() -> None:
@@ -244,6 +246,25 @@ def test_another_seed_or_group_draws_others() -> None:
     assert drawn(1, "G") == first
     for other in (drawn(2, "G"), drawn(1, "H")):
         assert other[0] != first[0] and other[1] != first[1]
+
+
+def test_groups_of_the_same_records_are_split_each_in_its_own_way() -> None:
+    chosen = archive(100).assign(**{"class": "A"})
+    first, other = (cohort.split(chosen, 0.8, [], 1, group) for group in ("G", "H"))
+    assert first.to_list() != other.to_list()
+
+
+@pytest.mark.parametrize("each", [3, 4, 10])
+def test_a_share_that_no_patients_fill_is_met_as_nearly_as_can_be(each: int) -> None:
+    """Each patient has so many images, so only multiples of it can be had."""
+    chosen = archive(40).assign(**{"class": "A"})
+    chosen["patient"] = [f"p{i // each}" for i in range(40)]
+    chosen = chosen[: 40 // each * each]
+    for seed in range(5):
+        part = cohort.split(chosen, 0.8, [], seed, "G")
+        room, taken = round(0.2 * len(chosen)), (part == "validation").sum()
+        assert taken > 0
+        assert abs(taken - room) == min(abs(k - room) for k in range(0, len(chosen), each))
 
 
 def test_a_larger_archive_changes_few_of_the_chosen() -> None:

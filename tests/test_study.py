@@ -121,6 +121,11 @@ def test_balanced_sexes_need_even_counts(study: dict[str, Any]) -> None:
     assert "classes.C2.count is 7" in mistakes(study)[0]
 
 
+def test_equal_classes_are_for_caps(study: dict[str, Any]) -> None:
+    study = change(study, "groups.X-TB.balance", ["class"])
+    assert "'balance: [class]' is for 'at_most' and 'count: all'" in mistakes(study)[0]
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_shipped_studies_are_right(path: Path) -> None:
     parse(yaml.safe_load(path.read_text()))

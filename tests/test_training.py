@@ -1,7 +1,7 @@
 """The training loop: the same weights for the same seed, killed or not."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from pgdose.images import Members
 
 CPU = torch.device("cpu")
 SIDE = 12
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Such small tensors are slower in several threads, most of all beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Network(nn.Module):
@@ -174,9 +183,29 @@ def test_what_can_be_learned_is_learned(members: Make, tmp_path: Path) -> None:
     assert training.accuracy(logits, members(32).labels) > 0.9
 
 
+def test_each_epoch_has_an_order_and_dropout_of_its_own(
+    members: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders, draws = [], []
+    whole = training._epoch
+
+    def watched(net: Any, part: Members, order: np.ndarray, *rest: Any) -> tuple[float, float]:
+        orders.append(order.tolist())
+        draws.append(torch.get_rng_state().numpy().tobytes())
+        return whole(net, part, order, *rest)
+
+    monkeypatch.setattr(training, "_epoch", watched)
+    train(network(), members(20), tmp_path / "work")
+    assert all(sorted(order) == list(range(20)) for order in orders)
+    assert len(set(map(tuple, orders))) == len(set(draws)) == 4
+
+
 def test_a_last_batch_of_one_image_does_no_harm(members: Make, tmp_path: Path) -> None:
-    history = train(network(), members(17), tmp_path / "work")
+    """At the end of InceptionV3 an image has one pixel, of which there is no variance."""
+    body = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(1, 2))
+    history = train(body, members(17), tmp_path / "work")
     assert np.isfinite(history["loss"]).all()
+    assert all(torch.isfinite(tensor).all() for tensor in body.state_dict().values())
 
 
 # --- statistics of batch norm -----------------------------------------------------------------

@@ -56,42 +56,41 @@ def candidates(records: pd.DataFrame, classes: Mapping[str, Mapping]) -> pd.Data
 def choose(
     found: pd.DataFrame, classes: Mapping[str, Mapping], balance: list[str], seed: int, group: str
 ) -> pd.DataFrame:
-    """The records of each class, as many as the study asks for, equal numbers of each sex if so."""
+    """The records of each class, as many as the study asks for.
+
+    `balance`: sex makes the sexes equally many inside each class, class the classes themselves.
+    """
     found = found.assign(draw=draw(seed, f"choose {group}", found["record_id"]))
     found = found.sort_values(["draw", "record_id"])
     strata = ["F", "M"] if "sex" in balance else ["any"]
     found["stratum"] = found["sex"] if "sex" in balance else "any"
-    found = found[found["stratum"].isin(strata)]
     there = found.groupby(["class", "stratum"]).size()
-    chosen, lacking = [], []
+    each, lacking = {}, []  # of each stratum of a class; which classes have too few
     for name, spec in classes.items():
         available = [int(there.get((name, stratum), 0)) for stratum in strata]
-        most = min(available)  # of each stratum
-        wanted = spec["count"] if isinstance(spec["count"], int) else math.inf
-        each = min(most, (spec["at_most"] or math.inf) // len(strata), wanted / len(strata))
-        if (isinstance(spec["count"], int) and most * len(strata) < spec["count"]) or not most:
-            lacking.append(_lack(group, name, spec, strata, available))
-        of_class = found[found["class"] == name]
-        chosen.append(of_class.groupby("stratum").head(int(each)))
+        exact = spec["count"] if isinstance(spec["count"], int) else None
+        most = exact or spec["at_most"] or math.inf
+        each[name] = int(min(min(available), most // len(strata)))
+        if each[name] * len(strata) < (exact or 1):
+            lacking.append(_lack(group, name, exact, strata, available))
     if lacking:
+        known = found.assign(sex=found["sex"].fillna("unknown")).groupby(["class", "sex"])
         raise UserError(
             "\n".join(lacking) + "\n'at_most: N' or 'count: all' takes what there is. "
-            "Usable images by class and sex:\n"
-            + found.assign(sex=found["sex"].fillna("unknown"))
-            .groupby(["class", "sex"])
-            .size()
-            .unstack(fill_value=0)
-            .to_string()
+            "Usable images by class and sex:\n" + known.size().unstack(fill_value=0).to_string()
         )
-    return pd.concat(chosen).drop(columns=["draw", "stratum"])
+    if "class" in balance:
+        each = dict.fromkeys(each, min(each.values()))
+    found = found[found["stratum"].isin(strata)]
+    place = found.groupby(["class", "stratum"]).cumcount()
+    return found[place < found["class"].map(each)].drop(columns=["draw", "stratum"])
 
 
-def _lack(group: str, name: str, spec: Mapping, strata: list[str], available: list[int]) -> str:
+def _lack(group: str, name: str, exact: int | None, strata: list[str], available: list[int]) -> str:
     what = ", ".join(f"{n} {s}" for s, n in zip(strata, available, strict=True))
     sexes = f" ({what}; the sexes are to be balanced)" if len(strata) > 1 else ""
-    wanted = spec["count"] if isinstance(spec["count"], int) else "at least one"
     return (
-        f"groups.{group}.classes.{name}: {wanted} images wanted, "
+        f"groups.{group}.classes.{name}: {exact or 'at least one'} images wanted, "
         f"{min(available) * len(strata)} can be had{sexes}."
     )
 

@@ -221,18 +221,25 @@ class Image(Model):
 class Group(Model):
     title: str
     image: Image = Image()
-    balance: list[Literal["sex"]] = []
+    balance: list[Literal["sex", "class"]] = []
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     exclude: str | None = None
     shards: Count = 1
     paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @model_validator(mode="after")
-    def _even(self) -> Self:
+    def _counts_fit_the_balance(self) -> Self:
         for name, entry in self.classes.items():
             if "sex" in self.balance and isinstance(entry.count, int) and entry.count % 2:
                 raise mistake(
                     "classes.{name}.count is {count}; with 'balance: [sex]' it must be even",
+                    name=name,
+                    count=entry.count,
+                )
+            if "class" in self.balance and isinstance(entry.count, int):
+                raise mistake(
+                    "classes.{name}.count is {count}; 'balance: [class]' is for 'at_most' and "
+                    "'count: all', exact counts are what they are",
                     name=name,
                     count=entry.count,
                 )
