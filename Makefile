@@ -1,7 +1,7 @@
 # make demo | test | lint | clean. Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
-GPUS   ?= $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
+GPUS   ?= $(if $(shell nvidia-smi -L 2>/dev/null),1,0)
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks

@@ -19,6 +19,8 @@ def nearest(known, wanted):
 def flips_at(surface, class_index, classes, epsilon, iteration):
     """The members that are flipped there, and all that were attacked."""
     here = surface[surface["epsilon"] == epsilon]
+    if here.empty:  # the network got none of them right
+        return [], []
     flips = success.flipped(here, class_index, classes)[:, iteration]
     return here["member"][flips].tolist(), here["member"].tolist()
 

@@ -13,7 +13,9 @@ with job(snakemake) as log:
     files.check_folder(root, f"sources.{source}.root")
     rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"sources.{source}.columns")
     key = records.load_key(Path(snakemake.params.key), snakemake.params.key_seed)
-    found, paths, rejects = fields.index(rows, root, key=key, source=source, tile=wanted["tile"])
+    found, paths, rejects = fields.index(
+        rows, root, key=key, source=source, tile=wanted["tile"], patients=snakemake.params.patients
+    )
     log.info("%s: %d fields, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))
     kept = records.place_tiles(pd.DataFrame(found), source, wanted["shards"])
     records.write_table(kept, snakemake.output.records, records.RECORDS)

@@ -19,6 +19,7 @@ with job(snakemake) as log:
         key=records.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
         source=source,
         seed=snakemake.params.seed,
+        patients=snakemake.params.patients,
         **{name: wanted[name] for name in choice},
     )
     log.info("%s: %d slides, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))

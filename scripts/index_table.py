@@ -23,6 +23,7 @@ with job(snakemake) as log:
         source=source,
         labels=labels["names"],
         separator=labels["separator"],
+        patients=snakemake.params.patients,
     )
     log.info("%s: %d rows, %d readable images", source, len(rows), len(found))
     schema = records.records_schema(labels["names"])

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 # Where the package is not installed (an environment of --sdm conda), it is taken from here.
@@ -29,8 +30,12 @@ def job(snakemake):
     except UserError as error:
         logging.error("%s", error)
         sys.exit(1)
-    except Exception:
-        logging.exception("rule %s failed", snakemake.rule)
+    except Exception as error:
+        # The log lies with the results, and a message may quote a file: places alone go there.
+        frames = traceback.extract_tb(error.__traceback__)
+        places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
+        logging.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
+        traceback.print_exc()
         sys.exit(1)
 
 

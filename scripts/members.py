@@ -18,8 +18,9 @@ with job(snakemake) as log:
     if snakemake.input.exclude:
         left_out = pd.read_csv(snakemake.input.exclude, dtype="str")
         cohort.check_exclusions(left_out, snakemake.input.exclude, group)
-        log.info("%s: %d records excluded by hand", group, len(left_out))
-        usable = usable[~usable["record_id"].isin(left_out["record_id"])]
+        matched = usable["record_id"].isin(left_out["record_id"])
+        log.info("%s: %d of %d exclusions met a record", group, matched.sum(), len(left_out))
+        usable = usable[~matched]
     members = cohort.members(
         usable,
         settings(params, "classes"),

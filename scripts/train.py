@@ -26,7 +26,9 @@ with job(snakemake) as log:
         "width": wanted.pop("width"),
         "classes": params.classes,
     }
-    torch.manual_seed(int(records.generator(params.seed, "weights", run).integers(2**63)))
+    torch.manual_seed(
+        int(records.generator(params.seed, "weights", f"{group}/{run}").integers(2**63))
+    )
     network = networks.build(**known, weights=wanted.pop("weights"))
     log.info("%s/%s: %d training images on %s", group, run, len(learned), device)
     history = training.train(

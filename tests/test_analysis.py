@@ -431,12 +431,13 @@ def test_counts_of_a_source() -> None:
         }
     )
     stages = ["index", "index", "index", "screen"]
-    found = t.source_counts("xray", records, pd.DataFrame({"stage": stages}))
+    found = t.source_counts("xray", records, 4, pd.DataFrame({"stage": stages}))
     assert found == {
         "source": "xray",
         "found": 8,
         "readable": 5,
-        "usable": 4,
+        "screened": 4,
+        "usable": 3,
         "norm": 1,
         "tb": 2,
         "fibrosis": 1,
@@ -455,5 +456,5 @@ def test_sources_with_and_without_labels_share_a_table() -> None:
 
 def test_a_source_without_labels_has_no_findings() -> None:
     records = pd.DataFrame({"record_id": ["a", "b"]})
-    found = t.source_counts("fields", records, pd.DataFrame({"stage": pd.Series(dtype=str)}))
-    assert found == {"source": "fields", "found": 2, "readable": 2, "usable": 2}
+    found = t.source_counts("fields", records, 2, pd.DataFrame({"stage": pd.Series(dtype=str)}))
+    assert found == {"source": "fields", "found": 2, "readable": 2, "screened": 2, "usable": 2}

@@ -1,7 +1,10 @@
 """The project's own files install what it needs, the same from each of them."""
 
+import ast
 import re
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +12,11 @@ from conftest import PROJECT
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from pgdose import code
+
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
+IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+IMPORTED_AS |= {"openslide": "openslide-python"}
 NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
 
 
@@ -51,6 +58,28 @@ def test_conda_environments_hold_all_of_the_library() -> None:
     }
     library = {Requirement(r).name for r in pyproject()["dependencies"]} - {"openslide-bin"}
     assert library <= listed
+
+
+@pytest.mark.parametrize("script", sorted((PROJECT / "scripts").glob("*.py")), ids=lambda p: p.stem)
+def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
+    """What the script and our modules under it import, by the environment that its rule names."""
+    texts = [path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk")]
+    rules = [rule for text in texts for rule in text.split("\nrule ")]
+    own = [rule for rule in rules if f"scripts/{script.name}" in rule]
+    if not own:
+        assert script.name == "job.py"
+        return
+    named = re.search(r"envs/(\w+)\.yaml", own[0])
+    assert named
+    listed = yaml.safe_load((PROJECT / f"envs/{named[1]}.yaml").read_text())["dependencies"]
+    there = {CONDA_NAMES.get(entry.split()[0], entry.split()[0]) for entry in listed}
+    for module in code.modules(script):
+        for node in ast.walk(ast.parse(module.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for top in {name.split(".")[0] for name in names}:
+                known = top in sys.stdlib_module_names or top in ("pgdose", "job")
+                assert known or IMPORTED_AS.get(top, top) in there, f"{module.name}: {top}"
 
 
 def test_pins_lie_within_the_ranges() -> None:

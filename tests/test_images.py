@@ -117,9 +117,17 @@ def test_a_copy_is_mild_and_never_flipped() -> None:
         assert abs(y - 32) < 10 and abs(x - 22) < 10
 
 
-def test_copies_go_both_ways() -> None:
-    means = [copy(str(number)).mean() - film().mean() for number in range(30)]
-    assert min(means) < -3 and max(means) > 3
+def test_copies_are_darker_and_brighter() -> None:
+    """Contrast turns about the middle grey, so what moves an image of it is brightness."""
+    middle = np.full((64, 64), 128, np.uint8)
+    moved = [copy(str(number), middle).mean() - 128 for number in range(30)]
+    assert -17 < min(moved) < -5 and 5 < max(moved) < 17
+
+
+def test_a_copy_has_no_dark_rim_where_the_original_ends() -> None:
+    bright = np.full((64, 64), 200, np.uint8)
+    for number in range(10):
+        assert copy(str(number), bright).min() > 150
 
 
 def test_a_copy_of_a_coloured_image_is_moved_as_one() -> None:

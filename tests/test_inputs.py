@@ -101,7 +101,7 @@ def test_broken_dicom_files_are_listed_and_the_run_goes_on(site: Path) -> None:
     target = "results/small/sources/xray/rejects.parquet"
     run = carry_out(site, lambda study: None, target, "results/small/groups/X-TB/members.parquet")
     assert run.returncode == 0, run.stdout + run.stderr
-    paths = records.read_table(site / "private/xray/paths.parquet")
+    paths = records.read_table(site / "private/small/xray/paths.parquet")
     rejected = records.read_table(site / target).merge(paths, on="record_id")
     reasons = {Path(row.path).name: (row.stage, row.reason) for row in rejected.itertuples()}
     assert reasons["cut.dcm"] == ("screen", "unreadable_pixels")
@@ -178,7 +178,7 @@ def test_a_table_that_names_a_missing_file_goes_on_without_it(table_site: Path) 
     assert rejected["reason"].tolist() == ["file_missing"]
     assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [24]
     sources = pd.read_csv(results / "tables/sources.csv")
-    assert sources.loc[0, ["found", "readable", "usable"]].tolist() == [25, 24, 24]
+    assert sources.loc[0, ["found", "readable", "screened", "usable"]].tolist() == [25, 24, 24, 24]
     assert "gone.png" not in (results / "report.html").read_text()
 
 
@@ -188,7 +188,7 @@ def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(table_site: 
     members = results / "groups/AB/members.parquet"
     run = snakemake(table_site, str(members.relative_to(table_site)), study="pictures.yaml")
     assert run.returncode == 0, run.stdout + run.stderr
-    paths = records.read_table(table_site / "private/pictures/paths.parquet")
+    paths = records.read_table(table_site / "private/pictures/pictures/paths.parquet")
     table = records.read_table(members)
     lost = table[table["part"] == "training"].iloc[0]
     (table_site / paths.set_index("record_id").loc[lost["record_id"], "path"]).unlink()

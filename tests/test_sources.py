@@ -206,16 +206,16 @@ def test_window_tags_change_nothing(write: Callable[..., Path]) -> None:
 def test_stretch_goes_by_the_half_percentiles() -> None:
     stored = np.random.default_rng(0).normal(2000, 300, (200, 200)).astype(np.uint16)
     stored[0, :5], stored[1, :5] = 0, 65535
-    low, high = np.percentile(stored, dicom.PERCENTILES, method="inverted_cdf")
+    low, high = np.percentile(stored, files.PERCENTILES, method="inverted_cdf")
     expected = np.clip((stored.astype(float) - low) / (high - low), 0, 1) * 255
-    seen = dicom.stretch(stored, inverted=False)
+    seen = files.stretch(stored, inverted=False)
     assert np.abs(seen - expected).max() <= 0.5 + 1e-9
-    assert np.array_equal(dicom.stretch(stored, inverted=True), np.rint(255 - expected))
+    assert np.array_equal(files.stretch(stored, inverted=True), np.rint(255 - expected))
 
 
 def test_stretch_wants_one_grey_plane() -> None:
-    assert reason(dicom.stretch, RGB, inverted=False) == "not_grey"
-    assert reason(dicom.stretch, np.zeros((4, 4), np.float32), inverted=False) == "not_grey"
+    assert reason(files.stretch, RGB, inverted=False) == "not_grey"
+    assert reason(files.stretch, np.zeros((4, 4), np.float32), inverted=False) == "not_grey"
 
 
 AGES = [
@@ -534,12 +534,22 @@ def test_labels_without_a_separator_are_the_whole_cell(pictures: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_16_bit_greys_keep_their_upper_bits(tmp_path: Path, suffix: str) -> None:
-    values = np.arange(256, dtype=np.uint16).reshape(16, 16) * 256
-    values += np.arange(255, -1, -1, dtype=np.uint16).reshape(16, 16)
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_deep_greys_are_stretched_whatever_they_use_of_16_bits(
+    tmp_path: Path, suffix: str, bits: int
+) -> None:
+    values = np.linspace(0, 2**bits - 1, 4096).astype(np.uint16).reshape(64, 64)
     path = tmp_path / f"deep.{suffix}"
     Image.fromarray(values).save(path)
-    assert np.array_equal(files.read_image(path, 1), values >> 8)
+    seen = files.read_image(path, 1)
+    assert np.array_equal(seen, files.stretch(values, inverted=False))
+    assert (seen.min(), seen.max()) == (0, 255)
+    assert len(np.unique(seen)) > 200
+
+
+def test_real_numbers_as_greys_are_rejected(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.float32)).save(tmp_path / "real.tif")
+    assert reason(files.read_image, tmp_path / "real.tif", 1) == "not_8_or_16_bit"
 
 
 def test_read_image_gives_the_channels_asked_for(tmp_path: Path) -> None:
@@ -563,7 +573,7 @@ def test_a_picture_that_promises_too_much_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^sources\.x\.root: .* is no folder"):
+    with pytest.raises(UserError, match=r"^sources\.x\.root: .* no such folder"):
         files.check_folder(tmp_path / "gone", "sources.x.root")
 
 
@@ -699,24 +709,26 @@ def test_outlines_of_the_classes_asked_for_are_joined(tmp_path: Path, bare: bool
         {"type": "Feature", "geometry": mapping(box(0, 0, 999, 999)), "properties": None},
         bare=bare,
     )
-    assert read_geojson(path, ["Tumor", "tumour"]).equals(box(0, 0, 15, 10))
+    tumour, others = read_geojson(path, ["Tumor", "tumour"])
+    assert tumour.equals(box(0, 0, 15, 10))
+    assert others.equals(box(100, 100, 200, 200))  # what has no class says nothing
 
 
 def test_outlines_are_moved_to_where_the_slide_begins(tmp_path: Path) -> None:
     path = write_outlines(tmp_path / "a.geojson", outline(box(0, 0, 10, 10)))
-    assert read_geojson(path, ["Tumor"], (100, 50)).equals(box(100, 50, 110, 60))
+    assert read_geojson(path, ["Tumor"], (100, 50))[0].equals(box(100, 50, 110, 60))
 
 
 def test_an_outline_that_crosses_itself_is_mended(tmp_path: Path) -> None:
     bow = Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
     path = write_outlines(tmp_path / "a.geojson", outline(bow))
-    found = read_geojson(path, ["Tumor"])
+    found, _ = read_geojson(path, ["Tumor"])
     assert found.is_valid and found.area == pytest.approx(50)
 
 
 def test_no_outlines_are_no_region(tmp_path: Path) -> None:
     path = write_outlines(tmp_path / "a.geojson")
-    assert read_geojson(path, ["Tumor"]).is_empty
+    assert all(region.is_empty for region in read_geojson(path, ["Tumor"]))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"features": [{"properties": 3}]}'])

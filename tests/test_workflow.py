@@ -69,12 +69,15 @@ def test_kept_and_rejected_are_all_that_was_found(small_study: Path) -> None:
     assert len(kept) + len(at_index) == len(files)
     counted = pd.read_csv(results(small_study) / "tables/sources.csv").set_index("source")
     assert counted.loc["xray", "found"] == len(files)
-    assert counted.loc["xray", "usable"] == len(files) - len(rejected)
+    screened = [records.read_table(path) for path in source.glob("screen/*.parquet")]
+    assert counted.loc["xray", "screened"] == sum(map(len, screened)) <= len(kept)
+    bad = (rejected["stage"] == "screen").sum()
+    assert counted.loc["xray", "usable"] == counted.loc["xray", "screened"] - bad
 
 
 def test_broken_files_are_rejected_for_what_is_wrong_with_them(small_study: Path) -> None:
     truth = pd.read_csv(small_study / "hospital/truth/xray.csv")
-    paths = records.read_table(small_study / "private/xray/paths.parquet")
+    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
     rejected = records.read_table(results(small_study) / "sources/xray/rejects.parquet")
     rejected = rejected.merge(paths, on="record_id")
     rejected["file"] = rejected["path"].str.removeprefix("hospital/xray/")
@@ -93,7 +96,7 @@ def test_broken_files_are_rejected_for_what_is_wrong_with_them(small_study: Path
 
 def test_labels_are_those_of_the_truth(small_study: Path) -> None:
     truth = pd.read_csv(small_study / "hospital/truth/xray.csv")
-    paths = records.read_table(small_study / "private/xray/paths.parquet")
+    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
     paths["file"] = paths["path"].str.removeprefix("hospital/xray/")
     table = records.read_table(results(small_study) / "sources/xray/records.parquet")
     table = table.merge(paths).merge(truth, on="file", suffixes=("", "_true"))
@@ -197,7 +200,7 @@ def test_private_is_its_owner_s(small_study: Path) -> None:
 
 
 def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:
-    paths = records.read_table(small_study / "private/xray/paths.parquet")
+    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
     record_id, path = paths.loc[0, ["record_id", "path"]]
     command = [sys.executable, "-m", "pgdose.cli", "where"]
     run = subprocess.run([*command, record_id], cwd=small_study, text=True, capture_output=True)

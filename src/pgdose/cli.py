@@ -17,7 +17,7 @@ def where(record_id: str, private: Path) -> list[str]:
     """The files of a record, of all sources below the private folder."""
     import pyarrow.parquet as pq
 
-    tables = sorted(private.glob("*/paths.parquet"))
+    tables = sorted(private.rglob("paths.parquet"))
     if not tables:
         raise FileNotFoundError(f"no paths.parquet below {private}; run the study first")
     found = [
@@ -32,7 +32,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     finder = commands.add_parser("where", help="the file of a record, for who may read private/")
     finder.add_argument("record_id")
-    finder.add_argument("--private", type=Path, default=Path("private"), help="privacy.folder")
+    finder.add_argument(
+        "--private", type=Path, default=Path("private"), help="folder with the paths of all studies"
+    )
     commands.add_parser("schema", help="the JSON schema of a study file")
     given = parser.parse_args()
     if given.command == "schema":

@@ -5,7 +5,6 @@
 Each draw is keyed by the record or the patient, so a larger archive changes few of the chosen.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -69,8 +68,8 @@ def choose(
     for name, spec in classes.items():
         available = [int(there.get((name, stratum), 0)) for stratum in strata]
         exact = spec["count"] if isinstance(spec["count"], int) else None
-        most = exact or spec["at_most"] or math.inf
-        each[name] = int(min(min(available), most // len(strata)))
+        most = exact or spec["at_most"] or sum(available)
+        each[name] = min(*available, most // len(strata))
         if each[name] * len(strata) < (exact or 1):
             lacking.append(_lack(group, name, exact, strata, available))
     if lacking:

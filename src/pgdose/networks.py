@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.models import inception
@@ -65,7 +65,11 @@ def build(architecture: str, classes: int, width: float, weights: str | None) ->
         path = Path(weights)
         if not path.is_file():
             raise UserError(f"training.weights: no file {weights!r}; give one, imagenet or null")
-        _start_from(network, load_file(path), path.name)
+        try:
+            state = load_file(path)
+        except SafetensorError:
+            raise UserError(f"training.weights: {path.name} is no safetensors file") from None
+        _start_from(network, state, path.name)
     return network
 
 
@@ -85,12 +89,16 @@ def _start_from(network: nn.Module, state: dict[str, Tensor], name: str) -> None
     """Take over all weights but those of a last layer for other classes and auxiliary heads."""
     own = network.state_dict()
     state = {k: v for k, v in state.items() if "AuxLogits" not in k}
-    state = {k: v for k, v in state.items() if not (".fc." in f".{k}" and v.shape != own[k].shape)}
-    wrong = [k for k, v in state.items() if k not in own or v.shape != own[k].shape]
+    state = {k: v for k, v in state.items() if ".fc." not in f".{k}" or _fits(k, v, own)}
+    wrong = [k for k, v in state.items() if not _fits(k, v, own)]
     wrong += [k for k in own if k not in state and ".fc." not in f".{k}"]
     if wrong:
         raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong[0]}")
     network.load_state_dict(state, strict=False)
+
+
+def _fits(name: str, tensor: Tensor, own: dict[str, Tensor]) -> bool:
+    return name in own and tensor.shape == own[name].shape
 
 
 def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:

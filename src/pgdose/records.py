@@ -117,7 +117,7 @@ def load_key(path: Path, seed: int | None = None) -> bytes:
     if seed is not None:
         return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
     if not path.exists():
-        private_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.touch(mode=0o600)
         beside.write_text(secrets.token_hex(32))
@@ -152,7 +152,7 @@ def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter (Snakemake may have made it for all)."""
+    """A folder that only its owner can enter (Snakemake may have made it for all)."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
     return path

@@ -7,6 +7,7 @@ cluster pays for it. `parse` raises one UserError that holds a line for each mis
 import difflib
 import types
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
@@ -30,6 +31,8 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+IS_PATH = "path"  # marks fields that say where files lie
+FilePath = Annotated[str, IS_PATH]
 Column = str | list[str]  # a column's name, or several of which the first that is there counts
 
 INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
@@ -45,6 +48,20 @@ class Model(BaseModel):
     def known(self) -> dict[str, Any]:
         """Plain values, for a rule's params."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def shown(self) -> dict[str, Any]:
+        """Plain values for the report, without the fields that say where files lie."""
+        plain = self.known()
+        found: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Model):
+                found[name] = value.shown()
+            elif isinstance(value, dict) and all(isinstance(v, Model) for v in value.values()):
+                found[name] = {key: entry.shown() for key, entry in value.items()}
+            elif IS_PATH not in field.metadata:
+                found[field.alias or name] = plain[field.alias or name]
+        return found
 
 
 # --- where the data come from -----------------------------------------------------------------
@@ -69,9 +86,9 @@ class PhantomSlides(Model):
 
 
 class Phantom(Model):
-    """The synthetic hospital. A part that is left out is not made."""
+    """The synthetic hospital: how much of each kind it makes."""
 
-    root: str = "hospital"
+    root: FilePath = "hospital"
     xray: PhantomXray | None = None
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None
@@ -80,21 +97,22 @@ class Phantom(Model):
 class Reports(Model):
     """A table of free-text reports; `id` holds what the DICOM attribute `tag` holds."""
 
-    table: str
+    table: FilePath
     id: str = "accession_number"
     text: str = "report"
     tag: Name = "AccessionNumber"
 
 
 class Source(Model):
-    root: str
+    root: FilePath
+    patients: Name | None = None  # sources with one word here number their patients alike
     shards: Count = 1
 
 
 class DicomArchive(Source):
     kind: Literal["dicom_archive"]
     reports: Reports
-    lexicon: str
+    lexicon: FilePath
 
     @property
     def modality(self) -> str:
@@ -110,7 +128,7 @@ class FieldColumns(Model):
 
 class MicroscopeFields(Source):
     kind: Literal["microscope_fields"]
-    table: str
+    table: FilePath
     columns: FieldColumns = FieldColumns()
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
 
@@ -129,7 +147,7 @@ class Slides(Source):
     """Whole slides; tiles inside an outline of `tumour` are tumour, other tissue is norm."""
 
     kind: Literal["slides"]
-    table: str
+    table: FilePath
     columns: SlideColumns = SlideColumns()
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
     tiles_per_class: Count
@@ -163,7 +181,7 @@ class ImageTable(Source):
     """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
 
     kind: Literal["table"]
-    table: str
+    table: FilePath
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None
@@ -223,7 +241,7 @@ class Group(Model):
     image: Image = Image()
     balance: list[Literal["sex", "class"]] = []
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
-    exclude: str | None = None
+    exclude: Annotated[str | None, IS_PATH] = None
     shards: Count = 1
     paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
 
@@ -257,7 +275,7 @@ class Split(Model):
 class Training(Model):
     architecture: Literal["inception_v3"] = "inception_v3"
     width: Annotated[float, Field(gt=0, le=1)] = 1.0
-    weights: str | None = None
+    weights: Annotated[str | None, IS_PATH] = None
     optimizer: Literal["adam"] = "adam"
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -351,14 +369,14 @@ class OperatingPoints(Model):
 
 
 class Privacy(Model):
-    key: str = "private/key"
-    folder: str = "private"
+    key: FilePath = "private/key"
+    folder: FilePath = ""  # private/<name of the results folder>
 
 
 class Study(Model):
     study: Name
     seed: Annotated[int, Field(ge=0)] = 2019
-    results: str = ""
+    results: FilePath = ""
     privacy: Privacy = Privacy()
     phantom: Phantom | None = None
     sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
@@ -371,9 +389,14 @@ class Study(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_results(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and not raw.get("results"):
-            raw = {**raw, "results": f"results/{raw.get('study')}"}
+    def _default_folders(cls, raw: Any) -> Any:
+        """Two studies share neither results nor the paths that lead to their files."""
+        if isinstance(raw, dict):
+            results = str(raw.get("results") or f"results/{raw.get('study')}").rstrip("/")
+            privacy = raw.get("privacy") or {}
+            if isinstance(privacy, dict) and not privacy.get("folder"):
+                privacy = {**privacy, "folder": f"private/{results.rsplit('/', 1)[-1]}"}
+            raw = {**raw, "results": results, "privacy": privacy}
         return raw
 
     def modality(self, group: str) -> str:
@@ -386,9 +409,6 @@ class Study(Model):
 
     def sources_of(self, group: str) -> list[str]:
         return sorted({entry.source for entry in self.groups[group].classes.values()})
-
-    def groups_of(self, source: str) -> list[str]:
-        return [group for group in self.groups if source in self.sources_of(group)]
 
     def tiled(self, group: str) -> bool:
         """Whether the group's pixels are tiles that its sources own."""
@@ -409,6 +429,12 @@ class Study(Model):
         if run == "full" or self.training_size is None:
             return list(self.attacks)
         return list(self.training_size.attacks)
+
+    def synthetic(self, source: str) -> bool:
+        """Whether the synthetic hospital makes the source."""
+        entry = self.sources[source]
+        table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
+        return self.phantom is not None and PurePath(table).is_relative_to(self.phantom.root)
 
     def shown_attack(self) -> str:
         return self.operating_points.attack or next(iter(self.attacks))
@@ -466,13 +492,40 @@ def _cross_checks(study: Study) -> list[str]:
             found.append(f"sources.{source_name}: a group has the same name; choose another")
     if study.training_size:
         size = study.training_size
-        reference("training_size.group", size.group, study.groups, "group")
+        if reference("training_size.group", size.group, study.groups, "group"):
+            found += _size_checks(size, study.groups[size.group])
         for attack in size.attacks:
             reference("training_size.attacks", attack, study.attacks, "attack")
     if study.operating_points.attack:
         reference("operating_points.attack", study.shown_attack(), study.attacks, "attack")
+    epsilon = study.operating_points.epsilon
+    doses = sorted({e for attack in study.attacks.values() for e in attack.epsilon})
+    if not any(abs(dose - epsilon) < 1e-9 for dose in doses):
+        found.append(
+            f"operating_points.epsilon: {epsilon} is an amplitude of no attack; one of {doses}"
+        )
     if study.training.weights == "imagenet" and study.training.width != 1:
         found.append("training.weights: 'imagenet' fits 'width: 1' only; give null or a file")
+    return found
+
+
+def _size_checks(size: TrainingSize, group: Group) -> list[str]:
+    classes = len(group.classes)
+    counts = [entry.augment_to or entry.count for entry in group.classes.values()]
+    most = min((n for n in counts if isinstance(n, int)), default=None)
+    found = []
+    for n in size.sizes:
+        if n % classes or n < 2 * classes:
+            found.append(
+                f"training_size.sizes: {n}; a multiple of {classes}, the number of classes of "
+                f"{size.group}, and at least {2 * classes}"
+            )
+        elif most is not None and n > most * classes:
+            found.append(
+                f"training_size.sizes: {n} is more than {size.group} has; at most {most * classes}"
+            )
+    if len(set(size.sizes)) < len(size.sizes) or len(set(size.attacks)) < len(size.attacks):
+        found.append("training_size: a size or an attack stands twice; each once")
     return found
 
 

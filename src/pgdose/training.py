@@ -15,7 +15,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from pgdose.images import Members
@@ -33,7 +32,7 @@ def scaled(images: np.ndarray, device: torch.device) -> Tensor:
 
 def batches(members: Members, order: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
     """(images uint8, labels int64) in the given order; the last batch may be smaller."""
-    labels = torch.from_numpy(members.labels)
+    labels = torch.tensor(members.labels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         yield members.read(rows), labels[rows]
@@ -141,19 +140,32 @@ def _epoch(
     return total / len(order), right / len(order)
 
 
+@torch.no_grad()
 def settle_statistics(
     network: Classifier, training: Members, batch: int, device: torch.device
 ) -> None:
-    """Batch norm's running statistics as the plain mean over the training images.
+    """Batch norm's running statistics as means over one pass of mixed batches, by their size.
 
     Running means lag behind the weights when a set makes few steps, and evaluation mode then
-    judges by statistics that no batch ever had.
+    judges by statistics that no batch ever had. Members are sorted by class, so they are mixed
+    first: batches of one class would lack the variance between the classes.
     """
-    if not any(isinstance(m, nn.BatchNorm2d) for m in network.modules()):
-        return
-    whole = batches(training, np.arange(len(training)), batch)
-    with torch.no_grad():
-        update_bn((scaled(images, device) for images, labels in whole if len(labels) > 1), network)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+    network.train()
+    order = generator(0, "settle", str(len(training))).permutation(len(training))
+    seen = 0
+    for images, labels in batches(training, order, batch):
+        if len(labels) == 1:
+            continue
+        seen += len(labels)
+        for norm in norms:
+            norm.momentum = len(labels) / seen
+        network(scaled(images, device))
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
 
 
 def _remember(

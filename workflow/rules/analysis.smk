@@ -34,6 +34,7 @@ rule table_sources:
     """What was found in each source, what is usable, and how often each finding occurs."""
     input:
         records=[f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources],
+        screens=[file for s in STUDY.sources for file in screens(s)],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
     output:
         f"{RESULTS}/tables/sources.csv",
@@ -48,7 +49,7 @@ rule table_sources:
         mem_mb=4000,
         runtime=20,
     params:
-        sources=as_json(list(STUDY.sources)),
+        screens=as_json({s: screens(s) for s in STUDY.sources}),
         code=script_digest("table_sources.py"),
     script:
         "../../scripts/table_sources.py"
@@ -218,7 +219,7 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        study=as_json(without_paths(STUDY.known())),
+        study=as_json(STUDY.shown()),
         sources=as_json(list(STUDY.sources)),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),

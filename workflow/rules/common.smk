@@ -69,16 +69,6 @@ def as_json(value):
     return json.dumps(value)
 
 
-PATHS = {"root", "table", "lexicon", "exclude", "privacy", "results"}
-
-
-def without_paths(value):
-    """Settings for the report: where the files lie is nobody's business there."""
-    if isinstance(value, dict):
-        return {k: without_paths(v) for k, v in value.items() if k not in PATHS}
-    return value
-
-
 def shards(of):
     return range(of.shards)
 
@@ -89,9 +79,9 @@ def phantom_amounts(part):
     return as_json(wanted.known() if wanted else {})
 
 
-def key_seed():
+def key_seed(source):
     """The synthetic hospital's ids repeat; a real site's key is secret."""
-    return STUDY.seed if STUDY.phantom else None
+    return STUDY.seed if STUDY.synthetic(source) else None
 
 
 def wanted_of(source):

@@ -1,6 +1,6 @@
-# The jobs that want a GPU. `--resources gpu=0` runs them on the CPU, side by side.
+# The jobs that want a GPU. `--resources gpu=0` runs them on the CPU, side by side. Their scripts take
+# the number of threads from the study, not from --cores: on a CPU it is part of the result.
 
-# One entry each: threads are a setting of the study and part of the result on a CPU.
 RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
 
 

@@ -30,7 +30,8 @@ rule index_archive:
         root=lambda w: STUDY.sources[w.source].root,
         columns=lambda w: as_json(STUDY.sources[w.source].reports.known()),
         key=STUDY.privacy.key,
-        key_seed=key_seed(),
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -58,7 +59,8 @@ rule index_table:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
         key=STUDY.privacy.key,
-        key_seed=key_seed(),
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
         code=script_digest("index_table.py"),
     script:
         "../../scripts/index_table.py"
@@ -86,7 +88,8 @@ rule index_fields:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
         key=STUDY.privacy.key,
-        key_seed=key_seed(),
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
         code=script_digest("index_fields.py"),
     script:
         "../../scripts/index_fields.py"
@@ -115,7 +118,8 @@ rule index_slides:
         settings=lambda w: as_json(STUDY.sources[w.source].known()),
         seed=STUDY.seed,
         key=STUDY.privacy.key,
-        key_seed=key_seed(),
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
         code=script_digest("index_slides.py"),
     script:
         "../../scripts/index_slides.py"

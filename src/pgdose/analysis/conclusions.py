@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from pgdose.analysis.success import at, wilson
 
 Estimate = tuple[float, float, float]
+FLAT = 1e-9  # a slope up to it is rounding
 UNKNOWN: Estimate = (math.nan, math.nan, math.nan)
 
 PAPER = {
@@ -43,7 +44,7 @@ def grows_with_epsilon(slope: pd.Series) -> Estimate:
     """(1) The share of groups whose ASR rises with epsilon."""
     if slope.empty:
         return UNKNOWN
-    share = wilson(np.array([(slope > 0).sum()]), np.array([len(slope)])).iloc[0]
+    share = wilson(np.array([(slope > FLAT).sum()]), np.array([len(slope)])).iloc[0]
     return share["asr"], share["ci_low"], share["ci_high"]
 
 

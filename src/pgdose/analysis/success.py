@@ -82,8 +82,8 @@ def by_confidence(
     """
     flips = flipped(surface, class_index, classes)
     clean = softmax(unpack(surface, classes)[:, 0].astype(np.float64), axis=1).max(axis=1)
-    # Nudged, so that a confidence printed as 0.80 falls into [0.80, 0.85).
-    place = np.clip(np.digitize(clean + 1e-12, BINS) - 1, 0, len(BINS) - 2)
+    # Nudged by float32's precision, so that a confidence of 0.80 falls into [0.80, 0.85).
+    place = np.clip(np.digitize(clean + 1e-6, BINS) - 1, 0, len(BINS) - 2)
     rows = []
     for epsilon in epsilons:
         of_epsilon = (surface["epsilon"] == epsilon).to_numpy()

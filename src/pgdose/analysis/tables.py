@@ -8,11 +8,14 @@ import pandas as pd
 from pgdose.analysis.success import accuracy, at
 
 
-def source_counts(source: str, records: pd.DataFrame, rejects: pd.DataFrame) -> dict[str, object]:
+def source_counts(
+    source: str, records: pd.DataFrame, screened: int, rejects: pd.DataFrame
+) -> dict[str, object]:
     """What section 2.1 of the paper counts: found, readable, usable, norm and each finding.
 
-    Findings are counted among readable records; found = usable + rejected. For a source of tiles
-    a rejected field or slide counts as one.
+    Screened are those that a group of the study could choose; usable those of them that passed.
+    Findings are counted among readable records. For a source of tiles a rejected field or slide
+    counts as one.
     """
     at_index = rejects["stage"] == "index"
     labelled = records.filter(regex="^label_").eq(1).fillna(False).astype(bool)
@@ -22,7 +25,8 @@ def source_counts(source: str, records: pd.DataFrame, rejects: pd.DataFrame) -> 
         "source": source,
         "found": len(records) + int(at_index.sum()),
         "readable": len(records),
-        "usable": len(records) - int((~at_index).sum()),
+        "screened": screened,
+        "usable": screened - int((~at_index).sum()),
     }
     counts |= {str(name): int(n) for name, n in present.sum().items()}
     if len(present.columns):
@@ -92,6 +96,6 @@ def training_size(
     rows = at(asr, iterations=iterations, epsilon=epsilon).copy()
     rows["accuracy"] = rows["run"].map(accuracies)
     told = rows["run"].str.extract(r"^n(\d+)-r(\d+)$")
-    rows["size"] = told[0].fillna(n_training).astype(int)
-    rows["repeat"] = told[1].fillna(1).astype(int)
+    rows["size"] = told[0].astype("Int64").fillna(n_training)
+    rows["repeat"] = told[1].astype("Int64").fillna(1)
     return rows.sort_values(["attack", "size", "repeat"])[names]

@@ -77,7 +77,7 @@ def surface(
     if network.training or any(p.requires_grad for p in network.parameters()):
         raise ValueError("the network must be in evaluation mode with frozen weights")
     parts = []
-    for start in range(0, len(images), batch):
+    for start in range(0, max(len(images), 1), batch):  # no images: an empty surface
         some = slice(start, start + batch)
         parts.append(
             _batch(network, images[some], classes[some], attack, epsilons, max_iter, keys[some])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,8 +101,9 @@ class Noise:
 
 
 def _uniform(shape: torch.Size, key: int, iteration: int) -> Tensor:
-    source = torch.Generator().manual_seed((key * 1_000_003 + iteration) % 2**63)
-    return torch.rand(shape, generator=source, dtype=torch.float64) * 2 - 1
+    # numpy's, since torch's generator on the CPU takes no more than 32 bits of a seed.
+    source = np.random.SeedSequence(key, spawn_key=(iteration,))
+    return torch.from_numpy(np.random.default_rng(source).uniform(-1, 1, tuple(shape)))
 
 
 def make(settings: dict[str, Any]) -> Attack:

@@ -13,8 +13,11 @@ def header(path: Path) -> list[str]:
         import pyarrow.parquet as pq  # here, since the Snakefile's check is not to pay for it
 
         return list(pq.read_schema(path).names)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file), [])
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file), [])
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not UTF-8; save it as UTF-8") from None
 
 
 def find_columns(
@@ -35,7 +38,7 @@ def find_columns(
         if first is None:
             raise UserError(
                 f"{field}.{meaning}: no column {' or '.join(map(repr, choices))} in {path.name}; "
-                f"its columns are: {', '.join(there)}"
+                f"its columns are: {', '.join(name[:40] for name in there[:20])}"
             )
         found[meaning] = first
     return found

@@ -6,20 +6,21 @@ them in some files only, and mixed normalisations would tell the classes' scanne
 """
 
 import logging
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import pixel_array
 
-from pgdose.errors import Rejected
+from pgdose.errors import Rejected, UserError
 from pgdose.records import opaque
-from pgdose.sources.files import LARGEST, parse_age, parse_sex, walk
+from pgdose.sources.files import LARGEST, parse_age, parse_sex, stretch, walk
 from pgdose.sources.table import Indexed
 
-PERCENTILES = (0.5, 99.5)
 GREYS = ("MONOCHROME1", "MONOCHROME2")
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values of the file
@@ -74,23 +75,34 @@ def _known(ds: pydicom.Dataset) -> dict:
     }
 
 
-def index(root: Path, *, key: bytes, source: str, tag: str) -> Indexed:
+def index(root: Path, *, key: bytes, source: str, tag: str, patients: str = "") -> Indexed:
     """Records, paths and rejects of every file below `root`.
+
+    `patients` is the name space of patient numbers, the source itself if not given.
 
     A record's `link` is the value of the attribute `tag`, which joins it to its report. It is
     an identifier: the caller drops it before anything is written.
     """
+    if tag_for_keyword(tag) is None:
+        raise UserError(
+            f"sources.{source}.reports.tag: {tag!r} is no DICOM attribute; "
+            "a keyword such as AccessionNumber or StudyInstanceUID"
+        )
     records, paths, rejects = [], [], []
     for path in walk(root):
-        record_id = opaque(key, source, path.relative_to(root).as_posix())
-        paths.append({"record_id": record_id, "path": str(path)})
+        name = path.relative_to(root).as_posix().encode(errors="surrogateescape")
+        record_id = opaque(key, source, name.decode("latin-1"))
+        printable = os.fsencode(path).decode(errors="backslashreplace")
+        paths.append({"record_id": record_id, "path": printable})
         try:
+            if printable != str(path):
+                raise Rejected("name_not_utf8", "rename the file or its folders to UTF-8")
             record = read_header(path)
         except Rejected as r:
             rejects.append((record_id, "index", r.reason, r.detail))
             continue
-        record["link"] = str(record.pop("dataset").get(tag, "")).strip()
-        record["patient"] = opaque(key, source, "patient", record["patient"])
+        record["link"] = str(record.pop("dataset").get(tag) or "").strip() or None
+        record["patient"] = opaque(key, patients or source, "patient", record["patient"])
         records.append({"record_id": record_id, "source": source, **record})
     return records, paths, rejects
 
@@ -103,22 +115,3 @@ def read_pixels(path: Path) -> np.ndarray:
     except Exception as error:
         raise Rejected("unreadable_pixels", type(error).__name__) from None
     return stretch(stored, inverted=photometric == "MONOCHROME1")
-
-
-def stretch(stored: np.ndarray, inverted: bool) -> np.ndarray:
-    """Integers of any depth up to 16 bits to uint8 by the 0.5 and 99.5 percentiles.
-
-    By way of a table of all values, which is faster than arithmetic on every pixel.
-    """
-    if stored.ndim != 2 or stored.dtype.itemsize > 2:
-        raise Rejected("not_grey", f"{stored.ndim} dimensions of {stored.dtype}")
-    lowest = int(stored.min())
-    offset = stored.astype(np.int32) - lowest
-    counts = np.bincount(offset.ravel())
-    below = np.cumsum(counts) / offset.size
-    low, high = np.searchsorted(below, [p / 100 for p in PERCENTILES])
-    if high <= low:
-        raise Rejected("blank", "no contrast between the 0.5 and 99.5 percentiles")
-    table = np.clip((np.arange(len(counts)) - low) * (255 / (high - low)), 0, 255)
-    table = np.rint(255 - table if inverted else table).astype(np.uint8)
-    return table[offset]

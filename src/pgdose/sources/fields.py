@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pgdose.errors import Rejected
+from pgdose.errors import Rejected, UserError
 from pgdose.records import opaque
 from pgdose.sources.files import image_size, inside, read_image
 from pgdose.sources.table import Indexed, first_of_each
 
 
-def index(table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int) -> Indexed:
+def index(
+    table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int, patients: str = ""
+) -> Indexed:
     """Records of all tiles, row by row through each field; a margin under one tile is dropped.
 
     `table` has the columns file, patient and class. A record's `parent` is its field.
@@ -37,7 +39,7 @@ def index(table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int
                 records.append(
                     {
                         "record_id": record_id,
-                        "patient": opaque(key, source, "patient", row["patient"]),
+                        "patient": opaque(key, patients or source, "patient", row["patient"]),
                         "source": source,
                         "class": row["class"],
                         "rows": tile,
@@ -48,6 +50,8 @@ def index(table: pd.DataFrame, root: Path, *, key: bytes, source: str, tile: int
                         "level": 0,
                     }
                 )
+    if not records:
+        raise UserError(f"sources.{source}: not one of its {len(paths)} fields can be read")
     return records, paths, rejects
 
 

@@ -13,19 +13,23 @@ from pgdose.errors import Rejected
 
 def read_geojson(
     path: Path, classes: Collection[str], offset: tuple[float, float] = (0, 0)
-) -> BaseGeometry:
-    """The union of all outlines whose classification is one of `classes`.
+) -> tuple[BaseGeometry, BaseGeometry]:
+    """The union of the outlines whose classification is one of `classes`, and that of the others.
 
     `offset` is the slide's `openslide.bounds-x/y`, from where QuPath counts.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = content["features"] if isinstance(content, dict) else content
-        outlines = []
+        outlines: tuple[list[BaseGeometry], list[BaseGeometry]] = ([], [])
         for feature in features:
             classification = (feature.get("properties") or {}).get("classification") or {}
-            if classification.get("name") in classes:
-                outlines.append(shapely.make_valid(shape(feature["geometry"])))
+            if name := classification.get("name"):  # what has no class says nothing
+                outline = shapely.make_valid(shape(feature["geometry"]))
+                outlines[name not in classes].append(outline)
     except Exception as error:
         raise Rejected("unreadable_outlines", type(error).__name__) from None
-    return shapely.affinity.translate(shapely.union_all(outlines), *offset)
+    named, others = (
+        shapely.affinity.translate(shapely.union_all(those), *offset) for those in outlines
+    )
+    return named, others

@@ -6,6 +6,8 @@ hospital are left out: they may not have been made yet.
 
 from pathlib import Path
 
+import yaml
+
 from pgdose.errors import UserError
 from pgdose.sources.columns import find_columns
 from pgdose.study import DicomArchive, ImageTable, Study
@@ -27,14 +29,13 @@ def _sources(study: Study) -> list[str]:
             reports = source.reports
             field, table = f"{at}.reports", reports.table
             columns: dict = {"id": reports.id, "text": reports.text}
-            if not Path(source.lexicon).is_file():
-                found.append(f"{at}.lexicon: there is no file {source.lexicon!r}")
+            found += _lexicon(study, name, source.lexicon)
         else:
             field, table = f"{at}.columns", source.table
             columns = source.columns.known()
             if isinstance(source, ImageTable) and source.labels:
                 columns["label"] = source.labels.column
-        if _will_be_made(study, table):
+        if study.synthetic(name):
             continue
         if not Path(source.root).is_dir():
             found.append(f"{at}.root: there is no folder {source.root!r}")
@@ -57,5 +58,17 @@ def _groups(study: Study) -> list[str]:
     ]
 
 
-def _will_be_made(study: Study, table: str) -> bool:
-    return study.phantom is not None and Path(table).is_relative_to(study.phantom.root)
+def _lexicon(study: Study, source: str, path: str) -> list[str]:
+    """Labels that a group wants and the lexicon does not know."""
+    if not Path(path).is_file():
+        return [f"sources.{source}.lexicon: there is no file {path!r}"]
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    findings = content.get("findings") if isinstance(content, dict) else None
+    known = ["norm", *(findings if isinstance(findings, dict) else ())]
+    return [
+        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is no label of the lexicon "
+        f"{Path(path).name}; known: {', '.join(known)}"
+        for g, group in study.groups.items()
+        for c, entry in group.classes.items()
+        if entry.source == source and entry.where.label not in (None, *known)
+    ]

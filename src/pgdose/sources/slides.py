@@ -67,14 +67,17 @@ def candidates(
         shares = tissue_shares(slide, tile)
         properties = dict(slide.properties)
     left, top = (float(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
-    region = read_geojson(outlines, tumour, (left, top))
+    region, unnamed = read_geojson(outlines, tumour, (left, top))
     rows, columns = np.nonzero(shares >= tissue_share)
     x, y = columns * tile, rows * tile
     boxes = shapely.box(x, y, x + tile, y + tile)
     shapely.prepare(region)
     inside_share = shapely.area(shapely.intersection(boxes, region)) / tile**2
     named = np.where(inside_share >= class_share, "tumour", "")
-    named = np.where(inside_share <= 1 - class_share, "norm", named)
+    # What an outline of another class covers is nobody's: it may be healthy or not.
+    covered = shapely.area(shapely.intersection(boxes, unnamed)) / tile**2
+    norm = (inside_share <= 1 - class_share) & (covered <= 1 - class_share)
+    named = np.where(norm, "norm", named)
     mpp = properties.get(openslide.PROPERTY_NAME_MPP_X)
     found = pd.DataFrame({"x": x, "y": y, "class": named, "um_per_px": float(mpp) if mpp else None})
     return found[found["class"] != ""]
@@ -114,6 +117,7 @@ def index(
     tumour: list[str],
     tissue_share: float,
     class_share: float,
+    patients: str = "",
 ) -> Indexed:
     """Records of the chosen tiles. `table` has the columns slide, patient and outlines."""
     parts: list[pd.DataFrame] = []
@@ -139,7 +143,7 @@ def index(
         places = zip(found["x"], found["y"], strict=True)
         found["record_id"] = [opaque(key, source, row["slide"], f"{x},{y}") for x, y in places]
         found["parent"] = parent
-        found["patient"] = opaque(key, source, "patient", row["patient"])
+        found["patient"] = opaque(key, patients or source, "patient", row["patient"])
         found["path"] = str(path)
         parts.append(found)
     if not parts:

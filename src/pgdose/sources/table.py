@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgdose.errors import Rejected
+from pgdose.errors import Rejected, UserError
 from pgdose.records import opaque
 from pgdose.sources.columns import find_columns
 from pgdose.sources.files import image_size, inside, parse_age, parse_sex
@@ -17,10 +17,14 @@ def read_columns(
     """The wanted columns as text, named by their meaning; empty cells are ''."""
     found = find_columns(path, columns, field)
     if path.suffix == ".parquet":
-        table = pd.read_parquet(path, columns=sorted(set(found.values()))).astype("str")
-        table = table.where(table.notna() & ~table.isin(["nan", "None", "<NA>"]), "")
+        wanted = sorted(set(found.values()))
+        table = pd.read_parquet(path, columns=wanted, dtype_backend="numpy_nullable")
+        table = table.astype("string").fillna("")
     else:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        try:
+            table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise UserError(f"{field}: {path.name} is not UTF-8; save it as UTF-8") from None
     return pd.DataFrame({meaning: table[name].str.strip() for meaning, name in found.items()})
 
 
@@ -49,6 +53,7 @@ def index(
     source: str,
     labels: Mapping[str, str] | None = None,
     separator: str | None = None,
+    patients: str = "",
 ) -> Indexed:
     """Records of the images that `table` names, one row an image.
 
@@ -70,7 +75,7 @@ def index(
             continue
         record = {
             "record_id": record_id,
-            "patient": opaque(key, source, "patient", row["patient"]),
+            "patient": opaque(key, patients or source, "patient", row["patient"]),
             "source": source,
             "class": row.get("class") or None,
             "age": parse_age(row.get("age")),
