@@ -411,3 +411,18 @@ def test_a_list_of_exclusions_has_both_columns(column: str) -> None:
     cohort.check_exclusions(left_out, "exclude.csv", "G")
     with pytest.raises(UserError, match=rf"groups\.G\.exclude: no column '{column}' in ex"):
         cohort.check_exclusions(left_out.drop(columns=column), "exclude.csv", "G")
+
+
+def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:
+    """As with tiles: no patient fits into the room of one image, one is taken all the same."""
+    few = pd.DataFrame(
+        {
+            "class": ["A"] * 6 + ["B"] * 6,
+            "patient": ["p"] * 3 + ["q"] * 3 + ["r"] * 3 + ["s"] * 3,
+            "sex": "F",
+        }
+    )
+    for seed in range(5):
+        part = cohort.split(few, 0.8, [], seed, "G")
+        assert part.groupby(few["class"]).nunique().tolist() == [2, 2]
+        assert part.groupby(few["patient"]).nunique().max() == 1

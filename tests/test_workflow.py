@@ -195,7 +195,9 @@ def test_nothing_that_identifies_a_patient_leaves_the_sources(small_study: Path)
 
 
 def test_private_is_its_owner_s(small_study: Path) -> None:
-    for path in (small_study / "private").rglob("*"):
+    files = [path for path in (small_study / "private").rglob("*") if path.is_file()]
+    assert len(files) == 3
+    for path in [*files, *(path.parent for path in files)]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 

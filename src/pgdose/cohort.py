@@ -101,7 +101,8 @@ def split(
 
     Each stratum (class, and sex if balanced) has room for its share of validation images. Patients
     come in a keyed order, twice: first those go to validation whose images all fit, then those
-    who leave the rooms nearer to full than they were, though they overfill some.
+    who leave the rooms nearer to full than they were, though they overfill some. A class that is
+    still without validation images gets the patient who overfills least, if others remain.
     """
     strata = chosen["class"].astype(str)
     if "sex" in balance:
@@ -111,14 +112,24 @@ def split(
     keys = pd.Series(draw(seed, f"split {group}", images.index), index=images.index)
     patients = keys.rename("draw").reset_index().sort_values(["draw", "patient"])["patient"]
     validation: set[str] = set()
-    for overfill in (False, True):
-        for patient in patients[~patients.isin(validation)]:
-            wanted = images[patient]
-            fits = all(room[stratum] >= n for stratum, n in wanted.items())
-            nearer = sum(abs(room[s] - n) - abs(room[s]) for s, n in wanted.items()) < 0
-            if fits or (overfill and nearer):
-                validation.add(patient)
-                room.subtract(wanted)
+
+    def overfill(patient: str) -> int:
+        return sum(abs(room[s] - n) - abs(room[s]) for s, n in images[patient].items())
+
+    def take(patient: str) -> None:
+        validation.add(patient)
+        room.subtract(images[patient])
+
+    for patient in patients:
+        if all(room[stratum] >= n for stratum, n in images[patient].items()):
+            take(patient)
+    for patient in patients[~patients.isin(validation)]:
+        if overfill(patient) < 0:
+            take(patient)
+    for _, of_class in chosen["patient"].groupby(chosen["class"].astype(str)):
+        own = patients[patients.isin(of_class)]
+        if len(own) > 1 and not own.isin(validation).any():
+            take(min(own, key=overfill))
     part = np.where(chosen["patient"].isin(validation), "validation", "training")
     return pd.Series(part, index=chosen.index, dtype="str")
 
