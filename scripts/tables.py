@@ -14,7 +14,7 @@ with job(snakemake):
     if params.sized:
         members = records.read_table(inputs.members).set_index("member")
         n_training = int((members["part"] == "training").sum())
-        for run, path in zip(settings(params, "runs"), inputs.training, strict=True):
+        for run, path in zip(settings(params, "runs"), inputs.clean, strict=True):
             clean = records.read_table(path)
             true = members["class_index"].loc[clean["member"]].to_numpy(np.int64)
             logits = np.stack(clean["logits"].to_list())

@@ -96,11 +96,10 @@ rule tables:
             for g in STUDY.groups
             for table in of_attacks("confidence.csv", g, ["full"])
         ],
-        training=(
+        clean=(
             [
-                f"{RESULTS}/groups/{STUDY.training_size.group}/{run}/{name}.parquet"
+                f"{RESULTS}/groups/{STUDY.training_size.group}/{run}/clean.parquet"
                 for run in STUDY.runs(STUDY.training_size.group)
-                for name in ["clean"]
             ]
             if STUDY.training_size
             else []
