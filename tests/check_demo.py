@@ -39,15 +39,15 @@ def main() -> int:
     at_top = {
         attack: asr.loc[attack][asr.loc[attack, "epsilon"] == 0.20] for attack in ("sign", "noise")
     }
-    flipped = at_top["sign"][at_top["sign"]["asr"] > 0.5].index
-    check(len(flipped) >= 5, f"sign at eps 0.20 flips over half in {len(flipped)} of 8 groups")
-    for group in flipped:
+    apart = 0
+    for group in GROUPS:
         noise, sign = (at_top[attack].loc[group] for attack in ("noise", "sign"))
-        check(
-            noise["ci_high"] < sign["ci_low"],
-            f"{group}: noise reaches {noise['asr']:.2f} (to {noise['ci_high']:.2f}), "
-            f"sign {sign['asr']:.2f} (from {sign['ci_low']:.2f})",
+        apart += sign["asr"] > 0.5 and noise["ci_high"] < sign["ci_low"]
+        print(
+            f"       {group}: at eps 0.20 sign flips {sign['asr']:.2f} (from {sign['ci_low']:.2f}), "
+            f"noise {noise['asr']:.2f} (to {noise['ci_high']:.2f})"
         )
+    check(apart >= 5, f"sign flips over half, and noise clearly less, in {apart} of 8 groups")
     for group in GROUPS:
         doses = asr.loc[("sign", group)]
         lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]

@@ -193,7 +193,7 @@ def test_metadata_is_what_was_given_and_nothing_else(tmp_path: Path) -> None:
 def test_csv_reads_back_equal(tmp_path: Path) -> None:
     table = pd.DataFrame({"asr": [0.1 + 0.2, 1 / 3], "group": ["X-TB", "a, b"]})
     records.write_csv(table, tmp_path / "asr.csv")
-    read = pd.read_csv(tmp_path / "asr.csv")
+    read = pd.read_csv(tmp_path / "asr.csv", float_precision="round_trip")
     assert read.to_dict("list") == table.to_dict("list")
 
 
