@@ -44,8 +44,8 @@ def main() -> int:
         noise, sign = (at_top[attack].loc[group] for attack in ("noise", "sign"))
         apart += sign["asr"] > 0.5 and noise["ci_high"] < sign["ci_low"]
         print(
-            f"       {group}: at eps 0.20 sign flips {sign['asr']:.2f} (from {sign['ci_low']:.2f}), "
-            f"noise {noise['asr']:.2f} (to {noise['ci_high']:.2f})"
+            f"       {group}: at eps 0.20 sign flips {sign['asr']:.2f} "
+            f"(from {sign['ci_low']:.2f}), noise {noise['asr']:.2f} (to {noise['ci_high']:.2f})"
         )
     check(apart >= 5, f"sign flips over half, and noise clearly less, in {apart} of 8 groups")
     for group in GROUPS:
