@@ -39,6 +39,4 @@ with job(snakemake) as log:
         *(source, len(paths), len(table), int(own.isna().sum())),
     )
     table = table.drop(columns="link").sort_values("record_id")
-    records.write_table(table, snakemake.output.records, records.records_schema(labels))
-    records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)
+    records.write_index(table, rejects, paths, snakemake.output, records.records_schema(labels))

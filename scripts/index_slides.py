@@ -24,6 +24,4 @@ with job(snakemake) as log:
     )
     log.info("%s: %d slides, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))
     kept = records.place_tiles(pd.DataFrame(found), source, wanted["shards"])
-    records.write_table(kept, snakemake.output.records, records.RECORDS)
-    records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)
+    records.write_index(kept, rejects, paths, snakemake.output, records.RECORDS)

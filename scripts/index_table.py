@@ -28,6 +28,4 @@ with job(snakemake) as log:
     log.info("%s: %d rows, %d readable images", source, len(rows), len(found))
     schema = records.records_schema(labels["names"])
     kept = pd.DataFrame(found, columns=schema.names).sort_values("record_id")
-    records.write_table(kept, snakemake.output.records, schema)
-    records.write_table(records.rejects(rejects), snakemake.output.rejects, records.REJECTS)
-    records.write_table(pd.DataFrame(paths), snakemake.output.paths, records.PATHS, private=True)
+    records.write_index(kept, rejects, paths, snakemake.output, schema)

@@ -221,6 +221,19 @@ def rejects(rows: Iterable[tuple[str, str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=REJECTS.names, dtype="str")
 
 
+def write_index(
+    kept: pd.DataFrame,
+    rejected: Iterable[tuple[str, str, str, str]],
+    paths: Iterable[dict],
+    output: Any,
+    schema: pa.Schema,
+) -> None:
+    """What every index leaves: `output.records` (of `schema`), `.rejects`, private `.paths`."""
+    write_table(kept, output.records, schema)
+    write_table(rejects(rejected), output.rejects, REJECTS)
+    write_table(pd.DataFrame(list(paths)), output.paths, PATHS, private=True)
+
+
 def shard_rows(n: int, shard: int, shards: int) -> range:
     """The rows of `shard` when n rows are cut into `shards` runs of as equal a length as can be."""
     return range(n * shard // shards, n * (shard + 1) // shards)

@@ -69,6 +69,12 @@ def as_json(value):
     return json.dumps(value)
 
 
+def attack_settings(attack):
+    """What of an attack its result depends on; the rest is how the job is run."""
+    left_out = {"shards", "threads", "mem_mb", "runtime"}
+    return as_json(STUDY.attacks[attack].model_dump(mode="json", exclude=left_out))
+
+
 def shards(of):
     return range(of.shards)
 

@@ -71,11 +71,7 @@ rule attack:
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         shards=lambda w: STUDY.attacks[w.attack].shards,
-        settings=lambda w: as_json(
-            STUDY.attacks[w.attack].model_dump(
-                mode="json", exclude={"shards", "threads", "mem_mb", "runtime"}
-            )
-        ),
+        settings=lambda w: attack_settings(w.attack),
         threads=lambda w: STUDY.attacks[w.attack].threads,
         code=script_digest("attack.py"),
     script:
@@ -121,11 +117,7 @@ rule examples:
             }
         ),
         attack=STUDY.shown_attack(),
-        settings=as_json(
-            STUDY.attacks[STUDY.shown_attack()].model_dump(
-                mode="json", exclude={"shards", "threads", "mem_mb", "runtime"}
-            )
-        ),
+        settings=attack_settings(STUDY.shown_attack()),
         iterations=STUDY.operating_points.iterations,
         epsilon=STUDY.operating_points.epsilon,
         flips_epsilon=STUDY.operating_points.flips_epsilon,
