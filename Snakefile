@@ -33,6 +33,7 @@ rule all:
     input:
         [asr_tables(group) for group in STUDY.groups],
         [contact_sheet(group) for group in STUDY.groups],
+        looks(),
         tables(),
         figures(),
         f"{RESULTS}/report.html",

@@ -1,22 +1,61 @@
+import numpy as np
 from job import job, settings
+from PIL import Image
 
-from pgdose import images, records
+from pgdose import images, records, screen
 from pgdose.plots import sheets, style
 
 PER_CLASS = 20
+FILM = 256  # pixels of the longer side of a whole film
+
+
+def sample(members, screens, seed):
+    """Of each class some at random; of cropped groups as many of the least sure windows first."""
+    originals = members.table[members.table["copy"] == 0]
+    order = records.draw(seed, "contact sheet", originals["record_id"])
+    shown = originals.assign(draw=order, sureness=1.0)
+    if screens:
+        sure = records.read_tables(screens, ["record_id", "aorta_confidence"])
+        sure = shown["record_id"].map(sure.set_index("record_id")["aorta_confidence"])
+        least = sure.groupby(shown["class_index"]).rank(method="first") <= PER_CLASS
+        shown["sureness"] = sure.where(least, 1.0)
+        shown["caption"] = "sure " + sure.round(2).astype(str)
+    each = 2 * PER_CLASS if screens else PER_CLASS
+    shown = shown.sort_values(["class_index", "sureness", "draw"])
+    return shown.groupby("class_index").head(each)
+
+
+def cropped(shown, crops, paths, kinds, window):
+    """The sheet of a cropped group: whole films with the window drawn, the crop below each."""
+    files = {
+        record_id: (path, kinds[source])
+        for source, table in zip(kinds, paths, strict=True)
+        for record_id, path in records.read_paths(table, shown["record_id"]).items()
+    }
+    films, windows = [], []
+    for member in shown.to_dict("records"):
+        path, kind = files[member["record_id"]]
+        film = Image.fromarray(screen.read(path, kind, "xray", window).pixels)
+        smaller = FILM / max(film.size)
+        film.thumbnail((FILM, FILM))
+        films.append(np.asarray(film))
+        windows.append([member[name] * smaller for name in ("crop_x", "crop_y", "crop_side")])
+    captions = shown["class"] + " " + shown["caption"] + "\n" + shown["record_id"]
+    return sheets.aorta_sheet(films, windows, crops, captions.tolist())
+
 
 with job(snakemake):
+    given, params = snakemake.input, snakemake.params
     members = images.load_members(
-        snakemake.input.members,
-        snakemake.input.missing,
-        snakemake.params.results,
-        **settings(snakemake.params, "shape"),
+        given.members, given.missing, params.results, **settings(params, "shape")
     )
-    originals = members.table[members.table["copy"] == 0]
-    order = records.draw(snakemake.params.seed, "contact sheet", originals["record_id"])
-    shown = originals.assign(draw=order).sort_values("draw")
-    shown = shown.groupby("class_index").head(PER_CLASS).sort_values(["class_index", "draw"])
+    shown = sample(members, given.screens, params.seed)
     pixels = members.read(shown.index)
     pixels = pixels[:, 0] if members.channels == 1 else pixels.transpose(0, 2, 3, 1)
-    captions = (shown["class"] + "\n" + shown["record_id"]).tolist()
-    style.save(sheets.contact_sheet(list(pixels), captions), snakemake.output[0])
+    if given.screens:
+        kinds = settings(params, "kinds")
+        figure = cropped(shown, list(pixels), given.paths, kinds, params.window)
+    else:
+        captions = (shown["class"] + "\n" + shown["record_id"]).tolist()
+        figure = sheets.contact_sheet(list(pixels), captions)
+    style.save(figure, snakemake.output[0])

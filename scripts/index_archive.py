@@ -1,42 +1,44 @@
-from pathlib import Path
-
-import pandas as pd
 from job import job, settings
 
 from pgdose import records
 from pgdose.errors import UserError
-from pgdose.sources import dicom, files, reports
-from pgdose.sources.table import read_columns
+from pgdose.sources import reports
 
 with job(snakemake) as log:
-    source, root = snakemake.wildcards.source, Path(snakemake.params.root)
-    columns = settings(snakemake.params, "columns")
-    files.check_folder(root, f"sources.{source}.root")
-    texts = read_columns(
-        Path(snakemake.input.reports),
-        {"id": columns["id"], "text": columns["text"]},
-        f"sources.{source}.reports",
-    )
-    texts = texts[texts["id"] != ""]
-    log.info("%s: %d reports have an id that stood before", source, texts["id"].duplicated().sum())
-    texts = texts.drop_duplicates("id")
-    lexicon = reports.load_lexicon(Path(snakemake.input.lexicon))
-    key = records.load_key(Path(snakemake.params.key), snakemake.params.key_seed)
-    found, paths, rejects = dicom.index(
-        root, key=key, source=source, tag=columns["tag"], patients=snakemake.params.patients
-    )
-    table = pd.DataFrame(found, columns=[*records.RECORDS.names, "link"])
-    own = table["link"].map(texts.set_index("id")["text"])
-    table = table.join(reports.label_reports(own, lexicon))
-    labels = [name.removeprefix("label_") for name in table if name.startswith("label_")]
-    if len(table) and own.isna().all():
+    source, given = snakemake.wildcards.source, settings(snakemake.params, "reports")
+    found = records.read_tables(snakemake.input.headers)
+    broken = found["reason"].notna()
+    rejected = found[broken].assign(stage="index")[records.REJECTS.names]
+    labels = records.read_table(snakemake.input.labels)
+    names = [name.removeprefix("label_") for name in labels if name.startswith("label_")]
+    table = found[~broken].merge(labels, on="link", how="left").sort_values("record_id")
+    without = int(table["report"].isna().sum())
+    if len(table) and without == len(table):
         raise UserError(
             f"sources.{source}.reports: not one of {len(table)} images has a report; is "
-            f"{columns['tag']} what the column {columns['id']!r} holds?"
+            f"{given['tag']} what the column {given['id']!r} holds?"
         )
-    log.info(
-        "%s: %d files, %d readable, %d without a report",
-        *(source, len(paths), len(table), int(own.isna().sum())),
+    suspect = int(table["mojibake"].sum())
+    if suspect:
+        log.warning(
+            "sources.%s: %d files hold text that looks like another character set than they "
+            "declare; see docs/study.md on encoding: (cp1251, koi8-r, ...)",
+            *(source, suspect),
+        )
+    mentions = records.read_table(snakemake.input.mentions)
+    reported = table[["report", "record_id"]].dropna().astype({"report": "int64"})
+    mentions = reported.merge(mentions, on="report").sort_values(["record_id", "start", "label"])
+    at_odds = reports.conflicts(
+        table.set_index("record_id"), mentions.rename(columns={"record_id": "index"})
     )
-    table = table.drop(columns="link").sort_values("record_id")
-    records.write_index(table, rejects, paths, snakemake.output, records.records_schema(labels))
+    conflicts = mentions[mentions["record_id"].isin(at_odds) & mentions["label"].ne("norm")]
+    conflicts = conflicts[conflicts["state"] != "absent"].drop_duplicates(["record_id", "label"])
+    log.info(
+        "%s: %d files, %d readable, %d without a report, %d with a norm phrase and a finding",
+        *(source, len(found), len(table), without, len(at_odds)),
+    )
+    output = snakemake.output
+    records.write_table(table, output.records, records.records_schema(names))
+    records.write_table(rejected, output.rejects, records.REJECTS)
+    records.write_table(mentions, output.mentions, records.MENTIONS)
+    records.write_table(conflicts, output.conflicts, records.CONFLICTS)

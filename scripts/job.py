@@ -44,6 +44,15 @@ def settings(params, name="settings"):
     return json.loads(getattr(params, name))
 
 
+def progress(things, log, what):
+    """The same things, with a line in the log at each tenth of many."""
+    tenth = max(len(things) // 10, 100)
+    for number, thing in enumerate(things):
+        if number and number % tenth == 0:
+            log.info("%d of %d %s", number, len(things), what)
+        yield thing
+
+
 def file_digest(*paths):
     """16 hex digits of the files' contents."""
     total = hashlib.sha256()

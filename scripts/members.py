@@ -1,35 +1,56 @@
 import pandas as pd
 from job import job, settings
 
-from pgdose import cohort, images, records
+from pgdose import cohort, records, thorax
+
+COLUMNS = ["record_id", "patient", "source", "class", "age", "sex", "view", "store", "row"]
 
 with job(snakemake) as log:
-    params, group = snakemake.params, snakemake.wildcards.group
-    table = records.read_tables(snakemake.input.records)
-    screened = records.read_tables(snakemake.input.screens)
-    rejected = records.read_tables(snakemake.input.rejects)["record_id"]
-    usable = table[table["record_id"].isin(screened["record_id"])]
-    usable = usable[~usable["record_id"].isin(rejected)]
-    if params.crop == "aorta":
-        sure = screened[screened["aorta_confidence"] >= images.LEAST_CONFIDENCE]
-        doubtful = ~usable["record_id"].isin(sure["record_id"])
-        log.info("%s: aorta not found with confidence in %d images", group, doubtful.sum())
-        usable = usable[~doubtful]
-    if snakemake.input.exclude:
-        left_out = pd.read_csv(snakemake.input.exclude, dtype="str")
-        cohort.check_exclusions(left_out, snakemake.input.exclude, group)
-        matched = usable["record_id"].isin(left_out["record_id"])
-        log.info("%s: %d of %d exclusions met a record", group, matched.sum(), len(left_out))
-        usable = usable[~matched]
+    params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
+    classes, image = settings(params, "classes"), settings(params, "image")
+    labels = {entry["where"]["label"] for entry in classes.values()} - {None}
+    columns = [*COLUMNS, *(f"label_{name}" for name in sorted(labels))]
+    found = cohort.candidates(records.read_tables(given.records, columns), classes)
+    screened = records.read_tables(given.screens).set_index("record_id")
+    left_out = pd.DataFrame(columns=["record_id", "reason"])
+    if given.exclude:
+        left_out = pd.read_csv(given.exclude, dtype="str")
+        cohort.check_exclusions(left_out, given.exclude, group)
+    found = cohort.fitness(
+        found,
+        screened,
+        records.read_tables(given.rejects, ["record_id"])["record_id"],
+        dicom=settings(params, "dicom"),
+        window=image["window"],
+        crop=image["crop"],
+        least_confidence=image["least_confidence"],
+        boxes=thorax.read_boxes(given.boxes) if given.boxes else None,
+        excluded=left_out["record_id"],
+    )
     members = cohort.members(
-        usable,
-        settings(params, "classes"),
+        found,
+        classes,
         group=group,
         balance=settings(params, "balance"),
         training=params.training,
         seed=params.seed,
+        augment=settings(params, "augment"),
     )
+    cohort.check_parts(members, screened["pixel_hash"], group)
     if not params.tiled:
         members = cohort.place(members, group, params.shards)
+
+    own = found[~found["usable"] & found["reason"].ne("rejected")].assign(stage="group")
+    for reason, count in own["reason"].value_counts().items():
+        log.info("%s: %s %d", group, reason, count)
+    if given.exclude:
+        log.info("%s: %d exclusions listed", group, len(left_out))
     log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
-    records.write_table(members, snakemake.output[0], records.MEMBERS)
+    off = cohort.imbalance(members, params.training)
+    if off["off"].max() > cohort.TOLERANCE:
+        log.warning(
+            "%s: patients with several images keep the parts from the proportions asked for:\n%s",
+            *(group, off[off["off"] > cohort.TOLERANCE].to_string()),
+        )
+    records.write_table(members, snakemake.output.members, records.MEMBERS)
+    records.write_table(own, snakemake.output.left_out, records.REJECTS)

@@ -9,6 +9,7 @@ with job(snakemake):
         Path(snakemake.params.root),
         Path(snakemake.output.reports),
         Path(snakemake.output.truth),
+        Path(snakemake.output.hand_labels),
         seed=snakemake.params.seed,
         **settings(snakemake.params, "amounts"),
     )

@@ -1,5 +1,7 @@
+import json
+
 import pandas as pd
-from job import job, settings
+from job import job, progress, settings
 
 from pgdose import images, records, screen
 from pgdose.errors import Rejected
@@ -10,28 +12,30 @@ with job(snakemake) as log:
     members = records.read_table(snakemake.input.members)
     rows = records.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
-    paths = pd.concat(
-        records.read_table(path).assign(kind=kinds[source])
-        for source, path in zip(kinds, snakemake.input.paths, strict=True)
-    ).set_index("record_id")
-    screened = records.read_tables(snakemake.input.screens).set_index("record_id")
+    paths = {
+        record_id: (path, kinds[source])
+        for source, table in zip(kinds, snakemake.input.paths, strict=True)
+        for record_id, path in records.read_paths(table, members["record_id"]).items()
+    }
     modality = "xray" if shape["channels"] == 1 else "other"
     failed = []
     with images.new_store(
         snakemake.output.images, len(members), shape["size"], shape["channels"]
     ) as store:
-        for record_id, copies in members.groupby("record_id", sort=False):
+        of_records = members.groupby("record_id", sort=False)
+        for record_id, copies in progress(of_records, log, "images"):
             try:
-                whole = screen.read(*paths.loc[record_id, ["path", "kind"]], modality)
+                film = screen.read(*paths[record_id], modality, params.window)
             except Rejected as r:
                 failed += [(member, r.reason, r.detail) for member in copies["member"]]
                 continue
-            for row, copy in zip(copies["row"], copies["copy"], strict=True):
-                store[row] = images.render(
-                    whole,
+            for copy in copies.to_dict("records"):
+                square = (copy["crop_x"], copy["crop_y"], copy["crop_side"])
+                store[copy["row"]] = images.render(
+                    film.pixels,
                     shape["size"],
-                    window=screened.loc[record_id] if params.crop == "aorta" else None,
-                    rng=records.generator(params.seed, f"copy {copy}", record_id) if copy else None,
+                    window=None if pd.isna(copy["crop_side"]) else square,
+                    parameters=json.loads(copy["augmentation"]) if copy["copy"] else None,
                 )
     log.info("%s: %d images, %d could not be read", group, len(members), len(failed))
     table = pd.DataFrame(failed, columns=["member", "reason", "detail"])

@@ -20,12 +20,14 @@ def version(package):
 
 with job(snakemake):
     tables = {Path(path).stem: pd.read_csv(path) for path in snakemake.input.tables}
-    rejects = [
-        records.read_table(path).assign(source=source)
-        for source, path in zip(
-            settings(snakemake.params, "sources"), snakemake.input.rejects, strict=True
-        )
+    given, params = snakemake.input, snakemake.params
+    named = [
+        *zip(settings(params, "sources"), given.rejects, strict=True),
+        *zip(settings(params, "groups"), given.left_out, strict=True),
     ]
+    rejects = [records.read_table(path).assign(source=name) for name, path in named]
+    labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
+    agreement = [pd.read_csv(path).assign(source=source) for source, path in labelled]
     counted = pd.concat(rejects).groupby(["source", "stage", "reason"]).size()
     folder = Path(snakemake.params.benchmarks)
     measured = [
@@ -45,6 +47,7 @@ with job(snakemake):
         sources=tables["sources"],
         conclusions=tables["conclusions"],
         rejects=counted.rename("count").reset_index(),
+        agreement=pd.concat(agreement) if agreement else None,
         figures={Path(path).stem: Path(path) for path in snakemake.input.figures},
         benchmarks=by_rule.sort_values("seconds", ascending=False).reset_index(),
         versions={

@@ -1,5 +1,5 @@
 import pandas as pd
-from job import job, settings
+from job import job, progress, settings
 
 from pgdose import cohort, records, screen
 
@@ -14,12 +14,13 @@ with job(snakemake) as log:
     table = table.iloc[
         records.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)
     ]
-    paths = records.read_table(snakemake.input.paths).set_index("record_id")["path"]
+    needed = table[["record_id", "view", "body_part", "mm_per_px"]].to_dict("records")
     found = screen.screen(
-        table,
-        paths,
+        progress(needed, log, "images"),
+        records.read_paths(snakemake.input.paths, table["record_id"]),
         kind=params.kind,
         modality=params.modality,
+        limits=settings(params, "limits"),
         aorta=any(where["crop"] == "aorta" for where in wanted),
     )
     log.info("%d images, %d usable", len(found), int(found["usable"].sum()))

@@ -5,12 +5,16 @@ from pgdose.analysis import tables
 
 with job(snakemake):
     screens = settings(snakemake.params, "screens")
+    conflicts = dict(
+        zip(settings(snakemake.params, "reported"), snakemake.input.conflicts, strict=True)
+    )
     counted = [
         tables.source_counts(
             source,
             records.read_table(table),
             sum(len(records.read_table(path)) for path in screens[source]),
             records.read_table(rejects),
+            records.read_table(conflicts[source]) if source in conflicts else None,
         )
         for source, table, rejects in zip(
             screens,

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from pgdose import records
 
 PROJECT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "scripts", "src", "resources", "envs")
@@ -39,6 +42,12 @@ def snakemake(folder: Path, *arguments: str, study: str | None = SMALL) -> Run:
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, text=True, capture_output=True
     )
+
+
+def paths_of(private: Path) -> pd.DataFrame:
+    """The files of a source's records: record_id, path."""
+    paths = records.read_table(private / "paths.parquet")
+    return paths.assign(path=paths["path"].map(os.fsdecode))
 
 
 def planned(run: Run) -> dict[str, int]:

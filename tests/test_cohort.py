@@ -53,8 +53,9 @@ def draw_members(
     training: float = 0.8,
     seed: int = 1,
 ) -> pd.DataFrame:
+    found = cohort.candidates(records, classes)
     return cohort.members(
-        records, classes, group="G", balance=balance or [], training=training, seed=seed
+        found, classes, group="G", balance=balance or [], training=training, seed=seed
     )
 
 
@@ -167,8 +168,19 @@ def test_too_few_images_tell_what_there_is_by_class_and_sex() -> None:
         women, men = int(there[name, "F"]), int(there[name, "M"])
         assert f"groups.G.classes.{name}: 60 images wanted" in message
         assert f"{2 * min(women, men)} can be had ({women} F, {men} M" in message
-        assert [name, str(women), str(men)] in [line.split() for line in message.splitlines()]
+        table = [line.split() for line in message.splitlines()]
+        assert [name, "F", str(women), str(women)] in table
+        assert ["M", str(men), str(men)] in table
     assert "at_most" in message
+
+
+def test_what_there_is_tells_usable_images_apart() -> None:
+    found = cohort.candidates(archive(100), by_age())
+    found["usable"] = found["sex"] != "M"
+    with pytest.raises(UserError) as caught:
+        cohort.members(found, by_age(count=60), group="G", balance=[], training=0.8, seed=1)
+    men = (found["class"].eq("G2") & found["sex"].eq("M")).sum()
+    assert ["M", str(men), "0"] in [line.split() for line in str(caught.value).splitlines()]
 
 
 def test_a_class_without_any_image_is_a_mistake_even_if_all_are_wanted() -> None:
@@ -235,9 +247,8 @@ def test_another_seed_or_group_draws_others() -> None:
     records = archive(300)
 
     def drawn(seed: int, group: str) -> tuple[set[str], set[str]]:
-        members = cohort.members(
-            records, by_age(count=40), group=group, balance=[], training=0.8, seed=seed
-        )
+        found, classes = cohort.candidates(records, by_age()), by_age(count=40)
+        members = cohort.members(found, classes, group=group, balance=[], training=0.8, seed=seed)
         return set(members["record_id"]), set(
             members.loc[members["part"] == "validation", "record_id"]
         )
@@ -250,18 +261,18 @@ def test_another_seed_or_group_draws_others() -> None:
 
 def test_groups_of_the_same_records_are_split_each_in_its_own_way() -> None:
     chosen = archive(100).assign(**{"class": "A"})
-    first, other = (cohort.split(chosen, 0.8, [], 1, group) for group in ("G", "H"))
+    first, other = (cohort.split(chosen, 0.8, 1, group) for group in ("G", "H"))
     assert first.to_list() != other.to_list()
 
 
 @pytest.mark.parametrize("each", [3, 4, 10])
 def test_a_share_that_no_patients_fill_is_met_as_nearly_as_can_be(each: int) -> None:
     """Each patient has so many images, so only multiples of it can be had."""
-    chosen = archive(40).assign(**{"class": "A"})
+    chosen = archive(40).assign(**{"class": "A", "sex": "F"})
     chosen["patient"] = [f"p{i // each}" for i in range(40)]
     chosen = chosen[: 40 // each * each]
     for seed in range(5):
-        part = cohort.split(chosen, 0.8, [], seed, "G")
+        part = cohort.split(chosen, 0.8, seed, "G")
         room, taken = round(0.2 * len(chosen)), (part == "validation").sum()
         assert taken > 0
         assert abs(taken - room) == min(abs(k - room) for k in range(0, len(chosen), each))
@@ -290,6 +301,76 @@ def test_members_are_numbered_by_class() -> None:
     assert members["member"].to_list() == list(range(60))
     assert members["class_index"].to_list() == [0] * 30 + [1] * 30
     assert (members["copy"] == 0).all()
+
+
+# --- what the group would do to each ----------------------------------------------------------
+
+
+def screened(found: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    known = {"voi": None, "aorta_x": 9.0, "aorta_y": 8.0, "aorta_side": 7.0}
+    known |= {"aorta_confidence": 0.9, "pixel_hash": found["record_id"].to_numpy()}
+    table = pd.DataFrame(known | columns, index=pd.Index(found["record_id"], name="record_id"))
+    return table.astype({"voi": "str"})
+
+
+def fitness(found: pd.DataFrame, screens: pd.DataFrame, **settings: Any) -> pd.DataFrame:
+    known = {"dicom": ["xray"], "window": "percentile", "crop": "none", "least_confidence": 0.4}
+    return cohort.fitness(found, screens, settings.pop("rejected", []), **(known | settings))
+
+
+def test_a_window_is_one_meaning_for_all_dicom_files_of_a_group() -> None:
+    found = archive(4).assign(source=["xray", "xray", "png", "xray"])
+    screens = screened(found, voi=["lut", None, None, "linear"])
+    assert fitness(found, screens)["window"].tolist() == ["percentile"] * 2 + ["none", "percentile"]
+    fit = fitness(found, screens, window="voi")
+    assert fit["window"].fillna("").tolist() == ["voi lut", "", "none", "voi linear"]
+    assert fit["reason"].fillna("").tolist() == ["", "no_window", "", ""]
+    assert fit["usable"].tolist() == [True, False, True, True]
+
+
+def test_an_uncertain_aorta_is_left_out_unless_a_person_gave_its_box() -> None:
+    found = archive(4)
+    screens = screened(found, aorta_confidence=[0.9, 0.39, 0.1, np.nan])
+    boxes = pd.DataFrame({"x": [1.0], "y": [2.0], "side": [3.0]}, index=[found["record_id"][2]])
+    fit = fitness(found, screens, crop="aorta", boxes=boxes)
+    assert fit["reason"].fillna("").tolist() == ["", "aorta_not_found", "", "aorta_not_found"]
+    assert fit["crop_x"].tolist() == [9, 9, 1, 9] and fit["crop_side"].tolist() == [7, 7, 3, 7]
+    assert fitness(found, screens)["crop_side"].isna().all()
+
+
+def test_reasons_of_the_source_and_of_a_person() -> None:
+    found = archive(4)
+    ids = found["record_id"]
+    screens = screened(found).drop(index=ids[0])
+    fit = fitness(found, screens, rejected=[ids[1]], excluded=[ids[1], ids[2]])
+    assert fit["reason"].fillna("").tolist() == ["rejected", "rejected", "excluded", ""]
+
+
+def test_a_patient_or_an_image_on_both_sides_stops_the_rule() -> None:
+    members = draw_members(archive(300), by_age(count=30))
+    hashes = pd.Series(members["record_id"].to_numpy(), index=members["record_id"])
+    cohort.check_parts(members, hashes, "G")
+    one, other = (members.index[members["part"] == part][0] for part in ("training", "validation"))
+    twins = hashes.copy()
+    twins[members.loc[one, "record_id"]] = twins[members.loc[other, "record_id"]]
+    with pytest.raises(UserError, match="1 images stand in training and in validation"):
+        cohort.check_parts(members, twins, "G")
+    members.loc[one, "patient"] = members.loc[other, "patient"]
+    with pytest.raises(UserError, match="1 patients stand in training and in validation"):
+        cohort.check_parts(members, hashes, "G")
+
+
+def test_the_sexes_keep_their_share_of_both_parts() -> None:
+    members = draw_members(archive(2000), by_age())
+    assert (cohort.imbalance(members, 0.8)["off"] <= cohort.TOLERANCE).all()
+
+
+def test_patients_who_upset_the_proportions_are_spoken_of() -> None:
+    records = archive(300)
+    young = records["age"].between(20, 41)
+    records.loc[young, "patient"] = "p" + (np.arange(young.sum()) % 2).astype(str).astype(object)
+    off = cohort.imbalance(draw_members(records, by_age()), 0.8)["off"]
+    assert off.loc["G1"].max() > 0.1 and off.loc["G2"].max() <= 0.05
 
 
 # --- copies -----------------------------------------------------------------------------------
@@ -423,6 +504,6 @@ def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:
         }
     )
     for seed in range(5):
-        part = cohort.split(few, 0.8, [], seed, "G")
+        part = cohort.split(few, 0.8, seed, "G")
         assert part.groupby(few["class"]).nunique().tolist() == [2, 2]
         assert part.groupby(few["patient"]).nunique().max() == 1

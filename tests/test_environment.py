@@ -14,8 +14,8 @@ from packaging.specifiers import SpecifierSet
 
 from pgdose import code
 
-CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
-IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "gdcm": "python-gdcm"}
+IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "gdcm": "python-gdcm"}
 IMPORTED_AS |= {"openslide": "openslide-python"}
 NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
 

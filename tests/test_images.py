@@ -1,5 +1,6 @@
 """Image stores: resizing, crops, augmentation, and reading members from several stores."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pgdose import records
+from pgdose.augmentation import draw_augmentation
 from pgdose.images import Members, augment, crop_square, load_members, new_store, render, resize
 
 
@@ -78,8 +80,7 @@ def test_a_crop_has_a_pixel_at_least() -> None:
 
 def test_render_crops_then_resizes() -> None:
     image = noise(100, 120)
-    window = pd.Series({"aorta_x": 60.0, "aorta_y": 40.0, "aorta_side": 40.0})
-    assert np.array_equal(render(image, 20, window), resize(image[20:60, 40:80], 20))
+    assert np.array_equal(render(image, 20, (60.0, 40.0, 40.0)), resize(image[20:60, 40:80], 20))
     assert np.array_equal(render(image, 20), resize(image, 20))
 
 
@@ -92,13 +93,85 @@ def film() -> np.ndarray:
     return (60 + 140 * np.exp(-((x - 22) ** 2 + (y - 32) ** 2) / 60)).astype(np.uint8)
 
 
+def drawn(name: str, **limits: float | bool) -> dict[str, float | int]:
+    return draw_augmentation(records.generator(7, "copy 1", name), limits)
+
+
 def copy(name: str, image: np.ndarray | None = None) -> np.ndarray:
-    return augment(film() if image is None else image, records.generator(7, "copy 1", name))
+    return augment(film() if image is None else image, drawn(name))
 
 
 def test_a_copy_is_keyed() -> None:
     assert np.array_equal(copy("a"), copy("a"))
     assert not np.array_equal(copy("a"), copy("b"))
+
+
+def test_parameters_survive_json_and_make_the_same_copy() -> None:
+    given = drawn("a")
+    again = json.loads(json.dumps(given))
+    assert again == given
+    assert np.array_equal(augment(film(), again), augment(film(), given))
+
+
+def test_parameters_stay_within_their_limits_and_fill_them() -> None:
+    table = pd.DataFrame([drawn(str(number)) for number in range(200)])
+    limits = {"rotation": 7, "shift_x": 0.04, "shift_y": 0.04, "scale": 0.06}
+    for name, limit in {**limits, "brightness": 0.06, "contrast": 0.12}.items():
+        assert -limit <= table[name].min() < -0.9 * limit
+        assert 0.9 * limit < table[name].max() <= limit
+    assert (table["noise"] == 0.012).all() and table["noise_seed"].is_unique
+    assert not table["flip"].any()
+
+
+def test_limits_replace_the_usual_ones_one_by_one() -> None:
+    plain, still = drawn("a"), drawn("a", rotation=0)
+    assert still == {**plain, "rotation": 0}
+    with pytest.raises(ValueError, match="zoom"):
+        drawn("a", zoom=0.1)
+
+
+def test_half_of_the_copies_are_flipped_where_asked_for() -> None:
+    flips = [drawn(str(number), flip=True) for number in range(60)]
+    assert 15 < sum(parameters["flip"] for parameters in flips) < 45
+    assert [{**parameters, "flip": 0} for parameters in flips] == [drawn(str(n)) for n in range(60)]
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("shape", [(64, 64), (33, 50)])
+def test_parameters_of_0_change_nothing(shape: tuple[int, int], channels: tuple[int, ...]) -> None:
+    image = noise(*shape, *channels)
+    zero = dict.fromkeys(drawn("a"), 0) | {"noise_seed": 5}
+    assert np.array_equal(augment(image, zero), image)
+    assert np.array_equal(augment(image, {}), image)
+
+
+def test_a_shift_moves_right_and_down() -> None:
+    image = noise(50, 100)
+    moved = augment(image, {"shift_x": 0.03, "shift_y": 0.04})
+    assert np.array_equal(moved[2:, 3:], image[:-2, :-3])
+
+
+def test_a_flip_mirrors() -> None:
+    image = noise(20, 30)
+    assert np.array_equal(augment(image, {"flip": 1}), image[:, ::-1])
+
+
+def test_a_rotation_turns_clockwise_about_the_middle() -> None:
+    image = noise(40, 40)
+    assert np.array_equal(augment(image, {"rotation": 90}), np.rot90(image, -1))
+
+
+def test_scale_enlarges() -> None:
+    bright = (film() > 120).sum()
+    assert (augment(film(), {"scale": 0.4}) > 120).sum() == pytest.approx(1.4**2 * bright, rel=0.1)
+
+
+def test_greys_change_by_what_was_asked() -> None:
+    greys = np.array([[64, 128, 191]], np.uint8)
+    assert augment(greys, {"brightness": 0.1}).tolist() == [[90, 154, 216]]
+    assert augment(greys, {"contrast": 0.5}).tolist() == [[32, 128, 223]]
+    grain = augment(np.full((100, 100), 128, np.uint8), {"noise": 0.05, "noise_seed": 1})
+    assert grain.std() == pytest.approx(0.05 * 255, rel=0.05)
 
 
 def test_a_copy_is_mild_and_never_flipped() -> None:
@@ -117,13 +190,6 @@ def test_a_copy_is_mild_and_never_flipped() -> None:
         assert abs(y - 32) < 10 and abs(x - 22) < 10
 
 
-def test_copies_are_darker_and_brighter() -> None:
-    """Contrast turns about the middle grey, so what moves an image of it is brightness."""
-    middle = np.full((64, 64), 128, np.uint8)
-    moved = [copy(str(number), middle).mean() - 128 for number in range(30)]
-    assert -17 < min(moved) < -5 and 5 < max(moved) < 17
-
-
 def test_a_copy_has_no_dark_rim_where_the_original_ends() -> None:
     bright = np.full((64, 64), 200, np.uint8)
     for number in range(10):
@@ -139,8 +205,7 @@ def test_a_copy_of_a_coloured_image_is_moved_as_one() -> None:
 
 
 def test_render_augments_what_is_a_copy() -> None:
-    rng = records.generator(7, "copy 1", "a")
-    assert np.array_equal(render(film(), 64, rng=rng), copy("a"))
+    assert np.array_equal(render(film(), 64, parameters=drawn("a")), copy("a"))
 
 
 # --- stores -----------------------------------------------------------------------------------

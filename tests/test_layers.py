@@ -10,9 +10,10 @@ SOURCE = PROJECT / "src" / "pgdose"
 ROOMS = [
     {"errors", "code"},
     {"study"},
-    {"records", "cli"},
+    {"records"},
     {"sources"},
     {"phantom"},
+    {"augmentation"},
     {"cohort"},
     {"images"},
     {"thorax"},
@@ -22,6 +23,7 @@ ROOMS = [
     {"attack"},
     {"analysis"},
     {"plots"},
+    {"cli"},
 ]
 HEIGHT = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 # What a room never touches, at any depth of its imports.

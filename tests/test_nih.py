@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import PROJECT, checkout, snakemake
+from conftest import PROJECT, checkout, paths_of, snakemake
 
 from pgdose import records
 
@@ -28,7 +28,7 @@ def nih(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def members(nih: Path, group: str) -> pd.DataFrame:
     table = records.read_table(nih / f"results/nih/groups/{group}/members.parquet")
-    paths = records.read_table(nih / "private/nih/nih/paths.parquet")
+    paths = paths_of(nih / "private/nih/nih")
     table = table.merge(paths, on="record_id")
     table["image"] = table["path"].map(lambda path: Path(path).name)
     return table.merge(pd.read_csv(NIH / "records.csv"), on="image", suffixes=("", "_true"))
@@ -52,7 +52,7 @@ def test_counts_follow_from_the_table(nih: Path) -> None:
     norm = truth[truth["finding"] == "No Finding"]
     table = members(nih, "NIH-AGE")
     rejected = records.read_table(nih / "results/nih/sources/nih/rejects.parquet")
-    paths = records.read_table(nih / "private/nih/nih/paths.parquet")
+    paths = paths_of(nih / "private/nih/nih")
     lost = set(rejected.merge(paths, on="record_id")["path"].map(lambda path: Path(path).name))
     ages = {"G1": (20, 35), "G2": (50, 70)}
     usable = norm[~norm["image"].isin(lost)]

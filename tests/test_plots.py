@@ -158,6 +158,17 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
         ["0a1b", "2c3d"],
     ),
     "sheet none": (lambda: sheets.contact_sheet([], []), ["no images"]),
+    "aorta": (
+        lambda: sheets.aorta_sheet(
+            [np.full((90, 80), 90, np.uint8)] * 2,
+            [(40.0, 30.0, 20.0), (5.0, 5.0, 20.0)],
+            [np.full((8, 8), 200, np.uint8)] * 2,
+            ["0a1b\n0.91", "2c3d\n0.87"],
+            columns=3,
+        ),
+        ["0a1b", "2c3d", "0.91", "stroke: #ff5a00"],
+    ),
+    "aorta none": (lambda: sheets.aorta_sheet([], [], [], []), ["no images"]),
 }
 
 

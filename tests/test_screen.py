@@ -13,8 +13,10 @@ from pgdose import images, records, screen
 from pgdose.errors import Rejected
 from pgdose.phantom.chest import draw_chest
 from pgdose.records import generator
+from pgdose.study import FilmScreen
 from pgdose.thorax import aorta_window
 
+LIMITS = FilmScreen().known()
 REAL = Path(__file__).parents[2] / "shared" / "real"
 
 
@@ -39,22 +41,42 @@ def blank(spread: float) -> np.ndarray:
     return image
 
 
-def reason(image: np.ndarray, view: str | None = None) -> str | None:
+def reason(image: np.ndarray, **limits: float) -> str | None:
     try:
-        screen.check(image, view)
+        screen.check_image(image, LIMITS | limits)
     except Rejected as rejected:
         return rejected.reason
     return None
 
 
-@pytest.mark.parametrize("view", ["PA", "AP", None])
-def test_a_frontal_film_passes(view: str | None) -> None:
-    assert reason(picture(), view) is None
+def header_reason(**header: Any) -> str | None:
+    try:
+        screen.check_header({"view": None, "body_part": None} | header, LIMITS)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+@pytest.mark.parametrize("view", ["PA", "AP", None, np.nan])
+@pytest.mark.parametrize("part", ["CHEST", "PORT CHEST", "THORAX", None, np.nan])
+def test_a_frontal_chest_passes(view: str | None, part: str | None) -> None:
+    assert header_reason(view=view, body_part=part) is None
 
 
 @pytest.mark.parametrize("view", screen.LATERAL)
 def test_a_lateral_film_is_rejected(view: str) -> None:
-    assert reason(picture(), view) == "lateral"
+    assert header_reason(view=view) == "lateral"
+
+
+def test_another_part_of_the_body_is_rejected() -> None:
+    assert header_reason(body_part="HAND") == "not_chest"
+
+
+def test_the_thresholds_are_the_study_s() -> None:
+    assert reason(picture(), smallest=129) == "tiny"
+    assert reason(picture(), least_spread=100) == "blank"
+    assert reason(saturated(0.5)) is None
+    assert reason(saturated(0.5), most_at_ends=0.4) == "saturated"
 
 
 def test_an_image_is_tiny_below_64_pixels() -> None:
@@ -90,25 +112,34 @@ def test_pixel_hash_is_equal_for_equal_pixels_alone() -> None:
     assert screen.pixel_hash(image[:, :64]) != screen.pixel_hash(image[:, :64].reshape(64, 128))
 
 
-Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, pd.Series]]
+Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, str]]]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Writes images as files; gives the table of records and their paths."""
 
-    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, pd.Series]:
+    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, dict[str, str]]:
         for name, image in named.items():
             Image.fromarray(image).save(tmp_path / f"{name}.png")
-        paths = pd.Series({name: str(tmp_path / f"{name}.png") for name in named})
-        return pd.DataFrame({"record_id": list(named), "view": None}), paths
+        paths = {name: str(tmp_path / f"{name}.png") for name in named}
+        return described(list(named)), paths
 
     return write_images
 
 
-def look(table: pd.DataFrame, paths: pd.Series, **named: Any) -> pd.DataFrame:
-    settings = {"kind": "table", "modality": "xray", "aorta": False} | named
-    return screen.screen(table, paths, **settings)
+def described(ids: list[str]) -> pd.DataFrame:
+    columns = {"view": None, "body_part": None, "mm_per_px": None}
+    return pd.DataFrame({"record_id": ids} | columns)
+
+
+def look(table: pd.DataFrame, paths: dict[str, str], **named: Any) -> pd.DataFrame:
+    settings = {"kind": "table", "modality": "xray", "aorta": False, "limits": LIMITS} | named
+    return screen.screen(table.to_dict("records"), paths, **settings)
+
+
+def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd.DataFrame:
+    return screen.rejects(index, screened, pd.Series(instances, dtype="str"))
 
 
 def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path) -> None:
@@ -143,13 +174,12 @@ def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
     paths = write({"tile": colour})[1]
     read = screen.read(paths["tile"], "table", "histology")
-    assert np.array_equal(read, colour)
-    assert screen.read(paths["tile"], "table", "xray").ndim == 2
+    assert np.array_equal(read.pixels, colour) and read.applied == "none"
+    assert screen.read(paths["tile"], "table", "xray").pixels.ndim == 2
 
 
 def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:
-    empty = pd.DataFrame({"record_id": [], "view": []})
-    found = look(empty, pd.Series(dtype=str))
+    found = look(described([]), {})
     records.write_table(found, tmp_path / "0.parquet", records.SCREEN)
     assert list(records.read_table(tmp_path / "0.parquet")) == records.SCREEN.names
 
@@ -161,7 +191,7 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
     )
     screened = look(table, paths)
     at_index = records.rejects([("g", "index", "not_dicom", "")])
-    rejected = screen.rejects(at_index, screened)
+    rejected = discard(at_index, screened)
     kept = set(table["record_id"]) - set(rejected["record_id"])
     assert kept == {"a", "b"}
     assert rejected["record_id"].is_unique
@@ -176,116 +206,62 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
     assert set(rejected.loc[rejected["stage"] == "index", "record_id"]) == {"g"}
 
 
+def test_a_second_export_of_a_film_is_known_by_its_uid(write: Write) -> None:
+    table, paths = write({"a": blank(1), "b": chest(), "c": chest()[::2]})
+    rejected = discard(records.rejects([]), look(table, paths), a="u", b="u", c="u")
+    reasons = rejected.set_index("record_id")["reason"].to_dict()
+    assert reasons == {"a": "blank", "c": "duplicate_uid"}  # b is the first that can be used
+
+
 def test_which_of_equal_images_is_kept_does_not_go_by_order(write: Write) -> None:
     same = picture()
     table, paths = write({"a": same, "b": same})
     nothing = records.rejects([])
     for order in ([0, 1], [1, 0]):
-        rejected = screen.rejects(nothing, look(table.iloc[order], paths))
+        rejected = discard(nothing, look(table.iloc[order], paths))
         assert rejected["record_id"].to_list() == ["b"]
 
 
-# --- where the aorta is -----------------------------------------------------------------------
+# --- the chest ---------------------------------------------------------------------------------
 
 
-def chest(number: int) -> tuple[np.ndarray, dict[str, Any]]:
-    rng = generator(11, "chest", str(number))
-    findings = frozenset({"aorta"}) if number % 2 else frozenset[str]()
-    film, truth = draw_chest(
-        rng, 300, 280, age=30 + 2.5 * number, sex="FM"[number % 2], findings=findings
+def chest(lateral: bool = False) -> np.ndarray:
+    film, _ = draw_chest(
+        generator(11, "chest", "one"),
+        300,
+        280,
+        age=50,
+        sex="F",
+        findings=frozenset(),
+        lateral=lateral,
     )
-    return np.rint(film * 255).astype(np.uint8), truth
+    return np.rint(film * 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def chests() -> list[tuple[np.ndarray, dict[str, Any]]]:
-    return [chest(number) for number in range(20)]
-
-
-def holds(window: tuple[float, ...], x: float, y: float) -> bool:
-    return abs(x - window[0]) < window[2] / 2 and abs(y - window[1]) < window[2] / 2
-
-
-def test_the_window_holds_the_aorta_wherever_it_is_sure(
-    chests: list[tuple[np.ndarray, dict[str, Any]]],
+@pytest.mark.parametrize("view", ["PA", None])
+def test_a_lateral_is_known_by_the_image_where_its_view_lies(
+    write: Write, view: str | None
 ) -> None:
-    windows = [aorta_window(image) for image, _ in chests]
-    sure = [w[3] >= images.LEAST_CONFIDENCE for w in windows]
-    assert sum(sure) >= 15
-    for window, (_, truth), known in zip(windows, chests, sure, strict=True):
-        assert 0 <= window[3] <= 1
-        assert not known or holds(window, truth["aorta_x"], truth["aorta_y"])
-
-
-def test_the_window_is_a_region_and_not_the_whole_film(
-    chests: list[tuple[np.ndarray, dict[str, Any]]],
-) -> None:
-    for image, truth in chests[:5]:
-        x, y, side, _ = aorta_window(image)
-        assert 0.5 < side / truth["aorta_side"] < 2
-        assert side < 0.6 * min(image.shape)
-        assert 0 < x < image.shape[1] and 0 < y < image.shape[0]
-
-
-def test_the_window_follows_the_size_of_the_film(
-    chests: list[tuple[np.ndarray, dict[str, Any]]],
-) -> None:
-    image, _ = chests[0]
-    double = np.asarray(Image.fromarray(image).resize((560, 600)))
-    small, large = aorta_window(image), aorta_window(double)
-    assert np.allclose(np.array(large[:3]), 2 * np.array(small[:3]), rtol=0.05)
-
-
-def lungs(*boxes: tuple[int, int, int, int]) -> np.ndarray:
-    """Dark boxes (top, bottom, left, right) on a bright film of 128 x 128."""
-    film = np.full((128, 128), 200, np.uint8)
-    for top, bottom, left, right in boxes:
-        film[top:bottom, left:right] = 40
-    return film
-
-
-def test_two_equal_lungs_are_certain() -> None:
-    x, y, side, confidence = aorta_window(lungs((30, 100, 20, 55), (30, 100, 73, 108)))
-    assert confidence > 0.95
-    assert 50 < x < 78 and 30 < y < 80 and 20 < side < 80
-
-
-@pytest.mark.parametrize(
-    "boxes",
-    [
-        [],
-        [(30, 100, 20, 55)],
-        [(20, 60, 45, 85), (70, 110, 45, 85)],  # one above the other
-        [(30, 100, 20, 55), (60, 64, 90, 94)],  # the other is too small
-        [(30, 100, 0, 50), (30, 100, 78, 128)],  # both run into the edge
-    ],
-)
-def test_without_two_lungs_side_by_side_there_is_no_confidence(
-    boxes: list[tuple[int, int, int, int]],
-) -> None:
-    assert aorta_window(lungs(*boxes)) == (64, 64, 64, 0.0)
-
-
-def test_unequal_lungs_are_less_certain() -> None:
-    equal = aorta_window(lungs((30, 100, 20, 55), (30, 100, 73, 108)))[3]
-    unequal = aorta_window(lungs((30, 100, 20, 55), (30, 70, 73, 108)))[3]
-    assert 0 < unequal < 0.5 < equal
+    table, paths = write({"front": chest(), "side": chest(lateral=True)})
+    found = look(table.assign(view=view), paths)
+    assert found["reason"].fillna("").tolist() == ["", "lateral"]
+    assert look(table, paths, limits=LIMITS | {"lateral_score": None})["usable"].all()
 
 
 def test_the_screen_looks_for_the_aorta_only_when_asked(
-    write: Write, chests: list[tuple[np.ndarray, dict[str, Any]]]
+    write: Write,
 ) -> None:
-    table, paths = write({"a": chests[0][0]})
+    table, paths = write({"a": chest()})
     places = ["aorta_x", "aorta_y", "aorta_side", "aorta_confidence"]
     assert look(table, paths)[places].isna().all(axis=None)
-    assert tuple(look(table, paths, aorta=True)[places].iloc[0]) == aorta_window(chests[0][0])
+    assert tuple(look(table, paths, aorta=True)[places].iloc[0]) == aorta_window(chest())
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
 def test_real_films_pass_the_screen() -> None:
     found = sorted((REAL / "nih" / "images").glob("*.png"))[:12]
-    table = pd.DataFrame({"record_id": [p.stem for p in found], "view": "PA"})
-    paths = pd.Series({p.stem: str(p) for p in found})
+    table = described([p.stem for p in found])
+    paths = {p.stem: str(p) for p in found}
     screened = look(table, paths, aorta=True)
     assert screened["usable"].all()
     assert (screened["aorta_confidence"] >= images.LEAST_CONFIDENCE).sum() >= 6

@@ -1,6 +1,5 @@
 """How each kind of source becomes records and pixels: real files in, records or rejects out."""
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,18 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pydicom
 import pytest
 import shapely
 from PIL import Image
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 from shapely.geometry import Polygon, box, mapping, shape
 
 from pgdose.errors import Rejected, UserError
 from pgdose.phantom.slides import write_slides
 from pgdose.phantom.svs import write_svs
-from pgdose.sources import dicom, fields, files, slides, table
+from pgdose.sources import fields, files, slides, table
 from pgdose.sources.columns import find_columns, header
 from pgdose.sources.outlines import read_geojson
 from pgdose.sources.preflight import check_inputs
@@ -36,342 +32,6 @@ def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
     with pytest.raises(Rejected) as caught:
         act(*arguments, **named)
     return caught.value.reason
-
-
-# --- DICOM ------------------------------------------------------------------------------------
-
-
-def ramp(bits: int = 12) -> np.ndarray:
-    """80 x 100 values that fill the range of `bits`, dark on the left."""
-    return np.tile(np.linspace(0, 2**bits - 1, 100).astype(np.uint16), (80, 1))
-
-
-def film(stored: np.ndarray | None = None, bits: int = 12, **attributes: Any) -> pydicom.Dataset:
-    """A chest film; `attributes` are DICOM keywords, None leaves one out."""
-    stored = ramp(bits) if stored is None else stored
-    ds = pydicom.Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.SOPClassUID = ComputedRadiographyImageStorage
-    ds.SOPInstanceUID = generate_uid()
-    ds.PatientID = "ID-4711"
-    ds.PatientName = "IVANOV^IVAN"
-    ds.PatientAge = "045Y"
-    ds.PatientSex = "F"
-    ds.AccessionNumber = "A-99"
-    ds.Rows, ds.Columns = stored.shape[:2]
-    ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    ds.BitsAllocated = stored.dtype.itemsize * 8
-    ds.BitsStored = bits
-    ds.HighBit = bits - 1
-    ds.PixelRepresentation = int(stored.dtype.kind == "i")
-    ds.PixelData = stored.tobytes()
-    for keyword, value in attributes.items():
-        if value is None:
-            delattr(ds, keyword)
-        else:
-            setattr(ds, keyword, value)
-    return ds
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a film to a file whose path gives its patient away."""
-
-    def write_film(stored: np.ndarray | None = None, bits: int = 12, **attributes: Any) -> Path:
-        path = tmp_path / "archive" / "IVANOV" / f"{generate_uid()}.dcm"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        film(stored, bits, **attributes).save_as(path, enforce_file_format=True)
-        return path
-
-    return write_film
-
-
-def test_header_of_a_good_film(write: Callable[..., Path]) -> None:
-    found = dicom.read_header(write(ViewPosition="PA", PixelSpacing=[0.2, 0.2]))
-    found.pop("dataset")
-    assert found == {
-        "patient": "ID-4711",
-        "age": 45.0,
-        "sex": "F",
-        "view": "PA",
-        "rows": 80,
-        "columns": 100,
-        "bits_stored": 12,
-        "photometric": "MONOCHROME2",
-        "transfer_syntax": str(ExplicitVRLittleEndian),
-        "mm_per_px": 0.2,
-    }
-
-
-def test_detector_spacing_serves_where_there_is_no_other(write: Callable[..., Path]) -> None:
-    assert dicom.read_header(write(ImagerPixelSpacing=[0.15, 0.15]))["mm_per_px"] == 0.15
-    assert dicom.read_header(write())["mm_per_px"] is None
-
-
-RGB = np.zeros((80, 100, 3), np.uint8)
-BAD_FILMS: dict[str, dict[str, Any]] = {
-    "not_grey": {"stored": RGB, "bits": 8, "PhotometricInterpretation": "RGB"},
-    "multi_frame": {"NumberOfFrames": 3},
-    "no_patient": {"PatientID": None},
-    "no_image": {"Rows": None},
-    "absurd_size": {"Rows": 60_000, "Columns": 60_000},
-}
-
-
-@pytest.mark.parametrize("expected", BAD_FILMS)
-def test_films_that_cannot_be_used_are_rejected_by_their_header(
-    write: Callable[..., Path], expected: str
-) -> None:
-    assert reason(dicom.read_header, write(**BAD_FILMS[expected])) == expected
-
-
-@pytest.mark.parametrize("number", ["", "   "])
-def test_a_blank_patient_id_is_none(write: Callable[..., Path], number: str) -> None:
-    assert reason(dicom.read_header, write(PatientID=number)) == "no_patient"
-
-
-@pytest.mark.parametrize("content", ["<html><body>403</body></html>" * 20, "no film\n", ""])
-def test_a_file_of_another_kind_is_no_dicom(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "IVANOV.dcm"
-    path.write_text(content)
-    assert reason(dicom.read_header, path) == "not_dicom"
-
-
-def test_a_header_with_values_that_cannot_be_is_rejected(write: Callable[..., Path]) -> None:
-    path = write()
-    content = path.read_bytes()
-    rows = b"\x28\x00\x10\x00US\x02\x00"  # the element Rows, explicit little endian
-    assert content.count(rows) == 1
-    path.write_bytes(content.replace(rows, b"\x28\x00\x10\x00SH\x02\x00"))  # a text
-    assert reason(dicom.read_header, path) == "unreadable_header"
-
-
-def test_a_truncated_file_has_a_good_header_and_fails_at_the_pixels(
-    write: Callable[..., Path],
-) -> None:
-    path = write()
-    path.write_bytes(path.read_bytes()[: -80 * 100])
-    assert dicom.read_header(path)["rows"] == 80
-    with pytest.raises(Rejected) as caught:
-        dicom.read_pixels(path)
-    assert caught.value.reason == "unreadable_pixels"
-    assert caught.value.detail.isidentifier()  # the error's class and none of its words
-
-
-def test_a_film_without_pixels_fails_at_the_pixels(write: Callable[..., Path]) -> None:
-    assert reason(dicom.read_pixels, write(PixelData=None)) == "unreadable_pixels"
-
-
-def test_an_even_film_is_blank(write: Callable[..., Path]) -> None:
-    assert reason(dicom.read_pixels, write(np.full((80, 100), 700, np.uint16))) == "blank"
-
-
-def test_a_film_with_a_few_hot_pixels_is_blank(write: Callable[..., Path]) -> None:
-    stored = np.full((80, 100), 700, np.uint16)
-    stored[0, :20] = 4000
-    assert reason(dicom.read_pixels, write(stored)) == "blank"
-
-
-@pytest.mark.parametrize("bits", [8, 10, 11, 12, 13, 14, 15, 16])
-def test_every_depth_is_stretched_to_the_same_film(write: Callable[..., Path], bits: int) -> None:
-    stored = ramp(bits).astype(np.uint8 if bits == 8 else np.uint16)
-    seen = dicom.read_pixels(write(stored, bits))
-    assert seen.dtype == np.uint8 and seen.shape == (80, 100)
-    # 100 columns: the percentiles are the first and the last of them.
-    expected = np.linspace(0, 255, 100)
-    assert np.abs(seen - expected).max() <= 1.0
-    assert seen[0, 0] == 0 and seen[0, -1] == 255
-
-
-def test_monochrome1_is_the_same_film_the_other_way_round(write: Callable[..., Path]) -> None:
-    stored = ramp()
-    straight = dicom.read_pixels(write(stored))
-    inverted = dicom.read_pixels(write(4095 - stored, PhotometricInterpretation="MONOCHROME1"))
-    assert straight[0, 0] == 0
-    assert np.abs(straight.astype(int) - inverted).max() <= 1
-
-
-def test_signed_values_are_the_same_film(write: Callable[..., Path]) -> None:
-    signed = (ramp().astype(np.int32) - 2048).astype(np.int16)
-    assert np.array_equal(dicom.read_pixels(write(signed)), dicom.read_pixels(write(ramp())))
-
-
-def test_window_tags_change_nothing(write: Callable[..., Path]) -> None:
-    windowed = write(WindowCenter=100, WindowWidth=10, RescaleSlope=2, RescaleIntercept=5)
-    assert np.array_equal(dicom.read_pixels(windowed), dicom.read_pixels(write()))
-
-
-def test_stretch_goes_by_the_half_percentiles() -> None:
-    stored = np.random.default_rng(0).normal(2000, 300, (200, 200)).astype(np.uint16)
-    stored[0, :5], stored[1, :5] = 0, 65535
-    low, high = np.percentile(stored, files.PERCENTILES, method="inverted_cdf")
-    expected = np.clip((stored.astype(float) - low) / (high - low), 0, 1) * 255
-    seen = files.stretch(stored, inverted=False)
-    assert np.abs(seen - expected).max() <= 0.5 + 1e-9
-    assert np.array_equal(files.stretch(stored, inverted=True), np.rint(255 - expected))
-
-
-def test_stretch_wants_one_grey_plane() -> None:
-    assert reason(files.stretch, RGB, inverted=False) == "not_grey"
-    assert reason(files.stretch, np.zeros((4, 4), np.float32), inverted=False) == "not_grey"
-
-
-AGES = [
-    ("045Y", "", "", 45.0),
-    ("45", "", "", 45.0),
-    ("Y045", "", "", 45.0),
-    (" 045y ", "", "", 45.0),
-    ("018M", "", "", 1.5),
-    ("052W", "", "", 52 * 7 / 365.25),
-    ("030D", "", "", 30 / 365.25),
-    ("000Y", "", "", 0.0),
-    ("", "19700301", "20100302", 40.0),
-    (None, "19700301", "20100302", 40.0),
-    ("050Y", "19700301", "20100302", 50.0),
-    ("", "19700301", "", None),
-    ("", "", "20100302", None),
-    ("", "19701399", "20100302", None),
-    ("", "20110301", "20100302", None),
-    ("", "18700301", "20100302", None),
-    ("", "", "", None),
-    ("121Y", "", "", None),
-    ("999Y", "", "", None),
-    ("-05Y", "", "", None),
-    ("about 45", "", "", None),
-    ("nan", "", "", None),
-]
-
-
-@pytest.mark.parametrize(("text", "born", "examined", "age"), AGES)
-def test_ages_as_archives_spell_them(
-    text: str | None, born: str, examined: str, age: float | None
-) -> None:
-    found = files.parse_age(text, born, examined)
-    assert found == (None if age is None else pytest.approx(age, abs=0.01))
-
-
-def test_a_year_is_full_on_the_birthday_and_not_before() -> None:
-    for year, years in itertools.product(range(1960, 1992), (17, 20, 21, 36, 50)):
-        before = files.parse_age("", f"{year}0615", f"{year + years}0614")
-        birthday = files.parse_age("", f"{year}0615", f"{year + years}0615")
-        assert before is not None and birthday is not None
-        assert (before // 1, birthday // 1) == (years - 1, years)
-
-
-@pytest.mark.parametrize(
-    ("text", "sex"),
-    [
-        *((word, "F") for word in ("F", "female", "Ж", "ж")),
-        *((word, "M") for word in ("M", " Male ", "М", "м")),
-        *((word, None) for word in ("O", "", None, "?")),
-    ],
-)
-def test_sexes_as_archives_spell_them(text: str | None, sex: str | None) -> None:
-    assert files.parse_sex(text) == sex
-
-
-def test_index_keeps_and_rejects_all_that_it_finds(write: Callable[..., Path]) -> None:
-    root = write().parents[1]
-    write(PatientID="ID-2")
-    for bad in BAD_FILMS.values():
-        write(**bad)
-    (root / "IVANOV" / "page.dcm").write_text("<html>")
-    records, paths, rejects = dicom.index(root, key=KEY, source="xray", tag="AccessionNumber")
-    assert len(records) == 2
-    assert sorted(r[2] for r in rejects) == sorted([*BAD_FILMS, "not_dicom"])
-    ids = [r["record_id"] for r in records] + [r[0] for r in rejects]
-    assert sorted(ids) == sorted(p["record_id"] for p in paths)
-    assert len(set(ids)) == len(ids)
-    assert {p["path"] for p in paths} == {str(p) for p in root.rglob("*.dcm")}
-    assert [r["link"] for r in records] == ["A-99", "A-99"]
-    assert len({r["patient"] for r in records}) == 2
-
-
-def test_records_and_rejects_give_nobody_away(write: Callable[..., Path]) -> None:
-    root = write().parents[1]
-    for bad in BAD_FILMS.values():
-        write(**bad)
-    write().write_text("IVANOV IVAN")
-    records, _, rejects = dicom.index(root, key=KEY, source="xray", tag="AccessionNumber")
-    for record in records:
-        record.pop("link")
-    told = repr(records) + repr(rejects)
-    for secret in ("IVANOV", "4711", "A-99", str(root), "archive", ".dcm"):
-        assert secret not in told
-
-
-def test_record_ids_go_by_the_key_and_the_place_below_the_root(
-    write: Callable[..., Path], tmp_path: Path
-) -> None:
-    root = write().parents[1]
-
-    def ids(root: Path, key: bytes = KEY, source: str = "xray") -> list[str]:
-        found = dicom.index(root, key=key, source=source, tag="AccessionNumber")[0]
-        return [record["record_id"] for record in found]
-
-    first = ids(root)
-    assert ids(root, key=b"other") != first
-    assert ids(root, source="other") != first
-    assert ids(root.rename(tmp_path / "moved")) == first
-
-
-def test_patients_of_two_sources_are_not_joined(write: Callable[..., Path]) -> None:
-    root = write().parents[1]
-    one, other = (
-        dicom.index(root, key=KEY, source=source, tag="AccessionNumber")[0][0]["patient"]
-        for source in ("xray", "xray2")
-    )
-    assert one != other
-
-
-REAL_DICOM = {
-    "1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819.dcm": None,
-    "Fake_MONOHR1.dcm": None,
-    "RG3_RLE": None,
-    "SCSRUSS": None,
-    "dx_image.dcm": None,
-    "CR-MONO1-10-chest": "not_dicom",
-    "gdcm-CR-MONO1-10-chest.dcm": "no_patient",
-    "html_page.dcm": "not_dicom",
-}
-
-
-@needs_real
-@pytest.mark.parametrize("name", REAL_DICOM)
-def test_real_dicom_is_read_or_rejected_for_its_reason(name: str) -> None:
-    path, expected = REAL / "dicom" / name, REAL_DICOM[name]
-    if expected:
-        assert reason(dicom.read_header, path) == expected
-        return
-    known = dicom.read_header(path)
-    pixels = dicom.read_pixels(path)
-    assert pixels.shape == (known["rows"], known["columns"])
-    assert pixels.dtype == np.uint8
-    assert (pixels.min(), pixels.max()) == (0, 255)
-
-
-@needs_real
-def test_real_lossless_jpeg_is_read_or_fails_at_the_pixels() -> None:
-    """It wants a decoder that is no dependency; where one is, both codings show the same film."""
-    path = REAL / "dicom" / "RG3_JPLL"
-    assert dicom.read_header(path)["bits_stored"] == 10
-    try:
-        pixels = dicom.read_pixels(path)
-    except Rejected as rejected:
-        assert rejected.reason == "unreadable_pixels"
-    else:
-        assert pixels.shape == (1760, 1760)
-
-
-@needs_real
-def test_real_film_and_its_twin_called_monochrome1_are_each_other_s_negative() -> None:
-    plain, twin = (REAL / "dicom" / name for name in list(REAL_DICOM)[:2])
-    assert dicom.read_header(plain)["photometric"] == "MONOCHROME2"
-    assert dicom.read_header(twin)["photometric"] == "MONOCHROME1"
-    total = dicom.read_pixels(plain).astype(int) + dicom.read_pixels(twin)
-    assert np.abs(total - 255).max() <= 1
 
 
 # --- columns and tables -----------------------------------------------------------------------
@@ -406,7 +66,7 @@ def test_a_column_that_is_not_wanted_is_not_looked_for(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
-    assert header(write_csv(tmp_path / "records.csv", "")) == []
+    assert header(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -542,7 +202,7 @@ def test_deep_greys_are_stretched_whatever_they_use_of_16_bits(
     path = tmp_path / f"deep.{suffix}"
     Image.fromarray(values).save(path)
     seen = files.read_image(path, 1)
-    assert np.array_equal(seen, files.stretch(values, inverted=False))
+    assert np.array_equal(seen, files.stretch(values))
     assert (seen.min(), seen.max()) == (0, 255)
     assert len(np.unique(seen)) > 200
 
@@ -580,7 +240,7 @@ def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
 @needs_real
 def test_real_table_of_chest_films_is_indexed() -> None:
     folder = REAL / "nih"
-    names = header(folder / "records.csv")
+    names = header(folder / "records.csv", "sources.films")
     wanted: dict[str, Any] = {name: name for name in ("image", "patient", "age", "sex", "view")}
     read = table.read_columns(folder / "records.csv", {**wanted, "label": "finding"}, "f")
     assert {"image", "finding"} <= set(names)

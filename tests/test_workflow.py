@@ -17,7 +17,7 @@ import pydicom
 import pytest
 import torch
 import yaml
-from conftest import SMALL, checkout, snakemake
+from conftest import SMALL, checkout, paths_of, snakemake
 
 from pgdose import cohort, images, networks, records
 from pgdose.analysis.success import unpack
@@ -76,27 +76,48 @@ def test_kept_and_rejected_are_all_that_was_found(small_study: Path) -> None:
 
 
 def test_broken_files_are_rejected_for_what_is_wrong_with_them(small_study: Path) -> None:
-    truth = pd.read_csv(small_study / "hospital/truth/xray.csv")
-    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
+    truth = pd.read_csv(small_study / "hospital/truth/xray.csv").set_index("file")
+    paths = paths_of(small_study / "private/small/xray")
     rejected = records.read_table(results(small_study) / "sources/xray/rejects.parquet")
     rejected = rejected.merge(paths, on="record_id")
-    rejected["file"] = rejected["path"].str.removeprefix("hospital/xray/")
-    found = truth.merge(rejected, on="file").groupby("kind")["reason"].agg(set).to_dict()
-    expected = {
-        "truncated": {"unreadable_pixels"},
-        "blank": {"blank"},
-        "lateral": {"lateral"},
-        "web_page": {"not_dicom"},
-        "text": {"not_dicom"},
-        "saturated": {"saturated"},
-    }
-    for kind, reasons in expected.items():
-        assert found.get(kind) in (reasons, {"blank"} if kind == "saturated" else reasons), kind
+    found = rejected.set_index(rejected["path"].str.removeprefix("hospital/xray/"))["reason"]
+    alone = truth[truth["twin"].isna()]
+    assert found[found.index.isin(alone.index)].to_dict() == alone["expected"].dropna().to_dict()
+    assert alone["expected"].nunique() >= 11
+    copies = truth[truth["twin"].notna() & truth["expected"].notna()]
+    assert set(copies["expected"]) == {"duplicate_uid", "duplicate_pixels"}
+    for file, copy in copies.iterrows():
+        pair = found[found.index.isin([file, copy["twin"]])]
+        assert pair.tolist() == [copy["expected"]]  # exactly one of the two
+
+
+def test_the_labeller_is_measured_against_hand_labels(small_study: Path) -> None:
+    source = results(small_study) / "sources/xray"
+    measured = pd.read_csv(source / "agreement.csv").set_index("label")
+    hand = pd.read_csv(small_study / "hospital/truth/hand_labels.csv")
+    assert measured.loc["tuberculosis", "n_present"] == (hand["tuberculosis"] == "present").sum()
+    assert measured.loc["norm", "precision"] > 0.98
+    wrong = pd.read_csv(source / "label_errors.csv")
+    known = records.read_table(source / "records.parquet")["record_id"]
+    assert wrong["record_id"].isin(known).all()
+    confusion = pd.read_csv(source / "label_confusion.csv")
+    assert confusion.groupby("label")["n"].sum().eq(measured["n"]).all()
+
+
+def test_evidence_leads_from_a_film_to_the_words_of_its_report(small_study: Path) -> None:
+    table = records.read_table(results(small_study) / "sources/xray/records.parquet")
+    ill = table[table["label_tuberculosis"] == 1]["record_id"]
+    mentions = records.read_table(results(small_study) / "sources/xray/mentions.parquet")
+    mine = mentions[mentions["record_id"].eq(ill.iloc[0])]
+    assert "tuberculosis" in set(mine["label"])
+    command = [sys.executable, "-m", "pgdose.cli", "evidence", ill.iloc[0]]
+    run = subprocess.run(command, cwd=small_study, text=True, capture_output=True)
+    assert re.search("tuberculosis: present, '.*(туб|tb|сухот).*', by findings", run.stdout, re.I)
 
 
 def test_labels_are_those_of_the_truth(small_study: Path) -> None:
     truth = pd.read_csv(small_study / "hospital/truth/xray.csv")
-    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
+    paths = paths_of(small_study / "private/small/xray")
     paths["file"] = paths["path"].str.removeprefix("hospital/xray/")
     table = records.read_table(results(small_study) / "sources/xray/records.parquet")
     table = table.merge(paths).merge(truth, on="file", suffixes=("", "_true"))
@@ -196,13 +217,14 @@ def test_nothing_that_identifies_a_patient_leaves_the_sources(small_study: Path)
 
 def test_private_is_its_owner_s(small_study: Path) -> None:
     files = [path for path in (small_study / "private").rglob("*") if path.is_file()]
-    assert len(files) == 3
+    of_xray = {path.name for path in files if path.parent.name in ("xray", "headers")}
+    assert of_xray >= {"paths.parquet", "labels.parquet", "mentions.parquet", "0.parquet"}
     for path in [*files, *(path.parent for path in files)]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
 def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:
-    paths = records.read_table(small_study / "private/small/xray/paths.parquet")
+    paths = paths_of(small_study / "private/small/xray")
     record_id, path = paths.loc[0, ["record_id", "path"]]
     command = [sys.executable, "-m", "pgdose.cli", "where"]
     run = subprocess.run([*command, record_id], cwd=small_study, text=True, capture_output=True)

@@ -1,10 +1,19 @@
-"""`pgdose where RECORD_ID` tells the file of a record; `pgdose schema` the form of a study."""
+"""Commands beside the workflow.
+
+where RECORD_ID      the file of a record
+evidence RECORD_ID   its report, and the words in it that made each label
+schema               the JSON schema of a study file
+
+The first two are for who may read `private/`.
+"""
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
+from pgdose.errors import UserError
 from pgdose.study import Study
 
 
@@ -13,42 +22,78 @@ def schema() -> str:
     return json.dumps(Study.model_json_schema(by_alias=True), indent=1, sort_keys=True) + "\n"
 
 
-def where(record_id: str, private: Path) -> list[str]:
-    """The files of a record, of all sources below the private folder."""
+def where(record_id: str, private: Path) -> dict[Path, str]:
+    """The record's file, by the private folder of each study and source that knows it."""
     import pyarrow.parquet as pq
 
     tables = sorted(private.rglob("paths.parquet"))
     if not tables:
-        raise FileNotFoundError(f"no paths.parquet below {private}; run the study first")
-    found = [
-        pq.read_table(table, filters=[("record_id", "=", record_id)]).column("path").to_pylist()
-        for table in tables
-    ]
-    return sorted({path for paths in found for path in paths})
+        raise UserError(f"no paths.parquet below {private}; run the study first")
+    found = {}
+    for table in tables:
+        rows = pq.read_table(table, filters=[("record_id", "=", record_id)])
+        if len(rows):
+            found[table.parent] = os.fsdecode(rows["path"][0].as_py())
+    if not found:
+        raise UserError(f"no record {record_id!r} in {private}")
+    return found
+
+
+def evidence(record_id: str, folder: Path) -> list[str]:
+    """The report of a film and what was found in it; `folder` is its source's private one."""
+    import pyarrow.parquet as pq
+
+    from pgdose.sources.table import read_pieces
+
+    def rows(table: str, column: str, value: object) -> list[dict]:
+        return pq.read_table(folder / table, filters=[(column, "=", value)]).to_pylist()
+
+    if not (folder / "labels.parquet").is_file():
+        raise UserError(f"source {folder.name} has no reports")
+    header = rows("headers", "record_id", record_id)
+    report = rows("labels.parquet", "link", header[0]["link"]) if header else []
+    if not report:
+        return ["no report belongs to this record"]
+    number = report[0]["report"]
+    about = pq.read_schema(folder / "labels.parquet").metadata
+    place = {key.decode(): value.decode() for key, value in about.items()}
+    table, columns = Path(place["table"]), {"text": place["text"]}
+    pieces = read_pieces(table, columns, "sources", place["encoding"])
+    text = next(piece.loc[number, "text"] for piece in pieces if number in piece.index)
+    lines = [text, ""]
+    for mention in rows("mentions.parquet", "report", number):
+        words = text[mention["start"] : mention["end"]]
+        why = " ".join(filter(None, (mention["pattern"], mention["cue"])))
+        lines.append(f"{mention['label']}: {mention['state']}, {words!r}, by {why}")
+    return lines
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="pgdose", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    finder = commands.add_parser("where", help="the file of a record, for who may read private/")
-    finder.add_argument("record_id")
-    finder.add_argument(
-        "--private", type=Path, default=Path("private"), help="folder with the paths of all studies"
+    parser = argparse.ArgumentParser(
+        prog="pgdose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands.add_parser("schema", help="the JSON schema of a study file")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("where", "evidence"):
+        command = commands.add_parser(name)
+        command.add_argument("record_id")
+        command.add_argument(
+            "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
+        )
+    commands.add_parser("schema")
     given = parser.parse_args()
-    if given.command == "schema":
-        print(schema(), end="")
-        return 0
     try:
-        paths = where(given.record_id, given.private)
-    except OSError as error:
-        print(f"pgdose where: {error}", file=sys.stderr)
+        if given.command == "schema":
+            lines = [schema().rstrip("\n")]
+        else:
+            places = where(given.record_id, given.private)
+            lines = sorted(set(places.values()))
+            if given.command == "evidence":
+                lines += evidence(given.record_id, next(iter(places)))
+    except UserError as error:
+        print(f"pgdose {given.command}: {error}", file=sys.stderr)
         return 1
-    if not paths:
-        print(f"pgdose where: no record {given.record_id!r} in {given.private}", file=sys.stderr)
-        return 1
-    print("\n".join(paths))
+    # A file's name need not be UTF-8: its bytes are passed on.
+    sys.stdout.buffer.write(os.fsencode("\n".join(lines) + "\n"))
     return 0
 
 

@@ -5,14 +5,17 @@
 Each draw is keyed by the record or the patient, so a larger archive changes few of the chosen.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
+from pgdose.augmentation import draw_augmentation
 from pgdose.errors import UserError
-from pgdose.records import draw, shard_rows
+from pgdose.records import draw, generator, shard_rows
+
+TOLERANCE = 0.01  # of a stratum's images: parts further from their proportions are spoken of
 
 
 def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
@@ -40,16 +43,62 @@ def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
 
 def candidates(records: pd.DataFrame, classes: Mapping[str, Mapping]) -> pd.DataFrame:
     """Records that fit exactly one class of the group, with `class` and `class_index` set."""
-    fits = pd.DataFrame(
-        {
-            name: records["source"].eq(spec["source"]) & eligible(records, spec["where"])
-            for name, spec in classes.items()
-        }
+    fits = np.stack(
+        [
+            (records["source"].eq(spec["source"]) & eligible(records, spec["where"])).to_numpy()
+            for spec in classes.values()
+        ]
     )
-    found = records[fits.sum(axis=1) == 1].copy()
-    found["class"] = fits.loc[found.index].idxmax(axis=1).astype("str")
-    found["class_index"] = found["class"].map({name: i for i, name in enumerate(classes)})
-    return found
+    one = fits.sum(axis=0) == 1
+    index = fits[:, one].argmax(axis=0)
+    return records[one].assign(**{"class": np.array(list(classes))[index], "class_index": index})
+
+
+def fitness(
+    found: pd.DataFrame,
+    screened: pd.DataFrame,
+    rejected: Collection[str],
+    *,
+    dicom: Collection[str],
+    window: str,
+    crop: str,
+    least_confidence: float,
+    boxes: pd.DataFrame | None = None,
+    excluded: Collection[str] = (),
+) -> pd.DataFrame:
+    """The candidates with what the group would do to each, and why it can't take some.
+
+    Adds `window` (how values become grey; `none` for pictures, those not of the sources `dicom`),
+    `crop_x crop_y crop_side` (the square to cut out, in pixels), `usable`, and `reason`: null,
+    `rejected` (by its source), `no_window`, `aorta_not_found` or `excluded`. `screened` is indexed
+    by record_id and so is `boxes`, squares by hand (x, y, side) that go before those found.
+    """
+    place = screened.index.get_indexer(pd.Index(found["record_id"]))  # -1: never looked at
+
+    def known(column: str) -> pd.Series:
+        values = screened[column].array.take(place, allow_fill=True)
+        return pd.Series(values, index=found.index)
+
+    applied = "voi " + known("voi") if window == "voi" else window
+    reason = pd.Series(None, index=found.index, dtype="str")
+    found = found.assign(
+        window=np.where(found["source"].isin(dicom), applied, "none"),
+        **dict.fromkeys(("crop_x", "crop_y", "crop_side"), np.nan),
+    )
+    if crop == "aorta":
+        by_hand = pd.Series(False, index=found.index)
+        for name in ("x", "y", "side"):
+            found[f"crop_{name}"] = known(f"aorta_{name}")
+            if boxes is not None:
+                given = found["record_id"].map(boxes[name])
+                by_hand = given.notna()
+                found[f"crop_{name}"] = given.fillna(found[f"crop_{name}"])
+        unsure = ~(known("aorta_confidence") >= least_confidence)
+        reason[unsure & ~by_hand] = "aorta_not_found"
+    reason[found["window"].isna()] = "no_window"
+    reason[found["record_id"].isin(excluded)] = "excluded"
+    reason[(place < 0) | found["record_id"].isin(rejected)] = "rejected"
+    return found.assign(reason=reason, usable=reason.isna())
 
 
 def choose(
@@ -57,13 +106,16 @@ def choose(
 ) -> pd.DataFrame:
     """The records of each class, as many as the study asks for.
 
+    `found` are candidates; a column `usable`, if there is one, says which may be chosen.
     `balance`: sex makes the sexes equally many inside each class, class the classes themselves.
     """
-    found = found.assign(draw=draw(seed, f"choose {group}", found["record_id"]))
-    found = found.sort_values(["draw", "record_id"])
+    usable = found[found["usable"]] if "usable" in found else found
     strata = ["F", "M"] if "sex" in balance else ["any"]
-    found["stratum"] = found["sex"] if "sex" in balance else "any"
-    there = found.groupby(["class", "stratum"]).size()
+    usable = usable.assign(
+        draw=draw(seed, f"choose {group}", usable["record_id"]),
+        stratum=usable["sex"] if "sex" in balance else "any",
+    )
+    there = usable.groupby(["class", "stratum"]).size()
     each, lacking = {}, []  # of each stratum of a class; which classes have too few
     for name, spec in classes.items():
         available = [int(there.get((name, stratum), 0)) for stratum in strata]
@@ -73,16 +125,15 @@ def choose(
         if each[name] * len(strata) < (exact or 1):
             lacking.append(_lack(group, name, exact, strata, available))
     if lacking:
-        known = found.assign(sex=found["sex"].fillna("unknown")).groupby(["class", "sex"])
         raise UserError(
-            "\n".join(lacking) + "\n'at_most: N' or 'count: all' takes what there is. "
-            "Usable images by class and sex:\n" + known.size().unstack(fill_value=0).to_string()
+            "\n".join(lacking) + "\n'at_most: N' or 'count: all' takes what there is:\n"
+            f"{_stock(found, classes)}"
         )
     if "class" in balance:
         each = dict.fromkeys(each, min(each.values()))
-    found = found[found["stratum"].isin(strata)]
-    place = found.groupby(["class", "stratum"]).cumcount()
-    return found[place < found["class"].map(each)].drop(columns=["draw", "stratum"])
+    usable = usable[usable["stratum"].isin(strata)].sort_values(["draw", "record_id"])
+    place = usable.groupby(["class", "stratum"]).cumcount()
+    return usable[place < usable["class"].map(each)].drop(columns=["draw", "stratum"])
 
 
 def _lack(group: str, name: str, exact: int | None, strata: list[str], available: list[int]) -> str:
@@ -94,44 +145,100 @@ def _lack(group: str, name: str, exact: int | None, strata: list[str], available
     )
 
 
-def split(
-    chosen: pd.DataFrame, training: float, balance: list[str], seed: int, group: str
-) -> pd.Series:
+def _stock(found: pd.DataFrame, classes: Mapping[str, Mapping]) -> str:
+    """What there is: images that fit, and usable ones of them, by class and sex."""
+    counted = found.assign(
+        sex=found["sex"].fillna("unknown"), usable=found.get("usable", True), images=1
+    )
+    counted = counted.groupby(["class", "sex"])[["images", "usable"]].sum()
+    rows = pd.MultiIndex.from_product([classes, ["F", "M", "unknown"]], names=["class", "sex"])
+    return counted.reindex(rows, fill_value=0).astype(int).to_string()
+
+
+def split(chosen: pd.DataFrame, training: float, seed: int, group: str) -> pd.Series:
     """`training` or `validation` for each record; no patient on both sides.
 
-    Each stratum (class, and sex if balanced) has room for its share of validation images. Patients
-    come in a keyed order, twice: first those go to validation whose images all fit, then those
-    who leave the rooms nearer to full than they were, though they overfill some. A class that is
-    still without validation images gets the patient who overfills least, if others remain.
+    Each stratum (class and sex) has room for its share of validation images. Patients come in a
+    keyed order, twice: first those go to validation whose images all fit, then those who leave the
+    rooms nearer to full than they were, though they overfill some. A class that is still without
+    validation images gets the patient who overfills least, if others remain.
     """
-    strata = chosen["class"].astype(str)
-    if "sex" in balance:
-        strata = strata + " " + chosen["sex"].astype(str)
-    room = Counter((strata.value_counts() * (1 - training)).round().astype(int).to_dict())
-    images = strata.groupby(chosen["patient"]).agg(Counter)
-    keys = pd.Series(draw(seed, f"split {group}", images.index), index=images.index)
-    patients = keys.rename("draw").reset_index().sort_values(["draw", "patient"])["patient"]
-    validation: set[str] = set()
+    patient, _ = pd.factorize(chosen["patient"], sort=True)
+    names = chosen["patient"].drop_duplicates().sort_values()
+    stratum = chosen.assign(sex=chosen["sex"].fillna("unknown")).groupby(["class", "sex"]).ngroup()
+    images = np.zeros((len(names), stratum.nunique()), dtype=np.int64)  # of a patient in a stratum
+    np.add.at(images, (patient, stratum.to_numpy()), 1)
+    room = rooms(chosen, 1 - training)
+    order = np.lexsort((names, draw(seed, f"split {group}", names)))
+    in_validation = np.zeros(len(names), dtype=bool)
 
-    def overfill(patient: str) -> int:
-        return sum(abs(room[s] - n) - abs(room[s]) for s, n in images[patient].items())
+    def overfill(i: int) -> int:
+        return int((np.abs(room - images[i]) - np.abs(room)).sum())
 
-    def take(patient: str) -> None:
-        validation.add(patient)
-        room.subtract(images[patient])
+    def take(i: int) -> None:
+        in_validation[i] = True
+        np.subtract(room, images[i], out=room)
 
-    for patient in patients:
-        if all(room[stratum] >= n for stratum, n in images[patient].items()):
-            take(patient)
-    for patient in patients[~patients.isin(validation)]:
-        if overfill(patient) < 0:
-            take(patient)
-    for _, of_class in chosen["patient"].groupby(chosen["class"].astype(str)):
-        own = patients[patients.isin(of_class)]
-        if len(own) > 1 and not own.isin(validation).any():
+    for i in order:
+        if (images[i] <= room).all():
+            take(i)
+    for i in order[~in_validation[order]]:
+        if not room.any():
+            break
+        if overfill(i) < 0:
+            take(i)
+    for _, rows in chosen.groupby("class").indices.items():
+        own = order[np.isin(order, patient[rows])]
+        if len(own) > 1 and not in_validation[own].any():
             take(min(own, key=overfill))
-    part = np.where(chosen["patient"].isin(validation), "validation", "training")
+    part = np.where(in_validation[patient], "validation", "training")
     return pd.Series(part, index=chosen.index, dtype="str")
+
+
+def rooms(chosen: pd.DataFrame, share: float) -> np.ndarray:
+    """How many images of each stratum (class and sex, sorted) make `share` of it; whole numbers.
+
+    Rounded so that the strata of a class add up to the rounded share of the class.
+    """
+    sizes = chosen.assign(sex=chosen["sex"].fillna("unknown")).groupby(["class", "sex"]).size()
+    upto = sizes.groupby("class").cumsum()
+    before = upto - sizes
+    return ((upto * share).round() - (before * share).round()).to_numpy(np.int64)
+
+
+def imbalance(members: pd.DataFrame, training: float) -> pd.DataFrame:
+    """How far the parts are from the proportions asked for, by class and sex of the originals.
+
+    Columns n_images, n_validation, wanted (images in validation), off (share of the stratum by
+    which validation differs from what was wanted; 0.01 is one percent).
+    """
+    originals = members[members["copy"] == 0]
+    by = originals.assign(
+        sex=originals["sex"].fillna("unknown"),
+        n_images=1,
+        n_validation=originals["part"] == "validation",
+    ).groupby(["class", "sex"])
+    table = by[["n_images", "n_validation"]].sum().astype(int)
+    table["wanted"] = rooms(originals, 1 - training)
+    table["off"] = (table["n_validation"] - table["wanted"]).abs() / table["n_images"]
+    return table
+
+
+def check_parts(members: pd.DataFrame, hashes: pd.Series, group: str) -> None:
+    """Raises UserError where a patient, or an image, stands on both sides of the split.
+
+    `hashes` gives the pixel hash of a record_id.
+    """
+    images = members["record_id"].map(hashes).fillna(members["record_id"])
+    for what, keys in (("patient", members["patient"]), ("image", images)):
+        sides = members["part"].groupby(keys.to_numpy()).nunique()
+        both = sides[sides > 1]
+        if len(both):
+            ids = members.loc[keys.eq(both.index[0]).to_numpy(), "record_id"].unique()
+            raise UserError(
+                f"groups.{group}: {len(both)} {what}s stand in training and in validation; "
+                f"for example the records {', '.join(ids[:4])}"
+            )
 
 
 def add_copies(
@@ -155,21 +262,23 @@ def add_copies(
 
 
 def members(
-    records: pd.DataFrame,
+    found: pd.DataFrame,
     classes: Mapping[str, Mapping],
     *,
     group: str,
     balance: list[str],
     training: float,
     seed: int,
+    augment: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """The members of a group, numbered by class, record and copy; no stores yet.
 
-    `classes` maps a name to {source, where, count, at_most, augment_to}. `records` are the usable
-    ones alone. Raises UserError where there are too few, or where a part would lack a class.
+    `found` are candidates, `classes` maps a name to {source, where, count, at_most, augment_to},
+    `augment` limits how far copies may differ. Raises UserError where there are too few, or where
+    a part would lack a class.
     """
-    chosen = choose(candidates(records, classes), classes, balance, seed, group)
-    chosen = chosen.assign(part=split(chosen, training, balance, seed, group), copy=0)
+    chosen = choose(found, classes, balance, seed, group)
+    chosen = chosen.assign(part=split(chosen, training, seed, group), copy=0)
     for name in classes:
         of_class = chosen[chosen["class"] == name]
         for part in ("training", "validation"):
@@ -181,6 +290,12 @@ def members(
                 )
     chosen = add_copies(chosen, classes, training, seed, group)
     chosen = chosen.sort_values(["class_index", "record_id", "copy"]).reset_index(drop=True)
+    chosen["augmentation"] = [
+        json.dumps(draw_augmentation(generator(seed, f"copy {copy}", record_id), augment or {}))
+        if copy
+        else None
+        for record_id, copy in zip(chosen["record_id"], chosen["copy"], strict=True)
+    ]
     chosen["member"] = chosen.index
     return chosen
 

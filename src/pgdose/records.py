@@ -7,6 +7,7 @@ else, so that neither shards, jobs, threads nor the presence of other records ch
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
@@ -29,7 +31,8 @@ REJECTS = pa.schema(
         ("detail", pa.string()),
     ]
 )
-PATHS = pa.schema([("record_id", pa.string()), ("path", pa.string())])
+# Bytes as the file system has them, since a file's name need not be UTF-8.
+PATHS = pa.schema([("record_id", pa.string()), ("path", pa.binary())])
 RECORDS = pa.schema(
     [
         ("record_id", pa.string()),
@@ -39,6 +42,9 @@ RECORDS = pa.schema(
         ("age", pa.float64()),
         ("sex", pa.string()),
         ("view", pa.string()),
+        ("body_part", pa.string()),
+        ("instance", pa.string()),  # keyed hash of the SOPInstanceUID
+        ("mojibake", pa.bool_()),  # the file's text looks wrongly declared
         ("rows", pa.int32()),
         ("columns", pa.int32()),
         ("bits_stored", pa.int16()),
@@ -54,6 +60,20 @@ RECORDS = pa.schema(
         ("row", pa.int32()),
     ]
 )
+HEADERS = pa.schema(  # private: `link` is an identifier that joins a film to its report
+    [*RECORDS, ("link", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+)
+_MENTION = [  # where a report says something: positions in its text, never the text
+    ("label", pa.string()),
+    ("state", pa.string()),  # present, absent or uncertain
+    ("start", pa.int32()),
+    ("end", pa.int32()),
+    ("pattern", pa.string()),  # the lexicon's entries that decided
+    ("cue", pa.string()),
+]
+MENTIONS = pa.schema([("record_id", pa.string()), *_MENTION])
+REPORT_MENTIONS = pa.schema([("report", pa.int64()), *_MENTION])  # private; a row of the table
+CONFLICTS = pa.schema([("record_id", pa.string()), ("label", pa.string()), ("state", pa.string())])
 SCREEN = pa.schema(
     [
         ("record_id", pa.string()),
@@ -61,6 +81,7 @@ SCREEN = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("pixel_hash", pa.string()),
+        ("voi", pa.string()),  # what `image.window: voi` would apply; null where there is nothing
         ("aorta_x", pa.float64()),  # the aorta window in pixels of the original
         ("aorta_y", pa.float64()),
         ("aorta_side", pa.float64()),
@@ -76,6 +97,11 @@ MEMBERS = pa.schema(
         ("class_index", pa.int16()),
         ("part", pa.string()),
         ("copy", pa.int32()),
+        ("augmentation", pa.string()),  # of a copy: its parameters, as JSON
+        ("window", pa.string()),  # how the file's values became grey
+        ("crop_x", pa.float64()),  # the square that was cut out, in pixels of the original
+        ("crop_y", pa.float64()),
+        ("crop_side", pa.float64()),
         ("store", pa.string()),
         ("row", pa.int32()),
     ]
@@ -103,7 +129,17 @@ def surface_table(members: np.ndarray, epsilons: Sequence[float], logits: np.nda
 
 def records_schema(labels: Iterable[str]) -> pa.Schema:
     """RECORDS with one tri-state column `label_<name>` (1, 0 or null) for each label."""
-    return pa.schema([*RECORDS, *((f"label_{name}", pa.int8()) for name in labels)])
+    return pa.schema([*RECORDS, *_label_columns(labels)])
+
+
+def report_labels_schema(labels: Iterable[str]) -> pa.Schema:
+    """Labels of the reports themselves; private, since `link` is an identifier."""
+    columns = [("report", pa.int64()), ("link", pa.string())]
+    return pa.schema([*columns, *_label_columns(labels)])
+
+
+def _label_columns(labels: Iterable[str]) -> list[tuple[str, pa.DataType]]:
+    return [(f"label_{name}", pa.int8()) for name in labels]
 
 
 # --- identities and draws ---------------------------------------------------------------------
@@ -133,19 +169,24 @@ def opaque(key: bytes, *names: str) -> str:
     return hmac.new(key, text, hashlib.sha256).hexdigest()[:ID_DIGITS]
 
 
-def _hash(seed: int, purpose: str, name: str) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
+def _hashes(seed: int, purpose: str, names: Iterable[str]) -> Iterator[bytes]:
+    keyed = hashlib.blake2b(f"{seed}\0{purpose}\0".encode(), digest_size=16)
+    for name in names:
+        one = keyed.copy()
+        one.update(name.encode())
+        yield one.digest()
 
 
 def draw(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
     """One keyed uniform number in [0, 1) for each id; float64 array."""
-    words = [int.from_bytes(_hash(seed, purpose, i)[:8], "big") >> 11 for i in ids]
-    return np.array(words, dtype=np.float64) / 2**53
+    names = ids.tolist() if isinstance(ids, pd.Series | pd.Index) else ids
+    hashes = np.frombuffer(b"".join(_hashes(seed, purpose, names)), dtype=">u8")
+    return (hashes[::2] >> 11) / 2.0**53
 
 
 def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
     """A keyed random generator, for whoever needs more than one number."""
-    return np.random.default_rng(int.from_bytes(_hash(seed, purpose, name), "big"))
+    return np.random.default_rng(int.from_bytes(next(_hashes(seed, purpose, [name])), "big"))
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -199,6 +240,36 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFra
     return pq.read_table(path, columns=columns).to_pandas(types_mapper=nullable.get)
 
 
+def write_rows(
+    rows: Iterable[dict], path: str | Path, schema: pa.Schema, private: bool = False
+) -> int:
+    """Write rows as they come, atomically, and say how many; only 10,000 are held at a time."""
+    waiting = iter(rows)
+    count = 0
+    with atomic(path, private) as beside, pq.ParquetWriter(beside, schema) as writer:
+        while some := list(itertools.islice(waiting, 10_000)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+            count += len(some)
+    return count
+
+
+def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, str]:
+    """The files of the `wanted` record_ids, as the file system names them."""
+    table = pq.read_table(path)
+    table = table.filter(pc.is_in(table["record_id"], pa.array(list(wanted), pa.string())))
+    names = map(os.fsdecode, table["path"].to_pylist())
+    return dict(zip(table["record_id"].to_pylist(), names, strict=True))
+
+
+def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Path]]:
+    """(record_id, file) of one shard of a table of paths."""
+    table = pq.read_table(path, memory_map=True)
+    rows = shard_rows(len(table), shard, shards)
+    table = table.slice(rows.start, len(rows))
+    files = (Path(os.fsdecode(name)) for name in table["path"].to_pylist())
+    return list(zip(table["record_id"].to_pylist(), files, strict=True))
+
+
 def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
     """Several shards as one table, in the order given."""
     return pd.concat([read_table(path, columns) for path in paths], ignore_index=True)
@@ -231,7 +302,13 @@ def write_index(
     """What every index leaves: `output.records` (of `schema`), `.rejects`, private `.paths`."""
     write_table(kept, output.records, schema)
     write_table(rejects(rejected), output.rejects, REJECTS)
-    write_table(pd.DataFrame(list(paths)), output.paths, PATHS, private=True)
+    write_paths(paths, output.paths)
+
+
+def write_paths(paths: Iterable[dict], output: str | Path) -> int:
+    """Write {record_id, path} pairs to a private table; says how many."""
+    encoded = ({**entry, "path": os.fsencode(entry["path"])} for entry in paths)
+    return write_rows(encoded, output, PATHS, private=True)
 
 
 def shard_rows(n: int, shard: int, shards: int) -> range:

@@ -4,22 +4,31 @@ A cohort is drawn among what passes, so that its counts and its balance hold.
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from pgdose.errors import Rejected
 from pgdose.images import resize
 from pgdose.records import SCREEN
 from pgdose.sources import dicom, files
-from pgdose.thorax import aorta_window
+from pgdose.sources.dicom import Film
+from pgdose.thorax import aorta_window, looks_lateral
 
-SMALLEST = 64  # pixels of the shorter side
-LEAST_SPREAD = 4.0  # grey levels of standard deviation; less is a blank film
-MOST_AT_ENDS = 0.6  # share of pixels that are black or white; more is a saturated film
+SMALL = 64  # pixels; the side at which the spread of greys is taken
 LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
+REASONS = {
+    "file_missing": "the file was there when the source was indexed",
+    "lateral": "a film from the side, by its ViewPosition or by the image",
+    "not_chest": "BodyPartExamined names another part of the body",
+    "tiny": "its shorter side has fewer pixels than `screen.smallest`",
+    "blank": "its greys spread less than `screen.least_spread`",
+    "saturated": "more than `screen.most_at_ends` of its pixels are black or white",
+    "duplicate_uid": "another usable file has the same SOPInstanceUID",
+    "duplicate_pixels": "another usable image has the same pixels",
+}
 
 
 def pixel_hash(image: np.ndarray) -> str:
@@ -27,59 +36,91 @@ def pixel_hash(image: np.ndarray) -> str:
     return hashlib.blake2b(image.tobytes() + str(image.shape).encode(), digest_size=12).hexdigest()
 
 
-def read(path: str | Path, kind: str, modality: str) -> np.ndarray:
+def read(path: str | Path, kind: str, modality: str, window: str = "percentile") -> Film:
     """The pixels of an image of any source: uint8, grey for X-rays, else RGB."""
-    if not Path(path).is_file():
-        raise Rejected("file_missing", "the file was there when the source was indexed")
+    path = Path(path)
+    if not path.is_file():
+        raise Rejected("file_missing", REASONS["file_missing"])
     if kind == "dicom_archive":
-        return dicom.read_pixels(Path(path))
-    return files.read_image(Path(path), channels=1 if modality == "xray" else 3)
+        return dicom.read_film(path, window)
+    return Film(files.read_image(path, channels=1 if modality == "xray" else 3), "none", None)
 
 
-def check(image: np.ndarray, view: str | None) -> None:
-    """Raises Rejected if the image is of no use."""
-    if view in LATERAL:
-        raise Rejected("lateral", str(view))
-    if min(image.shape[:2]) < SMALLEST:
+def check_header(record: Mapping, limits: Mapping) -> None:
+    """Raises Rejected if the headers alone say that an X-ray is of no use."""
+    view, part = record["view"], record["body_part"]
+    if isinstance(view, str) and view in LATERAL:
+        raise Rejected("lateral", f"ViewPosition {view}")
+    if isinstance(part, str) and not any(word in part for word in limits.get("body_parts", [part])):
+        raise Rejected("not_chest", REASONS["not_chest"])
+
+
+def check_image(image: np.ndarray, limits: Mapping) -> None:
+    """Raises Rejected if the image is of no use. uint8, rows x columns (x 3)."""
+    if min(image.shape[:2]) < limits["smallest"]:
         raise Rejected("tiny", f"{image.shape[1]}x{image.shape[0]}")
-    small = resize(image, SMALLEST)
-    if small.std() < LEAST_SPREAD:
-        raise Rejected("blank", f"standard deviation {small.std():.1f} of 255")
-    ends = float(((image == 0) | (image == 255)).mean())
-    if ends > MOST_AT_ENDS:
+    spread = resize(image, SMALL).std()
+    if spread < limits["least_spread"]:
+        raise Rejected("blank", f"standard deviation {spread:.1f} of 255")
+    ends = np.count_nonzero((image == 0) | (image == 255)) / image.size
+    if ends > limits["most_at_ends"]:
         raise Rejected("saturated", f"{ends:.2f} of the pixels are black or white")
 
 
+def check_view(image: np.ndarray, limits: Mapping) -> None:
+    """Raises Rejected if a grey image looks like a chest from the side."""
+    if limits["lateral_score"] is not None:
+        score = looks_lateral(image)
+        if score >= limits["lateral_score"]:
+            raise Rejected("lateral", f"by the image, score {score:.2f}")
+
+
 def screen(
-    table: pd.DataFrame, paths: pd.Series, *, kind: str, modality: str, aorta: bool
+    table: Iterable[Mapping],
+    paths: Mapping[str, str],
+    *,
+    kind: str,
+    modality: str,
+    limits: Mapping,
+    aorta: bool,
 ) -> pd.DataFrame:
-    """The SCREEN table of these records; `paths` gives a record's file."""
+    """The SCREEN table of these records; `paths` gives a record's file, `limits` the thresholds."""
     rows = []
-    for record_id, view in tqdm(
-        zip(table["record_id"], table["view"], strict=True), total=len(table), disable=None
-    ):
-        row = {"record_id": record_id, "usable": True}
+    for record in table:
+        row = {"record_id": record["record_id"], "usable": True}
         try:
-            image = read(paths[record_id], kind, modality)
-            check(image, view if modality == "xray" else None)
-            row["pixel_hash"] = pixel_hash(image)
+            if modality == "xray":
+                check_header(record, limits)
+            film = read(paths[record["record_id"]], kind, modality)
+            check_image(film.pixels, limits)
+            if modality == "xray":
+                check_view(film.pixels, limits)
+            row |= {"pixel_hash": pixel_hash(film.pixels), "voi": film.offered}
             if aorta:
                 names = ("aorta_x", "aorta_y", "aorta_side", "aorta_confidence")
-                row |= dict(zip(names, aorta_window(image), strict=True))
+                window = aorta_window(film.pixels, record["mm_per_px"])
+                row |= dict(zip(names, window, strict=True))
         except Rejected as r:
             row |= {"usable": False, "reason": r.reason, "detail": r.detail}
         rows.append(row)
     return pd.DataFrame(rows, columns=SCREEN.names)
 
 
-def rejects(index: pd.DataFrame, screened: pd.DataFrame) -> pd.DataFrame:
-    """All rejects of a source: at the index, at the screen, and all but one of equal images."""
-    bad = screened[~screened["usable"].astype(bool)].assign(stage="screen")
-    good = screened[screened["usable"].astype(bool)].sort_values("record_id")
-    again = good[good["pixel_hash"].duplicated()].assign(
-        stage="screen", reason="duplicate_pixels", detail="another record has the same pixels"
-    )
+def rejects(index: pd.DataFrame, screened: pd.DataFrame, instances: pd.Series) -> pd.DataFrame:
+    """All rejects of a source: at the index, at the screen, and all but one of equal images.
+
+    `instances` gives the hashed SOPInstanceUID of a record_id. Of equal images the usable one with
+    the smallest record_id stays.
+    """
+    usable = screened["usable"].astype(bool)
+    found = [index, screened[~usable].assign(stage="screen")]
+    good = screened[usable].sort_values("record_id")
+    good = good.assign(instance=good["record_id"].map(instances))
+    for reason, column in (("duplicate_uid", "instance"), ("duplicate_pixels", "pixel_hash")):
+        again = good[column].notna() & good[column].duplicated()
+        found.append(good[again].assign(stage="screen", reason=reason, detail=REASONS[reason]))
+        good = good[~again]
     columns = ["record_id", "stage", "reason", "detail"]
-    return pd.concat([index, bad[columns], again[columns]]).sort_values(
+    return pd.concat([part[columns] for part in found]).sort_values(
         ["stage", "reason", "record_id"]
     )

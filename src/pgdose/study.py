@@ -4,6 +4,7 @@ The only parser of configuration. Imports nothing heavy and touches no files: ev
 cluster pays for it. `parse` raises one UserError that holds a line for each mistake.
 """
 
+import codecs
 import difflib
 import types
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -25,6 +27,19 @@ from pydantic_core import PydanticCustomError
 
 from pgdose.errors import UserError
 
+
+def mistake(text: str, **values: Any) -> PydanticCustomError:
+    return PydanticCustomError("study", text, values)
+
+
+def _codec(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise mistake("an encoding that Python knows, such as utf-8, cp1251 or koi8-r") from None
+    return name
+
+
 NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
 NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
@@ -33,13 +48,11 @@ Epsilon = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 IS_PATH = "path"  # marks fields that say where files lie
 FilePath = Annotated[str, IS_PATH]
+Encoding = Annotated[str, AfterValidator(_codec)]
 Column = str | list[str]  # a column's name, or several of which the first that is there counts
 
+
 INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
-
-
-def mistake(text: str, **values: Any) -> PydanticCustomError:
-    return PydanticCustomError("study", text, values)
 
 
 class Model(BaseModel):
@@ -94,6 +107,13 @@ class Phantom(Model):
     slides: PhantomSlides | None = None
 
 
+class HandLabels(Model):
+    """A table of labels by hand, one row a report: the labeller is measured against it."""
+
+    table: FilePath
+    id: str = "accession_number"
+
+
 class Reports(Model):
     """A table of free-text reports; `id` holds what the DICOM attribute `tag` holds."""
 
@@ -101,6 +121,22 @@ class Reports(Model):
     id: str = "accession_number"
     text: str = "report"
     tag: Name = "AccessionNumber"
+    encoding: Encoding = "utf-8"
+    negation: bool = True  # false: plain keyword match, as in the paper
+    hand_labels: HandLabels | None = None
+
+
+class Screen(Model):
+    """Which images are of no use to any group."""
+
+    smallest: Annotated[int, Field(ge=8)] = 64  # pixels of the shorter side
+    least_spread: Annotated[float, Field(ge=0)] = 4.0  # grey levels, standard deviation
+    most_at_ends: Annotated[float, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
+    lateral_score: Annotated[float, Field(gt=0, le=1)] | None = 0.5  # of the image; null: off
+
+
+class FilmScreen(Screen):
+    body_parts: list[str] = ["CHEST", "THORAX", "LUNG", "LUNGS", "HEART"]  # what may stand there
 
 
 class Source(Model):
@@ -113,6 +149,8 @@ class DicomArchive(Source):
     kind: Literal["dicom_archive"]
     reports: Reports
     lexicon: FilePath
+    encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
+    screen: FilmScreen = FilmScreen()
 
     @property
     def modality(self) -> str:
@@ -185,6 +223,7 @@ class ImageTable(Source):
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None
+    screen: Screen = Screen()
 
 
 AnySource = Annotated[
@@ -233,13 +272,35 @@ class Class(Model):
 
 class Image(Model):
     size: Annotated[int, Field(ge=INCEPTION_MINIMUM, le=2048)] = 256
+    window: Literal["voi", "percentile", "full"] = "percentile"  # what a grey value of DICOM means
     crop: Literal["none", "aorta"] = "none"
+    least_confidence: Annotated[float, Field(ge=0, le=1)] = 0.4  # that the aorta was found
+    boxes: Annotated[str | None, IS_PATH] = None  # windows by hand, before those found
+
+    @model_validator(mode="after")
+    def _boxes_of_a_crop(self) -> Self:
+        if self.boxes and self.crop != "aorta":
+            raise mistake("'boxes' goes with 'crop: aorta'")
+        return self
+
+
+class Augment(Model):
+    """How far copies of an image may differ from it; drawn evenly between -limit and limit."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 7.0  # degrees
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.04  # of the side
+    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.06
+    brightness: Annotated[float, Field(ge=0, le=0.5)] = 0.06  # of the full range
+    contrast: Annotated[float, Field(ge=0, le=0.9)] = 0.12
+    noise: Annotated[float, Field(ge=0, le=0.5)] = 0.012  # standard deviation, of the full range
+    flip: bool = False  # mirror every second copy; a chest is not symmetric
 
 
 class Group(Model):
     title: str
     image: Image = Image()
     balance: list[Literal["sex", "class"]] = []
+    augment: Augment = Augment()
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     exclude: Annotated[str | None, IS_PATH] = None
     shards: Count = 1
@@ -476,6 +537,11 @@ def _cross_checks(study: Study) -> list[str]:
                 found.append(
                     f"groups.{g}.image.crop: 'aorta' needs X-rays, but source {entry.source} "
                     f"is {source.modality}; use none"
+                )
+            if group.image.window != "percentile" and not isinstance(source, DicomArchive):
+                found.append(
+                    f"groups.{g}.image.window: {group.image.window!r} is for DICOM files, but "
+                    f"source {entry.source} is of kind {source.kind}; leave it out"
                 )
             if entry.augment_to and source.kind in TILED:
                 found.append(

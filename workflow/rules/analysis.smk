@@ -36,6 +36,7 @@ rule table_sources:
         records=[f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources],
         screens=[file for s in STUDY.sources for file in screens(s)],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
+        conflicts=[f"{RESULTS}/sources/{s}/conflicts.parquet" for s in reported()],
     output:
         f"{RESULTS}/tables/sources.csv",
     log:
@@ -50,6 +51,7 @@ rule table_sources:
         runtime=20,
     params:
         screens=as_json({s: screens(s) for s in STUDY.sources}),
+        reported=as_json(reported()),
         code=script_digest("table_sources.py"),
     script:
         "../../scripts/table_sources.py"
@@ -204,6 +206,8 @@ rule report:
         tables=tables(),
         figures=[figure for figure in figures() if figure.endswith(".png")],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
+        left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
+        agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
         template="src/pgdose/plots/report.html",
     output:
         f"{RESULTS}/report.html",
@@ -220,6 +224,8 @@ rule report:
     params:
         study=as_json(STUDY.shown()),
         sources=as_json(list(STUDY.sources)),
+        groups=as_json(list(STUDY.groups)),
+        hand_labelled=as_json(hand_labelled()),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),
     script:

@@ -10,8 +10,10 @@ rule members:
             f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources_of(w.group)
         ],
         exclude=lambda w: STUDY.groups[w.group].exclude or [],
+        boxes=lambda w: STUDY.groups[w.group].image.boxes or [],
     output:
-        f"{RESULTS}/groups/{{group}}/members.parquet",
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
     log:
         f"{LOGS}/members/{{group}}.log",
     benchmark:
@@ -27,7 +29,9 @@ rule members:
         training=STUDY.split.training,
         tiled=lambda w: STUDY.tiled(w.group),
         shards=lambda w: STUDY.groups[w.group].shards,
-        crop=lambda w: STUDY.groups[w.group].image.crop,
+        image=lambda w: as_json(STUDY.groups[w.group].image.known()),
+        dicom=lambda w: as_json(archives(w.group)),
+        augment=lambda w: as_json(augmentation(w.group)),
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),
         code=script_digest("members.py"),
@@ -39,7 +43,6 @@ rule render:
     """Read, crop, resize and augment the images of a shard of an X-ray or table group."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
-        screens=lambda w: [f for s in STUDY.sources_of(w.group) for f in screens(s)],
         paths=lambda w: [
             f"{PRIVATE}/{s}/paths.parquet" for s in STUDY.sources_of(w.group)
         ],
@@ -59,13 +62,10 @@ rule render:
         mem_mb=2000,
         runtime=240,
     params:
-        seed=STUDY.seed,
         shards=lambda w: STUDY.groups[w.group].shards,
-        crop=lambda w: STUDY.groups[w.group].image.crop,
+        window=lambda w: STUDY.groups[w.group].image.window,
         shape=lambda w: image_shape(w.group),
-        kinds=lambda w: as_json(
-            {s: STUDY.sources[s].kind for s in STUDY.sources_of(w.group)}
-        ),
+        kinds=lambda w: kinds_of(w.group),
         code=script_digest("render.py"),
     script:
         "../../scripts/render.py"
@@ -77,6 +77,8 @@ rule contact_sheet:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
         missing=lambda w: missing(w.group),
+        screens=lambda w: cropped(w.group, screens),
+        paths=lambda w: cropped(w.group, lambda s: [f"{PRIVATE}/{s}/paths.parquet"]),
     output:
         f"{RESULTS}/groups/{{group}}/contact_sheet.png",
     log:
@@ -93,6 +95,8 @@ rule contact_sheet:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
+        window=lambda w: STUDY.groups[w.group].image.window,
+        kinds=lambda w: kinds_of(w.group),
         code=script_digest("contact_sheet.py"),
     script:
         "../../scripts/contact_sheet.py"

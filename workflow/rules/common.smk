@@ -90,6 +90,52 @@ def key_seed(source):
     return STUDY.seed if STUDY.synthetic(source) else None
 
 
+def kinds_of(group):
+    return as_json({s: STUDY.sources[s].kind for s in STUDY.sources_of(group)})
+
+
+def archives(group):
+    """Those of a group's sources that are DICOM files."""
+    kinds = {s: STUDY.sources[s].kind for s in STUDY.sources_of(group)}
+    return [source for source, kind in kinds.items() if kind == "dicom_archive"]
+
+
+def augmentation(group):
+    """How far copies may differ; nothing for a group without copies."""
+    copies = any(c.augment_to for c in STUDY.groups[group].classes.values())
+    return STUDY.groups[group].augment.known() if copies else {}
+
+
+def made_by_phantom(source):
+    """What stands for the files of a source that the synthetic hospital makes."""
+    return STUDY.sources[source].reports.table if STUDY.synthetic(source) else []
+
+
+def reported():
+    """Sources with reports."""
+    return [s for s, entry in STUDY.sources.items() if entry.kind == "dicom_archive"]
+
+
+def hand_labelled():
+    """Sources with reports, some of them with labels by hand."""
+    return [s for s in reported() if STUDY.sources[s].reports.hand_labels]
+
+
+def report_settings(source):
+    """What of the reports' settings a rule depends on; where they lie is an input."""
+    left_out = {"table", "hand_labels"}
+    return as_json(
+        STUDY.sources[source].reports.model_dump(mode="json", exclude=left_out)
+    )
+
+
+def cropped(group, files):
+    """Files of each source of a group whose images are cut out of whole films."""
+    if STUDY.groups[group].image.crop == "none":
+        return []
+    return [file for source in STUDY.sources_of(group) for file in files(source)]
+
+
 def wanted_of(source):
     """The `where` of every class of every group that draws on a source, and its crop."""
     return sorted(
@@ -146,6 +192,16 @@ def image_shape(group):
 
 def contact_sheet(group):
     return f"{RESULTS}/groups/{group}/contact_sheet.png"
+
+
+def looks():
+    """What a person looks over: discarded images, and the labeller against labels by hand."""
+    kinds = {s: source.kind for s, source in STUDY.sources.items()}
+    sheets = [s for s, kind in kinds.items() if kind in ("dicom_archive", "table")]
+    return [
+        *(f"{RESULTS}/sources/{s}/rejects.png" for s in sheets),
+        *(f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()),
+    ]
 
 
 def surfaces(group, run, attack):

@@ -7,6 +7,7 @@ rule phantom_xray:
     output:
         reports=f"{HOSPITAL}/reports.csv",
         truth=f"{HOSPITAL}/truth/xray.csv",
+        hand_labels=f"{HOSPITAL}/truth/hand_labels.csv",
     log:
         f"{LOGS}/phantom_xray.log",
     benchmark:

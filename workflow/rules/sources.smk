@@ -1,23 +1,22 @@
 # From a site's files to records (headers and labels), then one pass over the pixels.
 
-INDEX = dict(
+RECORDS = dict(
     records=f"{RESULTS}/sources/{{source}}/records.parquet",
     rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
-    paths=f"{PRIVATE}/{{source}}/paths.parquet",
 )
+PATHS = f"{PRIVATE}/{{source}}/paths.parquet"
 
 
-rule index_archive:
-    """Read the headers of a DICOM archive and label its reports."""
+rule list_archive:
+    """List the files of a DICOM archive."""
     input:
-        reports=lambda w: STUDY.sources[w.source].reports.table,
-        lexicon=lambda w: STUDY.sources[w.source].lexicon,
+        made=lambda w: made_by_phantom(w.source),
     output:
-        **INDEX,
+        PATHS,
     log:
-        f"{LOGS}/index/{{source}}.log",
+        f"{LOGS}/list_archive/{{source}}.log",
     benchmark:
-        f"{BENCHMARKS}/index_archive/{{source}}.tsv"
+        f"{BENCHMARKS}/list_archive/{{source}}.tsv"
     wildcard_constraints:
         source=sources_of_kind("dicom_archive"),
     conda:
@@ -28,13 +27,134 @@ rule index_archive:
         runtime=240,
     params:
         root=lambda w: STUDY.sources[w.source].root,
-        columns=lambda w: as_json(STUDY.sources[w.source].reports.known()),
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
+        code=script_digest("list_archive.py"),
+    script:
+        "../../scripts/list_archive.py"
+
+
+rule headers:
+    """Read the headers of a shard of a DICOM archive."""
+    input:
+        PATHS,
+    output:
+        f"{PRIVATE}/{{source}}/headers/{{shard}}.parquet",
+    log:
+        f"{LOGS}/headers/{{source}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/headers/{{source}}-{{shard}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("dicom_archive"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        shards=lambda w: STUDY.sources[w.source].shards,
+        tag=lambda w: STUDY.sources[w.source].reports.tag,
+        encoding=lambda w: STUDY.sources[w.source].encoding or "",
         patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key=STUDY.privacy.key,
+        key_seed=lambda w: key_seed(w.source),
+        code=script_digest("headers.py"),
+    script:
+        "../../scripts/headers.py"
+
+
+rule label_reports:
+    """Label the reports of an archive: norm, and each finding of the lexicon."""
+    input:
+        reports=lambda w: STUDY.sources[w.source].reports.table,
+        lexicon=lambda w: STUDY.sources[w.source].lexicon,
+    output:
+        labels=f"{PRIVATE}/{{source}}/labels.parquet",
+        mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
+    log:
+        f"{LOGS}/label_reports/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/label_reports/{{source}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("dicom_archive"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        reports=lambda w: report_settings(w.source),
+        code=script_digest("label_reports.py"),
+    script:
+        "../../scripts/label_reports.py"
+
+
+rule index_archive:
+    """Join headers and labels: one record a film."""
+    input:
+        headers=lambda w: [
+            f"{PRIVATE}/{w.source}/headers/{shard}.parquet"
+            for shard in shards(STUDY.sources[w.source])
+        ],
+        labels=f"{PRIVATE}/{{source}}/labels.parquet",
+        mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
+    output:
+        **RECORDS,
+        mentions=f"{RESULTS}/sources/{{source}}/mentions.parquet",
+        conflicts=f"{RESULTS}/sources/{{source}}/conflicts.parquet",
+    log:
+        f"{LOGS}/index/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/index_archive/{{source}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("dicom_archive"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        reports=lambda w: report_settings(w.source),
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
+
+
+rule agreement:
+    """Measure the labeller against labels by hand: precision, recall and F1 of each finding."""
+    input:
+        labels=f"{PRIVATE}/{{source}}/labels.parquet",
+        mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
+        headers=lambda w: [
+            f"{PRIVATE}/{w.source}/headers/{shard}.parquet"
+            for shard in shards(STUDY.sources[w.source])
+        ],
+        hand=lambda w: STUDY.sources[w.source].reports.hand_labels.table,
+    output:
+        agreement=f"{RESULTS}/sources/{{source}}/agreement.csv",
+        confusion=f"{RESULTS}/sources/{{source}}/label_confusion.csv",
+        errors=f"{RESULTS}/sources/{{source}}/label_errors.csv",
+    log:
+        f"{LOGS}/agreement/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/agreement/{{source}}.tsv"
+    wildcard_constraints:
+        source=names(hand_labelled()),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        seed=STUDY.seed,
+        id=lambda w: STUDY.sources[w.source].reports.hand_labels.id,
+        code=script_digest("agreement.py"),
+    script:
+        "../../scripts/agreement.py"
 
 
 rule index_table:
@@ -42,7 +162,8 @@ rule index_table:
     input:
         table=lambda w: STUDY.sources[w.source].table,
     output:
-        **INDEX,
+        **RECORDS,
+        paths=PATHS,
     log:
         f"{LOGS}/index/{{source}}.log",
     benchmark:
@@ -71,7 +192,8 @@ rule index_fields:
     input:
         table=lambda w: STUDY.sources[w.source].table,
     output:
-        **INDEX,
+        **RECORDS,
+        paths=PATHS,
     log:
         f"{LOGS}/index/{{source}}.log",
     benchmark:
@@ -100,7 +222,8 @@ rule index_slides:
     input:
         table=lambda w: STUDY.sources[w.source].table,
     output:
-        **INDEX,
+        **RECORDS,
+        paths=PATHS,
     log:
         f"{LOGS}/index/{{source}}.log",
     benchmark:
@@ -129,7 +252,7 @@ rule screen:
     """Look at the pixels of every image that a group could choose: usable, or why not."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
-        paths=f"{PRIVATE}/{{source}}/paths.parquet",
+        paths=PATHS,
     output:
         f"{RESULTS}/sources/{{source}}/screen/{{shard}}.parquet",
     log:
@@ -148,6 +271,7 @@ rule screen:
         kind=lambda w: STUDY.sources[w.source].kind,
         modality=lambda w: STUDY.sources[w.source].modality,
         shards=lambda w: STUDY.sources[w.source].shards,
+        limits=lambda w: as_json(STUDY.sources[w.source].screen.known()),
         wanted=lambda w: as_json(wanted_of(w.source)),
         code=script_digest("screen.py"),
     script:
@@ -158,7 +282,7 @@ rule tile:
     """Cut the tiles of a shard of fields or slides into a store."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
-        paths=f"{PRIVATE}/{{source}}/paths.parquet",
+        paths=PATHS,
     output:
         tiles=f"{RESULTS}/sources/{{source}}/tiles/{{shard}}.npy",
         screen=f"{RESULTS}/sources/{{source}}/screen/{{shard}}.parquet",
@@ -204,3 +328,32 @@ rule rejects:
         code=script_digest("rejects.py"),
     script:
         "../../scripts/rejects.py"
+
+
+rule rejects_sheet:
+    """A sample of the images that the screen discarded, by reason, for a person's look."""
+    input:
+        records=f"{RESULTS}/sources/{{source}}/records.parquet",
+        rejects=f"{RESULTS}/sources/{{source}}/rejects.parquet",
+        paths=PATHS,
+    output:
+        f"{RESULTS}/sources/{{source}}/rejects.png",
+    log:
+        f"{LOGS}/rejects_sheet/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/rejects_sheet/{{source}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("dicom_archive", "table"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        seed=STUDY.seed,
+        kind=lambda w: STUDY.sources[w.source].kind,
+        modality=lambda w: STUDY.sources[w.source].modality,
+        code=script_digest("rejects_sheet.py"),
+    script:
+        "../../scripts/rejects_sheet.py"

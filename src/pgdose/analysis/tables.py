@@ -7,15 +7,23 @@ import pandas as pd
 
 from pgdose.analysis.success import accuracy, at
 
+LAST = ("any_finding", "several_findings", "norm_conflicts", "mojibake")
+
 
 def source_counts(
-    source: str, records: pd.DataFrame, screened: int, rejects: pd.DataFrame
+    source: str,
+    records: pd.DataFrame,
+    screened: int,
+    rejects: pd.DataFrame,
+    conflicts: pd.DataFrame | None = None,
 ) -> dict[str, object]:
     """What section 2.1 of the paper counts: found, readable, usable, norm and each finding.
 
     Screened are those that a group of the study could choose; usable those of them that passed.
     Findings are counted among readable records. For a source of tiles a rejected field or slide
-    counts as one.
+    counts as one. Of sources with reports also `norm_conflicts`, records whose report is a norm
+    phrase and speaks of a finding, and `mojibake`, files that seem to declare a wrong
+    character set.
     """
     at_index = rejects["stage"] == "index"
     labelled = records.filter(regex="^label_").eq(1).fillna(False).astype(bool)
@@ -32,13 +40,16 @@ def source_counts(
     if len(present.columns):
         counts["any_finding"] = int(findings.any(axis=1).sum())
         counts["several_findings"] = int((findings.sum(axis=1) > 1).sum())
+    if conflicts is not None:
+        counts["norm_conflicts"] = conflicts["record_id"].nunique()
+        counts["mojibake"] = int(records["mojibake"].sum())
     return counts
 
 
 def all_sources(counted: Sequence[dict[str, object]]) -> pd.DataFrame:
     """One row a source; the findings of any source, any_finding and several_findings last."""
     table = pd.DataFrame(counted)
-    last = [c for c in ("any_finding", "several_findings") if c in table]
+    last = [c for c in LAST if c in table]
     table = table[[*(c for c in table if c not in last), *last]]
     return table.astype({c: "Int64" for c in table if c != "source"})
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 GRID = 336  # working grid, pixels a side
+UNIT_MM = 160.0  # a thorax unit of the usual patient: both lungs are some 24 cm wide
 REACH = 1.25  # the grid covers -REACH..REACH thorax units both ways
 
 FINDINGS = (
@@ -363,8 +364,7 @@ def _expose(
     Returns the film, the map from thorax units to pixels, the pixels in a unit and the
     millimetres in a pixel.
     """
-    # Patients are posed to fill the detector, so its size in mm does not show in the picture.
-    mm_per_px = round(rng.uniform(350, 430) / max(rows, columns), 4)
+    unit_mm = rng.uniform(0.95, 1.05) * UNIT_MM  # people are not all of a size
     units = 2 / (max(rows, columns) * np.clip(rng.normal(0.97, 0.03), 0.9, 1.05))
     angle = np.deg2rad(rng.normal(0, 1.6))
     shift = rng.normal(0, 0.03, 2)
@@ -394,7 +394,7 @@ def _expose(
     starts = rng.integers(0, len(strip) - columns, rows)
     for row, start in enumerate(starts):
         film[row] += strip[start : start + columns]
-    return np.clip(film, 0, 1, out=film), to_pixels, 1 / units, mm_per_px
+    return np.clip(film, 0, 1, out=film), to_pixels, 1 / units, round(float(unit_mm * units), 4)
 
 
 # --- small tools ------------------------------------------------------------------------------

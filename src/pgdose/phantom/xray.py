@@ -2,121 +2,69 @@
 
 The archive is what an export from several workstations over years looks like: folders and file
 names with patients' names in them, CR and DX objects, 10 to 15 bits stored, both photometric
-interpretations, windows given or not, ages spelled in several ways, names in two character sets,
-and a number of files that nobody can use.
-
-A film's place in its kind (norm 0, norm 1, ...) keys all its draws, so asking for more films of a
-kind leaves the earlier ones as they were.
+interpretations, windows given or not, several transfer syntaxes, ages spelled in several ways,
+names in several character sets, and a number of files that nobody can use.
 """
 
 import datetime
-import hashlib
-import io
-from collections import defaultdict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydicom import config
-from pydicom.dataelem import DataElement
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import FileDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    MPEG2MPML,
     UID,
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
+    RLELossless,
 )
 
 from pgdose.phantom.chest import FINDINGS, draw_chest
+from pgdose.phantom.export import LOSSY, Export, Greys, add_pixels, draw_export, to_bytes
+from pgdose.phantom.films import KINDS, Film, accession_number, films, patient_number
 from pgdose.phantom.folder import fresh_folder
-from pgdose.phantom.report_texts import write_report
+from pgdose.phantom.header import (
+    DEVICES,
+    Device,
+    file_name,
+    identify,
+    make_header,
+    respell,
+    set_age,
+)
+from pgdose.phantom.report_texts import write_denial, write_doubt, write_report
 from pgdose.records import generator, write_csv
 
-KINDS = ("norm", "aorta", "tuberculosis", "other", "broken")
-BROKEN = ("truncated", "blank", "lateral", "web_page", "text", "saturated")
-NORM_STRATA = ((17, 25), (25, 42), (42, 81))  # years, from and below
-# Which stratum each next pair of norm films (one of a woman, one of a man) comes from: 25, 30, 45 %
-NORM_ORDER = (2, 1, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2, 0, 1, 2, 1, 0, 2)
-AGES = {"aorta": (40, 86), "tuberculosis": (20, 76), "other": (18, 86), "broken": (25, 71)}
-MORE_VISITS = 0.12  # share of patients with two or three films
-FIRST_DAY = datetime.date(2001, 1, 9)
-LAST_DAY = datetime.date(2014, 12, 19)
-
+BROKEN = {  # kinds of unusable files, and the reason why a reader should reject each
+    "truncated": "unreadable_pixels",
+    "blank": "blank",
+    "lateral": "lateral",
+    "web_page": "not_dicom",
+    "text": "not_dicom",
+    "saturated": "saturated",
+    "lateral_as_pa": "lateral",  # a lateral view that says PA
+    "multi_frame": "multi_frame",
+    "not_chest": "not_chest",
+    "duplicate_uid": "duplicate_uid",  # a norm film exported twice
+    "duplicate_pixels": "duplicate_pixels",  # the same, with other identities
+    "tiny": "tiny",
+    "impossible_age": "impossible_age",
+    "no_patient": "no_patient",
+    "undecodable": "no_decoder",
+}
+COPIES = ("duplicate_uid", "duplicate_pixels")
+SECOND_EXPORT = "export_2"  # the folder of the copies
+BODY_PARTS = ("HAND", "KNEE", "SKULL")
+TINY = ((48, 40), (40, 48))
+UNKNOWN_SYNTAXES = (MPEG2MPML, UID("2.25.309474561118293746500171819043718209431"))
 SMALL = ((576, 520), (520, 576), (600, 544), (640, 560), (560, 640), (700, 620), (664, 700))
 MIDDLE = ((1024, 840), (1024, 1024), (1430, 1270))
 FULL = ((2800, 2531), (2531, 2800))
 
-MONTHLY_FOLDERS = "{year}/{month:02d}/{number}_{latin}/{accession}.dcm"
-CARD_FOLDERS = "архив/{surname} {initials} {number}/{date}/IM{visit:04d}.dcm"
 
-
-@dataclass(frozen=True)
-class Device:
-    """A workstation of the department, with its habits."""
-
-    manufacturer: str
-    model: str
-    sop_class: UID
-    bits: int
-    charset: str
-    places: str  # how its exports name folders and files
-
-
-DEVICES = (
-    Device("Agfa", "CR 30-X", ComputedRadiographyImageStorage, 12, "ISO_IR 192", MONTHLY_FOLDERS),
-    Device(
-        "FUJIFILM", "FCR XG-1", ComputedRadiographyImageStorage, 10, "ISO_IR 144", CARD_FOLDERS
-    ),
-    Device(
-        "KODAK", "Direct View CR 850", ComputedRadiographyImageStorage, 15, "ISO_IR 192",
-        CARD_FOLDERS,
-    ),
-    Device(
-        "ADANI", "Pulmoscan", DigitalXRayImageStorageForPresentation, 14, "ISO_IR 144",
-        MONTHLY_FOLDERS,
-    ),
-    Device(
-        "SIEMENS", "Digital Diagnost", DigitalXRayImageStorageForPresentation, 13, "ISO_IR 192",
-        MONTHLY_FOLDERS,
-    ),
-    Device(
-        "Unihorn", "Uniscan", DigitalXRayImageStorageForPresentation, 11, "ISO_IR 144",
-        CARD_FOLDERS,
-    ),
-)  # fmt: skip
-
-SURNAMES = {  # a man's surname; a woman's has the letter `а` at its end. With Latin spellings.
-    "Иванов": "IVANOV", "Петров": "PETROV", "Сидоров": "SIDOROV", "Кузнецов": "KUZNETSOV",
-    "Соколов": "SOKOLOV", "Попов": "POPOV", "Лебедев": "LEBEDEV", "Козлов": "KOZLOV",
-    "Новиков": "NOVIKOV", "Морозов": "MOROZOV", "Волков": "VOLKOV", "Зайцев": "ZAITSEV",
-    "Павлов": "PAVLOV", "Семёнов": "SEMENOV", "Голубев": "GOLUBEV", "Виноградов": "VINOGRADOV",
-    "Богданов": "BOGDANOV", "Воробьёв": "VOROBEV", "Фёдоров": "FEDOROV", "Беляев": "BELYAEV",
-    "Тарасов": "TARASOV", "Белов": "BELOV", "Комаров": "KOMAROV", "Орлов": "ORLOV",
-    "Киселёв": "KISELEV", "Макаров": "MAKAROV", "Андреев": "ANDREEV", "Ковалёв": "KOVALEV",
-    "Ильин": "ILIN", "Гусев": "GUSEV", "Титов": "TITOV", "Кузьмин": "KUZMIN",
-}  # fmt: skip
-FIRST_NAMES = {
-    "F": ("Анна", "Мария", "Елена", "Ольга", "Татьяна", "Наталья", "Ирина", "Светлана", "Галина"),
-    "M": ("Иван", "Сергей", "Николай", "Андрей", "Виктор", "Олег", "Михаил", "Пётр", "Юрий"),
-}
-FATHERS = {
-    "F": ("Ивановна", "Петровна", "Сергеевна", "Николаевна", "Андреевна", "Викторовна"),
-    "M": ("Иванович", "Петрович", "Сергеевич", "Николаевич", "Андреевич", "Викторович"),
-}
 PHYSICIANS = ("Жук А.И.", "Мороз Т.П.", "Кравченко Л.С.", "Шевчук В.Н.", "Климович Е.А.")
-UNCERTAIN = (
-    "Нельзя исключить пневмонию в нижней доле справа",
-    "Туберкулёз верхней доли слева под вопросом, рекомендовано дообследование",
-    "Не исключается очаговая тень справа. Рекомендована КТ",
-    "Подозрение на пневмонию слева",
-)
-DENIED = (
-    "Признаков туберкулёза и пневмонии нет",
-    "Данных за очаговые тени не получено",
-    "Эмфиземы, пневмосклероза не выявлено",
-)
 WEB_PAGE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>Сессия завершена</title></head>
 <body><h1>403</h1><p>Войдите в систему, чтобы скачать снимок.</p></body></html>
@@ -124,34 +72,11 @@ WEB_PAGE = """<!DOCTYPE html>
 TEXT = "Снимок выдан пациенту на руки.\nПлёнка не сканировалась.\n"
 
 
-@dataclass(frozen=True)
-class Film:
-    """One film to be made: who, when and what for. `place` is its place in its kind."""
-
-    kind: str
-    place: int
-    patient: int  # the place of the patient's first film
-    visit: int  # 0 for the first film
-    sex: str
-    birth: datetime.date
-    day: datetime.date
-
-    @property
-    def age(self) -> float:
-        """Age on the day of the film, years."""
-        return (self.day - self.birth).days / 365.25
-
-    @property
-    def full_years(self) -> int:
-        """Age as people say it."""
-        before = (self.day.month, self.day.day) < (self.birth.month, self.birth.day)
-        return self.day.year - self.birth.year - before
-
-
 def write_archive(
     root: Path,
     reports: Path,
     truth: Path,
+    hand_labels: Path,
     *,
     seed: int,
     norm: int,
@@ -160,81 +85,238 @@ def write_archive(
     other: int,
     broken: int,
 ) -> None:
-    """Write the archive under the folder `root`, and the tables `reports` and `truth` (CSV files).
+    """Write the archive under the folder `root`, and three tables (CSV files).
 
     `norm`: films with norm reports, the sexes equal in number in the age strata 17-24, 25-41 and
     42-80 (a quarter, 30 % and 45 % of the films). `aorta`, `tuberculosis`: films with that finding,
     now and then with a second one. `other`: one to three other findings; a few have reports that
     leave a finding in doubt or only deny some. `broken`: unusable files, the kinds of BROKEN in
-    turn; those that are images have norm reports.
+    turn; those that are images have norm reports. Its copies are of the first norm films.
 
     `reports`: accession_number, report_date, physician, report. `truth`: file (relative to
-    `root`), accession_number, patient, age (years), sex, kind, one 0/1 column per finding, and
-    aorta_x, aorta_y, aorta_side (pixels), aorta_rotation (degrees).
+    `root`), accession_number, patient, age (years), sex, kind, expected (why a reader should
+    reject the file; empty if it should keep it), twin (the file with the same picture: one of the
+    two should be rejected), norm (1 if the report is one of norm), one 0/1 column per finding, and
+    aorta_x, aorta_y, aorta_side (pixels), aorta_rotation (degrees). `hand_labels`:
+    accession_number, norm, and for each finding what the report says of it: present, absent
+    (denied), uncertain or unmentioned.
 
     The same arguments give the same bytes. What an earlier run wrote is replaced.
     """
-    for table in (reports, truth):  # they are the sign of a finished archive
+    for table in (reports, truth, hand_labels):  # they are the sign of a finished archive
         table.unlink(missing_ok=True)
     fresh_folder(root)
     counts = (norm, aorta, tuberculosis, other, broken)
-    report_rows, truth_rows = [], []
+    rows, reports_of, labels_of = [], {}, {}  # the latter two by accession number
     for kind, count in zip(KINDS, counts, strict=True):
-        for film in _films(seed, kind, count):
-            report, row = _write_film(root, seed, film)
-            report_rows += report
-            truth_rows.append(row)
-    order = sorted(report_rows, key=lambda row: row["accession_number"])
-    write_csv(pd.DataFrame(truth_rows).sort_values("file"), truth)
+        for film in films(seed, kind, count):
+            row, report, labels = _write_film(root, seed, film)
+            rows.append(row)
+            if report and labels:
+                reports_of[report["accession_number"]] = report
+                labels_of[report["accession_number"]] = labels
+    _pair(rows)
+    write_csv(pd.DataFrame(rows).sort_values("file"), truth)
+    columns = ["accession_number", "norm", *FINDINGS]
+    write_csv(_by_accession(labels_of, columns), hand_labels)
     columns = ["accession_number", "report_date", "physician", "report"]
-    write_csv(pd.DataFrame(order, columns=columns), reports)
+    write_csv(_by_accession(reports_of, columns), reports)
 
 
-# --- who comes --------------------------------------------------------------------------------
+def _by_accession(rows: dict[str, dict], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame([rows[number] for number in sorted(rows)], columns=columns)
 
 
-def _films(seed: int, kind: str, count: int) -> Iterator[Film]:
-    """The first `count` films of a kind. Their number changes none of them."""
-    waiting: dict[object, deque[tuple[int, int, datetime.date, datetime.date]]]
-    waiting = defaultdict(deque)
-    for place in range(count):
-        sex = "FM"[place % 2]
-        stratum = NORM_ORDER[place // 2 % len(NORM_ORDER)] if kind == "norm" else None
-        # Only a film of the same sex and stratum can be a next visit, so the balance holds.
-        visits = waiting[sex, stratum]
-        if not visits:
-            ages = NORM_STRATA[stratum] if stratum is not None else AGES[kind]
-            birth, days = _visits(seed, kind, place, ages)
-            visits.extend((place, visit, birth, day) for visit, day in enumerate(days))
-        patient, visit, birth, day = visits.popleft()
-        yield Film(kind, place, patient, visit, sex, birth, day)
+def _pair(rows: list[dict]) -> None:
+    """Tell originals of their copies. A copy whose original was not asked for is a good film."""
+    by_file = {row["file"]: row for row in rows}
+    for row in rows:
+        if row["kind"] in COPIES:
+            if row["twin"] in by_file:
+                by_file[row["twin"]]["twin"] = row["file"]
+            else:
+                row["twin"] = row["expected"] = ""
 
 
-def _visits(
-    seed: int, kind: str, place: int, ages: tuple[int, int]
-) -> tuple[datetime.date, list[datetime.date]]:
-    """A patient's birthday and days of films, all within `ages` (years, from and below)."""
-    rng = generator(seed, "visits", f"{kind} {place}")
-    low, high = ages
-    times = 1
-    if kind != "broken" and rng.uniform() < MORE_VISITS:
-        times = int(rng.integers(2, 4))
-    years = np.cumsum([0.0, *rng.uniform(0.3, 1.6, times - 1)])
-    margin = 0.02  # a week from both ends, so that leap days can't push anyone over
-    if high - low > 30 and kind != "tuberculosis" and rng.uniform() < 0.65:
-        low, high = max(low, 50), min(high, 71)  # most who come are of these ages
-    age = rng.uniform(low + margin, high - margin - years[-1])
-    span = (LAST_DAY - FIRST_DAY).days - int(years[-1] * 365.25)
-    first = FIRST_DAY + datetime.timedelta(int(rng.integers(0, span)))
-    birth = first - datetime.timedelta(int(age * 365.25))
-    return birth, [first + datetime.timedelta(int(year * 365.25)) for year in years]
+# --- one film ---------------------------------------------------------------------------------
 
 
-def _number(seed: int, purpose: str, kind: str, place: int) -> str:
-    """Eight digits that tell neither kind nor place; unique, for the map can be undone."""
-    serial = place * len(KINDS) + KINDS.index(kind)
-    offset = int(generator(seed, purpose, "").integers(10**8))
-    return f"{(serial * 73_687_877 + offset) % 10**8:08d}"
+def _write_film(root: Path, seed: int, film: Film) -> tuple[dict, dict | None, dict | None]:
+    """Write one file; returns its rows of the truth, the reports and the hand labels."""
+    kind = film.kind
+    if kind == "broken":
+        kind = list(BROKEN)[film.place % len(BROKEN)]
+    shown = _original(seed, film, kind) if kind in COPIES else film  # whose picture it is
+    known_as = shown  # whose identities and report it has
+    if kind == "duplicate_pixels":
+        known_as = replace(shown, kind=film.kind, place=film.place)
+    rng = generator(seed, "film", shown.name)
+    device = DEVICES[rng.integers(len(DEVICES))]
+    findings = _findings(rng, kind)
+    doubt = rng.uniform() if kind == "other" else 1.0
+    if doubt < 0.12:
+        kind, findings = ("uncertain" if doubt < 0.06 else "denied"), frozenset()
+    first = file_name(seed, shown, device)
+    row = {
+        "file": f"{SECOND_EXPORT}/{first}" if kind in COPIES else first,
+        "accession_number": accession_number(seed, known_as),
+        "patient": patient_number(seed, shown),
+        "age": round(shown.age, 2),
+        "sex": shown.sex,
+        "kind": kind,
+        "expected": BROKEN.get(kind, ""),
+        "twin": first if kind in COPIES else "",
+        "norm": 0,
+        **{finding: int(finding in findings) for finding in FINDINGS},
+        **dict.fromkeys(("aorta_x", "aorta_y", "aorta_side", "aorta_rotation"), np.nan),
+    }
+    target = root / str(row["file"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kind in ("web_page", "text"):
+        target.write_text(WEB_PAGE if kind == "web_page" else TEXT, encoding="utf-8")
+        return row, None, None
+    tone, shape = _draw(rng, seed, shown, kind, findings)
+    if kind not in ("blank", "saturated"):
+        row.update({column: shape[column] for column in row if column.startswith("aorta_")})
+    whole = to_bytes(_dataset(rng, seed, shown, known_as, kind, device, tone, shape["mm_per_px"]))
+    if kind == "truncated":  # the export was cut off within the pixels
+        whole = whole[: -int(rng.uniform(0.3, 0.7) * tone.size * 2)]
+    target.write_bytes(whole)
+    report, labels = _write_words(seed, known_as, kind, findings)
+    row["norm"] = labels["norm"]
+    return row, report, labels
+
+
+def _draw(
+    rng: np.random.Generator, seed: int, film: Film, kind: str, findings: frozenset[str]
+) -> tuple[np.ndarray, dict]:
+    """The picture, float32 in 0..1 and bright where dense, and what is true of it."""
+    rows, columns = TINY[rng.integers(len(TINY))] if kind == "tiny" else _size(rng)
+    tone, shape = draw_chest(
+        generator(seed, "picture", film.name),
+        rows,
+        columns,
+        age=film.age,
+        sex=film.sex,
+        findings=findings,
+        lateral=kind in ("lateral", "lateral_as_pa"),
+        anatomy=generator(seed, "anatomy", patient_number(seed, film)),
+    )
+    if kind == "blank":
+        tone = np.full_like(tone, rng.uniform(0, 1))
+    elif kind == "saturated":
+        tone = np.clip(tone * 12 - 0.5, 0, 1)
+    return tone, shape
+
+
+def _dataset(
+    rng: np.random.Generator,
+    seed: int,
+    film: Film,
+    known_as: Film,
+    kind: str,
+    device: Device,
+    tone: np.ndarray,
+    mm_per_px: float,
+) -> FileDataset:
+    """The film as its workstation exports it."""
+    dataset = make_header(rng, seed, film, device)
+    greys = _develop(rng, tone, device.bits)
+    _add_spacing(rng, dataset, mm_per_px)
+    if film.kind == "broken":
+        add_pixels(dataset, greys, Export(), rng)
+        _spoil(dataset, seed, film, kind)
+    else:
+        respell(dataset, seed, film)
+        identify(dataset, seed, known_as)
+        odd = generator(seed, "export", film.name)
+        how = draw_export(odd)
+        add_pixels(dataset, greys, _otherwise(how) if kind in COPIES else how, odd)
+    return dataset
+
+
+def _write_words(seed: int, film: Film, kind: str, findings: frozenset[str]) -> tuple[dict, dict]:
+    """The film's rows of the reports and of the hand labels."""
+    words = generator(seed, "report", film.name)
+    day = film.day + datetime.timedelta(int(words.integers(0, 3)))
+    physician = str(words.choice(PHYSICIANS))
+    if kind in ("uncertain", "denied"):
+        write = write_doubt if kind == "uncertain" else write_denial
+        text, states = write(words, film.sex, film.age)
+    else:
+        text, states = write_report(words, findings, film.sex, film.age)
+    accession = accession_number(seed, film)
+    norm = int(not findings and kind not in ("uncertain", "denied"))
+    labels = {"accession_number": accession, "norm": norm, **states}
+    report = {
+        "accession_number": accession,
+        "report_date": day.isoformat(),
+        "physician": physician,
+        "report": text,
+    }
+    return report, labels
+
+
+def _original(seed: int, film: Film, kind: str) -> Film:
+    """The norm film that a copy shows: the first ones, each of them once."""
+    place = film.place // len(BROKEN) * len(COPIES) + COPIES.index(kind)
+    return list(films(seed, "norm", place + 1))[place]
+
+
+def _otherwise(how: Export) -> Export:
+    """Another way to write the same pixels."""
+    if how.syntax in LOSSY:
+        return how  # to encode it anew would change it
+    plain = how.syntax == ExplicitVRLittleEndian
+    return replace(how, syntax=RLELossless if plain else ExplicitVRLittleEndian, stray_bits=False)
+
+
+def _develop(rng: np.random.Generator, tone: np.ndarray, bits: int) -> Greys:
+    """The grey values of a film (`tone`: 0..1, bright = dense), with or without a window."""
+    top = 2**bits - 1
+    windowed = rng.uniform() < 2 / 3
+    # With a window the film takes a part of the range; without one it fills it.
+    low, high = (rng.uniform(0.03, 0.25), rng.uniform(0.7, 0.97)) if windowed else (0.0, 1.0)
+    low, high = low * top, high * top
+    values = (tone * np.float32(high - low) + np.float32(low + 0.5)).astype(np.uint16)
+    inverted = bool(rng.uniform() < 0.25)
+    if inverted:
+        values = (top - values).astype(np.uint16)
+        low, high = top - high, top - low
+    several = bool(windowed and rng.uniform() < 0.08)  # some stations offer a harder one
+    return Greys(values, bits, inverted, (low, high) if windowed else None, several)
+
+
+def _add_spacing(rng: np.random.Generator, dataset: FileDataset, mm_per_px: float) -> None:
+    """Millimetres in a pixel, of the patient or of the detector; a few films do not tell."""
+    spacing = rng.uniform()
+    if spacing < 0.5:
+        dataset.PixelSpacing = [mm_per_px, mm_per_px]
+    elif spacing < 0.92:
+        dataset.ImagerPixelSpacing = [mm_per_px, mm_per_px]
+
+
+def _spoil(dataset: FileDataset, seed: int, film: Film, kind: str) -> None:
+    """Make of a good file what its kind among BROKEN says."""
+    turn = film.place // len(BROKEN)
+    if kind == "lateral":
+        dataset.ViewPosition = ("LL", "LATERAL")[turn % 2]
+    elif kind == "multi_frame":
+        dataset.NumberOfFrames = 2 + turn
+        dataset.PixelData *= 2 + turn
+    elif kind == "not_chest":
+        dataset.BodyPartExamined = BODY_PARTS[turn % len(BODY_PARTS)]
+    elif kind == "impossible_age":
+        set_age(dataset, "999Y")
+        dataset.PatientBirthDate = ""
+    elif kind == "no_patient":
+        dataset.PatientID = ""
+    elif kind == "undecodable":
+        junk = generator(seed, "export", film.name).bytes(dataset.Rows * dataset.Columns // 4)
+        dataset.file_meta.TransferSyntaxUID = UNKNOWN_SYNTAXES[turn % len(UNKNOWN_SYNTAXES)]
+        dataset.PixelData = encapsulate([junk])
+        dataset["PixelData"].VR = "OB"
+        dataset["PixelData"].is_undefined_length = True
 
 
 def _findings(rng: np.random.Generator, kind: str) -> frozenset[str]:
@@ -248,191 +330,8 @@ def _findings(rng: np.random.Generator, kind: str) -> frozenset[str]:
     return frozenset()
 
 
-# --- one film ---------------------------------------------------------------------------------
-
-
-def _write_film(root: Path, seed: int, film: Film) -> tuple[list[dict], dict]:
-    """Write one file; returns its rows of the reports (none or one) and of the truth."""
-    name = f"{film.kind} {film.place}"
-    rng = generator(seed, "film", name)
-    kind = film.kind
-    if kind == "broken":
-        kind = BROKEN[film.place % len(BROKEN)]
-    device = DEVICES[rng.integers(len(DEVICES))]
-    findings = _findings(rng, kind)
-    doubt = rng.uniform() if kind == "other" else 1.0
-    if doubt < 0.12:
-        kind, findings = ("uncertain" if doubt < 0.06 else "denied"), frozenset()
-    accession = _number(seed, "accession", film.kind, film.place)
-    number = _number(seed, "patient", film.kind, film.patient)
-    person = _person(generator(seed, "person", number), film.sex)
-    surname, first_name, father, latin = person
-    path = device.places.format(
-        year=film.day.year, month=film.day.month, date=film.day.isoformat(), number=number,
-        latin=latin, surname=surname, initials=f"{first_name[0]}.{father[0]}.",
-        accession=accession, visit=film.visit + 1,
-    )  # fmt: skip
-    row = {
-        "file": path,
-        "accession_number": accession,
-        "patient": number,
-        "age": round(film.age, 2),
-        "sex": film.sex,
-        "kind": kind,
-        **{finding: int(finding in findings) for finding in FINDINGS},
-        **dict.fromkeys(("aorta_x", "aorta_y", "aorta_side", "aorta_rotation"), np.nan),
-    }
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if kind in ("web_page", "text"):
-        target.write_text(WEB_PAGE if kind == "web_page" else TEXT, encoding="utf-8")
-        return [], row
-
-    rows, columns = _size(rng)
-    tone, shape = draw_chest(
-        generator(seed, "picture", name),
-        rows,
-        columns,
-        age=film.age,
-        sex=film.sex,
-        findings=findings,
-        lateral=kind == "lateral",
-        anatomy=generator(seed, "anatomy", number),
-    )
-    if kind == "blank":
-        tone = np.full_like(tone, rng.uniform(0, 1))
-    elif kind == "saturated":
-        tone = np.clip(tone * 12 - 0.5, 0, 1)
-    else:
-        row.update({column: shape[column] for column in row if column.startswith("aorta_")})
-    dataset = _header(rng, seed, name, film, device, accession, number)
-    dataset.PatientName = "^".join(person[:3])
-    if kind == "lateral":
-        dataset.ViewPosition = ("LL", "LATERAL")[film.place // len(BROKEN) % 2]
-    _add_pixels(rng, dataset, tone, device.bits, shape["mm_per_px"])
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    whole = buffer.getvalue()
-    if kind == "truncated":  # the export was cut off within the pixels
-        whole = whole[: -int(rng.uniform(0.3, 0.7) * tone.size * 2)]
-    target.write_bytes(whole)
-
-    words = generator(seed, "report", name)
-    text = {"uncertain": UNCERTAIN, "denied": DENIED}.get(kind)
-    report = {
-        "accession_number": accession,
-        "report_date": (film.day + datetime.timedelta(int(words.integers(0, 3)))).isoformat(),
-        "physician": str(words.choice(PHYSICIANS)),
-        "report": str(words.choice(text))
-        if text
-        else write_report(words, findings, film.sex, film.age),
-    }
-    return [report], row
-
-
-def _person(rng: np.random.Generator, sex: str) -> tuple[str, str, str, str]:
-    """Surname, first name, father's name, and the surname in Latin letters."""
-    surname, latin = list(SURNAMES.items())[rng.integers(len(SURNAMES))]
-    if sex == "F":
-        surname, latin = surname + "а", latin + "A"
-    return surname, str(rng.choice(FIRST_NAMES[sex])), str(rng.choice(FATHERS[sex])), latin
-
-
 def _size(rng: np.random.Generator) -> tuple[int, int]:
     """Rows and columns: small ones as a rule, one in a hundred as the detector gives them."""
     share = rng.uniform()
     sizes = FULL if share < 0.01 else MIDDLE if share < 0.04 else SMALL
     return sizes[rng.integers(len(sizes))]
-
-
-def _header(
-    rng: np.random.Generator,
-    seed: int,
-    name: str,
-    film: Film,
-    device: Device,
-    accession: str,
-    number: str,
-) -> FileDataset:
-    """All of the file but name, view and pixels."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = device.sop_class
-    meta.MediaStorageSOPInstanceUID = _uid(seed, "image", name)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = _uid(0, "implementation", "phantom")
-    meta.ImplementationVersionName = "PHANTOM 1"
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SpecificCharacterSet = device.charset
-    dataset.SOPClassUID = device.sop_class
-    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.StudyInstanceUID = _uid(seed, "study", name)
-    dataset.SeriesInstanceUID = _uid(seed, "series", name)
-    dataset.StudyDate = dataset.ContentDate = film.day.strftime("%Y%m%d")
-    hour, minute, second = rng.integers([8, 0, 0], [19, 60, 60])
-    dataset.StudyTime = dataset.ContentTime = f"{hour:02d}{minute:02d}{second:02d}"
-    dataset.AccessionNumber = accession
-    dataset.Modality = "CR" if device.sop_class == ComputedRadiographyImageStorage else "DX"
-    dataset.Manufacturer = device.manufacturer
-    dataset.ManufacturerModelName = device.model
-    dataset.InstitutionName = "Городская поликлиника"
-    dataset.ReferringPhysicianName = ""
-    dataset.StudyID = accession
-    dataset.SeriesNumber = 1
-    dataset.InstanceNumber = 1
-    dataset.PatientID = number
-    dataset.PatientSex = film.sex
-    spelling = rng.choice(
-        [f"{film.full_years:03d}Y", f"{film.full_years}", f"Y{film.full_years:03d}", ""],
-        p=[0.7, 0.12, 0.04, 0.14],
-    )
-    # Two of the spellings are not the standard's; that is the point.
-    dataset.add(DataElement("PatientAge", "AS", str(spelling), validation_mode=config.IGNORE))
-    with_birthday = spelling == "" or rng.uniform() < 0.8
-    dataset.PatientBirthDate = film.birth.strftime("%Y%m%d") if with_birthday else ""
-    dataset.BodyPartExamined = "CHEST"
-    dataset.ViewPosition = "PA"
-    if dataset.Modality == "DX":
-        dataset.PresentationIntentType = "FOR PRESENTATION"
-        dataset.PatientOrientation = ["L", "F"]
-    return dataset
-
-
-def _add_pixels(
-    rng: np.random.Generator, dataset: FileDataset, tone: np.ndarray, bits: int, mm_per_px: float
-) -> None:
-    """Store `tone` (0..1, bright = dense) in `bits` bits, with or without a window."""
-    top = 2**bits - 1
-    windowed = rng.uniform() < 2 / 3
-    # With a window the film takes a part of the range; without one it fills it.
-    low, high = (rng.uniform(0.03, 0.25), rng.uniform(0.7, 0.97)) if windowed else (0.0, 1.0)
-    low, high = low * top, high * top
-    pixels = (tone * np.float32(high - low) + np.float32(low + 0.5)).astype(np.uint16)
-    inverted = rng.uniform() < 0.25
-    if inverted:
-        pixels = (top - pixels).astype(np.uint16)
-        low, high = top - high, top - low
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
-    dataset.Rows, dataset.Columns = tone.shape
-    dataset.BitsAllocated = 16
-    dataset.BitsStored = bits
-    dataset.HighBit = bits - 1
-    dataset.PixelRepresentation = 0
-    if windowed:
-        centre, width = round((low + high) / 2), round(high - low)
-        several = rng.uniform() < 0.08  # some stations offer a second, harder window
-        dataset.WindowCenter = [centre, centre] if several else centre
-        dataset.WindowWidth = [width, round(0.7 * width)] if several else width
-    spacing = rng.uniform()
-    if spacing < 0.5:
-        dataset.PixelSpacing = [mm_per_px, mm_per_px]
-    elif spacing < 0.92:
-        dataset.ImagerPixelSpacing = [mm_per_px, mm_per_px]
-    dataset.PixelData = pixels.astype("<u2").tobytes()
-    dataset["PixelData"].VR = "OW"
-
-
-def _uid(seed: int, purpose: str, name: str) -> UID:
-    """A fixed UID (the 2.25 root with 128 bits of a hash)."""
-    digest = hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).digest()
-    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")

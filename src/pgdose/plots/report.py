@@ -76,6 +76,7 @@ def write_report(
     figures: Mapping[str, str | Path],
     benchmarks: pd.DataFrame,
     versions: Mapping[str, str],
+    agreement: pd.DataFrame | None = None,
     captions: Mapping[str, str] | None = None,
 ) -> None:
     """Write the report of a study as one self-contained HTML page, atomically.
@@ -92,10 +93,12 @@ def write_report(
         sources: `source found readable usable norm <findings> any_finding several_findings`.
         conclusions: `conclusion attack estimate ci_low ci_high verdict paper`; an empty verdict
             means that the conclusion was not tested.
-        rejects: `source stage reason count`.
+        rejects: `source stage reason count`; a group is a source of what it left out itself.
         figures: `{"fig1": file, ..., "fig3d": file}`, PNG or SVG, in the order of the page.
         benchmarks: `rule jobs seconds max_rss_mb`; seconds are the sum over a rule's jobs.
         versions: `{package: version}`.
+        agreement: `source label n n_present precision recall f1`, each of the last three with
+            `_low` and `_high`; the labeller against labels by hand.
         captions: replaces or adds to CAPTIONS.
 
     Raises:
@@ -129,6 +132,7 @@ def write_report(
         sources=_rows(sources),
         conclusions=_rows(conclusions),
         rejects=_rows(rejects),
+        agreement=_rows(agreement) if agreement is not None else [],
         figures=[
             {
                 "name": name,

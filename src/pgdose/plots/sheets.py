@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from pgdose.plots import style
 
-_CELL = 1.1  # inches, the side of an image
+_CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its details count
+_BETWEEN = 0.03  # inches, between a film and its crop
+_BOX = "#FF5A00"
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -25,33 +29,73 @@ def contact_sheet(
     Raises:
         ValueError: the numbers of images and captions differ, or the page would be too high.
     """
-    if len(images) != len(captions):
-        raise ValueError(f"{len(images)} images, but {len(captions)} captions")
-    if not images:
-        return style.message("There are no images to show.")
+    return _grid([[image] for image in images], captions, columns, _CELL)[0]
+
+
+@style.drawing()
+def aorta_sheet(
+    films: Sequence[np.ndarray],
+    windows: Sequence[tuple[float, float, float]],
+    crops: Sequence[np.ndarray],
+    captions: Sequence[str],
+    columns: int = 6,
+) -> Figure:
+    """Whole films with the window of the aorta drawn, the crop below each, an id below that.
+
+    Args:
+        films: as the images of `contact_sheet`.
+        windows: of each film, the window's centre x, centre y and side in the film's pixels.
+        crops: the windows' pixels as a network sees them; as `films`.
+        captions: one for each film; may have several lines.
+        columns: films in a row.
+
+    Raises:
+        ValueError: the numbers differ, or the page would be too high.
+    """
+    pairs = [list(pair) for pair in zip(films, crops, strict=True)]
+    figure, panels = _grid(pairs, captions, columns, _FILM)
+    for (panel, _), (x, y, side) in zip(panels, windows, strict=True):
+        corner = (x - side / 2 - 0.5, y - side / 2 - 0.5)  # a pixel's middle is at a whole number
+        panel.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=_BOX, linewidth=1.2))
+    return figure
+
+
+def _grid(
+    cells: Sequence[Sequence[np.ndarray]], captions: Sequence[str], columns: int, cell: float
+) -> tuple[Figure, list[list[Axes]]]:
+    """The figure, and the panels of each cell: its images one below the other, `cell` inches."""
+    if len(cells) != len(captions):
+        raise ValueError(f"{len(cells)} images, but {len(captions)} captions")
+    if not cells:
+        return style.message("There are no images to show."), []
     lines = [line for caption in captions for line in caption.split("\n")]
     # A letter of the monospaced font is 0.6 of its size wide.
-    size = min(7.0, 72 * _CELL * 0.98 / (0.603 * max(1, *map(len, lines))))
+    size = min(7.0, 72 * cell * 0.98 / (0.603 * max(1, *map(len, lines))))
     below = max(caption.count("\n") + 1 for caption in captions) * size * 1.25 / 72 + 0.08
-    rows = -(-len(images) // columns)
+    rows = -(-len(cells) // columns)
     gap, margin = 0.06, 0.1
-    width = columns * (_CELL + gap) + 2 * margin
-    height = rows * (_CELL + below) + 2 * margin
+    pictures = len(cells[0]) * (cell + _BETWEEN) - _BETWEEN
+    width = columns * (cell + gap) + 2 * margin
+    height = rows * (pictures + below) + 2 * margin
     if height > _LIMIT:
-        raise ValueError(f"{len(images)} images are too many for one contact sheet")
+        raise ValueError(f"{len(cells)} images are too many for one contact sheet")
     figure = Figure(figsize=(width, height))
-    for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
+    panels = []
+    for place, (images, caption) in enumerate(zip(cells, captions, strict=True)):
         row, column = divmod(place, columns)
-        x = margin + gap / 2 + column * (_CELL + gap)
-        y = height - margin - row * (_CELL + below)  # the image's upper edge
-        panel = figure.add_axes((x / width, (y - _CELL) / height, _CELL / width, _CELL / height))
-        panel.set_axis_off()
-        panel.imshow(_unit(image), cmap="gray", vmin=0, vmax=1)
+        x = margin + gap / 2 + column * (cell + gap)
+        y = height - margin - row * (pictures + below)  # the first image's upper edge
+        for i, image in enumerate(images):
+            bottom = y - cell - i * (cell + _BETWEEN)
+            panel = figure.add_axes((x / width, bottom / height, cell / width, cell / height))
+            panel.set_axis_off()
+            panel.imshow(_unit(image), cmap="gray", vmin=0, vmax=1)
+        panels.append(figure.axes[-len(images) :])
         figure.text(
-            (x + _CELL / 2) / width, (y - _CELL - 0.03) / height, caption,
+            (x + cell / 2) / width, (y - pictures - 0.03) / height, caption,
             ha="center", va="top", fontsize=size, family="monospace",
         )  # fmt: skip
-    return figure
+    return figure, panels
 
 
 def _unit(image: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What all sources need of files: staying inside a root, reading pictures, ages and sexes."""
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -9,17 +10,28 @@ import numpy as np
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
+from pgdose.records import opaque
+from pgdose.sources import grey
 
 OLDEST = 120.0  # years; an age above is a slip of the pen
-PERCENTILES = (0.5, 99.5)  # of the stored values; they become black and white
 LARGEST = 400_000_000  # pixels; a header that promises more is not believed
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """All files below a folder, in the order of their names."""
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            yield path
+    """All files below a folder, folder by folder in the order of their names."""
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file():
+                yield path
+
+
+def list_files(root: Path, *, key: bytes, source: str) -> Iterator[dict]:
+    """{record_id, path} of every file below `root`; the id depends on its place below it."""
+    for path in walk(root):
+        name = os.fsencode(path.relative_to(root).as_posix()).decode("latin-1")
+        yield {"record_id": opaque(key, source, name), "path": str(path)}
 
 
 def inside(root: Path, name: str) -> Path:
@@ -58,10 +70,10 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode[0] in "IF":
-                grey = np.asarray(image)
-                if image.mode[0] == "F" or grey.min() < 0 or grey.max() >= 2**16:
+                deep = np.asarray(image)
+                if image.mode[0] == "F" or deep.min() < 0 or deep.max() >= 2**16:
                     raise Rejected("not_8_or_16_bit", image.mode)
-                image8 = Image.fromarray(stretch(grey.astype(np.uint16), inverted=False))
+                image8 = Image.fromarray(stretch(deep.astype(np.uint16)))
             else:
                 image8 = image
             return np.asarray(image8.convert("L" if channels == 1 else "RGB"))
@@ -71,51 +83,54 @@ def read_image(path: Path, channels: int) -> np.ndarray:
         raise Rejected("unreadable_pixels", type(error).__name__) from None
 
 
-_AGE = re.compile(r"^([YMWD]?)(\d{1,3}(?:\.\d+)?)([YMWD]?)$")
+_AGE = re.compile(r"([YMWD]?)(-?\d{1,3}(?:[.,]\d+)?)([YMWD]?)")
 _PER_YEAR = {"Y": 1.0, "": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
-def parse_age(text: object, born: str = "", examined: str = "") -> float | None:
-    """Age in years from `045Y`, `Y045`, `45`, `018M`, or from two dates YYYYMMDD; else None."""
-    match = _AGE.match(str(text or "").strip().upper())
-    age = None
+def parse_age(text: object, born: str = "", *examined: str) -> float | None:
+    """Age in years from `045Y`, `Y045`, `45`, `018M`, else from two dates YYYYMMDD, else None.
+
+    `examined` are dates in order of preference. The first age of all that is possible counts;
+    rejects one that is impossible where there is nothing better (impossible_age).
+    """
+    match = _AGE.fullmatch(re.sub(r"\s", "", str(text or "")).upper())
+    ages = [_years(born, day) for day in examined]
     if match:
-        age = float(match[2]) / _PER_YEAR[match[1] or match[3]]
-    elif not str(text or "").strip():
-        try:
-            age = _years(date.fromisoformat(born), date.fromisoformat(examined))
-        except ValueError:
-            return None
-    return age if age is not None and 0 <= age <= OLDEST else None
+        years = float(match[2].replace(",", ".")) / _PER_YEAR[match[1] or match[3]]
+        ages.insert(0, years)
+    known = [age for age in ages if age is not None]
+    possible = [age for age in known if 0 <= age <= OLDEST]
+    if known and not possible:
+        raise Rejected("impossible_age", f"under 0 or over {OLDEST:.0f} years")
+    return possible[0] if possible else None
 
 
-def _years(born: date, day: date) -> float:
+def _years(born: str, examined: str) -> float | None:
     """Full years, and the days since the last birthday as a part of a year."""
-    full = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
-    last = date(born.year + full, born.month, min(born.day, 28))
+    try:
+        birth, day = (date.fromisoformat(d.strip().replace(".", "-")) for d in (born, examined))
+    except ValueError:
+        return None
+    full = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    if full < 0:
+        return float(full)
+    last = date(birth.year + full, birth.month, min(birth.day, 28))
     return full + min(max((day - last).days, 0) / 366, 0.999)
 
 
 def parse_sex(text: object) -> str | None:
     """F or M from the usual spellings, else None."""
     word = str(text or "").strip().upper()
-    return {"F": "F", "FEMALE": "F", "Ж": "F", "M": "M", "MALE": "M", "М": "M"}.get(word)
+    women = ("F", "FEMALE", "W", "WOMAN", "Ж", "ЖЕН", "ЖЕНСКИЙ")
+    men = ("M", "MALE", "MAN", "М", "МУЖ", "МУЖСКОЙ")  # Latin M and Cyrillic М
+    return "F" if word in women else "M" if word in men else None
 
 
-def stretch(stored: np.ndarray, inverted: bool) -> np.ndarray:
-    """Integers of any depth up to 16 bits to uint8 by the 0.5 and 99.5 percentiles.
-
-    By way of a table of all values, which is faster than arithmetic on every pixel.
-    """
-    if stored.ndim != 2 or stored.dtype.itemsize > 2:
+def stretch(stored: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 to uint8 by the 0.5 and 99.5 percentiles, as those of films."""
+    if stored.ndim != 2 or stored.dtype not in (np.uint8, np.uint16):
         raise Rejected("not_grey", f"{stored.ndim} dimensions of {stored.dtype}")
-    lowest = int(stored.min())
-    offset = stored.astype(np.int32) - lowest
-    counts = np.bincount(offset.ravel())
-    below = np.cumsum(counts) / offset.size
-    low, high = np.searchsorted(below, [p / 100 for p in PERCENTILES])
-    if high <= low:
-        raise Rejected("blank", "no contrast between the 0.5 and 99.5 percentiles")
-    table = np.clip((np.arange(len(counts)) - low) * (255 / (high - low)), 0, 255)
-    table = np.rint(255 - table if inverted else table).astype(np.uint8)
-    return table[offset]
+    counts = grey.count(stored)
+    values = np.arange(len(counts))
+    table = grey.linear(*grey.percentiles(values, counts))(values)
+    return grey.look_up(np.rint(table).astype(np.uint8), stored)

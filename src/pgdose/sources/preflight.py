@@ -29,9 +29,11 @@ def _sources(study: Study) -> list[str]:
             reports = source.reports
             field, table = f"{at}.reports", reports.table
             columns: dict = {"id": reports.id, "text": reports.text}
+            encoding = reports.encoding
+            found += _hand_labels(study, name, source)
             found += _lexicon(study, name, source.lexicon)
         else:
-            field, table = f"{at}.columns", source.table
+            field, table, encoding = f"{at}.columns", source.table, "utf-8"
             columns = source.columns.known()
             if isinstance(source, ImageTable) and source.labels:
                 columns["label"] = source.labels.column
@@ -44,18 +46,40 @@ def _sources(study: Study) -> list[str]:
             found.append(f"{at_table}: there is no file {table!r}")
             continue
         try:
-            find_columns(Path(table), columns, field)
+            find_columns(Path(table), columns, field, encoding)
         except UserError as error:
             found.append(str(error))
     return found
 
 
 def _groups(study: Study) -> list[str]:
-    return [
-        f"groups.{name}.exclude: there is no file {group.exclude!r}"
+    given = [
+        (field, path)
         for name, group in study.groups.items()
-        if group.exclude and not Path(group.exclude).is_file()
+        for field, path in (
+            (f"groups.{name}.exclude", group.exclude),
+            (f"groups.{name}.image.boxes", group.image.boxes),
+        )
     ]
+    return [
+        f"{field}: there is no file {path!r}"
+        for field, path in given
+        if path and not Path(path).is_file()
+    ]
+
+
+def _hand_labels(study: Study, name: str, source: DicomArchive) -> list[str]:
+    hand = source.reports.hand_labels
+    if hand is None or study.synthetic(name):
+        return []
+    field = f"sources.{name}.reports.hand_labels"
+    if not Path(hand.table).is_file():
+        return [f"{field}.table: there is no file {hand.table!r}"]
+    try:
+        find_columns(Path(hand.table), {"id": hand.id}, field)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _lexicon(study: Study, source: str, path: str) -> list[str]:

@@ -1,331 +1,308 @@
-"""Labels out of free-text radiological reports: which are norm, which state which finding.
+"""Labels out of free-text radiological reports, with the words that they rest on.
 
-A report becomes one label per finding: 1 (stated), 0 (denied or not mentioned) or None (in doubt),
-and `norm`: 1 if the whole report is one of a few agreed phrases. All words live in a lexicon, a
-YAML file that a radiologist can read and extend (`resources/lexicons/ru.yaml`); this module only
-knows how sentences deny and doubt:
+Every label of a lexicon (`norm`, then its findings) is present, absent, uncertain or unmentioned
+in a report, and every mention is told by its position and by the entries of the lexicon that
+decided; no report text ever reaches a table, an exception or a log:
 
     lexicon = load_lexicon(Path("resources/lexicons/ru.yaml"))
-    label("Пневмосклероз справа, очаговых теней не выявлено.", lexicon)
-    # {"norm": 0, "pneumosclerosis": 1, "focal_shadows": 0, ...}
+    states("Пневмосклероз справа, очаговых теней не выявлено.", lexicon)
+    # {"norm": "unmentioned", "pneumosclerosis": "present", "focal_shadows": "absent", ...}
 
-A report is normalised, cut into clauses, and in each clause the mentions of findings are looked up
-by prefix patterns. `denied` and `doubted` decide what the clause says of each mention.
-No report text ever reaches an exception or a log.
+All words live in the lexicon (`lexicon.py`). Here a report is cut into words and clauses;
+`clauses.py` knows how a clause denies and doubts.
 """
 
+import gc
 import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-import yaml
 
 from pgdose.errors import UserError
-
-_MIXED = re.compile(r"[a-z][а-яўі]|[а-яўі][a-z]")  # one word in two alphabets
-_LATIN = re.compile(r"\w*[a-z]\w*")
-_CYRILLIC = re.compile(r"[а-яўі]")
-_LOOK_ALIKE = str.maketrans("aeopcyxkmthbi", "аеорсухкмтнві")
-_INSIDE = re.compile("['’ʼ`\u00ad\u200b\ufeff\u0301]")  # apostrophes, soft hyphens, stress marks
-_NEW_LINE = re.compile(r"[\r\n]\s*(?=[A-ZА-ЯЁЎІ])")
-_NUMBER = re.compile(r"(?<=\d)[.,](?=\d)")
-_TOKEN = re.compile(r"\w+|[.,;?]")
-_WORD = re.compile(r"\w")
-_WORDS = re.compile(r"\w+(?: \w+)*")
-_STOPS = re.compile(r" ?[.,;]")
-_MARKS = (".", ",", ";", "?")
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_GAP = r"(?: (?:\w+|,)){0,4}?"  # `..`: up to three words, with a comma or so
+from pgdose.sources.clauses import Hit, read_clause
+from pgdose.sources.lexicon import HEADS, Lexicon, Token, Word, pieces
+from pgdose.sources.lexicon import load_lexicon as load_lexicon
 
 Label = dict[str, int | None]
 Span = tuple[int, int]
 
-
-@dataclass(frozen=True)
-class Lexicon:
-    """What `load_lexicon` made of a file; every regular expression fits normalised text."""
-
-    language: str
-    norm: frozenset[str]  # whole reports, without stops
-    findings: Mapping[str, re.Pattern[str]]  # name -> its mentions: the matches with a group 1
-    any_finding: re.Pattern[str]  # finds something wherever one of `findings` does
-    before: re.Pattern[str]  # negation cues that deny what follows
-    after: re.Pattern[str]  # negation cues that deny what stands before them
-    not_cues: re.Pattern[str]  # what looks like a negation cue and is none
-    plural: re.Pattern[str]  # negation cues whose subject stands in the nominative
-    clause_end: re.Pattern[str]
-    nominative: re.Pattern[str]  # words that make a statement of their own between commas
-    uncertainty: re.Pattern[str]
-
-    @property
-    def names(self) -> list[str]:
-        """The labels in the order of the table: `norm`, then the findings as the file has them."""
-        return ["norm", *self.findings]
+_RANK = {"unmentioned": 0, "absent": 1, "uncertain": 2, "present": 3}
+_SENTENCE_ENDS = {".", ";", "?"}
+_LETTER = re.compile(r"[^\W_]")
 
 
-# --- labelling --------------------------------------------------------------------------------
+class Mention(NamedTuple):
+    """Where a report speaks of a label, and what it says.
 
-
-def normalise(text: str) -> str:
-    """The words and the marks `. , ; ?` of a text in one spelling, with single spaces between.
-
-    NFC, lower case, `ё` as `е`, Latin look-alikes as Cyrillic inside words with Cyrillic letters,
-    no other punctuation; a line that begins with a capital begins a sentence; numbers lose their
-    decimal mark. Normalising twice changes nothing.
+    `text[start:end]` are the words, in the report as it was handed over. `pattern` is the entry
+    of the lexicon that they fit (findings.pneumonia.patterns[0], norm.phrases[3]), `cue` the one
+    that denies or doubts them (negation.both[1], uncertainty[3]), None where they are stated.
     """
-    text = unicodedata.normalize("NFC", text)
-    if not text.isupper():  # in capitals a new line says nothing
-        text = _NEW_LINE.sub(". ", text)
-    text = _INSIDE.sub("", text.lower().replace("ё", "е").replace("ë", "е").replace("!", "."))
-    if _MIXED.search(text):
-        text = _LATIN.sub(_cyrillic, text)
-    return " ".join(_TOKEN.findall(_NUMBER.sub("", text)))
+
+    label: str
+    state: str  # present, absent or uncertain
+    start: int
+    end: int
+    pattern: str
+    cue: str | None
 
 
-def _cyrillic(match: re.Match[str]) -> str:
-    word = match[0]
-    return word.translate(_LOOK_ALIKE) if _CYRILLIC.search(word) else word
+EVIDENCE = list(Mention._fields)
 
 
-def label(text: str, lexicon: Lexicon) -> Label:
-    """The labels of one report: 1, 0 or None for `norm` and every finding of the lexicon.
+# --- reading ----------------------------------------------------------------------------------
 
-    norm: 1 if the whole report is one of the norm phrases, else 0. A finding: 1 if any mention
-    states it, else None if any mention leaves it in doubt, else 0. All None without any words.
+
+def read_report(text: str, lexicon: Lexicon, negation: bool = True) -> list[Mention]:
+    """All mentions in a report, in the order of its text; none without any words.
+
+    A report that is one of the norm phrases, or whose conclusion is, mentions `norm`. With
+    `negation=False` the labels are plain key words: every mention is present, and norm is the
+    whole report alone.
     """
-    text = normalise(text) if isinstance(text, str) else ""
-    if not _WORD.search(text):
-        return dict.fromkeys(lexicon.names)
-    labels: Label = dict.fromkeys(lexicon.names, 0)
-    labels["norm"] = int(_STOPS.sub("", text) in lexicon.norm)
-    for clause in lexicon.clause_end.split(text):
-        if not lexicon.any_finding.search(clause):  # most clauses; saves half of the time
-            continue
-        mentions = _mentions(clause, lexicon)
-        in_doubt = doubted(clause, [span for _, span in mentions], lexicon)
-        for name, span in mentions:
-            if span in in_doubt:
-                labels[name] = labels[name] or None
-            elif not denied(clause, span, lexicon):
-                labels[name] = 1
-    return labels
-
-
-def label_reports(texts: pd.Series, lexicon: Lexicon) -> pd.DataFrame:
-    """Labels of many reports: columns `label_<name>` (Int8: 1, 0 or NA), the index of `texts`.
-
-    Missing texts get NA throughout. Equal texts are labelled once.
-    """
-    codes, unique = pd.factorize(texts.astype(object), use_na_sentinel=False)
-    labels = [label(text, lexicon) for text in unique]
-    table = pd.DataFrame(labels, columns=lexicon.names, dtype="Int8").iloc[codes]
-    return table.set_axis(texts.index).add_prefix("label_")
-
-
-def _mentions(clause: str, lexicon: Lexicon) -> list[tuple[str, Span]]:
-    """Where in the clause findings are mentioned: (name, (start, end))."""
+    if not _has_words(text):
+        return []
+    cut = pieces(text)
+    words, places = _words(cut[1::2], lexicon)
+    turns = [at for at, word in enumerate(words) if word.turns]
+    heads = _heads(words, turns)
+    found: list[tuple[int, int, str, str, str, str | None]] = []
+    for first, last in [(0, len(words)), *(_conclusions(words, heads) if negation else ())]:
+        if rule := lexicon.norm_rule(words[first:last]):
+            found.append((first, last, "norm", "present", rule, None))
+    for first, last in _clauses(words, turns, heads):
+        for start, end, entry, state, cue in read_clause(tuple(words[first:last]), negation):
+            found.append((first + start, first + end, entry.label, state, entry.rule, cue))
+    found.sort()
+    ends = list(accumulate(map(len, cut))) if found else []
     return [
-        (name, match.span(1))
-        for name, pattern in lexicon.findings.items()
-        for match in pattern.finditer(clause)
-        if match[1]  # else it is one of the excluded
+        Mention(name, state, ends[2 * places[first]], ends[2 * places[last - 1] + 1], rule, cue)
+        for first, last, name, state, rule, cue in found
     ]
 
 
-def denied(clause: str, mention: Span, lexicon: Lexicon) -> bool:
-    """Whether a negation cue of the clause denies the mention at (start, end) in it.
+def states(text: str, lexicon: Lexicon, negation: bool = True) -> dict[str, str]:
+    """present, absent, uncertain or unmentioned for every label; unmentioned without any words.
 
-    A cue reaches through its own commaless part, and over commas through a list, up to a word in
-    the nominative: `пневмосклероза` but not `пневмосклероз` in "..., очаговых теней не выявлено".
+    Of several mentions present beats uncertain, and uncertain absent. `norm` is uncertain in a
+    conflict: where a finding outside the norm's words is present or uncertain.
     """
-    start, end = mention
-    no_cues = [match.span() for match in lexicon.not_cues.finditer(clause)]
-
-    for cue in lexicon.before.finditer(clause):
-        if any(_overlap(cue.span(), span) for span in no_cues):
-            continue
-        if _overlap(cue.span(), mention):  # "аорта не развернута"
-            return True
-        if clause.startswith(" ,", cue.end()):  # "..., не выявлено, ..." only looks back
-            continue
-        comma = clause.find(",", cue.end(), start)
-        if cue.end() <= start and (comma < 0 or not lexicon.nominative.search(clause, comma, end)):
-            return True
-
-    for cue in lexicon.after.finditer(clause):
-        if cue.start() < end or any(_overlap(cue.span(), span) for span in no_cues):
-            continue
-        comma = clause.rfind(",", end, cue.start())
-        part = clause.rfind(",", 0, start) + 1  # where the mention's own part begins
-        if comma < 0 or not lexicon.nominative.search(clause, part, comma):
-            return True
-        # "признаки пневмосклероза, эмфиземы отсутствуют": the subject is beyond the comma
-        subject = lexicon.nominative.search(clause, comma, cue.start())
-        if lexicon.plural.match(clause, cue.start()) and not subject:
-            return True
-    return False
+    return _settle(read_report(text, lexicon, negation), lexicon)
 
 
-def doubted(clause: str, mentions: list[Span], lexicon: Lexicon) -> set[Span]:
-    """Those mentions of a clause that its words of uncertainty speak of.
+def label(text: str, lexicon: Lexicon, negation: bool = True) -> Label:
+    """The labels of one report: 1 present, 0 absent or unmentioned, None uncertain.
 
-    A cue speaks of the mentions between it and the next comma, or if there are none of those
-    between it and the comma before: "пневмосклероз с подозрением на туберкулез".
+    All None without any words.
     """
-    doubts: set[Span] = set()
-    for cue in lexicon.uncertainty.finditer(clause):
-        left = clause.rfind(",", 0, cue.start())
-        first = not clause[left + 1 : cue.start()].strip()
-        right = clause.find(",", cue.end() + 2 * first)  # not the comma of "возможно, пневмония"
-        right = len(clause) if right < 0 else right
-        following = {m for m in mentions if cue.end() <= m[0] < right}
-        doubts |= following or {m for m in mentions if left < m[0] and m[1] <= cue.start()}
-    return doubts
+    if not _has_words(text):
+        return dict.fromkeys(lexicon.names)
+    return _labels(read_report(text, lexicon, negation), lexicon)
 
 
-def _overlap(a: Span, b: Span) -> bool:
-    return a[0] < b[1] and b[0] < a[1]
+def label_reports(
+    texts: pd.Series, lexicon: Lexicon, negation: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labels of many reports, and the mentions that they rest on. Equal texts are read once.
+
+    labels: columns `label_<name>` (Int8: 1, 0, or NA for uncertain and for no text), the index
+    of `texts`. mentions: columns `index` (that of `texts`) and those of a Mention, a row each,
+    in the order of the texts.
+    """
+    codes, unique = pd.factorize(texts.astype(object), use_na_sentinel=False)
+    nothing: Label = dict.fromkeys(lexicon.names)
+    labels, mentions, counts = [], [], np.zeros(len(unique), int)
+    with _no_garbage():
+        for i, text in enumerate(unique):
+            found = read_report(text, lexicon, negation)
+            labels.append(_labels(found, lexicon) if _has_words(text) else nothing)
+            mentions += found
+            counts[i] = len(found)
+    table = pd.DataFrame(labels, columns=lexicon.names, dtype="Int8").iloc[codes]
+    rows, repeated = _ranges(counts, codes)
+    evidence = pd.DataFrame(mentions, columns=EVIDENCE)
+    evidence = evidence.astype({"start": "int32", "end": "int32"})
+    evidence = evidence.iloc[rows].reset_index(drop=True)
+    evidence.insert(0, "index", texts.index.take(repeated))
+    return table.set_axis(texts.index).add_prefix("label_"), evidence
 
 
-# --- the lexicon ------------------------------------------------------------------------------
-
-
-def load_lexicon(path: Path) -> Lexicon:
-    """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Reading makes no cycles, and looking for them takes a quarter of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path.name}: there is no such lexicon file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path.name}: a lexicon must be UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{path.name}: {line}not valid YAML: {problem}") from None
-    return _Reader(path.name).lexicon(content)
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Turns the parsed YAML into a Lexicon; knows the file's name for its messages."""
+def conflicts(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.Index:
+    """Of the tables of `label_reports` the index of the reports that are norm and are not.
 
-    file: str
+    They hold a norm phrase, and elsewhere a finding that is present or uncertain.
+    """
+    norm = mentions.loc[mentions["label"] == "norm", "index"]
+    return labels.index[labels["label_norm"].isna() & labels.index.isin(norm)]
 
-    def lexicon(self, content: Any) -> Lexicon:
-        top = self.section(content, "", {"language", "norm", "findings", "negation", "uncertainty"})
-        language = top["language"]
-        if not isinstance(language, str):
-            raise self.mistake("language", language, "a text such as ru")
-        findings = self.mapping(top["findings"], "findings", "names of findings")
-        mentions, starts = {}, []
-        for name, value in findings.items():
-            field = f"findings.{name}"
-            if not isinstance(name, str) or not _NAME.fullmatch(name) or name == "norm":
-                may = "a name of lower-case Latin letters, digits and _, other than norm"
-                raise self.mistake("findings", name, may)
-            entry = self.section(value, field, {"patterns"}, {"exclude"})
-            present = self.patterns(entry["patterns"], f"{field}.patterns")
-            exclude = self.patterns(entry.get("exclude", []), f"{field}.exclude", empty=True)
-            # What is excluded comes first and takes its words away from the patterns.
-            mentions[name] = re.compile(f"{exclude}|({present})")
-            starts += [text.split()[0] for text in entry["patterns"]]
 
-        lists = {"before", "after", "terminators"}
-        optional = {"both", "plural", "not_cues", "nominative"}
-        negation = self.section(top["negation"], "negation", lists, optional)
-        cue = {
-            name: self.patterns(negation.get(name, []), f"negation.{name}", empty=True)
-            for name in lists | optional
-        }
-        uncertainty = self.patterns(top["uncertainty"], "uncertainty", empty=True)
-        return Lexicon(
-            language=language,
-            norm=frozenset(self.norm(top["norm"])),
-            findings=mentions,
-            any_finding=re.compile(self.patterns(sorted(set(starts)), "findings")),
-            before=re.compile(f"{cue['before']}|{cue['both']}|{cue['plural']}"),
-            after=re.compile(f"{cue['after']}|{cue['both']}|{cue['plural']}"),
-            plural=re.compile(cue["plural"]),
-            not_cues=re.compile(cue["not_cues"]),
-            clause_end=re.compile(rf"(?<=\?)|{cue['terminators']}"),
-            nominative=re.compile(cue["nominative"]),
-            uncertainty=re.compile(uncertainty),
-        )
+def check_encoding(texts: pd.Series, field: str, name: str) -> None:
+    """Raise UserError if the texts look as Cyrillic does that was read in a wrong encoding.
 
-    def mistake(self, field: str, got: Any, may: str) -> UserError:
-        where = f"{self.file}: {field}" if field else self.file
-        shown = "nothing" if got is None else f"{got!r:.80}"
-        return UserError(f"{where}: {shown} stands there; it must be {may}")
+    cp1251 read as Latin-1 is letters like Ïíåâìî, UTF-8 read as cp1251 every other letter Р or С.
+    `field` and `name` (of the file) go into the message.
+    """
+    letters = "".join(_LETTER.findall(" ".join(texts.dropna().astype(str).head(1000))))
+    if "\ufffd" in letters or _share(letters, "\u00c0", "\u00ff") > 0.5:
+        may = "cp1251 may be the right one"
+    elif sum(letters.count(letter) for letter in "РС") > 0.35 * len(letters):
+        may = "utf-8 may be the right one"
+    else:
+        return
+    raise UserError(f"{field}.encoding: the texts of {name} are not read as they should be; {may}")
 
-    def mapping(self, value: Any, field: str, may: str) -> dict[Any, Any]:
-        if not isinstance(value, dict) or not value:
-            raise self.mistake(field, value, f"a mapping with {may}")
-        return value
 
-    def section(
-        self, value: Any, field: str, needed: set[str], optional: set[str] | None = None
-    ) -> dict[str, Any]:
-        known = sorted(needed | (optional or set()))
-        section = self.mapping(value, field, f"the keys {', '.join(known)}")
-        dot = f"{field}." if field else ""
-        for key in section:
-            if key not in known:
-                raise UserError(
-                    f"{self.file}: {dot}{key}: unknown key; there may be {', '.join(known)}"
-                )
-        for key in sorted(needed - section.keys()):
-            raise UserError(f"{self.file}: {dot}{key}: is missing")
-        return section
+def _share(letters: str, first: str, last: str) -> float:
+    return sum(first <= letter <= last for letter in letters) / max(len(letters), 1)
 
-    def texts(self, value: Any, field: str, empty: bool = False) -> list[str]:
-        if not isinstance(value, list) or not (value or empty):
-            raise self.mistake(field, value, "a list of words or phrases")
-        for i, text in enumerate(value):
-            if not isinstance(text, str) or not text.strip():
-                raise self.mistake(f"{field}[{i}]", text, "a text (quote it if YAML reads another)")
-        return value
 
-    def norm(self, value: Any) -> list[str]:
-        phrases = self.texts(value, "norm")
-        for i, phrase in enumerate(phrases):
-            if "*" in phrase or not _WORD.search(phrase):
-                raise self.mistake(f"norm[{i}]", phrase, "a whole report in words, without *")
-        return [_STOPS.sub("", normalise(phrase)) for phrase in phrases]
+def _settle(mentions: list[Mention], lexicon: Lexicon) -> dict[str, str]:
+    found = dict.fromkeys(lexicon.names, "unmentioned")
+    for mention in mentions:
+        if _RANK[mention.state] > _RANK[found[mention.label]]:
+            found[mention.label] = mention.state
+    if found["norm"] == "present":
+        spans = [(norm.start, norm.end) for norm in mentions if norm.label == "norm"]
+        said = [mention.start for mention in mentions if mention.state != "absent"]
+        if not all(any(start <= at < end for start, end in spans) for at in said):
+            found["norm"] = "uncertain"
+    return found
 
-    def patterns(self, value: Any, field: str, empty: bool = False) -> str:
-        """A list of entries as one regular expression, without capturing groups."""
-        texts = self.texts(value, field, empty)
-        parts = [self.pattern(text, f"{field}[{i}]") for i, text in enumerate(texts)]
-        # One \b before all words that have it: thrice as fast as one before each.
-        words = [part.removeprefix(r"\b") for part in parts if part.startswith(r"\b")]
-        others = [part for part in parts if not part.startswith(r"\b")]
-        if words:
-            others.append(rf"\b(?:{'|'.join(words)})")
-        return f"(?:{'|'.join(others)})" if others else r"(?!)"
 
-    def pattern(self, text: str, field: str) -> str:
-        """One entry as a regular expression over normalised text."""
-        expression = ""
-        words = text.split()
-        if words[0] in ("..", "*") or words[-1] == "..":
-            raise self.mistake(field, text, "a word first, and .. only between words")
-        for word in words:
-            stem = word.strip("*")  # empty: any word
-            space = " " if expression else ""
-            if word == "..":
-                expression += _GAP
-            elif word in _MARKS:
-                expression += space + re.escape(word)
-            elif stem and ("*" in stem or not _WORDS.fullmatch(normalise(stem))):
-                raise self.mistake(field, text, "words, with * only where one begins or ends")
-            else:
-                begin = r"\w*" if word.startswith("*") else r"\b"
-                end = r"\w*" if word.endswith("*") else r"\b"
-                expression += space + begin + re.escape(normalise(stem)) + end
-        return expression
+def _labels(mentions: list[Mention], lexicon: Lexicon) -> Label:
+    values: Label = {"present": 1, "uncertain": None}
+    return {name: values.get(state, 0) for name, state in _settle(mentions, lexicon).items()}
+
+
+def _ranges(counts: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a table sorted by code, with counts[code] rows each, for a sequence of codes;
+    and for each of the rows its place in the sequence."""
+    places = np.repeat(np.arange(len(codes)), counts[codes])
+    first = np.cumsum(counts) - counts
+    begin = np.cumsum(counts[codes]) - counts[codes]
+    return np.arange(len(places)) + (first[codes] - begin)[places], places
+
+
+# --- words, clauses, sections -----------------------------------------------------------------
+
+
+def _has_words(text: object) -> bool:
+    return isinstance(text, str) and _LETTER.search(text) is not None
+
+
+def _words(pieces: list[str], lexicon: Lexicon) -> tuple[list[Word], Sequence[int]]:
+    """The words and marks of a report's tokens, and which of the tokens each of them is.
+
+    Where the typist ended a sentence without a mark a full stop is put in; line breaks and the
+    dots of abbreviations are left out.
+    """
+    text = "".join(pieces)
+    cased = not (text.isupper() or text.islower())
+    tokens = [lexicon.tokens[piece] for piece in pieces]
+    left_out, stops = set(), set()
+    for i, token in enumerate(tokens):
+        if not token.stirs:
+            continue
+        if token.line_break:
+            left_out.add(i)
+            if token.paragraph or (cased and tokens[i + 1 :] and tokens[i + 1].capital):
+                stops.add(i)
+        elif token.word.text == ".":
+            if not _ends_sentence(tokens, i, cased, lexicon):
+                left_out.add(i)
+        elif token.opens and cased and lexicon.capitals and i and tokens[i - 1].small:
+            stops.add(i)
+    words = [token.word for token in tokens]
+    if not left_out and not stops:
+        return words, range(len(tokens))
+    places = list(range(len(tokens)))
+    stop = lexicon.tokens["."].word
+    for i in sorted(left_out | stops, reverse=True):
+        put = [stop] if i in stops else []
+        put += [] if i in left_out else [words[i]]
+        words[i : i + 1] = put
+        places[i : i + 1] = [i] * len(put)
+    return words, places
+
+
+def _ends_sentence(tokens: list[Token], i: int, cased: bool, lexicon: Lexicon) -> bool:
+    """Whether a dot does. One after an abbreviation or a letter does before a capital only.
+
+    In capitals throughout those tell nothing; and the dot of "2012 г." is taken for an end.
+    """
+    last = tokens[i - 1].word if i else tokens[i].word
+    letter = last.letter and not (i > 1 and tokens[i - 2].word.text == "0")
+    if not letter and last.text not in lexicon.abbreviations:
+        return True
+    following = tokens[i + 1] if i + 1 < len(tokens) else tokens[i]
+    return not following.plain and (cased or not following.capital)
+
+
+def _clauses(words: list[Word], turns: list[int], heads: dict[int, Hit]) -> Iterator[Span]:
+    """From which word to before which the clauses go that mention a finding.
+
+    A clause ends before a terminator, after a question mark, and where a section begins. `turns`:
+    where words stand that end a clause or begin a mention.
+    """
+    start, finds = 0, False
+    for at in turns:
+        word = words[at]
+        end = _terminator(words, at) if word.ends else 0
+        if end or at in heads:
+            if finds and at > start:
+                yield start, at
+            # Marks and heads stay outside, words such as `but` begin the next clause.
+            start = heads[at].end if at in heads else end if word.mark else at
+            finds = False
+        elif word.text == "?" and at > start:
+            if finds:
+                yield start, at + 1
+            start, finds = at + 1, False
+        finds = finds or (word.finds and at >= start)
+    if finds:
+        yield start, len(words)
+
+
+def _terminator(words: list[Word], at: int) -> int:
+    """Where the terminator ends that begins here; 0 if there is none."""
+    if words[at].mark:
+        return at + 1
+    return max((end for end, _ in words[at].fitting(words, at, ("terminators",))), default=0)
+
+
+def _heads(words: list[Word], turns: list[int]) -> dict[int, Hit]:
+    """The heads of sections by where they begin: at the start of a sentence, or before a colon."""
+    found = {}
+    for at in turns:
+        for end, entry in words[at].fitting(words, at, HEADS) if words[at].heads else ():
+            starts = at == 0 or words[at - 1].text in _SENTENCE_ENDS
+            if starts or (end < len(words) and words[end].text == ":"):
+                found[at] = Hit(at, end, entry)
+    return found
+
+
+def _conclusions(words: list[Word], heads: dict[int, Hit]) -> Iterator[Span]:
+    """The sections that a head of a conclusion begins, up to the next head or the end."""
+    ends = [*heads, len(words)][1:]
+    for hit, end in zip(heads.values(), ends, strict=True):
+        start = hit.end
+        while start < end and not words[start].text[0].isalnum():
+            start += 1
+        if hit.entry.role == "conclusion" and start < end:
+            yield start, end

@@ -1,31 +1,66 @@
 """Tables that people hand over, and the `table` source: ready images described by such a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
-from pgdose.errors import Rejected, UserError
+from pgdose.errors import Rejected
 from pgdose.records import opaque
-from pgdose.sources.columns import find_columns
+from pgdose.sources.columns import find_columns, not_decodable, with_mark
 from pgdose.sources.files import image_size, inside, parse_age, parse_sex
+
+ROWS = 50_000  # of a table, held at a time
 
 
 def read_columns(
-    path: Path, columns: Mapping[str, str | list[str] | None], field: str
+    path: Path,
+    columns: Mapping[str, str | list[str] | None],
+    field: str,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
-    """The wanted columns as text, named by their meaning; empty cells are ''."""
-    found = find_columns(path, columns, field)
+    """The wanted columns as text, named by their meaning and stripped; empty cells are ''."""
+    pieces = list(read_pieces(path, columns, field, encoding))
+    if not pieces:
+        return pd.DataFrame(columns=[name for name, of in columns.items() if of], dtype="str")
+    return pd.concat(pieces).apply(lambda column: column.str.strip())
+
+
+def read_pieces(
+    path: Path,
+    columns: Mapping[str, str | list[str] | None],
+    field: str,
+    encoding: str = "utf-8",
+) -> Iterator[pd.DataFrame]:
+    """The same as it stands in the file, some rows at a time; the index numbers them through."""
+    found = find_columns(path, columns, field, encoding)
+    wanted = sorted(set(found.values()))
+
+    def named(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({meaning: table[name] for meaning, name in found.items()})
+
     if path.suffix == ".parquet":
-        wanted = sorted(set(found.values()))
-        table = pd.read_parquet(path, columns=wanted, dtype_backend="numpy_nullable")
-        table = table.astype("string").fillna("")
-    else:
-        try:
-            table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise UserError(f"{field}: {path.name} is not UTF-8; save it as UTF-8") from None
-    return pd.DataFrame({meaning: table[name].str.strip() for meaning, name in found.items()})
+        first = 0
+        for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=wanted):
+            table = batch.to_pandas().astype("string").fillna("")
+            yield named(table.set_index(pd.RangeIndex(first, first + len(table))))
+            first += len(table)
+        return
+    try:
+        yield from map(
+            named,
+            pd.read_csv(
+                path,
+                dtype="str",
+                keep_default_na=False,
+                encoding=with_mark(encoding),
+                usecols=wanted,
+                chunksize=ROWS,
+            ),
+        )
+    except UnicodeDecodeError:
+        raise not_decodable(path, field, encoding) from None
 
 
 Reject = tuple[str, str, str, str]  # record_id, stage, reason, detail

@@ -1,0 +1,25 @@
+import numpy as np
+from job import job
+
+from pgdose import images, records, screen
+from pgdose.errors import Rejected
+from pgdose.plots import sheets, style
+
+EACH, SIDE = 10, 192  # images of a reason; pixels
+
+with job(snakemake) as log:
+    params = snakemake.params
+    found = records.read_table(snakemake.input.rejects)
+    found = found[found["stage"] == "screen"]
+    found = found.assign(draw=records.draw(params.seed, "rejects sheet", found["record_id"]))
+    shown = found.sort_values(["reason", "draw"]).groupby("reason").head(EACH)
+    paths = records.read_paths(snakemake.input.paths, shown["record_id"])
+    pixels, captions = [], []
+    for record_id, reason in zip(shown["record_id"], shown["reason"], strict=True):
+        try:
+            film = screen.read(paths[record_id], params.kind, params.modality)
+            pixels.append(images.resize(film.pixels, SIDE))
+        except Rejected:  # no pixels to show; the reason says so
+            pixels.append(np.full((SIDE, SIDE), 230, np.uint8))
+        captions.append(f"{reason}\n{record_id}")
+    style.save(sheets.contact_sheet(pixels, captions), snakemake.output[0])

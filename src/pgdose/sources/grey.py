@@ -1,0 +1,224 @@
+"""Stored values to grey, by one table a film: an entry for each word that a pixel can be.
+
+The way of a value, each step on the at most 65,536 entries of the table and not on the pixels:
+
+1. word -> stored value: the BitsStored bits that end at HighBit, signed by PixelRepresentation;
+   other bits of the word are no part of it (PS3.5 8.1.1)
+2. -> modality value: Modality LUT Sequence, else RescaleSlope and RescaleIntercept (PS3.3 C.11.1)
+3. -> grey 0..255, by the `window` of the whole group:
+   - `voi`: what the file offers. VOI LUT Sequence, else WindowCenter and WindowWidth with
+     VOILUTFunction LINEAR (default), LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2, C.11.2.1.3); the
+     first of several. A width that is empty, no number, not positive, or under 1 for LINEAR, and
+     a function of another name, count as no window.
+   - `percentile`: the 0.5 and 99.5 percentiles of the film's modality values to 0 and 255
+   - `full`: all that the stored bits can hold, after step 2, to 0..255
+4. -> inverted if the film is MONOCHROME1 or its PresentationLUTShape INVERSE. The two say the
+   same thing, so that both together invert once.
+
+Percentiles of a large film are those of every k-th row, so that about COUNTED pixels are counted.
+Pixel padding (PixelPaddingValue to PixelPaddingRangeLimit) is left out of them and black in the
+end. Padding that would cover more than PADDED of a film is not believed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+from pydicom import Dataset, uid
+from scipy.special import expit
+
+from pgdose.errors import Rejected
+
+WINDOWS = ("voi", "percentile", "full")
+PERCENTILES = (0.5, 99.5)  # of the values; they become black and white
+PADDED = 0.9  # of the pixels; what covers more of a film is the film
+LARGEST_NUMBER = 1e12  # in a header; what is beyond is a slip, and sums of it would overflow
+COUNTED = 500_000  # pixels that percentiles are taken of, in every k-th row of a larger film
+
+Curve = Callable[[np.ndarray], np.ndarray]  # modality values to grey, float64 in 0..255
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the words of a film hold its stored values."""
+
+    allocated: int  # bits of a word, 8 or 16
+    stored: int  # bits of a value
+    high: int  # number of its most significant bit
+    signed: bool
+
+    def values(self) -> np.ndarray:
+        """The stored value of each word: int32, 2**allocated."""
+        words = np.arange(2**self.allocated, dtype=np.int32)
+        values = (words >> (self.high - self.stored + 1)) & (2**self.stored - 1)
+        if self.signed:
+            values[values >= 2 ** (self.stored - 1)] -= 2**self.stored
+        return values
+
+
+def to_grey(
+    words: np.ndarray, layout: Layout, ds: Dataset, window: str
+) -> tuple[np.ndarray, str, str | None]:
+    """(pixels, applied, offered) of a film, see `dicom.Film`.
+
+    `words` is uint8 or uint16, rows x columns; `ds` holds the attributes named above. Rejects a
+    film without contrast (blank), without a window where `window` is voi (no_window), and with
+    tables or factors that cannot be (bad_lut, bad_rescale).
+    """
+    values = layout.values()
+    modality = _modality(values, layout.signed, ds)
+    offered, curve = _voi(ds, modality)
+    counts = count(words)
+    padding = _padding(values, layout, ds)
+    if counts[padding].sum() > PADDED * counts.sum():
+        padding[:] = False
+    counts[padding] = 0
+    if window == "voi":
+        if curve is None:
+            raise Rejected("no_window", "neither a VOI LUT nor a window that can be used")
+        grey, applied = curve(modality), f"voi {offered}"
+    else:
+        ends = percentiles(modality, counts) if window == "percentile" else _ends(modality)
+        grey, applied = linear(*ends)(modality), window
+    if _inverted(ds):
+        grey = 255 - grey
+    grey[padding] = 0
+    table = np.rint(grey).astype(np.uint8)
+    percentiles(table, counts)  # the greys themselves: a window may show a single one
+    return look_up(table, words), applied, offered
+
+
+def count(words: np.ndarray) -> np.ndarray:
+    """How often each word stands in every k-th row, k by COUNTED: int64, 2**8 or 2**16."""
+    rows = words[:: max(words.size // COUNTED, 1)]
+    return np.bincount(rows.ravel(), minlength=2 ** (8 * words.itemsize))
+
+
+def look_up(table: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """`table[words]`: uint8, of the shape of `words`, read-only. Arrow's take is twice as fast."""
+    greys = compute.take(pa.array(table), pa.array(words.reshape(-1)), boundscheck=False)
+    return greys.to_numpy().reshape(words.shape)
+
+
+def percentiles(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """The 0.5 and 99.5 percentiles of `values`, each standing there `counts` times.
+
+    A percentile is the first value with at least that share at or below it. Rejects two that are
+    the same (blank).
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(counts[order])
+    low, high = (
+        float(values[order[np.searchsorted(below, share / 100 * below[-1])]])
+        for share in PERCENTILES
+    )
+    if not low < high:
+        raise Rejected("blank", "no contrast between the 0.5 and 99.5 percentiles")
+    return low, high
+
+
+def linear(low: float, high: float) -> Curve:
+    """`low` and below to 0, `high` and above to 255."""
+    return lambda x: np.clip((x - low) / (high - low) * 255, 0, 255)
+
+
+def _ends(modality: np.ndarray) -> tuple[float, float]:
+    low, high = float(modality.min()), float(modality.max())
+    if not low < high:
+        raise Rejected("blank", "the modality transformation makes all values the same")
+    return low, high
+
+
+def _modality(values: np.ndarray, signed: bool, ds: Dataset) -> np.ndarray:
+    """The modality value of each stored value: float64."""
+    if ds.get("ModalityLUTSequence"):
+        entries, first, _ = _lut(ds.ModalityLUTSequence[0], signed, _order(ds))
+        return entries[np.clip(values - first, 0, len(entries) - 1)].astype(np.float64)
+    slope = number(ds, "RescaleSlope", absent=1.0)
+    intercept = number(ds, "RescaleIntercept", absent=0.0)
+    if slope is None or intercept is None or slope == 0:
+        raise Rejected("bad_rescale", "RescaleSlope or RescaleIntercept is zero or no number")
+    return values * slope + intercept
+
+
+def _voi(ds: Dataset, modality: np.ndarray) -> tuple[str, Curve] | tuple[None, None]:
+    """The file's own way from modality values to grey, with its name; None if it has none."""
+    if ds.get("VOILUTSequence"):
+        entries, first, bits = _lut(ds.VOILUTSequence[0], modality.min() < 0, _order(ds))
+        grey = entries * (255 / (2**bits - 1))
+        last = len(entries) - 1
+        return "lut", lambda x: grey[np.clip(np.rint(x) - first, 0, last).astype(np.int64)]
+    center, width = number(ds, "WindowCenter"), number(ds, "WindowWidth")
+    name = str(ds.get("VOILUTFunction") or "LINEAR").strip().lower()
+    if center is None or width is None or width <= 0:
+        return None, None
+    if name == "linear" and width > 1:
+        middle, half = center - 0.5, (width - 1) / 2
+        return name, linear(middle - half, middle + half)
+    if name == "linear" and width == 1:
+        return name, lambda x: np.where(x <= center - 0.5, 0.0, 255.0)
+    if name == "linear_exact":
+        return name, linear(center - width / 2, center + width / 2)
+    if name == "sigmoid":
+        return name, lambda x: 255 * expit(4 * (x - center) / width)
+    return None, None
+
+
+def _order(ds: Dataset) -> str:
+    """The order of the bytes in a file's words, as NumPy writes it."""
+    return ">" if ds.file_meta.get("TransferSyntaxUID") == uid.ExplicitVRBigEndian else "<"
+
+
+def _lut(item: Dataset, signed: bool, order: str) -> tuple[np.ndarray, int, int]:
+    """(entries, first value mapped, bits of an entry) of a LUT's item (PS3.3 C.11.1.1)."""
+    length, first, bits = (int(number) & 0xFFFF for number in item.LUTDescriptor)
+    length = length or 2**16
+    if signed and first >= 2**15:
+        first -= 2**16
+    data = item.LUTData
+    if isinstance(data, bytes):
+        packed = np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2")
+    else:
+        packed = np.asarray(data).reshape(-1).astype(np.uint16)
+    if bits <= 8 and len(packed) < length:  # two entries to a word
+        packed = packed.astype("<u2").view(np.uint8)
+    entries = packed[:length].astype(np.int32)
+    if not 1 <= bits <= 16 or len(entries) < length or entries.max() >= 2**bits:
+        raise Rejected("bad_lut", "a lookup table contradicts its LUTDescriptor")
+    return entries, first, bits
+
+
+def _padding(values: np.ndarray, layout: Layout, ds: Dataset) -> np.ndarray:
+    """Which words are padding: bool, one for each."""
+    first = number(ds, "PixelPaddingValue")
+    if first is None:
+        return np.zeros(values.size, bool)
+    last = number(ds, "PixelPaddingRangeLimit", absent=first)
+    ends = sorted((int(first), int(first if last is None else last)))
+    if values.min() <= ends[0] and ends[1] <= values.max():
+        return (values >= ends[0]) & (values <= ends[1])
+    # No value of these bits: a whole word, or one of the other sign.
+    return np.arange(values.size) == int(first) % 2**layout.allocated
+
+
+def _inverted(ds: Dataset) -> bool:
+    shape = str(ds.get("PresentationLUTShape") or "").strip().upper()
+    return ds.PhotometricInterpretation == "MONOCHROME1" or shape == "INVERSE"
+
+
+def number(ds: Dataset, keyword: str, absent: float | None = None) -> float | None:
+    """The first number of an attribute; `absent` if there is none, None if it cannot be one."""
+    try:
+        value = ds.get(keyword)
+        if isinstance(value, bytes):
+            return None
+        if not isinstance(value, str | float | int) and value is not None:
+            value = value[0] if len(value) else None
+        if value is None or value == "":
+            return absent
+        found = float(value)
+    except Exception:  # pydicom's converters raise of all kinds
+        return None
+    return found if abs(found) <= LARGEST_NUMBER else None  # None for NaN too

@@ -1,0 +1,171 @@
+"""How labeller and person are compared, on examples counted by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pgdose.analysis.agreement import (
+    agreement,
+    confusion,
+    errors,
+    found_states,
+    hand_states,
+    read_hand_labels,
+)
+from pgdose.errors import UserError
+
+P, A, Q, U = "present", "absent", "uncertain", "unmentioned"
+# Two labels, ten reports: fibrosis has 3 hits, 2 false alarms, 2 misses (one for doubt), 3 rest.
+HAND = pd.DataFrame(
+    {"fibrosis": [P, P, P, P, P, Q, A, U, A, Q], "aorta": [U] * 10},
+    index=pd.Index(list("abcdefghij"), name="id"),
+)
+FOUND = pd.DataFrame(
+    {"fibrosis": [P, P, P, Q, A, P, P, U, A, A], "aorta": [U] * 10}, index=HAND.index
+)
+
+
+def test_counts_and_measures() -> None:
+    row = agreement(FOUND, HAND).set_index("label").loc["fibrosis"]
+    counted = ["n", "n_present", "true_positive", "false_positive", "false_negative"]
+    assert row[[*counted, "true_negative"]].tolist() == [10, 5, 3, 2, 2, 3]
+    assert row[["precision", "recall", "f1"]].tolist() == [0.6, 0.6, 0.6]
+
+
+def test_wilson_intervals() -> None:
+    """(p + z2/2n +- z sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n) for 3 of 5, z = 1.96."""
+    row = agreement(FOUND, HAND).set_index("label").loc["fibrosis"]
+    assert row["precision_low"] == row["recall_low"] == pytest.approx(0.2307, abs=5e-5)
+    assert row["precision_high"] == row["recall_high"] == pytest.approx(0.8824, abs=5e-5)
+
+
+def test_f1_interval_is_that_of_redrawn_reports() -> None:
+    """Against a bootstrap written out: reports drawn with replacement, F1 of each draw."""
+    hand, found = pd.concat([HAND] * 20), pd.concat([FOUND] * 20)
+    hand.index = found.index = pd.RangeIndex(200)
+    row = agreement(found, hand, seed=1).set_index("label").loc["fibrosis"]
+    there, seen = (hand["fibrosis"] == P).to_numpy(), (found["fibrosis"] == P).to_numpy()
+    drawn = np.random.default_rng(2).integers(200, size=(4000, 200))
+    hits = (there & seen)[drawn].sum(axis=1)
+    f1 = 2 * hits / (there[drawn].sum(axis=1) + seen[drawn].sum(axis=1))
+    assert row[["f1_low", "f1_high"]].tolist() == pytest.approx(
+        np.percentile(f1, [2.5, 97.5]).tolist(), abs=0.015
+    )
+    assert agreement(found, hand, seed=1).equals(agreement(found, hand, seed=1))
+
+
+def test_nothing_there_is_no_measure() -> None:
+    row = agreement(FOUND, HAND).set_index("label").loc["aorta"]
+    assert row["true_negative"] == 10
+    assert row[["precision", "precision_low", "recall", "recall_high", "f1", "f1_low"]].isna().all()
+
+
+def test_perfect_agreement() -> None:
+    row = agreement(HAND, HAND).set_index("label").loc["fibrosis"]
+    assert row[["precision", "recall", "f1", "f1_low", "f1_high"]].tolist() == [1] * 5
+
+
+def test_what_was_not_judged_is_left_out() -> None:
+    hand = HAND.drop(index="j")
+    hand.loc["a", "fibrosis"] = None
+    hand.loc["unknown"] = P
+    row = agreement(FOUND, hand).set_index("label").loc["fibrosis"]
+    assert row[["n", "n_present", "true_positive"]].tolist() == [8, 4, 2]
+    assert agreement(FOUND, hand.drop(columns="aorta"))["label"].tolist() == ["fibrosis"]
+    with pytest.raises(ValueError, match="once"):
+        agreement(FOUND, pd.concat([hand, hand]))
+
+
+def test_confusion() -> None:
+    table = confusion(FOUND, HAND)
+    assert list(table) == ["label", "hand", "found", "n"]
+    assert len(table) == 2 * 16
+    counts = table.set_index(["label", "hand", "found"])["n"]
+    some = counts[counts > 0].to_dict()
+    assert some == {
+        ("fibrosis", P, P): 3,
+        ("fibrosis", P, Q): 1,
+        ("fibrosis", P, A): 1,
+        ("fibrosis", Q, P): 1,
+        ("fibrosis", Q, A): 1,
+        ("fibrosis", A, P): 1,
+        ("fibrosis", A, A): 1,
+        ("fibrosis", U, U): 1,
+        ("aorta", U, U): 10,
+    }
+
+
+def test_errors() -> None:
+    assert errors(FOUND, HAND).to_numpy().tolist() == [
+        ["fibrosis", "d", P, Q],
+        ["fibrosis", "e", P, A],
+        ["fibrosis", "f", Q, P],
+        ["fibrosis", "g", A, P],
+    ]
+    assert list(errors(HAND, HAND)) == ["label", "id", "hand", "found"]
+
+
+def test_states_from_the_labellers_tables() -> None:
+    labels = pd.DataFrame(
+        {"label_norm": [0, None, 1], "label_fibrosis": [1, 1, 0], "label_aorta": [None, 0, 0]},
+        index=[4, 7, 9],
+        dtype="Int8",
+    )
+    rows = [
+        (4, "fibrosis", A),
+        (4, "fibrosis", P),
+        (4, "aorta", Q),
+        (4, "aorta", A),
+        (7, "norm", P),
+        (7, "fibrosis", P),
+        (9, "norm", P),
+        (9, "fibrosis", A),
+    ]
+    mentions = pd.DataFrame(rows, columns=["report", "label", "state"])
+    table = found_states(labels, mentions)
+    assert table.index.tolist() == [4, 7, 9]
+    assert table.to_numpy().tolist() == [[U, P, Q], [Q, P, U], [P, A, U]]
+
+
+# --- a person's table -------------------------------------------------------------------------
+
+
+def test_hand_labels() -> None:
+    cells = ["1", "0", "?", "", " Present ", "absent", "UNCERTAIN", "unmentioned"]
+    table = pd.DataFrame({"nr": range(8), "fibrosis": cells, "age": 50, "norm": [1.0, 0] * 4})
+    states = hand_states(table, ["norm", "fibrosis", "aorta"], "nr")
+    assert states.index.tolist() == list("01234567") and states.index.name == "nr"
+    assert states["fibrosis"].tolist() == [P, A, Q, U] * 2
+    assert states["norm"].tolist() == [P, A] * 4
+    assert list(states) == ["norm", "fibrosis"]
+
+
+MISTAKES = [
+    ("nr,fibrosis\n1,1\n", r"no column 'id'; there are 'nr', 'fibrosis'"),
+    ("id,fibrose\n1,1\n", r"no column is named as a label is; labels: norm, fibrosis; .*'fibrose'"),
+    ("id,fibrosis\na,1\nb,0\na,1\n", r"the id in row 3 stands in a row before"),
+    ("id,fibrosis\na,1\nb,yes\n", r"column 'fibrosis', row 2: 'yes' stands there; .* 1, 0, \?"),
+    ("id,fibrosis\na,Пневмония у Иванова\n", r"row 1: a longer text stands there"),
+    ("", r"no CSV table in UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), MISTAKES)
+def test_mistakes_in_hand_labels(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "hand.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message) as error:
+        read_hand_labels(path, "id", ["norm", "fibrosis"], "sources.xray.reports.hand_labels")
+    assert str(error.value).startswith("sources.xray.reports.hand_labels: hand.csv")
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_hand_labels_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "hand.csv"
+    path.write_bytes("\ufeffid,fibrosis\n007,?\nNA,\n".encode())
+    states = read_hand_labels(path, "id", ["fibrosis"], "field")
+    assert states["fibrosis"].to_dict() == {"007": Q, "NA": U}
+    with pytest.raises(UserError, match=r"^field: there is no file 'none\.csv'"):
+        read_hand_labels(tmp_path / "none.csv", "id", ["fibrosis"], "field")
