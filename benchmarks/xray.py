@@ -11,11 +11,7 @@ import xray_reports
 def main() -> None:
     xray_pixels.report(runs=7)
     print()
-    measured = xray_reports.measure(20_000)
-    print(
-        f"reports: {measured['reports_per_second']:,.0f} a second on one core, negation and all, "
-        f"{measured['characters']:.0f} characters in the mean"
-    )
+    xray_reports.report(50_000)
     print()
     xray_cohort.report(xray_cohort.FILMS)
 

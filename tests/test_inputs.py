@@ -147,6 +147,7 @@ def table_site(tmp_path: Path) -> Path:
             "pictures": {
                 "kind": "table",
                 "modality": "xray",
+                "screen": {"lateral_score": None},  # they are no chests
                 "root": "pictures",
                 "table": "pictures.csv",
                 "labels": {"column": "finding", "names": {"a": "a", "b": "b"}},
