@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pgdose import images, records, screen
+from pgdose import records, screen
 from pgdose.errors import Rejected
 from pgdose.phantom.chest import draw_chest
 from pgdose.records import generator
 from pgdose.study import FilmScreen
+from pgdose.study import Image as GroupImage
 from pgdose.thorax import aorta_window
 
 LIMITS = FilmScreen().known()
@@ -264,4 +265,4 @@ def test_real_films_pass_the_screen() -> None:
     paths = {p.stem: str(p) for p in found}
     screened = look(table, paths, aorta=True)
     assert screened["usable"].all()
-    assert (screened["aorta_confidence"] >= images.LEAST_CONFIDENCE).sum() >= 6
+    assert (screened["aorta_confidence"] >= GroupImage().least_confidence).sum() >= 6

@@ -10,8 +10,9 @@ import yaml
 from conftest import PROJECT, checkout, snakemake
 
 from pgdose import cli
+from pgdose.augmentation import AUGMENTATION
 from pgdose.errors import UserError
-from pgdose.study import Study, parse
+from pgdose.study import Augment, Study, parse
 
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "resources/studies").glob("*.yaml"))]
 
@@ -63,6 +64,23 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "dicom",
             "sources.xray.kind: 'dicom' is no kind; "
             "known: dicom_archive, microscope_fields, slides, table",
+        ),
+        (
+            "sources.xray.reports.encoding",
+            "russian",
+            "sources.xray.reports.encoding: 'russian': an encoding that Python knows, such as",
+        ),
+        (
+            "groups.H-OV.image.window",
+            "voi",
+            "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
+            "microscope_fields; leave it out",
+        ),
+        ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' goes with 'crop:"),
+        (
+            "sources.xray.screen",
+            {"smalest": 9},
+            "sources.xray.screen.smalest: unknown key, did you mean 'smallest'?",
         ),
         ("attacks.paper.step", "sgn", "attacks.paper.step: 'sgn': input should be 'raw' or 'sign'"),
         ("attacks.paper.epsilon", [0.2, 0.1], "attacks.paper.epsilon: [0.2, 0.1]: amplitudes in"),
@@ -185,3 +203,7 @@ def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
     (folder / "wrong.yaml").write_text(text)
     run = snakemake(folder, "--dry-run", study="wrong.yaml")
     assert "groups.train: 'train' is the name of a rule; choose another" in run.stderr + run.stdout
+
+
+def test_copies_differ_by_default_as_the_library_says() -> None:
+    assert Augment().known() == dict(AUGMENTATION)

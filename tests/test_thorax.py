@@ -9,10 +9,10 @@ from conftest import PROJECT
 from PIL import Image
 
 from pgdose.errors import UserError
-from pgdose.images import LEAST_CONFIDENCE
 from pgdose.phantom.chest import FINDINGS, draw_chest
+from pgdose.study import FilmScreen
+from pgdose.study import Image as GroupImage
 from pgdose.thorax import (
-    LEAST_LATERAL,
     SIDE,
     SIDE_MM,
     AortaWindow,
@@ -22,6 +22,8 @@ from pgdose.thorax import (
     read_boxes,
 )
 
+LEAST_CONFIDENCE = GroupImage().least_confidence
+LEAST_LATERAL = FilmScreen().lateral_score
 NIH = PROJECT.parent / "shared" / "real" / "nih" / "images"
 SIZES = ((288, 260), (260, 288), (350, 310), (332, 350))
 Film = tuple[np.ndarray, dict]

@@ -18,8 +18,6 @@ from skimage.transform import AffineTransform, warp
 
 from pgdose.records import atomic, read_table
 
-LEAST_CONFIDENCE = 0.4  # of the aorta's window; below it an image is left out of aorta groups
-
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """uint8 to size x size by area averaging; other proportions are squeezed to the square."""

@@ -36,7 +36,6 @@ THORAX_MM = (180.0, 380.0)  # how wide adults' lungs are together; else the spac
 UNLIKE, ALIKE = 0.5, 0.85  # likenesses that mean no confidence and full confidence
 UPRIGHT = 0.42  # likeness where the pattern fits upside down as well
 
-LEAST_LATERAL = 0.5  # score from which a film is taken for lateral
 LATERAL_MARGIN, LATERAL_SPREAD = 0.04, 0.03
 
 
