@@ -244,13 +244,16 @@ def _words(pieces: list[str], lexicon: Lexicon) -> tuple[list[Word], Sequence[in
 def _ends_sentence(tokens: list[Token], i: int, cased: bool, lexicon: Lexicon) -> bool:
     """Whether a dot does. One after an abbreviation or a letter does before a capital only.
 
-    In capitals throughout those tell nothing; and the dot of "2012 г." is taken for an end.
+    In capitals throughout those tell nothing; and the dot of "2012 г." is taken for an end. None
+    does before a comma: "очаг., инф. теней".
     """
+    following = tokens[i + 1] if i + 1 < len(tokens) else tokens[i]
+    if following.word.text == ",":
+        return False
     last = tokens[i - 1].word if i else tokens[i].word
     letter = last.letter and not (i > 1 and tokens[i - 2].word.text == "0")
     if not letter and last.text not in lexicon.abbreviations:
         return True
-    following = tokens[i + 1] if i + 1 < len(tokens) else tokens[i]
     return not following.plain and (cased or not following.capital)
 
 
