@@ -140,6 +140,8 @@ class Clause:
         if comma == cue.end or self._any(self.cue_starts, at, hit.start):
             return True
         if comma is None:
+            if listing and hit.start == at and cue.entry.role == "uncertainty":
+                return False  # one thing in two words: "вероятно посттуберкулезный фиброз"
             states = listing and self._any(self.statements, at, hit.end)
             return states and not (self._joined(k, at) or self._closed(cue, k))
         states = self._any(self.statements, comma, hit.end)

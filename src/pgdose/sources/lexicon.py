@@ -36,6 +36,7 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")  # numbers are all alike
 _STOPS = {".", ",", ";", ":", "!"}
 _ENDS = {".", ";", "?"}
+_PARTS = {".", ";", ","}
 _ENTRY_MARKS = {".", ",", ";", "?"}
 _GAP = 3  # words that may stand for `..`; commas between them do not count
 
@@ -88,6 +89,9 @@ def corrected(word: str, stem: str) -> str | None:
     i = 0
     while i < len(stem) and i < len(word) and stem[i] == word[i]:
         i += 1
+    doubled = 0 < i < len(word) and word[i] == word[i - 1]
+    if doubled and word.startswith(stem[i:], i + 1):
+        return stem + word[i + 1 + len(stem) - i :]  # фибрроз
     if i > len(stem) - 3:
         return None
     wrong, missing, extra = stem[i + 1 :], stem[i + 1 :], stem[i:]
@@ -320,11 +324,28 @@ class Lexicon:
     tokens: dict[str, Token] = field(repr=False)  # of any word of a report, as it stands there
 
     @cached_property
+    def longest_norm(self) -> int:
+        return max((key.count(" ") + 1 for key in self.norm), default=0)
+
+    @cached_property
     def norm_words(self) -> frozenset[str]:
         return frozenset(word for key in self.norm for word in key.split())
 
     def norm_rule(self, words: Sequence[Word]) -> str | None:
-        """The rule of the norm phrase that the words are, if they are one."""
+        """The rule of the norm phrase that the words are, if they are one or several.
+
+        "Норма. Патологических изменений не выявлено": the first of them.
+        """
+        whole = self._norm_phrase(words)
+        if whole or self.longest_norm < len(words) / 4:
+            return whole
+        ends = [i for i, word in enumerate(words) if word.text in _PARTS]
+        starts = [0, *(i + 1 for i in ends)]
+        parts = [words[a:b] for a, b in zip(starts, [*ends, len(words)], strict=True)]
+        rules = [self._norm_phrase(part) for part in parts if any(counted(part))]
+        return rules[0] if rules and all(rules) else None
+
+    def _norm_phrase(self, words: Sequence[Word]) -> str | None:
         key = []
         for text in counted(words):
             if text not in self.norm_words:
