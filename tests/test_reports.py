@@ -544,7 +544,7 @@ def measure_passages(path: Path, lexicon: Lexicon) -> tuple[pd.DataFrame, pd.Dat
     return agreement(*tables).set_index("label"), errors(*tables)
 
 
-@pytest.mark.parametrize("half", ["ru_tuning.yaml", "ru_final.yaml"])
+@pytest.mark.parametrize("half", ["ru_tuning.yaml", "ru_final.yaml", "ru_third.yaml"])
 def test_hand_made_passages(half: str, lexicon: Lexicon) -> None:
     measured, wrong = measure_passages(PASSAGES / half, lexicon)
     shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
