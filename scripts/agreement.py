@@ -4,6 +4,7 @@ from job import job
 
 from pgdose import records
 from pgdose.analysis import agreement
+from pgdose.errors import UserError
 
 with job(snakemake) as log:
     source, given, output = snakemake.wildcards.source, snakemake.input, snakemake.output
@@ -14,6 +15,8 @@ with job(snakemake) as log:
     hand = agreement.read_hand_labels(Path(given.hand), snakemake.params.id, list(found), field)
     known = hand.index.intersection(found.index)
     log.info("%s: %d reports labelled by hand, %d of them found", source, len(hand), len(known))
+    if known.empty:
+        raise UserError(f"{field}: not one of its {len(hand)} ids is that of a report")
     found, hand = found.loc[known], hand.loc[known]
     measured = agreement.agreement(found, hand, seed=snakemake.params.seed)
     records.write_csv(measured, output.agreement)

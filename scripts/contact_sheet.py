@@ -19,7 +19,7 @@ def sample(members, screens, seed):
         sure = shown["record_id"].map(sure.set_index("record_id")["aorta_confidence"])
         least = sure.groupby(shown["class_index"]).rank(method="first") <= PER_CLASS
         shown["sureness"] = sure.where(least, 1.0)
-        shown["caption"] = "sure " + sure.round(2).astype(str)
+        shown["caption"] = sure.map("sure {:.2f}".format).where(sure.notna(), "by hand")
     each = 2 * PER_CLASS if screens else PER_CLASS
     shown = shown.sort_values(["class_index", "sureness", "draw"])
     return shown.groupby("class_index").head(each)
@@ -36,7 +36,7 @@ def cropped(shown, crops, paths, kinds, window):
     for member in shown.to_dict("records"):
         path, kind = files[member["record_id"]]
         film = Image.fromarray(screen.read(path, kind, "xray", window).pixels)
-        smaller = FILM / max(film.size)
+        smaller = min(1, FILM / max(film.size))
         film.thumbnail((FILM, FILM))
         films.append(np.asarray(film))
         windows.append([member[name] * smaller for name in ("crop_x", "crop_y", "crop_side")])

@@ -32,7 +32,10 @@ with job(snakemake) as log:
         table.set_index("record_id"), mentions.rename(columns={"record_id": "index"})
     )
     conflicts = mentions[mentions["record_id"].isin(at_odds) & mentions["label"].ne("norm")]
-    conflicts = conflicts[conflicts["state"] != "absent"].drop_duplicates(["record_id", "label"])
+    conflicts = conflicts[conflicts["state"] != "absent"].sort_values(
+        ["record_id", "label", "state"]
+    )
+    conflicts = conflicts.drop_duplicates(["record_id", "label"])  # present stands before uncertain
     log.info(
         "%s: %d files, %d readable, %d without a report, %d with a norm phrase and a finding",
         *(source, len(found), len(table), without, len(at_odds)),

@@ -15,6 +15,8 @@ with job(snakemake) as log:
     labels, mentions = [], []
     table = Path(snakemake.input.reports)
     for piece in read_pieces(table, columns, field, given["encoding"]):
+        if piece.empty:
+            continue
         reports.check_encoding(piece["text"], field, table.name)
         found, where = reports.label_reports(piece["text"], lexicon, given["negation"])
         labels.append(found.assign(link=piece["id"].str.strip()))

@@ -10,12 +10,23 @@ with job(snakemake) as log:
     classes, image = settings(params, "classes"), settings(params, "image")
     labels = {entry["where"]["label"] for entry in classes.values()} - {None}
     columns = [*COLUMNS, *(f"label_{name}" for name in sorted(labels))]
-    found = cohort.candidates(records.read_tables(given.records, columns), classes)
+    table = records.read_tables(given.records, columns)
+    found = cohort.candidates(table, classes)
     screened = records.read_tables(given.screens).set_index("record_id")
     left_out = pd.DataFrame(columns=["record_id", "reason"])
     if given.exclude:
         left_out = pd.read_csv(given.exclude, dtype="str")
         cohort.check_exclusions(left_out, given.exclude, group)
+    boxes = thorax.read_boxes(given.boxes) if given.boxes else None
+    for name, ids in (
+        ("exclude", left_out["record_id"]),
+        ("boxes", [] if boxes is None else boxes.index),
+    ):
+        known = int(pd.Index(ids).isin(table["record_id"]).sum())
+        if known < len(ids):
+            log.warning(
+                "%s: %d of %d ids in %s are no records", group, len(ids) - known, len(ids), name
+            )
     found = cohort.fitness(
         found,
         screened,
@@ -23,8 +34,8 @@ with job(snakemake) as log:
         dicom=settings(params, "dicom"),
         window=image["window"],
         crop=image["crop"],
-        least_confidence=image["least_confidence"],
-        boxes=thorax.read_boxes(given.boxes) if given.boxes else None,
+        least_confidence=image.get("least_confidence", 0.0),
+        boxes=boxes,
         excluded=left_out["record_id"],
     )
     members = cohort.members(
@@ -43,8 +54,6 @@ with job(snakemake) as log:
     own = found[~found["usable"] & found["reason"].ne("rejected")].assign(stage="group")
     for reason, count in own["reason"].value_counts().items():
         log.info("%s: %s %d", group, reason, count)
-    if given.exclude:
-        log.info("%s: %d exclusions listed", group, len(left_out))
     log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
     off = cohort.imbalance(members, params.training)
     if off["off"].max() > cohort.TOLERANCE:

@@ -3,25 +3,30 @@ from job import job, progress, settings
 
 from pgdose import cohort, records, screen
 
+COLUMNS = ["record_id", "class", "age", "sex", "view", "body_part", "mm_per_px"]
+
 with job(snakemake) as log:
     params = snakemake.params
-    table = records.read_table(snakemake.input.records)
     wanted = settings(params, "wanted")
-    fits = pd.Series(False, index=table.index)
+    labels = {f"label_{where['label']}" for where in wanted if where["label"]}
+    table = records.read_tables([snakemake.input.records], [*COLUMNS, *sorted(labels)])
+    fits, cropped = (pd.Series(False, index=table.index) for _ in range(2))
     for where in wanted:
-        fits |= cohort.eligible(table, where)
-    table = table[fits].sort_values("record_id")
+        eligible = cohort.eligible(table, where)
+        fits |= eligible
+        if where["crop"] == "aorta":
+            cropped |= eligible
+    table = table.assign(aorta=cropped)[fits].sort_values("record_id")
     table = table.iloc[
         records.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)
     ]
-    needed = table[["record_id", "view", "body_part", "mm_per_px"]].to_dict("records")
+    needed = table[["record_id", "view", "body_part", "mm_per_px", "aorta"]].to_dict("records")
     found = screen.screen(
         progress(needed, log, "images"),
         records.read_paths(snakemake.input.paths, table["record_id"]),
         kind=params.kind,
         modality=params.modality,
         limits=settings(params, "limits"),
-        aorta=any(where["crop"] == "aorta" for where in wanted),
     )
     log.info("%d images, %d usable", len(found), int(found["usable"].sum()))
     records.write_table(found, snakemake.output[0], records.SCREEN)

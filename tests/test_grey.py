@@ -144,7 +144,7 @@ def test_percentiles_and_the_full_range_agree_with_float64(
     reference = np.clip((values - low) / (high - low), 0, 1) * 255
     found = shown(tmp_path, ds, window)
     assert_close(found.pixels, reference, photometric == "MONOCHROME1")
-    assert (found.applied, found.offered) == (window, "linear")
+    assert found.applied == window
 
 
 @pytest.mark.parametrize("bits", [8, 10, 11, 12, 13, 14, 15, 16])
@@ -393,3 +393,12 @@ def test_a_large_film_is_averaged_as_by_pillow_in_floats(shape: tuple[int, int],
 
 def test_a_film_of_very_many_rows_does_not_overflow() -> None:
     assert (resize(np.full((3000, 40), 255, np.uint8), 4) == 255).all()
+
+
+@pytest.mark.parametrize(("centre", "offered"), [(2000, "linear"), (60_000, None)])
+def test_a_window_that_shows_nothing_is_not_offered(
+    tmp_path: Path, centre: int, offered: str | None
+) -> None:
+    """The cohort is drawn by what is offered: it must not fail afterwards."""
+    ds = film(noise(signed=False), WindowCenter=centre, WindowWidth=500)
+    assert shown(tmp_path, ds, "percentile").offered == offered

@@ -135,8 +135,9 @@ def described(ids: list[str]) -> pd.DataFrame:
 
 
 def look(table: pd.DataFrame, paths: dict[str, str], **named: Any) -> pd.DataFrame:
-    settings = {"kind": "table", "modality": "xray", "aorta": False, "limits": LIMITS} | named
-    return screen.screen(table.to_dict("records"), paths, **settings)
+    settings = {"kind": "table", "modality": "xray", "limits": LIMITS} | named
+    aorta = settings.pop("aorta", False)
+    return screen.screen(table.assign(aorta=aorta).to_dict("records"), paths, **settings)
 
 
 def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd.DataFrame:

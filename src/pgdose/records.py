@@ -271,8 +271,13 @@ def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Pat
 
 
 def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Several shards as one table, in the order given."""
-    return pd.concat([read_table(path, columns) for path in paths], ignore_index=True)
+    """Several tables as one, in the order given; a column that one of them lacks is null there."""
+    parts = []
+    for path in paths:
+        there = None if columns is None else set(pq.read_schema(path).names).intersection(columns)
+        parts.append(read_table(path, None if there is None else sorted(there)))
+    table = pd.concat(parts, ignore_index=True)
+    return table if columns is None else table.reindex(columns=columns)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -51,7 +51,8 @@ def check_header(record: Mapping, limits: Mapping) -> None:
     view, part = record["view"], record["body_part"]
     if isinstance(view, str) and view in LATERAL:
         raise Rejected("lateral", f"ViewPosition {view}")
-    if isinstance(part, str) and not any(word in part for word in limits.get("body_parts", [part])):
+    words = [word.upper() for word in limits.get("body_parts", [])]
+    if isinstance(part, str) and words and not any(word in part for word in words):
         raise Rejected("not_chest", REASONS["not_chest"])
 
 
@@ -82,9 +83,11 @@ def screen(
     kind: str,
     modality: str,
     limits: Mapping,
-    aorta: bool,
 ) -> pd.DataFrame:
-    """The SCREEN table of these records; `paths` gives a record's file, `limits` the thresholds."""
+    """The SCREEN table of these records; `paths` gives a record's file, `limits` the thresholds.
+
+    A record has record_id, view, body_part, mm_per_px, and `aorta`: whether its window is wanted.
+    """
     rows = []
     for record in table:
         row = {"record_id": record["record_id"], "usable": True}
@@ -96,7 +99,7 @@ def screen(
             if modality == "xray":
                 check_view(film.pixels, limits)
             row |= {"pixel_hash": pixel_hash(film.pixels), "voi": film.offered}
-            if aorta:
+            if record["aorta"]:
                 names = ("aorta_x", "aorta_y", "aorta_side", "aorta_confidence")
                 window = aorta_window(film.pixels, record["mm_per_px"])
                 row |= dict(zip(names, window, strict=True))

@@ -100,6 +100,20 @@ def archives(group):
     return [source for source, kind in kinds.items() if kind == "dicom_archive"]
 
 
+def fitness(group):
+    """What of `image` decides who can be a member."""
+    image = STUDY.groups[group].image
+    needed = {"window": image.window, "crop": image.crop}
+    if image.crop != "none":
+        needed["least_confidence"] = image.least_confidence
+    return needed
+
+
+def own_shards(group):
+    """Into how many stores a group's images go; tiles stay in those of their source."""
+    return 0 if STUDY.tiled(group) else STUDY.groups[group].shards
+
+
 def augmentation(group):
     """How far copies may differ; nothing for a group without copies."""
     copies = any(c.augment_to for c in STUDY.groups[group].classes.values())
@@ -121,11 +135,18 @@ def hand_labelled():
     return [s for s in reported() if STUDY.sources[s].reports.hand_labels]
 
 
-def report_settings(source):
-    """What of the reports' settings a rule depends on; where they lie is an input."""
-    left_out = {"table", "hand_labels"}
+def report_settings(source, *names):
+    """Some of the reports' settings; where the reports lie is an input."""
     return as_json(
-        STUDY.sources[source].reports.model_dump(mode="json", exclude=left_out)
+        {name: getattr(STUDY.sources[source].reports, name) for name in names}
+    )
+
+
+def table_settings(source):
+    """What of a table's settings its index depends on."""
+    left_out = {"root", "table", "screen", "shards"}
+    return as_json(
+        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
     )
 
 
@@ -138,15 +159,13 @@ def cropped(group, files):
 
 def wanted_of(source):
     """The `where` of every class of every group that draws on a source, and its crop."""
-    return sorted(
-        (
-            {**entry.where.known(), "crop": group.image.crop}
-            for group in STUDY.groups.values()
-            for entry in group.classes.values()
-            if entry.source == source
-        ),
-        key=as_json,
-    )
+    wanted = {
+        as_json({**entry.where.known(), "crop": group.image.crop})
+        for group in STUDY.groups.values()
+        for entry in group.classes.values()
+        if entry.source == source
+    }
+    return [json.loads(where) for where in sorted(wanted)]
 
 
 # --- files ----------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ rule label_reports:
         mem_mb=4000,
         runtime=60,
     params:
-        reports=lambda w: report_settings(w.source),
+        reports=lambda w: report_settings(
+            w.source, "id", "text", "encoding", "negation"
+        ),
         code=script_digest("label_reports.py"),
     script:
         "../../scripts/label_reports.py"
@@ -117,7 +119,7 @@ rule index_archive:
         mem_mb=8000,
         runtime=60,
     params:
-        reports=lambda w: report_settings(w.source),
+        reports=lambda w: report_settings(w.source, "id", "tag"),
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -178,7 +180,7 @@ rule index_table:
         runtime=60,
     params:
         root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: as_json(STUDY.sources[w.source].known()),
+        settings=lambda w: table_settings(w.source),
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
         patients=lambda w: STUDY.sources[w.source].patients or w.source,
@@ -333,7 +335,6 @@ rule rejects:
 rule rejects_sheet:
     """A sample of the images that the screen discarded, by reason, for a person's look."""
     input:
-        records=f"{RESULTS}/sources/{{source}}/records.parquet",
         rejects=f"{RESULTS}/sources/{{source}}/rejects.parquet",
         paths=PATHS,
     output:

@@ -17,6 +17,7 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from pgdose.errors import Rejected, UserError
 MEMORY = 2 * 10**9  # bytes of address space
 SECONDS = 4  # of processor time for a film, and those of each million pixels
 SECONDS_A_MILLION = 2
+PATIENCE = 300  # seconds by the clock, for a decoder that waits and uses no processor
 # One decoder for each transfer syntax, the one that is kept best: what is decoded does not hang on
 # what else is installed. The names are those of pydicom's plug-ins.
 DECODERS = {
@@ -77,6 +79,15 @@ def decode(pixel_data: bytes, header: Header) -> np.ndarray:
     return np.frombuffer(words, kind).reshape(header.rows, header.columns)
 
 
+ENVIRONMENT = {  # of the child; where the package is not installed it is found beside this file
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])
+    ),
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
 class _Child:
     """The process that decodes; one request at a time."""
 
@@ -94,6 +105,9 @@ class _Child:
             try:
                 for part in request:
                     self._end.send_bytes(part)
+                if not self._end.poll(PATIENCE):  # it waits for something and uses no processor
+                    self.stop()
+                    return None
                 return self._end.recv_bytes().decode(), self._end.recv_bytes()
             except (EOFError, OSError):
                 self.stop()
@@ -108,7 +122,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # C libraries write there what they like
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=os.environ | ENVIRONMENT,
             )
         try:
             self._end.recv_bytes()

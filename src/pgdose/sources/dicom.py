@@ -237,16 +237,22 @@ def _known(ds: pydicom.Dataset, tag: str, encoding: str | None) -> dict:
         "instance": text("SOPInstanceUID") or None,
         "age": parse_age(text("PatientAge"), born, *days),
         "sex": parse_sex(text("PatientSex")),
-        "view": text("ViewPosition").upper() or None,
-        "body_part": text("BodyPartExamined").upper() or None,
+        "view": _code(text("ViewPosition")),
+        "body_part": _code(text("BodyPartExamined")),
         "rows": int(ds.Rows),
         "columns": int(ds.Columns),
         "bits_stored": int(ds.BitsStored),
         "photometric": str(ds.PhotometricInterpretation),
-        "transfer_syntax": str(ds.file_meta.get("TransferSyntaxUID", "")),
+        "transfer_syntax": _syntax(ds) if _syntax(ds) in uid.UID_dictionary else "OTHER",
         "mm_per_px": _spacing(ds),
         "mojibake": encoding is None and _looks_misdeclared(ds),
     }
+
+
+def _code(text: str) -> str | None:
+    """A code string; nothing if it is none, since people type into such fields."""
+    code = text.upper()
+    return code if re.fullmatch(r"[A-Z0-9 _]{1,16}", code) else None
 
 
 def _spacing(ds: pydicom.Dataset) -> float | None:

@@ -18,8 +18,16 @@ LARGEST = 400_000_000  # pixels; a header that promises more is not believed
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """All files below a folder, folder by folder in the order of their names."""
-    for folder, folders, names in os.walk(root):
+    """All files below a folder, folder by folder in the order of their names.
+
+    Links to folders are not followed. Raises UserError where a folder cannot be read: what it holds
+    would be missing without a word.
+    """
+
+    def stop(error: OSError) -> None:
+        raise UserError(f"a folder below the source's root cannot be read: {error.strerror}")
+
+    for folder, folders, names in os.walk(root, onerror=stop):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
@@ -97,7 +105,8 @@ def parse_age(text: object, born: str = "", *examined: str) -> float | None:
     ages = [_years(born, day) for day in examined]
     if match:
         years = float(match[2].replace(",", ".")) / _PER_YEAR[match[1] or match[3]]
-        ages.insert(0, years)
+        # 000Y stands for unknown as often as for a newborn: dates know better.
+        ages.insert(0 if years else len(ages), years)
     known = [age for age in ages if age is not None]
     possible = [age for age in known if 0 <= age <= OLDEST]
     if known and not possible:

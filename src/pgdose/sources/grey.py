@@ -69,25 +69,38 @@ def to_grey(
     """
     values = layout.values()
     modality = _modality(values, layout.signed, ds)
-    offered, curve = _voi(ds, modality)
+    try:
+        offered, curve = _voi(ds, modality)
+    except Rejected:
+        if window == "voi":
+            raise
+        offered = curve = None
     counts = count(words)
     padding = _padding(values, layout, ds)
     if counts[padding].sum() > PADDED * counts.sum():
         padding[:] = False
     counts[padding] = 0
+
+    def table(curve: Curve) -> np.ndarray:
+        grey = curve(modality)
+        if _inverted(ds):
+            grey = 255 - grey
+        grey[padding] = 0
+        greys = np.rint(grey).astype(np.uint8)
+        percentiles(greys, counts)  # of the greys themselves: a window may show a single one
+        return greys
+
     if window == "voi":
         if curve is None:
             raise Rejected("no_window", "neither a VOI LUT nor a window that can be used")
-        grey, applied = curve(modality), f"voi {offered}"
-    else:
-        ends = percentiles(modality, counts) if window == "percentile" else _ends(modality)
-        grey, applied = linear(*ends)(modality), window
-    if _inverted(ds):
-        grey = 255 - grey
-    grey[padding] = 0
-    table = np.rint(grey).astype(np.uint8)
-    percentiles(table, counts)  # the greys themselves: a window may show a single one
-    return look_up(table, words), applied, offered
+        return look_up(table(curve), words), f"voi {offered}", offered
+    ends = percentiles(modality, counts) if window == "percentile" else _ends(modality)
+    if curve is not None:
+        try:
+            table(curve)
+        except Rejected:  # it would show nothing
+            offered = None
+    return look_up(table(linear(*ends)), words), window, offered
 
 
 def count(words: np.ndarray) -> np.ndarray:

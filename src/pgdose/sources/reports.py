@@ -158,8 +158,9 @@ def check_encoding(texts: pd.Series, field: str, name: str) -> None:
     cp1251 read as Latin-1 is letters like Ïíåâìî, UTF-8 read as cp1251 every other letter Р or С.
     `field` and `name` (of the file) go into the message.
     """
-    letters = "".join(_LETTER.findall(" ".join(texts.dropna().astype(str).head(1000))))
-    if "\ufffd" in letters or _share(letters, "\u00c0", "\u00ff") > 0.5:
+    text = " ".join(texts.dropna().astype(str).head(1000))
+    letters = "".join(_LETTER.findall(text))
+    if text.count("\ufffd") > 0.01 * len(letters) or _share(letters, "\u00c0", "\u00ff") > 0.5:
         may = "cp1251 may be the right one"
     elif sum(letters.count(letter) for letter in "РС") > 0.35 * len(letters):
         may = "utf-8 may be the right one"

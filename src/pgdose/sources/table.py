@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pgdose.errors import Rejected
@@ -43,7 +44,9 @@ def read_pieces(
     if path.suffix == ".parquet":
         first = 0
         for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=wanted):
-            table = batch.to_pandas().astype("string").fillna("")
+            # As text before pandas sees it, which makes 1.0 of a 1 beside an empty cell.
+            texts = [column.cast(pa.string()) for column in batch.columns]
+            table = pa.table(texts, batch.schema.names).to_pandas().fillna("")
             yield named(table.set_index(pd.RangeIndex(first, first + len(table))))
             first += len(table)
         return
@@ -105,6 +108,7 @@ def index(
             if not row["patient"]:
                 raise Rejected("no_patient", "patients keep the two parts apart")
             width, height = image_size(inside(root, row["image"]))
+            age = parse_age(row.get("age"))
         except Rejected as r:
             rejects.append((record_id, "index", r.reason, r.detail))
             continue
@@ -113,7 +117,7 @@ def index(
             "patient": opaque(key, patients or source, "patient", row["patient"]),
             "source": source,
             "class": row.get("class") or None,
-            "age": parse_age(row.get("age")),
+            "age": age,
             "sex": parse_sex(row.get("sex")),
             "view": (row.get("view") or "").upper() or None,
             "rows": height,
