@@ -1,4 +1,4 @@
-"""Reports per second on one core: the synthetic hospital's, each with negation, doubt and positions.
+"""Reports per second on one core: the synthetic hospital's, with negation, doubt and positions.
 
 .venv/bin/python benchmarks/xray_reports.py [--reports 50000]
 
