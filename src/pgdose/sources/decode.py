@@ -79,13 +79,14 @@ def decode(pixel_data: bytes, header: Header) -> np.ndarray:
     return np.frombuffer(words, kind).reshape(header.rows, header.columns)
 
 
-ENVIRONMENT = {  # of the child; where the package is not installed it is found beside this file
-    "PYTHONPATH": os.pathsep.join(
-        filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])
-    ),
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
+def _environment() -> dict[str, str]:
+    """The child's. Where the package is not installed it is found beside this file."""
+    paths = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 class _Child:
@@ -122,7 +123,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # C libraries write there what they like
                 stderr=subprocess.DEVNULL,
-                env=os.environ | ENVIRONMENT,
+                env=_environment(),
             )
         try:
             self._end.recv_bytes()
