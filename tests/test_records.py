@@ -1,5 +1,6 @@
 """The common ground: keyed draws and identities, atomic and private files, tables, shards."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -267,3 +268,21 @@ def test_surface_table_of_no_members_is_a_legal_file(tmp_path: Path) -> None:
     records.write_table(table, tmp_path / "0.parquet")
     assert len(records.read_table(tmp_path / "0.parquet")) == 0
     assert pq.read_schema(tmp_path / "0.parquet").field("logits").type == pa.list_(pa.float32(), 6)
+
+
+def test_tables_with_different_labels_are_read_as_one(tmp_path: Path) -> None:
+    """A group may draw on two sources whose lexicons differ."""
+    for name in ("norm", "tb"):
+        table = pd.DataFrame({"record_id": [name], f"label_{name}": [1]})
+        records.write_table(table, tmp_path / name, records.records_schema([name]))
+    columns = ["record_id", "label_norm", "label_tb"]
+    both = records.read_tables([tmp_path / "norm", tmp_path / "tb"], columns)
+    assert both["label_norm"].tolist() == [1, pd.NA]
+    assert both["label_tb"].tolist() == [pd.NA, 1]
+
+
+def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xcf\xe5\xf2\xf0\xee\xe2.dcm")  # cp1251
+    records.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")
+    assert records.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {"a": name}
+    assert records.read_shard(tmp_path / "paths.parquet", 0, 1) == [("a", Path(name))]

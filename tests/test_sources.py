@@ -15,6 +15,7 @@ from shapely.geometry import Polygon, box, mapping, shape
 from pgdose.errors import Rejected, UserError
 from pgdose.phantom.slides import write_slides
 from pgdose.phantom.svs import write_svs
+from pgdose.records import opaque
 from pgdose.sources import fields, files, slides, table
 from pgdose.sources.columns import find_columns, header
 from pgdose.sources.outlines import read_geojson
@@ -90,7 +91,7 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
     assert read.to_dict("list") == {
         "image": ["a.png", "b.png"],
         "patient": ["7", "8"],
-        "age": ["45.0", ""],
+        "age": ["45", ""],
     }
 
 
@@ -668,3 +669,54 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     write_csv(tmp_path / "records.csv", "image,kind\n")
     with pytest.raises(UserError, match=r"sources\.nih\.columns\.patient: no column 'patient'"):
         check_inputs(a_study(tmp_path, **COLUMNS))
+
+
+# --- what goes wrong quietly ------------------------------------------------------------------
+
+
+def test_whole_numbers_of_parquet_stay_whole_beside_an_empty_cell(tmp_path: Path) -> None:
+    """Otherwise 1 becomes 1.0, and no film has that accession number."""
+    pd.DataFrame({"id": pd.array([1, None, 3], "Int64"), "text": ["a", "b", None]}).to_parquet(
+        tmp_path / "reports.parquet"
+    )
+    read = table.read_columns(tmp_path / "reports.parquet", {"id": "id", "text": "text"}, "reports")
+    assert read["id"].tolist() == ["1", "", "3"]
+    assert read["text"].tolist() == ["a", "b", ""]
+
+
+def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "reports.csv", "id,text\n1,Норма\n", encoding="cp1251")
+    columns = {"id": "id", "text": "text"}
+    assert table.read_columns(path, columns, "reports", "cp1251")["text"].tolist() == ["Норма"]
+    with pytest.raises(UserError, match="is not utf-8; save it as UTF-8, or name its encoding"):
+        table.read_columns(path, columns, "sources.xray.reports")
+
+
+def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
+    rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
+    kept, _, rejected = table.index(rows, tmp_path, key=KEY, source="films")
+    assert [record["age"] for record in kept] == [50]
+    assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
+
+
+def test_a_folder_that_cannot_be_read_stops_the_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: str, onerror: Callable[[OSError], None]) -> list[Any]:
+        onerror(PermissionError(13, "Permission denied"))
+        return []
+
+    monkeypatch.setattr(files.os, "walk", broken)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        list(files.list_files(tmp_path, key=KEY, source="films"))
+
+
+def test_an_archive_is_listed_with_ids_by_place(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("b/1", "a"):
+        (tmp_path / name).touch()
+    found = list(files.list_files(tmp_path, key=KEY, source="xray"))
+    assert [entry["path"] for entry in found] == [str(tmp_path / "a"), str(tmp_path / "b/1")]
+    assert found[1]["record_id"] == opaque(KEY, "xray", "b/1")
