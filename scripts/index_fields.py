@@ -9,13 +9,31 @@ from pgdose.sources.table import read_columns
 
 with job(snakemake) as log:
     source, root = snakemake.wildcards.source, Path(snakemake.params.root)
-    wanted = settings(snakemake.params)
-    files.check_folder(root, f"sources.{source}.root")
-    rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"sources.{source}.columns")
-    key = records.load_key(Path(snakemake.params.key), snakemake.params.key_seed)
-    found, paths, rejects = fields.index(
-        rows, root, key=key, source=source, tile=wanted["tile"], patients=snakemake.params.patients
+    wanted, field = settings(snakemake.params), f"sources.{source}"
+    files.check_folder(root, f"{field}.root")
+    if snakemake.input.table:
+        rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"{field}.columns")
+    else:
+        rows = fields.from_layout(root, wanted["layout"])
+    cut = fields.index(
+        rows,
+        root,
+        key=records.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
+        source=source,
+        tile=wanted["tile"],
+        margin=wanted["margin"],
+        patients=snakemake.params.patients,
     )
-    log.info("%s: %d fields, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))
-    kept = records.place_tiles(pd.DataFrame(found), source, wanted["shards"])
-    records.write_index(kept, rejects, paths, snakemake.output, records.RECORDS)
+    log.info(
+        "%s: %d fields, %d rejected, %d tiles",
+        source,
+        len(rows),
+        len(cut.rejects),
+        len(cut.records),
+    )
+    if cut.dropped:
+        log.info(
+            "%s: %.1f %% of the pixels lie in margins and are dropped", source, 100 * cut.dropped
+        )
+    kept = records.place_tiles(pd.DataFrame(cut.records), source, wanted["shards"])
+    records.write_index(kept, cut.rejects, cut.paths, snakemake.output, records.RECORDS)

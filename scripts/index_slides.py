@@ -1,27 +1,28 @@
 from pathlib import Path
 
-import pandas as pd
 from job import job, settings
+from listing import list_slides
 
 from pgdose import records
-from pgdose.sources import files, slides
-from pgdose.sources.table import read_columns
+from pgdose.errors import UserError
+from pgdose.sources import slides
 
 with job(snakemake) as log:
-    source, root = snakemake.wildcards.source, Path(snakemake.params.root)
-    wanted = settings(snakemake.params)
-    files.check_folder(root, f"sources.{source}.root")
-    rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"sources.{source}.columns")
-    choice = ("tile", "tiles_per_class", "tumour", "tissue_share", "class_share")
-    found, paths, rejects = slides.index(
-        rows,
-        root,
-        key=records.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
-        source=source,
-        seed=snakemake.params.seed,
-        patients=snakemake.params.patients,
-        **{name: wanted[name] for name in choice},
-    )
-    log.info("%s: %d slides, %d rejected, %d tiles", source, len(rows), len(rejects), len(found))
-    kept = records.place_tiles(pd.DataFrame(found), source, wanted["shards"])
+    params, source = snakemake.params, snakemake.wildcards.source
+    wanted = settings(params)
+    listed, paths, rejects = list_slides(snakemake, wanted["columns"])
+    key = records.load_key(Path(params.key), params.key_seed)
+    states = records.read_tables(snakemake.input.slides)
+    rejected = states[states["reason"].notna()]
+    rejects += [(row.record_id, "index", row.reason, row.detail) for row in rejected.itertuples()]
+    for reason, count in rejected["reason"].value_counts().items():
+        log.info("%s: %s %d", source, reason, count)
+    if len(rejected) == len(states):
+        raise UserError(f"sources.{source}: not one of its {len(states)} slides can be used")
+    found = records.read_tables(snakemake.input.candidates)
+    chosen = slides.choose(found, wanted["tiles_per_class"], wanted["tile_classes"])
+    chosen = slides.as_records(chosen, listed, key=key, source=source, tile=wanted["tile"])
+    log.info("%s: %d slides, %d candidates, %d tiles", source, len(states), len(found), len(chosen))
+    paths += chosen[["record_id", "path"]].to_dict("records")
+    kept = records.place_tiles(chosen, source, wanted["shards"])
     records.write_index(kept, rejects, paths, snakemake.output, records.RECORDS)

@@ -31,12 +31,13 @@ with job(snakemake) as log:
                 continue
             for copy in copies.to_dict("records"):
                 square = (copy["crop_x"], copy["crop_y"], copy["crop_side"])
-                store[copy["row"]] = images.render(
+                image = images.render(
                     film.pixels,
                     shape["size"],
                     window=None if pd.isna(copy["crop_side"]) else square,
                     parameters=json.loads(copy["augmentation"]) if copy["copy"] else None,
                 )
+                store.put(copy["row"], image)
     log.info("%s: %d images, %d could not be read", group, len(members), len(failed))
     table = pd.DataFrame(failed, columns=["member", "reason", "detail"])
     records.write_table(table, snakemake.output.missing, records.MISSING)

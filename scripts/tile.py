@@ -1,34 +1,51 @@
+import time
+
 import pandas as pd
-from job import job
+from job import job, progress
 
 from pgdose import images, records
 from pgdose.errors import Rejected
-from pgdose.screen import pixel_hash
 from pgdose.sources import fields, slides
 
+
+def read(path, positions, put, params, threads):
+    """Put the tiles of one field or slide into the store; {number: Rejected} of those that fail."""
+    try:
+        if params.kind == "slides":
+            return slides.read_tiles(path, positions, params.tile, put, threads)
+        for number, tile in enumerate(fields.read_tiles(path, positions, params.tile, params.bits)):
+            put(number, tile)
+    except Rejected as r:
+        return dict.fromkeys(range(len(positions)), r)
+    return {}
+
+
 with job(snakemake) as log:
-    side = snakemake.params.tile
-    read_tiles = {"microscope_fields": fields, "slides": slides}[snakemake.params.kind].read_tiles
+    params, shard = snakemake.params, snakemake.wildcards.shard
     table = records.read_table(snakemake.input.records)
-    store = f"sources/{snakemake.wildcards.source}/tiles/{snakemake.wildcards.shard}.npy"
+    store = f"sources/{snakemake.wildcards.source}/tiles/{shard}.npy"
     table = table[table["store"] == store].sort_values("row")
-    paths = records.read_table(snakemake.input.paths).set_index("record_id")["path"]
-    screened = []
-    with images.new_store(snakemake.output.tiles, len(table), side, 3) as tiles:
-        for parent, positions in table.groupby("parent", sort=False):
-            try:
-                read = read_tiles(paths[parent], positions, side)
-            except Rejected as r:
-                failed = {"usable": False, "reason": r.reason, "detail": r.detail}
-                screened += [{"record_id": i, **failed} for i in positions["record_id"]]
-                continue
-            for record_id, row, tile in zip(
-                positions["record_id"], positions["row"], read, strict=True
-            ):
-                tiles[row] = tile
-                screened.append(
-                    {"record_id": record_id, "usable": True, "pixel_hash": pixel_hash(tile)}
-                )
+    paths = records.read_paths(snakemake.input.paths, table["parent"].unique())
+    screened, seconds = [], []
+    with images.new_store(snakemake.output.tiles, len(table), params.tile, 3) as tiles:
+        for parent, positions in progress(table.groupby("parent", sort=False), log, "parents"):
+            start = time.perf_counter()
+            rows, sums = positions["row"].tolist(), {}
+
+            def put(number, tile, rows=rows, sums=sums):
+                sums[number] = tiles.put(rows[number], tile)
+
+            failed = read(paths[parent], positions, put, params, snakemake.threads)
+            for number, record_id in enumerate(positions["record_id"]):
+                row = {"record_id": record_id, "usable": number not in failed}
+                if number in failed:
+                    row |= {"reason": failed[number].reason, "detail": failed[number].detail}
+                else:
+                    row["pixel_hash"] = sums[number]
+                screened.append(row)
+            seconds.append((parent, round(time.perf_counter() - start, 3)))
     found = pd.DataFrame(screened, columns=records.SCREEN.names)
     log.info("%d tiles, %d usable", len(found), int(found["usable"].sum()))
     records.write_table(found, snakemake.output.screen, records.SCREEN)
+    timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
+    records.write_csv(timed, snakemake.output.seconds)

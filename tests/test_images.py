@@ -9,7 +9,18 @@ import pytest
 
 from pgdose import records
 from pgdose.augmentation import draw_augmentation
-from pgdose.images import Members, augment, crop_square, load_members, new_store, render, resize
+from pgdose.errors import UserError
+from pgdose.images import (
+    Members,
+    augment,
+    checksum,
+    crop_square,
+    damaged,
+    load_members,
+    new_store,
+    render,
+    resize,
+)
 
 
 def noise(rows: int, columns: int, *channels: int, seed: int = 0) -> np.ndarray:
@@ -214,7 +225,8 @@ def test_render_augments_what_is_a_copy() -> None:
 def write_store(path: Path, images: np.ndarray) -> None:
     channels = 1 if images.ndim == 3 else 3
     with new_store(path, len(images), images.shape[1], channels) as store:
-        store[:] = images
+        for row, image in enumerate(images):
+            store.put(row, image)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -236,9 +248,59 @@ def test_a_store_of_no_images_is_a_legal_file(
 
 def test_a_store_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_store(tmp_path / "0.npy", 2, 8, 1) as store:
-        store[0] = 1
+        store.put(0, np.ones((8, 8), np.uint8))
         raise RuntimeError("power cut")
     assert not any(tmp_path.iterdir())
+
+
+def test_checksums_find_the_image_that_was_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "0.npy"
+    images = np.stack([noise(8, 8, seed=i) for i in range(5)])
+    write_store(path, images)
+    assert damaged(path) == []
+    content = bytearray(path.read_bytes())
+    content[content.index(images[3].tobytes()) + 17] ^= 4
+    path.write_bytes(content)
+    assert damaged(path) == [3]
+
+
+def test_a_store_is_verified_on_reading_if_asked_for(tmp_path: Path) -> None:
+    images = np.stack([noise(8, 8, seed=i) for i in range(2)])
+    write_store(tmp_path / "0.npy", images)
+    content = bytearray((tmp_path / "0.npy").read_bytes())
+    content[content.index(images[1].tobytes())] ^= 1
+    (tmp_path / "0.npy").write_bytes(content)
+    table = member_table(("0.npy", 0), ("0.npy", 1))
+    assert Members(table, tmp_path, 8, 1).read([0, 1]).shape == (2, 1, 8, 8)
+    checked = Members(table, tmp_path, 8, 1, verify=True)
+    assert np.array_equal(checked.read([0])[0, 0], images[0])
+    with pytest.raises(UserError, match=r"0\.npy: row 1 is damaged; delete the file"):
+        checked.read([1])
+
+
+@pytest.mark.parametrize("cut", [1, 100, 10_000])
+def test_a_store_that_was_cut_off_is_named(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "0.npy"
+    write_store(path, np.stack([noise(8, 8, seed=i) for i in range(9)]))
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(UserError, match="not a whole store"):
+        damaged(path)
+
+
+def test_an_image_that_was_never_put_is_black_and_whole(tmp_path: Path) -> None:
+    with new_store(tmp_path / "0.npy", 3, 8, 3) as store:
+        store.put(1, noise(8, 8, 3, seed=1))
+    assert damaged(tmp_path / "0.npy") == []
+    assert not np.load(tmp_path / "0.npy")[[0, 2]].any()
+
+
+def test_checksums_are_equal_for_equal_pixels_alone() -> None:
+    image = noise(8, 8, seed=1)
+    other = image.copy()
+    other[3, 4] ^= 1
+    assert checksum(image) == checksum(image.copy()) == checksum(image[:, ::-1][:, ::-1])
+    assert checksum(image) != checksum(other)
+    assert checksum(image[:, :4]) != checksum(image[:, :4].reshape(4, 8))
 
 
 def member_table(*places: tuple[str, int]) -> pd.DataFrame:

@@ -168,6 +168,30 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
         ),
         ["0a1b", "2c3d", "0.91", "stroke: #ff5a00"],
     ),
+    "slide": (
+        lambda: sheets.slide(
+            np.full((60, 80, 3), 200, np.uint8),
+            cell=10.0,
+            corner=(100, 50),
+            tissue=[np.array([(150, 100), (700, 100), (700, 500), (150, 100)])],
+            ink=[np.array([(300, 300), (350, 300), (350, 350), (300, 300)])],
+            outlines={"tumour": [np.array([(200, 150), (400, 150), (400, 350), (200, 150)])]},
+            tiles=pd.DataFrame({"x": [250, 500], "y": [200, 200], "class": ["tumour", "norm"]}),
+            extent=100.0,
+            classes=["ignore", "tumour", "norm"],
+            title="0a1b",
+        ),
+        [
+            "0a1b",
+            "tissue",
+            "ink",
+            "outline: tumour",
+            "1 tiles: tumour",
+            "1 tiles: norm",
+            "stroke: #009e73",
+            "stroke: #cc79a7",
+        ],
+    ),
     "aorta none": (lambda: sheets.aorta_sheet([], [], [], []), ["no images"]),
 }
 

@@ -104,15 +104,6 @@ def test_an_image_is_saturated_when_most_pixels_are_black_or_white() -> None:
     assert reason(both) == "saturated"
 
 
-def test_pixel_hash_is_equal_for_equal_pixels_alone() -> None:
-    image = picture()
-    other = image.copy()
-    other[3, 4] += 1
-    assert screen.pixel_hash(image) == screen.pixel_hash(image.copy())
-    assert screen.pixel_hash(image) != screen.pixel_hash(other)
-    assert screen.pixel_hash(image[:, :64]) != screen.pixel_hash(image[:, :64].reshape(64, 128))
-
-
 Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, str]]]
 
 

@@ -71,6 +71,42 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.xray.reports.encoding: 'russian': an encoding that Python knows, such as",
         ),
         (
+            "sources.fields.layout",
+            "{class}/*.tif",
+            "sources.fields.layout: '{class}/*.tif': a path with {class} and {patient} once each",
+        ),
+        (
+            "sources.fields.table",
+            None,
+            "sources.fields: exactly one of 'table' and 'layout' says what each field is",
+        ),
+        (
+            "sources.breast.rest",
+            "stroma",
+            "sources.breast: rest: 'stroma' is no class of the source; one of: tumour, norm, ",
+        ),
+        (
+            "sources.breast.classes.norm",
+            ["TUMOR "],
+            "sources.breast: classes: 'tumor' stands for two classes",
+        ),
+        (
+            "sources.breast.columns",
+            {"outlines": None},
+            "sources.breast: 'columns' names neither outlines nor class; one is needed",
+        ),
+        (
+            "sources.breast.tissue",
+            {"between": [0.2, 0.1]},
+            "sources.breast.tissue.between: [0.2, 0.1]: a range [from, to], 0 < from <= to",
+        ),
+        (
+            "groups.H-BR.classes.C1.where.class",
+            "tumor",
+            "groups.H-BR.classes.C1.where.class: 'tumor' is no class of its source of this study, "
+            "did you mean 'tumour'?; known: tumour, norm",
+        ),
+        (
             "groups.H-OV.image.window",
             "voi",
             "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
@@ -207,3 +243,9 @@ def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
 
 def test_copies_differ_by_default_as_the_library_says() -> None:
     assert Augment().known() == dict(AUGMENTATION)
+
+
+def test_how_fine_tiles_are_is_said_once(study: dict[str, Any]) -> None:
+    study["sources"]["breast"] |= {"level": 0, "mpp": 0.5}
+    with pytest.raises(UserError, match="'level' or 'mpp' says how fine the tiles are, not both"):
+        parse(study)

@@ -2,6 +2,7 @@
 
 where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
+verify RESULTS       whether all image stores below a folder are as they were written
 schema               the JSON schema of a study file
 
 The first two are for who may read `private/`.
@@ -68,6 +69,26 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     return lines
 
 
+def verify(results: Path) -> list[str]:
+    """A line for each damaged store below a folder, and one that counts."""
+    from pgdose.images import damaged
+
+    stores = sorted(results.rglob("*.npy"))
+    if not stores:
+        raise UserError(f"no image stores below {results}")
+    lines = []
+    for path in stores:
+        try:
+            if rows := damaged(path):
+                shown = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+                lines.append(f"{path}: {len(rows)} damaged: rows {shown}; delete it and run again")
+        except UserError as error:
+            lines.append(str(error))
+    if lines:
+        raise UserError("\n".join([f"{len(lines)} of {len(stores)} stores are damaged:", *lines]))
+    return [f"{len(stores)} stores are as they were written"]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="pgdose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -79,11 +100,14 @@ def main() -> int:
         command.add_argument(
             "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
         )
+    commands.add_parser("verify").add_argument("results", type=Path)
     commands.add_parser("schema")
     given = parser.parse_args()
     try:
         if given.command == "schema":
             lines = [schema().rstrip("\n")]
+        elif given.command == "verify":
+            lines = verify(given.results)
         else:
             places = where(given.record_id, given.private)
             lines = sorted(set(places.values()))

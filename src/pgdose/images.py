@@ -2,20 +2,26 @@
 
 A store is one array, images x rows x columns (grey) or images x rows x columns x 3. Which image
 of which store a member is stands in `members` (store, row). Crops and augmentation happen before
-an image is stored, so what is read is what the network sees.
+an image is stored, so what is read is what the network sees. After the array, where `np.load` does
+not look, a store carries a checksum of each image.
 """
 
 import itertools
+import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
+import xxhash
 from PIL import Image
 from skimage.transform import AffineTransform, warp
 
+from pgdose.errors import UserError
 from pgdose.records import atomic, read_table
 
 
@@ -109,29 +115,108 @@ def render(
     return image if parameters is None else augment(image, parameters)
 
 
+# --- stores -----------------------------------------------------------------------------------
+
+MARK = b"\npgdose checksums xxh3_128\n"  # between the array and 16 bytes for each image
+
+
+def checksum(image: np.ndarray) -> bytes:
+    """16 bytes, equal for equal pixels of an equal shape (XXH3, 128 bits)."""
+    of = xxhash.xxh3_128(str(image.shape).encode())
+    of.update(np.ascontiguousarray(image).data)
+    return of.digest()
+
+
+class NewStore:
+    """A store that is being filled, image by image; from several threads, if need be.
+
+    Plain writes at a place: through a memory map a full disk would be a bus error, and each page
+    of a new file a fault, which together cost more than a tile's decoding allows.
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, about)
+        file.flush()
+        self.shape = shape
+        self._file = file.fileno()
+        self._start = file.tell()
+        self._bytes = math.prod(shape[1:])
+        os.truncate(self._file, self._start + math.prod(shape))  # what is not written is black
+        black = checksum(np.zeros(shape[1:], np.uint8))
+        self._sums = [black] * shape[0]
+
+    def put(self, row: int, image: np.ndarray) -> str:
+        """Store an image, uint8 of the store's size; its checksum, 32 hex digits."""
+        if image.shape != self.shape[1:] or image.dtype != np.uint8:
+            raise ValueError(f"{image.shape} of {image.dtype} in a store of {self.shape[1:]}")
+        image = np.ascontiguousarray(image)
+        os.pwrite(self._file, image.data, self._start + row * self._bytes)
+        self._sums[row] = checksum(image)
+        return self._sums[row].hex()
+
+    @property
+    def tail(self) -> bytes:
+        return MARK + b"".join(self._sums)
+
+
 @contextmanager
-def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[np.ndarray]:
+def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[NewStore]:
     """A store to fill with n images; appears whole when the block ends. n may be 0."""
     shape = (n, size, size) if channels == 1 else (n, size, size, channels)
-    with atomic(path) as beside:
-        if n:
-            store = np.lib.format.open_memmap(beside, mode="w+", dtype=np.uint8, shape=shape)
-            yield store
-            store.flush()
-        else:  # an empty file cannot be mapped
-            np.save(beside, np.zeros(shape, dtype=np.uint8))
-            yield np.zeros(shape, dtype=np.uint8)
+    with atomic(path) as beside, beside.open("wb") as file:
+        store = NewStore(file, shape)
+        yield store
+        file.seek(0, os.SEEK_END)
+        file.write(store.tail)
+        file.flush()
+
+
+def checksums(path: str | Path) -> np.ndarray:
+    """The checksums that a store carries, uint8 images x 16; UserError if it is cut off."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, _ = np.lib.format.read_array_header_1_0(file)
+            file.seek(math.prod(shape), os.SEEK_CUR)
+            tail = file.read()
+        whole = tail.startswith(MARK) and len(tail) == len(MARK) + 16 * shape[0]
+    except (OSError, ValueError, EOFError):
+        whole = False
+    if not whole:
+        raise UserError(
+            f"{path}: not a whole store (cut off, or without checksums); delete it and run again"
+        )
+    return np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
+
+
+def damaged(path: str | Path) -> list[int]:
+    """The rows of a store whose pixels are not those that were written."""
+    sums = checksums(path)
+    store = np.load(path, mmap_mode="r") if len(sums) else []
+    return [row for row, image in enumerate(store) if checksum(image) != sums[row].tobytes()]
 
 
 class Members:
     """The images of a group's members, read from their stores as they are asked for."""
 
-    def __init__(self, table: pd.DataFrame, results: str | Path, size: int, channels: int) -> None:
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        results: str | Path,
+        size: int,
+        channels: int,
+        verify: bool = False,
+    ) -> None:
+        """With `verify`, an image whose checksum does not fit is a UserError when it is read."""
         self.table = table.reset_index(drop=True)
         self.size = size
         self.channels = channels
+        self.verify = verify
         self._root = Path(results)
         self._stores: dict[str, np.ndarray] = {}
+        self._sums: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -142,7 +227,7 @@ class Members:
         return self.table["class_index"].to_numpy(np.int64)
 
     def select(self, rows: Iterable[bool] | np.ndarray | slice) -> "Members":
-        return Members(self.table[rows], self._root, self.size, self.channels)
+        return Members(self.table[rows], self._root, self.size, self.channels, self.verify)
 
     def read(self, rows: Iterable[int]) -> np.ndarray:
         """uint8, n x channels x size x size."""
@@ -156,7 +241,12 @@ class Members:
         name = entry["store"]
         if name not in self._stores:
             self._stores[name] = np.load(self._root / name, mmap_mode="r")
-        image = resize(np.asarray(self._stores[name][entry["row"]]), self.size)
+            if self.verify:
+                self._sums[name] = checksums(self._root / name)
+        stored = np.asarray(self._stores[name][entry["row"]])
+        if self.verify and checksum(stored) != self._sums[name][entry["row"]].tobytes():
+            raise UserError(f"{name}: row {entry['row']} is damaged; delete the file and run again")
+        image = resize(stored, self.size)
         return image[None] if self.channels == 1 else image.transpose(2, 0, 1)
 
 
@@ -166,9 +256,10 @@ def load_members(
     results: str | Path,
     size: int,
     channels: int,
+    verify: bool = False,
 ) -> Members:
     """The members whose images are there; `missing` are the tables of failed rows, if any."""
     table = read_table(members)
     for path in missing:
         table = table[~table["member"].isin(read_table(path)["member"])]
-    return Members(table, results, size, channels)
+    return Members(table, results, size, channels, verify)

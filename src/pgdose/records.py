@@ -56,6 +56,10 @@ RECORDS = pa.schema(
         ("x", pa.int32()),
         ("y", pa.int32()),
         ("level", pa.int16()),
+        ("extent", pa.float64()),  # of a tile along a side, pixels of level 0
+        ("scale_from", pa.string()),  # what told um_per_px: table, mpp or objective
+        ("tissue_share", pa.float64()),
+        ("class_share", pa.float64()),
         ("store", pa.string()),  # tiles: the store below the results folder, and the row in it
         ("row", pa.int32()),
     ]
@@ -86,6 +90,41 @@ SCREEN = pa.schema(
         ("aorta_y", pa.float64()),
         ("aorta_side", pa.float64()),
         ("aorta_confidence", pa.float64()),
+    ]
+)
+CANDIDATES = pa.schema(  # tiles of slides that a class may take
+    [
+        ("parent", pa.string()),
+        ("patient", pa.string()),
+        ("x", pa.int32()),
+        ("y", pa.int32()),
+        ("level", pa.int16()),
+        ("extent", pa.float64()),
+        ("um_per_px", pa.float64()),
+        ("scale_from", pa.string()),
+        ("class", pa.string()),
+        ("tissue_share", pa.float64()),
+        ("class_share", pa.float64()),
+        ("draw", pa.float64()),
+    ]
+)
+SLIDES = pa.schema(  # what became of each slide
+    [
+        ("record_id", pa.string()),
+        ("patient", pa.string()),
+        ("reason", pa.string()),  # why it was rejected, null if it was not
+        ("detail", pa.string()),
+        ("columns", pa.int32()),  # of level 0
+        ("rows", pa.int32()),
+        ("levels", pa.int16()),
+        ("level", pa.int16()),  # that tiles are read from
+        ("um_per_px", pa.float64()),  # of a tile
+        ("scale_from", pa.string()),
+        ("threshold", pa.float64()),  # of tissue
+        ("tissue_share", pa.float64()),  # of the slide
+        ("ink_share", pa.float64()),
+        ("mended", pa.int32()),  # outlines
+        ("dropped", pa.int32()),
     ]
 )
 MEMBERS = pa.schema(

@@ -3,7 +3,6 @@
 A cohort is drawn among what passes, so that its counts and its balance hold.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.images import resize
+from pgdose.images import checksum, resize
 from pgdose.records import SCREEN
 from pgdose.sources import dicom, files
 from pgdose.sources.dicom import Film
@@ -29,11 +28,6 @@ REASONS = {
     "duplicate_uid": "another usable file has the same SOPInstanceUID",
     "duplicate_pixels": "another usable image has the same pixels",
 }
-
-
-def pixel_hash(image: np.ndarray) -> str:
-    """Equal for equal pixels."""
-    return hashlib.blake2b(image.tobytes() + str(image.shape).encode(), digest_size=12).hexdigest()
 
 
 def read(path: str | Path, kind: str, modality: str, window: str = "percentile") -> Film:
@@ -98,7 +92,7 @@ def screen(
             check_image(film.pixels, limits)
             if modality == "xray":
                 check_view(film.pixels, limits)
-            row |= {"pixel_hash": pixel_hash(film.pixels), "voi": film.offered}
+            row |= {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
             if record["aorta"]:
                 names = ("aorta_x", "aorta_y", "aorta_side", "aorta_confidence")
                 window = aorta_window(film.pixels, record["mm_per_px"])

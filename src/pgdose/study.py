@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -96,6 +97,7 @@ class PhantomFields(Model):
 class PhantomSlides(Model):
     slides: Count = 12
     side: Annotated[int, Field(ge=1024, le=100_000)] = 4096
+    broken: Annotated[int, Field(ge=0)] = 3
 
 
 class Phantom(Model):
@@ -165,37 +167,112 @@ class FieldColumns(Model):
 
 
 class MicroscopeFields(Source):
+    """Whole images of known class; a table or their folders say which (`layout`)."""
+
     kind: Literal["microscope_fields"]
-    table: FilePath
+    table: FilePath | None = None
     columns: FieldColumns = FieldColumns()
+    layout: str | None = None  # "{class}/{patient}/*.tif", where there is no table
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
+    margin: Literal["error", "drop"] = "error"  # what does not fill a tile
+    bits: Annotated[int, Field(ge=9, le=16)] = 16  # used ones of files with 16 bits a channel
 
     @property
     def modality(self) -> str:
         return "histology"
+
+    @field_validator("layout")
+    @classmethod
+    def _placeholders(cls, layout: str | None) -> str | None:
+        if layout is not None and any(layout.count(f"{{{n}}}") != 1 for n in ("class", "patient")):
+            raise mistake("a path with {class} and {patient} once each, '*' for what may differ")
+        return layout
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.table is None) == (self.layout is None):
+            raise mistake("exactly one of 'table' and 'layout' says what each field is")
+        return self
 
 
 class SlideColumns(Model):
     slide: Column = "slide"
     patient: Column = "patient"
-    outlines: Column = "outlines"
+    outlines: Column | None = "outlines"
+    class_: Annotated[Column | None, Field(alias="class")] = None
+    mpp: Column | None = None
+
+
+class Tissue(Model):
+    """What of a slide is tissue. Areas are in tiles, since not every slide tells its scale."""
+
+    method: Literal["saturation", "optical_density"] = "saturation"
+    threshold: Annotated[float, Field(gt=0)] | None = None  # null: Otsu's, of each slide
+    between: tuple[float, float] = (0.04, 0.10)  # Otsu's threshold is kept within
+    smallest_island: Annotated[float, Field(ge=0)] = 0.5
+    smallest_hole: Annotated[float, Field(ge=0)] = 0.5
+    pen: bool = True  # leave out what a pen has marked
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a tile
+
+    @field_validator("between")
+    @classmethod
+    def _ascending(cls, between: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < between[0] <= between[1]:
+            raise mistake("a range [from, to], 0 < from <= to")
+        return between
+
+
+IGNORE = "ignore"  # the class of what no tile is taken from
+Words = Annotated[list[str], BeforeValidator(lambda words: [str(word) for word in words])]
 
 
 class Slides(Source):
-    """Whole slides; tiles inside an outline of `tumour` are tumour, other tissue is norm."""
+    """Whole slides, and outlines that say what is what on them."""
 
     kind: Literal["slides"]
     table: FilePath
     columns: SlideColumns = SlideColumns()
+    # Which words of the outlines stand for which class; where two overlap, the first named counts.
+    classes: Annotated[dict[Name, Words], Field(min_length=1)] = {
+        IGNORE: ["ignore", "ignore*"],
+        "tumour": ["tumor", "tumour"],
+        "norm": ["norm", "normal"],
+    }
+    rest: Name = "norm"  # the class of tissue outside all outlines
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
+    level: Annotated[int, Field(ge=0)] | None = None  # 0 unless `mpp` is given
+    mpp: Annotated[float, Field(gt=0)] | None = None  # micrometres to a pixel of a tile
+    overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.0  # of neighbouring tiles, share of a side
     tiles_per_class: Count
-    tumour: list[str] = ["Tumor", "Tumour", "tumour", "tumor"]
-    tissue_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    class_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    class_share: Annotated[float, Field(gt=0.5, le=1)] = 0.9  # of a tile
+    tissue: Tissue = Tissue()
+    threads: Count = 1
 
     @property
     def modality(self) -> str:
         return "histology"
+
+    @property
+    def tile_classes(self) -> list[str]:
+        """The classes that tiles are taken of."""
+        return [name for name in dict.fromkeys([*self.classes, self.rest]) if name != IGNORE]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.level is not None and self.mpp is not None:
+            raise mistake("'level' or 'mpp' says how fine the tiles are, not both")
+        if self.columns.outlines is None and self.columns.class_ is None:
+            raise mistake("'columns' names neither outlines nor class; one is needed")
+        words = [word.strip().casefold() for those in self.classes.values() for word in those]
+        if twice := sorted({word for word in words if words.count(word) > 1}):
+            raise mistake("classes: '{word}' stands for two classes", word=twice[0])
+        if self.rest not in (*self.classes, IGNORE):
+            raise mistake(
+                "rest: '{rest}' is no class of the source; one of: {known}",
+                rest=self.rest,
+                known=", ".join(dict.fromkeys([*self.classes, IGNORE])),
+            )
+        return self
 
 
 class TableColumns(Model):
@@ -495,7 +572,8 @@ class Study(Model):
         """Whether the synthetic hospital makes the source."""
         entry = self.sources[source]
         table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
-        return self.phantom is not None and PurePath(table).is_relative_to(self.phantom.root)
+        place = table or entry.root
+        return self.phantom is not None and PurePath(place).is_relative_to(self.phantom.root)
 
     def shown_attack(self) -> str:
         return self.operating_points.attack or next(iter(self.attacks))
@@ -526,7 +604,7 @@ def _cross_checks(study: Study) -> list[str]:
                 names = source.labels.names if source.labels else {}
                 reference(f"{at}.where.label", entry.where.label, names, "label of its source")
             if isinstance(source, Slides) and entry.where.class_:
-                known = ("tumour", "norm")
+                known = source.tile_classes
                 reference(f"{at}.where.class", entry.where.class_, known, "class of its source")
             if isinstance(source, MicroscopeFields | Slides) and group.image.size > source.tile:
                 found.append(

@@ -122,7 +122,11 @@ def augmentation(group):
 
 def made_by_phantom(source):
     """What stands for the files of a source that the synthetic hospital makes."""
-    return STUDY.sources[source].reports.table if STUDY.synthetic(source) else []
+    if not STUDY.synthetic(source):
+        return []
+    if STUDY.sources[source].kind == "microscope_fields":
+        return f"{HOSPITAL}/fields.csv"
+    return STUDY.sources[source].reports.table
 
 
 def reported():
@@ -150,6 +154,22 @@ def table_settings(source):
     )
 
 
+def slide_settings(source):
+    """What of a source of slides its candidates depend on."""
+    left_out = {"root", "table", "shards", "threads", "tiles_per_class", "patients"}
+    return as_json(
+        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
+    )
+
+
+def choice_settings(source):
+    """What of a source of slides the choice among the candidates depends on."""
+    entry = STUDY.sources[source]
+    names = ("tile", "tiles_per_class", "tile_classes", "shards")
+    chosen = {name: getattr(entry, name) for name in names}
+    return {**chosen, "columns": entry.columns.known()}
+
+
 def cropped(group, files):
     """Files of each source of a group whose images are cut out of whole films."""
     if STUDY.groups[group].image.crop == "none":
@@ -175,20 +195,25 @@ def records_of(group):
     return [f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources_of(group)]
 
 
-def screens(source):
+def of_shards(source, folder, kind="parquet"):
+    """One file of every shard of a source."""
     return [
-        f"{RESULTS}/sources/{source}/screen/{shard}.parquet"
+        f"{RESULTS}/sources/{source}/{folder}/{shard}.{kind}"
         for shard in shards(STUDY.sources[source])
     ]
+
+
+def screens(source):
+    return of_shards(source, "screen")
 
 
 def stores(group):
     """The image stores of a group: its own, or the tiles of its sources."""
     if STUDY.tiled(group):
         return [
-            f"{RESULTS}/sources/{source}/tiles/{shard}.npy"
+            store
             for source in STUDY.sources_of(group)
-            for shard in shards(STUDY.sources[source])
+            for store in of_shards(source, "tiles", "npy")
         ]
     return [
         f"{RESULTS}/groups/{group}/images/{shard}.npy"
@@ -214,13 +239,18 @@ def contact_sheet(group):
 
 
 def looks():
-    """What a person looks over: discarded images, and the labeller against labels by hand."""
-    kinds = {s: source.kind for s, source in STUDY.sources.items()}
-    sheets = [s for s, kind in kinds.items() if kind in ("dicom_archive", "table")]
-    return [
-        *(f"{RESULTS}/sources/{s}/rejects.png" for s in sheets),
-        *(f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()),
-    ]
+    """What a person looks over: what was discarded and what was cut, and the labeller's score."""
+    found = [f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()]
+    for name, source in STUDY.sources.items():
+        folder = f"{RESULTS}/sources/{name}"
+        if source.kind in ("dicom_archive", "table"):
+            found.append(f"{folder}/rejects.png")
+        else:
+            found.append(f"{folder}/tiles.png")
+        if source.kind == "slides":
+            found.append(f"{folder}/slides.csv")
+            found += [f"{folder}/thumbnails/{shard}" for shard in shards(source)]
+    return found
 
 
 def surfaces(group, run, attack):

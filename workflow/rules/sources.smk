@@ -192,7 +192,7 @@ rule index_table:
 rule index_fields:
     """List the tiles of the microscope fields."""
     input:
-        table=lambda w: STUDY.sources[w.source].table,
+        table=lambda w: STUDY.sources[w.source].table or made_by_phantom(w.source),
     output:
         **RECORDS,
         paths=PATHS,
@@ -219,10 +219,45 @@ rule index_fields:
         "../../scripts/index_fields.py"
 
 
-rule index_slides:
-    """Find the tiles of tissue in and out of the outlines, and choose among them."""
+rule candidates:
+    """Find the tissue and the outlines of a shard of slides, and the tiles a class may take."""
     input:
         table=lambda w: STUDY.sources[w.source].table,
+    output:
+        candidates=f"{RESULTS}/sources/{{source}}/candidates/{{shard}}.parquet",
+        slides=f"{RESULTS}/sources/{{source}}/slides/{{shard}}.parquet",
+        seconds=f"{BENCHMARKS}/slides/{{source}}-{{shard}}.csv",
+    log:
+        f"{LOGS}/candidates/{{source}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/candidates/{{source}}-{{shard}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("slides"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        root=lambda w: STUDY.sources[w.source].root,
+        settings=lambda w: slide_settings(w.source),
+        shards=lambda w: STUDY.sources[w.source].shards,
+        seed=STUDY.seed,
+        key=STUDY.privacy.key,
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        code=script_digest("candidates.py"),
+    script:
+        "../../scripts/candidates.py"
+
+
+rule index_slides:
+    """Choose among the candidates of all slides: one record a tile."""
+    input:
+        table=lambda w: STUDY.sources[w.source].table,
+        candidates=lambda w: of_shards(w.source, "candidates"),
+        slides=lambda w: of_shards(w.source, "slides"),
     output:
         **RECORDS,
         paths=PATHS,
@@ -236,12 +271,11 @@ rule index_slides:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=8000,
+        runtime=60,
     params:
         root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: as_json(STUDY.sources[w.source].known()),
-        seed=STUDY.seed,
+        settings=lambda w: as_json(choice_settings(w.source)),
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
         patients=lambda w: STUDY.sources[w.source].patients or w.source,
@@ -288,6 +322,7 @@ rule tile:
     output:
         tiles=f"{RESULTS}/sources/{{source}}/tiles/{{shard}}.npy",
         screen=f"{RESULTS}/sources/{{source}}/screen/{{shard}}.parquet",
+        seconds=f"{BENCHMARKS}/tiles/{{source}}-{{shard}}.csv",
     log:
         f"{LOGS}/tile/{{source}}-{{shard}}.log",
     benchmark:
@@ -296,16 +331,104 @@ rule tile:
         source=sources_of_kind("microscope_fields", "slides"),
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: lambda w: getattr(STUDY.sources[w.source], "threads", 1)
     resources:
         mem_mb=2000,
         runtime=240,
     params:
         kind=lambda w: STUDY.sources[w.source].kind,
         tile=lambda w: STUDY.sources[w.source].tile,
+        bits=lambda w: getattr(STUDY.sources[w.source], "bits", 8),
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
+
+
+rule tiles_sheet:
+    """Some tiles of each class of a source, for a person's look."""
+    input:
+        records=f"{RESULTS}/sources/{{source}}/records.parquet",
+        screens=lambda w: screens(w.source),
+        stores=lambda w: of_shards(w.source, "tiles", "npy"),
+    output:
+        f"{RESULTS}/sources/{{source}}/tiles.png",
+    log:
+        f"{LOGS}/tiles_sheet/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/tiles_sheet/{{source}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("microscope_fields", "slides"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=lambda w: RESULTS,
+        seed=STUDY.seed,
+        code=script_digest("tiles_sheet.py"),
+    script:
+        "../../scripts/tiles_sheet.py"
+
+
+rule slides_table:
+    """What became of each slide: state, reason, scale, and tiles by class."""
+    input:
+        records=f"{RESULTS}/sources/{{source}}/records.parquet",
+        candidates=lambda w: of_shards(w.source, "candidates"),
+        slides=lambda w: of_shards(w.source, "slides"),
+        screens=lambda w: screens(w.source),
+    output:
+        f"{RESULTS}/sources/{{source}}/slides.csv",
+    log:
+        f"{LOGS}/slides_table/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/slides_table/{{source}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("slides"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        classes=lambda w: STUDY.sources[w.source].tile_classes,
+        code=script_digest("slides_table.py"),
+    script:
+        "../../scripts/slides_table.py"
+
+
+rule thumbnails:
+    """A picture of each slide of a shard: tissue, outlines and the tiles taken."""
+    input:
+        table=lambda w: STUDY.sources[w.source].table,
+        records=f"{RESULTS}/sources/{{source}}/records.parquet",
+    output:
+        directory(f"{RESULTS}/sources/{{source}}/thumbnails/{{shard}}"),
+    log:
+        f"{LOGS}/thumbnails/{{source}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/thumbnails/{{source}}-{{shard}}.tsv"
+    wildcard_constraints:
+        source=sources_of_kind("slides"),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        root=lambda w: STUDY.sources[w.source].root,
+        settings=lambda w: slide_settings(w.source),
+        shards=lambda w: STUDY.sources[w.source].shards,
+        key=STUDY.privacy.key,
+        key_seed=lambda w: key_seed(w.source),
+        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        code=script_digest("thumbnails.py"),
+    script:
+        "../../scripts/thumbnails.py"
 
 
 rule rejects:

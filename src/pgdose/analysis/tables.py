@@ -110,3 +110,30 @@ def training_size(
     rows["size"] = told[0].astype("Int64").fillna(n_training)
     rows["repeat"] = told[1].astype("Int64").fillna(1)
     return rows.sort_values(["attack", "size", "repeat"])[names]
+
+
+def slides(
+    states: pd.DataFrame,
+    candidates: pd.DataFrame,
+    taken: pd.DataFrame,
+    screened: pd.DataFrame,
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """What became of each slide: its state, and by class its candidates and the tiles taken.
+
+    `states` has the columns of records.SLIDES, `candidates` parent and class, `taken` record_id,
+    parent and class of the chosen tiles, `screened` which of them are usable. A slide is
+    `rejected`, `used`, or `not needed`, where no tile of it was chosen.
+    """
+    unreadable = screened.loc[~screened["usable"].astype(bool), "record_id"]
+    bad = taken[taken["record_id"].isin(unreadable)]
+    found = states.copy()
+    for name in classes:
+        for what, of in (("candidates", candidates), ("tiles", taken)):
+            count = of.loc[of["class"] == name, "parent"].value_counts()
+            found[f"{what}_{name}"] = found["record_id"].map(count).fillna(0).astype(int)
+    found["unreadable"] = found["record_id"].map(bad["parent"].value_counts()).fillna(0).astype(int)
+    used = found["record_id"].isin(taken["parent"])
+    state = np.where(used, "used", "not needed")
+    found.insert(2, "state", np.where(found["reason"].notna(), "rejected", state))
+    return found.sort_values("record_id")

@@ -13,8 +13,10 @@ Tumour fields keep remnants of normal tissue, so no classifier of tiles is perfe
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pandas as pd
+import tifffile
 from PIL import Image
 from scipy.spatial import cKDTree
 
@@ -41,7 +43,11 @@ WIDTH, HEIGHT = 2048, 1536
 PALE = (0.14, 0.75, 0.42)  # what proteins look like without eosin: a faint pinkish beige
 ORGANS = ("ovary", "thyroid")
 CLASSES = ("ovary_tumour", "ovary_norm", "thyroid_tumour", "thyroid_norm")
-FORMATS = (".jpg", ".jpg", ".tif", ".jpg", ".jpg", ".jpg", ".png", ".jpg")
+# In turn; their number is odd, so that the two kinds of tissue meet each format alike.
+FORMATS = (
+    "jpg", "jpg", "tif", "jpg", "png", "bmp", "jpg", "tif_16", "jpg", "png_rgba", "jpg", "png_16",
+    "jpg",
+)  # fmt: skip
 
 
 def write_fields(
@@ -56,8 +62,9 @@ def write_fields(
     """Write fields under the folder `root`, and the tables `truth` and `table` (CSV files).
 
     Every patient of each of ORGANS gives `fields_per_patient` fields of the tumour and as many of
-    normal tissue, RGB, WIDTH x HEIGHT: most JPEG, some TIFF and PNG. `table`: file (relative to
-    `root`), patient, class. `truth`: the same and the hand that the patient's stain had.
+    normal tissue, WIDTH x HEIGHT: half of them JPEG, the rest TIFF and PNG (of 8 or 16 bits, PNG
+    with an opaque alpha channel, too) and BMP. `table`: file (relative to `root`), patient, class.
+    `truth`: the same and the hand that the patient's stain had.
 
     The same arguments give the same bytes. What an earlier run wrote is replaced.
     """
@@ -65,18 +72,19 @@ def write_fields(
         old.unlink(missing_ok=True)
     fresh_folder(root)
     rows = []
-    for organ in ORGANS:
+    for organ, first in zip(ORGANS, (0, 6), strict=True):  # of FORMATS
         for number in range(patients_per_organ):
             patient = f"{organ[0].upper()}{number + 1:03d}"
             hand = draw_hand(generator(seed, "field stain", patient))
-            for kind in ("tumour", "norm"):
+            for turn, kind in enumerate(("tumour", "norm")):
                 for repeat in range(fields_per_patient):
                     name = f"{patient} {kind} {repeat}"
                     label = f"{organ}_{kind}"
                     picture = draw_field(generator(seed, "field", name), label, hand)
-                    ending = FORMATS[generator(seed, "format", name).integers(len(FORMATS))]
-                    file = f"{organ}/{patient}_{kind}_{repeat + 1}{ending}"
-                    _save(picture, root / file)
+                    form = FORMATS[(first + 2 * (number + repeat) + turn) % len(FORMATS)]
+                    ending = form.split("_")[0]
+                    file = f"{organ}/{patient}_{kind}_{repeat + 1}.{ending}"
+                    _save(picture, root / file, form)
                     rows.append({"file": file, "patient": patient, "class": label, **hand})
     columns = ["file", "patient", "class"]
     everything = pd.DataFrame(rows, columns=None if rows else columns)
@@ -285,12 +293,23 @@ def _vessels(
     return soften(image, 1.6)
 
 
-def _save(picture: np.ndarray, file: Path) -> None:
+def _save(picture: np.ndarray, file: Path, form: str) -> None:
+    """Write RGB, uint8, in one of FORMATS."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(picture)
-    if file.suffix == ".jpg":
-        image.save(file, quality=92)
-    elif file.suffix == ".tif":
-        image.save(file, compression="tiff_lzw")
+    deep = picture.astype(np.uint16) * 257  # 255 becomes 65535
+    if form == "tif_16":
+        tifffile.imwrite(
+            file, deep, photometric="rgb", compression="adobe_deflate", metadata=None,
+            software=False,
+        )  # fmt: skip
+    elif form == "png_16":
+        file.write_bytes(imagecodecs.png_encode(deep, level=3))
+    elif form == "jpg":
+        Image.fromarray(picture).save(file, quality=92)
+    elif form == "tif":
+        Image.fromarray(picture).save(file, compression="tiff_lzw")
+    elif form == "bmp":
+        Image.fromarray(picture).save(file)
     else:
-        image.save(file, compress_level=3)
+        mode = "RGBA" if form == "png_rgba" else "RGB"
+        Image.fromarray(picture).convert(mode).save(file, compress_level=3)

@@ -1,21 +1,27 @@
 """The pathology laboratory, second half: whole slides of breast tissue with outlines of tumour.
 
 A slide is a pyramidal tiled TIFF as an Aperio scanner writes it (`.svs`): a piece of tissue on
-glass, stained with haematoxylin and eosin, with one or two tumour regions. Beside it lies what a
-pathologist drew in QuPath. The two tissues differ all over, tile by tile: tumour is crowded with
-large dark uneven nuclei, normal tissue is pink stroma with few nuclei, fat and ducts.
+glass, stained with haematoxylin and eosin, with one or two tumour regions or none. Beside the
+slides lies what pathologists drew, each in the format of their viewer. The two tissues differ all
+over, tile by tile: tumour is crowded with large dark uneven nuclei, normal tissue is pink stroma
+with few nuclei, fat and ducts. Some slides bear pen marks, some don't tell their scale, and some
+can't be used.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 from PIL import Image, ImageDraw
-from shapely.geometry import MultiPolygon, Polygon, mapping
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, label
+from shapely.geometry import LineString, MultiPolygon, Polygon, box
 
 from pgdose.phantom.folder import fresh_folder
+from pgdose.phantom.outlines import CLASS, FORMATS, GRID, feature, polygons, write_features
 from pgdose.phantom.stain import (
     EOSIN,
     HAEMATOXYLIN,
@@ -32,73 +38,166 @@ from pgdose.phantom.stain import (
     soften,
     step,
 )
-from pgdose.phantom.svs import write_svs
-from pgdose.records import atomic, generator, write_csv, write_json
+from pgdose.phantom.svs import pyramid, write_svs
+from pgdose.records import atomic, generator, write_csv
 
 MPP = 0.499  # micrometres to a pixel
 POWER = 20  # magnification of the objective
 LEVELS = (1, 4, 16)  # downsamples
 REDUCE = 8  # grids of the drawing are so much smaller than the slide
 TUMOUR_SHARE = 0.45  # of the tissue
+NO_MPP, NO_SCALE = 3, 4  # slides, counted from 0, that tell only their power, or nothing
+GREEN, BLUE, BLACK = (30, 130, 70), (25, 70, 170), (35, 35, 40)
+PENS = {1: (GREEN,), 4: (BLUE, BLACK)}  # slides, counted from 0, and the inks on them
+# What is wrong with a broken slide, and the reason why pgdose leaves it out.
+BROKEN = {
+    "cut": "unreadable_slide",
+    "text": "unreadable_slide",
+    "foreign": "outlines_outside",
+}
+BROKEN_SIDE = 1024  # pixels; its outlines, of another slide, span four times as much
 
 
 def write_slides(
-    root: Path, table: Path, truth: Path, *, seed: int, slides: int, side: int = 4096
+    root: Path,
+    table: Path,
+    truth: Path,
+    *,
+    seed: int,
+    slides: int,
+    side: int = 4096,
+    broken: int = 0,
 ) -> None:
-    """Write slides under the folder `root`, one a patient, and `truth` and `table` (CSV files).
+    """Write slides under the folder `root`, and `truth` and `table` (CSV files).
 
-    `side`: pixels of a slide both ways, at least 512, a multiple of 16. Beside each slide lies
-    `<slide>.geojson` with its tumour polygons, in pixels of level 0, as QuPath exports them.
-    `table`: slide, patient, outlines (file names relative to `root`). `truth`: the same, the
-    shares of tissue and tumour, the hand of the stain, and the name of a GeoJSON file (in a
-    folder beside `truth`, named like it) with the polygons of tissue and tumour.
+    `side`: pixels of a slide both ways, at least 512, a multiple of 16. Every seventh slide is
+    normal tissue throughout. Each slide has a patient of its own, but for the last two, which
+    share theirs where there are eight or more. `broken` more slides can't be used: cut off, no
+    slide at all, or with the outlines of another slide, in turn.
+
+    `root`/outlines/<format>/ holds the tumour regions of each slide that has some, the same in
+    every one of pgdose.phantom.outlines.FORMATS. `table`: slide, patient, outlines (file names
+    relative to `root`, the formats in turn; empty for normal slides), class (`norm` for these,
+    else empty). `truth`: the same and, for slides that are not broken, the format of the outlines,
+    the shares of tissue and tumour, the hand of the stain, and the name of a GeoJSON file (in a
+    folder beside `truth`, named like it) with the polygons of tissue, tumour and pen marks;
+    `expected` is the reason to leave a broken one out.
 
     The same arguments give the same bytes. What an earlier run wrote is replaced.
     """
-    if side < 512 or side % LEVELS[-1]:
-        raise ValueError(f"side must be a multiple of {LEVELS[-1]} from 512, not {side}")
+    if side < 512 or side % GRID:
+        raise ValueError(f"side must be a multiple of {GRID} from 512, not {side}")
     for file in (truth, table):
         file.unlink(missing_ok=True)
     fresh_folder(root)
     shapes = fresh_folder(truth.with_suffix(""))
-    rows = []
-    for number in range(slides):
-        patient = f"B{number + 1:03d}"
-        rng = generator(seed, "slide", patient)
-        tissue, tumour = draw_regions(rng, side)
-        hand = draw_hand(rng)
-        picture = draw_slide(rng, side, tissue, tumour, hand)
-        slide = f"{patient}.svs"
-        with atomic(root / slide) as beside:
-            write_svs(picture, beside, mpp=MPP, power=POWER, downsamples=LEVELS)
-        outlines = [_feature(polygon, "Tumor") for polygon in tumour]
-        write_json(_collection(outlines), root / f"{patient}.geojson")
-        both = [_feature(tissue, "Tissue"), *outlines]
-        write_json(_collection(both), shapes / f"{patient}.geojson")
-        rows.append(
-            {
-                "slide": slide,
-                "patient": patient,
-                "outlines": f"{patient}.geojson",
-                "regions": f"{shapes.name}/{patient}.geojson",
-                "tissue_share": round(tissue.area / side**2, 4),
-                "tumour_share": round(sum(t.area for t in tumour) / tissue.area, 4),
-                **hand,
-            }
-        )
-    columns = ["slide", "patient", "outlines"]
+    rows = [_write_good(root, shapes, seed, number, side) for number in range(slides)]
+    if slides >= 8:
+        rows[-1]["patient"] = rows[-2]["patient"]
+    rows += [_write_broken(root, seed, number) for number in range(broken)]
+    columns = ["slide", "patient", "outlines", "class"]
     everything = pd.DataFrame(rows, columns=None if rows else columns)
     write_csv(everything, truth)
     write_csv(everything[columns], table)
 
 
+def _write_good(root: Path, shapes: Path, seed: int, number: int, side: int) -> dict[str, Any]:
+    """Write a slide, its outlines and its shapes; returns its row of the truth."""
+    name = f"B{number + 1:03d}"
+    rng = generator(seed, "slide", name)
+    normal = number % 7 == 6
+    # Not simply every second: each format of outlines is to have holes now and then.
+    tissue, tumour = draw_regions(rng, side, island=(number + number // len(FORMATS)) % 2 == 1)
+    if normal:
+        tumour = np.zeros_like(tumour)
+    regions = polygons(tumour)
+    hand = draw_hand(rng)
+    picture = draw_slide(rng, side, tissue, regions, hand)
+    marks = draw_marks(generator(seed, "pen", name), side, tissue, PENS.get(number, ()))
+    for stroke, ink in marks:
+        draw_ink(picture, stroke, ink)
+    with atomic(root / f"{name}.svs") as beside:
+        write_svs(
+            pyramid(picture, LEVELS),
+            beside,
+            mpp=None if number in (NO_MPP, NO_SCALE) else MPP,
+            power=None if number == NO_SCALE else POWER,
+        )
+    if not normal:
+        for kind in FORMATS:
+            _write_outlines(root, kind, name, tumour)
+    everything = [
+        feature(tissue, "Tissue", (200, 200, 0)),
+        *(feature(region, CLASS) for region in regions),
+        *(feature(stroke, "Pen", ink) for stroke, ink in marks),
+    ]
+    write_features(everything, shapes / f"{name}.geojson")
+    kind = "" if normal else list(FORMATS)[number % len(FORMATS)]
+    return {
+        "slide": f"{name}.svs",
+        "patient": name,
+        "outlines": "" if normal else _outlines_name(kind, name),
+        "class": "norm" if normal else "",
+        "outlines_kind": kind,
+        "normal": normal,
+        "expected": "",
+        "regions": f"{shapes.name}/{name}.geojson",
+        "tissue_share": round(tissue.area / side**2, 4),
+        "tumour_share": round(sum(region.area for region in regions) / tissue.area, 4),
+        **hand,
+    }
+
+
+def _write_broken(root: Path, seed: int, number: int) -> dict[str, Any]:
+    """Write a slide that can't be used; returns its row of the truth."""
+    name = f"X{number + 1:03d}"
+    path = root / f"{name}.svs"
+    kind = list(BROKEN)[number % len(BROKEN)]
+    rng = generator(seed, "broken slide", name)
+    _, elsewhere = draw_regions(rng, 4 * BROKEN_SIDE)
+    _write_outlines(root, "geojson", name, elsewhere)
+    if kind == "text":
+        path.write_text("The slide is on the other disk, ask the archive.\n")
+    else:
+        tissue, tumour = draw_regions(rng, BROKEN_SIDE)
+        picture = draw_slide(rng, BROKEN_SIDE, tissue, polygons(tumour), draw_hand(rng))
+        with atomic(path) as beside:
+            write_svs(pyramid(picture, LEVELS), beside, mpp=MPP, power=POWER)
+            if kind == "cut":
+                os.truncate(beside, round(0.55 * beside.stat().st_size))
+    return {
+        "slide": path.name,
+        "patient": name,
+        "outlines": _outlines_name("geojson", name),
+        "class": "",
+        "outlines_kind": "geojson",
+        "normal": False,
+        "expected": BROKEN[kind],
+    }
+
+
+def _outlines_name(kind: str, name: str) -> str:
+    """The file of a slide's outlines, relative to the folder of slides."""
+    return f"outlines/{kind}/{name}{FORMATS[kind][0]}"
+
+
+def _write_outlines(root: Path, kind: str, name: str, tumour: np.ndarray) -> None:
+    FORMATS[kind][1](tumour, root / _outlines_name(kind, name))
+
+
 # --- regions ----------------------------------------------------------------------------------
 
 
-def draw_regions(rng: np.random.Generator, side: int) -> tuple[Polygon, list[Polygon]]:
-    """The outline of the tissue (55-65 % of the slide) and one or two tumour regions inside it."""
+def draw_regions(
+    rng: np.random.Generator, side: int, *, island: bool = False
+) -> tuple[Polygon, np.ndarray]:
+    """The outline of the tissue (55-65 % of the slide) and the tumour inside it.
+
+    The tumour is one or two regions, as a mask with cells of GRID pixels: bool (side / GRID both
+    ways). `island`: the larger one has a hole of normal tissue, 2-5 % of the slide.
+    """
     share = rng.uniform(0.56, 0.64)
-    glass = Polygon([(0, 0), (side, 0), (side, side), (0, side)]).buffer(-0.015 * side)
+    glass = box(0, 0, side, side).buffer(-0.015 * side)
     form = _blob(rng, 0.09)
     tissue = _scaled(lambda scale: form(side / 2, side / 2, scale).intersection(glass),
                      share * side**2, side)  # fmt: skip
@@ -120,9 +219,33 @@ def draw_regions(rng: np.random.Generator, side: int) -> tuple[Polygon, list[Pol
         return regions
 
     tumour = _scaled(grown, TUMOUR_SHARE * tissue.area, side)
-    pieces = tumour.geoms if isinstance(tumour, MultiPolygon) else [tumour]
-    whole = [Polygon(piece.exterior) for piece in pieces if piece.area > 0.01 * side**2]
-    return _rounded(tissue), [_rounded(piece) for piece in whole]
+    whole = [Polygon(p.exterior) for p in shapely.get_parts(tumour) if p.area > 0.01 * side**2]
+    masks = [_snapped(piece, side) for piece in whole]
+    if island:
+        largest = max(masks, key=np.count_nonzero)
+        largest &= ~_draw_island(rng, largest)
+    return shapely.set_precision(tissue, 0.5), np.any(masks, axis=0)
+
+
+def _draw_island(rng: np.random.Generator, region: np.ndarray) -> np.ndarray:
+    """The mask of a smooth form well inside a region, where that is widest."""
+    side = len(region) * GRID
+    y, x = divmod(int(distance_transform_edt(region).argmax()), len(region))
+    inside = polygons(region)[0].buffer(-0.03 * side)
+    form, share = _blob(rng, 0.12), rng.uniform(0.025, 0.045)
+    island = _scaled(
+        lambda scale: form((x + 0.5) * GRID, (y + 0.5) * GRID, scale).intersection(inside),
+        share * side**2,
+        side,
+    )
+    return _snapped(island, side)
+
+
+def _snapped(region: Polygon | MultiPolygon, side: int) -> np.ndarray:
+    """The cells of GRID pixels whose centres lie in a region: one connected piece without holes."""
+    centres = (np.arange(side // GRID) + 0.5) * GRID
+    cells, _ = label(shapely.contains_xy(region, *np.meshgrid(centres, centres)))
+    return binary_fill_holes(cells == np.bincount(cells[cells > 0]).argmax())
 
 
 def _blob(rng: np.random.Generator, unevenness: float) -> Callable[[float, float, float], Polygon]:
@@ -154,35 +277,50 @@ def _scaled(form: Callable[[float], Any], area: float, side: int) -> Any:
     return form(high)
 
 
-def _rounded(polygon: Polygon) -> Polygon:
-    """Whole and half pixels, as a person's mouse leaves them."""
-    return Polygon(np.round(np.array(polygon.exterior.coords) * 2) / 2).buffer(0)
-
-
-def _feature(polygon: Polygon, name: str) -> dict:
-    return {
-        "type": "Feature",
-        "geometry": mapping(polygon),
-        "properties": {
-            "objectType": "annotation",
-            "classification": {"name": name, "color": [200, 0, 0]},
-        },
-    }
-
-
-def _collection(features: list[dict]) -> dict:
-    return {"type": "FeatureCollection", "features": features}
-
-
-def _mask(polygons: list[Polygon], side: int) -> np.ndarray:
+def _mask(regions: list[Polygon], side: int) -> np.ndarray:
     """Polygons on the reduced grid, 0..1, with soft edges."""
     image = Image.new("L", (side // REDUCE * 2, side // REDUCE * 2))
     pen = ImageDraw.Draw(image)
-    for polygon in polygons:
-        pen.polygon(
-            [(x / REDUCE * 2, y / REDUCE * 2) for x, y in polygon.exterior.coords], fill=255
-        )
+    for polygon in regions:
+        for ring, fill in [(polygon.exterior, 255), *((hole, 0) for hole in polygon.interiors)]:
+            pen.polygon([(x / REDUCE * 2, y / REDUCE * 2) for x, y in ring.coords], fill=fill)
     return np.asarray(image.reduce(2), dtype=np.float32) / 255
+
+
+# --- pen marks --------------------------------------------------------------------------------
+
+Colour = tuple[int, int, int]
+
+
+def draw_marks(
+    rng: np.random.Generator, side: int, tissue: Polygon, inks: Sequence[Colour]
+) -> list[tuple[Polygon, Colour]]:
+    """A stroke for each ink: from the glass of some corner across the tissue's edge into it."""
+    corners = rng.permutation(4)[: len(inks)]
+    middle = np.array([side / 2, side / 2])
+    marks = []
+    for corner, ink in zip(corners, inks, strict=True):
+        heading = np.pi / 4 + corner * np.pi / 2 + rng.uniform(-0.1, 0.1)
+        ray = LineString([middle, middle + side * np.array([np.cos(heading), np.sin(heading)])])
+        edge = ray.intersection(tissue).length
+        t = np.linspace(0, 1, 60)
+        bend = heading + rng.uniform(0.1, 0.2) * np.sin(2 * np.pi * t + rng.uniform(0, np.pi))
+        reach = edge + side * np.linspace(0.1, -0.14, 60)
+        line = np.stack([np.cos(bend), np.sin(bend)], axis=1) * reach[:, None] + middle
+        stroke = LineString(line).buffer(side * rng.uniform(60, 120) / 4096 / 2)
+        stroke = stroke.intersection(box(0, 0, side, side))
+        marks.append((shapely.set_precision(stroke, 0.5), ink))
+    return marks
+
+
+def draw_ink(picture: np.ndarray, stroke: Polygon, ink: Colour) -> None:
+    """Cover part of a slide, RGB uint8, in place; the ink is flat and nearly opaque."""
+    left, top, right, bottom = (int(value) for value in stroke.bounds)
+    part = Image.fromarray(picture[top : bottom + 1, left : right + 1])
+    cover, pen = layer(*part.size)
+    pen.polygon([(x - left, y - top) for x, y in stroke.exterior.coords], fill=240)
+    part.paste(ink, mask=Image.fromarray(soften(cover, 1.5)))
+    picture[top : bottom + 1, left : right + 1] = part
 
 
 # --- tissue -----------------------------------------------------------------------------------

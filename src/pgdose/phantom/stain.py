@@ -87,12 +87,12 @@ def draw_cells(
     outlines = np.stack([x, y], axis=2)
     inks = np.clip(ink, 0, 255).astype(int).tolist()
     for outline, fill in zip(
-        (outlines + points[:, None]).reshape(n, -1).tolist(), inks, strict=True
+        (outlines + points[:, None]).reshape(n, 2 * len(_CORNERS)).tolist(), inks, strict=True
     ):
         pen.polygon(outline, fill=fill)
     if core is not None:
         inks = np.clip(core, 0, 255).astype(int).tolist()
-        inner = (outlines * 0.68 + points[:, None]).reshape(n, -1).tolist()
+        inner = (outlines * 0.68 + points[:, None]).reshape(n, 2 * len(_CORNERS)).tolist()
         for outline, fill in zip(inner, inks, strict=True):
             pen.polygon(outline, fill=fill)
 

@@ -1,17 +1,24 @@
-"""Contact sheets: many small images on one page, for a person's look at what was chosen."""
+"""Sheets for a person's look at what was chosen: many small images, or a slide and its tiles."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
 from pgdose.plots import style
 
 _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its details count
 _BETWEEN = 0.03  # inches, between a film and its crop
 _BOX = "#FF5A00"
+_TISSUE, _INK = "#0072B2", "#000000"
+_CLASSES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -57,6 +64,75 @@ def aorta_sheet(
     for (panel, _), (x, y, side) in zip(panels, windows, strict=True):
         corner = (x - side / 2 - 0.5, y - side / 2 - 0.5)  # a pixel's middle is at a whole number
         panel.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=_BOX, linewidth=1.2))
+    return figure
+
+
+@style.drawing()
+def slide(
+    pixels: np.ndarray,
+    *,
+    cell: float,
+    corner: tuple[float, float],
+    tissue: Sequence[np.ndarray],
+    ink: Sequence[np.ndarray],
+    outlines: Mapping[str, Sequence[np.ndarray]],
+    tiles: pd.DataFrame,
+    extent: float,
+    classes: Sequence[str],
+    title: str,
+) -> Figure:
+    """A slide in small with its tissue, ink, outlines, and the tiles that were taken from it.
+
+    Args:
+        pixels: the slide, uint8 rows x columns x 3.
+        cell: pixels of level 0 along one of these pixels.
+        corner: where they begin, x and y in pixels of level 0.
+        tissue: closed contours, each (n, 2) x and y in pixels of level 0; as `ink`.
+        outlines: the same by class.
+        tiles: x, y (upper left, pixels of level 0) and class.
+        extent: the side of a tile, pixels of level 0.
+        classes: all there are, so that each has its colour on every slide.
+        title: an opaque id.
+    """
+    rows, columns = pixels.shape[:2]
+    longer = 8 / max(rows, columns)  # inches to a pixel
+    figure = Figure(figsize=(columns * longer + 0.2, rows * longer + 0.7))
+    width, height = figure.get_size_inches()
+    panel = figure.add_axes(
+        (0.1 / width, 0.35 / height, columns * longer / width, rows * longer / height)
+    )
+    left, top = corner
+    frame = (left, left + columns * cell, top + rows * cell, top)
+    panel.imshow(pixels, extent=frame, interpolation="antialiased")
+    colours = dict(zip(classes, itertools.cycle(_CLASSES), strict=False))
+    for rings, colour, line in (
+        (tissue, _TISSUE, "-"),
+        (ink, _INK, "-"),
+        *((rings, colours[name], "--") for name, rings in outlines.items()),
+    ):
+        panel.add_collection(LineCollection(rings, colors=colour, linewidths=0.9, linestyles=line))
+    for name, those in tiles.groupby("class"):
+        squares = [Rectangle((x, y), extent, extent) for x, y in those[["x", "y"]].to_numpy()]
+        colour = colours[str(name)]
+        panel.add_collection(
+            PatchCollection(
+                squares, facecolor=to_rgba(colour, 0.15), edgecolor=colour, linewidth=0.7
+            )
+        )
+    panel.set_axis_off()
+    panel.set(xlim=frame[:2], ylim=frame[2:])
+    handles = [
+        Line2D([], [], color=_TISSUE, label="tissue"),
+        *([Line2D([], [], color=_INK, label="ink")] if ink else []),
+        *(Line2D([], [], color=colours[n], ls="--", label=f"outline: {n}") for n in outlines),
+        *(
+            Patch(facecolor=to_rgba(colours[str(n)], 0.15), edgecolor=colours[str(n)],
+                  label=f"{len(those)} tiles: {n}")
+            for n, those in tiles.groupby("class")
+        ),
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=7)
+    figure.text(0.5, 1 - 0.1 / height, title, ha="center", va="top", fontsize=8, family="monospace")
     return figure
 
 

@@ -33,7 +33,7 @@ def _sources(study: Study) -> list[str]:
             found += _hand_labels(study, name, source)
             found += _lexicon(study, name, source.lexicon)
         else:
-            field, table, encoding = f"{at}.columns", source.table, "utf-8"
+            field, table, encoding = f"{at}.columns", source.table or "", "utf-8"
             columns = source.columns.known()
             if isinstance(source, ImageTable) and source.labels:
                 columns["label"] = source.labels.column
@@ -41,6 +41,8 @@ def _sources(study: Study) -> list[str]:
             continue
         if not Path(source.root).is_dir():
             found.append(f"{at}.root: there is no folder {source.root!r}")
+        if not table:
+            continue
         if not Path(table).is_file():
             at_table = f"{field}.table" if isinstance(source, DicomArchive) else f"{at}.table"
             found.append(f"{at_table}: there is no file {table!r}")

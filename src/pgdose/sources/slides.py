@@ -1,22 +1,28 @@
-"""Whole slides: candidate tiles from a tissue mask and outlines, an even choice, then reading."""
+"""Whole slides: candidate tiles of each, an even choice among all, then reading what was chosen."""
 
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openslide
 import pandas as pd
-import shapely
-from skimage.color import rgb2hsv
-from skimage.filters import threshold_otsu
+from PIL import Image
 
 from pgdose.errors import Rejected, UserError
 from pgdose.records import draw, opaque
 from pgdose.sources.files import inside
-from pgdose.sources.outlines import read_geojson
-from pgdose.sources.table import Indexed, first_of_each
+from pgdose.sources.outlines import Outlines
+from pgdose.sources.outlines import read as read_outlines
+from pgdose.sources.table import Reject, first_of_each
+from pgdose.sources.tissue import CELLS, Overview, Tissue, find_tissue, overview, rgb
 
-MASK_CELL = 8  # cells of the tissue mask along a tile
-CLASSES = ("tumour", "norm")
+IGNORE = "ignore"
+COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged
+ON_TISSUE = 0.05  # the least part of what is outlined that must be tissue
 
 
 def open_slide(path: Path) -> openslide.OpenSlide:
@@ -26,74 +32,242 @@ def open_slide(path: Path) -> openslide.OpenSlide:
         raise Rejected("unreadable_slide", type(error).__name__) from None
 
 
-def tissue_shares(slide: openslide.OpenSlide, tile: int) -> np.ndarray:
-    """The share of tissue in each tile of the grid, rows x columns in [0, 1].
+def bounds_of(slide: openslide.OpenSlide) -> tuple[int, int, int, int]:
+    """x, y, width and height of what was scanned, in pixels of level 0."""
+    whole = dict(zip(("x", "y", "width", "height"), (0, 0, *slide.dimensions), strict=True))
+    told = {name: slide.properties.get(f"openslide.bounds-{name}") for name in whole}
+    x, y, width, height = (int(told[name] or value) for name, value in whole.items())
+    return x, y, width, height
 
-    Tissue is what is more saturated than Otsu's threshold on a small picture of the slide.
-    """
-    columns, rows = (side // tile for side in slide.dimensions)
-    if not rows or not columns:
-        raise Rejected("too_small", f"{slide.dimensions}, a tile has {tile}")
+
+# --- the grid of a slide ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of a slide may lie, and how they are read."""
+
+    level: int  # that tiles are read from
+    extent: float  # of a tile, pixels of level 0
+    step: int  # from one tile to the next, pixels of level 0
+    um_per_px: float | None  # of a tile
+    scale_from: str | None  # what told it: table, mpp or objective
+
+    def corners(self, bounds: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of all tiles that lie wholly in the bounds, row by row."""
+        left, top, width, height = bounds
+        across, down = (
+            int((side - ceil(self.extent)) // self.step) + 1 for side in (width, height)
+        )
+        if across < 1 or down < 1:
+            raise Rejected("too_small", f"{width}x{height}, a tile has {ceil(self.extent)}")
+        y, x = np.mgrid[:down, :across]
+        return left + x.ravel() * self.step, top + y.ravel() * self.step
+
+
+def micrometres(properties: Mapping[str, str], given: str) -> tuple[float | None, str | None]:
+    """Micrometres to a pixel of level 0 and what told them; the table's word counts first."""
+    if given:
+        try:
+            return _positive(given), "table"
+        except ValueError:
+            raise Rejected("wrong_mpp", "the table's mpp is no positive number") from None
+    both = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
+    power = properties.get("openslide.objective-power")
     try:
-        width, height = (-(-side * MASK_CELL // tile) for side in slide.dimensions)
-        small = slide.get_thumbnail((width, height)).convert("RGB")
-    except Exception as error:
-        raise Rejected("unreadable_slide", type(error).__name__) from None
-    # The thumbnail keeps the slide's proportions, not to the pixel the size asked for.
-    covered = (
-        columns * tile * small.width // slide.dimensions[0],
-        rows * tile * small.height // slide.dimensions[1],
-    )
-    small = small.crop((0, 0, *covered)).resize((columns * MASK_CELL, rows * MASK_CELL))
-    saturation = rgb2hsv(np.asarray(small))[..., 1]
-    if np.ptp(saturation) == 0:
-        return np.zeros((rows, columns))
-    tissue = saturation > threshold_otsu(saturation)
-    return tissue.reshape(rows, MASK_CELL, columns, MASK_CELL).mean(axis=(1, 3))
+        if both[0] and both[1]:
+            return (_positive(both[0]) + _positive(both[1])) / 2, "mpp"
+        if power:
+            return 10 / _positive(power), "objective"  # 20x is 0.5 on every common scanner
+    except ValueError:
+        pass  # a slide that tells nonsense tells nothing
+    return None, None
 
 
-def candidates(
-    path: Path,
-    outlines: Path,
-    *,
-    tile: int,
-    tumour: list[str],
-    tissue_share: float,
-    class_share: float,
-) -> pd.DataFrame:
-    """Tiles of one slide that a class may take: x, y (pixels of level 0), class, um_per_px."""
-    slide = open_slide(path)
-    with slide:
-        shares = tissue_shares(slide, tile)
-        properties = dict(slide.properties)
-    left, top = (float(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
-    region, unnamed = read_geojson(outlines, tumour, (left, top))
-    rows, columns = np.nonzero(shares >= tissue_share)
-    x, y = columns * tile, rows * tile
-    boxes = shapely.box(x, y, x + tile, y + tile)
-    shapely.prepare(region)
-    inside_share = shapely.area(shapely.intersection(boxes, region)) / tile**2
-    named = np.where(inside_share >= class_share, "tumour", "")
-    # What an outline of another class covers is nobody's: it may be healthy or not.
-    covered = shapely.area(shapely.intersection(boxes, unnamed)) / tile**2
-    norm = (inside_share <= 1 - class_share) & (covered <= 1 - class_share)
-    named = np.where(norm, "norm", named)
-    mpp = properties.get(openslide.PROPERTY_NAME_MPP_X)
-    found = pd.DataFrame({"x": x, "y": y, "class": named, "um_per_px": float(mpp) if mpp else None})
-    return found[found["class"] != ""]
+def _positive(text: str) -> float:
+    value = float(text.replace(",", "."))
+    if not 0 < value < np.inf:
+        raise ValueError
+    return value
 
 
-def choose(found: pd.DataFrame, per_class: int, seed: int) -> pd.DataFrame:
-    """`per_class` tiles of each class, as even over the slides as they allow.
+def plan(slide: openslide.OpenSlide, settings: Mapping[str, Any], given: str) -> Grid:
+    """The grid of a slide under the study's `tile`, `level` or `mpp`, and `overlap`."""
+    mpp, origin = micrometres(slide.properties, given)
+    if settings["mpp"] is None:
+        level = settings["level"] or 0
+        if level >= slide.level_count:
+            raise Rejected("no_level", f"its levels are 0 to {slide.level_count - 1}")
+        scale = slide.level_downsamples[level]
+        um_per_px = mpp and mpp * scale
+    else:
+        if mpp is None:
+            raise Rejected("no_scale", "neither mpp nor objective, and no mpp in the table")
+        scale = settings["mpp"] / mpp
+        if scale * COARSEST < 1:
+            raise Rejected("too_coarse", f"a pixel is {mpp:.3f} um")
+        level = slide.get_best_level_for_downsample(scale * 1.01)
+        um_per_px = settings["mpp"]
+    extent = settings["tile"] * scale
+    step = ceil(extent * (1 - settings["overlap"]))
+    return Grid(level, extent, step, um_per_px, origin)
 
-    Each slide's tiles are put in a keyed order; first all firsts are taken, then all seconds.
-    `found` has the columns record_id, parent, class.
+
+# --- candidates of a slide --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that is known of a slide before any tile of it is read."""
+
+    bounds: tuple[int, int, int, int]  # x, y, width, height, pixels of level 0
+    grid: Grid
+    tissue: Tissue
+    outlines: Outlines
+    tiles: pd.DataFrame  # x, y (pixels of level 0), class, tissue_share, class_share
+    state: dict[str, Any]
+
+
+def survey(
+    path: Path, outlines: Path | None, word: str, given: str, settings: Mapping[str, Any]
+) -> Survey:
+    """The tiles of one slide that a class may take, and why.
+
+    `outlines`: the file of its outlines; `word`: the table's class of what lies outside them;
+    `given`: the table's micrometres to a pixel. `settings`: the study's, of the source.
     """
-    found = found.assign(draw=draw(seed, "choose tiles", found["record_id"]))
-    found = found.sort_values(["draw", "record_id"])
-    found["turn"] = found.groupby(["parent", "class"]).cumcount()
+    words = {name: [name, *of] for name, of in settings["classes"].items()}
+    rest = _class_of(word, words) if word else settings["rest"]
+    with open_slide(path) as slide:
+        bounds = bounds_of(slide)
+        grid = plan(slide, settings, given)
+        x, y = grid.corners(bounds)
+        drawn = Outlines({}, 0, 0)
+        if outlines:
+            drawn = read_outlines(outlines, words, slide.dimensions, bounds, grid.extent)
+        small = _small(slide, bounds, grid.extent / CELLS)
+        state: dict[str, Any] = {"levels": slide.level_count}
+        state["columns"], state["rows"] = slide.dimensions
+    tissue = find_tissue(small, settings["tissue"])
+    tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": tissue.cells.shares(x, y, grid.extent)})
+    _classify(tiles, drawn, rest, grid.extent)
+    fits = tiles["tissue_share"] >= settings["tissue"]["share"]
+    fits &= tissue.ink.shares(x, y, grid.extent) < 1e-9  # a tile that ink touches would teach ink
+    fits &= (tiles["class_share"] >= settings["class_share"]) & (tiles["class"] != IGNORE)
+    state |= {
+        "level": grid.level,
+        "um_per_px": grid.um_per_px,
+        "scale_from": grid.scale_from,
+        "threshold": tissue.threshold,
+        "tissue_share": tissue.share,
+        "ink_share": float(tissue.ink.covered.mean()),
+        "mended": drawn.mended,
+        "dropped": drawn.dropped,
+    }
+    return Survey(bounds, grid, tissue, drawn, tiles[fits], state)
+
+
+def picture(path: Path, bounds: tuple[int, int, int, int], side: int) -> Overview:
+    """What lies in the bounds of a slide, `side` pixels along its longer side."""
+    with open_slide(path) as slide:
+        return _small(slide, bounds, max(bounds[2:]) / side)
+
+
+def _small(slide: openslide.OpenSlide, bounds: tuple[int, int, int, int], cell: float) -> Overview:
+    try:
+        return overview(slide, bounds, cell)
+    except openslide.OpenSlideError as error:
+        raise Rejected("unreadable_slide", type(error).__name__) from None
+
+
+def _class_of(word: str, words: Mapping[str, Iterable[str]]) -> str:
+    for name, known in words.items():
+        if word.strip().casefold() in {w.strip().casefold() for w in known}:
+            return name
+    raise Rejected("unmapped_class", "the table's class is in none of the study's classes")
+
+
+def _classify(tiles: pd.DataFrame, drawn: Outlines, rest: str, extent: float) -> None:
+    """Add `class`, the one that covers the most of each tile, and `class_share`."""
+    shares = pd.DataFrame(
+        {
+            name: area.shares(tiles["x"].to_numpy(), tiles["y"].to_numpy(), extent)
+            for name, area in drawn.areas.items()
+        },
+        index=tiles.index,
+    )
+    outlined = shares.drop(columns=IGNORE, errors="ignore")
+    on_tissue = outlined.mul(tiles["tissue_share"], axis=0).to_numpy().sum()
+    if outlined.size and on_tissue < ON_TISSUE * outlined.to_numpy().sum():
+        raise Rejected("outlines_on_glass", "what they enclose is not tissue")
+    left = 1 - shares.sum(axis=1)
+    shares[rest] = left + shares[rest] if rest in shares else left
+    tiles["class"] = shares.idxmax(axis=1)
+    tiles["class_share"] = shares.max(axis=1)
+
+
+# --- all slides -------------------------------------------------------------------------------
+
+
+def listed(
+    table: pd.DataFrame, root: Path, *, key: bytes, source: str, patients: str
+) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
+    """The slides that a table names, sorted by record_id; paths; rejects of repeated rows.
+
+    `table` has the columns slide and patient, and maybe outlines, class and mpp, as text. The
+    slides have them too, and record_id, path and patient_id.
+    """
+    table, paths, rejects = first_of_each(table, "slide", root, key=key, source=source)
+    columns = ["slide", "patient", "outlines", "class", "mpp"]
+    table = table.reindex(columns=columns, fill_value="")
+    table = table.assign(
+        record_id=[opaque(key, source, name) for name in table["slide"]],
+        patient_id=[opaque(key, patients, "patient", name) for name in table["patient"]],
+        path=[str(root / name) for name in table["slide"]],
+    )
+    paths += table[["record_id", "path"]].to_dict("records")
+    return table.sort_values("record_id"), paths, rejects
+
+
+def look(row: Mapping[str, Any], root: Path, settings: Mapping[str, Any]) -> Survey:
+    """The survey of one listed slide."""
+    if not row["patient"]:
+        raise Rejected("no_patient", "patients keep the two parts apart")
+    path = inside(root, row["slide"])
+    if not row["outlines"] and not row["class"]:
+        raise Rejected("no_outlines", "the table names neither outlines nor a class")
+    outlines = inside(root, row["outlines"]) if row["outlines"] else None
+    return survey(path, outlines, row["class"], row["mpp"], settings)
+
+
+def candidates(found: Survey, row: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """The tiles of a slide with what choosing and reading them takes."""
+    parent = row["record_id"]
+    places = zip(found.tiles["x"], found.tiles["y"], strict=True)
+    return found.tiles.assign(
+        parent=parent,
+        patient=row["patient_id"],
+        level=found.grid.level,
+        extent=found.grid.extent,
+        um_per_px=found.grid.um_per_px,
+        scale_from=found.grid.scale_from,
+        draw=draw(seed, "choose tiles", (f"{parent} {x},{y}" for x, y in places)),
+    )
+
+
+def choose(found: pd.DataFrame, per_class: int, classes: Iterable[str]) -> pd.DataFrame:
+    """`per_class` tiles of each class, as even over patients, and over their slides, as can be.
+
+    Each slide's tiles come in the order of their keyed `draw`. A patient deals them out in turn
+    from each of his slides, and the class takes one in turn from each patient.
+    """
+    found = found.sort_values(["draw", "parent"])
+    found["turn"] = found.groupby(["class", "parent"]).cumcount()
+    found = found.sort_values(["turn", "draw", "parent"])
+    found["turn"] = found.groupby(["class", "patient"]).cumcount()
+    found = found.sort_values(["turn", "draw", "parent"])
     chosen = []
-    for name in CLASSES:
+    for name in classes:
         of_class = found[found["class"] == name]
         if len(of_class) < per_class:
             there = found.groupby(["parent", "class"]).size().unstack(fill_value=0)
@@ -101,72 +275,82 @@ def choose(found: pd.DataFrame, per_class: int, seed: int) -> pd.DataFrame:
                 f"tiles_per_class is {per_class}, but the slides hold {len(of_class)} tiles of "
                 f"{name}. What there is, by slide:\n{there.to_string()}"
             )
-        chosen.append(of_class.sort_values(["turn", "draw", "record_id"]).head(per_class))
+        chosen.append(of_class.head(per_class))
     return pd.concat(chosen).drop(columns=["draw", "turn"])
 
 
-def index(
-    table: pd.DataFrame,
-    root: Path,
-    *,
-    key: bytes,
-    source: str,
-    seed: int,
+def as_records(
+    chosen: pd.DataFrame, listed: pd.DataFrame, *, key: bytes, source: str, tile: int
+) -> pd.DataFrame:
+    """Records of chosen candidates, with their `path`; `listed` are the slides of the source."""
+    slides = listed.set_index("record_id")
+    names = chosen["parent"].map(slides["slide"])
+    places = zip(names, chosen["x"], chosen["y"], strict=True)
+    return chosen.assign(
+        record_id=[opaque(key, source, name, f"{x},{y}") for name, x, y in places],
+        source=source,
+        rows=tile,
+        columns=tile,
+        path=chosen["parent"].map(slides["path"]),
+    )
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class _Reader:
+    """A slide that reads on after an error, which ends an OpenSlide handle for good."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.slide = open_slide(path)
+        self.downsamples = self.slide.level_downsamples
+
+    def region(self, corner: tuple[int, int], level: int, side: int) -> Image.Image:
+        try:
+            return self.slide.read_region(corner, level, (side, side))
+        except openslide.OpenSlideError:
+            fresh = open_slide(self.path)
+            region = fresh.read_region(corner, level, (side, side))
+            self.slide = fresh
+            return region
+
+    def tile(self, x: int, y: int, level: int, extent: float, side: int) -> np.ndarray:
+        wide = extent / self.downsamples[level]
+        if abs(wide - side) < 0.5:
+            return rgb(self.region((x, y), level, side))
+        region = Image.fromarray(rgb(self.region((x, y), level, ceil(wide))))
+        way = Image.Resampling.BOX if wide > side else Image.Resampling.BILINEAR
+        return np.asarray(region.resize((side, side), way, box=(0, 0, wide, wide)))
+
+
+def read_tiles(
+    path: Path,
+    positions: pd.DataFrame,
     tile: int,
-    tiles_per_class: int,
-    tumour: list[str],
-    tissue_share: float,
-    class_share: float,
-    patients: str = "",
-) -> Indexed:
-    """Records of the chosen tiles. `table` has the columns slide, patient and outlines."""
-    parts: list[pd.DataFrame] = []
-    table, paths, rejects = first_of_each(table, "slide", root, key=key, source=source)
-    for row in table.to_dict("records"):
-        parent = opaque(key, source, row["slide"])
-        path = root / row["slide"]
-        paths.append({"record_id": parent, "path": str(path)})
+    put: Callable[[int, np.ndarray], None],
+    threads: int = 1,
+) -> dict[int, Rejected]:
+    """Call `put(i, pixels)` for each of the positions (x, y, level, extent) of one slide.
+
+    Pixels are RGB, uint8 tile x tile x 3. `put` is called from `threads` threads. Returned are the
+    numbers of the tiles that could not be read, and why.
+    """
+    slide = _Reader(path)
+    failed: dict[int, Rejected] = {}
+
+    def one(place: tuple[int, Any]) -> None:
+        number, at = place
         try:
-            if not row["patient"]:
-                raise Rejected("no_patient", "patients keep the two parts apart")
-            found = candidates(
-                inside(root, row["slide"]),
-                inside(root, row["outlines"]),
-                tile=tile,
-                tumour=tumour,
-                tissue_share=tissue_share,
-                class_share=class_share,
-            )
-        except Rejected as r:
-            rejects.append((parent, "index", r.reason, r.detail))
-            continue
-        places = zip(found["x"], found["y"], strict=True)
-        found["record_id"] = [opaque(key, source, row["slide"], f"{x},{y}") for x, y in places]
-        found["parent"] = parent
-        found["patient"] = opaque(key, patients or source, "patient", row["patient"])
-        found["path"] = str(path)
-        parts.append(found)
-    if not parts:
-        raise UserError(f"sources.{source}: not one of its {len(table)} slides can be read")
-    chosen = choose(pd.concat(parts, ignore_index=True), tiles_per_class, seed)
-    chosen = chosen.assign(source=source, rows=tile, columns=tile, level=0)
-    paths += chosen[["record_id", "path"]].to_dict("records")
-    return chosen.drop(columns="path").to_dict("records"), paths, rejects
+            put(number, slide.tile(int(at.x), int(at.y), int(at.level), float(at.extent), tile))
+        except (openslide.OpenSlideError, Rejected) as error:
+            failed[number] = Rejected("unreadable_tile", type(error).__name__)
 
-
-def read_tiles(path: Path, positions: pd.DataFrame, tile: int) -> np.ndarray:
-    """The tiles of one slide at `positions` (x, y of level 0), uint8 n x tile x tile x 3."""
-    slide = open_slide(path)
-    with slide:
-        places = zip(positions["x"], positions["y"], strict=True)
-        try:
-            regions = [slide.read_region((int(x), int(y)), 0, (tile, tile)) for x, y in places]
-        except Exception as error:
-            raise Rejected("unreadable_slide", type(error).__name__) from None
-        return np.stack([_on_white(region) for region in regions])
-
-
-def _on_white(region) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """Regions without scanned pixels are transparent: they are glass."""
-    rgba = np.asarray(region)
-    return np.where(rgba[..., 3:] == 0, 255, rgba[..., :3]).astype(np.uint8)
+    places = enumerate(positions.itertuples(index=False))
+    if threads == 1:  # a thread beside this one has slower memory
+        for place in places:
+            one(place)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, places))  # so that an error in `put` is raised here
+    return failed

@@ -1,0 +1,33 @@
+import time
+from pathlib import Path
+
+import pandas as pd
+from job import job, progress, settings
+from listing import list_slides, of_shard
+
+from pgdose import records
+from pgdose.errors import Rejected
+from pgdose.sources import slides
+
+with job(snakemake) as log:
+    wanted, root = settings(snakemake.params), Path(snakemake.params.root)
+    listed, _, _ = list_slides(snakemake, wanted["columns"])
+    tiles, states, seconds = [], [], []
+    for row in progress(of_shard(listed, snakemake), log, "slides"):
+        start = time.perf_counter()
+        state = {"record_id": row["record_id"], "patient": row["patient_id"]}
+        try:
+            found = slides.look(row, root, wanted)
+            tiles.append(slides.candidates(found, row, snakemake.params.seed))
+            state |= found.state
+        except Rejected as r:
+            log.info("%s: %s, %s", row["record_id"], r.reason, r.detail)
+            state |= {"reason": r.reason, "detail": r.detail}
+        states.append(state)
+        seconds.append((row["record_id"], round(time.perf_counter() - start, 3)))
+    found = pd.concat(tiles) if tiles else pd.DataFrame(columns=records.CANDIDATES.names)
+    log.info("%d slides, %d candidates", len(states), len(found))
+    records.write_table(found, snakemake.output.candidates, records.CANDIDATES)
+    records.write_table(pd.DataFrame(states), snakemake.output.slides, records.SLIDES)
+    timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
+    records.write_csv(timed, snakemake.output.seconds)
