@@ -13,7 +13,7 @@ import shapely
 from conftest import PROJECT
 from PIL import Image
 from shapely.geometry import Polygon, box, mapping, shape
-from slide_files import write_slide
+from slide_files import write_scn, write_slide
 
 from pgdose import images
 from pgdose.errors import Rejected, UserError
@@ -126,7 +126,7 @@ def test_tiles_are_read_from_the_best_level(
     write_slide(tmp_path / "s.svs", picture(), mpp=0.25, power=40)
     grid = look(tmp_path / "s.svs", None, "norm", **given).grid
     assert (grid.level, grid.um_per_px, grid.scale_from) == (level, um_per_px, "mpp")
-    assert grid.extent == pytest.approx(extent)
+    assert grid.extent == pytest.approx(extent) and extent <= grid.step < extent + 1
 
 
 def test_a_slide_that_is_too_coarse_or_lacks_the_level_is_rejected(plain: Path) -> None:
@@ -212,6 +212,26 @@ def test_ink_and_what_was_not_scanned_is_no_tissue(
     assert bool(found.ink.covered.any()) == (colour in (GREEN, BLUE, RED, MARKER, BLACK))
     if colour in (GREEN, BLUE, RED):
         assert found_tissue(marked, method=method, pen=False).cells.covered[40:52, 20:60].all()
+
+
+def test_the_soft_edge_of_ink_is_no_tissue() -> None:
+    marked = picture(64)
+    marked[39:53, 19:61] = (3 * np.array(PINK) + GREEN) // 4
+    marked[40:52, 20:60] = GREEN
+    assert not found_tissue(marked).cells.covered[39:53, 19:61].any()
+
+
+@pytest.mark.parametrize("method", ["saturation", "optical_density"])
+@pytest.mark.parametrize("colour", [BLACK, WHITE])
+def test_what_was_not_scanned_does_not_move_the_threshold(
+    method: str, colour: tuple[int, int, int]
+) -> None:
+    grain = np.random.default_rng(0).normal(0, 12, (64, 64, 1))
+    rough = np.clip(picture(64) + grain, 20, 245).astype(np.uint8)
+    padded = np.full((64, 256, 3), colour, np.uint8)
+    padded[:, :64] = rough
+    given = {"method": method, "pen": False, "between": (0.001, 2.0)}
+    assert found_tissue(padded, **given).threshold == found_tissue(rough, **given).threshold
 
 
 def test_stains_are_not_taken_for_ink() -> None:
@@ -300,6 +320,25 @@ def test_what_lies_outside_the_outlines_is_what_the_study_or_the_table_says(
     assert set(classes(look(plain, None, "Normal", rest="tumour")).values()) == {"norm"}
     assert classes(look(plain, None, "ignore")) == {}
     assert reason(look, plain, None, "stroma") == "unmapped_class"
+
+
+def test_an_outline_of_the_class_that_the_rest_has_changes_nothing(
+    plain: Path, tmp_path: Path
+) -> None:
+    drawn = geojson(tmp_path / "o.geojson", (box(600, 40, 900, 900), "Norm"))
+    assert classes(look(plain, drawn)) == classes(look(plain, None, "norm"))
+
+
+def test_a_slide_that_was_scanned_in_part_is_looked_at_where_it_was(tmp_path: Path) -> None:
+    """Leica's: bounds within a larger slide, from which QuPath counts."""
+    path = write_scn(tmp_path / "s.scn", picture(), 3000, 1500, (5000, 4000))
+    drawn = geojson(tmp_path / "o.geojson", (box(512, 0, 1024, 512), "Tumor"))
+    whole = write_slide(tmp_path / "w.svs", picture())
+    expected = classes(look(whole, drawn, tile=256))
+    found = look(path, drawn, tile=256)
+    assert classes(found) == {(x + 3000, y + 1500): name for (x, y), name in expected.items()}
+    tiles = read(path, found.tiles.assign(level=0, extent=256.0), 256)
+    assert all(abs(tile.mean() - np.mean(PINK)) < 3 for tile in tiles)
 
 
 def test_outlines_that_enclose_glass_alone_are_rejected(plain: Path, tmp_path: Path) -> None:

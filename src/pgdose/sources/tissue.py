@@ -131,4 +131,4 @@ def _ink(light: np.ndarray) -> np.ndarray:
     marked |= red - np.maximum(green, blue) > 0.45
     marked |= (high < 0.45) & (high - low < 0.08)
     marked = remove_small_objects(marked, max_size=round(LEAST_INK * CELLS**2))
-    return binary_dilation(marked, iterations=1)  # a stroke's edge is half ink
+    return binary_dilation(marked, np.ones((3, 3)))  # a stroke's edge is half ink
