@@ -18,7 +18,7 @@ with job(snakemake) as log:
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:
             found = slides.look(row, root, wanted)
-            tiles.append(slides.candidates(found, row, snakemake.params.seed))
+            tiles.append(slides.candidates(found, row["record_id"], snakemake.params.seed))
             state |= found.state
         except Rejected as r:
             log.info("%s: %s, %s", row["record_id"], r.reason, r.detail)

@@ -11,7 +11,7 @@ with job(snakemake) as log:
     source, root = snakemake.wildcards.source, Path(snakemake.params.root)
     wanted, field = settings(snakemake.params), f"sources.{source}"
     files.check_folder(root, f"{field}.root")
-    if snakemake.input.table:
+    if wanted["table"]:
         rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"{field}.columns")
     else:
         rows = fields.from_layout(root, wanted["layout"])

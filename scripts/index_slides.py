@@ -19,9 +19,9 @@ with job(snakemake) as log:
         log.info("%s: %s %d", source, reason, count)
     if len(rejected) == len(states):
         raise UserError(f"sources.{source}: not one of its {len(states)} slides can be used")
-    found = records.read_tables(snakemake.input.candidates)
-    chosen = slides.choose(found, wanted["tiles_per_class"], wanted["tile_classes"])
-    chosen = slides.as_records(chosen, listed, key=key, source=source, tile=wanted["tile"])
+    found = records.read_candidates(snakemake.input.candidates)
+    chosen = slides.choose(found, states, wanted["tiles_per_class"], wanted["tile_classes"], source)
+    chosen = slides.as_records(chosen, states, listed, key=key, source=source, tile=wanted["tile"])
     log.info("%s: %d slides, %d candidates, %d tiles", source, len(states), len(found), len(chosen))
     paths += chosen[["record_id", "path"]].to_dict("records")
     kept = records.place_tiles(chosen, source, wanted["shards"])

@@ -10,6 +10,31 @@ from pgdose.sources import slides
 
 SIDE = 1200  # pixels of the longer side
 
+
+def small(path):
+    found = slides.picture(Path(path), SIDE)
+    return {"pixels": found.pixels, "cell": found.cell, "corner": (found.left, found.top)}
+
+
+def draw(row, root, wanted, taken):
+    """A slide with all that is known of it; of one that was rejected the slide alone, and why."""
+    try:
+        found = slides.look(row, root, wanted)
+    except Rejected as r:
+        title = f"{row['record_id']}: rejected, {r.reason}"
+        return sheets.slide(**small(row["path"]), tiles=taken, title=title)
+    return sheets.slide(
+        **small(row["path"]),
+        tissue=found.tissue.cells.rings(),
+        ink=found.tissue.ink.rings(),
+        outlines={name: area.rings() for name, area in found.outlines.areas.items()},
+        tiles=taken,
+        extent=found.grid.extent,
+        classes=[*wanted["classes"], wanted["rest"]],
+        title=row["record_id"],
+    )
+
+
 with job(snakemake) as log:
     wanted, root = settings(snakemake.params), Path(snakemake.params.root)
     listed, _, _ = list_slides(snakemake, wanted["columns"])
@@ -19,21 +44,8 @@ with job(snakemake) as log:
     folder.mkdir(parents=True)
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         try:
-            found = slides.look(row, root, wanted)
-            small = slides.picture(Path(row["path"]), found.bounds, SIDE)
-        except Rejected as r:
+            figure = draw(row, root, wanted, taken[taken["parent"] == row["record_id"]])
+        except Rejected as r:  # it cannot be opened
             log.info("%s: no picture, %s", row["record_id"], r.reason)
             continue
-        figure = sheets.slide(
-            small.pixels,
-            cell=small.cell,
-            corner=found.bounds[:2],
-            tissue=found.tissue.cells.rings(),
-            ink=found.tissue.ink.rings(),
-            outlines={name: area.rings() for name, area in found.outlines.areas.items()},
-            tiles=taken[taken["parent"] == row["record_id"]],
-            extent=found.grid.extent,
-            classes=[*wanted["classes"], wanted["rest"]],
-            title=row["record_id"],
-        )
         style.save(figure, folder / f"{row['record_id']}.png")

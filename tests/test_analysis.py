@@ -462,13 +462,22 @@ def test_a_source_without_labels_has_no_findings() -> None:
 
 def test_what_became_of_each_slide() -> None:
     states = pd.DataFrame(
-        {"record_id": ["c", "a", "b"], "patient": "p", "reason": [None, None, "no_tissue"]}
+        {
+            "record_id": ["c", "a", "b", "d"],
+            "patient": "p",
+            "reason": [None, None, "no_tissue", None],
+        }
     )
     candidates = pd.DataFrame({"parent": ["a", "a", "c"], "class": ["tumour", "norm", "norm"]})
     taken = pd.DataFrame({"record_id": ["1", "2"], "parent": "a", "class": ["tumour", "norm"]})
     screened = pd.DataFrame({"record_id": ["1", "2"], "usable": [True, False]})
     found = t.slides(states, candidates, taken, screened, ["tumour", "norm"]).set_index("record_id")
-    assert found["state"].to_dict() == {"a": "used", "b": "rejected", "c": "not needed"}
+    assert found["state"].to_dict() == {
+        "a": "used",
+        "b": "rejected",
+        "c": "not needed",
+        "d": "no tiles",
+    }
     assert found.loc["a", ["candidates_norm", "tiles_norm", "tiles_tumour"]].tolist() == [1, 1, 1]
     assert found.loc["c", ["candidates_norm", "tiles_norm", "unreadable"]].tolist() == [1, 0, 0]
-    assert found["unreadable"].to_dict() == {"a": 1, "b": 0, "c": 0}
+    assert found["unreadable"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 0}

@@ -107,8 +107,8 @@ def test_fields_that_are_no_whole_number_of_tiles_are_a_mistake(
     with pytest.raises(UserError) as caught:
         cut(odd_sizes, tmp_path)
     assert str(caught.value) == (
-        "sources.fields: 3 of 5 fields are not a whole number of 256-pixel tiles: "
-        "1024x700 (2), 511x767 (1); margin: drop cuts what fits"
+        "sources.fields: 4 of 6 fields are not a whole number of 256-pixel tiles: "
+        "1024x700 (2), 511x767 (1), 255x900 (1); margin: drop cuts what fits"
     )
 
 
@@ -124,6 +124,15 @@ def test_margins_are_dropped_where_the_study_says_so(
     assert dropped == pytest.approx(1 - 24 * 256 * 256 / pixels)
 
 
+def test_a_field_under_one_tile_is_an_odd_size_or_rejected(field: Path, tmp_path: Path) -> None:
+    (tmp_path / field.name).write_bytes(field.read_bytes())
+    Image.new("RGB", (2048, 255)).save(tmp_path / "small.png")
+    both = field_table(field.name, "small.png")
+    with pytest.raises(UserError, match=r"1 of 2 .* 2048x255 \(1\)"):
+        cut(both, tmp_path)
+    assert [r[2] for r in cut(both, tmp_path, margin="drop").rejects] == ["too_small"]
+
+
 def test_only_some_of_many_odd_sizes_are_named(tmp_path: Path) -> None:
     for number in range(1, 8):
         Image.new("L", (256 + number, 256)).save(tmp_path / f"{number}.png")
@@ -134,7 +143,6 @@ def test_only_some_of_many_odd_sizes_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ({"file": "small.png"}, "too_small"),
         ({"file": "gone.png"}, "file_missing"),
         ({"file": "x" * 300}, "file_missing"),
         ({"file": "../field.png"}, "outside_root"),

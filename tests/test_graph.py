@@ -97,6 +97,19 @@ def test_a_fresh_checkout_plans_nothing(small_study: Path, tmp_path: Path) -> No
     assert planned(snakemake(fresh, "--dry-run")) == {}
 
 
+def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
+    small_study: Path, plan: Plan
+) -> None:
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", "tiles_per_class: 15")):
+        assert {"index_slides", "tile"} <= set(plan()) and "candidates" not in plan()
+    given = "tiles_per_class: 16\n    threads: 2"
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+        assert plan() == {}
+    given = "tiles_per_class: 16\n    tissue: {pen: false}"
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+        assert plan()["candidates"] == 1 and "index_fields" not in plan()
+
+
 def test_a_title_plans_table_and_report(small_study: Path, plan: Plan) -> None:
     with changed(small_study / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
         assert set(plan()) == {"table1", "report", "all"}

@@ -86,6 +86,7 @@ def look(
         ({"openslide.objective-power": "40"}, "", (0.25, "objective")),
         ({"openslide.mpp-x": "0.25", "openslide.mpp-y": "0.25"}, "0,5", (0.5, "table")),
         ({"openslide.mpp-x": "nan", "openslide.mpp-y": "0"}, "", (None, None)),
+        ({"openslide.mpp-x": "0", "openslide.objective-power": "40"}, "", (0.25, "objective")),
         ({}, "", (None, None)),
     ],
 )
@@ -209,7 +210,7 @@ def test_ink_and_what_was_not_scanned_is_no_tissue(
     found = found_tissue(marked, method=method)
     assert not found.cells.covered[40:52, 20:60].any()
     assert found.cells.covered[:38, 32:].all() and found.cells.covered[54:].all()
-    assert bool(found.ink.covered.any()) == (colour in (GREEN, BLUE, RED, MARKER, BLACK))
+    assert bool(found.ink.covered.any()) == (colour in (GREEN, BLUE, RED, MARKER))
     if colour in (GREEN, BLUE, RED):
         assert found_tissue(marked, method=method, pen=False).cells.covered[40:52, 20:60].all()
 
@@ -362,6 +363,19 @@ def test_an_outline_that_crosses_itself_is_mended_and_counted(plain: Path, tmp_p
     assert {x for (x, _), name in classes(found).items() if name == "tumour"}
 
 
+def test_outlines_that_draw_nothing_do_not_make_a_slide_norm(plain: Path, tmp_path: Path) -> None:
+    nothing = geojson(tmp_path / "o.geojson")
+    assert reason(look, plain, nothing) == "nothing_drawn"
+    assert set(classes(look(plain, nothing, "norm")).values()) == {"norm"}
+
+
+def test_shares_that_are_all_but_the_one_asked_for_are_enough(tmp_path: Path) -> None:
+    full = write_slide(tmp_path / "s.svs", np.full((768, 768, 3), PINK, np.uint8), mpp=0.25)
+    for mpp in (0.25, 0.3, 0.37, 0.499, 0.61):
+        found = look(full, None, "norm", mpp=mpp, class_share=1, tissue={"share": 1})
+        assert len(found.tiles) == len(found.grid.corners(found.bounds)[0])
+
+
 def test_a_class_that_the_study_does_not_map_is_named(plain: Path, tmp_path: Path) -> None:
     drawn = geojson(tmp_path / "o.geojson", (box(512, 0, 1024, 1024), "Necrosis"))
     with pytest.raises(Rejected) as caught:
@@ -395,7 +409,8 @@ def look_all(rows: pd.DataFrame, root: Path, **given: Any) -> tuple[pd.DataFrame
     found, reasons = [], {r[0]: r[2] for r in rejects}
     for row in listed.to_dict("records"):
         try:
-            found.append(slides.candidates(slides.look(row, root, settings(**given)), row, 1))
+            survey = slides.look(row, root, settings(**given))
+            found.append(slides.candidates(survey, row["record_id"], 1))
         except Rejected as r:
             reasons[row["slide"]] = r.reason
     return pd.concat(found) if found else pd.DataFrame(), reasons
@@ -479,7 +494,12 @@ def found_tiles(slides_of: dict[str, dict[str, tuple[int, int]]]) -> pd.DataFram
 
 
 def choose(found: pd.DataFrame, n: int) -> pd.DataFrame:
-    return slides.choose(found, n, ["tumour", "norm"])
+    states = found[["parent", "patient"]].drop_duplicates().rename(columns={"parent": "record_id"})
+    states.loc[len(states) + 1000] = ["z", "Z"]
+    states["reason"] = np.where(states["record_id"] == "z", "no_tissue", None)
+    found = found.drop(columns="patient").astype({"parent": "category", "class": "category"})
+    chosen = slides.choose(found.reset_index(drop=True), states, n, ["tumour", "norm"], "breast")
+    return chosen.merge(states, left_on="parent", right_on="record_id")
 
 
 def test_tiles_are_chosen_evenly_over_patients_and_their_slides() -> None:
@@ -517,9 +537,10 @@ def test_too_few_tiles_tell_what_there_is() -> None:
     with pytest.raises(UserError) as caught:
         choose(found_tiles({"P": {"a": (5, 50)}, "Q": {"b": (7, 40)}}), 20)
     message = str(caught.value)
-    assert "tiles_per_class is 20" in message and "12 tiles of tumour" in message
+    assert "sources.breast.tiles_per_class: 20, but the slides hold 12 tiles of tumour" in message
     lines = [line.split() for line in message.splitlines()]
-    assert ["a", "50", "5"] in lines and ["b", "40", "7"] in lines
+    assert ["a", "5", "50"] in lines and ["b", "7", "40"] in lines
+    assert ["z", "0", "0", "no_tissue"] in lines
 
 
 def test_a_class_of_which_there_is_nothing_is_told_too() -> None:
@@ -696,6 +717,28 @@ def test_slides_of_the_hospital_tell_their_scale_or_do_not(
 
 REAL = PROJECT.parent / "shared" / "real" / "slides"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slides are not beside pgdose")
+
+
+@needs_real
+@pytest.mark.parametrize("name", ["cmu-1-small-region.svs", "tcga-cr-7395-01a-01-ts1.svs"])
+def test_a_real_slide_that_was_cut_off_is_rejected_or_read_in_part(
+    tmp_path: Path, name: str
+) -> None:
+    content = (REAL / name).read_bytes()
+    for percent in (1, 20, 50, 80, 95, 99):
+        path = tmp_path / f"{percent}.svs"
+        path.write_bytes(content[: len(content) * percent // 100])
+        try:
+            tiles = look(path, None, "norm", tile=256).tiles.assign(level=0, extent=256.0)
+        except Rejected as r:
+            assert r.reason == "unreadable_slide"
+            continue
+        got: dict[int, np.ndarray] = {}
+        failed = slides.read_tiles(path, tiles, 256, got.__setitem__)
+        assert len(failed) + len(got) == len(tiles)
+        assert {r.reason for r in failed.values()} <= {"unreadable_tile"}
+
+
 # By hand on a picture of each slide, in pixels of level 0; a hole in the second.
 DRAWN = {
     "cmu-1-small-region.svs": [[(900, 700), (1500, 800), (1600, 2000), (800, 2000)]],

@@ -91,6 +91,16 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.breast: classes: 'tumor' stands for two classes",
         ),
         (
+            "sources.breast.classes.tumour",
+            "Tumor",
+            "sources.breast.classes.tumour: 'Tumor': input should be a valid list",
+        ),
+        (
+            "sources.breast.classes.tumour",
+            None,
+            "sources.breast.classes.tumour: None: input should be a valid list",
+        ),
+        (
             "sources.breast.columns",
             {"outlines": None},
             "sources.breast: 'columns' names neither outlines nor class; one is needed",

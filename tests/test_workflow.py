@@ -22,6 +22,7 @@ from conftest import SMALL, checkout, paths_of, snakemake
 from pgdose import cohort, images, networks, records
 from pgdose.analysis.success import unpack
 from pgdose.attack import make, surface
+from pgdose.cli import verify
 from pgdose.study import parse
 
 GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
@@ -89,6 +90,33 @@ def test_broken_files_are_rejected_for_what_is_wrong_with_them(small_study: Path
     for file, copy in copies.iterrows():
         pair = found[found.index.isin([file, copy["twin"]])]
         assert pair.tolist() == [copy["expected"]]  # exactly one of the two
+
+
+def test_each_slide_has_its_state_and_its_picture(small_study: Path) -> None:
+    source = results(small_study) / "sources/breast"
+    states = pd.read_csv(source / "slides.csv").set_index("record_id")
+    paths = paths_of(small_study / "private/small/breast").set_index("record_id")["path"]
+    names = paths[states.index].str.removeprefix("hospital/slides/")
+    truth = pd.read_csv(small_study / "hospital/truth/slides.csv").set_index("slide")
+    assert (
+        states["reason"].set_axis(names).dropna().to_dict() == truth["expected"].dropna().to_dict()
+    )
+    kept = states[states["reason"].isna()]
+    assert len(kept) == 7 and set(kept["state"]) == {"used"}
+    assert {p.stem for p in source.glob("thumbnails/*/*.png")} == set(kept.index)
+    table = records.read_table(source / "records.parquet")
+    for name in ("tumour", "norm"):
+        counts = table[table["class"] == name]["parent"].value_counts()
+        assert counts.sum() == 16 and counts.max() - counts.min() <= 1
+        assert kept[f"tiles_{name}"].to_dict() == {i: counts.get(i, 0) for i in kept.index}
+    seconds = pd.read_csv(results(small_study) / "benchmarks/slides/breast-0.csv")
+    assert set(seconds["record_id"]) == set(states.index)
+
+
+def test_every_store_is_as_it_was_written(small_study: Path) -> None:
+    assert verify(results(small_study)) == [
+        f"{len(list(results(small_study).rglob('*.npy')))} stores are as they were written"
+    ]
 
 
 def test_the_labeller_is_measured_against_hand_labels(small_study: Path) -> None:
@@ -215,6 +243,28 @@ def test_nothing_that_identifies_a_patient_leaves_the_sources(small_study: Path)
     assert not leaks
 
 
+def test_no_short_name_of_histology_stands_in_a_text(small_study: Path) -> None:
+    """Patients B001, files O001_norm_1: so short that pixels may spell them by chance."""
+    secret = set()
+    for name in ("fields", "slides"):
+        rows = pd.read_csv(small_study / f"hospital/{name}.csv", dtype=str)
+        secret |= set(rows["patient"]) | {Path(file).stem for file in rows.iloc[:, 0]}
+    assert len(secret) > 20
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, secret))})\b")
+    leaks, texts = [], 0
+    for path in results(small_study).rglob("*"):
+        if path.suffix == ".parquet":
+            table = records.read_table(path)
+            text = table.select_dtypes(["str", "category"]).to_csv()
+        elif path.suffix in (".csv", ".json", ".html", ".log", ".tsv"):
+            text = re.sub(r"data:[\w/+]+;base64,[^\"]+", "", path.read_text())
+        else:
+            continue
+        texts += 1
+        leaks += [(path.name, hit) for hit in pattern.findall(str(path) + text)]
+    assert not leaks and texts > 50
+
+
 def test_private_is_its_owner_s(small_study: Path) -> None:
     files = [path for path in (small_study / "private").rglob("*") if path.is_file()]
     of_xray = {path.name for path in files if path.parent.name in ("xray", "headers")}
@@ -264,12 +314,13 @@ def test_other_shards_give_the_same_members(small_study: Path, tmp_path: Path) -
     study = yaml.safe_load((other / SMALL).read_text())
     study["sources"]["xray"]["shards"] = 5
     study["sources"]["fields"]["shards"] = 3
+    study["sources"]["breast"] |= {"shards": 12, "threads": 2}  # more than slides
     study["groups"]["X-TB"]["shards"] = 3
     del study["phantom"]
     (other / "key").write_text(records.load_key(Path("key"), seed=study["seed"]).hex())
     study["privacy"] = {"key": "key"}
     (other / "other.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    wanted = [f"results/small/groups/{group}/members.parquet" for group in ("X-TB", "H-OV")]
+    wanted = [f"results/small/groups/{group}/members.parquet" for group in ("X-TB", "H-OV", "H-BR")]
     run = snakemake(other, *wanted, study="other.yaml")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     for path in wanted:
@@ -278,6 +329,12 @@ def test_other_shards_give_the_same_members(small_study: Path, tmp_path: Path) -
             for folder in (small_study, other)
         )
         pd.testing.assert_frame_equal(before, after)
+    for source in ("fields", "breast"):
+        one, several = (
+            np.concatenate([np.load(store) for store in sorted(folder.glob("*.npy"))])
+            for folder in (results(top) / f"sources/{source}/tiles" for top in (small_study, other))
+        )
+        assert len(one) and np.array_equal(one, several)
 
 
 def test_other_shards_give_the_same_logits(small_study: Path) -> None:

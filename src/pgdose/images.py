@@ -6,6 +6,7 @@ an image is stored, so what is read is what the network sees. After the array, w
 not look, a store carries a checksum of each image.
 """
 
+import errno
 import itertools
 import math
 import os
@@ -151,7 +152,9 @@ class NewStore:
         if image.shape != self.shape[1:] or image.dtype != np.uint8:
             raise ValueError(f"{image.shape} of {image.dtype} in a store of {self.shape[1:]}")
         image = np.ascontiguousarray(image)
-        os.pwrite(self._file, image.data, self._start + row * self._bytes)
+        written = os.pwrite(self._file, image.data, self._start + row * self._bytes)
+        if written != self._bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._sums[row] = checksum(image)
         return self._sums[row].hex()
 

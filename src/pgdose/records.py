@@ -92,17 +92,13 @@ SCREEN = pa.schema(
         ("aorta_confidence", pa.float64()),
     ]
 )
-CANDIDATES = pa.schema(  # tiles of slides that a class may take
+_WORD = pa.dictionary(pa.int32(), pa.string())  # a few words, millions of times
+CANDIDATES = pa.schema(  # tiles of slides that a class may take; what they share is in SLIDES
     [
-        ("parent", pa.string()),
-        ("patient", pa.string()),
+        ("parent", _WORD),
+        ("class", _WORD),
         ("x", pa.int32()),
         ("y", pa.int32()),
-        ("level", pa.int16()),
-        ("extent", pa.float64()),
-        ("um_per_px", pa.float64()),
-        ("scale_from", pa.string()),
-        ("class", pa.string()),
         ("tissue_share", pa.float64()),
         ("class_share", pa.float64()),
         ("draw", pa.float64()),
@@ -118,11 +114,13 @@ SLIDES = pa.schema(  # what became of each slide
         ("rows", pa.int32()),
         ("levels", pa.int16()),
         ("level", pa.int16()),  # that tiles are read from
+        ("extent", pa.float64()),  # of a tile along a side, pixels of level 0
         ("um_per_px", pa.float64()),  # of a tile
         ("scale_from", pa.string()),
         ("threshold", pa.float64()),  # of tissue
         ("tissue_share", pa.float64()),  # of the slide
         ("ink_share", pa.float64()),
+        ("drawn", pa.string()),  # classes that its outlines name
         ("mended", pa.int32()),  # outlines
         ("dropped", pa.int32()),
     ]
@@ -317,6 +315,12 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
         parts.append(read_table(path, None if there is None else sorted(there)))
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)
+
+
+def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
+    """Several tables of CANDIDATES as one; their words are categories, sorted as they came."""
+    parts = [pq.read_table(path, columns=columns) for path in paths]
+    return pa.concat_tables(parts).unify_dictionaries().to_pandas()
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -222,8 +222,13 @@ class Tissue(Model):
         return between
 
 
+def _as_text(words: Any) -> Any:
+    """A mask's values are numbers in YAML."""
+    return [str(word) for word in words] if isinstance(words, list) else words
+
+
 IGNORE = "ignore"  # the class of what no tile is taken from
-Words = Annotated[list[str], BeforeValidator(lambda words: [str(word) for word in words])]
+Words = Annotated[list[str], BeforeValidator(_as_text)]
 
 
 class Slides(Source):

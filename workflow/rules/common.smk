@@ -154,6 +154,14 @@ def table_settings(source):
     )
 
 
+def field_settings(source):
+    """What of a source of fields its index depends on."""
+    left_out = {"root", "patients", "bits", "kind"}
+    return as_json(
+        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
+    )
+
+
 def slide_settings(source):
     """What of a source of slides its candidates depend on."""
     left_out = {"root", "table", "shards", "threads", "tiles_per_class", "patients"}

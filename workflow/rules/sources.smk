@@ -210,7 +210,7 @@ rule index_fields:
         runtime=60,
     params:
         root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: as_json(STUDY.sources[w.source].known()),
+        settings=lambda w: field_settings(w.source),
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
         patients=lambda w: STUDY.sources[w.source].patients or w.source,
@@ -237,7 +237,7 @@ rule candidates:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=240,
     params:
         root=lambda w: STUDY.sources[w.source].root,
@@ -417,7 +417,7 @@ rule thumbnails:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=240,
     params:
         root=lambda w: STUDY.sources[w.source].root,

@@ -123,7 +123,8 @@ def slides(
 
     `states` has the columns of records.SLIDES, `candidates` parent and class, `taken` record_id,
     parent and class of the chosen tiles, `screened` which of them are usable. A slide is
-    `rejected`, `used`, or `not needed`, where no tile of it was chosen.
+    `rejected`, `used`, `not needed` where none of its candidates was chosen, or `no tiles` where it
+    had none.
     """
     unreadable = screened.loc[~screened["usable"].astype(bool), "record_id"]
     bad = taken[taken["record_id"].isin(unreadable)]
@@ -133,7 +134,8 @@ def slides(
             count = of.loc[of["class"] == name, "parent"].value_counts()
             found[f"{what}_{name}"] = found["record_id"].map(count).fillna(0).astype(int)
     found["unreadable"] = found["record_id"].map(bad["parent"].value_counts()).fillna(0).astype(int)
+    has_some = found["record_id"].isin(candidates["parent"])
     used = found["record_id"].isin(taken["parent"])
-    state = np.where(used, "used", "not needed")
-    found.insert(2, "state", np.where(found["reason"].notna(), "rejected", state))
+    which = [found["reason"].notna(), used, has_some]
+    found.insert(2, "state", np.select(which, ["rejected", "used", "not needed"], "no tiles"))
     return found.sort_values("record_id")

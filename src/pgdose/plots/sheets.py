@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its de
 _BETWEEN = 0.03  # inches, between a film and its crop
 _BOX = "#FF5A00"
 _TISSUE, _INK = "#0072B2", "#000000"
-_CLASSES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_CLASSES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -73,13 +74,13 @@ def slide(
     *,
     cell: float,
     corner: tuple[float, float],
-    tissue: Sequence[np.ndarray],
-    ink: Sequence[np.ndarray],
-    outlines: Mapping[str, Sequence[np.ndarray]],
     tiles: pd.DataFrame,
-    extent: float,
-    classes: Sequence[str],
     title: str,
+    tissue: Sequence[np.ndarray] = (),
+    ink: Sequence[np.ndarray] = (),
+    outlines: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
+    extent: float = 0,
+    classes: Sequence[str] = (),
 ) -> Figure:
     """A slide in small with its tissue, ink, outlines, and the tiles that were taken from it.
 
@@ -87,12 +88,12 @@ def slide(
         pixels: the slide, uint8 rows x columns x 3.
         cell: pixels of level 0 along one of these pixels.
         corner: where they begin, x and y in pixels of level 0.
+        tiles: x, y (upper left, pixels of level 0) and class.
+        title: an opaque id.
         tissue: closed contours, each (n, 2) x and y in pixels of level 0; as `ink`.
         outlines: the same by class.
-        tiles: x, y (upper left, pixels of level 0) and class.
         extent: the side of a tile, pixels of level 0.
         classes: all there are, so that each has its colour on every slide.
-        title: an opaque id.
     """
     rows, columns = pixels.shape[:2]
     longer = 8 / max(rows, columns)  # inches to a pixel
@@ -104,7 +105,7 @@ def slide(
     left, top = corner
     frame = (left, left + columns * cell, top + rows * cell, top)
     panel.imshow(pixels, extent=frame, interpolation="antialiased")
-    colours = dict(zip(classes, itertools.cycle(_CLASSES), strict=False))
+    colours = dict(zip(dict.fromkeys(classes), itertools.cycle(_CLASSES), strict=False))
     for rings, colour, line in (
         (tissue, _TISSUE, "-"),
         (ink, _INK, "-"),
@@ -122,7 +123,7 @@ def slide(
     panel.set_axis_off()
     panel.set(xlim=frame[:2], ylim=frame[2:])
     handles = [
-        Line2D([], [], color=_TISSUE, label="tissue"),
+        *([Line2D([], [], color=_TISSUE, label="tissue")] if tissue else []),
         *([Line2D([], [], color=_INK, label="ink")] if ink else []),
         *(Line2D([], [], color=colours[n], ls="--", label=f"outline: {n}") for n in outlines),
         *(
@@ -131,7 +132,8 @@ def slide(
             for n, those in tiles.groupby("class")
         ),
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=7)
+    if handles:
+        figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=7)
     figure.text(0.5, 1 - 0.1 / height, title, ha="center", va="top", fontsize=8, family="monospace")
     return figure
 

@@ -76,7 +76,8 @@ def index(
     `table` has the columns file (below `root`), patient and class. Where a field is no whole number
     of tiles, what remains at its right and lower edge is dropped with `margin` "drop"; with "error"
     that is a UserError which counts the sizes. Rejects: incomplete_row, not_in_layout (see
-    `from_layout`), too_small (for one tile), duplicate_row and those of `inside` and `image_size`.
+    `from_layout`), too_small (for one tile, with "drop"), duplicate_row and those of `inside` and
+    `image_size`.
     """
     records = []
     sizes: Counter[tuple[int, int]] = Counter()
@@ -87,7 +88,7 @@ def index(
         path = str(root / row["file"])
         paths.append({"record_id": parent, "path": path})
         try:
-            width, height = _checked_size(row, root, tile)
+            width, height = _checked_size(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append((parent, "index", r.reason, r.detail))
             continue
@@ -111,27 +112,27 @@ def index(
                         "level": 0,
                     }
                 )
+    if margin == "error":
+        _check_whole(sizes, source, tile)
     if not records:
         reasons = Counter(reason for _, _, reason, _ in rejects).most_common()
         found = ", ".join(f"{reason} {count}" for reason, count in reasons)
         raise UserError(
             f"sources.{source}: not one of its {len(paths)} fields can be read ({found})"
         )
-    if margin == "error":
-        _check_whole(sizes, source, tile)
     pixels = sum(width * height * n for (width, height), n in sizes.items())
     return Cut(records, paths, rejects, 1 - len(records) * tile**2 / pixels)
 
 
-def _checked_size(row: dict, root: Path, tile: int) -> tuple[int, int]:
+def _checked_size(row: dict, root: Path, smallest: int) -> tuple[int, int]:
     """(width, height) of the field that a row names; raises Rejected."""
     if row["class"] is None:
         raise Rejected("not_in_layout", "the file's place says neither patient nor class")
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty")
     width, height = image_size(inside(root, row["file"]))
-    if min(width, height) < tile:
-        raise Rejected("too_small", f"{width}x{height}, a tile has {tile}")
+    if min(width, height) < smallest:
+        raise Rejected("too_small", f"{width}x{height}, a tile has {smallest}")
     return width, height
 
 

@@ -26,7 +26,8 @@ Blocks = Iterator[tuple[int, int, np.ndarray]]  # top, left, pixels (rows, colum
 # Not Image.open, which refuses what has more than 179 million pixels.
 PICTURES = {".png": PngImagePlugin.PngImageFile, ".bmp": BmpImagePlugin.BmpImageFile}
 TIFFS = (".tif", ".tiff")
-ALONG = 32  # cells along a tile, where the mask has that many pixels
+ALONG = 32  # pixels of a mask along a tile, at least, where it has them
+CELLS = 16  # along a tile, likewise; they are counted, so that fewer do
 BLOCK = 2**22  # pixels that are looked at in one go
 READ = 2**24  # bytes that are read in one go
 NOTHING, UNMAPPED = 255, 254  # beside the places of the classes in their order
@@ -175,7 +176,7 @@ class _Cells:
         """
         self.mask, self.place, self.classes = mask, place, classes
         self.hidden = [0, *transparent]
-        self.step = max(1, int(tile * mask[0] / (ALONG * place[2])))
+        self.step = max(1, int(tile * mask[0] / (CELLS * place[2])))
         self.shape = -(-mask[1] // self.step), -(-mask[0] // self.step)
         self.counts: dict[int, np.ndarray] = {}
 
@@ -241,8 +242,11 @@ class _Cells:
             counts = self.counts.pop(kind)
             used = [np.flatnonzero(counts.any(axis=axis)) for axis in (1, 0)]
             rows, columns = (slice(cells[0], cells[-1] + 1) for cells in used)
+            covered = counts[rows, columns]
+            covered /= tall[rows, None]
+            covered /= wide[columns]
             areas[name] = Cells(
-                counts[rows, columns] / (tall[rows, None] * wide[columns]),
+                covered,
                 across,
                 down,
                 left=left + columns.start * across,

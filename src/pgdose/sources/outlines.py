@@ -80,7 +80,7 @@ def read(
             _read_rectangles(path.read_text("utf-8-sig").splitlines(), drawing)
         else:
             raise Rejected("unknown_outlines", f"there are {FORMATS}")
-        return Outlines(_areas(drawing.outlines, classes, size), drawing.mended, drawing.dropped)
+        return Outlines(_areas(drawing, classes, size), drawing.mended, drawing.dropped)
     except Rejected:
         raise
     except Exception as error:
@@ -92,6 +92,7 @@ class _Drawing:
 
     def __init__(self) -> None:
         self.outlines: list[tuple[str, BaseGeometry]] = []
+        self.untold: set[str] = set()  # words that no message may hold
         self.mended = 0
         self.dropped = 0
 
@@ -128,9 +129,7 @@ def _points(ring: Iterable[Sequence[float]]) -> np.ndarray:
 
 
 def _areas(
-    outlines: list[tuple[str, BaseGeometry]],
-    classes: Mapping[str, Sequence[str]],
-    size: tuple[int, int],
+    drawing: _Drawing, classes: Mapping[str, Sequence[str]], size: tuple[int, int]
 ) -> dict[str, Area]:
     """Outlines by class, cut at the slide's edge, each without what an earlier class covers."""
     names = {
@@ -139,11 +138,12 @@ def _areas(
         for word in words
     }
     drawn: dict[str, list[BaseGeometry]] = {name: [] for name in classes}
-    for word, shape in outlines:
+    for word, shape in drawing.outlines:
         if (name := names.get(word.strip().casefold())) is None:
-            raise masks.unmapped(_shown(word.strip()), classes)
+            told = "" if word in drawing.untold else word.strip()
+            raise masks.unmapped(_shown(told), classes)
         drawn[name].append(shape)
-    _check_inside([shape for _, shape in outlines], size)
+    _check_inside([shape for _, shape in drawing.outlines], size)
     areas: dict[str, Area] = {}
     taken: BaseGeometry = NOWHERE
     for name, shapes in drawn.items():
@@ -157,8 +157,10 @@ def _areas(
 
 def _shown(word: str) -> str:
     """A class's word for a message; a free text may hold more than a class."""
-    plain = len(word) <= 40 and word.isprintable() and not re.search(r"\d\d\d", word)
-    return f"'{word}'" if plain else "a word that is not shown here"
+    if word == UNNAMED:
+        return f"an outline without a class (word: {UNNAMED})"
+    plain = re.fullmatch(r"[\w*#-]+( ?[:/(]? ?[\w*#-]+\)?)?", word) and len(word) <= 40
+    return f"'{word}'" if plain and not re.search(r"\d\d\d", word) else "a word not shown here"
 
 
 def _check_inside(shapes: list[BaseGeometry], size: tuple[int, int]) -> None:
@@ -178,6 +180,8 @@ def _read_geojson(content: Any, drawing: _Drawing) -> None:
     """QuPath's: a collection of features, a bare list of them, or one."""
     features = content if isinstance(content, list) else content.get("features", [content])
     for feature in features:
+        if "geometry" not in feature and "coordinates" in feature:  # not wrapped in a feature
+            feature = {"geometry": feature}
         properties = feature.get("properties") or {}
         named = properties.get("classification") or {}
         if isinstance(named, dict):  # since 0.4 several names make a derived class
@@ -232,15 +236,16 @@ def _read_imagescope(root: ElementTree.Element, drawing: _Drawing) -> None:
             (holes if negative else areas).append(_region(region, drawing))
         drawing.dropped += sum(hole.is_empty for hole in holes)
         cut = shapely.union_all(holes)
+        word = _layer_word(layer, drawing)
         for area in areas:
-            drawing.add(_layer_word(layer), area.difference(cut))
+            drawing.add(word, area.difference(cut))
 
 
-def _layer_word(layer: ElementTree.Element) -> str:
+def _layer_word(layer: ElementTree.Element, drawing: _Drawing) -> str:
     described = layer.find("Attributes/Attribute[@Name='Description']")
-    value = "" if described is None else described.get("Value", "")
-    names = (layer.get("Name", "").strip(), value.strip(), f"layer {layer.get('Id')}")
-    return next(name for name in names if name)
+    value = "" if described is None else described.get("Value", "").strip()
+    drawing.untold.add(value)  # free text, which may tell about the patient
+    return layer.get("Name", "").strip() or value or f"layer {layer.get('Id')}"
 
 
 def _region(region: ElementTree.Element, drawing: _Drawing) -> BaseGeometry:
@@ -274,8 +279,10 @@ def _number(element: ElementTree.Element, name: str) -> float:
 def _read_rectangles(lines: list[str], drawing: _Drawing) -> None:
     """With a header x, y, w, h and perhaps class, or x, y, w, h alone as those of TUPAC16."""
     rows = [row for row in csv.reader(lines, strict=True) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise Rejected("unreadable_outlines", "the file is empty")
     header = [cell.strip().casefold() for cell in rows[0]]
-    if re.fullmatch(r"[-+.\d]+", header[0]):
+    if re.fullmatch(r"[-+.\de]+", header[0]) and header[0] != "e":
         header = ["x", "y", "w", "h"]
     else:
         header = [{"width": "w", "height": "h"}.get(name, name) for name in header]

@@ -1,6 +1,7 @@
 """Whole slides: candidate tiles of each, an even choice among all, then reading what was chosen."""
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -22,6 +23,7 @@ from pgdose.sources.tissue import CELLS, Overview, Tissue, find_tissue, overview
 
 IGNORE = "ignore"
 COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged
+EXACT = 1e-9  # shares that differ by less are equal
 ON_TISSUE = 0.05  # the least part of what is outlined that must be tissue
 
 
@@ -56,13 +58,16 @@ class Grid:
     def corners(self, bounds: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         """x and y of all tiles that lie wholly in the bounds, row by row."""
         left, top, width, height = bounds
-        across, down = (
-            int((side - ceil(self.extent)) // self.step) + 1 for side in (width, height)
-        )
+        across, down = ((side - _whole(self.extent)) // self.step + 1 for side in (width, height))
         if across < 1 or down < 1:
-            raise Rejected("too_small", f"{width}x{height}, a tile has {ceil(self.extent)}")
+            raise Rejected("too_small", f"{width}x{height}, a tile has {_whole(self.extent)}")
         y, x = np.mgrid[:down, :across]
         return left + x.ravel() * self.step, top + y.ravel() * self.step
+
+
+def _whole(pixels: float) -> int:
+    """Rounded up, but not for what floating point adds."""
+    return ceil(pixels - 1e-6)
 
 
 def micrometres(properties: Mapping[str, str], given: str) -> tuple[float | None, str | None]:
@@ -72,15 +77,11 @@ def micrometres(properties: Mapping[str, str], given: str) -> tuple[float | None
             return _positive(given), "table"
         except ValueError:
             raise Rejected("wrong_mpp", "the table's mpp is no positive number") from None
-    both = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
-    power = properties.get("openslide.objective-power")
-    try:
-        if both[0] and both[1]:
-            return (_positive(both[0]) + _positive(both[1])) / 2, "mpp"
-        if power:
-            return 10 / _positive(power), "objective"  # 20x is 0.5 on every common scanner
-    except ValueError:
-        pass  # a slide that tells nonsense tells nothing
+    with contextlib.suppress(KeyError, ValueError):  # one that tells nonsense tells nothing
+        across, down = (_positive(properties[f"openslide.mpp-{axis}"]) for axis in "xy")
+        return (across + down) / 2, "mpp"
+    with contextlib.suppress(KeyError, ValueError):  # 20x is 0.5 on every common scanner
+        return 10 / _positive(properties["openslide.objective-power"]), "objective"
     return None, None
 
 
@@ -109,7 +110,7 @@ def plan(slide: openslide.OpenSlide, settings: Mapping[str, Any], given: str) ->
         level = slide.get_best_level_for_downsample(scale * 1.01)
         um_per_px = settings["mpp"]
     extent = settings["tile"] * scale
-    step = ceil(extent * (1 - settings["overlap"]))
+    step = _whole(extent * (1 - settings["overlap"]))
     return Grid(level, extent, step, um_per_px, origin)
 
 
@@ -145,31 +146,37 @@ def survey(
         drawn = Outlines({}, 0, 0)
         if outlines:
             drawn = read_outlines(outlines, words, slide.dimensions, bounds, grid.extent)
+            if not drawn.areas and not word:  # all of it would be `rest`, tumour too
+                raise Rejected("nothing_drawn", "say in the table what class such a slide is of")
         small = _small(slide, bounds, grid.extent / CELLS)
         state: dict[str, Any] = {"levels": slide.level_count}
         state["columns"], state["rows"] = slide.dimensions
     tissue = find_tissue(small, settings["tissue"])
     tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": tissue.cells.shares(x, y, grid.extent)})
     _classify(tiles, drawn, rest, grid.extent)
-    fits = tiles["tissue_share"] >= settings["tissue"]["share"]
-    fits &= tissue.ink.shares(x, y, grid.extent) < 1e-9  # a tile that ink touches would teach ink
-    fits &= (tiles["class_share"] >= settings["class_share"]) & (tiles["class"] != IGNORE)
+    fits = tiles["tissue_share"] >= settings["tissue"]["share"] - EXACT
+    fits &= tissue.ink.shares(x, y, grid.extent) < EXACT  # a tile that ink touches would teach ink
+    fits &= tiles["class_share"] >= settings["class_share"] - EXACT
+    fits &= tiles["class"] != IGNORE
     state |= {
         "level": grid.level,
+        "extent": grid.extent,
         "um_per_px": grid.um_per_px,
         "scale_from": grid.scale_from,
         "threshold": tissue.threshold,
         "tissue_share": tissue.share,
         "ink_share": float(tissue.ink.covered.mean()),
+        "drawn": " ".join(drawn.areas),
         "mended": drawn.mended,
         "dropped": drawn.dropped,
     }
     return Survey(bounds, grid, tissue, drawn, tiles[fits], state)
 
 
-def picture(path: Path, bounds: tuple[int, int, int, int], side: int) -> Overview:
+def picture(path: Path, side: int) -> Overview:
     """What lies in the bounds of a slide, `side` pixels along its longer side."""
     with open_slide(path) as slide:
+        bounds = bounds_of(slide)
         return _small(slide, bounds, max(bounds[2:]) / side)
 
 
@@ -240,59 +247,67 @@ def look(row: Mapping[str, Any], root: Path, settings: Mapping[str, Any]) -> Sur
     return survey(path, outlines, row["class"], row["mpp"], settings)
 
 
-def candidates(found: Survey, row: Mapping[str, Any], seed: int) -> pd.DataFrame:
-    """The tiles of a slide with what choosing and reading them takes."""
-    parent = row["record_id"]
+def candidates(found: Survey, parent: str, seed: int) -> pd.DataFrame:
+    """The tiles of the slide `parent` with the keyed numbers that choosing takes."""
     places = zip(found.tiles["x"], found.tiles["y"], strict=True)
-    return found.tiles.assign(
-        parent=parent,
-        patient=row["patient_id"],
-        level=found.grid.level,
-        extent=found.grid.extent,
-        um_per_px=found.grid.um_per_px,
-        scale_from=found.grid.scale_from,
-        draw=draw(seed, "choose tiles", (f"{parent} {x},{y}" for x, y in places)),
-    )
+    numbers = draw(seed, "choose tiles", (f"{parent} {x},{y}" for x, y in places))
+    return found.tiles.assign(parent=parent, draw=numbers)
 
 
-def choose(found: pd.DataFrame, per_class: int, classes: Iterable[str]) -> pd.DataFrame:
+def choose(
+    found: pd.DataFrame, states: pd.DataFrame, per_class: int, classes: Sequence[str], source: str
+) -> pd.DataFrame:
     """`per_class` tiles of each class, as even over patients, and over their slides, as can be.
 
-    Each slide's tiles come in the order of their keyed `draw`. A patient deals them out in turn
-    from each of his slides, and the class takes one in turn from each patient.
+    Each slide's tiles come in the order of their `draw`. A patient deals them out in turn from
+    each of his slides, and the class takes one in turn from each patient. `found` are the
+    candidates of all slides (parent, class, draw), `states` the slides (record_id, patient,
+    reason). Raises UserError where a class has too few.
     """
-    found = found.sort_values(["draw", "parent"])
-    found["turn"] = found.groupby(["class", "parent"]).cumcount()
-    found = found.sort_values(["turn", "draw", "parent"])
-    found["turn"] = found.groupby(["class", "patient"]).cumcount()
-    found = found.sort_values(["turn", "draw", "parent"])
+    patients = states.set_index("record_id")["patient"]
     chosen = []
     for name in classes:
-        of_class = found[found["class"] == name]
-        if len(of_class) < per_class:
-            there = found.groupby(["parent", "class"]).size().unstack(fill_value=0)
+        own = found.loc[found["class"] == name, ["parent", "draw"]].astype({"parent": "str"})
+        if len(own) < per_class:
             raise UserError(
-                f"tiles_per_class is {per_class}, but the slides hold {len(of_class)} tiles of "
-                f"{name}. What there is, by slide:\n{there.to_string()}"
+                f"sources.{source}.tiles_per_class: {per_class}, but the slides hold {len(own)} "
+                f"tiles of {name}. What there is, by slide:\n{_there(found, states, classes)}"
             )
-        chosen.append(of_class.head(per_class))
-    return pd.concat(chosen).drop(columns=["draw", "turn"])
+        own = own.assign(patient=own["parent"].map(patients)).sort_values(["draw", "parent"])
+        for of in ("parent", "patient"):
+            own["turn"] = own.groupby(of).cumcount()
+            own = own.sort_values(["turn", "draw", "parent"])
+        chosen.append(found.loc[own.index[:per_class]])
+    return pd.concat(chosen).astype({"parent": "str", "class": "str"})
+
+
+def _there(found: pd.DataFrame, states: pd.DataFrame, classes: Sequence[str]) -> str:
+    """How many candidates of each class each slide has, or why it was rejected."""
+    slides = states.set_index("record_id")
+    counts = {
+        name: found.loc[found["class"] == name, "parent"].astype("str").value_counts()
+        for name in classes
+    }
+    table = pd.DataFrame(counts).reindex(index=slides.index, columns=list(classes))
+    return table.fillna(0).astype(int).assign(rejected=slides["reason"].fillna("")).to_string()
 
 
 def as_records(
-    chosen: pd.DataFrame, listed: pd.DataFrame, *, key: bytes, source: str, tile: int
+    chosen: pd.DataFrame,
+    states: pd.DataFrame,
+    listed: pd.DataFrame,
+    *,
+    key: bytes,
+    source: str,
+    tile: int,
 ) -> pd.DataFrame:
     """Records of chosen candidates, with their `path`; `listed` are the slides of the source."""
-    slides = listed.set_index("record_id")
-    names = chosen["parent"].map(slides["slide"])
-    places = zip(names, chosen["x"], chosen["y"], strict=True)
-    return chosen.assign(
-        record_id=[opaque(key, source, name, f"{x},{y}") for name, x, y in places],
-        source=source,
-        rows=tile,
-        columns=tile,
-        path=chosen["parent"].map(slides["path"]),
-    )
+    slides = states.set_index("record_id").join(listed.set_index("record_id")[["slide", "path"]])
+    shared = ["patient", "level", "extent", "um_per_px", "scale_from", "slide", "path"]
+    chosen = chosen.join(slides[shared], on="parent")
+    places = zip(chosen["slide"], chosen["x"], chosen["y"], strict=True)
+    ids = [opaque(key, source, name, f"{x},{y}") for name, x, y in places]
+    return chosen.assign(record_id=ids, source=source, rows=tile, columns=tile)
 
 
 # --- reading ----------------------------------------------------------------------------------

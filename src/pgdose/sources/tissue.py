@@ -17,7 +17,7 @@ from pgdose.sources.areas import Cells
 
 CELLS = 8  # cells of the mask along a tile
 BLOCK = 2048  # pixels; the side of what is read at a time
-BLACK = 0.2  # of the full range; where no channel reaches it, nothing was scanned
+BLACK = 0.04  # of the full range; where no channel reaches it, nothing was scanned
 WHITE = 0.98  # where every channel reaches it, likewise
 LEAST_INK = 0.25  # areas of a tile; what looks like ink and is smaller is none
 
@@ -38,7 +38,7 @@ def overview(
     """The slide within `bounds` (x, y, width, height), read in blocks from the coarsest level
     that is fine enough: a slide of one level would not fit into memory."""
     left, top, width, height = bounds
-    columns, rows = max(1, round(width / cell)), max(1, round(height / cell))
+    columns, rows = ceil(width / cell - 1e-6), ceil(height / cell - 1e-6)
     level = slide.get_best_level_for_downsample(cell * 1.01)
     scale = cell / slide.level_downsamples[level]  # pixels of that level along a cell
     pixels = np.empty((rows, columns, 3), np.uint8)
@@ -49,10 +49,20 @@ def overview(
             size = (block.shape[1], block.shape[0])
             corner = (round(left + column * cell), round(top + row * cell))
             far = (ceil(size[0] * scale), ceil(size[1] * scale))
-            region = Image.fromarray(rgb(slide.read_region(corner, level, far)))
+            there = rgb(slide.read_region(corner, level, far))
+            there = _held(there, (left + width - corner[0], top + height - corner[1]), cell / scale)
+            region = Image.fromarray(there)
             box = (0.0, 0.0, *(min(n * scale, m) for n, m in zip(size, far, strict=True)))
             block[:] = np.asarray(region.resize(size, Image.Resampling.BOX, box=box))
     return Overview(pixels, cell, left, top)
+
+
+def _held(pixels: np.ndarray, left: tuple[int, int], downsample: float) -> np.ndarray:
+    """Beyond the slide its edge repeats, since a last cell that is half glass would be none."""
+    width, height = (max(1, int(n / downsample)) for n in left)
+    inside = pixels[:height, :width]
+    beyond = [(0, n - m) for n, m in zip(pixels.shape[:2], inside.shape[:2], strict=True)]
+    return np.pad(inside, (*beyond, (0, 0)), mode="edge")
 
 
 def rgb(region: Image.Image) -> np.ndarray:
@@ -130,5 +140,6 @@ def _ink(light: np.ndarray) -> np.ndarray:
     marked |= (blue - red > 0.25) & (green - red > 0.08)
     marked |= red - np.maximum(green, blue) > 0.45
     marked |= (high < 0.45) & (high - low < 0.08)
+    marked &= high >= BLACK
     marked = remove_small_objects(marked, max_size=round(LEAST_INK * CELLS**2))
     return binary_dilation(marked, np.ones((3, 3)))  # a stroke's edge is half ink
