@@ -26,6 +26,7 @@ test: $(VENV)/.installed
 # attack_rate needs the networks of the default study.
 bench: demo
 	$(BIN)/python benchmarks/xray.py
+	$(BIN)/python benchmarks/histology.py
 	$(BIN)/python benchmarks/attack_rate.py
 
 lint: $(VENV)/.installed

@@ -10,6 +10,7 @@ import openslide
 import pandas as pd
 import pytest
 import shapely
+import tifffile
 from conftest import PROJECT
 from PIL import Image
 from shapely.geometry import Polygon, box, mapping, shape
@@ -97,7 +98,7 @@ def test_the_scale_is_told_by_the_table_the_mpp_or_the_objective(
 
 
 def test_a_scale_in_the_table_is_a_positive_number() -> None:
-    for text in ("0", "-1", "inf", "nan", "half"):
+    for text in ("0", "-1", "1e-320", "inf", "nan", "half"):
         assert reason(slides.micrometres, {}, text) == "wrong_mpp"
 
 
@@ -470,6 +471,29 @@ def test_nothing_tells_a_name_of_the_table(plain: Path) -> None:
         table({"slide": plain.name, "patient": "Ivanova", "class": "norm"}), plain.parent
     )
     assert plain.stem not in set(found["parent"]) and "Ivanova" not in found.to_csv()
+
+
+def test_a_tile_that_claims_more_than_its_file_is_rejected(plain: Path, tmp_path: Path) -> None:
+    """OpenSlide would end the process: it cannot be asked."""
+    for tag, value in (("TileWidth", 2**31 - 16), ("TileByteCounts", None)):
+        path = tmp_path / f"{tag}.svs"
+        path.write_bytes(plain.read_bytes())
+        with tifffile.TiffFile(path, mode="r+") as file:
+            entry = file.pages[0].tags[tag]
+            entry.overwrite(value or [2**31] * entry.count)
+        with pytest.raises(Rejected, match="larger than the file"):
+            look(path, None, "norm")
+
+
+@pytest.mark.parametrize("bounds", [(0, 0, 10**7, 10**7), (0, 0, 2**31 - 1, 2**31 - 1)])
+def test_a_slide_of_absurd_size_is_rejected(bounds: tuple[int, int, int, int]) -> None:
+    assert reason(slides.Grid(0, 256.0, 256, None, None).corners, bounds) == "absurd_size"
+
+
+def test_a_level_that_is_gone_costs_its_tiles(plain: Path) -> None:
+    got: dict[int, np.ndarray] = {}
+    places = at((0, 0), (256, 256)).assign(level=[0, 7])
+    assert list(slides.read_tiles(plain, places, 256, got.__setitem__)) == [1] and list(got) == [0]
 
 
 def test_a_pyramid_without_its_middle_level_gives_the_same_tiles(tmp_path: Path) -> None:

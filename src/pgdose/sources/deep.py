@@ -11,6 +11,7 @@ from pgdose.errors import Rejected
 from pgdose.sources import grey
 
 OPAQUE = 2**16 - 1
+BAND = 256  # rows
 LEAST_USED = 1 / 8  # of the range; a camera of as many bits as the study says reaches more
 
 _DEPTH = 24  # where a PNG says how many bits a channel has
@@ -81,9 +82,12 @@ def to_8_bits(colours: Colours, bits: int) -> np.ndarray:
     elif alpha.max() == 0:
         raise Rejected("transparent", "all of it is")
     else:
-        light = values * np.float32(255 / top)
-        share = alpha * np.float32(1 / OPAQUE)
-        if not colours.premultiplied:
-            light *= share
-        pixels = np.rint(light + 255 * (1 - share)).clip(0, 255).astype(np.uint8)
+        pixels = np.empty(values.shape, np.uint8)
+        for row in range(0, len(values), BAND):  # as floats a large picture would not fit
+            band = slice(row, row + BAND)
+            light = values[band] * np.float32(255 / top)
+            share = alpha[band] * np.float32(1 / OPAQUE)
+            if not colours.premultiplied:
+                light *= share
+            pixels[band] = np.rint(light + 255 * (1 - share)).clip(0, 255)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import openslide
 import pandas as pd
+import tifffile
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
@@ -23,15 +24,40 @@ from pgdose.sources.tissue import CELLS, Overview, Tissue, find_tissue, overview
 
 IGNORE = "ignore"
 COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged
+LARGEST_TILE = 2**15  # pixels; the side of what a file is stored in
+MOST = 20_000_000  # tiles of a grid; a header that promises more is not believed
 EXACT = 1e-9  # shares that differ by less are equal
 ON_TISSUE = 0.05  # the least part of what is outlined that must be tissue
 
 
 def open_slide(path: Path) -> openslide.OpenSlide:
+    """Raises Rejected for what OpenSlide cannot open, or would not survive."""
+    if not path.is_file():
+        raise Rejected("unreadable_slide", "no file is there")
+    _check_tiff(path)
     try:
-        return openslide.OpenSlide(path)
+        slide = openslide.OpenSlide(path)
     except Exception as error:
         raise Rejected("unreadable_slide", type(error).__name__) from None
+    sides = np.ravel(slide.level_dimensions)
+    if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
+        raise Rejected("unreadable_slide", "a level without pixels")
+    return slide
+
+
+def _check_tiff(path: Path) -> None:
+    """Tiles that are larger than their file: OpenSlide would end the process for want of memory."""
+    size, longest, side = path.stat().st_size, 0, 0
+    try:
+        with tifffile.TiffFile(path) as file:
+            for page in file.pages:
+                longest = max(longest, *page.databytecounts)
+                if page.keyframe is not None:
+                    side = max(side, page.keyframe.tilewidth, page.keyframe.tilelength)
+    except Exception:
+        return  # no TIFF, or one that OpenSlide may know better
+    if longest > size or side > LARGEST_TILE:
+        raise Rejected("unreadable_slide", "a part is larger than the file")
 
 
 def bounds_of(slide: openslide.OpenSlide) -> tuple[int, int, int, int]:
@@ -61,6 +87,8 @@ class Grid:
         across, down = ((side - _whole(self.extent)) // self.step + 1 for side in (width, height))
         if across < 1 or down < 1:
             raise Rejected("too_small", f"{width}x{height}, a tile has {_whole(self.extent)}")
+        if across * down > MOST:
+            raise Rejected("absurd_size", f"{width}x{height}")
         y, x = np.mgrid[:down, :across]
         return left + x.ravel() * self.step, top + y.ravel() * self.step
 
@@ -76,7 +104,7 @@ def micrometres(properties: Mapping[str, str], given: str) -> tuple[float | None
         try:
             return _positive(given), "table"
         except ValueError:
-            raise Rejected("wrong_mpp", "the table's mpp is no positive number") from None
+            raise Rejected("wrong_mpp", "the table's mpp is no number of micrometres") from None
     with contextlib.suppress(KeyError, ValueError):  # one that tells nonsense tells nothing
         across, down = (_positive(properties[f"openslide.mpp-{axis}"]) for axis in "xy")
         return (across + down) / 2, "mpp"
@@ -87,7 +115,7 @@ def micrometres(properties: Mapping[str, str], given: str) -> tuple[float | None
 
 def _positive(text: str) -> float:
     value = float(text.replace(",", "."))
-    if not 0 < value < np.inf:
+    if not 1e-3 < value < 1e3:
         raise ValueError
     return value
 
@@ -331,6 +359,8 @@ class _Reader:
             return region
 
     def tile(self, x: int, y: int, level: int, extent: float, side: int) -> np.ndarray:
+        if level >= len(self.downsamples):
+            raise Rejected("unreadable_tile", "its level is gone")
         wide = extent / self.downsamples[level]
         if abs(wide - side) < 0.5:
             return rgb(self.region((x, y), level, side))
@@ -343,7 +373,7 @@ def read_tiles(
     path: Path,
     positions: pd.DataFrame,
     tile: int,
-    put: Callable[[int, np.ndarray], None],
+    put: Callable[[int, np.ndarray], object],
     threads: int = 1,
 ) -> dict[int, Rejected]:
     """Call `put(i, pixels)` for each of the positions (x, y, level, extent) of one slide.

@@ -1,0 +1,121 @@
+"""Seconds and peak memory of the whole pass over slides of 40,000 x 40,000 pixels.
+
+    .venv/bin/python benchmarks/histology_memory.py [--repeats 10]
+
+The slide is a drawn one of 4,000 pixels, repeated, with levels of 1, 4 and 16 or with the first
+alone; its outlines are GeoJSON or a mask of full resolution, a tiled TIFF of one level. The pass
+takes 500 tiles of each of two classes: survey, choice, reading into a store. It and the drawing
+have processes of their own; the peak is the process's, with Python and the libraries.
+"""
+
+import argparse
+import resource
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tifffile
+from histology_timing import Clock, alone
+
+from pgdose.images import new_store
+from pgdose.phantom.outlines import CLASS, GRID, feature, polygons, write_features
+from pgdose.phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
+from pgdose.phantom.svs import Mosaic, pyramid, write_svs
+from pgdose.sources import slides
+from pgdose.study import Slides
+
+SIDE = 4000  # pixels of what is repeated
+TILE = 256
+PER_CLASS = 500
+SLIDES = {"levels 1, 4, 16": "pyramid.svs", "one level": "flat.svs"}
+OUTLINES = {"GeoJSON": "outlines.geojson", "mask": "mask.tif"}
+Row = dict[str, Any]
+
+
+def draw(folder: Path, repeats: int) -> None:
+    """Write the slides and the outlines."""
+    rng = np.random.default_rng(0)
+    tissue, tumour = draw_regions(rng, SIDE)
+    picture = draw_slide(rng, SIDE, tissue, polygons(tumour), draw_hand(rng))
+    levels = [
+        Mosaic(level, repeats * level.shape[0], repeats * level.shape[1])
+        for level in pyramid(picture, LEVELS)
+    ]
+    write_svs(levels, folder / SLIDES["levels 1, 4, 16"], mpp=MPP, power=POWER)
+    write_svs(levels[:1], folder / SLIDES["one level"], mpp=MPP, power=POWER)
+    regions = polygons(np.tile(tumour, (repeats, repeats)))
+    write_features([feature(region, CLASS) for region in regions], folder / OUTLINES["GeoJSON"])
+    tifffile.imwrite(
+        folder / OUTLINES["mask"], _mask_tiles(tumour, repeats),
+        shape=(repeats * SIDE, repeats * SIDE), dtype=np.uint8, tile=(TILE, TILE),
+        photometric="minisblack", compression="adobe_deflate", metadata=None, maxworkers=1,
+    )  # fmt: skip
+
+
+def _mask_tiles(tumour: np.ndarray, repeats: int) -> Iterator[np.ndarray]:
+    """The tiles of the mask at full resolution, row by row: 1 is tumour."""
+    cells = np.tile(tumour, (repeats, repeats)).astype(np.uint8)
+    some = TILE // GRID
+    for top in range(0, len(cells), some):
+        for left in range(0, len(cells), some):
+            part = cells[top : top + some, left : left + some].repeat(GRID, 0).repeat(GRID, 1)
+            yield np.pad(part, [(0, TILE - side) for side in part.shape])
+
+
+def whole_pass(folder: Path, slide: str, outlines: str) -> dict[str, float]:
+    """Seconds of each step, and the peak memory of this process before and after, MB."""
+    entry = {"kind": "slides", "root": str(folder), "table": "", "tiles_per_class": PER_CLASS}
+    classes = {"ignore": ["ignore"], "tumour": [CLASS, "1"], "norm": ["norm"]}
+    settings = Slides.model_validate({**entry, "classes": classes})
+    row: Row = dict.fromkeys(("class", "mpp"), "")
+    row |= {"record_id": "slide", "slide": slide, "patient": "1", "outlines": outlines}
+    measured = {"before": _peak()}
+    with Clock() as clock:
+        found = slides.look(row, folder, settings.model_dump(mode="json", by_alias=True))
+    measured["survey"] = clock.seconds
+    with Clock() as clock:
+        tiles = slides.candidates(found, "slide", seed=0)
+        states = pd.DataFrame([row]).assign(reason=None)
+        chosen = slides.choose(tiles, states, PER_CLASS, settings.tile_classes, "slides")
+        chosen = chosen.assign(level=found.grid.level, extent=found.grid.extent)
+    measured["choice"] = clock.seconds
+    with Clock() as clock:
+        _read(folder / slide, chosen, folder / "store.npy")
+    return measured | {"reading": clock.seconds, "peak": _peak(), "candidates": len(tiles)}
+
+
+def _read(path: Path, chosen: pd.DataFrame, file: Path) -> None:
+    with new_store(file, len(chosen), TILE, 3) as store:
+        failed = slides.read_tiles(path, chosen, TILE, store.put)
+        assert not failed, failed
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def report(repeats: int) -> None:
+    side = repeats * SIDE
+    columns = ("survey, s", "choice, s", "reading, s", "candidates", "before, MB", "peak, MB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        alone(draw, folder, repeats)
+        print(f"{f'{side} x {side} pixels':28}" + "".join(f"{column:>12}" for column in columns))
+        for kind, slide in SLIDES.items():
+            for drawn, outlines in OUTLINES.items():
+                at = alone(whole_pass, folder, slide, outlines)
+                print(
+                    f"{f'{kind}; {drawn}':28}{at['survey']:12.1f}{at['choice']:12.2f}"
+                    f"{at['reading']:12.1f}{at['candidates']:12}{at['before']:12.0f}"
+                    f"{at['peak']:12.0f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=10, help="of 4,000 pixels, both ways")
+    report(parser.parse_args().repeats)
