@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 
 import pandas as pd
 from job import job, progress
@@ -35,7 +36,7 @@ with job(snakemake) as log:
             def put(number, tile, rows=rows, sums=sums):
                 sums[number] = tiles.put(rows[number], tile)
 
-            failed = read(paths[parent], positions, put, params, snakemake.threads)
+            failed = read(Path(paths[parent]), positions, put, params, snakemake.threads)
             for number, record_id in enumerate(positions["record_id"]):
                 row = {"record_id": record_id, "usable": number not in failed}
                 if number in failed:
