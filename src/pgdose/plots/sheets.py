@@ -19,7 +19,8 @@ _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its de
 _BETWEEN = 0.03  # inches, between a film and its crop
 _BOX = "#FF5A00"
 _TISSUE, _INK = "#0072B2", "#000000"
-_CLASSES = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+# Seen on pink and purple, and told apart by the colour-blind.
+_CLASSES = ("#56B4E9", "#F0E442", "#009E73", "#E69F00", "#FFFFFF", "#999999")
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -109,7 +110,7 @@ def slide(
     for rings, colour, line in (
         (tissue, _TISSUE, "-"),
         (ink, _INK, "-"),
-        *((rings, colours[name], "--") for name, rings in outlines.items()),
+        *((rings, colours[name], "--") for name, rings in reversed(outlines.items())),
     ):
         panel.add_collection(LineCollection(rings, colors=colour, linewidths=0.9, linestyles=line))
     for name, those in tiles.groupby("class"):
@@ -117,7 +118,7 @@ def slide(
         colour = colours[str(name)]
         panel.add_collection(
             PatchCollection(
-                squares, facecolor=to_rgba(colour, 0.15), edgecolor=colour, linewidth=0.7
+                squares, facecolor=to_rgba(colour, 0.15), edgecolor=colour, linewidth=1.2
             )
         )
     panel.set_axis_off()
