@@ -110,7 +110,7 @@ def slide(
     for rings, colour, line in (
         (tissue, _TISSUE, "-"),
         (ink, _INK, "-"),
-        *((rings, colours[name], "--") for name, rings in reversed(outlines.items())),
+        *((rings, colours[name], "--") for name, rings in reversed([*outlines.items()])),
     ):
         panel.add_collection(LineCollection(rings, colors=colour, linewidths=0.9, linestyles=line))
     for name, those in tiles.groupby("class"):
