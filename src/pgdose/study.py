@@ -170,7 +170,7 @@ class MicroscopeFields(Source):
     """Whole images of known class; a table or their folders say which (`layout`)."""
 
     kind: Literal["microscope_fields"]
-    table: FilePath | None = None
+    table: Annotated[str | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
     layout: str | None = None  # "{class}/{patient}/*.tif", where there is no table
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
