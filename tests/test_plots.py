@@ -188,7 +188,7 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
             "outline: tumour",
             "1 tiles: tumour",
             "1 tiles: norm",
-            "stroke: #f0e442",
+            "stroke: #56b4e9",
             "stroke: #009e73",
         ],
     ),

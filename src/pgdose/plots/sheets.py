@@ -20,7 +20,7 @@ _BETWEEN = 0.03  # inches, between a film and its crop
 _BOX = "#FF5A00"
 _TISSUE, _INK = "#0072B2", "#000000"
 # Seen on pink and purple, and told apart by the colour-blind.
-_CLASSES = ("#56B4E9", "#F0E442", "#009E73", "#E69F00", "#FFFFFF", "#999999")
+_CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
