@@ -11,7 +11,7 @@ PYTHONFILES := src scripts tests benchmarks
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -27,6 +27,7 @@ test: $(VENV)/.installed
 bench: demo
 	$(BIN)/python benchmarks/xray.py
 	$(BIN)/python benchmarks/histology.py
+	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/attack_rate.py
 
 lint: $(VENV)/.installed

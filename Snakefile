@@ -32,6 +32,7 @@ rule all:
     default_target: True
     input:
         [asr_tables(group) for group in STUDY.groups],
+        [exports(group) for group in STUDY.groups],
         [contact_sheet(group) for group in STUDY.groups],
         looks(),
         tables(),
@@ -55,4 +56,6 @@ for group in STUDY.groups:
             group
         input:
             asr_tables(group),
+            of_attacks("diagnostics.json", group),
+            exports(group),
             contact_sheet(group),

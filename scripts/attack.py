@@ -1,13 +1,10 @@
-import json
-import sys
-
 import numpy as np
 import torch
-from job import file_digest, job, settings
-from tqdm import tqdm
+from job import AttackProgress, file_digest, job, settings, work_folder
 
 from pgdose import cohort, images, networks, records, training
-from pgdose.attack import make, surface
+from pgdose.attack import external, make, surface
+from pgdose.resume import Parts
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -24,33 +21,57 @@ with job(snakemake) as log:
     drawn = cohort.attacked(validation, wanted["images"], params.seed, wildcards.group)
     rows = records.shard_rows(len(drawn), int(wildcards.shard), params.shards)
     members = members.select(members.table["member"].isin(drawn["member"].iloc[rows]))
+    pixels = training.scaled(members.read(range(len(members))), device)
     network = networks.fold(networks.load(snakemake.input.network)).to(device)
+    network, precision = networks.with_precision(network, wanted["precision"], device)
+    if precision != wanted["precision"]:
+        log.warning("precision: %s is for CUDA; %s it is", wanted["precision"], precision)
+    batch = wanted["batch"] or networks.fitting_batch(
+        network, torch.zeros_like(pixels[:1]), device, snakemake.resources.mem_mb
+    )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    with tqdm(total=len(members), desc=name, disable=not sys.stderr.isatty()) as bar:
-        found = surface(
-            network,
-            training.scaled(members.read(range(len(members))), device),
-            torch.from_numpy(members.labels).to(device),
-            make(wanted),
-            epsilons=wanted["epsilon"],
-            max_iter=wanted["max_iter"],
-            keys=torch.from_numpy(cohort.image_keys(members.table, params.seed)),
-            batch=wanted["batch"],
-            progress=lambda n: bar.update(n - bar.n),
-        )
-    log.info("%s: %d of %d images attacked", name, found.attacked.sum(), len(members))
-    attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
-    change = found.change.amax(dim=0).tolist() if len(attacked) else [0.0] * len(wanted["epsilon"])
+    done = Parts(work_folder(snakemake, snakemake.input.members, *snakemake.input.missing))
+    known = done.known()
+    if known:
+        log.info("%s: going on after %d batches", name, len(known))
+    doses = {
+        "epsilons": wanted["epsilon"],
+        "max_iter": wanted["max_iter"],
+        "keys": torch.from_numpy(cohort.image_keys(members.table, params.seed)),
+        "batch": batch,
+        "parts": known,
+        "keep": done.keep,
+        "progress": AttackProgress(log, name),
+    }
+    classes = torch.from_numpy(members.labels).to(device)
+    if wanted["kind"] == "external":
+        found = external.external_surface(network, pixels, classes, wanted, **doses)
+    else:
+        doses["shortcuts"] = wanted.get("shortcuts", ())
+        found = surface(network, pixels, classes, make(wanted), **doses)
+    count = int(found.attacked.sum())
+    log.info(
+        "%s: %d of %d images attacked, %.1f gradient steps each, %d at a time",
+        *(name, count, len(members), found.steps / max(count, 1), found.batch),
+    )
+    values = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
     records.write_table(
-        records.surface_table(attacked, wanted["epsilon"], found.logits.numpy()),
+        records.surface_table(
+            members.table["member"].to_numpy(np.int32)[found.attacked.numpy()],
+            wanted["epsilon"],
+            **{value: getattr(found, value).float().numpy() for value in values},
+        ),
         snakemake.output[0],
         metadata={
             "n_images": str(len(members)),
-            "n_correct": str(len(attacked)),
-            "largest_change": json.dumps(change),
+            "n_correct": str(int((found.clean.argmax(dim=1) == classes.cpu()).sum())),
             "network": file_digest(snakemake.input.network),
             "members": file_digest(snakemake.input.members),
             "attack": params.settings,
             "device": device.type,
+            "precision": precision,
+            "batch": str(found.batch),
+            "steps": str(found.steps),
         },
     )
+    done.remove()

@@ -1,6 +1,3 @@
-import json
-
-import pyarrow.parquet as pq
 from job import job, settings
 
 from pgdose import records
@@ -8,16 +5,13 @@ from pgdose.analysis import success
 
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards
-    shards = [pq.read_schema(path).metadata for path in snakemake.input.surfaces]
-    surface = records.read_tables(snakemake.input.surfaces)
-    members = records.read_table(snakemake.input.members).set_index("member")
-    epsilons, iterations = settings(params, "epsilon"), min(params.max_iter, params.iterations)
-    n_images, n_correct = (
-        sum(int(shard[name]) for shard in shards) for name in (b"n_images", b"n_correct")
-    )
+    surface, shards = records.read_surface(snakemake.input.surfaces, snakemake.input.network)
+    class_index = records.read_table(snakemake.input.members).set_index("member")["class_index"]
+    epsilons = settings(params, "epsilon")
+    n_images, n_correct = (sum(int(s[name]) for s in shards) for name in ("n_images", "n_correct"))
     asr = success.success(
         surface,
-        members["class_index"],
+        class_index,
         params.classes,
         epsilons=epsilons,
         max_iter=params.max_iter,
@@ -25,22 +19,14 @@ with job(snakemake):
         n_correct=n_correct,
     )
     confidence = success.by_confidence(
-        surface, members["class_index"], params.classes, epsilons=epsilons, iteration=iterations
+        surface,
+        class_index,
+        params.classes,
+        epsilons=epsilons,
+        iteration=success.operating_iteration(asr["iteration"], params.iterations),
     )
-    for table, path in ((asr, snakemake.output.asr), (confidence, snakemake.output.confidence)):
+    storage = success.stored(surface, class_index, params.classes, epsilons)
+    for table, path in zip((asr, confidence, storage), snakemake.output, strict=True):
         for place, name in enumerate(("group", "run", "attack")):
             table.insert(place, name, getattr(wildcards, name))
         records.write_csv(table, path)
-    changes = [json.loads(shard[b"largest_change"]) for shard in shards]
-    records.write_json(
-        {
-            "n_images": n_images,
-            "n_correct": n_correct,
-            "epsilon": epsilons,
-            "largest_change": [max(column) for column in zip(*changes, strict=True)],
-            "device": sorted({shard[b"device"].decode() for shard in shards}),
-            "network": sorted({shard[b"network"].decode() for shard in shards}),
-            "attack": json.loads(shards[0][b"attack"]),
-        },
-        snakemake.output.diagnostics,
-    )

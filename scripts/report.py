@@ -1,3 +1,4 @@
+import json
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,12 @@ with job(snakemake):
     rejects = [records.read_table(path).assign(source=name) for name, path in named]
     labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
     agreement = [pd.read_csv(path).assign(source=source) for source, path in labelled]
+    diagnosed = zip(settings(params, "diagnosed"), given.diagnostics, strict=True)
+    checks = [
+        {"group": group, "run": run, "attack": attack, "check": check["name"], **check}
+        for (group, run, attack), path in diagnosed
+        for check in json.loads(Path(path).read_text())["checks"]
+    ]
     counted = pd.concat(rejects).groupby(["source", "stage", "reason"]).size()
     folder = Path(snakemake.params.benchmarks)
     measured = [
@@ -46,6 +53,7 @@ with job(snakemake):
         class_counts=tables["class_counts"],
         sources=tables["sources"],
         conclusions=tables["conclusions"],
+        checks=pd.DataFrame(checks),
         rejects=counted.rename("count").reset_index(),
         agreement=pd.concat(agreement) if agreement else None,
         figures={Path(path).stem: Path(path) for path in snakemake.input.figures},

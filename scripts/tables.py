@@ -10,6 +10,7 @@ with job(snakemake):
     point = {"epsilon": params.epsilon, "iterations": params.iterations}
     asr = pd.concat([pd.read_csv(path) for path in inputs.asr], ignore_index=True)
     confidence = pd.concat([pd.read_csv(path) for path in inputs.confidence], ignore_index=True)
+    storage = pd.concat([pd.read_csv(path) for path in inputs.storage], ignore_index=True)
     accuracies, n_training = {}, 0
     if params.sized:
         members = records.read_table(inputs.members).set_index("member")
@@ -30,5 +31,6 @@ with job(snakemake):
     estimates = conclusions.conclusions(asr, confidence, sizes, modality, **point)
     records.write_csv(asr, snakemake.output.asr)
     records.write_csv(confidence, snakemake.output.confidence)
+    records.write_csv(storage, snakemake.output.storage)
     records.write_csv(sizes, snakemake.output.training_size)
     records.write_csv(estimates, snakemake.output.conclusions)

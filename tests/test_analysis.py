@@ -27,6 +27,7 @@ SEEN = {
     10: {0.02: "111", 0.1: "100"},
 }
 FLIPPED = {0.02: [0, 0, 2], 0.1: [0, 6, 7]}
+FLIPPED_AT_THE_END = [2, 7]
 
 
 def surface_of(seen: dict[int, dict[float, str]]) -> pd.DataFrame:
@@ -83,6 +84,40 @@ def test_wilson_is_the_formula_written_out(hits: int, n: int) -> None:
 def test_a_share_of_nothing_is_unknown() -> None:
     table = s.wilson(np.array([0, 1, 0]), np.array([0, 2, 0]))
     assert table.isna().all(axis=1).to_list() == [True, False, True]
+
+
+def test_iterations_that_nobody_ran_have_no_rows() -> None:
+    """Another library's attack gives its end alone."""
+    sparse = SURFACE.assign(logits=[np.r_[x[:2], [np.nan] * 2, x[4:]] for x in SURFACE["logits"]])
+    found, whole = measured(sparse), measured()
+    assert found["iteration"].tolist() == [0, 2, 0, 2]
+    known = whole[whole["iteration"] != 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, known)
+    assert len(measured(sparse.iloc[:0])) == 6
+
+
+def test_the_operating_iteration_is_the_last_known_one_within() -> None:
+    assert s.operating_iteration(range(21), 20) == 20
+    assert s.operating_iteration([0, 5, 10], 8) == 5
+    assert s.operating_iteration([0, 100], 20) == 100
+    assert s.operating_iteration([0], 20) == 0
+
+
+def test_flips_that_survive_storage() -> None:
+    """Of the flips at the last iteration; rounding can bring flips of its own."""
+    stored = {0.02: "0000111111", 0.1: "1110100011"}
+    order = SURFACE.sort_values(["epsilon", "member"])
+    kinds = [k for epsilon in (0.02, 0.1) for k in stored[epsilon]]
+    order["stored"] = [np.array([2.0, 0.5] if k == "0" else [0.5, 2.0]) for k in kinds]
+    found = s.stored(order, TRUE, 2, [0.02, 0.1])
+    assert found["n_attacked"].tolist() == [10, 10]
+    assert found["n_flipped"].tolist() == FLIPPED_AT_THE_END
+    # By hand: at 0.02 members 2 and 8 are seen rightly again and 4 is new; at 0.1 10 and 4 are.
+    assert found["n_survived"].tolist() == [0, 6]
+    assert found["n_stored"].tolist() == [1, 7]
+    assert found["survival"].tolist() == [0, 6 / 7]
+    nothing = s.stored(NOTHING.assign(stored=[]), TRUE, 2, [0.02, 0.1])
+    assert nothing["n_attacked"].tolist() == [0, 0] and nothing["survival"].isna().all()
 
 
 def test_success_on_an_empty_surface_keeps_its_rows() -> None:

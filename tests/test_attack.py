@@ -1,6 +1,5 @@
 """The attack engine against the formulas written out, in float64 on a small network."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +12,7 @@ EPSILONS = [0.03, 0.2]
 ITERATIONS = 5
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Such small tensors are slower in several threads, most of all beside other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(classes: int = 3) -> nn.Module:
@@ -65,7 +58,7 @@ def iterates(
     attack: Any, epsilon: float, images: Tensor, own: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     own = keys(len(images)) if own is None else own
-    return list(trajectory(NETWORK, images, predicted(images), attack, epsilon, ITERATIONS, own))
+    return list(trajectory(NETWORK, attack, images, predicted(images), epsilon, ITERATIONS, own))
 
 
 def whole_surface(attack: Any, images: Tensor, classes: Tensor | None = None, **named: Any) -> Any:
@@ -279,7 +272,9 @@ def test_the_images_themselves_are_left_alone() -> None:
 
 def test_progress_tells_the_images_done_after_each_batch() -> None:
     told: list[int] = []
-    whole_surface(gradient_attack(), pictures(), batch=3, progress=told.append)
+    whole_surface(
+        gradient_attack(), pictures(), batch=3, progress=lambda done, of, steps: told.append(done)
+    )
     assert told == [3, 6, 7]
 
 
@@ -351,5 +346,5 @@ def test_noise_asks_for_no_gradient() -> None:
             return images.flatten(1)[:, :3]
 
     clean = pictures(2)
-    path = trajectory(Flat().eval(), clean, torch.zeros(2).long(), NOISE, 0.1, 2, keys(2))
+    path = trajectory(Flat().eval(), NOISE, clean, torch.zeros(2).long(), 0.1, 2, keys(2))
     assert len(list(path)) == 3

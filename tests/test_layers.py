@@ -20,8 +20,10 @@ ROOMS = [
     {"screen"},
     {"networks"},
     {"training"},
+    {"resume"},
     {"attack"},
     {"analysis"},
+    {"adversarial"},
     {"plots"},
     {"cli"},
 ]

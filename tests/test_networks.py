@@ -1,6 +1,5 @@
 """The networks: InceptionV3 at several widths, folding, weights on disk."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,7 @@ from pgdose.errors import UserError
 KNOWN: dict[str, Any] = {"architecture": "inception_v3", "classes": 2, "width": 0.0625}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Such small tensors are slower in several threads, most of all beside other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(classes: int = 2, seed: int = 0) -> networks.Classifier:
@@ -242,3 +235,48 @@ def test_imagenet_weights_are_taken_but_for_their_last_layer(
 
 def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
     assert networks.device_of(0) == torch.device("cpu")
+
+
+# --- precision and memory ---------------------------------------------------------------------
+
+
+CPU = torch.device("cpu")
+
+
+def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
+    network = networks.fold(small())
+    for wanted in ("fp32", "tf32", "bf16"):
+        assert networks.with_precision(network, wanted, CPU) == (network, "fp32")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_precisions_of_a_gpu_agree_with_the_cpu() -> None:
+    device = torch.device("cuda")
+    network, own = networks.fold(settled(small())), images(4)
+    expected = network(own)
+    for precision, within in (("fp32", 1e-4), ("tf32", 0.02), ("bf16", 0.1)):
+        there, used = networks.with_precision(network.to(device), precision, device)
+        logits = there(own.to(device)).cpu()
+        assert used == precision and logits.dtype == torch.float32
+        assert (logits - expected).abs().max() < within
+        network.cpu()
+
+
+def test_more_memory_or_smaller_images_are_more_at_a_time() -> None:
+    network = networks.fold(small())
+
+    def batch(size: int, mem_mb: int) -> int:
+        return networks.fitting_batch(network, torch.zeros(1, 1, size, size), CPU, mem_mb)
+
+    assert batch(75, 100_000) == networks.MOST_AT_ONCE["cpu"]
+    assert 1 < batch(299, 1200) < batch(299, 1400) < batch(150, 1400)
+    assert batch(299, 500) == 1  # the smallest there is; memory that runs out halves it no more
+
+
+def test_the_bytes_of_the_backward_pass_are_counted_once() -> None:
+    class Two(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return (images.exp() * images).flatten(1)[:, :2]  # keeps exp(x) twice, and x
+
+    counted = [networks._saved_bytes(Two(), torch.rand(n, 1, 10, 10)) for n in (1, 2)]
+    assert counted[1] - counted[0] == 2 * 100 * 4

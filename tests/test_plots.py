@@ -299,6 +299,16 @@ def write(path: Path, figures: dict[str, Path], **changes: Any) -> str:
             ("ASR grows with eps", "paper", 0.8751, 0.71, 0.932, "holds", "7 of 8 groups"),
             ("ASR drops above 0.95", "sign", -0.25, np.nan, np.nan, None, "drops sharply"),
         ),
+        "checks": table(
+            "group run attack check verdict says",
+            ("X-NR2", "full", "paper", "gradients", "passed", "All is well."),
+            ("X-NR2", "full", "sign", "gradients", "failed", "90 % are <i>0</i>."),
+            ("X-AO", "full", "sign", "gradients", "failed", "70 % are 0."),
+            ("H-BR", "n72-r1", "sign", "gradients", "failed", "60 % are 0."),
+            ("H-OV", "full", "sign", "gradients", "passed", "All is well."),
+            ("H-OV", "full", "sign", "box kept", "failed", "One leaves it."),
+            ("H-OV", "full", "noise", "gradients", "not done", "It has none."),
+        ),
         "rejects": table("source stage reason count", ("xray", "screen", "uniform", 12345)),
         "benchmarks": table("rule jobs seconds max_rss_mb", ("attack", 64, 86000.2, 4096.5)),
         "versions": {"pgdose": "0.1.0"},
@@ -324,6 +334,32 @@ def test_report_says_everything(tmp_path: Path, figures: dict[str, Path]) -> Non
         assert text in page
     assert report.CAPTIONS["fig3a"].split(";")[0] in page
     assert "nan" not in re.sub(r"base64,[^\"]*", "", page).lower().split()
+
+
+def warnings(page: str) -> str:
+    return page[page.index('<section id="warnings">') : page.index('<section id="conclusions">')]
+
+
+def test_report_warns_once_for_each_check_and_attack(
+    tmp_path: Path, figures: dict[str, Path]
+) -> None:
+    page = warnings(write(tmp_path / "report.html", figures))
+    rows = page.split("<tbody>")[1].split("</tbody>")[0].split("<tr>")[1:]
+    assert len(rows) == 2
+    for text in ("gradients", "sign", "3 of 4: X-NR2, X-AO, H-BR (n72-r1)", "60 % are 0."):
+        assert text in rows[0]
+    assert "1 of 1: H-OV" in rows[1] and "One leaves it." in rows[1]
+    assert "All is well" not in page and "<i>0" not in page
+    counts = re.findall(r": +(\d+)[;.]", page.replace("\n", " "))
+    assert counts == ["2", "4", "1"]
+
+
+def test_report_says_that_nothing_failed_or_was_checked(tmp_path: Path) -> None:
+    columns = ["group", "run", "attack", "check", "verdict", "says"]
+    fine = pd.DataFrame([("X-AO", "full", "sign", "gradients", "passed", "Well.")], columns=columns)
+    assert "No check failed" in warnings(write(tmp_path / "report.html", {}, checks=fine))
+    none = warnings(write(tmp_path / "report.html", {}, checks=None))
+    assert "No attack was checked" in none and "No check failed" not in none
 
 
 def test_report_is_self_contained_and_escaped(tmp_path: Path, figures: dict[str, Path]) -> None:

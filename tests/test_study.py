@@ -51,7 +51,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "trainig",
             {},
             "trainig: unknown key, did you mean 'training'?; known: study, seed, results, privacy, "
-            "phantom, sources, groups, split, training, attacks, training_size, operating_points",
+            "phantom, sources, groups, split, training, attacks, checks, training_size, "
+            "operating_points",
         ),
         (
             "groups.X-TB.classes.C1.source",
@@ -128,7 +129,11 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             {"smalest": 9},
             "sources.xray.screen.smalest: unknown key, did you mean 'smallest'?",
         ),
-        ("attacks.paper.step", "sgn", "attacks.paper.step: 'sgn': input should be 'raw' or 'sign'"),
+        (
+            "attacks.paper.step",
+            "sgn",
+            "attacks.paper.step: 'sgn': input should be 'raw', 'sign' or",
+        ),
         ("attacks.paper.epsilon", [0.2, 0.1], "attacks.paper.epsilon: [0.2, 0.1]: amplitudes in"),
         ("attacks.paper.alpha", 0.1, "attacks.paper: 'step: raw' takes 'lr' and no 'alpha'"),
         (
@@ -253,6 +258,103 @@ def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
 
 def test_copies_differ_by_default_as_the_library_says() -> None:
     assert Augment().known() == dict(AUGMENTATION)
+
+
+RAW = {"lr": 0.1}
+SIGN = {"step": "sign", "alpha": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ({"epsilon": [0.0, 0.1], **RAW}, ".epsilon.0: 0.0: input should be greater than 0"),
+        ({"epsilon": [-0.1], **RAW}, ".epsilon.0: -0.1: input should be greater than 0"),
+        ({"epsilon": [0.1, 1.5], **RAW}, ": epsilon: 1.5; at most 1, the full intensity range"),
+        ({"epsilon": [0.1, 0.1], **RAW}, ".epsilon: [0.1, 0.1]: amplitudes in rising order, none"),
+        ({"max_iter": 0, **RAW}, ".max_iter: 0: input should be greater than or equal to 1"),
+        ({"step": "sign", "alpha": 2}, ": alpha: 2.0; at most 1 with 'step: sign'"),
+        ({"step": "l2", "lr": 2}, ": 'step: l2' takes 'alpha' and no 'lr'"),
+        ({**SIGN, "clip": "gradient"}, ": 'clip: gradient' bounds a raw gradient"),
+        ({"momentum": 1, **RAW}, ": 'momentum' adds up gradients of length 1"),
+        ({**RAW, "clip": "gradient", "start": "random"}, ": 'start: random' draws from a box or"),
+        ({**SIGN, "restarts": 2}, ": 'restarts' from the clean image would all be one"),
+        ({"schedule": "apgd", "alpha": 0.1}, ": 'schedule: apgd' has its own step, momentum"),
+        ({"schedule": "apgd", "clip": "gradient"}, ": 'schedule: apgd' needs a box or ball"),
+        ({**SIGN, "gradient_of": "dlr", "target": "C1"}, ": 'gradient_of: dlr' has no target"),
+        (
+            {"form": "pgd", "alpha": 0.01, "start": "clean"},
+            ": form: pgd means 'start: random', but",
+        ),
+        ({"form": "pdg", "alpha": 0.01}, ".form: 'pdg': input should be 'fgsm', 'bim', 'pgd'"),
+        ({"form": "pgd"}, ": 'step: sign' takes 'alpha' and no 'lr'"),
+        ({"form": "fgsm", "max_iter": 5}, ": form: fgsm means 'max_iter: 1', but 5 stands there"),
+        ({**SIGN, "gradient_of": "dlr"}, ".gradient_of: 'dlr' compares three classes, but group"),
+        ({**SIGN, "target": "tumour"}, ".target: 'tumour' is no class of group X-TB; least_likely"),
+        ({"kind": "external", "library": "art"}, ".name: missing; it must be given"),
+        ({"kind": "external", "library": "cleverhans"}, ".library: 'cleverhans': input should be"),
+        (
+            {"kind": "external", "library": "art", "name": "os.system"},
+            ".name: 'os.system': a name of the library's own, such as PGD",
+        ),
+        (
+            {"kind": "external", "library": "art", "name": "Square", "at": [5]},
+            ": 'at' needs 'iterations_as'",
+        ),
+        ({"kind": "exernal"}, ".kind: 'exernal' is no kind, did you mean 'external'?"),
+    ],
+    ids=str,
+)
+def test_parts_of_an_attack_that_make_no_sense_are_refused(
+    study: dict[str, Any], attack: dict[str, Any], message: str
+) -> None:
+    study["attacks"]["paper"] = {"epsilon": [0.02, 0.1]} | attack
+    found = mistakes(study)
+    assert any(line.startswith("attacks.paper" + message) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("form", "parts"),
+    [
+        ({"form": "fgsm"}, {"step": "sign", "alpha": 1.0, "max_iter": 1, "start": "clean"}),
+        ({"form": "bim", "alpha": 0.1}, {"step": "sign", "start": "clean", "clip": "iterate"}),
+        ({"form": "pgd", "alpha": 0.1, "restarts": 3}, {"start": "random", "restarts": 3}),
+        ({"form": "mi-fgsm", "alpha": 0.1}, {"momentum": 1.0, "start": "clean"}),
+        ({"form": "pgd-l2", "alpha": 9.0, "epsilon": [3.0]}, {"step": "l2", "clip": "l2"}),
+        ({"form": "apgd-ce"}, {"schedule": "apgd", "start": "random", "step": None}),
+    ],
+    ids=str,
+)
+def test_a_form_stands_for_its_parts(
+    study: dict[str, Any], form: dict[str, Any], parts: dict[str, Any]
+) -> None:
+    study["attacks"]["paper"] = {"epsilon": [0.02, 0.1]} | form
+    known = parse(study).attacks["paper"].known()
+    assert known["gradient_of"] == "cross_entropy"
+    assert parts.items() <= known.items()
+
+
+def test_an_attack_without_a_form_is_the_paper_s(study: dict[str, Any]) -> None:
+    known = parse(study).attacks["paper"].known()
+    expected = {"gradient_of": "probability", "step": "raw", "clip": "iterate", "start": "clean"}
+    assert expected.items() <= known.items()
+
+
+def test_a_target_is_a_class_of_each_group(study: dict[str, Any]) -> None:
+    attack = {"epsilon": [0.1], "step": "sign", "alpha": 0.01}
+    study["attacks"] = {"to": attack | {"target": "C2"}, "away": attack}
+    study["attacks"]["least"] = attack | {"target": "least_likely"}
+    study["training_size"] = None
+    parsed = parse(study)
+    targets = [parsed.target("X-TB", name) for name in ("to", "away", "least")]
+    assert targets == [1, None, "least_likely"]
+
+
+def test_pictures_are_of_an_attack_of_pgdose(study: dict[str, Any]) -> None:
+    square = {"kind": "external", "library": "art", "name": "SquareAttack", "epsilon": [0.1]}
+    study["attacks"] = {"square": square} | study["attacks"]
+    assert parse(study).shown_attack() == "paper"
+    study["operating_points"] = {"attack": "square"}
+    assert "operating_points.attack: 'square' is of another library" in mistakes(study)[0]
 
 
 def test_how_fine_tiles_are_is_said_once(study: dict[str, Any]) -> None:

@@ -127,6 +127,69 @@ def fold(network: Classifier) -> Classifier:
     return folded.to(memory_format=torch.channels_last)
 
 
+class Precise(nn.Module):
+    """A network whose arithmetic has the precision asked for; its logits are float32."""
+
+    def __init__(self, network: nn.Module, precision: str) -> None:
+        super().__init__()
+        self.network = network
+        self.bf16 = precision == "bf16"
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16):
+            logits: Tensor = self.network(images)
+        return logits.float()
+
+
+def with_precision(
+    network: nn.Module, precision: str, device: torch.device
+) -> tuple[nn.Module, str]:
+    """A network for inference in fp32, tf32 or bf16, and the precision that was used.
+
+    Only CUDA has others than fp32; there torch's own default is tf32 for convolutions, which is
+    switched off unless it is asked for.
+    """
+    if device.type != "cuda":
+        return network, "fp32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    return (network if precision != "bf16" else Precise(network, precision)), precision
+
+
+MOST_AT_ONCE = {"cpu": 32, "cuda": 512}  # images; more make no step cheaper
+
+
+def fitting_batch(network: nn.Module, image: Tensor, device: torch.device, mem_mb: int) -> int:
+    """How many images can be attacked at a time.
+
+    On a GPU by what is free on it, else by the memory that the job may take. Counted are the
+    tensors that the backward pass of one `image` (1 x channels x rows x columns) needs, twice,
+    since gradients come beside them, and the iterates of some tens of epsilons.
+    """
+    if device.type == "cuda":
+        budget = 0.8 * torch.cuda.mem_get_info(device)[0]
+    else:
+        budget = (mem_mb - 1000) * 1e6  # torch and the rest of the job
+    one, two = (_saved_bytes(network, image.expand(n, -1, -1, -1)) for n in (1, 2))
+    each = 2 * (two - one) + 40 * image.numel() * image.element_size()
+    return int(max(1, min(MOST_AT_ONCE[device.type], budget // each)))
+
+
+def _saved_bytes(network: nn.Module, images: Tensor) -> int:
+    """Bytes of all tensors that the backward pass to the images needs."""
+    saved: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        kept = network(images.contiguous().requires_grad_())  # its graph holds the tensors
+    del kept
+    return sum(saved.values())
+
+
 def device_of(gpus: int) -> torch.device:
     """The GPU if the job was given one and there is one, else the CPU."""
     return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")

@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pgdose.errors import UserError
+
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
 
 REJECTS = pa.schema(
@@ -147,21 +149,60 @@ MISSING = pa.schema([("member", pa.int32()), ("reason", pa.string()), ("detail",
 CLEAN = pa.schema([("member", pa.int32()), ("logits", pa.list_(pa.float32()))])
 
 
-def surface_table(members: np.ndarray, epsilons: Sequence[float], logits: np.ndarray) -> pa.Table:
-    """One row per attacked member and epsilon, sorted: member, epsilon, logits.
+def surface_table(
+    members: np.ndarray,
+    epsilons: Sequence[float],
+    *,
+    logits: np.ndarray,
+    stored: np.ndarray,
+    change: np.ndarray,
+    zero_gradient: np.ndarray,
+    bad_gradient: np.ndarray,
+) -> pa.Table:
+    """One row per attacked member and epsilon, sorted; what `attack.Surface` says of them.
 
     `logits` is members x epsilons x (max_iter + 1) x classes, float; a row holds the last two
-    dimensions in one list of fixed length, iteration 0 first.
+    dimensions in one list of fixed length, iteration 0 first. `stored` is members x epsilons x
+    classes, `change` members x epsilons, the gradient's shares one for each member.
     """
     m, e = logits.shape[:2]
-    values = pa.array(np.ascontiguousarray(logits).ravel())
+
+    def lists(values: np.ndarray, length: int) -> pa.Array:
+        flat = pa.array(np.ascontiguousarray(values, np.float32).ravel())
+        return pa.FixedSizeListArray.from_arrays(flat, length)
+
     return pa.table(
         {
             "member": pa.array(np.repeat(members, e), pa.int32()),
             "epsilon": pa.array(np.tile(np.asarray(epsilons, dtype=np.float64), m)),
-            "logits": pa.FixedSizeListArray.from_arrays(values, logits.shape[2] * logits.shape[3]),
+            "logits": lists(logits, logits.shape[2] * logits.shape[3]),
+            "stored": lists(stored, stored.shape[2]),
+            "change": pa.array(change.ravel(), pa.float32()),
+            "zero_gradient": pa.array(np.repeat(zero_gradient, e), pa.float32()),
+            "bad_gradient": pa.array(np.repeat(bad_gradient, e), pa.float32()),
         }
     )
+
+
+def read_surface(
+    paths: Iterable[str | Path], network: str | Path, columns: list[str] | None = None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """The shards of a surface as one table, and the metadata of each.
+
+    UserError if one is of another network: the file `network` is not the one that was attacked.
+    """
+    own, known = file_digest(network), []
+    paths = list(paths)
+    for path in paths:
+        found = pq.read_schema(path).metadata or {}
+        told = {key.decode(): value.decode() for key, value in found.items()}
+        if told.get("network") != own:
+            raise UserError(
+                f"{path}: a surface of another network ({told.get('network')}, but {network} is "
+                f"{own}); delete it and run again"
+            )
+        known.append(told)
+    return read_tables(paths, columns), known
 
 
 def records_schema(labels: Iterable[str]) -> pa.Schema:
@@ -227,6 +268,15 @@ def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
 
 
 # --- files ------------------------------------------------------------------------------------
+
+
+def file_digest(*paths: str | Path) -> str:
+    """16 hex digits of the files' contents."""
+    total = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:16]
 
 
 def private_folder(path: Path) -> Path:

@@ -6,6 +6,7 @@ cluster pays for it. `parse` raises one UserError that holds a line for each mis
 
 import codecs
 import difflib
+import re
 import types
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -41,6 +42,12 @@ def _codec(name: str) -> str:
     return name
 
 
+def _identifier(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name):
+        raise mistake("a name of the library's own, such as PGD or max_iter")
+    return name
+
+
 NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
 NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
@@ -49,6 +56,7 @@ Epsilon = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 IS_PATH = "path"  # marks fields that say where files lie
 FilePath = Annotated[str, IS_PATH]
+Identifier = Annotated[str, AfterValidator(_identifier)]
 Encoding = Annotated[str, AfterValidator(_codec)]
 Column = str | list[str]  # a column's name, or several of which the first that is there counts
 
@@ -312,7 +320,7 @@ AnySource = Annotated[
     DicomArchive | MicroscopeFields | Slides | ImageTable, Field(discriminator="kind")
 ]
 SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
-ATTACK_KINDS = ("gradient", "noise")
+ATTACK_KINDS = ("gradient", "noise", "external")
 TILED = ("microscope_fields", "slides")  # kinds of source that own the pixels of their groups
 
 
@@ -438,14 +446,21 @@ class Training(Model):
 
 
 class Attack(Model):
-    epsilon: Annotated[list[Epsilon], Field(min_length=1)]
+    epsilon: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
     max_iter: Count = 20
     images: Count | Literal["all"] = "all"
+    export: Annotated[int, Field(ge=0)] = 0  # images of each group written as PNG
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
     shards: Count = 1
-    batch: Count = 32
+    batch: Count | None = None  # images at a time; null: what fits into mem_mb or the GPU
     threads: Count = 2
     mem_mb: Count = 3000
     runtime: Count = 60  # minutes
+
+    @property
+    def longest(self) -> float:
+        """The largest amplitude that makes sense."""
+        return 1.0
 
     @field_validator("epsilon")
     @classmethod
@@ -454,25 +469,123 @@ class Attack(Model):
             raise mistake("amplitudes in rising order, none twice, in units of the range [0, 1]")
         return epsilon
 
+    @model_validator(mode="after")
+    def _within_the_range(self) -> Self:
+        if self.epsilon[-1] > self.longest:
+            raise mistake(
+                "epsilon: {stands}; at most 1, the full intensity range", stands=self.epsilon[-1]
+            )
+        return self
+
+
+# What the well-known attacks are made of. FGSM is one step that reaches the edge of every box.
+FORMS: dict[str, dict[str, Any]] = {
+    "fgsm": {"step": "sign", "start": "clean", "momentum": 0.0, "alpha": 1.0, "max_iter": 1},
+    "bim": {"step": "sign", "start": "clean", "momentum": 0.0},
+    "pgd": {"step": "sign", "start": "random", "momentum": 0.0},
+    "mi-fgsm": {"step": "sign", "start": "clean", "momentum": 1.0},
+    "pgd-l2": {"step": "l2", "start": "random", "momentum": 0.0, "clip": "l2"},
+    "apgd-ce": {"schedule": "apgd", "start": "random"},
+    "apgd-dlr": {"schedule": "apgd", "start": "random", "gradient_of": "dlr"},
+}
+LEAST_LIKELY = "least_likely"
+_OF_ALL_FORMS = {"gradient_of": "cross_entropy", "clip": "iterate", "schedule": "constant"}
+
 
 class GradientAttack(Attack):
-    """Eq. 1 of the protocol and its relatives."""
+    """Eq. 1 of the protocol and its relatives, put together of small parts."""
 
     kind: Literal["gradient"] = "gradient"
-    gradient_of: Literal["probability", "logit", "cross_entropy"] = "probability"
-    step: Literal["raw", "sign"] = "raw"
-    clip: Literal["iterate", "gradient"] = "iterate"
+    form: Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None = (
+        None  # a well-known attack by its name; stands for the parts that it is made of
+    )
+    gradient_of: Literal["probability", "logit", "cross_entropy", "margin", "dlr"] = "probability"
+    target: Name | None = None  # a class's name or least_likely; null: away from the true class
+    step: Literal["raw", "sign", "l2"] | None = None  # raw, unless the schedule has its own
+    momentum: Annotated[float, Field(ge=0)] = 0.0
+    clip: Literal["iterate", "l2", "gradient"] = "iterate"
+    start: Literal["clean", "random"] = "clean"
+    restarts: Count = 1
+    schedule: Literal["constant", "apgd"] = "constant"
     lr: Annotated[float, Field(gt=0)] | None = None
-    alpha: Annotated[float, Field(gt=0, le=1)] | None = None
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    # Work that need not be done; each can be left out of the list to see that nothing changes.
+    shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
+
+    @property
+    def longest(self) -> float:
+        return float("inf") if self.clip == "l2" else 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, raw: Any) -> Any:
+        """The parts that a form stands for; a step where the schedule has none."""
+        if not isinstance(raw, dict):
+            return raw
+        parts = FORMS.get(str(raw.get("form")))
+        if parts is not None:
+            parts = _OF_ALL_FORMS | parts
+            for part, value in parts.items():
+                if raw.get(part, value) != value:
+                    raise mistake(
+                        "form: {form} means '{part}: {value}', but {stands} stands there; leave "
+                        "one of the two out",
+                        **{"form": raw["form"], "part": part, "value": value, "stands": raw[part]},
+                    )
+            raw = {**raw, **parts}
+        if raw.get("schedule", "constant") == "constant":
+            raw = {**raw, "step": raw.get("step") or "raw"}
+        return raw
 
     @model_validator(mode="after")
-    def _one_rate(self) -> Self:
-        if self.step == "raw" and (self.lr is None or self.alpha is not None):
-            raise mistake("'step: raw' takes 'lr' and no 'alpha'")
-        if self.step == "sign" and (self.alpha is None or self.lr is not None):
-            raise mistake("'step: sign' takes 'alpha' and no 'lr'")
-        if self.step == "sign" and self.clip == "gradient":
-            raise mistake("'clip: gradient' bounds a raw gradient; with 'step: sign' use iterate")
+    def _parts_fit(self) -> Self:
+        for wrong, why in (
+            (
+                self.schedule == "apgd" and (self.step or self.momentum or self.lr or self.alpha),
+                "'schedule: apgd' has its own step, momentum and rate; leave out 'step', "
+                "'momentum', 'lr' and 'alpha'",
+            ),
+            (
+                self.schedule == "apgd" and self.clip == "gradient",
+                "'schedule: apgd' needs a box or ball; use 'clip: iterate' or 'clip: l2'",
+            ),
+            (
+                self.step == "raw" and (self.lr is None or self.alpha is not None),
+                "'step: raw' takes 'lr' and no 'alpha'",
+            ),
+            (
+                self.step in ("sign", "l2") and (self.alpha is None or self.lr is not None),
+                f"'step: {self.step}' takes 'alpha' and no 'lr'",
+            ),
+            (
+                self.step == "sign" and (self.alpha or 0) > 1,
+                f"alpha: {self.alpha}; at most 1 with 'step: sign', the full intensity range",
+            ),
+            (
+                self.clip == "gradient" and self.step != "raw",
+                "'clip: gradient' bounds a raw gradient; with 'step: sign' or 'l2' use iterate",
+            ),
+            (
+                self.momentum and self.step == "raw",
+                "'momentum' adds up gradients of length 1, which are not raw; use 'step: sign' "
+                "or 'step: l2'",
+            ),
+            (
+                self.start == "random" and self.clip == "gradient",
+                "'start: random' draws from a box or ball, and 'clip: gradient' has none; use "
+                "'start: clean'",
+            ),
+            (
+                self.restarts > 1 and self.start == "clean",
+                "'restarts' from the clean image would all be one; use 'start: random'",
+            ),
+            (
+                self.gradient_of == "dlr" and self.target is not None,
+                "'gradient_of: dlr' has no target here; use margin",
+            ),
+        ):
+            if wrong:
+                raise mistake("{why}", why=why)
         return self
 
 
@@ -482,14 +595,47 @@ class NoiseAttack(Attack):
     kind: Literal["noise"]
 
 
+class ExternalAttack(Attack):
+    """An attack of another library, by its class's name there."""
+
+    kind: Literal["external"]
+    library: Literal["art", "foolbox", "torchattacks"]
+    name: Identifier
+    arguments: dict[str, bool | int | float | str | None] = {}
+    # What the library calls the number of iterations; null: it has none, and max_iter is one run.
+    iterations_as: Identifier | None = None
+    at: list[Count] = []  # iterations to run it for; nothing: max_iter alone
+
+    @property
+    def longest(self) -> float:
+        return float("inf")  # the library's norm is not known here
+
+    @model_validator(mode="after")
+    def _runs(self) -> Self:
+        if self.at and self.iterations_as is None:
+            raise mistake("'at' needs 'iterations_as', the library's word for iterations")
+        if sorted(set(self.at)) != self.at or (self.at and self.at[-1] != self.max_iter):
+            raise mistake("at: {at}; rising, none twice, max_iter the last", at=self.at)
+        return self
+
+
 def _attack_kind(raw: Any) -> str:
     return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
 
 
 AnyAttack = Annotated[
-    Annotated[GradientAttack, Tag("gradient")] | Annotated[NoiseAttack, Tag("noise")],
+    Annotated[GradientAttack, Tag("gradient")]
+    | Annotated[NoiseAttack, Tag("noise")]
+    | Annotated[ExternalAttack, Tag("external")],
     Discriminator(_attack_kind),
 ]
+
+
+class Checks(Model):
+    """The dear ones of the checks of each attack: on how many images, and how far they go."""
+
+    images: Annotated[int, Field(ge=0)] = 8  # 0: the cheap checks alone
+    queries: Count = 200  # of Square, an image
 
 
 class TrainingSize(Model):
@@ -527,6 +673,7 @@ class Study(Model):
     split: Split = Split()
     training: Training = Training()
     attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
+    checks: Checks = Checks()
     training_size: TrainingSize | None = None
     operating_points: OperatingPoints = OperatingPoints()
 
@@ -580,8 +727,16 @@ class Study(Model):
         place = table or entry.root
         return self.phantom is not None and PurePath(place).is_relative_to(self.phantom.root)
 
+    def target(self, group: str, attack: str) -> int | str | None:
+        """What a targeted attack aims at: a class's index in the group, least_likely or None."""
+        wanted = getattr(self.attacks[attack], "target", None)
+        classes = list(self.groups[group].classes)
+        return classes.index(wanted) if wanted in classes else wanted
+
     def shown_attack(self) -> str:
-        return self.operating_points.attack or next(iter(self.attacks))
+        """The attack of Figs. 1 and 2, whose images are made again for them."""
+        own = [a for a, attack in self.attacks.items() if attack.kind != "external"]
+        return self.operating_points.attack or next(iter([*own, *self.attacks]))
 
 
 def _cross_checks(study: Study) -> list[str]:
@@ -645,8 +800,16 @@ def _cross_checks(study: Study) -> list[str]:
             found += _size_checks(size, study.groups[size.group])
         for attack in size.attacks:
             reference("training_size.attacks", attack, study.attacks, "attack")
-    if study.operating_points.attack:
-        reference("operating_points.attack", study.shown_attack(), study.attacks, "attack")
+    shown = study.shown_attack()
+    if (
+        reference("operating_points.attack", shown, study.attacks, "attack")
+        and study.attacks[shown].kind == "external"
+    ):
+        found.append(
+            f"operating_points.attack: {shown!r} is of another library, and its images are not "
+            "made again for figures; name one of kind gradient or noise"
+        )
+    found += _attack_checks(study)
     epsilon = study.operating_points.epsilon
     doses = sorted({e for attack in study.attacks.values() for e in attack.epsilon})
     if not any(abs(dose - epsilon) < 1e-9 for dose in doses):
@@ -655,6 +818,26 @@ def _cross_checks(study: Study) -> list[str]:
         )
     if study.training.weights == "imagenet" and study.training.width != 1:
         found.append("training.weights: 'imagenet' fits 'width: 1' only; give null or a file")
+    return found
+
+
+def _attack_checks(study: Study) -> list[str]:
+    """Attacks that a group of the study has too few, or other, classes for."""
+    found = []
+    for name, attack in study.attacks.items():
+        if not isinstance(attack, GradientAttack):
+            continue
+        for g, group in study.groups.items():
+            if attack.gradient_of == "dlr" and len(group.classes) < 3:
+                found.append(
+                    f"attacks.{name}.gradient_of: 'dlr' compares three classes, but group {g} has "
+                    f"{len(group.classes)}; use margin"
+                )
+            if attack.target not in (None, LEAST_LIKELY, *group.classes):
+                found.append(
+                    f"attacks.{name}.target: {attack.target!r} is no class of group {g}; "
+                    f"{LEAST_LIKELY}, or a class that every group has"
+                )
     return found
 
 

@@ -5,11 +5,12 @@ rule measure:
     """Success rates of one attack on one run, over eps and iterations and by confidence."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        network=f"{RUN}/network.safetensors",
         surfaces=lambda w: surfaces(w.group, w.run, w.attack),
     output:
         asr=f"{RUN}/{{attack}}/asr.csv",
         confidence=f"{RUN}/{{attack}}/confidence.csv",
-        diagnostics=f"{RUN}/{{attack}}/diagnostics.json",
+        storage=f"{RUN}/{{attack}}/storage.csv",
     log:
         f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
     benchmark:
@@ -98,6 +99,7 @@ rule tables:
             for g in STUDY.groups
             for table in of_attacks("confidence.csv", g, ["full"])
         ],
+        storage=[table for g in STUDY.groups for table in of_attacks("storage.csv", g)],
         clean=(
             [
                 f"{RESULTS}/groups/{STUDY.training_size.group}/{run}/clean.parquet"
@@ -114,6 +116,7 @@ rule tables:
     output:
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
+        storage=f"{RESULTS}/tables/storage.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         conclusions=f"{RESULTS}/tables/conclusions.csv",
     log:
@@ -201,13 +204,16 @@ rule pictures:
 
 
 rule report:
-    """One page with the table, the figures, the study's settings and versions."""
+    """One page with the table, the figures, warnings, the study's settings and versions."""
     input:
         tables=tables(),
         figures=[figure for figure in figures() if figure.endswith(".png")],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
         left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
         agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
+        diagnostics=[
+            file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
+        ],
         template="src/pgdose/plots/report.html",
     output:
         f"{RESULTS}/report.html",
@@ -226,6 +232,14 @@ rule report:
         sources=as_json(list(STUDY.sources)),
         groups=as_json(list(STUDY.groups)),
         hand_labelled=as_json(hand_labelled()),
+        diagnosed=as_json(
+            [
+                (group, run, attack)
+                for group in STUDY.groups
+                for run in STUDY.runs(group)
+                for attack in STUDY.attacks_of(group, run)
+            ]
+        ),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),
     script:

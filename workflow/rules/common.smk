@@ -69,10 +69,11 @@ def as_json(value):
     return json.dumps(value)
 
 
-def attack_settings(attack):
+def attack_settings(group, attack):
     """What of an attack its result depends on; the rest is how the job is run."""
-    left_out = {"shards", "threads", "mem_mb", "runtime"}
-    return as_json(STUDY.attacks[attack].model_dump(mode="json", exclude=left_out))
+    left_out = {"shards", "threads", "mem_mb", "runtime", "export", "form"}
+    settings = STUDY.attacks[attack].model_dump(mode="json", exclude=left_out)
+    return as_json({**settings, "target": STUDY.target(group, attack)})
 
 
 def shards(of):
@@ -281,13 +282,30 @@ def asr_tables(group):
     return of_attacks("asr.csv", group)
 
 
+def exports(group):
+    """Folders of adversarial images; other libraries' attacks are not run again for them."""
+    return [
+        f"{RESULTS}/groups/{group}/full/{name}/images"
+        for name, attack in STUDY.attacks.items()
+        if attack.export and attack.kind != "external"
+    ]
+
+
 def of_groups(file):
     """One file of every group's full run."""
     return [f"{RESULTS}/groups/{group}/full/{file}" for group in STUDY.groups]
 
 
 def tables():
-    wanted = ["sources", "table1", "class_counts", "asr", "confidence", "conclusions"]
+    wanted = [
+        "sources",
+        "table1",
+        "class_counts",
+        "asr",
+        "confidence",
+        "storage",
+        "conclusions",
+    ]
     wanted += ["training_size"]
     return [f"{RESULTS}/tables/{name}.csv" for name in wanted]
 

@@ -71,7 +71,7 @@ rule attack:
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         shards=lambda w: STUDY.attacks[w.attack].shards,
-        settings=lambda w: attack_settings(w.attack),
+        settings=lambda w: attack_settings(w.group, w.attack),
         threads=lambda w: STUDY.attacks[w.attack].threads,
         code=script_digest("attack.py"),
     script:
@@ -111,13 +111,13 @@ rule examples:
                     "shape": image_shape(g),
                     "classes": list(STUDY.groups[g].classes),
                     "surfaces": surfaces(g, "full", STUDY.shown_attack()),
+                    "settings": attack_settings(g, STUDY.shown_attack()),
                     "missing": missing(g),
                 }
                 for g in STUDY.groups
             }
         ),
         attack=STUDY.shown_attack(),
-        settings=attack_settings(STUDY.shown_attack()),
         iterations=STUDY.operating_points.iterations,
         epsilon=STUDY.operating_points.epsilon,
         flips_epsilon=STUDY.operating_points.flips_epsilon,
@@ -125,3 +125,75 @@ rule examples:
         code=script_digest("examples.py"),
     script:
         "../../scripts/examples.py"
+
+
+rule export:
+    """Some adversarial images of a group as PNG, with their originals and the differences."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+        network=f"{RESULTS}/groups/{{group}}/full/network.safetensors",
+        surfaces=lambda w: surfaces(w.group, "full", w.attack),
+    output:
+        directory(f"{RESULTS}/groups/{{group}}/full/{{attack}}/images"),
+    log:
+        f"{LOGS}/export/{{group}}-{{attack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/export/{{group}}-{{attack}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: lambda w: STUDY.attacks[w.attack].threads
+    resources:
+        gpu=1,
+        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
+        runtime=60,
+    params:
+        results=lambda w: RESULTS,
+        seed=STUDY.seed,
+        shape=lambda w: image_shape(w.group),
+        classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
+        settings=lambda w: attack_settings(w.group, w.attack),
+        amount=lambda w: STUDY.attacks[w.attack].export,
+        epsilon=STUDY.operating_points.epsilon,
+        iterations=STUDY.operating_points.iterations,
+        threads=lambda w: STUDY.attacks[w.attack].threads,
+        code=script_digest("export.py"),
+    script:
+        "../../scripts/export.py"
+
+
+rule diagnose:
+    """Whether an attack can be believed: checks of its surface, some of them other attacks."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+        network=f"{RUN}/network.safetensors",
+        clean=f"{RUN}/clean.parquet",
+        surfaces=lambda w: surfaces(w.group, w.run, w.attack),
+    output:
+        f"{RUN}/{{attack}}/diagnostics.json",
+    log:
+        f"{LOGS}/diagnose/{{group}}-{{run}}-{{attack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/diagnose/{{group}}-{{run}}-{{attack}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: lambda w: STUDY.attacks[w.attack].threads
+    resources:
+        gpu=1,
+        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
+        runtime=lambda w: STUDY.attacks[w.attack].runtime,
+    params:
+        results=lambda w: RESULTS,
+        seed=STUDY.seed,
+        shape=lambda w: image_shape(w.group),
+        classes=lambda w: len(STUDY.groups[w.group].classes),
+        settings=lambda w: attack_settings(w.group, w.attack),
+        checks=as_json(STUDY.checks.known()),
+        epsilon=STUDY.operating_points.epsilon,
+        threads=lambda w: STUDY.attacks[w.attack].threads,
+        code=script_digest("diagnose.py"),
+    script:
+        "../../scripts/diagnose.py"

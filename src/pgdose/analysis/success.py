@@ -4,7 +4,7 @@ ASR = flipped / attacked: images that were right before and are wrong after, ove
 were right before. Native errors count on neither side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,11 +37,35 @@ def unpack(surface: pd.DataFrame, classes: int) -> np.ndarray:
 def flipped(surface: pd.DataFrame, class_index: pd.Series, classes: int) -> np.ndarray:
     """Whether each row's iterate is not seen as its class: bool, rows x (max_iter + 1).
 
-    `class_index` gives a member's true class by member number.
+    `class_index` gives a member's true class by member number. False where nothing is known.
     """
     logits = unpack(surface, classes)
     true = class_index.loc[surface["member"]].to_numpy(np.int64)
-    return logits.argmax(axis=2) != true[:, None]
+    known = ~np.isnan(logits).any(axis=2)
+    return known & (logits.argmax(axis=2) != true[:, None])
+
+
+def stored(
+    surface: pd.DataFrame, class_index: pd.Series, classes: int, epsilons: Sequence[float]
+) -> pd.DataFrame:
+    """Flips of the last iterate that are left when its image is rounded to 8 bits, by epsilon.
+
+    epsilon n_attacked n_flipped n_survived n_stored, then n_survived / n_flipped as survival with
+    ci_low ci_high; n_stored counts all flips of stored images, also those that rounding brings.
+    """
+    last = flipped(surface, class_index, classes)[:, -1]
+    true = class_index.loc[surface["member"]].to_numpy(np.int64)
+    kept = np.stack(surface["stored"].to_list()) if len(surface) else np.zeros((0, classes))
+    after = kept.argmax(axis=1) != true
+    rows = []
+    for epsilon in epsilons:
+        here = (surface["epsilon"] == epsilon).to_numpy()
+        counts = (last[here], (last & after)[here], after[here])
+        rows.append((epsilon, int(here.sum()), *(int(values.sum()) for values in counts)))
+    names = ["epsilon", "n_attacked", "n_flipped", "n_survived", "n_stored"]
+    table = pd.DataFrame(rows, columns=names)
+    shares = wilson(table["n_survived"], table["n_flipped"])
+    return table.join(shares.rename(columns={"asr": "survival"}))
 
 
 def success(
@@ -56,10 +80,14 @@ def success(
 ) -> pd.DataFrame:
     """ASR for every epsilon and iteration: epsilon iteration n_* asr ci_low ci_high."""
     flips = flipped(surface, class_index, classes)
+    unknown = np.isnan(unpack(surface, classes)).any(axis=2)
     rows = []
     for epsilon in epsilons:
-        of_epsilon = flips[(surface["epsilon"] == epsilon).to_numpy()]
+        here = (surface["epsilon"] == epsilon).to_numpy()
+        of_epsilon = flips[here]
         for iteration in range(max_iter + 1):
+            if len(surface) and unknown[here, iteration].any():  # other libraries' attacks give few
+                continue
             n_flipped = int(of_epsilon[:, iteration].sum()) if len(of_epsilon) else 0
             rows.append((epsilon, iteration, n_images, n_correct, len(of_epsilon), n_flipped))
     names = ["epsilon", "iteration", "n_images", "n_correct", "n_attacked", "n_flipped"]
@@ -103,10 +131,19 @@ def accuracy(logits: np.ndarray, true: np.ndarray) -> dict[str, float]:
     return {"accuracy": row["asr"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
 
 
+def operating_iteration(known: Iterable[int], asked: int) -> int:
+    """The last known iteration that is not beyond the one asked for; if all are, the first.
+
+    Iteration 0, the clean image, does not count unless there is no other.
+    """
+    later = sorted({int(iteration) for iteration in known} - {0}) or [0]
+    return max((iteration for iteration in later if iteration <= asked), default=later[0])
+
+
 def at(asr: pd.DataFrame, *, iterations: int, epsilon: float | None = None) -> pd.DataFrame:
-    """The rows at an operating point; an attack with fewer iterations is taken at its last one."""
-    last = asr.groupby("attack")["iteration"].transform("max").clip(upper=iterations)
-    here = asr["iteration"] == last
+    """The rows at an operating point, each attack at its `operating_iteration`."""
+    of = {a: operating_iteration(own, iterations) for a, own in asr.groupby("attack")["iteration"]}
+    here = asr["iteration"] == asr["attack"].map(of)
     if epsilon is not None:
         here &= np.isclose(asr["epsilon"], epsilon)
     return asr[here]

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from pgdose.analysis.success import operating_iteration
 from pgdose.plots import style
 from pgdose.plots.style import EPSILON, Groups, Look
 
@@ -217,9 +218,8 @@ def _close(values: pd.Series, *asked: float) -> pd.Series:
 
 
 def _at_iteration(rows: pd.DataFrame, asked: int) -> tuple[pd.DataFrame, int]:
-    """The rows at the last iteration that is not beyond the one asked for."""
-    within = rows["iteration"][rows["iteration"] <= asked]
-    iteration = int(within.max() if len(within) else rows["iteration"].min())
+    """The rows at the operating iteration, and which it is."""
+    iteration = operating_iteration(rows["iteration"], asked)
     return rows[rows["iteration"] == iteration], iteration
 
 

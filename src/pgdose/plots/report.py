@@ -77,6 +77,7 @@ def write_report(
     benchmarks: pd.DataFrame,
     versions: Mapping[str, str],
     agreement: pd.DataFrame | None = None,
+    checks: pd.DataFrame | None = None,
     captions: Mapping[str, str] | None = None,
 ) -> None:
     """Write the report of a study as one self-contained HTML page, atomically.
@@ -99,6 +100,8 @@ def write_report(
         versions: `{package: version}`.
         agreement: `source label n n_present precision recall f1`, each of the last three with
             `_low` and `_high`; the labeller against labels by hand.
+        checks: `group run attack check verdict says`, of all attacks; the verdict is passed, failed
+            or not done.
         captions: replaces or adds to CAPTIONS.
 
     Raises:
@@ -131,6 +134,8 @@ def write_report(
         source_columns=[name for name in sources.columns if name != "source"],
         sources=_rows(sources),
         conclusions=_rows(conclusions),
+        verdicts={} if checks is None else checks["verdict"].value_counts().to_dict(),
+        warnings=[] if checks is None else _warnings(checks),
         rejects=_rows(rejects),
         agreement=_rows(agreement) if agreement is not None else [],
         figures=[
@@ -155,6 +160,21 @@ def write_report(
 
 def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
+
+
+def _warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
+    """What failed, a row for each check and attack: in how many of its runs, and what was found."""
+    found = []
+    for (check, attack), rows in checks.groupby(["check", "attack"], sort=False):
+        failed = rows[rows["verdict"] == "failed"]
+        where = failed["group"].where(
+            failed["run"] == "full", failed["group"] + " (" + failed["run"] + ")"
+        )
+        if len(failed):
+            says = list(zip(where, failed["says"], strict=True))
+            row = {"check": check, "attack": attack, "failed": len(failed), "of": len(rows)}
+            found.append({**row, "groups": ", ".join(where), "says": says})
+    return found
 
 
 def _inline(file: Path) -> str:

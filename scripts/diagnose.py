@@ -1,0 +1,78 @@
+import json
+
+import numpy as np
+import torch
+from job import job, settings
+
+from pgdose import cohort, images, networks, records, training
+from pgdose.attack import diagnostics
+
+
+def tensor(column, *shape):
+    return torch.from_numpy(np.array(column.to_list(), np.float32).reshape(shape))
+
+
+with job(snakemake) as log:
+    params, wildcards, given = snakemake.params, snakemake.wildcards, snakemake.input
+    torch.set_num_threads(params.threads)
+    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    wanted, checks = settings(params), settings(params, "checks")
+    surface, shards = records.read_surface(given.surfaces, given.network)
+    e, iterations = len(wanted["epsilon"]), wanted["max_iter"] + 1
+    whole = surface[::e]  # one row of each attacked image
+    m = len(whole)
+
+    members = images.load_members(
+        given.members, given.missing, params.results, **settings(params, "shape")
+    )
+    # As the surface, they are in the order of their numbers.
+    members = members.select(members.table["member"].isin(whole["member"]))
+    clean = records.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
+    # The same images for all attacks, of which the dear checks take the first.
+    names = members.table["record_id"] + " " + members.table["copy"].astype(str)
+    order = np.argsort(records.draw(params.seed, f"checks {wildcards.group}", names))
+    rows = order[: max(checks["images"], diagnostics.PROBED)]
+    network, _ = networks.with_precision(
+        networks.fold(networks.load(given.network)).to(device), wanted["precision"], device
+    )
+    change = tensor(surface["change"], m, e)
+    found = diagnostics.diagnose(
+        diagnostics.Evidence(
+            network=network,
+            settings=wanted,
+            epsilons=wanted["epsilon"],
+            epsilon=min(wanted["epsilon"], key=lambda epsilon: abs(epsilon - params.epsilon)),
+            classes=torch.from_numpy(members.labels),
+            logits=tensor(surface["logits"], m, e, iterations, params.classes),
+            change=change,
+            zero_gradient=tensor(whole["zero_gradient"], m),
+            bad_gradient=tensor(whole["bad_gradient"], m),
+            clean=tensor(clean, m, params.classes),
+            rows=torch.from_numpy(rows),
+            images=training.scaled(members.read(rows), device),
+            keys=torch.from_numpy(cohort.image_keys(members.table.iloc[rows], params.seed)),
+            dear=checks["images"],
+            queries=checks["queries"],
+            batch=min(int(shard["batch"]) for shard in shards),
+        )
+    )
+    for check in found:
+        if check["verdict"] == "failed":
+            log.warning("%s: %s", check["name"], check["says"])
+    counts = {name: sum(int(s[name]) for s in shards) for name in ("n_images", "n_correct")}
+    steps = sum(int(shard["steps"]) for shard in shards)
+    records.write_json(
+        {
+            **counts,
+            "epsilon": wanted["epsilon"],
+            "largest_change": change.amax(dim=0).tolist() if m else [0.0] * e,
+            "steps_per_image": steps / m if m else None,
+            "device": sorted({shard["device"] for shard in shards}),
+            "precision": sorted({shard["precision"] for shard in shards}),
+            "batch": sorted({int(shard["batch"]) for shard in shards}),
+            "network": shards[0]["network"],
+            "attack": json.loads(shards[0]["attack"]),
+            "checks": found,
+        },
+        snakemake.output[0],
+    )

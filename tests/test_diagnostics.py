@@ -1,0 +1,368 @@
+"""The checks of an attack: a plain network passes all, and each is broken on purpose."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pgdose.attack import diagnostics, external, make, surface
+from pgdose.attack.diagnostics import Evidence, diagnose
+
+EPSILONS = [0.01, 0.02, 0.05, 0.1]
+ITERATIONS = 20
+SIGN = {
+    "kind": "gradient",
+    "gradient_of": "cross_entropy",
+    "step": "sign",
+    "clip": "iterate",
+    "alpha": 0.01,
+}
+NOISE = {"kind": "noise"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Such small tensors are slower in several threads, most of all beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def pictures(n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """12 x 12 noise of which the upper, middle or lower third is brighter; the class says which."""
+    source = torch.Generator().manual_seed(seed)
+    classes = torch.arange(n) % 3
+    images = 0.3 + 0.3 * torch.rand(n, 1, 12, 12, generator=source)
+    bright = torch.arange(12)[:, None] // 4 == classes[:, None, None, None]
+    return images + 0.12 * bright, classes
+
+
+@cache
+def plain() -> nn.Module:
+    """A network that learned to tell them apart."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6, 8, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 36, 3),
+    )
+    images, classes = pictures(240, 0)
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images), classes).backward()
+        optimizer.step()
+    return network.eval().requires_grad_(False)
+
+
+class Changed(nn.Module):
+    """A network whose outputs are something else of its logits."""
+
+    def __init__(self, network: nn.Module, change: Any) -> None:
+        super().__init__()
+        self.network, self.change = network, change
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.change(self.network(images))
+        return found
+
+
+def evidence(
+    network: nn.Module | None = None,
+    settings: dict[str, Any] = SIGN,
+    *,
+    epsilons: list[float] = EPSILONS,
+    max_iter: int = ITERATIONS,
+    images: int = 24,
+) -> Evidence:
+    network = plain() if network is None else network
+    pixels, classes = pictures(images, 1)
+    keys = torch.arange(100, 100 + images)
+    doses = {"epsilons": epsilons, "max_iter": max_iter, "keys": keys}
+    found = surface(network, pixels, classes, make(settings), **doses)
+    own = found.attacked.nonzero()[:, 0]
+    return Evidence(
+        network=network,
+        settings=settings,
+        epsilons=epsilons,
+        epsilon=epsilons[-1],
+        classes=classes[own],
+        logits=found.logits,
+        change=found.change,
+        zero_gradient=found.zero_gradient,
+        bad_gradient=found.bad_gradient,
+        clean=found.clean[own],
+        rows=torch.arange(min(len(own), 8)),
+        images=pixels[own][:8],
+        keys=keys[own][:8],
+        dear=8,
+        queries=100,
+    )
+
+
+@cache
+def sound() -> Evidence:
+    return evidence()
+
+
+def verdicts(e: Evidence) -> dict[str, str]:
+    found = diagnose(e)
+    json.dumps(found, allow_nan=False)
+    assert all(check["says"].endswith(".") for check in found)
+    return {check["name"]: check["verdict"] for check in found}
+
+
+def of(verdict: str, e: Evidence) -> set[str]:
+    return {name for name, own in verdicts(e).items() if own == verdict}
+
+
+def failed(e: Evidence) -> set[str]:
+    return of("failed", e)
+
+
+def never_wrong(e: Evidence) -> Evidence:
+    """As if the attack had not succeeded anywhere."""
+    clean = e.logits[:, :, :1].expand_as(e.logits)
+    return replace(e, logits=clean)
+
+
+# --- networks -------------------------------------------------------------------------------------
+
+
+def test_a_plain_network_passes_all() -> None:
+    found = verdicts(sound())
+    assert set(found) == {*diagnostics.CHEAP, *diagnostics.DEAR}
+    assert set(found.values()) == {"passed"}
+    assert sound().wrong[:, -1, -1].all() and not sound().wrong[:, :, 0].any()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**SIGN, "gradient_of": "margin"},
+        {**SIGN, "target": "least_likely"},
+        {**SIGN, "step": None, "alpha": None, "schedule": "apgd", "start": "random"},
+        {**SIGN, "step": "l2", "clip": "l2", "alpha": 0.2, "start": "random", "restarts": 2},
+    ],
+    ids=["margin", "least_likely", "apgd", "l2"],
+)
+def test_other_sound_attacks_pass(settings: dict[str, Any]) -> None:
+    epsilons = [0.2, 0.5, 1.0] if settings["clip"] == "l2" else EPSILONS
+    assert failed(evidence(settings=settings, epsilons=epsilons)) == set()
+
+
+def saturating(logits: Tensor) -> Tensor:
+    return 30 * torch.tanh(1000 * (logits - logits.mean(dim=1, keepdim=True)))
+
+
+def clamped(logits: Tensor) -> Tensor:
+    return (1000 * (logits - logits.mean(dim=1, keepdim=True))).clamp(-5, 5)
+
+
+@pytest.mark.parametrize(
+    "mask", [lambda logits: logits * 1000, saturating, clamped], ids=["x1000", "tanh", "clamp"]
+)
+def test_a_network_that_masks_its_gradients_is_told(mask: Any) -> None:
+    e = evidence(Changed(plain(), mask))
+    assert len(e.classes) > 16 and not e.wrong[:, :, -1].all()
+    expected = {"gradients", "loss rises", "large epsilon reaches chance", "stronger than Square"}
+    assert failed(e) >= expected
+
+
+def test_a_step_that_starves_is_told() -> None:
+    """The raw step goes by p (1 - p), and these images are seen with confidence."""
+    raw = {"kind": "gradient", "gradient_of": "probability", "step": "raw", "lr": 0.01}
+    assert failed(evidence(settings=raw)) >= {
+        "large epsilon reaches chance",
+        "stronger than Square",
+    }
+
+
+# --- each check, broken ---------------------------------------------------------------------------
+
+
+def test_a_network_that_draws_does_not_repeat() -> None:
+    noisy = Changed(plain(), lambda logits: nn.functional.dropout(logits, 0.5, training=True))
+    assert "repeatable" in failed(replace(sound(), network=noisy, dear=0))
+
+
+def test_a_layer_in_training_mode_is_told_even_if_it_changes_nothing() -> None:
+    network = nn.Sequential(plain(), nn.Dropout(0.0)).eval()
+    assert verdicts(replace(sound(), network=network, dear=0))["repeatable"] == "passed"
+    network[1].train()
+    assert failed(replace(sound(), network=network, dear=0)) == {"repeatable"}
+    folded = nn.Sequential(plain(), nn.Identity())  # as batch norm is when it is folded away
+    folded.training = False
+    assert failed(replace(sound(), network=folded, dear=0)) == set()
+
+
+def test_probabilities_are_no_logits() -> None:
+    e = sound()
+    probabilities = replace(
+        e,
+        network=Changed(plain(), lambda logits: logits.softmax(dim=1)),
+        logits=e.logits.softmax(dim=3),
+        clean=e.clean.softmax(dim=1),
+        dear=0,
+    )
+    assert "outputs are logits" in failed(probabilities)
+
+
+@pytest.mark.parametrize("change", [lambda x: x * 255, lambda x: x - 0.5, torch.ones_like])
+def test_images_out_of_range_are_told(change: Any) -> None:
+    assert "inputs in range" in failed(replace(sound(), images=change(sound().images), dear=0))
+
+
+def test_a_surface_of_other_images_is_told() -> None:
+    e = sound()
+    assert failed(replace(e, clean=e.clean.roll(1, dims=0), dear=0)) == {"clean prediction"}
+    assert failed(replace(e, clean=e.clean + 1e-3, dear=0)) == set()
+
+
+def test_a_change_beyond_epsilon_is_told() -> None:
+    change = sound().change.clone()
+    change[3, 0] += 1e-4
+    assert failed(replace(sound(), change=change, dear=0)) == {"box kept"}
+
+
+def test_zero_gradients_are_told_by_confidence() -> None:
+    """Few images, but all of their bin."""
+    logits = sound().logits.clone()
+    logits[:2, :, 0] = torch.tensor([0.5, 0.0, 0.0])  # confidence 0.45
+    zero = torch.zeros(24)
+    zero[:2] = 0.9
+    e = replace(sound(), logits=logits, clean=logits[:, 0, 0], zero_gradient=zero, dear=0)
+    assert failed(e) == {"gradients"}
+    (told,) = [check for check in diagnose(e) if check["name"] == "gradients"]
+    assert told["figure"] == pytest.approx(0.9)
+    assert [(b["confidence_from"], b["images"]) for b in told["details"]["bins"]] == [
+        (0.0, 2),
+        (0.95, 22),
+    ]
+    assert failed(replace(e, zero_gradient=zero / 9)) == set()
+
+
+def test_a_gradient_that_is_not_finite_is_told() -> None:
+    bad = torch.zeros(24)
+    bad[5] = 0.01
+    assert failed(replace(sound(), bad_gradient=bad, dear=0)) == {"gradients"}
+
+
+def test_a_loss_that_falls_is_told() -> None:
+    e = sound()
+    back = replace(e, logits=e.logits.flip(2), clean=e.logits[:, 0, -1], dear=0)
+    assert "loss rises" in failed(back)
+    halfway = e.logits.clone()
+    halfway[:, :, 15] = halfway[:, :, 0]
+    assert failed(replace(e, logits=halfway, dear=0)) == {"loss rises"}
+
+
+def test_a_loss_that_still_rises_at_the_end_is_told() -> None:
+    """The probability of the true class falls from 0.9 to 0.1 by the same amount at each step."""
+    e = sound()
+    own = torch.linspace(0.9, 0.1, ITERATIONS + 1)[None, :, None]
+    shares = torch.nn.functional.one_hot(e.classes, 3)[:, None] * (1.5 * own - 0.5)
+    steady = (shares + (1 - own) / 2).log()[:, None].repeat(1, 4, 1, 1)
+    assert failed(replace(e, logits=steady, clean=steady[:, 0, 0], dear=0)) == {"loss levels off"}
+
+
+def test_success_that_is_lost_at_a_larger_epsilon_is_told() -> None:
+    e = sound()
+    order = [3, 0, 1, 2]
+    assert failed(replace(e, logits=e.logits[:, order], dear=0)) >= {"monotone in epsilon"}
+
+
+def test_success_that_is_lost_on_the_way_is_told() -> None:
+    e = sound()
+    logits = e.logits.clone()
+    logits[:, :-1, 10] = logits[:, -1:, -1]
+    assert failed(replace(e, logits=logits, dear=0)) == {"no silent success"}
+
+
+def test_an_attack_that_others_beat_is_told() -> None:
+    """Noise of half the range flips some, Square and the attack itself all."""
+    weak = never_wrong(evidence(epsilons=[0.5]))
+    assert failed(weak) >= {
+        "stronger than noise",
+        "stronger than Square",
+        "enough iterations",
+        "enough restarts",
+    }
+
+
+def test_too_few_iterations_are_told() -> None:
+    short = evidence(settings={**SIGN, "alpha": 0.015}, max_iter=2)
+    assert not short.flipped.any()
+    assert "enough iterations" in failed(short)
+
+
+def test_a_start_that_hides_the_way_is_told() -> None:
+    """A network that is flat just where the images are: only another start leads away."""
+    clean = pictures(24, 1)[0]
+
+    class Pit(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            here = ((images[:, None] - clean[None]).abs().amax(dim=(2, 3, 4)) < 1e-6).any(dim=1)
+            out: Tensor = plain()(torch.where(here[:, None, None, None], images.detach(), images))
+            return out
+
+    assert failed(evidence(Pit().eval())) >= {"enough restarts", "gradients"}
+
+
+# --- what does not apply --------------------------------------------------------------------------
+
+
+def test_noise_is_not_asked_what_only_attacks_can_do() -> None:
+    found = verdicts(evidence(settings=NOISE))
+    passed = {"repeatable", "outputs are logits", "inputs in range", "clean prediction", "box kept"}
+    assert {name for name, verdict in found.items() if verdict == "passed"} == passed
+    assert set(found.values()) == {"passed", "not done"}
+
+
+def test_the_dear_checks_can_be_left_out() -> None:
+    assert of("not done", replace(sound(), dear=0)) == set(diagnostics.DEAR)
+
+
+def test_a_literal_clip_has_no_box() -> None:
+    literal = {"kind": "gradient", "step": "raw", "clip": "gradient", "lr": 5.0}
+    unbound = {"box kept", "stronger than noise", "enough restarts", "stronger than Square"}
+    assert of("not done", evidence(settings=literal)) == unbound
+
+
+def test_without_the_library_square_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "available", lambda library: False)
+    assert of("not done", sound()) == {"stronger than Square"}
+
+
+def test_another_library_s_attack_is_judged_by_what_it_gives() -> None:
+    e = sound()
+    logits, nothing = e.logits.clone(), torch.full((24,), torch.nan)
+    logits[:, :, 1:-1] = torch.nan
+    given = {"kind": "external", "library": "art", "name": "ProjectedGradientDescent"}
+    other = replace(e, settings=given, logits=logits, zero_gradient=nothing, bad_gradient=nothing)
+    assert failed(other) == set()
+    assert of("not done", other) == {"gradients", "loss levels off", *diagnostics.DEAR}
+    assert failed(replace(never_wrong(other), dear=0)) == {"loss rises"}
+
+
+def test_one_epsilon_has_no_neighbour_and_one_step_no_end() -> None:
+    once = evidence(settings={**SIGN, "alpha": 0.1}, epsilons=[0.1], max_iter=1)
+    assert of("not done", once) == {"monotone in epsilon", "loss levels off"}
+
+
+def test_where_nothing_was_attacked_nothing_is_judged() -> None:
+    e = sound()
+    names = ("classes", "logits", "change", "zero_gradient", "bad_gradient", "clean")
+    names += ("rows", "images", "keys")
+    empty = replace(e, **{name: getattr(e, name)[:0] for name in names})
+    assert set(verdicts(empty).values()) == {"not done"}
