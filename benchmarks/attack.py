@@ -30,6 +30,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import torch
@@ -233,12 +234,10 @@ def step(given: Task, steps: int, rounds: int, names: Sequence[str]) -> None:
     print(f"\nwidth 1, {size} px, {n} images, {steps} steps, {rounds} rounds; * one round")
     calls = peers(given, names)
     ours: dict[Key, Way] = {
-        ("pgdose", ""): lambda: pgdose(given, epsilons, steps),
-        ("floor", ""): lambda: floor(given, steps),
+        ("pgdose", ""): partial(pgdose, given, epsilons, steps),
+        ("floor", ""): partial(floor, given, steps),
     }
-    theirs: dict[Key, Way] = {
-        key: lambda call=call: call(epsilons, steps) for key, call in calls.items()
-    }
+    theirs: dict[Key, Way] = {key: partial(call, epsilons, steps) for key, call in calls.items()}
     made, _ = pgdose(given, epsilons, steps)  # iterates that repeat end it sooner
     floor(given, 1)
     for call in calls.values():
@@ -271,9 +270,7 @@ def whole(given: Task, width: float, rounds: int, names: Sequence[str]) -> None:
         f"{size} px, {n} images, {rounds} rounds; * one round"
     )
     calls = peers(given, names)
-    last: dict[Key, Way] = {
-        key: lambda call=call: call(EPSILONS, ITERATIONS) for key, call in calls.items()
-    }
+    last: dict[Key, Way] = {key: partial(call, EPSILONS, ITERATIONS) for key, call in calls.items()}
     steps, own = pgdose(given, EPSILONS, ITERATIONS)
     for call in calls.values():
         call(EPSILONS, 1)
@@ -284,7 +281,7 @@ def whole(given: Task, width: float, rounds: int, names: Sequence[str]) -> None:
         (f"{name}, every point", layout): EveryPoint(calls[name, layout], rounds)
         for layout, name in best.items()
     }
-    ours: dict[Key, Way] = {("pgdose", ""): lambda: pgdose(given, EPSILONS, ITERATIONS)}
+    ours: dict[Key, Way] = {("pgdose", ""): partial(pgdose, given, EPSILONS, ITERATIONS)}
     taken = once | in_turn(ours | points | {key: last[key] for key in kept}, rounds, device)
     each = {key: value / n for key, value in taken.items()}
     turned = {
@@ -298,8 +295,8 @@ def whole(given: Task, width: float, rounds: int, names: Sequence[str]) -> None:
             {at: (each[name, at], (name, at) not in kept) for at in LAYOUTS},
             turned[name],
         )
-    for name, layout in points:
-        row(name, {layout: (each[name, layout], False)})
+    for name in dict.fromkeys(name for name, _ in points):
+        row(name, {at: (each[name, at], False) for at in LAYOUTS if (name, at) in points})
     verdict("pgdose, gradient steps per image", steps, WANTED_STEPS, most=True)
     for layout, name in best.items():
         as_called = layout == "as called"

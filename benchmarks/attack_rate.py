@@ -1,12 +1,12 @@
-"""The rate `lr` of the raw-step attack, chosen by the protocol's rule.
+"""The rate `lr` of a raw-step attack, chosen by the protocol's rule.
 
-    .venv/bin/python benchmarks/attack_rate.py [--study config.yaml] [--images 16]
+    .venv/bin/python benchmarks/attack_rate.py [--study config.yaml] [--attack paper] [--images 16]
 
-Needs the networks of a finished study. For each rate of a grid (1 and 3 times the powers of ten)
-it attacks a keyed draw of *training* images of every group at eps = 0.10 with 20 iterations, and
-prints the success rate of each group and the mean over groups. The rate with the largest mean is
-the one to use, the smaller of two equal ones. Neither validation images nor the conclusions are
-looked at.
+Needs the networks of a finished study. All settings of the attack but `lr` are the study's. For
+each rate of a grid (1 and 3 times the powers of ten) it attacks a keyed draw of *training* images
+of every group at eps = 0.10 with 20 iterations, and prints the success rate of each group and the
+mean over groups. The rate with the largest mean is the one to use, the smaller of two equal ones.
+Neither validation images nor the conclusions are looked at.
 """
 
 import argparse
@@ -27,9 +27,15 @@ EPSILON, ITERATIONS = 0.10, 20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", type=Path, default=Path("config.yaml"))
+    parser.add_argument("--attack", help="its name in the study; the first one with a raw step")
     parser.add_argument("--images", type=int, default=16, help="training images of each group")
     given = parser.parse_args()
     study = parse(yaml.safe_load(given.study.read_text()))
+    raw = [name for name, entry in study.attacks.items() if getattr(entry, "step", None) == "raw"]
+    attack = given.attack or next(iter(raw), None)
+    if attack not in raw:
+        parser.error(f"--attack takes one with a raw step: {', '.join(raw) or 'there is none'}")
+    print(f"{attack}:")
     device = networks.device_of(1)
     rows = []
     for group in study.groups:
@@ -47,16 +53,16 @@ def main() -> None:
         pixels = training.scaled(learned.read(range(len(learned))), device)
         classes = torch.from_numpy(learned.labels).to(device)
         network = networks.fold(networks.load(folder / "full/network.safetensors")).to(device)
+        settings = study.attacks[attack].model_dump() | {"target": study.target(group, attack)}
         for rate in RATES:
-            settings = {"kind": "gradient", "gradient_of": "probability", "step": "raw"}
             found = surface(
                 network,
                 pixels,
                 classes,
-                make({**settings, "clip": "iterate", "lr": rate}),
+                make(settings | {"lr": rate}),
                 epsilons=[EPSILON],
                 max_iter=ITERATIONS,
-                keys=torch.zeros(len(learned), dtype=torch.int64),
+                keys=torch.from_numpy(cohort.image_keys(learned.table, study.seed)),
             )
             flips = found.logits[:, 0, -1].argmax(dim=1) != classes.cpu()[found.attacked]
             rows.append({"lr": rate, "group": group, "asr": float(flips.float().mean())})

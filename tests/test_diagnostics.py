@@ -201,9 +201,6 @@ def test_a_layer_in_training_mode_is_told_even_if_it_changes_nothing() -> None:
     assert verdicts(replace(sound(), network=network, dear=0))["repeatable"] == "passed"
     network[1].train()
     assert failed(replace(sound(), network=network, dear=0)) == {"repeatable"}
-    folded = nn.Sequential(plain(), nn.Identity())  # as batch norm is when it is folded away
-    folded.training = False
-    assert failed(replace(sound(), network=folded, dear=0)) == set()
 
 
 def test_probabilities_are_no_logits() -> None:
@@ -298,6 +295,52 @@ def test_an_attack_that_others_beat_is_told() -> None:
         "enough iterations",
         "enough restarts",
     }
+    figures = {check["name"]: check["figure"] for check in diagnose(weak)}
+    assert 0 < figures["stronger than noise"] < 1 == figures["stronger than Square"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "epsilon", "noise", "long", "reach"),
+    [
+        (SIGN, 0.1, 0.1, 2.5 / ITERATIONS, 1.0),
+        ({**SIGN, "step": "l2", "clip": "l2"}, 1.0, (3 / 144) ** 0.5, 30 / ITERATIONS, 12.0),
+        ({**SIGN, "step": "l2"}, 0.1, 0.1, 30 / ITERATIONS, 1.0),
+    ],
+    ids=["sign", "l2", "l2 steps in a box"],
+)
+def test_what_the_dear_checks_run(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    epsilon: float,
+    noise: float,
+    long: float,
+    reach: float,
+) -> None:
+    """Of 144 pixels: the diagonal of their cube is 12, noise of 1 has the length 12 / 3**0.5."""
+    runs = []
+
+    def no_success(e: Evidence, *run: Any, **named: Any) -> Tensor:
+        runs.append(run)
+        return torch.zeros(8, dtype=torch.bool)
+
+    monkeypatch.setattr(diagnostics, "_flips", no_success)
+    e = replace(sound(), settings=settings, epsilons=[0.01, 0.02, 0.05, epsilon], epsilon=epsilon)
+    assert failed(e) >= {"enough iterations"}
+    assert runs == [
+        ({"kind": "noise"}, pytest.approx(noise), 1),
+        ({"alpha": pytest.approx(long)}, pytest.approx(reach), ITERATIONS),
+        ({}, epsilon, 2 * ITERATIONS),
+        ({"start": "random", "restarts": 1}, epsilon, ITERATIONS),
+    ]
+    # Boxes are nested: what the surface has flipped is flipped at a larger epsilon.
+    assert "large epsilon reaches chance" not in failed(e)
+    assert "large epsilon reaches chance" in failed(never_wrong(e))
+
+
+def test_where_nobody_succeeds_nobody_is_beaten() -> None:
+    e = replace(sound(), epsilon=0.01)
+    assert not e.flipped.any()
+    assert failed(e) == set()
 
 
 def test_too_few_iterations_are_told() -> None:

@@ -241,7 +241,9 @@ def test_another_restart_never_makes_it_worse() -> None:
         assert (after <= before + 1e-12).all()
     assert not torch.equal(one.logits, three.logits)
     flipped = one.logits[:, :, -1].argmax(dim=-1) != true[:, None]
+    assert flipped[0].any() and not flipped.all()
     assert torch.equal(one.logits[flipped], three.logits[flipped])  # what is flipped is left alone
+    assert one.steps < three.steps <= one.steps + 2 * int((~flipped).sum()) * ITERATIONS
     assert torch.equal(three.logits[:, :, 0], three.clean[:, None].expand(-1, 4, -1))
 
 

@@ -27,7 +27,8 @@ def pyproject() -> dict:
 
 def ranges() -> dict[str, SpecifierSet]:
     project = pyproject()
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
+    extras = (entry for extra in project["optional-dependencies"].values() for entry in extra)
+    wanted = [*project["dependencies"], *extras]
     found = {r.name: r.specifier for r in map(Requirement, wanted)}
     return found | {"python": SpecifierSet(project["requires-python"])}
 
@@ -107,4 +108,18 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     readme = (PROJECT / "README.md").read_text()
     table = readme[readme.index("## Dependencies") :]
     named = set(re.findall(r"`([a-z0-9-]+)`", table))
-    assert {Requirement(r).name for r in pyproject()["dependencies"]} <= named
+    project = pyproject()
+    peers = [*project["optional-dependencies"]["peers"], *project["optional-dependencies"]["bench"]]
+    wanted = {Requirement(r).name for r in [*project["dependencies"], *peers]}
+    assert wanted <= named
+
+
+def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
+    """A figure holds for a version; and torchattacks would have requests of 2020."""
+    extras = pyproject()["optional-dependencies"]
+    for entry in [*extras["peers"], *extras["bench"]]:
+        assert re.fullmatch(r"[a-z-]+==[0-9.]+", entry)
+    assert all(version in SpecifierSet(">=2.32") for version in pins()["requests"])
+    assert "visdom" not in pins()
+    makefile = (PROJECT / "Makefile").read_text()
+    assert "pip install --quiet --no-deps --require-hashes -r requirements.txt" in makefile

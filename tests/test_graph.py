@@ -15,7 +15,8 @@ from conftest import SMALL, checkout, planned, snakemake
 
 Plan = Callable[..., dict[str, int]]
 
-AFTER_ATTACK = {"attack", "measure", "tables", "curves", "examples", "pictures", "report", "all"}
+AFTER_ATTACK = {"attack", "measure", "diagnose", "tables", "curves", "examples", "pictures"}
+AFTER_ATTACK |= {"report", "all"}
 
 
 @contextlib.contextmanager

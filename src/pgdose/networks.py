@@ -124,7 +124,7 @@ def fold(network: Classifier) -> Classifier:
         if isinstance(module, inception.BasicConv2d):
             module.conv = nn.utils.fuse_conv_bn_eval(module.conv, module.bn)
             module.bn = nn.Identity()
-    return folded.to(memory_format=torch.channels_last)
+    return folded.eval().to(memory_format=torch.channels_last)
 
 
 class Precise(nn.Module):

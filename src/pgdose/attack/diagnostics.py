@@ -157,9 +157,7 @@ def repeatable(e: Evidence) -> Finding:
     images = e.images[:PROBED]
     once, again = (e.network(images).double() for _ in range(2))
     apart = float((once - again).abs().max())
-    # An Identity stands for what was folded away; its mode means nothing.
-    layers = [m for m in e.network.modules() if not isinstance(m, nn.Identity)]
-    training = sum(layer.training for layer in layers)
+    training = sum(layer.training for layer in e.network.modules())
     says = f"The same images twice: logits differ by at most {apart:.2g}"
     says += f"; {training} layers are in training mode." if training else "."
     return Finding(apart, apart <= 1e-5 * _size(once) and not training, says)
@@ -255,11 +253,10 @@ def loss_levels_off(e: Evidence) -> Finding:
 
     Not the loss itself: cross-entropy and margin go on and on where the image has long flipped.
     """
+    _follows_a_loss(e)
     own = e.logits[:, e.level].double().softmax(dim=2)
     mean = own.gather(2, e.classes[:, None, None].expand(-1, own.shape[1], 1)).mean(dim=(0, 2))
     late = max(round(LAST * e.max_iter), 1)
-    if e.kind == "noise":
-        raise NotDone("Noise is drawn anew at each iteration and follows no loss.")
     if e.max_iter < 5 or not mean.isfinite().all():
         raise NotDone("Fewer than 5 iterations, or not all of them, were computed.")
     if mean[0] - mean[-1] < 1e-3:
@@ -273,10 +270,14 @@ def loss_levels_off(e: Evidence) -> Finding:
     return Finding(share, share <= MOST_LATE, says, {"mean_probability": mean.tolist()})
 
 
-def _mean_loss(e: Evidence) -> Tensor:
-    """Float64, over the iterations that were computed: what the attack raises, at `epsilon`."""
+def _follows_a_loss(e: Evidence) -> None:
     if e.kind == "noise":
         raise NotDone("Noise is drawn anew at each iteration and follows no loss.")
+
+
+def _mean_loss(e: Evidence) -> Tensor:
+    """Float64, over the iterations that were computed: what the attack raises, at `epsilon`."""
+    _follows_a_loss(e)
     own = e.logits[:, e.level].double()
     own = own[:, own.isfinite().all(dim=2).all(dim=0)]
     objective, towards, sign = OBJECTIVES["cross_entropy"], e.classes, -1.0

@@ -193,8 +193,7 @@ def surface(
 
     UserError for images, epsilons or a network that no attack can be made with.
     """
-    if network.training or any(p.requires_grad for p in network.parameters()):
-        raise ValueError("the network must be in evaluation mode with frozen weights")
+    check_network(network)
     check_doses(epsilons, max_iter, attack.clip)
     check_images(images)
     clean, batch = judged(network, images, batch)
@@ -296,7 +295,7 @@ class _Batch:
         e = len(self.epsilons)
         last = [margin(self.logits[:, level, -1], classes) for level in range(e)]
         resists = torch.stack(last, dim=1) > 0
-        self._run_all(items.take(resists[items.row, items.level].nonzero()[:, 0]), batch)
+        self._run_all(items.take(resists[items.row, items.level]), batch)
         now = [margin(self.logits[:, level, -1], classes) for level in range(e)]
         worse = ~(torch.stack(now, dim=1) < torch.stack(last, dim=1))
         for values, known in zip((self.logits, self.stored, self.change), before, strict=True):
@@ -459,6 +458,11 @@ def smaller(batch: int, error: RuntimeError) -> int:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return batch // 2
+
+
+def check_network(network: nn.Module) -> None:
+    if network.training or any(p.requires_grad for p in network.parameters()):
+        raise ValueError("the network must be in evaluation mode with frozen weights")
 
 
 def check_doses(epsilons: Sequence[float], max_iter: int, clip: str) -> None:

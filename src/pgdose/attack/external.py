@@ -26,6 +26,7 @@ from pgdose.attack.engine import (
     Surface,
     check_doses,
     check_images,
+    check_network,
     judged,
     smaller,
 )
@@ -103,8 +104,7 @@ def external_surface(
     UserError for a library that is missing, an attack that it does not have, or arguments that
     the attack does not take.
     """
-    if network.training or any(p.requires_grad for p in network.parameters()):
-        raise ValueError("the network must be in evaluation mode with frozen weights")
+    check_network(network)
     check_doses(epsilons, max_iter, "l2")  # the library's norm is not known
     check_images(images)
     attack = _Attack(

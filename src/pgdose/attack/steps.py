@@ -98,9 +98,9 @@ class Items:
         return len(self.row)
 
     def take(self, which: Tensor | slice) -> "Items":
-        """Some of the rows, by a mask or a slice."""
-        if isinstance(which, Tensor) and bool(which.all()):
-            return self
+        """Some of the rows, by a mask, their numbers or a slice."""
+        if isinstance(which, Tensor) and which.dtype == torch.bool and bool(which.all()):
+            return self  # no copy
         own = {name: value for name, value in vars(self).items() if name != "memory"}
         memory = {name: value[which] for name, value in self.memory.items()}
         return Items(**{name: value[which] for name, value in own.items()}, memory=memory)
