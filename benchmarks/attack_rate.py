@@ -20,7 +20,7 @@ from pgdose import cohort, images, networks, training
 from pgdose.attack import make, surface
 from pgdose.study import parse
 
-RATES = [m * 10.0**k for k in range(-4, 3) for m in (1, 3)]
+RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
 EPSILON, ITERATIONS = 0.10, 20
 
 

@@ -3,6 +3,7 @@
 .venv/bin/python tests/check_demo.py [results/phantom]
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,16 @@ def main() -> int:
         lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]
         between = doses[(doses["epsilon"] < FINE) & (doses["asr"] < 0.9 * top)]
         check(lowest < 0.6 * top and len(between) > 0, f"{group}: the doses of sign show its rise")
+    surfaces = sorted(results.glob("groups/*/*/*/diagnostics.json"))
+    told = [json.loads(path.read_text()) for path in surfaces]
+    sound = {"repeatable", "outputs are logits", "inputs in range", "clean prediction", "box kept"}
+    checks = [check for one in told for check in one["checks"]]
+    failing = {c["name"] for c in checks if c["verdict"] == "failed"}
+    warned = sum(c["verdict"] == "failed" for c in checks)
+    check(
+        len(told) == 44 and not sound & failing,
+        f"{len(told)} surfaces have sound networks and inputs; {warned} of {len(checks)} checks warn",
+    )
     figures = [
         f"fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
     ]
