@@ -62,7 +62,7 @@ def main() -> int:
     warned = sum(c["verdict"] == "failed" for c in checks)
     check(
         len(told) == 44 and not sound & failing,
-        f"{len(told)} surfaces have sound networks and inputs; {warned} of {len(checks)} checks warn",
+        f"{len(told)} surfaces of sound networks; {warned} of {len(checks)} checks warn",
     )
     figures = [
         f"fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
