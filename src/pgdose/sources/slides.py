@@ -26,7 +26,6 @@ IGNORE = "ignore"
 COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged
 LARGEST_TILE = 2**15  # pixels; the side of what a file is stored in
 MOST = 20_000_000  # tiles of a grid; a header that promises more is not believed
-RUN = 16  # tiles that a thread reads at a time
 EXACT = 1e-9  # shares that differ by less are equal
 ON_TISSUE = 0.05  # the least part of what is outlined that must be tissue
 
@@ -392,15 +391,11 @@ def read_tiles(
         except (openslide.OpenSlideError, Rejected) as error:
             failed[number] = Rejected("unreadable_tile", type(error).__name__)
 
-    def some(places: list[tuple[int, Any]]) -> None:
+    places = enumerate(positions.itertuples(index=False))
+    if threads == 1:  # a thread beside this one has slower memory
         for place in places:
             one(place)
-
-    places = list(enumerate(positions.itertuples(index=False)))
-    if threads == 1:  # a thread beside this one has slower memory
-        some(places)
-    else:  # neighbours to one thread: they lie in the same parts of the file
-        runs = [places[i : i + RUN] for i in range(0, len(places), RUN)]
+    else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, runs))  # so that an error in `put` is raised here
+            list(pool.map(one, places))  # so that an error in `put` is raised here
     return failed
