@@ -4,6 +4,7 @@ from job import AttackProgress, file_digest, job, settings, work_folder
 
 from pgdose import cohort, images, networks, records, training
 from pgdose.attack import external, make, surface
+from pgdose.attack.engine import SHORTCUTS
 from pgdose.resume import Parts
 
 with job(snakemake) as log:
@@ -27,10 +28,14 @@ with job(snakemake) as log:
     if precision != wanted["precision"]:
         log.warning("precision: %s is for CUDA; %s it is", wanted["precision"], precision)
     batch = wanted["batch"] or networks.fitting_batch(
-        network, torch.zeros_like(pixels[:1]), device, snakemake.resources.mem_mb
+        network,
+        pixels.new_zeros((1, *pixels.shape[1:])),
+        device,
+        snakemake.resources.mem_mb - pixels.nbytes // 10**6,
     )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    done = Parts(work_folder(snakemake, snakemake.input.members, *snakemake.input.missing))
+    inputs = (snakemake.input.members, *snakemake.input.missing)
+    done = Parts(work_folder(snakemake, *inputs, device=device))
     known = done.known()
     if known:
         log.info("%s: going on after %d batches", name, len(known))
@@ -47,7 +52,7 @@ with job(snakemake) as log:
     if wanted["kind"] == "external":
         found = external.external_surface(network, pixels, classes, wanted, **doses)
     else:
-        doses["shortcuts"] = wanted.get("shortcuts", ())
+        doses["shortcuts"] = wanted.get("shortcuts", SHORTCUTS)
         found = surface(network, pixels, classes, make(wanted), **doses)
     count = int(found.attacked.sum())
     log.info(

@@ -75,9 +75,9 @@ class AttackProgress:
         self.bar.total = of
         self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
         self.bar.update(done - self.bar.n)
-        if self.before is None:
+        if self.before is None:  # no time can be told by one batch: the first is slower
             self.before = (now, done)
-        if now - self.told >= self.EVERY:
+        elif now - self.told >= self.EVERY:
             self.told = now
             since, first = self.before
             left = (of - done) * (now - since) / max(done - first, 1) / 60
@@ -85,11 +85,11 @@ class AttackProgress:
             self.log.info("%s: %d of %d images, %.1f steps/s, %.0f min left", *what)
 
 
-def work_folder(snakemake, *small_inputs):
-    """Where the job keeps its resume state: another study, code or input has another folder."""
+def work_folder(snakemake, *small_inputs, device):
+    """Where the job keeps its resume state: another study, code, input or device has another."""
     params = {k: v for k, v in snakemake.params.items() if k != "results"}
     stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in snakemake.input]
-    what = [snakemake.rule, dict(snakemake.wildcards.items()), params, stamps]
+    what = [snakemake.rule, dict(snakemake.wildcards.items()), params, stamps, device.type]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
     digest.update(file_digest(*small_inputs).encode())
     return Path("work", f"{snakemake.rule}-{digest.hexdigest()[:24]}")

@@ -38,7 +38,9 @@ with job(snakemake) as log:
         seed=params.seed,
         name=f"{group}/{run}",
         device=device,
-        work=work_folder(snakemake, snakemake.input.members, *snakemake.input.missing),
+        work=work_folder(
+            snakemake, snakemake.input.members, *snakemake.input.missing, device=device
+        ),
         **wanted,
     )
     logits = training.evaluate(network, validation, wanted["batch"], device)

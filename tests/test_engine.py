@@ -240,11 +240,18 @@ def test_another_restart_never_makes_it_worse() -> None:
         before, after = (margin(s.logits[:, e, -1], true) for s in (one, three))
         assert (after <= before + 1e-12).all()
     assert not torch.equal(one.logits, three.logits)
-    flipped = one.logits[:, :, -1].argmax(dim=-1) != true[:, None]
-    assert flipped[0].any() and not flipped.all()
-    assert torch.equal(one.logits[flipped], three.logits[flipped])  # what is flipped is left alone
-    assert one.steps < three.steps <= one.steps + 2 * int((~flipped).sum()) * ITERATIONS
+    flipped = one.logits.argmax(dim=-1) != true[:, None, None]
+    assert flipped.any() and not flipped.all()
+    assert torch.equal(one.logits[flipped], three.logits[flipped])  # what is flipped stays
     assert torch.equal(three.logits[:, :, 0], three.clean[:, None].expand(-1, 4, -1))
+
+
+def test_a_surface_of_restarts_holds_all_shorter_runs() -> None:
+    settings = {"step": "sign", "alpha": 0.004, "start": "random", "restarts": 3}
+    whole = found(settings)
+    for k in (1, 4):
+        short = found(settings, max_iter=k)
+        assert torch.allclose(whole.logits[:, :, : k + 1], short.logits, rtol=0, atol=1e-8)
 
 
 def test_apgd_is_at_least_as_strong_as_a_plain_step() -> None:
@@ -380,6 +387,36 @@ def test_doses_and_images_that_make_no_sense_are_refused(
         found({"lr": 1.0}, **doses)
 
 
+@pytest.mark.parametrize(
+    ("settings", "named", "message"),
+    [
+        ({"lr": 1.0}, {"true": torch.zeros(1).long()}, r"classes of shape \[1\] for 9 images"),
+        ({"lr": 1.0}, {"true": torch.full((9,), 7)}, "classes from 7 to 7, but the network has 3"),
+        ({"lr": 1.0}, {"images": pictures().bfloat16()}, "float32 or float64"),
+        ({"lr": 1.0, "target": 5}, {}, "target: 5, but the network has 3 classes"),
+    ],
+    ids=str,
+)
+def test_arguments_that_do_not_fit_are_refused(
+    settings: dict[str, Any], named: dict[str, Any], message: str
+) -> None:
+    true = NETWORK(pictures()).argmax(dim=1)
+    with pytest.raises(UserError, match=message):
+        found(settings, **({"true": true} | named))
+
+
+def test_dlr_wants_three_classes() -> None:
+    with pytest.raises(UserError, match="dlr compares three classes, but the network has 2"):
+        found({"lr": 1.0, "gradient_of": "dlr"}, network(classes=2))
+
+
+def test_a_layer_in_training_mode_is_refused() -> None:
+    body = nn.Sequential(NETWORK, nn.Dropout(0.5)).eval()
+    body[1].train()
+    with pytest.raises(ValueError, match="evaluation mode"):
+        found({"lr": 1.0}, body)
+
+
 def test_an_l2_ball_may_be_wider_than_1() -> None:
     assert found({"lr": 1.0, "clip": "l2"}, epsilons=[0.5, 2.0]).change.max() > 0
 
@@ -433,7 +470,8 @@ def test_a_killed_run_goes_on_to_an_equal_result(finished: int) -> None:
     later: list[engine.Part] = []
     again = found(settings, batch=4, parts=kept[:finished], keep=later.append)
     alike(whole, again, 0)
-    assert len(later) == 3 - finished and again.steps == whole.steps
+    assert len(later) == 3 - finished
+    assert (again.steps, again.batch) == (whole.steps, whole.batch) == (whole.steps, 4)
 
 
 def test_a_halved_batch_stays_halved_after_a_kill() -> None:

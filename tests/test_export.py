@@ -2,7 +2,6 @@
 
 import json
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,12 +21,7 @@ SIZE = 75  # the least that InceptionV3 takes
 SEED = 5
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- which images -----------------------------------------------------------------------------
@@ -163,6 +157,30 @@ def test_the_image_is_the_iterate_of_the_surface_s_attack(tmp_path: Path, name: 
     assert not torch.equal(found.adversarial, clean)
     assert torch.allclose(found.before, network(clean)[0].softmax(dim=0))
     assert torch.allclose(found.after, path[7][1][0].softmax(dim=0))
+
+
+def test_of_several_restarts_the_surface_s_is_shown(tmp_path: Path) -> None:
+    members, network = store(tmp_path, 12, 8, 1), Small()
+    attack = make(ATTACKS["sign"] | {"alpha": 0.004, "start": "random", "restarts": 4})
+    pixels = training.scaled(members.read(range(12)), torch.device("cpu"))
+    true = network(pixels).argmax(dim=1)
+    members.table["class_index"] = true.numpy()
+    keys = torch.from_numpy(cohort.image_keys(members.table, SEED))
+    whole = surface(
+        *(network, pixels, true, attack), epsilons=[0.02, 0.05], max_iter=6, keys=keys, batch=5
+    )
+    others = 0
+    for row, member in enumerate(members.table["member"]):
+        for level, epsilon in enumerate((0.02, 0.05)):
+            own: Any = {"epsilon": epsilon, "iteration": 5, "max_iter": 6, "seed": SEED}
+            after = adversarial.again(network, members, member, attack, **own).after
+            expected = whole.logits[row, level, 5].softmax(dim=0)
+            assert torch.allclose(after, expected, rtol=0, atol=1e-4)
+            first = list(
+                trajectory(network, attack, pixels[[row]], true[[row]], epsilon, 6, keys[[row]])
+            )
+            others += not torch.allclose(first[5][1][0].softmax(dim=0), expected, atol=1e-4)
+    assert others > 3
 
 
 # --- the job ----------------------------------------------------------------------------------

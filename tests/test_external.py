@@ -4,7 +4,6 @@ import importlib
 import logging
 import random
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,7 @@ ITERATIONS = 6
 ALPHA = 0.01
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pictures(n: int = 9, channels: int = 1) -> Tensor:
@@ -473,6 +467,21 @@ def test_images_with_nan_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "finite values" in refused(pgd("torchattacks"))
     monkeypatch.setitem(external.RUNS, "torchattacks", lambda *given: given[3][:1])
     assert "gave no images of shape" in refused(pgd("torchattacks"))
+
+
+def test_a_network_that_breaks_under_attack_is_no_success() -> None:
+    first = pictures()
+
+    class Brittle(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            same = torch.isin(images.flatten(1)[:, 5], first.flatten(1)[:, 5])
+            return torch.where(same[:, None], GREY(images), torch.nan)
+
+    known: Any = {"epsilons": [0.1], "max_iter": 2, "keys": keys(9)}
+    with pytest.raises(UserError, match="NaN or infinity for attacked images"):
+        external.external_surface(
+            Brittle().eval(), first, predicted(first), pgd("torchattacks"), **known
+        )
 
 
 def test_a_network_that_learns_is_refused() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import inception
 
 from pgdose import networks
+from pgdose.attack.engine import check_network
 from pgdose.errors import UserError
 
 KNOWN: dict[str, Any] = {"architecture": "inception_v3", "classes": 2, "width": 0.0625}
@@ -247,6 +248,12 @@ def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
     network = networks.fold(small())
     for wanted in ("fp32", "tf32", "bf16"):
         assert networks.with_precision(network, wanted, CPU) == (network, "fp32")
+
+
+def test_a_network_of_any_precision_can_be_attacked() -> None:
+    check_network(networks.Precise(networks.fold(small()), "bf16"))
+    with pytest.raises(ValueError, match="evaluation mode"):
+        check_network(networks.Precise(small(), "bf16").train())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -8,7 +8,11 @@ from pgdose.resume import Parts
 
 
 def part(value: float) -> dict[str, torch.Tensor]:
-    return {"logits": torch.full((2, 3), value), "steps": torch.tensor([4, 5])}
+    return {
+        "logits": torch.full((2, 3), value),
+        "steps": torch.tensor([4, 5]),
+        "batch": torch.tensor(2),
+    }
 
 
 def test_what_was_kept_is_known_to_the_next(tmp_path: Path) -> None:
@@ -18,7 +22,7 @@ def test_what_was_kept_is_known_to_the_next(tmp_path: Path) -> None:
         first.keep(part(value))
     second = Parts(tmp_path / "job")
     known = second.known()
-    assert [len(known), known[0]["steps"].tolist()] == [2, [4, 5]]
+    assert [len(known), known[0]["steps"].tolist(), int(known[0]["batch"])] == [2, [4, 5], 2]
     assert torch.equal(known[0]["logits"], part(0.1)["logits"]) and known[1]["logits"].isnan().all()
     second.keep(part(0.3))
     assert len(Parts(tmp_path / "job").known()) == 3

@@ -300,6 +300,11 @@ SIGN = {"step": "sign", "alpha": 0.01}
             {"kind": "external", "library": "art", "name": "Square", "at": [5]},
             ": 'at' needs 'iterations_as'",
         ),
+        (
+            {"kind": "external", "library": "art", "name": "Square", "export": 2},
+            ": 'export' makes images again",
+        ),
+        ({"epsilon": [0.1, float("inf")], **RAW, "clip": "l2"}, ".epsilon.1: inf: input should be"),
         ({"kind": "exernal"}, ".kind: 'exernal' is no kind, did you mean 'external'?"),
     ],
     ids=str,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pgdose import cohort, records
 from pgdose.analysis import success
 from pgdose.attack import trajectory
-from pgdose.attack.steps import Attack
+from pgdose.attack.steps import Attack, margin
 from pgdose.images import Members
 from pgdose.training import scaled
 
@@ -91,8 +91,14 @@ def again(
     clean = scaled(members.read([row]), device)
     true = torch.from_numpy(members.labels[[row]]).to(device)
     key = torch.from_numpy(cohort.image_keys(members.table.iloc[[row]], seed))
-    path = trajectory(network, attack, clean, true, epsilon, max_iter, key)
-    image, logits = next(islice(path, iteration, None))
+    image, logits = clean, torch.empty(0)
+    for restart in range(attack.restarts):  # which counts is chosen as for the surface
+        path = trajectory(network, attack, clean, true, epsilon, max_iter, key, restart)
+        found, seen = next(islice(path, iteration, None))
+        if not restart or float(margin(seen, true)) < float(margin(logits, true)):
+            image, logits = found, seen
+        if float(margin(logits, true)) <= 0:
+            break
     with torch.no_grad():
         before = network(clean)
     return Version(clean, image, before[0].softmax(dim=0).cpu(), logits[0].softmax(dim=0).cpu())

@@ -227,7 +227,7 @@ class Members:
     @property
     def labels(self) -> np.ndarray:
         """The class index of each, int64."""
-        return self.table["class_index"].to_numpy(np.int64)
+        return self.table["class_index"].to_numpy(np.int64, copy=True)  # torch wants to write
 
     def select(self, rows: Iterable[bool] | np.ndarray | slice) -> "Members":
         return Members(self.table[rows], self._root, self.size, self.channels, self.verify)

@@ -134,6 +134,7 @@ class Precise(nn.Module):
         super().__init__()
         self.network = network
         self.bf16 = precision == "bf16"
+        self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
         with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16):

@@ -446,7 +446,9 @@ class Training(Model):
 
 
 class Attack(Model):
-    epsilon: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    epsilon: Annotated[
+        list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)
+    ]
     max_iter: Count = 20
     images: Count | Literal["all"] = "all"
     export: Annotated[int, Field(ge=0)] = 0  # images of each group written as PNG
@@ -612,6 +614,8 @@ class ExternalAttack(Attack):
 
     @model_validator(mode="after")
     def _runs(self) -> Self:
+        if self.export:
+            raise mistake("'export' makes images again, which is for kind gradient and noise")
         if self.at and self.iterations_as is None:
             raise mistake("'at' needs 'iterations_as', the library's word for iterations")
         if sorted(set(self.at)) != self.at or (self.at and self.at[-1] != self.max_iter):

@@ -379,7 +379,7 @@ def large_epsilon(e: Evidence) -> Finding:
     larger = {"alpha": 2.5 * reach[step] / e.max_iter} if step in reach else {}
     epsilon = math.sqrt(entries) if e.clip == "l2" else 1.0
     flips = _flips(e, larger, epsilon, e.max_iter)
-    flips = flips | e.wrong[e.rows[: e.dear]].flatten(1).any(dim=1)
+    flips = flips | e.wrong[e.rows[: e.dear], :, -1].any(dim=1)
     left, chance = float((~flips).double().mean()), 1 / e.logits.shape[3]
     says = (
         f"At epsilon = {epsilon:.3g} {left:.1%} of {len(flips)} images stay right "

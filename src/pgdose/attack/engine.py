@@ -17,12 +17,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack.steps import Attack, Items, aims, lowered, margin
+from pgdose.attack.steps import (
+    Attack,
+    Items,
+    aims,
+    difference_of_logits_ratio,
+    lowered,
+    margin,
+)
 from pgdose.errors import UserError
 
 SHORTCUTS = ("sharing", "repeats", "wrong")
 LEVELS = 255  # of a stored image: 8 bits
 Part = dict[str, Tensor]  # what a batch of attacked images gave, by the names in PART
+BROKEN = "the network gives NaN or infinity for attacked images; no rate can be told"
 PART = ("logits", "stored", "change", "zero_gradient", "bad_gradient", "steps")
 
 
@@ -147,15 +155,16 @@ def trajectory(
     epsilon: float,
     max_iter: int,
     keys: Tensor,
+    restart: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The iterates 0 .. max_iter of one attack, each with its logits: nothing shared or left out.
 
-    Of a random start iterate 0 is that start; of APGD an iterate is the best so far. With several
-    restarts it is the first.
+    Of a random start iterate 0 is that start; of APGD an iterate is the best so far. Of several
+    restarts it is one.
     """
     with torch.no_grad():
         towards = aims(attack, network(images), classes)
-    items = begin(attack, images, towards, keys, [epsilon], max_iter, [0])
+    items = begin(attack, images, towards, keys, [epsilon], max_iter, [0], restart)
     for step in descend(network, attack, items):
         found, logits = attack.outcome(step.items, step.logits)
         yield found.detach(), logits
@@ -191,49 +200,65 @@ def surface(
     keep:     called with the finished part after each batch
     progress: called with the images attacked, their number and the gradient steps of this call
 
-    UserError for images, epsilons or a network that no attack can be made with.
+    UserError for images, epsilons or outputs that no attack can be made with, ValueError for a
+    network that is not in evaluation mode or not frozen.
     """
     check_network(network)
     check_doses(epsilons, max_iter, attack.clip)
-    check_images(images)
+    check_images(images, classes)
     clean, batch = judged(network, images, batch)
+    check_classes(classes, clean, attack)
     right = clean.argmax(dim=1) == classes
     towards = aims(attack, clean, classes)
     if attack.target is not None:
         right &= towards != classes
     chosen = right if "wrong" in shortcuts else torch.ones_like(right)
     rows = chosen.nonzero()[:, 0]
-    parts, steps = list(parts), 0
-    done = sum(len(part["logits"]) for part in parts)
-    if parts:
-        batch = min(batch, len(parts[-1]["logits"]))
-    while done < len(rows):
-        some = rows[done : done + batch]
+
+    def one(some: Tensor, batch: int) -> Part:
         run = _Batch(network, attack, epsilons, max_iter, shortcuts, images[some], clean[some])
-        try:
-            part = run.part(classes[some], towards[some], keys[some.to(keys.device)], batch)
-        except RuntimeError as error:
-            batch = smaller(batch, error)
-            continue
-        finally:
-            del run  # its memory is wanted for the next
-        parts.append(part)
-        keep(part)
-        done += len(some)
-        steps += int(part["steps"].sum())
-        progress(done, len(rows), steps)
-    if not parts:
-        nothing = _Batch(network, attack, epsilons, max_iter, shortcuts, images[:0], clean[:0])
-        parts = [nothing.found()]
-    found = {name: torch.cat([part[name] for part in parts]) for name in PART}
-    if not found["logits"].isfinite().all():
-        raise UserError(
-            "the network gives NaN or infinity for attacked images; no rate can be told"
-        )
+        return run.part(classes[some], towards[some], keys[some.to(keys.device)], batch)
+
+    found, batch = in_parts(one, rows, batch, parts, keep, progress)
     attacked = right[rows].cpu()  # all, but where the shortcut is switched off
     steps = int(found.pop("steps").sum())
     own = {name: values[attacked] for name, values in found.items()}
     return Surface(clean.cpu(), right.cpu(), **own, steps=steps, batch=batch)
+
+
+def in_parts(
+    one: Callable[[Tensor, int], Part],
+    rows: Tensor,
+    batch: int,
+    parts: Sequence[Part],
+    keep: Callable[[Part], None],
+    progress: Callable[[int, int, int], None],
+) -> tuple[Part, int]:
+    """What `one` finds of all rows, batch after batch, and the batch at the end.
+
+    A batch is halved and tried again when memory runs out. What is there already is not done again,
+    and the batch goes on as it was then.
+    """
+    parts, steps = list(parts), 0
+    done = sum(len(part["logits"]) for part in parts)
+    if parts:
+        batch = int(parts[-1]["batch"])
+    while done < len(rows) or not parts:  # no rows: an empty part gives the shapes
+        some = rows[done : done + batch]
+        try:
+            part = one(some, batch)
+        except RuntimeError as error:
+            batch = smaller(batch, error)
+            continue
+        if not part["stored"].isfinite().all() or part["logits"].isinf().any():
+            raise UserError(BROKEN)
+        parts.append(part | {"batch": torch.tensor(batch)})
+        if len(some):
+            keep(parts[-1])
+            done += len(some)
+            steps += int(part["steps"].sum())
+            progress(done, len(rows), steps)
+    return {name: torch.cat([part[name] for part in parts]) for name in PART}, batch
 
 
 class _Batch:
@@ -268,6 +293,8 @@ class _Batch:
 
     def part(self, classes: Tensor, towards: Tensor, keys: Tensor, batch: int) -> Part:
         """Everything, with at most `batch` images at a time."""
+        if not len(classes):
+            return self.found()
         levels = range(len(self.epsilons))
         doses = (self.images, towards, keys, self.epsilons, self.max_iter)
         if self.sharing:
@@ -283,6 +310,8 @@ class _Batch:
         for restart in range(1, self.attack.restarts):
             self._again(begin(self.attack, *doses, levels, restart), classes, batch)
         self.logits[:, :, 0] = self.clean[:, None]  # by definition, whatever the start
+        if not self.logits.isfinite().all():
+            raise UserError(BROKEN)
         return self.found()
 
     def _run_all(self, items: Items, batch: int) -> None:
@@ -290,16 +319,18 @@ class _Batch:
             self._run(items.take(slice(start, start + batch)))
 
     def _again(self, items: Items, classes: Tensor, batch: int) -> None:
-        """Another restart of what resists; kept where its end is nearer to success."""
-        before = [self.logits.clone(), self.stored.clone(), self.change.clone()]
-        e = len(self.epsilons)
-        last = [margin(self.logits[:, level, -1], classes) for level in range(e)]
-        resists = torch.stack(last, dim=1) > 0
-        self._run_all(items.take(resists[items.row, items.level]), batch)
-        now = [margin(self.logits[:, level, -1], classes) for level in range(e)]
-        worse = ~(torch.stack(now, dim=1) < torch.stack(last, dim=1))
-        for values, known in zip((self.logits, self.stored, self.change), before, strict=True):
-            values[worse] = known[worse]
+        """Another restart. At each iteration what is flipped stays, else the nearer to it counts.
+
+        So the surface at an iteration is that of as many restarts of so many iterations.
+        """
+        before = self.logits.clone(), self.stored.clone(), self.change.clone()
+        self._run_all(items, batch)
+        true = classes[:, None, None].expand(self.logits.shape[:3]).flatten()
+        last, now = (margin(of.flatten(0, 2), true) for of in (before[0], self.logits))
+        stays = ((last <= 0) | ~(now < last)).view(self.logits.shape[:3])
+        self.logits[stays] = before[0][stays]
+        for values, known in ((self.stored, before[1]), (self.change, before[2])):
+            values[stays[:, :, -1]] = known[stays[:, :, -1]]
 
     def _run(self, items: Items, fork: bool = False) -> list[Items]:
         """Carry attacks to their end; with `fork`, what has to begin where a smaller box binds."""
@@ -327,10 +358,11 @@ class _Batch:
     def _health(self, now: Items, gradient: Tensor, bad: Tensor) -> None:
         """How sound the first gradient is."""
         first = (now.iteration == 0) & (now.level == len(self.epsilons) - 1)
+        first &= self.zero[now.row].isnan()  # not of another restart
         if first.any():
             rows, own = now.row[first], gradient[first].flatten(1)
-            self.zero[rows] = (own == 0).to(own.dtype).mean(dim=1)
             self.bad[rows] = bad[first]
+            self.zero[rows] = (own == 0).to(own.dtype).mean(dim=1) - bad[first]
 
     def _end(self, ended: Items, images: Tensor) -> None:
         """What is left of the attack when its image is stored, and how far it went."""
@@ -450,8 +482,10 @@ def judged(network: nn.Module, images: Tensor, batch: int) -> tuple[Tensor, int]
 
 def smaller(batch: int, error: RuntimeError) -> int:
     """Half the batch if memory ran out; any other error is raised again."""
-    told = "memory" in str(error) and ("allocat" in str(error) or "out of memory" in str(error))
-    if not (isinstance(error, torch.OutOfMemoryError) or told):
+    told = str(error)
+    full = "memory" in told and ("allocat" in told or "out of memory" in told)
+    full |= "ALLOC_FAILED" in told  # cuBLAS and cuDNN
+    if not (full or isinstance(error, torch.OutOfMemoryError)):
         raise error
     if batch == 1:
         raise UserError("memory does not hold the attack on a single image; give the job more")
@@ -461,7 +495,9 @@ def smaller(batch: int, error: RuntimeError) -> int:
 
 
 def check_network(network: nn.Module) -> None:
-    if network.training or any(p.requires_grad for p in network.parameters()):
+    if any(m.training for m in network.modules()) or any(
+        p.requires_grad for p in network.parameters()
+    ):
         raise ValueError("the network must be in evaluation mode with frozen weights")
 
 
@@ -476,17 +512,32 @@ def check_doses(epsilons: Sequence[float], max_iter: int, clip: str) -> None:
         raise UserError(f"max_iter: {max_iter}; at least 1")
 
 
-def check_images(images: Tensor) -> None:
-    if images.ndim != 4 or not images.is_floating_point():
+def check_images(images: Tensor, classes: Tensor) -> None:
+    if images.ndim != 4 or images.dtype not in (torch.float32, torch.float64):
         raise UserError(
             f"images of shape {list(images.shape)} and {images.dtype}; "
-            "n x channels x rows x columns, float"
+            "n x channels x rows x columns, float32 or float64"
         )
+    if classes.shape != images.shape[:1]:
+        raise UserError(f"classes of shape {list(classes.shape)} for {len(images)} images")
     if len(images) and not (images.min() >= 0 and images.max() <= 1):  # also NaN
         raise UserError(
             f"images from {images.min():.4g} to {images.max():.4g}; they must lie in [0, 1], "
             "which is the unit of epsilon"
         )
+
+
+def check_classes(classes: Tensor, logits: Tensor, attack: Attack) -> None:
+    known = logits.shape[1]
+    if len(classes) and not (0 <= int(classes.min()) <= int(classes.max()) < known):
+        raise UserError(
+            f"classes from {int(classes.min())} to {int(classes.max())}, "
+            f"but the network has {known}"
+        )
+    if attack.objective is difference_of_logits_ratio and known < 3:
+        raise UserError(f"gradient_of: dlr compares three classes, but the network has {known}")
+    if isinstance(attack.target, int) and not 0 <= attack.target < known:
+        raise UserError(f"target: {attack.target}, but the network has {known} classes")
 
 
 def check_logits(logits: Tensor) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.engine import (
+    BROKEN,
     LEVELS,
     PART,
     Part,
@@ -27,8 +28,8 @@ from pgdose.attack.engine import (
     check_doses,
     check_images,
     check_network,
+    in_parts,
     judged,
-    smaller,
 )
 from pgdose.errors import UserError
 
@@ -106,7 +107,7 @@ def external_surface(
     """
     check_network(network)
     check_doses(epsilons, max_iter, "l2")  # the library's norm is not known
-    check_images(images)
+    check_images(images, classes)
     attack = _Attack(
         settings["library"],
         settings["name"],
@@ -114,30 +115,15 @@ def external_surface(
         settings.get("iterations_as"),
     )
     counts = list(settings.get("at") or [max_iter])
-    parts, steps = list(parts), 0
-    done = sum(len(part["logits"]) for part in parts)
     with _untouched(network, images.device):
         clean, batch = judged(network, images, batch)
         right = clean.argmax(dim=1) == classes
-        rows = right.nonzero()[:, 0]
-        if parts:
-            batch = min(batch, len(parts[-1]["logits"]))
-        while done < len(rows) or not parts:
-            some = rows[done : done + batch]
+
+        def one(some: Tensor, batch: int) -> Part:
             own = (images[some], classes[some], keys[some.to(keys.device)])
-            try:
-                part = _part(network, attack, *own, clean[some], epsilons, max_iter, counts)
-            except RuntimeError as error:
-                batch = smaller(batch, error)
-                continue
-            parts.append(part)
-            if not len(some):  # nothing to attack: an empty part gives the shapes
-                break
-            keep(part)
-            done += len(some)
-            steps += int(part["steps"].sum())
-            progress(done, len(rows), steps)
-    found = {name: torch.cat([part[name] for part in parts]) for name in PART}
+            return _part(network, attack, *own, clean[some], epsilons, max_iter, counts)
+
+        found, batch = in_parts(one, right.nonzero()[:, 0], batch, parts, keep, progress)
     steps = int(found.pop("steps").sum())
     return Surface(clean=clean.cpu(), attacked=right.cpu(), **found, steps=steps, batch=batch)
 
@@ -164,6 +150,8 @@ def _part(
             found = attack.images(network, images, classes, epsilon, count, keys)
             with torch.no_grad():
                 logits[:, level, count] = network(found)
+            if not logits[:, level, count].isfinite().all():
+                raise UserError(BROKEN)
         with torch.no_grad():
             stored[:, level] = network((found.clamp(0, 1) * LEVELS).round() / LEVELS)
         change[:, level] = _change(found, images)
