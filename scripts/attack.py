@@ -1,11 +1,11 @@
 import numpy as np
 import torch
-from job import AttackProgress, file_digest, job, settings, work_folder
+from job import file_digest, job, settings, work_folder
 
 from pgdose import cohort, images, networks, records, training
 from pgdose.attack import external, make, surface
 from pgdose.attack.engine import SHORTCUTS
-from pgdose.resume import Parts
+from pgdose.resume import Parts, Progress
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -23,8 +23,9 @@ with job(snakemake) as log:
     rows = records.shard_rows(len(drawn), int(wildcards.shard), params.shards)
     members = members.select(members.table["member"].isin(drawn["member"].iloc[rows]))
     pixels = training.scaled(members.read(range(len(members))), device)
-    network = networks.fold(networks.load(snakemake.input.network)).to(device)
-    network, precision = networks.with_precision(network, wanted["precision"], device)
+    network, precision = networks.load_to_attack(
+        snakemake.input.network, wanted["precision"], device
+    )
     if precision != wanted["precision"]:
         log.warning("precision: %s is for CUDA; %s it is", wanted["precision"], precision)
     batch = wanted["batch"] or networks.fitting_batch(
@@ -46,7 +47,7 @@ with job(snakemake) as log:
         "batch": batch,
         "parts": known,
         "keep": done.keep,
-        "progress": AttackProgress(log, name),
+        "progress": Progress(log, name),
     }
     classes = torch.from_numpy(members.labels).to(device)
     if wanted["kind"] == "external":

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from job import job, settings
 
-from pgdose import cohort, images, networks, records, training
+from pgdose import adversarial, cohort, images, networks, records, training
 from pgdose.attack import diagnostics
 
 
@@ -29,19 +29,16 @@ with job(snakemake) as log:
     members = members.select(members.table["member"].isin(whole["member"]))
     clean = records.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
     # The same images for all attacks, of which the dear checks take the first.
-    names = members.table["record_id"] + " " + members.table["copy"].astype(str)
-    order = np.argsort(records.draw(params.seed, f"checks {wildcards.group}", names))
+    order = np.argsort(cohort.image_draw(members.table, params.seed, f"checks {wildcards.group}"))
     rows = order[: max(checks["images"], diagnostics.PROBED)]
-    network, _ = networks.with_precision(
-        networks.fold(networks.load(given.network)).to(device), wanted["precision"], device
-    )
+    network, _ = networks.load_to_attack(given.network, wanted["precision"], device)
     change = tensor(surface["change"], m, e)
     found = diagnostics.diagnose(
         diagnostics.Evidence(
             network=network,
             settings=wanted,
             epsilons=wanted["epsilon"],
-            epsilon=min(wanted["epsilon"], key=lambda epsilon: abs(epsilon - params.epsilon)),
+            epsilon=adversarial.nearest(wanted["epsilon"], params.epsilon),
             classes=torch.from_numpy(members.labels),
             logits=tensor(surface["logits"], m, e, iterations, params.classes),
             change=change,

@@ -62,8 +62,7 @@ with job(snakemake) as log:
         members = images.load_members(
             table, known["missing"], params.results, **json.loads(known["shape"])
         )
-        network = networks.fold(networks.load(path)).to(device)
-        network, _ = networks.with_precision(network, wanted["precision"], device)
+        network, _ = networks.load_to_attack(path, wanted["precision"], device)
         loaded[group] = (network, members, known["classes"])
         surface, _ = records.read_surface(known["surfaces"], path)
         class_index = members.table.set_index("member")["class_index"]

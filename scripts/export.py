@@ -22,8 +22,7 @@ with job(snakemake) as log:
         params.results,
         **settings(params, "shape"),
     )
-    network = networks.fold(networks.load(snakemake.input.network)).to(device)
-    network, _ = networks.with_precision(network, wanted["precision"], device)
+    network, _ = networks.load_to_attack(snakemake.input.network, wanted["precision"], device)
     epsilon = adversarial.nearest(wanted["epsilon"], params.epsilon)
     iteration = min(wanted["max_iter"], params.iterations)
     surface, _ = records.read_surface(snakemake.input.surfaces, snakemake.input.network)

@@ -5,11 +5,8 @@ import hashlib
 import json
 import logging
 import sys
-import time
 import traceback
 from pathlib import Path
-
-from tqdm import tqdm
 
 # Where the package is not installed (an environment of --sdm conda), it is taken from here.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
@@ -55,34 +52,6 @@ def progress(things, log, what):
         if number and number % tenth == 0:
             log.info("%d of %d %s", number, len(things), what)
         yield thing
-
-
-class AttackProgress:
-    """A bar on a terminal, and a line a minute in the log."""
-
-    EVERY = 60  # seconds
-
-    def __init__(self, log, name):
-        self.log, self.name = log, name
-        self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
-        self.begun = self.told = time.monotonic()
-        self.before = None
-
-    def __call__(self, done, of, steps):
-        """`done` images of so many, after so many gradient steps since the job began."""
-        now = time.monotonic()
-        rate = steps / (now - self.begun)
-        self.bar.total = of
-        self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
-        self.bar.update(done - self.bar.n)
-        if self.before is None:  # no time can be told by one batch: the first is slower
-            self.before = (now, done)
-        elif now - self.told >= self.EVERY:
-            self.told = now
-            since, first = self.before
-            left = (of - done) * (now - since) / max(done - first, 1) / 60
-            what = (self.name, done, of, rate, left)
-            self.log.info("%s: %d of %d images, %.1f steps/s, %.0f min left", *what)
 
 
 def work_folder(snakemake, *small_inputs, device):

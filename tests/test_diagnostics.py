@@ -1,7 +1,6 @@
 """The checks of an attack: a plain network passes all, and each is broken on purpose."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -25,13 +24,7 @@ SIGN = {
 NOISE = {"kind": "noise"}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Such small tensors are slower in several threads, most of all beside other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pictures(n: int, seed: int) -> tuple[Tensor, Tensor]:

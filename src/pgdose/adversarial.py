@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from pgdose import cohort, records
+from pgdose import cohort
 from pgdose.analysis import success
 from pgdose.attack import trajectory
 from pgdose.attack.steps import Attack, margin
@@ -54,8 +54,7 @@ def drawn(
 
 def export_draw(members: pd.DataFrame, seed: int, group: str) -> np.ndarray:
     """The keyed draw for `drawn`; the same for all attacks, so that their images compare."""
-    names = members["record_id"] + " " + members["copy"].astype(str)
-    return records.draw(seed, f"export {group}", names)
+    return cohort.image_draw(members, seed, f"export {group}")
 
 
 @dataclass(frozen=True)

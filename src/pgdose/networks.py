@@ -157,6 +157,11 @@ def with_precision(
     return (network if precision != "bf16" else Precise(network, precision)), precision
 
 
+def load_to_attack(path: str | Path, precision: str, device: torch.device) -> tuple[nn.Module, str]:
+    """The network of `save` on the device, folded; and the precision that is used there."""
+    return with_precision(fold(load(path)).to(device), precision, device)
+
+
 MOST_AT_ONCE = {"cpu": 32, "cuda": 512}  # images; more make no step cheaper
 
 

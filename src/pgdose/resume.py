@@ -1,12 +1,16 @@
-"""The finished parts of a long job on disk, so that a killed one goes on and ends the same."""
+"""Long jobs: how far they are, and their finished parts on disk, so that a killed one goes on."""
 
 import contextlib
+import logging
 import shutil
+import sys
+import time
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from pgdose.records import atomic
 
@@ -43,3 +47,31 @@ class Parts:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
+
+
+class Progress:
+    """A bar on a terminal, and a line a minute in the log."""
+
+    EVERY = 60  # seconds
+
+    def __init__(self, log: logging.Logger, name: str) -> None:
+        self.log, self.name = log, name
+        self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
+        self.begun = self.told = time.monotonic()
+        self.before: tuple[float, int] | None = None
+
+    def __call__(self, done: int, of: int, steps: int) -> None:
+        """`done` images of so many, after so many gradient steps since the job began."""
+        now = time.monotonic()
+        rate = steps / (now - self.begun)
+        self.bar.total = of
+        self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
+        self.bar.update(done - self.bar.n)
+        if self.before is None:  # no time can be told by one batch: the first is slower
+            self.before = (now, done)
+        elif now - self.told >= self.EVERY:
+            self.told = now
+            since, first = self.before
+            left = (of - done) * (now - since) / max(done - first, 1) / 60
+            what = (self.name, done, of, rate, left)
+            self.log.info("%s: %d of %d images, %.1f steps/s, %.0f min left", *what)
