@@ -100,6 +100,8 @@ class PhantomXray(Model):
 class PhantomFields(Model):
     patients_per_organ: Count = 10
     fields_per_patient: Count = 1
+    width: Annotated[int, Field(ge=256, le=8192)] = 2048
+    height: Annotated[int, Field(ge=256, le=8192)] = 1536
 
 
 class PhantomSlides(Model):

@@ -58,11 +58,13 @@ def write_fields(
     seed: int,
     patients_per_organ: int,
     fields_per_patient: int = 1,
+    width: int = WIDTH,
+    height: int = HEIGHT,
 ) -> None:
     """Write fields under the folder `root`, and the tables `truth` and `table` (CSV files).
 
     Every patient of each of ORGANS gives `fields_per_patient` fields of the tumour and as many of
-    normal tissue, WIDTH x HEIGHT: half of them JPEG, the rest TIFF and PNG (of 8 or 16 bits, PNG
+    normal tissue, `width` x `height` pixels: half of them JPEG, the rest TIFF and PNG (of 8 or 16 bits, PNG
     with an opaque alpha channel, too) and BMP. `table`: file (relative to `root`), patient, class.
     `truth`: the same and the hand that the patient's stain had.
 
@@ -80,7 +82,7 @@ def write_fields(
                 for repeat in range(fields_per_patient):
                     name = f"{patient} {kind} {repeat}"
                     label = f"{organ}_{kind}"
-                    picture = draw_field(generator(seed, "field", name), label, hand)
+                    picture = draw_field(generator(seed, "field", name), label, hand, width, height)
                     form = FORMATS[(first + 2 * (number + repeat) + turn) % len(FORMATS)]
                     ending = form.split("_")[0]
                     file = f"{organ}/{patient}_{kind}_{repeat + 1}.{ending}"
