@@ -45,6 +45,8 @@ include: "workflow/rules/sources.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/network.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 check_group_names({rule.name for rule in workflow.rules})

@@ -1,0 +1,44 @@
+# The page that holds everything.
+
+
+rule report:
+    """One page with the table, the figures, warnings, the study's settings and versions."""
+    input:
+        tables=tables(),
+        figures=[figure for figure in figures() if figure.endswith(".png")],
+        rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
+        left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
+        agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
+        diagnostics=[
+            file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
+        ],
+        template="src/pgdose/plots/report.html",
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=as_json(STUDY.shown()),
+        sources=as_json(list(STUDY.sources)),
+        groups=as_json(list(STUDY.groups)),
+        hand_labelled=as_json(hand_labelled()),
+        diagnosed=as_json(
+            [
+                (group, run, attack)
+                for group in STUDY.groups
+                for run in STUDY.runs(group)
+                for attack in STUDY.attacks_of(group, run)
+            ]
+        ),
+        benchmarks=BENCHMARKS,
+        code=script_digest("report.py"),
+    script:
+        "../../scripts/report.py"
