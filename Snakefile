@@ -24,6 +24,9 @@ resource_scopes:
     gpu="local",
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -37,6 +40,7 @@ rule all:
         looks(),
         tables(),
         figures(),
+        group_figures(),
         f"{RESULTS}/report.html",
 
 

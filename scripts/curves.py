@@ -1,22 +1,36 @@
+from functools import partial
+from pathlib import Path
+
 import pandas as pd
 from job import job, settings
 
+from pgdose import records
+from pgdose.analysis.success import as_counted
 from pgdose.plots import curves, style
 
 with job(snakemake):
-    groups, points = (settings(snakemake.params, name) for name in ("groups", "points"))
-    asr, confidence, sizes = (
-        pd.read_csv(snakemake.input[name]) for name in ("asr", "confidence", "training_size")
+    given, params = snakemake.input, snakemake.params
+    groups, points = settings(params, "groups"), settings(params, "points")
+    asr, confidence = (
+        as_counted(pd.read_csv(given[name]), params.success) for name in ("asr", "confidence")
     )
-    draw = {
-        "fig3a": lambda: curves.asr_over_epsilon(asr, groups, points["iterations"]),
-        "fig3b": lambda: curves.asr_over_iterations(
-            asr, groups, points["epsilons_over_iterations"]
-        ),
-        "fig3c": lambda: curves.asr_over_confidence(
-            confidence, groups, points["epsilon"], points["iterations"]
-        ),
-        "fig3d": lambda: curves.asr_over_training_size(sizes, groups),
+    sizes = pd.read_csv(given.training_size)
+    iterations = points["iterations"]
+    choose = {
+        "fig3a": lambda: curves.over_epsilon(asr, groups, iterations),
+        "fig3b": lambda: curves.over_iterations(asr, groups, points["epsilons_over_iterations"]),
+        "fig3c": lambda: curves.over_confidence(confidence, groups, points["epsilon"], iterations),
+        "fig3d": lambda: curves.over_training_size(sizes, groups),
     }
-    for path in snakemake.output:
-        style.save(draw[path.rsplit("/", 1)[-1].split(".")[0]](), path)
+    draw = {
+        "fig3a": curves.asr_over_epsilon,
+        "fig3b": curves.asr_over_iterations,
+        "fig3c": partial(curves.asr_over_confidence, attacks=confidence["attack"].unique()),
+        "fig3d": curves.asr_over_training_size,
+    }
+    for path in map(Path, snakemake.output):
+        rows = choose[path.stem]()
+        if path.suffix == ".csv":
+            records.write_csv(rows, path)
+        else:
+            style.save(draw[path.stem](rows, groups), path)

@@ -5,15 +5,19 @@ from pgdose import records
 from pgdose.analysis import tables
 
 with job(snakemake):
-    groups, missing = settings(snakemake.params, "groups"), settings(snakemake.params, "missing")
+    params, draw = (
+        snakemake.params,
+        {"draws": snakemake.params.draws, "seed": snakemake.params.seed},
+    )
+    groups, missing = settings(params, "groups"), settings(params, "missing")
     rows, counts = [], []
-    for (group, known), members, clean in zip(
+    for (group, known), path, clean in zip(
         groups.items(), snakemake.input.members, snakemake.input.clean, strict=True
     ):
-        table = records.read_table(members)
-        for path in missing[group]:
-            table = table[~table["member"].isin(records.read_table(path)["member"])]
-        rows.append(tables.table1_row(group, table, records.read_table(clean), **known))
-        counts.append(tables.class_counts(group, table))
+        members = records.read_table(path)
+        for lost in missing[group]:
+            members = members[~members["member"].isin(records.read_table(lost)["member"])]
+        rows.append(tables.table1_row(group, members, records.read_table(clean), **known, **draw))
+        counts.append(tables.class_counts(group, members))
     records.write_csv(pd.DataFrame(rows), snakemake.output.table1)
     records.write_csv(pd.concat(counts), snakemake.output.class_counts)

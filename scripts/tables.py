@@ -1,36 +1,76 @@
-import numpy as np
 import pandas as pd
 from job import job, settings
 
 from pgdose import records
-from pgdose.analysis import conclusions, success, tables
+from pgdose.analysis import conclusions, doses, evidence, quality, success, tables
+
+
+def joined(paths):
+    """The rows of several CSV files."""
+    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+
+
+def bounded(path):
+    """Whether no pixel of an attack's images changes by more than its epsilon."""
+    return records.read_metadata(path)["bounded"] == "True"
+
 
 with job(snakemake):
-    params, inputs = snakemake.params, snakemake.input
-    point = {"epsilon": params.epsilon, "iterations": params.iterations}
-    asr = pd.concat([pd.read_csv(path) for path in inputs.asr], ignore_index=True)
-    confidence = pd.concat([pd.read_csv(path) for path in inputs.confidence], ignore_index=True)
-    storage = pd.concat([pd.read_csv(path) for path in inputs.storage], ignore_index=True)
-    accuracies, n_training = {}, 0
-    if params.sized:
-        members = records.read_table(inputs.members).set_index("member")
+    params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
+    runs, attacks = (
+        settings(params, "runs"),
+        settings(params, "attacks"),
+    )  # of each group; with doses
+    told = [(g, run, a) for g in runs for run in runs[g] for a in runs[g][run]]
+
+    gathered = {}
+    for name in ("asr", "confidence", "storage", "transitions", "doses", "subgroups"):
+        gathered[name] = joined(inputs[name])
+
+    worst = []
+    images = dict(zip(told, inputs.images, strict=True))
+    for group in runs:
+        counted = {
+            attack: records.read_table(images[group, "full", attack])
+            for attack in runs[group]["full"]
+            if bounded(images[group, "full", attack])
+        }
+        flipped = doses.worst_case(counted, attacks, params.draws, params.seed)
+        flipped.insert(0, "group", group)
+        worst.append(flipped)
+    gathered["worst_case"] = pd.concat(worst, ignore_index=True)
+
+    sized, accuracies, sizes = params.sized, {}, {}
+    if sized:
+        members = records.read_table(inputs.members)
         n_training = int((members["part"] == "training").sum())
-        for run, path in zip(settings(params, "runs"), inputs.clean, strict=True):
-            clean = records.read_table(path)
-            true = members["class_index"].loc[clean["member"]].to_numpy(np.int64)
-            logits = np.stack(clean["logits"].to_list())
-            accuracies[run] = success.accuracy(logits, true)["accuracy"]
-    sizes = tables.training_size(
-        asr[asr["group"] == params.sized],
+        for run, path in zip(runs[sized], inputs.clean, strict=True):
+            accuracies[run] = quality.accuracy(members, records.read_table(path))
+            sizes[run] = n_training if run == "full" else int(run[1:].split("-")[0])
+    asr = gathered["asr"]
+    gathered["training_size"] = tables.training_size(
+        success.as_counted(asr[asr["group"] == sized], params.success),
         accuracies,
-        n_training,
+        sizes.get("full", 0),
         settings(params, "sized_attacks"),
-        **point,
+        epsilon=params.epsilon,
+        iterations=params.iterations,
     )
-    modality = settings(params, "modality")
-    estimates = conclusions.conclusions(asr, confidence, sizes, modality, **point)
-    records.write_csv(asr, snakemake.output.asr)
-    records.write_csv(confidence, snakemake.output.confidence)
-    records.write_csv(storage, snakemake.output.storage)
-    records.write_csv(sizes, snakemake.output.training_size)
-    records.write_csv(estimates, snakemake.output.conclusions)
+    gathered["training_size_summary"] = tables.training_size_summary(gathered["training_size"])
+
+    proof = {key: evidence.read(path) for key, path in zip(told, inputs.evidence, strict=True)}
+    found = [
+        conclusions.conclude(
+            attack,
+            {g: proof[g, "full", attack] for g in runs},
+            settings(params, "modality"),
+            {run: proof[sized, run, attack] for run in sizes if (sized, run, attack) in proof},
+            sizes,
+            params.epsilon,
+        )
+        for attack in attacks
+    ]
+    for place, name in enumerate(("conclusions", "trends")):
+        gathered[name] = pd.concat([one[place] for one in found], ignore_index=True)
+    for name, table in gathered.items():
+        records.write_csv(table, outputs[name])

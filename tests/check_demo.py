@@ -64,12 +64,23 @@ def main() -> int:
         len(told) == 44 and not sound & failing,
         f"{len(told)} surfaces of sound networks; {warned} of {len(checks)} checks warn",
     )
+    verdicts = pd.read_csv(results / "tables/conclusions.csv")
+    known = verdicts["verdict"].isin(["supported", "contradicted", "undecided"])
+    check(len(verdicts) == 25 and known.all(), "five verdicts for each of five attacks")
+    for verdict, rows in verdicts.groupby("verdict"):
+        told = rows["conclusion"] + " (" + rows["attack"] + ")"
+        print(f"       {verdict}: {', '.join(told)}")
+    check(verdicts["reason"].notna().all(), "each verdict has its reason")
     figures = [
         f"fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
     ]
-    check(all((results / "figures" / name).is_file() for name in figures), "six figures, twice")
+    figures += [f"fig3{n}.csv" for n in "abcd"]
+    figures += [f"{what}/{group}.png" for what in ("heatmap", "network") for group in GROUPS]
+    absent = [name for name in figures if not (results / "figures" / name).is_file()]
+    check(not absent, f"all figures, and their tables {absent}")
     page = (results / "report.html").read_text()
     check(all(title in page for title in table1["title"]), "the report shows Table 1")
+    check(len(page) < 10e6, f"the report has {len(page) / 1e6:.1f} MB")
     memory = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
     peak = pd.to_numeric(pd.concat(memory)["max_rss"], errors="coerce").max()
     check(peak < 3000, f"no job took more than {peak:.0f} MB")

@@ -1,58 +1,163 @@
-"""Measures from logits, worked by hand, and conclusions on tables whose answer is known."""
+"""The measures of twelve images, worked by hand and by a loop over draws, and the tables of them.
+
+Conclusions are in test_conclusions.py, the bootstrap's formulas in test_bootstrap.py, surfaces that
+are not as they should be in test_outcomes.py.
+"""
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from pgdose.analysis import conclusions as c
+from pgdose import records
+from pgdose.analysis import doses, quality
 from pgdose.analysis import success as s
 from pgdose.analysis import tables as t
+from pgdose.analysis.bootstrap import Patients, draw_patients
+from pgdose.analysis.outcomes import Outcomes, outcomes
 
-# Twelve images of two classes, ten of them right; by member: true class and the class that is
-# seen at iterations 0, 1 and 2 for either epsilon.
+# Twelve images of two classes. 5 and 11 were wrong before; of the others: the patient, the
+# confidence, and the class that is seen at iterations 0, 1 and 2 at eps 0.02 and at 0.1.
 TRUE = pd.Series([0] * 6 + [1] * 6, index=range(12), name="class_index")
-SEEN = {
-    0: {0.02: "000", 0.1: "011"},
-    1: {0.02: "000", 0.1: "001"},
-    2: {0.02: "001", 0.1: "011"},
-    3: {0.02: "000", 0.1: "010"},
-    4: {0.02: "000", 0.1: "000"},
-    6: {0.02: "111", 0.1: "100"},
-    7: {0.02: "111", 0.1: "110"},
-    8: {0.02: "110", 0.1: "100"},
-    9: {0.02: "111", 0.1: "111"},
-    10: {0.02: "111", 0.1: "100"},
+IMAGES = {
+    0: ("ann", 0.97, "000", "011"),
+    1: ("ann", 0.99, "000", "001"),
+    2: ("bob", 0.62, "001", "011"),
+    3: ("cat", 0.97, "000", "010"),
+    4: ("cat", 0.97, "000", "000"),
+    6: ("dan", 0.82, "111", "100"),
+    7: ("dan", 0.83, "111", "110"),
+    8: ("dan", 0.63, "110", "100"),
+    9: ("eva", 0.97, "110", "111"),
+    10: ("fay", 0.95, "111", "100"),
 }
-FLIPPED = {0.02: [0, 0, 2], 0.1: [0, 6, 7]}
-FLIPPED_AT_THE_END = [2, 7]
+MEMBERS = list(IMAGES)
+PATIENTS = [patient for patient, *_ in IMAGES.values()]
+EPSILONS = (0.02, 0.1)
+# Of ten, at iterations 0, 1 and 2: now, and at some iteration up to now.
+FINAL = {
+    0.02: [0, 0, 3],
+    0.1: [0, 6, 7],
+}  # 2, 8, 9; then 0, 2, 3, 6, 8, 10 and 0, 1, 2, 6, 7, 8, 10
+ANY = {0.02: [0, 0, 3], 0.1: [0, 6, 8]}  # 3 flipped and came back
+SEED, DRAWS = 5, 400
 
 
-def surface_of(seen: dict[int, dict[float, str]]) -> pd.DataFrame:
+def logits_of(seen: str, confidence: float) -> np.ndarray:
+    """Two for each iteration, the class that is seen with this probability."""
+    pair = np.log([confidence, 1 - confidence])
+    return np.concatenate([pair if k == "0" else pair[::-1] for k in seen])
+
+
+def surface_of(images: dict[int, tuple[str, float, str, str]]) -> pd.DataFrame:
     rows = [
-        (member, epsilon, np.concatenate([(2.0, 0.5) if k == "0" else (0.5, 2.0) for k in kinds]))
-        for member, of in seen.items()
-        for epsilon, kinds in of.items()
+        (member, epsilon, logits_of(seen, confidence))
+        for member, (_, confidence, *kinds) in images.items()
+        for epsilon, seen in zip(EPSILONS, kinds, strict=True)
     ]
     return pd.DataFrame(rows, columns=["member", "epsilon", "logits"])
 
 
-SURFACE = surface_of(SEEN)
-NOTHING = SURFACE.iloc[:0]
+SURFACE = surface_of(IMAGES)
 
 
-def measured(surface: pd.DataFrame = SURFACE, **named: Any) -> pd.DataFrame:
-    known = {"epsilons": [0.02, 0.1], "max_iter": 2, "n_images": 12, "n_correct": 10}
-    return s.success(surface, TRUE, 2, **(known | named))
+def outcomes_of(surface: pd.DataFrame, epsilons: tuple[float, ...] = EPSILONS) -> Outcomes:
+    return outcomes(surface, TRUE, 2, epsilons=epsilons, max_iter=2)
 
 
-def wilson_by_hand(hits: int, n: int) -> tuple[float, float]:
+def drawn_for(found: Outcomes) -> Patients:
+    return draw_patients([IMAGES[member][0] for member in found.members], DRAWS, SEED)
+
+
+FOUND = outcomes_of(SURFACE)
+DRAWN = drawn_for(FOUND)
+NOTHING = outcomes_of(SURFACE.iloc[:0])
+
+
+def measured(found: Outcomes = FOUND, n_correct: int = 10) -> pd.DataFrame:
+    return s.success(found, drawn_for(found), n_images=12, n_correct=n_correct)
+
+
+# --- the same by other means ------------------------------------------------------------------
+
+
+def wilson_by_hand(hits: float, n: float) -> tuple[float, float]:
     z, p = 1.959963984540054, hits / n
     centre = p + z**2 / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+
+
+def looped(
+    statistic: Callable[[list[int]], float], patients: Iterable[str] = PATIENTS
+) -> list[float]:
+    """A statistic for each draw; it is given how often each image was drawn."""
+    whose = list(patients)
+    often = {
+        name: records.generator(SEED, "bootstrap", name).poisson(1.0, DRAWS) for name in set(whose)
+    }
+    return [statistic([int(often[name][draw]) for name in whose]) for draw in range(DRAWS)]
+
+
+def rate(flipped: Iterable[bool], counted: Iterable[bool] | None = None) -> Callable:
+    """The share of the drawn and counted images that are flipped."""
+    hits = list(flipped)
+    own = [True] * len(hits) if counted is None else list(counted)
+
+    def of(weights: list[int]) -> float:
+        n = sum(w for w, c in zip(weights, own, strict=True) if c)
+        k = sum(w for w, c, f in zip(weights, own, hits, strict=True) if c and f)
+        return k / n if n else math.nan
+
+    return of
+
+
+def percentiles_by_hand(draws: list[float], patients: int) -> tuple[float, float]:
+    """Expanded for few patients: Student's t in place of the normal quantile, and P/(P-1)."""
+    known = sorted(x for x in draws if not math.isnan(x))
+    wide = stats.t.ppf(0.975, patients - 1) * math.sqrt(patients / (patients - 1))
+    tail = stats.norm.cdf(-wide)
+    return tuple(known[max(math.ceil(q * len(known)) - 1, 0)] for q in (tail, 1 - tail))
+
+
+def interval_by_hand(
+    flipped: list[bool], counted: list[bool] | None = None, patients: list[str] = PATIENTS
+) -> tuple[float, float]:
+    """Of a rate: Wilson's over patients where all or none are flipped."""
+    own = [True] * len(flipped) if counted is None else counted
+    number = len({p for p, c in zip(patients, own, strict=True) if c})
+    hits = [f for f, c in zip(flipped, own, strict=True) if c]
+    if number < 2:
+        return math.nan, math.nan
+    if all(hits) or not any(hits):
+        return wilson_by_hand(number * all(hits), number)
+    return percentiles_by_hand(looped(rate(flipped, own), patients), number)
+
+
+def half_by_hand(draws: list[float], patients: int) -> float:
+    """Half the interval of a contrast: t times the standard deviation, or the exact bound."""
+    known = [x for x in draws if not math.isnan(x)]
+    spread = np.std(known, ddof=1)
+    return max(stats.t.ppf(0.975, patients - 1) * spread, 1 - 0.025 ** (1 / patients))
+
+
+def flips(epsilon: float, iteration: int, definition: str = "final") -> list[bool]:
+    """Of the ten images, read off the strings above."""
+    found = []
+    for member, (_, _, *kinds) in IMAGES.items():
+        seen = kinds[EPSILONS.index(epsilon)][: iteration + 1]
+        wrong = [int(k) != TRUE[member] for k in seen]
+        found.append(any(wrong) if definition == "any" else wrong[-1])
+    return found
+
+
+def ends(row: Any, low: str = "ci_low", high: str = "ci_high") -> Any:
+    """Both ends of a row's interval, to compare."""
+    return pytest.approx((row[low], row[high]), abs=1e-12, nan_ok=True)
 
 
 # --- success ----------------------------------------------------------------------------------
@@ -62,38 +167,96 @@ def test_success_of_twelve_images_is_as_counted_by_hand() -> None:
     table = measured()
     assert table["epsilon"].to_list() == [0.02] * 3 + [0.1] * 3
     assert table["iteration"].to_list() == [0, 1, 2] * 2
-    assert table["n_flipped"].to_list() == FLIPPED[0.02] + FLIPPED[0.1]
-    assert table["asr"].to_list() == [k / 10 for k in FLIPPED[0.02] + FLIPPED[0.1]]
-    for column, value in (("n_images", 12), ("n_correct", 10), ("n_attacked", 10)):
+    assert table["n_flipped"].to_list() == FINAL[0.02] + FINAL[0.1]
+    assert table["asr"].to_list() == [k / 10 for k in FINAL[0.02] + FINAL[0.1]]
+    assert table["n_flipped_any"].to_list() == ANY[0.02] + ANY[0.1]
+    assert table["asr_any"].to_list() == [k / 10 for k in ANY[0.02] + ANY[0.1]]
+
+
+def test_each_image_is_natively_wrong_or_flipped_or_has_resisted() -> None:
+    table = measured()
+    for column, value in {"n_images": 12, "n_correct": 10, "n_attacked": 10, "n_wrong": 2}.items():
         assert (table[column] == value).all()
+    assert (table["n_unknown"] == 0).all()
+    assert table["n_resisted"].to_list() == [10, 10, 7, 10, 4, 3]
 
 
-def test_intervals_of_success_are_wilson_s() -> None:
-    for row in measured().itertuples():
-        expected = wilson_by_hand(row.n_flipped, row.n_attacked)
-        assert (row.ci_low, row.ci_high) == pytest.approx(expected, abs=1e-12)
+def test_an_image_without_numbers_is_unknown_and_nothing_else() -> None:
+    lost = SURFACE.copy()
+    lost.at[1, "logits"] = np.r_[lost.at[1, "logits"][:4], np.nan, 1.0]  # image 0 at 0.1
+    table = measured(outcomes_of(lost))
+    assert (table["n_unknown"] == 1).all() and (table["n_attacked"] == 9).all()
+    assert table["n_flipped"].to_list() == [0, 0, 3, 0, 5, 6]
+    parts = table[["n_wrong", "n_flipped", "n_resisted", "n_unknown"]]
+    assert (parts.sum(axis=1) == table["n_images"]).all()
+
+
+def test_images_that_a_surface_lacks_are_unknown() -> None:
+    table = measured(outcomes_of(SURFACE[SURFACE["member"] != 10]))
+    parts = table[["n_wrong", "n_flipped", "n_resisted", "n_unknown"]]
+    assert (parts.sum(axis=1) == 12).all() and (table["n_unknown"] == 1).all()
+
+
+def test_wilson_s_intervals_of_success_take_images_for_independent() -> None:
+    for _, row in measured().iterrows():
+        assert wilson_by_hand(row["n_flipped"], 10) == ends(row, "wilson_low", "wilson_high")
+
+
+@pytest.mark.parametrize("definition", ["final", "any"])
+def test_intervals_of_success_are_those_of_a_loop_over_draws_of_patients(definition: str) -> None:
+    low, high = ("ci_low", "ci_high") if definition == "final" else ("any_low", "any_high")
+    for _, row in measured().iterrows():
+        flipped = flips(row["epsilon"], int(row["iteration"]), definition)
+        assert interval_by_hand(flipped) == ends(row, low, high)
+
+
+def test_patients_with_many_images_make_intervals_wider_than_wilson_s() -> None:
+    """All of a patient's images flip together: there is as much to learn from as patients."""
+    patients = np.repeat([f"p{i}" for i in range(10)], 20)
+    flipped = np.repeat(np.arange(10) < 4, 20)
+    seen = np.where(flipped, "001", "000")
+    surface = pd.DataFrame({"member": range(200), "epsilon": 0.02})
+    surface["logits"] = [logits_of(k, 0.9) for k in seen]
+    true = pd.Series(0, index=range(200))
+    found = outcomes(surface, true, 2, epsilons=[0.02], max_iter=2)
+    table = s.success(found, draw_patients(patients, DRAWS, SEED), n_images=200, n_correct=200)
+    row = table.iloc[-1]
+    assert row["asr"] == 0.4
+    assert row["ci_high"] - row["ci_low"] > 3 * (row["wilson_high"] - row["wilson_low"])
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (1, 3), (37, 100)])
 def test_wilson_is_the_formula_written_out(hits: int, n: int) -> None:
-    row = s.wilson(np.array([hits]), np.array([n])).iloc[0]
-    assert row["asr"] == hits / n
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(wilson_by_hand(hits, n), abs=1e-9)
+    low, high = s.wilson(np.array([hits]), np.array([n]))
+    assert (low[0], high[0]) == pytest.approx(wilson_by_hand(hits, n), abs=1e-9)
 
 
 def test_a_share_of_nothing_is_unknown() -> None:
-    table = s.wilson(np.array([0, 1, 0]), np.array([0, 2, 0]))
-    assert table.isna().all(axis=1).to_list() == [True, False, True]
+    low, high = s.wilson(np.array([0, 1, 0]), np.array([0, 2, 0]))
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, False, True]
 
 
 def test_iterations_that_nobody_ran_have_no_rows() -> None:
     """Another library's attack gives its end alone."""
     sparse = SURFACE.assign(logits=[np.r_[x[:2], [np.nan] * 2, x[4:]] for x in SURFACE["logits"]])
-    found, whole = measured(sparse), measured()
+    found, whole = measured(outcomes_of(sparse)), measured()
     assert found["iteration"].tolist() == [0, 2, 0, 2]
+    columns = [c for c in whole if not c.endswith("_any") and not c.startswith("any_")]
     known = whole[whole["iteration"] != 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, known)
-    assert len(measured(sparse.iloc[:0])) == 6
+    pd.testing.assert_frame_equal(found[columns], known[columns])
+    assert found["n_flipped_any"].tolist() == [0, 3, 0, 7]  # that 3 was flipped at 1 is unknown
+
+
+def test_counted_any_a_table_has_the_success_of_any_and_its_own_resisted() -> None:
+    final, some = (s.as_counted(measured(), definition) for definition in ("final", "any"))
+    assert set(final) == set(some) and not any("any" in column for column in final)
+    assert final["n_flipped"].to_list() == FINAL[0.02] + FINAL[0.1]
+    assert some["n_flipped"].to_list() == ANY[0.02] + ANY[0.1]
+    assert some["asr"].to_list() == [k / 10 for k in ANY[0.02] + ANY[0.1]]
+    last = some.iloc[-1]
+    assert interval_by_hand(flips(0.1, 2, "any")) == ends(last)
+    assert last["n_resisted"] == 2
+    assert wilson_by_hand(8, 10) == ends(last, "wilson_low", "wilson_high")
 
 
 def test_the_operating_iteration_is_the_last_known_one_within() -> None:
@@ -103,73 +266,92 @@ def test_the_operating_iteration_is_the_last_known_one_within() -> None:
     assert s.operating_iteration([0], 20) == 0
 
 
+STORED = {0.02: "0000111111", 0.1: "1110100011"}  # the class of the stored image, by member
+
+
+def stored_surface(surface: pd.DataFrame = SURFACE) -> pd.DataFrame:
+    order = zip(surface["epsilon"], surface["member"], strict=True)
+    kinds = [STORED[epsilon][MEMBERS.index(member)] for epsilon, member in order]
+    return surface.assign(stored=[logits_of(k, 0.9) for k in kinds])
+
+
 def test_flips_that_survive_storage() -> None:
     """Of the flips at the last iteration; rounding can bring flips of its own."""
-    stored = {0.02: "0000111111", 0.1: "1110100011"}
-    order = SURFACE.sort_values(["epsilon", "member"])
-    kinds = [k for epsilon in (0.02, 0.1) for k in stored[epsilon]]
-    order["stored"] = [np.array([2.0, 0.5] if k == "0" else [0.5, 2.0]) for k in kinds]
-    found = s.stored(order, TRUE, 2, [0.02, 0.1])
-    assert found["n_attacked"].tolist() == [10, 10]
-    assert found["n_flipped"].tolist() == FLIPPED_AT_THE_END
-    # By hand: at 0.02 members 2 and 8 are seen rightly again and 4 is new; at 0.1 10 and 4 are.
-    assert found["n_survived"].tolist() == [0, 6]
-    assert found["n_stored"].tolist() == [1, 7]
-    assert found["survival"].tolist() == [0, 6 / 7]
-    nothing = s.stored(NOTHING.assign(stored=[]), TRUE, 2, [0.02, 0.1])
-    assert nothing["n_attacked"].tolist() == [0, 0] and nothing["survival"].isna().all()
-
-
-def test_success_on_an_empty_surface_keeps_its_rows() -> None:
-    table = measured(NOTHING, n_correct=0)
-    assert len(table) == 6
-    assert (table["n_attacked"] == 0).all() and (table["n_flipped"] == 0).all()
-    assert table[["asr", "ci_low", "ci_high"]].isna().all(axis=None)
-    assert list(table) == list(measured())
-
-
-def test_success_does_not_go_by_the_order_of_rows() -> None:
-    pd.testing.assert_frame_equal(measured(SURFACE.sample(frac=1, random_state=0)), measured())
-
-
-def test_of_three_classes_any_other_is_a_flip() -> None:
-    logits = np.array([[[3, 1, 1], [1, 3, 1]], [[1, 1, 3], [1, 1, 3]], [[1, 3, 1], [3, 1, 1]]])
-    surface = pd.DataFrame(
-        {"member": [0, 1, 2], "epsilon": 0.1, "logits": list(logits.reshape(3, 6))}
-    )
-    found = s.flipped(surface, pd.Series([0, 2, 1]), 3)
-    assert found.tolist() == [[False, True], [False, False], [False, True]]
-
-
-def test_accuracy_has_its_wilson_interval() -> None:
-    logits = np.array([[1, 0], [1, 0], [0, 1], [0, 1]])
-    found = s.accuracy(logits, np.array([0, 1, 1, 1]))
-    assert found["accuracy"] == 0.75
-    assert (found["ci_low"], found["ci_high"]) == pytest.approx(wilson_by_hand(3, 4))
+    table = s.stored(FOUND, stored_surface().sample(frac=1, random_state=0), DRAWN)
+    assert table["epsilon"].tolist() == [0.02, 0.1]
+    assert table["n_attacked"].tolist() == [10, 10]
+    assert table["n_flipped"].tolist() == [3, 7]
+    # By hand: at 0.02 images 2, 8 and 9 are seen rightly again and 4 is new; at 0.1 10 and 4 are.
+    assert table["n_survived"].tolist() == [0, 6]
+    assert table["n_stored"].tolist() == [1, 7]
+    assert table["survival"].tolist() == [0, 6 / 7]
+    last = flips(0.1, 2)
+    survived = [f and m != 10 for m, f in zip(MEMBERS, last, strict=True)]
+    assert interval_by_hand(survived, last) == ends(table.iloc[1])
+    # None of three flips of three patients: Wilson's.
+    assert wilson_by_hand(0, 3) == ends(table.iloc[0])
 
 
 # --- confidence -------------------------------------------------------------------------------
 
 
-def by_confidence(
-    clean: list[tuple[float, ...]], flips: list[bool], kind: Any = np.float64
-) -> pd.DataFrame:
-    """Bins of images of class 0 with these clean probabilities, attacked in one iteration."""
-    n = len(clean[0])
-    after = [np.log([0.1] + [0.9 / (n - 1)] * (n - 1)) if f else np.log(p) for p, f in
-             zip(clean, flips, strict=True)]  # fmt: skip
-    logits = [
-        np.concatenate([np.log(p), a]).astype(kind) for p, a in zip(clean, after, strict=True)
+def test_bins_count_attacked_and_flipped_images_by_hand() -> None:
+    table = s.by_confidence(FOUND, DRAWN, iteration=2)
+    assert len(table) == 22 and (table["iteration"] == 2).all()
+    some = table[table["n_attacked"] > 0]
+    columns = ["epsilon", "bin_low", "bin_high", "n_attacked", "n_flipped", "n_flipped_any"]
+    assert some[columns].values.tolist() == [
+        [0.02, 0.6, 0.65, 2, 2, 2],  # 2 and 8
+        [0.02, 0.8, 0.85, 2, 0, 0],  # 6 and 7
+        [0.02, 0.95, 1, 6, 1, 1],  # 9
+        [0.1, 0.6, 0.65, 2, 2, 2],
+        [0.1, 0.8, 0.85, 2, 2, 2],
+        [0.1, 0.95, 1, 6, 3, 4],  # 0, 1 and 10; 3 came back
     ]
-    surface = pd.DataFrame({"member": range(len(clean)), "epsilon": 0.1, "logits": logits})
-    true = pd.Series(0, index=range(len(clean)))
-    return s.by_confidence(surface, true, n, epsilons=[0.1], iteration=1)
+    assert (some["asr"] == some["n_flipped"] / some["n_attacked"]).all()
+    assert (some["asr_any"] == some["n_flipped_any"] / some["n_attacked"]).all()
+    assert (
+        table.loc[table["n_attacked"] == 0, ["asr", "ci_low", "wilson_high"]].isna().all(axis=None)
+    )
+
+
+@pytest.mark.parametrize("definition", ["final", "any"])
+def test_intervals_of_bins_rest_on_the_patients_of_the_bin(definition: str) -> None:
+    low, high = ("ci_low", "ci_high") if definition == "final" else ("any_low", "any_high")
+    table = s.by_confidence(FOUND, DRAWN, iteration=2)
+    for _, row in table[table["n_attacked"] > 0].iterrows():
+        own = [row["bin_low"] <= c + 1e-9 < row["bin_high"] for _, c, *_ in IMAGES.values()]
+        expected = interval_by_hand(flips(row["epsilon"], 2, definition), own)
+        assert expected == ends(row, low, high)
+        assert wilson_by_hand(row["n_flipped"], row["n_attacked"]) == ends(
+            row, "wilson_low", "wilson_high"
+        )
+    eighties = table[(table["bin_low"] == 0.8) & (table["epsilon"] == 0.1)].iloc[0]
+    assert math.isnan(eighties[low]) and math.isnan(
+        eighties[high]
+    )  # both images are of one patient
+
+
+def test_bins_go_by_the_iteration_asked_for() -> None:
+    at_one = s.by_confidence(FOUND, DRAWN, iteration=1)
+    assert at_one.groupby("epsilon")["n_flipped"].sum().to_dict() == {0.02: 0, 0.1: 6}
+
+
+def test_bins_without_images_are_all_there() -> None:
+    table = s.by_confidence(NOTHING, drawn_for(NOTHING), iteration=2)
+    assert len(table) == 22 and (table["n_attacked"] == 0).all()
 
 
 def bin_of(*clean: float, kind: Any = np.float64) -> tuple[float, float]:
-    table = by_confidence([clean], [False], kind)
+    """The bin of an image with these clean probabilities."""
+    n = len(clean)
+    surface = pd.DataFrame({"member": [0], "epsilon": 0.1})
+    surface["logits"] = [np.log(np.tile(clean, 2)).astype(kind)]
+    true = pd.Series(0, index=[0])
+    found = outcomes(surface, true, n, epsilons=[0.1], max_iter=1)
+    table = s.by_confidence(found, draw_patients(["ann"], 10, SEED), iteration=1)
     row = table[table["n_attacked"] == 1]
-    assert len(row) == 1
+    assert len(table) == 11 and len(row) == 1
     return float(row["bin_low"].iloc[0]), float(row["bin_high"].iloc[0])
 
 
@@ -201,32 +383,203 @@ def test_confidences_under_a_half_have_a_bin_of_their_own() -> None:
     assert bin_of(0.4, 0.35, 0.25) == (0.0, 0.5)
 
 
-def test_bins_count_attacked_and_flipped_images() -> None:
-    clean = [(0.97, 0.03)] * 3 + [(0.82, 0.18)] * 2 + [(0.6, 0.4)]
-    table = by_confidence(clean, [True, False, False, True, True, False])
-    assert len(table) == 11
-    counts = table.set_index("bin_low")[["n_attacked", "n_flipped"]]
-    assert counts.loc[0.95].to_list() == [3, 1]
-    assert counts.loc[0.80].to_list() == [2, 2]
-    assert counts.loc[0.60].to_list() == [1, 0]
-    assert counts["n_attacked"].sum() == 6
-    empty = table["n_attacked"] == 0
-    assert table.loc[empty, ["asr", "ci_low", "ci_high"]].isna().all(axis=None)
-    assert table.loc[~empty, "asr"].notna().all()
-    assert table["bin_high"].iloc[:-1].to_list() == table["bin_low"].iloc[1:].to_list()
+# --- doses ------------------------------------------------------------------------------------
 
 
-def test_bins_of_an_empty_surface_are_all_there() -> None:
-    table = s.by_confidence(NOTHING, TRUE, 2, epsilons=[0.02, 0.1], iteration=2)
-    assert len(table) == 22 and (table["n_attacked"] == 0).all()
+def summary(definition: str = "final", found: Outcomes = FOUND) -> pd.Series:
+    table = doses.curve_summary(found, drawn_for(found), 2, definition)
+    assert len(table) == 1
+    return table.iloc[0]
 
 
-def test_bins_go_by_the_clean_image_and_the_iteration_asked_for() -> None:
-    at_one, at_two = (
-        s.by_confidence(SURFACE, TRUE, 2, epsilons=[0.1], iteration=k)["n_flipped"].sum()
-        for k in (1, 2)
+def test_the_smallest_epsilon_of_each_image() -> None:
+    inf = math.inf  # 3 came back; 9 resists at 0.1, but 0.02 has flipped it
+    smallest = [0.1, 0.1, 0.02, inf, inf, 0.1, 0.1, 0.02, 0.02, 0.1]
+    assert doses.smallest_epsilon(FOUND, 2, "final").tolist() == smallest
+    smallest[3] = 0.1
+    assert doses.smallest_epsilon(FOUND, 2, "any").tolist() == smallest
+
+
+def test_the_curve_of_twelve_images_in_one_number() -> None:
+    row = summary()
+    assert (row["n_attacked"], row["n_patients"]) == (10, 6)
+    # 0 to 0.02: mean of 0 and 0.3; 0.02 to 0.1: mean of 0.3 and 0.7; over 0.1.
+    assert row["auc"] == pytest.approx((0.02 * 0.15 + 0.08 * 0.5) / 0.1)
+    assert row["median_epsilon"] == 0.1  # three of ten at 0.02, eight up to 0.1
+    assert row["n_never"] == 2
+    some = summary("any")
+    assert some["auc"] == pytest.approx((0.02 * 0.15 + 0.08 * 0.55) / 0.1)
+    assert some["n_never"] == 1
+
+
+def test_the_intervals_of_area_and_median_are_those_of_a_loop() -> None:
+    at_low, at_high = rate(flips(0.02, 2)), rate(flips(0.1, 2))
+    reached = rate([a or b for a, b in zip(flips(0.02, 2), flips(0.1, 2), strict=True)])
+
+    def area(w: list[int]) -> float:
+        return (0.02 * at_low(w) / 2 + 0.08 * (at_low(w) + at_high(w)) / 2) / 0.1
+
+    def median(w: list[int]) -> float:
+        if not sum(w):
+            return math.nan
+        return 0.02 if at_low(w) >= 0.5 else 0.1 if reached(w) >= 0.5 else math.inf
+
+    row = summary()
+    half = half_by_hand(looped(area), 6)
+    assert (max(row["auc"] - half, 0), min(row["auc"] + half, 1)) == ends(
+        row, "auc_low", "auc_high"
     )
-    assert (at_one, at_two) == (6, 7)
+    low, high = percentiles_by_hand(looped(median), 6)
+    assert (row["median_low"], row["median_high"]) == (low, high)
+    assert math.inf in looped(median)  # the interval has met it
+
+
+@pytest.mark.parametrize(
+    ("members", "median", "n_never"), [([0, 3, 4, 9], math.inf, 3), ([0, 1, 3, 4], 0.1, 2)]
+)
+def test_the_median_is_the_dose_that_flips_half(
+    members: list[int], median: float, n_never: int
+) -> None:
+    """Or infinite where none does: one of four flips at 0.1, or two do; at 0.02 none."""
+    calm = {}
+    for member in members:
+        who, sure, _, at_high = IMAGES[member]
+        calm[member] = (who, sure, "000" if TRUE[member] == 0 else "111", at_high)
+    row = summary(found=outcomes_of(surface_of(calm)))
+    assert (row["median_epsilon"], row["n_never"]) == (median, n_never)
+
+
+def test_epsilons_in_another_order_give_the_same_numbers() -> None:
+    pd.testing.assert_series_equal(summary(found=outcomes_of(SURFACE, (0.1, 0.02))), summary())
+
+
+def test_who_flips_to_what() -> None:
+    table = doses.transitions(FOUND, 2, ["norm", "ill"])
+    assert table.values.tolist() == [
+        [0.02, 2, "norm", "norm", 4],
+        [0.02, 2, "norm", "ill", 1],
+        [0.02, 2, "ill", "norm", 2],
+        [0.02, 2, "ill", "ill", 3],
+        [0.1, 2, "norm", "norm", 2],
+        [0.1, 2, "norm", "ill", 3],
+        [0.1, 2, "ill", "norm", 4],
+        [0.1, 2, "ill", "ill", 1],
+    ]
+
+
+# --- subgroups --------------------------------------------------------------------------------
+
+SEX = ["F", "F", "M", "F", "F", "M", "M", "M", None, "M"]
+AGE = [39.9, 39.9, 40.0, 61.0, 61.0, 59.9, 59.9, 59.9, 60.0, math.nan]
+
+
+def test_sexes_and_ages_are_compared_with_all_others() -> None:
+    people = pd.DataFrame({"sex": SEX, "age": AGE}, index=[f"r{m}" for m in MEMBERS])
+    table = doses.subgroups(FOUND, DRAWN, people, 2, "final")
+    here = table[table["epsilon"] == 0.1]
+    assert here[["by", "value", "n_attacked", "n_flipped"]].values.tolist() == [
+        ["sex", "F", 4, 2],
+        ["sex", "M", 5, 5],
+        ["age", "under 40", 2, 2],
+        ["age", "40 to 59", 4, 4],
+        ["age", "60 and over", 3, 0],
+    ]
+    apart = here.set_index("value")["difference"]
+    # Others: those whose sex or age is known. 9 has no sex, 10 no age.
+    assert apart["F"] == 2 / 4 - 5 / 5
+    assert apart["under 40"] == pytest.approx(2 / 2 - 4 / 7)
+    assert apart["40 to 59"] == pytest.approx(4 / 4 - 2 / 5)
+    assert table["epsilon"].tolist() == [0.02] * 5 + [0.1] * 5
+
+
+def test_the_intervals_of_subgroups_are_those_of_a_loop() -> None:
+    """Of 10 women and 16 men with two films each."""
+    patients = [f"p{i // 2}" for i in range(52)]
+    women = [i < 20 for i in range(52)]
+    men = [not own for own in women]
+    flipped = [i % 3 == 0 if i < 20 else i % 4 > 0 for i in range(52)]
+    surface = pd.DataFrame({"member": range(52), "epsilon": 0.1})
+    surface["logits"] = [logits_of("01" if f else "00", 0.9) for f in flipped]
+    true = pd.Series(0, index=range(52))
+    found = outcomes(surface, true, 2, epsilons=[0.1], max_iter=1)
+    people = pd.DataFrame({"sex": np.where(women, "F", "M"), "age": math.nan})
+    drawn = draw_patients(patients, DRAWS, SEED)
+    row = doses.subgroups(found, drawn, people, 1, "final").iloc[0]
+    assert row["difference"] == pytest.approx(7 / 20 - 24 / 32)
+    assert interval_by_hand(flipped, women, patients) == ends(row)
+    own, rest = rate(flipped, women), rate(flipped, men)
+    half = half_by_hand(looped(lambda w: own(w) - rest(w), patients), 10)
+    expected = row["difference"] - half, row["difference"] + half
+    assert expected == ends(row, "difference_low", "difference_high")
+
+
+def test_a_difference_of_rates_is_not_beyond_1() -> None:
+    people = pd.DataFrame({"sex": SEX, "age": AGE})
+    table = doses.subgroups(FOUND, DRAWN, people, 2, "final")
+    row = table[(table["epsilon"] == 0.1) & (table["value"] == "F")].iloc[0]
+    assert (row["difference_low"], row["difference_high"]) == (-1, 1)  # of two women
+
+
+def test_without_sex_and_age_there_are_no_subgroups() -> None:
+    people = pd.DataFrame({"sex": [None] * 10, "age": [None] * 10})
+    table = doses.subgroups(FOUND, DRAWN, people, 2, "final")
+    assert table.empty and {"by", "value", "difference"} <= set(table)
+
+
+def test_a_subgroup_without_others_has_no_difference() -> None:
+    people = pd.DataFrame({"sex": ["F"] * 10, "age": [None] * 10})
+    table = doses.subgroups(FOUND, DRAWN, people, 2, "final")
+    assert table["value"].tolist() == ["F", "F"] and table["asr"].tolist() == [0.3, 0.7]
+    assert table[["difference", "difference_low", "difference_high"]].isna().all(axis=None)
+
+
+# --- worst case -------------------------------------------------------------------------------
+
+
+def smallest(**of: float) -> pd.DataFrame:
+    """Images of an attack: member m2 of patient p2, and so on; two patients have two."""
+    members = [int(name.removeprefix("m")) for name in of]
+    patient = [f"p{member // 2}" for member in members]
+    return pd.DataFrame(
+        {"member": members, "patient": patient, "smallest_epsilon": list(of.values())}
+    )
+
+
+def test_the_worst_case_over_two_attacks() -> None:
+    inf = math.inf
+    images = {
+        "paper": smallest(m0=0.02, m1=inf, m2=0.1, m3=inf, m4=inf, m9=0.02),
+        "sign": smallest(m0=0.1, m1=0.05, m2=0.05, m3=inf, m4=inf, m8=0.05),
+    }
+    ladders = {"paper": [0.1, 0.02], "sign": [0.05, 0.1]}
+    table = doses.worst_case(images, ladders, DRAWS, SEED)
+    assert table["epsilon"].tolist() == [0.02, 0.05, 0.1]
+    assert (table["attacks"] == "paper+sign").all()
+    assert (table["n_attacked"] == 5).all()  # 8 and 9 were tried by one attack alone
+    assert table["n_flipped"].tolist() == [1, 3, 3]
+    assert table["asr"].tolist() == [0.2, 0.6, 0.6]
+    patients = ["p0", "p0", "p1", "p1", "p2"]
+    assert interval_by_hand([True] * 3 + [False] * 2, patients=patients) == ends(table.iloc[1])
+
+
+def test_the_worst_case_is_at_least_each_attack() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.choice([0.02, 0.05, 0.1, math.inf], (2, 30))
+    images = {
+        name: smallest(**{f"m{i}": e for i, e in enumerate(of)})
+        for name, of in zip(("a", "b"), drawn, strict=True)
+    }
+    ladder = [0.02, 0.05, 0.1]
+    both = doses.worst_case(images, {"a": ladder, "b": ladder}, 50, SEED)
+    for i, (name, table) in enumerate(images.items()):
+        alone = doses.worst_case({name: table}, {name: ladder}, 50, SEED)
+        assert (alone["asr"] <= both["asr"]).all()
+        assert alone["n_flipped"].tolist() == [(drawn[i] <= e).sum() for e in ladder]
+
+
+def test_without_attacks_there_is_no_worst_case() -> None:
+    table = doses.worst_case({}, {}, DRAWS, SEED)
+    assert table.empty and "attacks" in table
 
 
 # --- operating points -------------------------------------------------------------------------
@@ -251,210 +604,192 @@ def test_an_attack_with_fewer_iterations_is_taken_at_its_last() -> None:
 def test_an_operating_point_finds_its_epsilon_in_spite_of_rounding() -> None:
     table = asr_table(iteration=[20, 20], epsilon=[0.1 + 1e-12, 0.2])
     assert len(s.at(table, iterations=20, epsilon=0.1)) == 1
+    assert s.place_of([0.05, 0.1 + 1e-12], 0.1) == 1
+    assert s.place_of([0.05, 0.2], 0.1) is None
 
 
-# --- the five conclusions ---------------------------------------------------------------------
+# --- networks ---------------------------------------------------------------------------------
 
-EPSILON = np.array([0.02, 0.05, 0.1, 0.2])
-
-
-def rising(**slopes: float) -> pd.DataFrame:
-    parts = [
-        asr_table(epsilon=EPSILON, iteration=20, asr=0.1 + k * EPSILON, group=name)
-        for name, k in slopes.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_slopes_are_those_of_the_groups() -> None:
-    found = c.slopes(rising(A=2.0, B=-0.5, C=0.0))
-    assert found.to_dict() == pytest.approx({"A": 2.0, "B": -0.5, "C": 0.0}, abs=1e-12)
-
-
-def test_slopes_leave_out_what_is_unknown() -> None:
-    table = rising(A=2.0, B=1.0)
-    table.loc[table["group"] == "B", "asr"] = math.nan
-    table.loc[table.index[0], "asr"] = math.nan
-    assert c.slopes(table).to_dict() == pytest.approx({"A": 2.0})
+# Eight validation images of a network: patient, class, the predicted one and its probability.
+CLEAN = [
+    ("ann", 0, 0, 0.97),
+    ("ann", 0, 1, 0.99),
+    ("bob", 0, 0, 0.96),
+    ("bob", 0, 0, 0.82),
+    ("cat", 0, 1, 0.84),
+    ("dan", 1, 1, 0.6),
+    ("dan", 1, 1, 0.7),
+    ("eva", 1, 1, 0.7),
+]
+CLEAN_PATIENTS = [patient for patient, *_ in CLEAN]
+RIGHT = [own == to for _, own, to, _ in CLEAN]
+CONFIDENCE = [confidence for *_, confidence in CLEAN]
 
 
-def test_the_share_of_groups_that_grow() -> None:
-    estimate, low, high = c.grows_with_epsilon(pd.Series({"A": 1.0, "B": 2.0, "C": -1.0, "D": 0.0}))
-    assert estimate == 0.5
-    assert (low, high) == pytest.approx(wilson_by_hand(2, 4))
-    assert all(map(math.isnan, c.grows_with_epsilon(pd.Series(dtype=float))))
-
-
-MODALITY = {"X1": "xray", "X2": "xray", "H1": "histology", "H2": "histology"}
-
-
-def test_histology_is_compared_with_x_ray_by_welch() -> None:
-    slope = pd.Series({"X1": 3.0, "X2": 5.0, "H1": 1.0, "H2": 2.0})
-    estimate, low, high = c.histology_less_sensitive(slope, MODALITY)
-    assert estimate == pytest.approx(-2.5)
-    # variances 2 and 0.5 of two each: standard error sqrt(1.25), Welch's 1.47 degrees of freedom
-    freedom = 1.25**2 / (1.0**2 + 0.25**2)
-    from scipy.stats import t as student
-
-    half = student.ppf(0.975, freedom) * math.sqrt(1.25)
-    assert (low, high) == pytest.approx((-2.5 - half, -2.5 + half))
-
-
-def test_one_group_of_a_kind_is_not_enough_to_compare() -> None:
-    slope = pd.Series({"X1": 3.0, "H1": 1.0, "H2": 2.0})
-    assert all(map(math.isnan, c.histology_less_sensitive(slope, MODALITY)))
-
-
-def levels(**last_quarter: float) -> pd.DataFrame:
-    """ASR 0.5 at iteration 15 of 20, and so much more at 20."""
-    rows = [
-        (group, iteration, 0.5 + rise * (iteration - 15) / 5)
-        for group, rise in last_quarter.items()
-        for iteration in (0, 5, 10, 15, 20)
-    ]
-    return pd.DataFrame(rows, columns=["group", "iteration", "asr"])
-
-
-def test_levelling_off_is_the_rise_over_the_last_quarter() -> None:
-    estimate, low, high = c.levels_off(levels(A=0.0, B=0.02, C=0.04))
-    assert estimate == pytest.approx(0.02)
-    half = 4.302652729911275 * 0.02 / math.sqrt(3)
-    assert (low, high) == pytest.approx((0.02 - half, 0.02 + half))
-
-
-def test_levelling_off_of_one_group_is_unknown() -> None:
-    assert all(map(math.isnan, c.levels_off(levels(A=0.1))))
-
-
-def bins(**counts: tuple[int, int]) -> pd.DataFrame:
-    rows = [(float(low), n, hits) for low, (n, hits) in counts.items()]
-    return pd.DataFrame(rows, columns=["bin_low", "n_attacked", "n_flipped"])
-
-
-def test_the_drop_above_a_confidence_is_a_ratio_of_rates() -> None:
-    table = bins(**{"0.0": (10, 8), "0.5": (10, 8), "0.9": (20, 16), "0.95": (50, 10)})
-    estimate, low, high = c.drops_above_confidence(table)
-    assert estimate == pytest.approx(0.2 / 0.8)
-    # Katz: the logarithm's variance is (1 - p) / hits on either side
-    half = 1.959963984540054 * math.sqrt(0.8 / 10 + 0.2 / 32)
-    assert (low, high) == pytest.approx((0.25 * math.exp(-half), 0.25 * math.exp(half)), rel=1e-6)
-
-
-def test_the_drop_is_unknown_where_one_side_is_empty() -> None:
-    for table in (
-        bins(**{"0.5": (10, 8), "0.95": (0, 0)}),
-        bins(**{"0.5": (10, 0), "0.95": (9, 2)}),
-    ):
-        assert all(map(math.isnan, c.drops_above_confidence(table)))
-    estimate, low, _ = c.drops_above_confidence(bins(**{"0.5": (10, 5), "0.95": (9, 0)}))
-    assert estimate == 0 and math.isnan(low)
-
-
-def sized(slope: float, jitter: float = 0.0) -> pd.DataFrame:
-    sizes = np.repeat([100, 1000, 10_000], 2)
-    noise = jitter * np.array([1, -1, 1, -1, 1, -1])
-    return pd.DataFrame({"size": sizes, "asr": 0.5 + slope * np.log10(sizes / 100) + noise})
-
-
-def test_the_slope_over_training_size_is_per_decade() -> None:
-    estimate, low, high = c.training_size_slope(sized(-0.1, jitter=0.02))
-    assert estimate == pytest.approx(-0.1)
-    # residuals of 0.02 at six points, four degrees of freedom, x spread by 2 x (1 + 0 + 1)
-    half = 2.7764451051977987 * math.sqrt(6 * 0.02**2 / 4 / 4)
-    assert (low, high) == pytest.approx((-0.1 - half, -0.1 + half))
-
-
-def test_one_size_has_no_slope() -> None:
-    assert all(map(math.isnan, c.training_size_slope(sized(0.1).head(2))))
-
-
-def conclude(asr: pd.DataFrame, confidence: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
-    found = c.conclusions(asr, confidence, sizes, MODALITY, epsilon=0.1, iterations=20)
-    return found.set_index(["attack", "conclusion"])
-
-
-def test_conclusions_are_drawn_for_each_attack_from_its_own_rows() -> None:
-    strong = rising(X1=3.0, X2=5.0, H1=1.0, H2=2.0).assign(attack="strong")
-    weak = rising(X1=0.5, X2=0.5, H1=-0.5, H2=-0.5).assign(attack="weak")
-    subset = rising(X1=-9.0).assign(attack="weak", run="n100-r1")
-    confidence = bins(**{"0.5": (10, 8), "0.95": (10, 2)}).assign(attack="strong", epsilon=0.1)
-    elsewhere = bins(**{"0.5": (10, 1), "0.95": (10, 9)}).assign(attack="strong", epsilon=0.2)
-    found = conclude(
-        pd.concat([strong, weak, subset], ignore_index=True),
-        pd.concat([confidence, elsewhere], ignore_index=True),
-        sized(-0.1, 0.01).assign(attack="strong"),
+def group_members() -> pd.DataFrame:
+    """The eight, and two training images of either class after them."""
+    n = len(CLEAN)
+    of_class = [own for _, own, *_ in CLEAN] + [0, 0, 1, 1]
+    return pd.DataFrame(
+        {
+            "member": pd.array(range(n + 4), dtype="Int32"),
+            "patient": [*CLEAN_PATIENTS, "gus", "gus", "hal", "ida"],
+            "class": [["young", "aged"][c] for c in of_class],
+            "class_index": pd.array(of_class, dtype="Int16"),
+            "part": ["validation"] * n + ["training"] * 4,
+        }
     )
-    assert len(found) == 2 * len(c.PAPER)
-    estimate = found["estimate"]
-    assert estimate["strong", "grows_with_epsilon"] == 1.0
-    assert estimate["weak", "grows_with_epsilon"] == 0.5
-    assert estimate["strong", "histology_less_sensitive"] == pytest.approx(-2.5)
-    assert estimate["weak", "histology_less_sensitive"] == pytest.approx(-1.0)
-    assert estimate["strong", "drops_above_confidence"] == pytest.approx(0.25)
-    assert math.isnan(estimate["weak", "drops_above_confidence"])
-    assert estimate["strong", "training_size"] == pytest.approx(-0.1)
-    assert math.isnan(estimate["weak", "training_size"])
 
 
-def test_conclusions_without_sizes_are_drawn_all_the_same() -> None:
-    confidence = bins(**{"0.5": (10, 8)}).assign(attack="paper", epsilon=0.1)
-    sizes = t.training_size(pd.DataFrame(), {}, 0, [], epsilon=0.1, iterations=20)
-    found = conclude(rising(X1=3.0, X2=5.0), confidence, sizes)
-    assert math.isnan(found["estimate"]["paper", "training_size"])
+def clean_table() -> pd.DataFrame:
+    """In another order than the members."""
+    logits = [logits_of(str(to), confidence) for _, _, to, confidence in CLEAN]
+    return pd.DataFrame({"member": range(len(CLEAN)), "logits": logits}).iloc[::-1]
+
+
+def test_accuracy_and_its_two_intervals() -> None:
+    row = quality.quality(group_members(), clean_table(), DRAWS, SEED)
+    assert row["n_patients"] == 5
+    assert row["accuracy"] == 6 / 8 == quality.accuracy(group_members(), clean_table())
+    assert wilson_by_hand(6, 8) == ends(row, "wilson_low", "wilson_high")
+    assert interval_by_hand(RIGHT, patients=CLEAN_PATIENTS) == ends(row)
+
+
+def test_the_calibration_error_by_hand() -> None:
+    """Bins hold (0.97, 0.99, 0.96; two right), (0.82, 0.84; one), (0.6; one), (0.7, 0.7; both)."""
+    row = quality.quality(group_members(), clean_table(), DRAWS, SEED)
+    gaps = [abs(2 - 2.92), abs(1 - 1.66), abs(1 - 0.6), abs(2 - 1.4)]
+    assert row["ece"] == pytest.approx(sum(gaps) / 8)
+
+    def error(w: list[int]) -> float:
+        if not sum(w):
+            return math.nan
+        gaps = [
+            abs(sum(w[i] * (RIGHT[i] - CONFIDENCE[i]) for i in bin_))
+            for bin_ in ([0, 1, 2], [3, 4], [5], [6, 7])
+        ]
+        return sum(gaps) / sum(w)
+
+    _, high = percentiles_by_hand(looped(error, CLEAN_PATIENTS), 5)
+    assert (max(2 * row["ece"] - high, 0), high) == ends(row, "ece_low", "ece_high")
+
+
+def test_the_interval_of_the_calibration_error_holds_the_estimate() -> None:
+    """A well calibrated network: its draws are all worse calibrated than it is."""
+    confidence = np.repeat([0.6, 0.75, 0.8, 0.9], [10, 12, 10, 10])
+    right = np.repeat([True, False] * 4, [6, 4, 9, 3, 8, 2, 9, 1])
+    n = len(right)
+    members = pd.DataFrame({"member": range(n), "patient": [f"p{i}" for i in range(n)]})
+    members = members.assign(**{"class": "a", "class_index": 0})
+    seen = ["0" if r else "1" for r in right]
+    clean = pd.DataFrame({"member": range(n)})
+    clean["logits"] = [logits_of(k, c) for k, c in zip(seen, confidence, strict=True)]
+    row = quality.quality(members, clean, DRAWS, SEED)
+    assert row["ece"] == pytest.approx(0, abs=1e-9)
+    assert 0 == row["ece_low"] <= row["ece"] < row["ece_high"]
+
+
+def test_the_reliability_curve_by_hand() -> None:
+    table = quality.calibration(group_members(), clean_table(), DRAWS, SEED)
+    assert len(table) == 11
+    some = table[table["n"] > 0].set_index("bin_low")
+    assert some["n"].to_dict() == {0.6: 1, 0.7: 2, 0.8: 2, 0.95: 3}
+    assert some["confidence"].to_dict() == pytest.approx(
+        {0.6: 0.6, 0.7: 0.7, 0.8: 0.83, 0.95: 2.92 / 3}
+    )
+    assert some["accuracy"].to_dict() == pytest.approx({0.6: 1, 0.7: 1, 0.8: 0.5, 0.95: 2 / 3})
+    own = [c > 0.95 for c in CONFIDENCE]
+    assert interval_by_hand(RIGHT, own, CLEAN_PATIENTS) == ends(some.loc[0.95])
+    assert math.isnan(some.loc[0.6, "ci_low"])  # one patient
+    assert table.loc[table["n"] == 0, ["confidence", "accuracy", "ci_low"]].isna().all(axis=None)
+
+
+def test_confusion_by_hand() -> None:
+    assert quality.confusion(group_members(), clean_table()).values.tolist() == [
+        ["young", "young", 3],
+        ["young", "aged", 2],
+        ["aged", "young", 0],
+        ["aged", "aged", 3],
+    ]
+
+
+def test_clean_images_without_numbers_are_wrong_and_of_no_confidence() -> None:
+    clean = clean_table()
+    clean["logits"] = [
+        x if m != 5 else x * np.nan for m, x in zip(clean["member"], clean["logits"], strict=True)
+    ]
+    members = group_members()
+    row = quality.quality(members, clean, DRAWS, SEED)
+    assert row["accuracy"] == 5 / 8
+    assert row["ece"] == pytest.approx((0.92 + 0.66 + 0.6) / 7)
+    curve = quality.calibration(members, clean, DRAWS, SEED)
+    assert curve["n"].sum() == 7 and curve["n"].iloc[0] == 0
+    assert quality.confusion(members, clean)["n"].tolist() == [3, 2, 0, 2]
+    nothing = clean.assign(logits=[x * np.nan for x in clean["logits"]])
+    row = quality.quality(members, nothing, DRAWS, SEED)
+    assert row["accuracy"] == 0 and math.isnan(row["ece"])
 
 
 # --- tables -----------------------------------------------------------------------------------
 
 
-def test_training_size_has_a_row_for_each_run_and_the_full_one_at_its_own_size() -> None:
-    runs = ["n100-r1", "n100-r2", "n1000-r1", "full", "n5000-r1"]
+def test_a_row_of_table_1() -> None:
+    row = t.table1_row("G", group_members(), clean_table(), "2 age groups", 0.98, DRAWS, SEED)
+    assert (row["group"], row["title"], row["paper_accuracy"]) == ("G", "2 age groups", 0.98)
+    assert (row["n_images"], row["n_training"], row["n_validation"]) == (12, 4, 8)
+    known = quality.quality(group_members(), clean_table(), DRAWS, SEED)
+    assert known.items() <= row.items() and row["accuracy"] == 0.75
+
+
+def test_class_counts_come_in_the_order_of_the_classes() -> None:
+    found = t.class_counts("G", group_members())
+    assert found.values.tolist() == [["G", "young", 7, 2, 5], ["G", "aged", 5, 2, 3]]
+    assert list(found) == ["group", "class", "n_images", "n_training", "n_validation"]
+
+
+def training_sizes() -> pd.DataFrame:
+    runs = {"n100-r1": 0.2, "n100-r2": 0.4, "n1000-r1": 0.3, "full": 0.1, "n5000-r1": 0.9}
     parts = [
         asr_table(
             run=run, attack=attack, epsilon=[0.1, 0.1, 0.2], iteration=[10, 20, 20],
-            n_attacked=[9, 10, 11], n_flipped=[1, 2, 3], asr=[1 / 9, 0.2, 3 / 11],
+            n_attacked=[9, 10, 11], n_flipped=[1, 2, 3], asr=[0.0, asr, 1.0], ci_low=0.05,
+            ci_high=0.95,
         )
-        for run in runs for attack in ("paper", "sign", "other")
+        for run, asr in runs.items() for attack in ("paper", "sign", "other")
     ]  # fmt: skip
     accuracies = {"full": 0.9, "n100-r1": 0.6, "n100-r2": 0.7, "n1000-r1": 0.8}
-    table = t.training_size(
+    return t.training_size(
         pd.concat(parts), accuracies, 4000, ["paper", "sign"], epsilon=0.1, iterations=20
     )
+
+
+def test_training_size_has_a_row_for_each_run_and_the_full_one_at_its_own_size() -> None:
+    table = training_sizes()
     assert table["attack"].to_list() == ["paper"] * 4 + ["sign"] * 4
     assert table["size"].to_list() == [100, 100, 1000, 4000] * 2
     assert table["repeat"].to_list() == [1, 2, 1, 1] * 2
     assert table["accuracy"].to_list() == [0.6, 0.7, 0.8, 0.9] * 2
-    assert (table["n_flipped"] == 2).all() and (table["asr"] == 0.2).all()
+    assert table["asr"].to_list() == [0.2, 0.4, 0.3, 0.1] * 2
+    assert (table["n_flipped"] == 2).all() and (table["n_attacked"] == 10).all()
+    assert (table["iteration"] == 20).all() and (table["epsilon"] == 0.1).all()
+
+
+def test_repeats_of_a_size_come_to_their_mean_and_spread() -> None:
+    table = t.training_size_summary(training_sizes())
+    own = table[table["attack"] == "paper"].set_index("size")
+    assert own["repeats"].to_dict() == {100: 2, 1000: 1, 4000: 1}
+    assert own["asr"].to_dict() == pytest.approx({100: 0.3, 1000: 0.3, 4000: 0.1})
+    assert own["accuracy"].to_dict() == pytest.approx({100: 0.65, 1000: 0.8, 4000: 0.9})
+    assert own.loc[100, "asr_sd"] == pytest.approx(0.1 * math.sqrt(2))
+    assert own.loc[100, "accuracy_sd"] == pytest.approx(0.05 * math.sqrt(2))
+    assert own.loc[[1000, 4000], ["asr_sd", "accuracy_sd"]].isna().all(axis=None)
 
 
 def test_training_size_without_runs_is_an_empty_table() -> None:
     table = t.training_size(pd.DataFrame(), {}, 0, [], epsilon=0.1, iterations=20)
     assert len(table) == 0 and {"size", "repeat", "accuracy", "asr"} <= set(table)
-
-
-def group_members() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "member": pd.array(range(10), dtype="Int32"),
-            "class": ["young"] * 6 + ["aged"] * 4,
-            "class_index": pd.array([0] * 6 + [1] * 4, dtype="Int16"),
-            "part": ["training"] * 5 + ["validation"] + ["training"] * 2 + ["validation"] * 2,
-        }
-    )
-
-
-def test_class_counts_come_in_the_order_of_the_classes() -> None:
-    found = t.class_counts("G", group_members())
-    assert found.values.tolist() == [["G", "young", 6, 5, 1], ["G", "aged", 4, 2, 2]]
-    assert list(found) == ["group", "class", "n_images", "n_training", "n_validation"]
-
-
-def test_a_row_of_table_1() -> None:
-    clean = pd.DataFrame({"member": [5, 8, 9], "logits": [[2.0, 1.0], [0.0, 1.0], [1.0, 0.0]]})
-    row = t.table1_row("G", group_members(), clean, "2 age groups", 0.98)
-    assert (row["n_images"], row["n_training"], row["n_validation"]) == (10, 7, 3)
-    assert row["accuracy"] == pytest.approx(2 / 3)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(wilson_by_hand(2, 3))
-    assert (row["title"], row["paper_accuracy"]) == ("2 age groups", 0.98)
+    short = t.training_size_summary(table)
+    assert len(short) == 0 and {"size", "repeats", "asr_sd", "accuracy_sd"} <= set(short)
 
 
 def test_counts_of_a_source() -> None:

@@ -1,18 +1,22 @@
-"""Figures and report from made-up tables; nothing here needs a network or a trained one."""
+"""Figures from made-up tables; nothing here needs a network or a trained one."""
 
+import base64
+import io
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
+from PIL import Image
 
-from pgdose.plots import curves, examples, report, sheets, style
+from pgdose.plots import curves, examples, heatmap, network, sheets, style
 
 GROUPS = {
     "X-NR2": {"title": "2 age groups", "modality": "xray"},
@@ -20,6 +24,7 @@ GROUPS = {
     "H-OV": {"title": "ovary", "modality": "histology"},
     "H-OV-TH": {"title": "ovary and thyroid", "modality": "histology"},
 }
+PIXELS = np.full((8, 8), 200, np.uint8)
 ONE = {"X-NR2": GROUPS["X-NR2"]}
 EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.002, 0.02], "noise": [0.02, 0.1, 0.2]}
 
@@ -58,14 +63,45 @@ def confidence_table(attacks: list[str]) -> pd.DataFrame:
 
 def training_table(attacks: list[str]) -> pd.DataFrame:
     rows = [
-        ("H-OV", attack, epsilon, 20, size, repeat, 0.9, 40, 20, 0.5 + repeat / 10)
+        ("H-OV", attack, epsilon, 20, size, repeat, 0.9, 40, 20, 0.5 + repeat / 10, 0.4, 0.7)
         for attack in attacks
         for epsilon in EPSILONS[attack]
         for size in (1000, 2000, 12345)
         for repeat in range(2)
     ]
     columns = "group attack epsilon iteration size repeat accuracy n_attacked n_flipped asr"
-    return pd.DataFrame(rows, columns=columns.split())
+    return pd.DataFrame(rows, columns=[*columns.split(), "ci_low", "ci_high"])
+
+
+def network_tables(absent: bool = False) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Training, calibration and confusion of two groups; with `absent`, H-OV has no norm image."""
+    training = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "lr": 0.1,
+            "loss": [0.9, 0.5, 0.4],
+            "training_accuracy": [0.5, 0.8, 0.9],
+            "validation_accuracy": [0.5, np.nan, 0.75],
+        }
+    )
+    bins = [
+        ("X-AO", 0.95, 1.0, 99, 0.99, 0.5, 0.4, 0.6),
+        ("H-OV", 0.5, 0.55, 0, np.nan, np.nan, np.nan, np.nan),
+        ("H-OV", 0.9, 0.95, 10, 0.92, 0.7, 0.4, 0.9),
+        ("H-OV", 0.95, 1.0, 30, 0.98, 1.0, 0.9, 1.0),
+    ]
+    counts = [
+        ("X-AO", "a", "a", 99),
+        ("H-OV", "tumour", "tumour", 31),
+        ("H-OV", "tumour", "norm", 9),
+    ]
+    counts += [("H-OV", "norm", name, 0 if absent else 20) for name in ("tumour", "norm")]
+    names = ["group", "bin_low", "bin_high", "n", "confidence", "accuracy", "ci_low", "ci_high"]
+    return (
+        training,
+        pd.DataFrame(bins, columns=names),
+        pd.DataFrame(counts, columns=["group", "class", "predicted", "n"]),
+    )
 
 
 def versions(figure: int, flipped: bool) -> tuple[list[np.ndarray], pd.DataFrame]:
@@ -84,56 +120,113 @@ def versions(figure: int, flipped: bool) -> tuple[list[np.ndarray], pd.DataFrame
 
 
 ALL = list(EPSILONS)
+
+
+def fig3a(asr: pd.DataFrame, groups: style.Groups = GROUPS) -> Figure:
+    return curves.asr_over_epsilon(curves.over_epsilon(asr, groups, 20), groups)
+
+
+def fig3b(asr: pd.DataFrame, epsilons: list[float], groups: style.Groups = GROUPS) -> Figure:
+    return curves.asr_over_iterations(curves.over_iterations(asr, groups, epsilons), groups)
+
+
+def fig3c(confidence: pd.DataFrame, epsilon: float = 0.1, groups: style.Groups = GROUPS) -> Figure:
+    rows = curves.over_confidence(confidence, groups, epsilon, 20)
+    return curves.asr_over_confidence(rows, groups, confidence["attack"].unique())
+
+
+def fig3d(sizes: pd.DataFrame) -> Figure:
+    return curves.asr_over_training_size(curves.over_training_size(sizes, GROUPS), GROUPS)
+
+
+def surface(asr: pd.DataFrame, group: str = "H-OV") -> Figure:
+    return heatmap.heat_map(heatmap.surfaces(asr, group), group)
+
+
+def of_network(absent: bool = False, group: str = "H-OV") -> Figure:
+    return network.panels(network.measures(*network_tables(absent), group), group)
+
+
+def without_rates(asr: pd.DataFrame, group: str) -> pd.DataFrame:
+    """As of a group whose images were all seen wrong before the attack."""
+    names = ["asr", "ci_low", "ci_high"]
+    return asr.assign(**{name: asr[name].mask(asr["group"] == group) for name in names})
+
+
 CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
     "3a": (
-        lambda: curves.asr_over_epsilon(asr_table(ALL), GROUPS, 20),
-        ["attack success rate", "noise, iteration 1", "X-AO  aorta, $rotated$", "0.003"],
+        lambda: fig3a(asr_table(ALL)),
+        [
+            *("attack success rate", "noise, iteration 1", "X-AO  aorta, $rotated$", "0.01"),
+            *("full intensity range = 1", "95 % confidence interval"),
+        ],
     ),
-    "3a one": (
-        lambda: curves.asr_over_epsilon(asr_table(["paper"]), ONE, 20),
-        ["paper, iteration 20"],
-    ),
+    "3a one": (lambda: fig3a(asr_table(["paper"]), ONE), ["paper, iteration 20"]),
     "3a nothing": (
-        lambda: curves.asr_over_epsilon(asr_table(["paper"], attacked=0), GROUPS, 20),
+        lambda: fig3a(asr_table(["paper"], attacked=0)),
         ["No image was attacked"],
     ),
+    "3a one group without": (
+        lambda: fig3a(without_rates(asr_table(["paper", "sign"]), "H-OV")),
+        ["H-OV  (no rate is known)", "H-OV-TH  ovary and thyroid"],
+    ),
+    "3a a kind without": (
+        lambda: fig3a(without_rates(asr_table(["paper"]), "X-NR2"), ONE | {"H-OV": GROUPS["H-OV"]}),
+        ["no image attacked"],
+    ),
     "3b": (
-        lambda: curves.asr_over_iterations(asr_table(ALL), GROUPS, [0.02, 0.1, 0.7]),
-        ["sign, ε = 0.02", "paper, ε = 0.1", "not measured", "iterations"],
+        lambda: fig3b(asr_table(ALL), [0.02, 0.1, 0.7]),
+        ["sign", "X-ray, ε = 0.02", "Histology, ε = 0.1", "not measured", "number of iterations"],
     ),
     "3b nothing": (
-        lambda: curves.asr_over_iterations(asr_table(["sign"]), ONE, [0.7]),
+        lambda: fig3b(asr_table(["sign"]), [0.7], ONE),
         ["No image was attacked"],
     ),
     "3c": (
-        lambda: curves.asr_over_confidence(confidence_table(ALL), GROUPS, 0.1, 20),
-        ["clean confidence", "paper, iteration 20: Histology", "Images in a bin", "&lt;0.5"],
+        lambda: fig3c(confidence_table(ALL)),
+        ["clean confidence", "paper, iteration 20", "H-OV-TH", "Images in a bin", "&lt;0.5"],
     ),
     "3c one": (
-        lambda: curves.asr_over_confidence(confidence_table(["sign"]), ONE, 0.1, 20),
-        ["sign, iteration 20: X-ray"],
+        lambda: fig3c(confidence_table(["sign"]), groups=ONE),
+        ["sign, iteration 20"],
+    ),
+    "3c one absent": (
+        lambda: fig3c(
+            pd.concat([confidence_table(["paper"]), confidence_table(["sign"]).assign(epsilon=0.2)])
+        ),
+        ["where these attacks were not measured: sign"],
     ),
     "3c nothing": (
-        lambda: curves.asr_over_confidence(confidence_table(["sign"]), ONE, 0.3, 20),
-        ["No image was attacked at ε = 0.3"],
+        lambda: fig3c(confidence_table(["sign"]), 0.3, ONE),
+        ["No image was attacked at the operating point"],
     ),
     "3d": (
-        lambda: curves.asr_over_training_size(training_table(ALL), GROUPS),
-        ["clean accuracy", "12,345", "ε, sign", "H-OV  ovary"],
+        lambda: fig3d(training_table(ALL)),
+        ["accuracy on clean images", "12,345", "ε, sign", "H-OV  ovary", "lowest to highest"],
     ),
     "3d one": (
-        lambda: curves.asr_over_training_size(
-            training_table(["paper"]).query("epsilon == 0.1 and size == 1000"), GROUPS
-        ),
+        lambda: fig3d(training_table(["paper"]).query("epsilon == 0.1 and size == 1000")),
         ["paper, iteration 20, ε = 0.1"],
     ),
-    "3d nothing": (
-        lambda: curves.asr_over_training_size(training_table([]), GROUPS),
-        ["No network was trained"],
+    "3d nothing": (lambda: fig3d(training_table([])), ["No network was trained"]),
+    "heat map": (
+        lambda: surface(asr_table(ALL)),
+        ["H-OV", "noise", "0.0005", "number of iterations", "full intensity range = 1"],
     ),
+    "heat map with gaps": (lambda: surface(asr_table(ALL), "X-AO"), ["not known"]),
+    "heat map nothing": (
+        lambda: surface(asr_table(["paper"], attacked=0)),
+        ["H-OV: no image was attacked"],
+    ),
+    "network": (
+        lambda: of_network(),
+        ["loss (nats)", "31", "78 %", "ECE = 0.070, 40 images", "validation", "epoch"],
+    ),
+    "network, a class absent": (lambda: of_network(True), ["no image", "78 %"]),
+    "network nothing": (lambda: of_network(group="X-NR2"), ["no validation image", "loss"]),
     "1": (
         lambda: examples.adversarial_examples(*versions(1, True), GROUPS),
-        ["original", "difference", "× 2.5", "tumour", "p = 0.97", "norm", "attack: paper"],
+        ["original", "difference", "× 2.5", "max |Δ| 0.2", "p = 0.97", "norm", "attack: paper"],
     ),
     "1 none": (
         lambda: examples.adversarial_examples(*versions(2, True), GROUPS),
@@ -141,7 +234,7 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
     ),
     "2": (
         lambda: examples.flips(*versions(2, True), GROUPS),
-        ["→ norm", "X-NR2, ε = 0.02"],
+        ["→ norm", "X-NR2, ε = 0.02", "X-NR2, ε = 0.2", "attack: paper; iteration 20"],
     ),
     "2 few": (
         lambda: examples.flips(*versions(2, True), ONE),
@@ -198,7 +291,8 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("case", CASES)
-def test_figures(case: str, tmp_path: Path) -> None:
+def test_figures(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(style._RC, "figure.dpi", 60)  # four of each take their time
     draw, words = CASES[case]
     for suffix in (".png", ".svg"):
         first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
@@ -219,27 +313,220 @@ def test_save_refuses_other_formats(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_resolutions(tmp_path: Path) -> None:
+    for figure, dpi in (
+        (fig3a(asr_table(["paper"])), 300),
+        (sheets.contact_sheet([PIXELS], [""]), 200),
+    ):
+        style.save(figure, tmp_path / "figure.png")
+        with Image.open(tmp_path / "figure.png") as picture:
+            assert picture.info["dpi"] == pytest.approx((dpi, dpi), abs=0.1)
+            inches = figure.get_size_inches()
+            assert picture.size == pytest.approx(inches * dpi, abs=1)
+
+
+@pytest.mark.parametrize("draw", ["3a", "3b", "3c", "3d", "heat map", "network"])
+def test_what_is_saved_beside_a_figure_draws_it_again(draw: str, tmp_path: Path) -> None:
+    asr = asr_table(ALL)
+    rows, again = {
+        "3a": (curves.over_epsilon(asr, GROUPS, 20), lambda t: curves.asr_over_epsilon(t, GROUPS)),
+        "3b": (
+            curves.over_iterations(asr, GROUPS, [0.02, 0.1]),
+            lambda t: curves.asr_over_iterations(t, GROUPS),
+        ),
+        "3c": (
+            curves.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20),
+            lambda t: curves.asr_over_confidence(t, GROUPS),
+        ),
+        "3d": (
+            curves.over_training_size(training_table(ALL), GROUPS),
+            lambda t: curves.asr_over_training_size(t, GROUPS),
+        ),
+        "heat map": (heatmap.surfaces(asr, "X-AO"), lambda t: heatmap.heat_map(t, "X-AO")),
+        "network": (
+            network.measures(*network_tables(), "H-OV"),
+            lambda t: network.panels(t, "H-OV"),
+        ),
+    }[draw]
+    read = pd.read_csv(io.StringIO(rows.to_csv(index=False)))
+    for table, name in ((rows, "first.svg"), (read, "second.svg")):
+        style.save(again(table), tmp_path / name)
+    assert (tmp_path / "first.svg").read_bytes() == (tmp_path / "second.svg").read_bytes()
+
+
+def test_the_rows_of_each_curve() -> None:
+    asr = asr_table(ALL)
+    rows = curves.over_epsilon(asr, GROUPS, 20)
+    assert "run" not in rows and rows["asr"].max() <= 1  # the partial run is not there
+    assert rows.groupby("attack")["iteration"].unique().map(list).to_dict() == {
+        **{"noise": [1], "paper": [20], "sign": [20]},
+    }
+    assert set(curves.over_epsilon(asr, GROUPS, 7)["iteration"]) == {1, 7}
+    assert set(curves.over_epsilon(asr, ONE, 20)["group"]) == {"X-NR2"}
+
+    rows = curves.over_iterations(asr, GROUPS, [0.02, 0.1 + 1e-9, 0.7])
+    assert set(rows["epsilon"]) == {0.02, 0.1}
+    assert rows["ci_low"].isna().equals((rows["iteration"] == 0) | rows["asr"].isna())
+
+    rows = curves.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20)
+    assert rows["n_attacked"].min() > 0 and set(rows["group"][rows["bin_low"] == 0]) == {"H-OV-TH"}
+
+    sizes = training_table(["paper"])
+    early = sizes.assign(iteration=3, asr=17.0)
+    assert curves.over_training_size(pd.concat([early, sizes]), GROUPS)["asr"].max() <= 1
+
+
+def lines(panel: Axes) -> list[np.ndarray]:
+    return [np.asarray(line.get_ydata(), float) for line in panel.lines]
+
+
+def bands(panel: Axes) -> list[list[tuple[float, float, float]]]:
+    """Of each band, the x it stands at with the lowest and the highest y there."""
+    found = []
+    for band in panel.collections:
+        if isinstance(band, PolyCollection):
+            corners = np.concatenate([path.vertices for path in band.get_paths()] or [[]])
+            places = {x: [y for at, y in corners if at == x] for x, _ in corners}
+            found.append([(x, min(ys), max(ys)) for x, ys in sorted(places.items())])
+    return found
+
+
+def bars(panel: Axes) -> list[np.ndarray]:
+    return [s for c in panel.collections if isinstance(c, LineCollection) for s in c.get_segments()]
+
+
 def test_a_lost_rate_is_a_gap() -> None:
-    figure = curves.asr_over_epsilon(asr_table(["paper"]), GROUPS, 20)
-    drawn = [np.asarray(line.get_ydata(), float) for line in figure.axes[0].lines]
-    assert len(drawn) == len(GROUPS)
-    assert np.isnan(drawn[1]).tolist() == [False, True, False]  # X-AO at 0.1
-    assert np.nanmax(np.concatenate(drawn)) <= 1  # the partial run is not there
+    figure = fig3a(asr_table(["paper"]))
+    xray, histology = figure.axes
+    assert len(lines(xray)) == len(lines(histology)) == 2
+    assert np.isnan(lines(xray)[1]).tolist() == [False, True, False]  # X-AO at 0.1
+    assert np.nanmax(np.concatenate(lines(xray))) <= 1
+
+
+def test_bands_are_the_intervals_and_points_without_neighbours_have_bars() -> None:
+    panel = fig3a(asr_table(["paper"])).axes[0]
+    whole, broken = bands(panel)
+    assert whole == [(0.02, 0, pytest.approx(0.12)), (0.1, 0, pytest.approx(0.2)),
+                     (0.2, pytest.approx(0.1), pytest.approx(0.3))]  # fmt: skip
+    assert broken == [] and [bar[0][0] for bar in bars(panel)] == [0.02, 0.2]
+    assert bars(panel)[1][:, 1] == pytest.approx([0.3, 0.5])
+    # A patient alone has no interval.
+    table = asr_table(["paper"])
+    table.loc[table["group"] == "X-NR2", ["ci_low", "ci_high"]] = np.nan
+    panel = fig3a(table, ONE).axes[0]
+    assert len(lines(panel)) == 1 and not any(bands(panel)) and not bars(panel)
+
+
+def test_groups_with_different_doses_are_not_joined_over_them() -> None:
+    table = asr_table(["paper"])
+    other = table["group"] == "H-OV"
+    table.loc[other, "epsilon"] += 0.01
+    missing = (table["group"] == "H-OV-TH") & (table["epsilon"] == 0.1)
+    own, gap = lines(fig3a(table[~missing]).axes[1])
+    assert np.isfinite(own).tolist() == [False, True] * 3
+    assert np.isfinite(gap).tolist() == [True, False, False, False, True, False]
+
+
+def test_iterations_that_were_not_measured_are_not_bridged() -> None:
+    table = asr_table(["paper"])
+    few = table[table["iteration"].isin([0, 10, 20])]
+    panel = fig3b(few, [0.2], ONE).axes[0]
+    (line,) = panel.lines
+    assert np.flatnonzero(np.isfinite(line.get_ydata())).tolist() == [0, 10, 20]
+    assert line.get_markevery() == [0, 5, 10, 15, 20]
+    assert not any(bands(panel)) and [bar[0][0] for bar in bars(panel)] == [10, 20]
+
+
+def test_every_point_without_neighbours_is_marked() -> None:
+    table = asr_table(["paper"])
+    panel = fig3b(table[table["iteration"].isin([0, 3, 20])], [0.2], ONE).axes[0]
+    assert 3 in panel.lines[0].get_markevery()  # type: ignore[operator]
 
 
 def test_wide_doses_are_logarithmic() -> None:
-    figure = curves.asr_over_epsilon(asr_table(["paper", "sign"]), GROUPS, 20)
-    assert [panel.get_xscale() for panel in figure.axes] == ["linear", "log"]
+    figure = fig3a(asr_table(["paper", "sign"]))
+    assert [panel.get_xscale() for panel in figure.axes] == ["linear", "log"] * 2
 
 
 def test_empty_bins_and_the_bin_apart_are_not_joined() -> None:
     table = confidence_table(["paper"])
     table = table[table["group"] == "H-OV-TH"].assign(n_attacked=20, asr=0.5)
     table.loc[table["bin_low"].between(0.69, 0.71), ["n_attacked", "asr"]] = [0, np.nan]
-    figure = curves.asr_over_confidence(table, GROUPS, 0.1, 20)
-    joined = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
+    panel = fig3c(table).axes[0]
+    joined = [line for line in panel.lines if len(line.get_xdata()) == 2]  # type: ignore[arg-type]
     # 10 bins from 0.5 on have 9 joints, of which the empty bin takes two; the divider is a line.
     assert len(joined) == 9 - 2 + 1
+    assert len(bands(panel)) == 9 - 2 and [bar[0][0] for bar in bars(panel)] == [0.44]
+
+
+def test_few_images_are_faint() -> None:
+    table = confidence_table(["paper"])
+    table = table[(table["group"] == "H-OV") & (table["bin_low"] > 0.79)]
+    for n, faint in ((curves.FEW, False), (curves.FEW - 1, True)):
+        panel = fig3c(table.assign(n_attacked=n)).axes[0]
+        shades = {
+            band.get_alpha() for band in panel.collections if isinstance(band, PolyCollection)
+        }
+        assert len(shades) == 1 and (shades.pop() < 0.2) == faint  # type: ignore[operator]
+
+
+def test_one_training_has_no_spread() -> None:
+    table = training_table(["paper"]).query("epsilon == 0.1")
+    panel = fig3d(table[(table["repeat"] == 0) | (table["size"] < 2500)]).axes[0]
+    assert bands(panel) == [[(1000, 0.5, 0.6), (2000, 0.5, 0.6)]]
+    assert lines(panel)[0].tolist() == [0.55, 0.55, 0.5]
+    assert len(bars(panel)) == 5
+
+
+def test_a_surface_s_gaps_and_its_line() -> None:
+    table = asr_table(["paper", "sign"])
+    table = table[(table["group"] != "H-OV") | (table["epsilon"] != 0.02)]
+    rows = heatmap.surfaces(table, "H-OV")
+    assert len(rows) == 21 * 6 and rows["asr"].isna().sum() == 21 * 2
+    assert rows["asr"].isna().equals(rows["n_attacked"].isna())
+    panel = heatmap.heat_map(rows, "H-OV").axes[0]
+    (mesh,) = [c for c in panel.collections if isinstance(c, QuadMesh)]
+    shown: np.ma.MaskedArray = np.ma.asarray(mesh.get_array()).reshape(3, 21)
+    assert mesh.get_clim() == (0, 1) and shown.mask.sum(axis=1).tolist() == [21, 0, 0]
+    assert shown[2, 20] == pytest.approx(0.6) and shown[1, 20] == pytest.approx(0.3)
+    # Over 0.5 from iteration 17 on, of the largest dose alone: four cells below, one beside.
+    rise = {tuple(map(tuple, segment)) for segment in bars(panel)}
+    below = {((x - 0.5, 1.5), (x + 0.5, 1.5)) for x in range(17, 21)}
+    assert rise == {((16.5, 1.5), (16.5, 2.5))} | below
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels == ["0.02", "0.1", "0.2"]
+    # What is not known is on no side of the line.
+    rows.loc[rows["epsilon"] == 0.1, "asr"] = np.nan
+    panel = heatmap.heat_map(rows, "H-OV").axes[0]
+    assert [segment.tolist() for segment in bars(panel)] == [[[16.5, 1.5], [16.5, 2.5]]] * 2
+
+
+def test_the_measures_of_a_network() -> None:
+    training, calibration, confusion = network_tables(absent=True)
+    rows = network.measures(training, calibration, confusion, "H-OV")
+    by = rows.set_index(["panel", "series"])["value"]
+    # |0.7 - 0.92| of 10 images and |1 - 0.98| of 30.
+    assert by["ece", "ece"] == pytest.approx((2.2 + 0.6) / 40)
+    assert by["training", "loss"].tolist() == [0.9, 0.5, 0.4]
+    shares = rows[rows["panel"] == "confusion"].set_index(["class", "predicted"])["value"]
+    assert shares["tumour", "norm"] == pytest.approx(9 / 40)
+    assert shares["norm"].isna().all()  # a share of nothing is not 0
+    none = network.measures(training, calibration, confusion, "X-NR2")
+    assert np.isnan(none.set_index("panel")["value"]["ece"])
+    panel = network.panels(rows, "H-OV").axes[3]
+    drawn = next(line for line in panel.lines if line.get_marker() == "o")
+    assert drawn.get_xdata().tolist() == [0.92, 0.98]  # type: ignore[union-attr]
+    assert [bar[:, 1].tolist() for bar in bars(panel)] == [[0.4, 0.9], [0.9, 1.0]]
+
+
+def test_the_pixels_of_an_image_are_its_own(tmp_path: Path) -> None:
+    """Neither smoothed when there are few of them nor resampled in an SVG."""
+    images, table = versions(1, True)
+    style.save(examples.adversarial_examples(images, table, ONE), tmp_path / "figure.svg")
+    svg = (tmp_path / "figure.svg").read_text()
+    embedded = re.findall(r'base64,\s*([^"]+)"', svg)
+    sizes = {Image.open(io.BytesIO(base64.b64decode(data))).size for data in embedded}
+    assert sizes == {(16, 16)}
 
 
 def test_looks_do_not_depend_on_the_figure() -> None:
@@ -262,141 +549,7 @@ def test_eight_pairs_at_most() -> None:
 
 def test_plots_never_import_torch() -> None:
     code = (
-        "import sys; from pgdose.plots import curves, examples, report, sheets, style;"
+        "import sys; from pgdose.plots import curves, examples, heatmap, network, report, sheets;"
         "assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-# --- report -----------------------------------------------------------------------------------
-
-
-def write(path: Path, figures: dict[str, Path], **changes: Any) -> str:
-    def table(columns: str, *rows: tuple[Any, ...]) -> pd.DataFrame:
-        return pd.DataFrame(list(rows), columns=columns.split())
-
-    tables: dict[str, Any] = {
-        "study": {
-            "study": "phantom & <i>sons</i>",
-            "groups": {"X-NR2": {"title": "<b>age</b>"}},
-            "attacks": {"paper": {"epsilon": [np.float64(0.02)], "root": Path("scans")}},
-        },
-        "table1": table(
-            "group title n_images n_training n_validation accuracy ci_low ci_high paper_accuracy",
-            ("X-NR2", "<b>age</b>", 200001, 160001, 40000, 0.9412, 0.9301, 0.9523, 0.98),
-            ("X-NEW", "not in the paper", 10, 8, 2, np.nan, np.nan, np.nan, None),
-        ),
-        "class_counts": table(
-            "group class n_images n_training n_validation", ("X-NR2", "G1", 100123, 80123, 20000)
-        ),
-        "sources": table(
-            "source found readable usable norm fibrosis any_finding several_findings",
-            ("xray", 1908926, 1900000, 1880000, 1215648, 19844, 46882, 812),
-            ("fields", 4000, 4000, 3999, None, None, None, None),
-        ),
-        "conclusions": table(
-            "conclusion attack estimate ci_low ci_high verdict paper",
-            ("ASR grows with eps", "paper", 0.8751, 0.71, 0.932, "holds", "7 of 8 groups"),
-            ("ASR drops above 0.95", "sign", -0.25, np.nan, np.nan, None, "drops sharply"),
-        ),
-        "checks": table(
-            "group run attack check verdict says",
-            ("X-NR2", "full", "paper", "gradients", "passed", "All is well."),
-            ("X-NR2", "full", "sign", "gradients", "failed", "90 % are <i>0</i>."),
-            ("X-AO", "full", "sign", "gradients", "failed", "70 % are 0."),
-            ("H-BR", "n72-r1", "sign", "gradients", "failed", "60 % are 0."),
-            ("H-OV", "full", "sign", "gradients", "passed", "All is well."),
-            ("H-OV", "full", "sign", "box kept", "failed", "One leaves it."),
-            ("H-OV", "full", "noise", "gradients", "not done", "It has none."),
-        ),
-        "rejects": table("source stage reason count", ("xray", "screen", "uniform", 12345)),
-        "benchmarks": table("rule jobs seconds max_rss_mb", ("attack", 64, 86000.2, 4096.5)),
-        "versions": {"pgdose": "0.1.0"},
-    } | changes
-    report.write_report(path, figures=figures, **tables)
-    return path.read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def figures(tmp_path: Path) -> dict[str, Path]:
-    files = {"fig1": tmp_path / "fig1.png", "fig3a": tmp_path / "fig3a.svg"}
-    for file in files.values():
-        style.save(style.message("nothing"), file)
-    return files
-
-
-def test_report_says_everything(tmp_path: Path, figures: dict[str, Path]) -> None:
-    page = write(tmp_path / "report.html", figures)
-    numbers = "200,001 40,000 0.941 0.930 0.952 0.98 100,123 1,908,926 19,844 812 3,999 12,345"
-    for text in [*numbers.split(), "0.875", "0.932", "−0.25", "23 h 53 min", "4.0 GB", "0.1.0"]:
-        assert text in page
-    for text in ("holds", "not tested yet", "7 of 8 groups", "Several findings", "root: scans"):
-        assert text in page
-    assert report.CAPTIONS["fig3a"].split(";")[0] in page
-    assert "nan" not in re.sub(r"base64,[^\"]*", "", page).lower().split()
-
-
-def warnings(page: str) -> str:
-    return page[page.index('<section id="warnings">') : page.index('<section id="conclusions">')]
-
-
-def test_report_warns_once_for_each_check_and_attack(
-    tmp_path: Path, figures: dict[str, Path]
-) -> None:
-    page = warnings(write(tmp_path / "report.html", figures))
-    rows = page.split("<tbody>")[1].split("</tbody>")[0].split("<tr>")[1:]
-    assert len(rows) == 2
-    for text in ("gradients", "sign", "3 of 4: X-NR2, X-AO, H-BR (n72-r1)", "60 % are 0."):
-        assert text in rows[0]
-    assert "1 of 1: H-OV" in rows[1] and "One leaves it." in rows[1]
-    assert "All is well" not in page and "<i>0" not in page
-    counts = re.findall(r": +(\d+)[;.]", page.replace("\n", " "))
-    assert counts == ["2", "4", "1"]
-
-
-def test_report_says_that_nothing_failed_or_was_checked(tmp_path: Path) -> None:
-    columns = ["group", "run", "attack", "check", "verdict", "says"]
-    fine = pd.DataFrame([("X-AO", "full", "sign", "gradients", "passed", "Well.")], columns=columns)
-    assert "No check failed" in warnings(write(tmp_path / "report.html", {}, checks=fine))
-    none = warnings(write(tmp_path / "report.html", {}, checks=None))
-    assert "No attack was checked" in none and "No check failed" not in none
-
-
-def test_report_is_self_contained_and_escaped(tmp_path: Path, figures: dict[str, Path]) -> None:
-    page = write(tmp_path / "report.html", figures)
-    assert page == write(tmp_path / "again.html", figures)
-    targets = re.findall(r"(?:src|href)\s*=\s*\"([^\"]*)", page)
-    assert len(targets) > len(figures)
-    assert all(target.startswith(("data:image/", "#")) for target in targets)
-    assert not re.search(r"<script|<link|@import|url\(", page)
-    assert "<b>age" not in page and "&lt;b&gt;age&lt;/b&gt;" in page
-    assert "<i>sons" not in page and "phantom &amp; &lt;i&gt;sons" in page
-
-
-def test_report_fits_a_phone(tmp_path: Path, figures: dict[str, Path]) -> None:
-    page = write(tmp_path / "report.html", figures)
-    assert 'name="viewport"' in page and "overflow-x: auto" in page
-    # Whatever may be wide stands in a box of its own that scrolls.
-    for wide in ("<table", "<img"):
-        for match in re.finditer(wide, page):
-            before = page[: match.start()]
-            assert before.rstrip().endswith(">")
-            assert before.rfind('<div class="scroll"') > before.rfind("</div>")
-    assert all(int(width) <= 576 for width in re.findall(r'<img[^>]* width="(\d+)"', page))
-
-
-def test_report_of_a_bare_study(tmp_path: Path) -> None:
-    def empty(columns: str) -> pd.DataFrame:
-        return pd.DataFrame(columns=columns.split())
-
-    page = write(
-        tmp_path / "report.html",
-        {},
-        conclusions=empty("conclusion attack estimate ci_low ci_high verdict paper"),
-        rejects=empty("source stage reason count"),
-        benchmarks=empty("rule jobs seconds max_rss_mb"),
-    )
-    for text in ("No conclusion was tested", "No record was rejected", "Nothing was measured"):
-        assert text in page
-    with pytest.raises(ValueError, match="png or"):
-        write(tmp_path / "report.html", {"fig1": tmp_path / "fig1.pdf"})

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose import cohort
-from pgdose.analysis import success
+from pgdose.analysis.outcomes import unpack
 from pgdose.attack import trajectory
 from pgdose.attack.steps import Attack, margin
 from pgdose.images import Members
@@ -35,7 +35,9 @@ def flips(
     here = surface[surface["epsilon"] == epsilon].sort_values("member")
     if here.empty:  # the network got none of them right
         return [], []
-    flipped = success.flipped(here, class_index, classes)[:, iteration]
+    logits = unpack(here, classes)[:, iteration]
+    true = class_index.loc[here["member"]].to_numpy(np.int64)
+    flipped = np.isfinite(logits).all(axis=1) & (logits.argmax(axis=1) != true)
     return here["member"][flipped].tolist(), here["member"].tolist()
 
 

@@ -194,8 +194,7 @@ def read_surface(
     own, known = file_digest(network), []
     paths = list(paths)
     for path in paths:
-        found = pq.read_schema(path).metadata or {}
-        told = {key.decode(): value.decode() for key, value in found.items()}
+        told = read_metadata(path)
         if told.get("network") != own:
             raise UserError(
                 f"{path}: a surface of another network ({told.get('network')}, but {network} is "
@@ -321,6 +320,12 @@ def write_table(
         pq.write_table(table, beside)
 
 
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """What `write_table` was given as metadata."""
+    found = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in found.items()}
+
+
 def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read Parquet; small integers with nulls stay integers."""
     nullable = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
@@ -365,6 +370,13 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
         parts.append(read_table(path, None if there is None else sorted(there)))
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)
+
+
+def read_people(paths: Iterable[str | Path], record_ids: Iterable[str]) -> pd.DataFrame:
+    """Sex and age (years) of records, in their order, out of several sources' tables of records."""
+    wanted = list(record_ids)
+    people = read_tables(paths, ["record_id", "sex", "age"]).set_index("record_id")
+    return people.reindex(wanted)
 
 
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:

@@ -663,6 +663,13 @@ class OperatingPoints(Model):
     flips_epsilon: Epsilon = 0.02  # Fig. 2
 
 
+class Measures(Model):
+    """How the response surfaces are measured."""
+
+    success: Literal["final", "any"] = "final"  # any: flipped at some iteration up to this one
+    draws: Annotated[int, Field(ge=200, le=100_000)] = 2000  # of the bootstrap over patients
+
+
 class Privacy(Model):
     key: FilePath = "private/key"
     folder: FilePath = ""  # private/<name of the results folder>
@@ -682,6 +689,7 @@ class Study(Model):
     checks: Checks = Checks()
     training_size: TrainingSize | None = None
     operating_points: OperatingPoints = OperatingPoints()
+    measures: Measures = Measures()
 
     @model_validator(mode="before")
     @classmethod

@@ -2,15 +2,16 @@
 
 
 rule measure:
-    """Success rates of one attack on one run, over eps and iterations and by confidence."""
+    """What one attack on one run comes to: success rates, flips, and the draws of conclusions."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        records=lambda w: records_of(w.group),
         network=f"{RUN}/network.safetensors",
         surfaces=lambda w: surfaces(w.group, w.run, w.attack),
     output:
-        asr=f"{RUN}/{{attack}}/asr.csv",
-        confidence=f"{RUN}/{{attack}}/confidence.csv",
-        storage=f"{RUN}/{{attack}}/storage.csv",
+        **{name: f"{RUN}/{{attack}}/{name}.csv" for name in MEASURES},
+        images=f"{RUN}/{{attack}}/images.parquet",
+        evidence=f"{RUN}/{{attack}}/evidence.parquet",
     log:
         f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
     benchmark:
@@ -24,8 +25,11 @@ rule measure:
     params:
         epsilon=lambda w: as_json(STUDY.attacks[w.attack].epsilon),
         max_iter=lambda w: STUDY.attacks[w.attack].max_iter,
+        operating_epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
-        classes=lambda w: len(STUDY.groups[w.group].classes),
+        success=STUDY.measures.success,
+        draws=STUDY.measures.draws,
+        seed=STUDY.seed,
         code=script_digest("measure.py"),
     script:
         "../../scripts/measure.py"
@@ -39,7 +43,7 @@ rule table_sources:
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
         conflicts=[f"{RESULTS}/sources/{s}/conflicts.parquet" for s in reported()],
     output:
-        f"{RESULTS}/tables/sources.csv",
+        shown_table("sources"),
     log:
         f"{LOGS}/table_sources.log",
     benchmark:
@@ -65,7 +69,7 @@ rule table1:
         clean=of_groups("clean.parquet"),
         missing=[table for g in STUDY.groups for table in missing(g)],
     output:
-        table1=f"{RESULTS}/tables/table1.csv",
+        table1=shown_table("table1"),
         class_counts=f"{RESULTS}/tables/class_counts.csv",
     log:
         f"{LOGS}/table1.log",
@@ -85,40 +89,54 @@ rule table1:
             }
         ),
         missing=as_json({g: missing(g) for g in STUDY.groups}),
+        draws=STUDY.measures.draws,
+        seed=STUDY.seed,
         code=script_digest("table1.py"),
     script:
         "../../scripts/table1.py"
 
 
-rule tables:
-    """The measures of all groups together, and the five conclusions as estimates."""
+rule quality:
+    """Reliability curve and confusion matrix of each group's network."""
     input:
-        asr=[table for g in STUDY.groups for table in asr_tables(g)],
-        confidence=[
-            table
-            for g in STUDY.groups
-            for table in of_attacks("confidence.csv", g, ["full"])
-        ],
-        storage=[table for g in STUDY.groups for table in of_attacks("storage.csv", g)],
-        clean=(
-            [
-                f"{RESULTS}/groups/{STUDY.training_size.group}/{run}/clean.parquet"
-                for run in STUDY.runs(STUDY.training_size.group)
-            ]
-            if STUDY.training_size
-            else []
-        ),
+        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
+        clean=of_groups("clean.parquet"),
+    output:
+        calibration=f"{RESULTS}/tables/calibration.csv",
+        confusion=f"{RESULTS}/tables/confusion.csv",
+    log:
+        f"{LOGS}/quality.log",
+    benchmark:
+        f"{BENCHMARKS}/quality.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        groups=as_json(list(STUDY.groups)),
+        draws=STUDY.measures.draws,
+        seed=STUDY.seed,
+        code=script_digest("quality.py"),
+    script:
+        "../../scripts/quality.py"
+
+
+rule tables:
+    """The measures of all groups together, and the verdicts about the five conclusions."""
+    input:
+        **{name: of_all_attacks(f"{name}.csv") for name in MEASURES},
+        images=of_all_attacks("images.parquet"),
+        evidence=of_all_attacks("evidence.parquet"),
+        clean=of_sized_runs("clean.parquet"),
         members=(
             f"{RESULTS}/groups/{STUDY.training_size.group}/members.parquet"
             if STUDY.training_size
             else []
         ),
     output:
-        asr=f"{RESULTS}/tables/asr.csv",
-        confidence=f"{RESULTS}/tables/confidence.csv",
-        storage=f"{RESULTS}/tables/storage.csv",
-        training_size=f"{RESULTS}/tables/training_size.csv",
-        conclusions=f"{RESULTS}/tables/conclusions.csv",
+        **{name: shown_table(name) for name in [*MEASURES, *FINDINGS]},
     log:
         f"{LOGS}/tables.log",
     benchmark:
@@ -130,16 +148,25 @@ rule tables:
         mem_mb=4000,
         runtime=30,
     params:
-        sized=STUDY.training_size.group if STUDY.training_size else "",
         runs=as_json(
-            STUDY.runs(STUDY.training_size.group) if STUDY.training_size else []
+            {
+                group: {run: STUDY.attacks_of(group, run) for run in STUDY.runs(group)}
+                for group in STUDY.groups
+            }
         ),
+        attacks=as_json(
+            {name: attack.epsilon for name, attack in STUDY.attacks.items()}
+        ),
+        sized=STUDY.training_size.group if STUDY.training_size else "",
         sized_attacks=as_json(
             STUDY.training_size.attacks if STUDY.training_size else []
         ),
         modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
         epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
+        success=STUDY.measures.success,
+        draws=STUDY.measures.draws,
+        seed=STUDY.seed,
         code=script_digest("tables.py"),
     script:
         "../../scripts/tables.py"

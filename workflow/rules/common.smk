@@ -278,6 +278,18 @@ def of_attacks(file, group, runs=None):
     ]
 
 
+def of_all_attacks(file):
+    """One file of every attack on every run of every group."""
+    return [path for group in STUDY.groups for path in of_attacks(file, group)]
+
+
+def of_sized_runs(file):
+    """One file of every run of the group of training sizes, if there is one."""
+    group = STUDY.training_size.group if STUDY.training_size else None
+    runs = STUDY.runs(group) if group else []
+    return [f"{RESULTS}/groups/{group}/{run}/{file}" for run in runs]
+
+
 def asr_tables(group):
     return of_attacks("asr.csv", group)
 
@@ -296,28 +308,75 @@ def of_groups(file):
     return [f"{RESULTS}/groups/{group}/full/{file}" for group in STUDY.groups]
 
 
+# What one attack on one run is measured by, and what is told of all groups together.
+MEASURES = ["asr", "confidence", "storage", "transitions", "doses", "subgroups"]
+FINDINGS = [
+    "worst_case",
+    "training_size",
+    "training_size_summary",
+    "conclusions",
+    "trends",
+]
+
+
 def tables():
-    wanted = [
-        "sources",
-        "table1",
-        "class_counts",
-        "asr",
-        "confidence",
-        "storage",
-        "conclusions",
-    ]
-    wanted += ["training_size"]
+    of_networks = ["sources", "table1", "class_counts", "calibration", "confusion"]
+    wanted = [*of_networks, *MEASURES, *FINDINGS]
     return [f"{RESULTS}/tables/{name}.csv" for name in wanted]
+
+
+def shown(path, caption, category, group=None):
+    """An output that `snakemake --report` shows, with its caption in workflow/report/."""
+    labels = {"group": group, "figure": caption} if group else {"name": caption}
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        subcategory=group,
+        labels=labels,
+    )
+
+
+def shown_figure(path):
+    """A figure of rules curves, pictures or group_figures; of its files the PNG is shown."""
+    kind, name = Path(path).parent.name, Path(path).stem
+    if not path.endswith(".png"):
+        return path
+    if kind == "figures":
+        return shown(path, name, "Figures")
+    return shown(path, kind, "Groups", name)
+
+
+def shown_table(name):
+    """A table of all groups together; asr.csv and others too long to look through are not shown."""
+    path = f"{RESULTS}/tables/{name}.csv"
+    has_caption = Path(workflow.basedir, "workflow/report", f"{name}.rst").is_file()
+    return shown(path, name, "Tables") if has_caption else path
 
 
 CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])
 
 
 def figures():
+    """Figs. 1 to 3; beside each curve stands the table it is drawn from."""
+    pictures = [
+        f"{name}.{kind}" for name in ("fig1", "fig2") for kind in ("png", "svg")
+    ]
+    curves = [f"{name}.{kind}" for name in CURVES for kind in ("png", "svg", "csv")]
+    return [f"{RESULTS}/figures/{file}" for file in [*pictures, *curves]]
+
+
+def group_figures():
+    """Of every group: its heat map, its network, its examples."""
     return [
-        f"{RESULTS}/figures/{name}.{kind}"
-        for name in ["fig1", "fig2", *CURVES]
-        for kind in ("png", "svg")
+        f"{RESULTS}/figures/{name}/{group}.{kind}"
+        for name, kinds in {
+            "heatmap": ("png", "svg", "csv"),
+            "network": ("png", "svg", "csv"),
+            "examples": ("png", "svg"),
+        }.items()
+        for group in STUDY.groups
+        for kind in kinds
     ]
 
 

@@ -2,16 +2,19 @@
 
 
 rule curves:
-    """Figs. 3a-3d: success against eps, iterations, clean confidence and training size."""
+    """Figs. 3a-3d: success against eps, iterations, clean confidence and training size.
+
+    Each with the table that it is drawn from.
+    """
     input:
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
     output:
         [
-            f"{RESULTS}/figures/{name}.{kind}"
+            shown_figure(f"{RESULTS}/figures/{name}.{kind}")
             for name in CURVES
-            for kind in ("png", "svg")
+            for kind in ("png", "svg", "csv")
         ],
     log:
         f"{LOGS}/curves.log",
@@ -26,6 +29,7 @@ rule curves:
     params:
         groups=group_modalities(),
         points=as_json(STUDY.operating_points.known()),
+        success=STUDY.measures.success,
         code=script_digest("curves.py"),
     script:
         "../../scripts/curves.py"
@@ -38,7 +42,7 @@ rule pictures:
         table=f"{RESULTS}/figures/examples.csv",
     output:
         [
-            f"{RESULTS}/figures/{name}.{kind}"
+            shown_figure(f"{RESULTS}/figures/{name}.{kind}")
             for name in ("fig1", "fig2")
             for kind in ("png", "svg")
         ],
@@ -57,3 +61,32 @@ rule pictures:
         code=script_digest("pictures.py"),
     script:
         "../../scripts/pictures.py"
+
+
+rule group_figures:
+    """Of each group its surface, its network and its examples; the first two with their tables."""
+    input:
+        asr=f"{RESULTS}/tables/asr.csv",
+        calibration=f"{RESULTS}/tables/calibration.csv",
+        confusion=f"{RESULTS}/tables/confusion.csv",
+        training=of_groups("training.csv"),
+        images=f"{RESULTS}/figures/examples.npz",
+        table=f"{RESULTS}/figures/examples.csv",
+    output:
+        [shown_figure(path) for path in group_figures()],
+    log:
+        f"{LOGS}/group_figures.log",
+    benchmark:
+        f"{BENCHMARKS}/group_figures.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        groups=group_modalities(),
+        success=STUDY.measures.success,
+        code=script_digest("group_figures.py"),
+    script:
+        "../../scripts/group_figures.py"

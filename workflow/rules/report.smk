@@ -2,17 +2,29 @@
 
 
 rule report:
-    """One page with the table, the figures, warnings, the study's settings and versions."""
+    """One page with findings, tables, curves, each group's section, and what it all rests on."""
     input:
         tables=tables(),
-        figures=[figure for figure in figures() if figure.endswith(".png")],
+        figures=[f"{RESULTS}/figures/{name}.png" for name in ["fig1", "fig2", *CURVES]],
+        network=[f"{RESULTS}/figures/network/{g}.png" for g in STUDY.groups],
+        heatmap=[f"{RESULTS}/figures/heatmap/{g}.png" for g in STUDY.groups],
+        examples=[f"{RESULTS}/figures/examples/{g}.png" for g in STUDY.groups],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
         left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
         agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
         diagnostics=[
             file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
         ],
-        template="src/pgdose/plots/report.html",
+        page=[
+            f"src/pgdose/plots/page/{name}"
+            for name in (
+                "report.html",
+                "group.html",
+                "macros.html",
+                "report.css",
+                "report.js",
+            )
+        ],
     output:
         f"{RESULTS}/report.html",
     log:
@@ -29,6 +41,7 @@ rule report:
         study=as_json(STUDY.shown()),
         sources=as_json(list(STUDY.sources)),
         groups=as_json(list(STUDY.groups)),
+        modality=group_modalities(),
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json(
             [

@@ -1,129 +1,280 @@
-"""The five conclusions of Kovalev & Voynov (2019) as estimates, one for each attack.
+"""The five conclusions of Kovalev & Voynov (2019), each tested under one attack.
 
-Intervals are 95 %. Verdicts wait for tests whose margins are fixed beforehand; until then the
-column `verdict` is empty.
+Tests, margins and tolerances are those of docs/conclusions.md; change them there first.
 """
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
 
-from pgdose.analysis.success import at, wilson
+from pgdose.analysis.bootstrap import contrast_half, percentiles, share, standard_error, unseen
+from pgdose.analysis.evidence import Evidence, lowest, rise, shared_epsilons
+from pgdose.analysis.success import place_of
 
-Estimate = tuple[float, float, float]
-FLAT = 1e-9  # a slope up to it is rounding
-UNKNOWN: Estimate = (math.nan, math.nan, math.nan)
+ERROR = 0.05  # of a verdict
+MATTERS = 0.05  # the least rise of ASR that matters
+CEILING = 0.95
+SHARP = 0.5  # the ratio of conclusion 4 up to which a drop is sharp
+EQUAL = 0.10  # ASR per tenfold training size, conclusion 5
+FEWEST = 10  # patients on each side of conclusion 4
 
-PAPER = {
-    "grows_with_epsilon": "7 of 8 groups grow",
-    "histology_less_sensitive": "histology rises less than X-ray",
-    "levels_off": "6 of 8 groups reach their limit",
-    "drops_above_confidence": "drops sharply above 0.95",
-    "training_size": "no dependence confirmed",
+SHOWS, DOES_NOT = "shows it", "does not"
+UNTOLD, AT_CEILING = "can't be told", "at the ceiling"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A conclusion's answer; `reason` is a sentence with the numbers it rests on."""
+
+    estimate: float
+    low: float
+    high: float
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """What a group contributes to a conclusion about most groups."""
+
+    group: str
+    statistic: str
+    estimate: float
+    low: float
+    high: float
+    patients: int
+    state: str
+
+
+Groups = Mapping[str, Evidence]
+
+
+def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
+    """(1) ASR grows with epsilon for most image types."""
+    trends = []
+    for group, one in groups.items():
+        drawn = rise(one)
+        low, high = _ends(drawn, one.patients[0], ERROR / 2 / len(groups))
+        state = SHOWS if low > 0 else DOES_NOT if high < MATTERS else UNTOLD
+        if lowest(one) >= CEILING:
+            state = AT_CEILING
+        trends.append(Trend(group, "rise", drawn[0], low, high, one.patients[0], state))
+    return _most({t.group: t.state for t in trends}, "grow"), trends
+
+
+def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Finding:
+    """(2) Histology rises less over epsilon than X-ray: Welch over groups."""
+    kinds: dict[str, list[Evidence]] = {"histology": [], "xray": []}
+    high_up = 0
+    for group, one in groups.items():
+        if modality[group] in kinds and np.isfinite(rise(one)[0]):
+            if lowest(one) >= CEILING:
+                high_up += 1
+            else:
+                kinds[modality[group]].append(one)
+    tissue, chest = kinds["histology"], kinds["xray"]
+    counted = f"{len(tissue)} histology and {len(chest)} X-ray groups"
+    counted += f", {high_up} more at the ceiling" if high_up else ""
+    if min(len(tissue), len(chest)) < 2:
+        return _undecided(f"{counted}; two of each kind are needed")
+    common = shared_epsilons([*tissue, *chest])
+    if len(common) < 2:
+        return _undecided(f"{counted}; they share no two epsilons")
+    drawn = [np.stack([rise(one, common) for one in kind]) for kind in (tissue, chest)]
+    estimate = drawn[0][:, 0].mean() - drawn[1][:, 0].mean()
+    parts = [kind[:, 0].var(ddof=1) / len(kind) for kind in drawn]
+    welch = np.sqrt(sum(parts))
+    of_patients = standard_error((drawn[0].mean(axis=0) - drawn[1].mean(axis=0))[:, None])[0]
+    freedom = min(len(tissue), len(chest)) - 1.0
+    if welch > 0:
+        freedom = welch**4 / sum(p**2 / (len(k) - 1) for p, k in zip(parts, drawn, strict=True))
+    half = stats.t.ppf(1 - ERROR / 2, freedom) * max(welch, of_patients)
+    low, high = estimate - half, estimate + half
+    verdict = _verdict(supported=high < 0, contradicted=low > -MATTERS)
+    means = [kind[:, 0].mean() for kind in drawn]
+    return Finding(
+        *(estimate, low, high, verdict),
+        f"{counted}; mean rises {_number(means[0])} and {_number(means[1])}",
+    )
+
+
+def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
+    """(3) ASR grows with iterations and levels off."""
+    trends, states = [], {}
+    tail = ERROR / 2 / (2 * len(groups)) if groups else ERROR
+    for group, one in groups.items():
+        first, late, last = one.steps.T
+        growth, quarter = last - first, last - late
+        grown, end = (_ends(drawn, one.patients[0], tail) for drawn in (growth, quarter))
+        shows = grown[0] > 0 and end[1] < MATTERS
+        does_not = grown[1] < MATTERS or end[0] > MATTERS
+        state = SHOWS if shows else DOES_NOT if does_not else UNTOLD
+        states[group] = AT_CEILING if first[0] >= CEILING else state
+        for name, drawn, ends in (("growth", growth, grown), ("last_quarter", quarter, end)):
+            trends.append(Trend(group, name, drawn[0], *ends, one.patients[0], states[group]))
+    return _most(states, "grow and level off"), trends
+
+
+def drops_above_confidence(groups: Groups) -> Finding:
+    """(4) ASR over a clean confidence of 0.95 over ASR under it (Mantel-Haenszel)."""
+    several = [one for one in groups.values() if np.isfinite(one.counts[0]).all()]
+    if not several:
+        return _undecided("not measured at the operating point")
+    numbers = [sum(one.patients[side] for one in several) for side in (1, 2)]
+    n = np.stack([one.counts for one in several])  # groups x draws x 4
+    whole = np.maximum(n[:, :, 0] + n[:, :, 2], 1)
+    over = (n[:, :, 1] * n[:, :, 2] / whole).sum(axis=0)
+    under = (n[:, :, 3] * n[:, :, 0] / whole).sum(axis=0)
+    flips, images = n[:, 0, [1, 3]].sum(axis=0), n[:, 0, [0, 2]].sum(axis=0)
+    told = (
+        f"{flips[0]:.0f} of {images[0]:.0f} flip over 0.95, {flips[1]:.0f} of {images[1]:.0f} under"
+    )
+    if min(numbers) < FEWEST or not under[0]:
+        lack = f"{FEWEST} patients on each side and a flip under 0.95 are needed"
+        return _undecided(f"{told}, of {numbers[0]} and {numbers[1]} patients; {lack}")
+    ratio = share(over, under)[:, None]
+    low, high = (ends[0] for ends in percentiles(ratio, min(numbers)))
+    if not over[0]:
+        weights = (n[:, 0, 0] * n[:, 0, 2] / whole[:, 0]).sum()
+        low, high = 0.0, unseen(numbers[0]) * weights / under[0]
+    verdict = _verdict(supported=high < SHARP, contradicted=low > SHARP)
+    return Finding(ratio[0, 0], low, high, verdict, told)
+
+
+def training_size(
+    runs: Mapping[str, Evidence], sizes: Mapping[str, int], epsilon: float
+) -> Finding:
+    """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings."""
+    places = {run: place_of(one.epsilons, epsilon) for run, one in runs.items()}
+    known = {run: place for run, place in places.items() if place is not None}
+    rates = [runs[run].doses[:, place] for run, place in known.items()]
+    drawn = np.stack(rates, axis=1) if rates else np.empty((1, 0))
+    x = np.log10([sizes[run] for run in known])
+    different = len(set(x.tolist()))
+    told = f"{len(x)} training{'s' * (len(x) != 1)} of {different} size{'s' * (different != 1)}"
+    if len(x) < 3 or different < 2 or not np.isfinite(drawn[0]).all():
+        return _undecided(f"{told}; three of two sizes are needed")
+    fit = stats.linregress(x, drawn[0])
+    centred = x - x.mean()
+    of_patients = standard_error((drawn @ (centred / (centred @ centred)))[:, None])[0]
+    half = stats.t.ppf(1 - ERROR / 2, len(x) - 2) * np.hypot(fit.stderr, of_patients)
+    low, high = fit.slope - half, fit.slope + half
+    told += f", ASR {drawn[0].min():.2f} to {drawn[0].max():.2f}"
+    if drawn[0].max() < MATTERS or drawn[0].min() > CEILING:
+        reason = f"{told}; a dependence could not show there"
+        return Finding(fit.slope, low, high, "undecided", reason)
+    equal = low > -EQUAL and high < EQUAL
+    verdict = _verdict(supported=equal, contradicted=not equal and (low > 0 or high < 0))
+    return Finding(fit.slope, low, high, verdict, told)
+
+
+# --- what they share --------------------------------------------------------------------------
+
+
+def _ends(drawn: np.ndarray, patients: int, tail: float) -> tuple[float, float]:
+    half = float(contrast_half(drawn[:, None], patients, tail)[0])
+    return float(drawn[0]) - half, float(drawn[0]) + half
+
+
+def _most(states: Mapping[str, str], what: str) -> Finding:
+    """The verdict about most groups: the share that surely does, up to the share that may."""
+    total = len(states)
+    counts = {state: list(states.values()).count(state) for state in (SHOWS, DOES_NOT, AT_CEILING)}
+    if not total:
+        return _undecided("no group has this attack")
+    untold = total - counts[SHOWS] - counts[DOES_NOT]
+    verdict = _verdict(
+        supported=counts[SHOWS] > total / 2, contradicted=counts[DOES_NOT] >= total / 2
+    )
+    reason = f"{counts[SHOWS]} of {total} groups surely {what}, {counts[DOES_NOT]} surely don't"
+    if untold:
+        reason += f", {untold} can't be told"
+    if counts[AT_CEILING]:
+        reason += f" ({counts[AT_CEILING]} of them at the ceiling)"
+    at_least = counts[SHOWS] / total
+    return Finding(at_least, at_least, (counts[SHOWS] + untold) / total, verdict, reason)
+
+
+def _verdict(*, supported: bool, contradicted: bool) -> str:
+    return "supported" if supported else "contradicted" if contradicted else "undecided"
+
+
+def _undecided(reason: str) -> Finding:
+    return Finding(np.nan, np.nan, np.nan, "undecided", reason)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+#: The test, in a sentence, and what the paper found.
+TESTS = {
+    "grows_with_epsilon": (
+        "Rise of ASR over the ranks of eps in each group, intervals by patients that hold "
+        "together; more than half of the groups must surely rise.",
+        "7 of 8 groups grow",
+    ),
+    "histology_less_sensitive": (
+        "Mean rise of the histology groups less that of the X-ray groups, Welch over groups.",
+        "histology rises less than X-ray",
+    ),
+    "levels_off": (
+        "Growth over the iterations, and less than 0.05 of it in their last quarter, in each "
+        "group; more than half of the groups must surely do both.",
+        "6 of 8 groups reach their limit",
+    ),
+    "drops_above_confidence": (
+        "ASR over a clean confidence of 0.95 over ASR under it, Mantel-Haenszel over groups, "
+        "bootstrap over patients; sharp is at most half.",
+        "drops sharply above 0.95",
+    ),
+    "training_size": (
+        "Slope of ASR over log10 of the training-set size, over all trainings; no dependence "
+        "that matters is an interval within 0.10 of 0.",
+        "no dependence confirmed",
+    ),
 }
 
 
-def slopes(asr: pd.DataFrame) -> pd.Series:
-    """Least-squares slope of ASR over epsilon for each group."""
-    known = asr.dropna(subset="asr")
-    return pd.Series(
-        {
-            group: stats.linregress(rows["epsilon"], rows["asr"]).slope
-            for group, rows in known.groupby("group", sort=False)
-            if rows["epsilon"].nunique() > 1
-        },
-        dtype=float,
-    )
-
-
-def grows_with_epsilon(slope: pd.Series) -> Estimate:
-    """(1) The share of groups whose ASR rises with epsilon."""
-    if slope.empty:
-        return UNKNOWN
-    share = wilson(np.array([(slope > FLAT).sum()]), np.array([len(slope)])).iloc[0]
-    return share["asr"], share["ci_low"], share["ci_high"]
-
-
-def histology_less_sensitive(slope: pd.Series, modality: Mapping[str, str]) -> Estimate:
-    """(2) Mean slope of the histology groups less that of the X-ray groups (Welch)."""
-    kinds = slope.index.map(dict(modality))
-    histology, xray = slope[kinds == "histology"], slope[kinds == "xray"]
-    if min(len(histology), len(xray)) < 2:
-        return UNKNOWN
-    test = stats.ttest_ind(histology, xray, equal_var=False)
-    interval = test.confidence_interval()
-    return float(histology.mean() - xray.mean()), float(interval.low), float(interval.high)
-
-
-def levels_off(asr: pd.DataFrame) -> Estimate:
-    """(3) Mean rise of ASR over the last quarter of the iterations; near 0 when levelled off."""
-    last = asr["iteration"].max()
-    wide = asr[asr["iteration"].isin([last, last - last // 4])]
-    wide = wide.pivot_table(index="group", columns="iteration", values="asr").dropna()
-    if wide.shape[1] < 2 or len(wide) < 2:
-        return UNKNOWN
-    test = stats.ttest_1samp(wide[last] - wide[last - last // 4], 0)
-    interval = test.confidence_interval()
-    return (
-        float((wide[last] - wide[last - last // 4]).mean()),
-        float(interval.low),
-        float(interval.high),
-    )
-
-
-def drops_above_confidence(confidence: pd.DataFrame, border: float = 0.95) -> Estimate:
-    """(4) ASR above a clean confidence over ASR below it, all groups together."""
-    above = confidence["bin_low"] >= border - 1e-9
-    n = [int(confidence.loc[side, "n_attacked"].sum()) for side in (above, ~above)]
-    hits = [int(confidence.loc[side, "n_flipped"].sum()) for side in (above, ~above)]
-    if not all(n) or not hits[1]:
-        return UNKNOWN
-    ratio = (hits[0] / n[0]) / (hits[1] / n[1])
-    if not hits[0]:
-        return ratio, math.nan, math.nan
-    low, high = confint_proportions_2indep(
-        hits[0], n[0], hits[1], n[1], compare="ratio", method="log"
-    )
-    return ratio, float(low), float(high)
-
-
-def training_size_slope(training_size: pd.DataFrame) -> Estimate:
-    """(5) Slope of ASR over the logarithm (base 10) of the training-set size."""
-    known = training_size.dropna(subset="asr")
-    if known["size"].nunique() < 2 or len(known) < 3:
-        return UNKNOWN
-    fit = stats.linregress(np.log10(known["size"]), known["asr"])
-    half = stats.t.ppf(0.975, len(known) - 2) * fit.stderr
-    return float(fit.slope), float(fit.slope - half), float(fit.slope + half)
-
-
-def conclusions(
-    asr: pd.DataFrame,
-    confidence: pd.DataFrame,
-    training_size: pd.DataFrame,
+def conclude(
+    attack: str,
+    full: Groups,
     modality: Mapping[str, str],
-    *,
+    sized: Mapping[str, Evidence],
+    sizes: Mapping[str, int],
     epsilon: float,
-    iterations: int,
-) -> pd.DataFrame:
-    """conclusion attack estimate ci_low ci_high verdict paper, at the operating point."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of conclusions.csv and trends.csv for one attack.
+
+    `full` has the groups' main networks, `sized` the runs of the group of training sizes, `sizes`
+    how many training images a run had.
+    """
+    grows, rises = grows_with_epsilon(full)
+    levels, steps = levels_off(full)
+    found = {
+        "grows_with_epsilon": grows,
+        "histology_less_sensitive": histology_less_sensitive(full, modality),
+        "levels_off": levels,
+        "drops_above_confidence": drops_above_confidence(full),
+        "training_size": training_size(sized, sizes, epsilon),
+    }
     rows = []
-    full = asr[asr["run"] == "full"]
-    for attack, of_attack in full.groupby("attack", sort=False):
-        slope = slopes(at(of_attack, iterations=iterations))
-        here = np.isclose(confidence["epsilon"], epsilon) & (confidence["attack"] == attack)
-        sizes = training_size[training_size["attack"] == attack]
-        estimates = {
-            "grows_with_epsilon": grows_with_epsilon(slope),
-            "histology_less_sensitive": histology_less_sensitive(slope, modality),
-            "levels_off": levels_off(of_attack[np.isclose(of_attack["epsilon"], epsilon)]),
-            "drops_above_confidence": drops_above_confidence(confidence[here]),
-            "training_size": training_size_slope(sizes) if len(sizes) else UNKNOWN,
-        }
-        rows += [(name, attack, *values, "", PAPER[name]) for name, values in estimates.items()]
-    columns = ["conclusion", "attack", "estimate", "ci_low", "ci_high", "verdict", "paper"]
-    return pd.DataFrame(rows, columns=columns)
+    for name, f in found.items():
+        test, paper = TESTS[name]
+        rows.append((name, attack, f.estimate, f.low, f.high, f.verdict, paper, test, f.reason))
+    columns = ["conclusion", "attack", "estimate", "ci_low", "ci_high", "verdict", "paper", "test"]
+    trends = [
+        (t.group, attack, name, t.statistic, t.estimate, t.low, t.high, t.patients, t.state)
+        for name, several in (("grows_with_epsilon", rises), ("levels_off", steps))
+        for t in several
+    ]
+    names = ["group", "attack", "conclusion", "statistic", "estimate", "ci_low", "ci_high"]
+    return (
+        pd.DataFrame(rows, columns=[*columns, "reason"]),
+        pd.DataFrame(trends, columns=[*names, "n_patients", "state"]),
+    )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis.success import accuracy, at
+from pgdose.analysis.quality import quality
+from pgdose.analysis.success import at
 
 LAST = ("any_finding", "several_findings", "norm_conflicts", "mojibake")
 
@@ -60,17 +61,18 @@ def table1_row(
     clean: pd.DataFrame,
     title: str,
     paper_accuracy: float | None,
+    draws: int,
+    seed: int,
 ) -> dict[str, object]:
-    """A group's row of Table 1: sizes, and accuracy on validation with its Wilson interval."""
+    """A group's row of Table 1: sizes, then `quality` of its network on validation images."""
     part = members["part"].value_counts()
-    true = members.set_index("member")["class_index"].loc[clean["member"]].to_numpy(np.int64)
     return {
         "group": group,
         "title": title,
         "n_images": len(members),
         "n_training": int(part["training"]),
         "n_validation": int(part["validation"]),
-        **accuracy(np.stack(clean["logits"].to_list()), true),
+        **quality(members, clean, draws, seed),
         "paper_accuracy": paper_accuracy,
     }
 
@@ -100,7 +102,7 @@ def training_size(
     `accuracies` gives a run's accuracy. The run `full` counts as repeat 1 of its own size.
     """
     names = ["group", "attack", "epsilon", "iteration", "size", "repeat"]
-    names += ["accuracy", "n_attacked", "n_flipped", "asr"]
+    names += ["accuracy", "n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
     if not accuracies:
         return pd.DataFrame(columns=names)
     asr = asr[asr["run"].isin(accuracies) & asr["attack"].isin(attacks)]
@@ -110,6 +112,26 @@ def training_size(
     rows["size"] = told[0].astype("Int64").fillna(n_training)
     rows["repeat"] = told[1].astype("Int64").fillna(1)
     return rows.sort_values(["attack", "size", "repeat"])[names]
+
+
+def training_size_summary(training_size: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over the repeats of each size, of ASR and of accuracy.
+
+    group attack epsilon iteration size repeats asr asr_sd accuracy accuracy_sd; one repeat has no
+    standard deviation.
+    """
+    by = ["group", "attack", "epsilon", "iteration", "size"]
+    return (
+        training_size.groupby(by, sort=False)
+        .agg(
+            repeats=("repeat", "size"),
+            asr=("asr", "mean"),
+            asr_sd=("asr", "std"),
+            accuracy=("accuracy", "mean"),
+            accuracy_sd=("accuracy", "std"),
+        )
+        .reset_index()
+    )
 
 
 def slides(

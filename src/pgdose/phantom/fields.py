@@ -64,9 +64,9 @@ def write_fields(
     """Write fields under the folder `root`, and the tables `truth` and `table` (CSV files).
 
     Every patient of each of ORGANS gives `fields_per_patient` fields of the tumour and as many of
-    normal tissue, `width` x `height` pixels: half of them JPEG, the rest TIFF and PNG (of 8 or 16 bits, PNG
-    with an opaque alpha channel, too) and BMP. `table`: file (relative to `root`), patient, class.
-    `truth`: the same and the hand that the patient's stain had.
+    normal tissue, `width` x `height` pixels: half of them JPEG, the rest TIFF and PNG (of 8 or 16
+    bits, PNG with an opaque alpha channel, too) and BMP. `table`: file (relative to `root`),
+    patient, class. `truth`: the same and the hand that the patient's stain had.
 
     The same arguments give the same bytes. What an earlier run wrote is replaced.
     """

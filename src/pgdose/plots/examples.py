@@ -31,8 +31,9 @@ def adversarial_examples(
     """Fig. 1: a row for each image, the original, then its versions at rising amplitudes.
 
     Below each: the predicted class and its probability, bold and framed where it is no longer the
-    original's. The last column is the difference that the largest amplitude makes, magnified so
-    that the largest change of a pixel is black or white.
+    original's, and the largest change of a pixel, which may stay below the amplitude. The last
+    column is the difference that the largest amplitude makes, magnified so that this change is
+    black or white.
 
     Args:
         images: float in [0, 1], H x W or H x W x 3.
@@ -43,26 +44,49 @@ def adversarial_examples(
     if not sets:
         return style.message("There are no adversarial examples to show.")
     columns = max(len(versions) for _, versions in sets) + 2
-    figure, axes = _grid(len(sets), columns, label_width=1.35)
     attacks = {original[0].attack for original, _ in sets}
-    for row, (original, versions) in zip(axes, sets, strict=True):
-        first = original[0]
-        words = [first.group, *textwrap.wrap(groups[first.group].get("title", ""), 18)]
-        if len(attacks) > 1:
-            words.append(f"({first.attack})")
-        row[0].text(
-            -0.12, 0.5, "\n".join(words), transform=row[0].transAxes, ha="right", va="center"
+    labels = [
+        "\n".join(
+            [
+                original[0].group,
+                *textwrap.wrap(groups[original[0].group].get("title", ""), 18),
+                *([f"({original[0].attack})"] if len(attacks) > 1 else []),
+            ]
         )
+        for original, _ in sets
+    ]
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    titles = [
+        ["original", *(f"{EPSILON} = {version[0].epsilon:g}" for version in versions)]
+        for _, versions in sets
+    ]
+    alike = all(words == titles[0] for words in titles)  # then the first row's titles do for all
+    figure, axes = _grid(
+        len(sets),
+        columns,
+        label_width=0.075 * longest + 0.1,
+        below=0.5,
+        above=0.05 if alike else 0.25,
+    )
+    for i, (row, label, (original, versions)) in enumerate(zip(axes, labels, sets, strict=True)):
+        first = original[0]
+        row[0].text(-0.1, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
         _show(row[0], original[1])
-        row[0].set_title("original", fontsize=8.5, loc="center")
         _caption(row[0], first.class_before, first.confidence_before)
         for panel, version in zip(row[1:], versions, strict=False):
             _show(panel, version[1])
-            panel.set_title(f"{EPSILON} = {version[0].epsilon:g}", fontsize=8.5, loc="center")
             flipped = version[0].class_after != version[0].class_before
-            _caption(panel, version[0].class_after, version[0].confidence_after, flipped)
+            change = f"max |Δ| {_change(original[1], version[1]):.2g}"
+            _caption(
+                panel, version[0].class_after, version[0].confidence_after, flipped, below=change
+            )
         if versions:
             _difference(row[-1], original[1], versions[-1])
+        if i == 0 or not alike:
+            for panel, title in zip(row, titles[i], strict=False):
+                panel.set_title(title, fontsize=8.5, loc="center")
+            if versions:
+                row[-1].set_title("difference", fontsize=8.5, loc="center")
     iterations = sorted({int(v[0].iteration) for _, versions in sets for v in versions})
     _heading(figure, _attack_words(attacks, iterations))
     return figure
@@ -86,6 +110,7 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
     if not pairs:
         return style.message("No attack flipped a diagnosis at this dose: there are none to show.")
     attacks = {original[0].attack for original, _ in pairs}
+    epsilons = {version[0].epsilon for _, version in pairs}
     across = min(4, len(pairs))
     down = -(-len(pairs) // across)
     figure, axes = _grid(down, 3 * across - 1, widths=[1.0, 1.0, 0.1] * (across - 1) + [1.0, 1.0])
@@ -96,7 +121,9 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
         left, right = axes[row, 3 * column], axes[row, 3 * column + 1]
         _show(left, original[1])
         _show(right, version[1])
-        title = f"{original[0].group}, {EPSILON} = {version[0].epsilon:g}"
+        title = original[0].group
+        if len(epsilons) > 1:
+            title += f", {EPSILON} = {version[0].epsilon:g}"
         if len(attacks) > 1:
             title += f", {original[0].attack}"
         left.set_title(title, fontsize=8)
@@ -104,6 +131,8 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
         _caption(right, version[0].class_after, version[0].confidence_after, True, "→ ")
     iterations = sorted({int(version[0].iteration) for _, version in pairs})
     words = _attack_words(attacks, iterations)
+    if len(epsilons) == 1:
+        words += f"; {EPSILON} = {min(epsilons):g}"
     if len(pairs) < PAIRS:
         words += f"\nSuccessful attacks found: {len(pairs)} of the {PAIRS} asked for."
     _heading(figure, words)
@@ -143,14 +172,19 @@ def _heading(figure: Figure, words: str) -> None:
 
 
 def _grid(
-    rows: int, columns: int, label_width: float = 0.0, widths: list[float] | None = None
+    rows: int,
+    columns: int,
+    label_width: float = 0.0,
+    widths: list[float] | None = None,
+    above: float = 0.25,
+    below: float = 0.37,
 ) -> tuple[Figure, np.ndarray]:
-    """Axes for rows x columns images, each with room for a title and a caption of two lines."""
+    """Axes for rows x columns images, with inches for titles above and captions below each."""
     widths = widths or [1.0] * columns
     gap = 0.12
     width = label_width + sum(widths) * _CELL + gap * (columns - 1) + 0.2
-    head, cell = 0.45, _CELL + 0.62
-    height = head + rows * cell
+    head = 0.65
+    height = head + rows * (_CELL + below) + (rows - 1) * above
     page = max(width, 4.8)  # wide enough for the heading
     left = (page - width) / 2
     figure = Figure(figsize=(page, height))
@@ -162,10 +196,10 @@ def _grid(
         gridspec_kw={
             "left": (left + label_width + 0.1) / page,
             "right": (left + width - 0.1) / page,
-            "top": 1 - (head + 0.2) / height,
-            "bottom": 0.42 / height,
+            "top": 1 - head / height,
+            "bottom": below / height,
             "wspace": gap * columns / (sum(widths) * _CELL),
-            "hspace": 0.62 / _CELL,
+            "hspace": (above + below) / _CELL,
         },
     )
     for panel in axes.flat:
@@ -174,7 +208,12 @@ def _grid(
 
 
 def _show(panel: Axes, image: np.ndarray) -> None:
-    panel.imshow(np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1)
+    # The pixels as they are, unless there are more of them than the figure has.
+    smooth = max(image.shape[:2]) > _CELL * style.DPI
+    panel.imshow(
+        np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1,
+        interpolation="antialiased" if smooth else "none",
+    )  # fmt: skip
     panel.set_axis_on()
     panel.grid(visible=False)
     panel.set_xticks([])
@@ -184,10 +223,20 @@ def _show(panel: Axes, image: np.ndarray) -> None:
 
 
 def _caption(
-    panel: Axes, name: Any, probability: float, flipped: bool = False, before: str = ""
+    panel: Axes,
+    name: Any,
+    probability: float,
+    flipped: bool = False,
+    before: str = "",
+    below: str = "",
 ) -> None:
+    """Class and probability under an image, and what else is to be told of it."""
     words = f"{before}{style.shorten(str(name), 18)}\np {_probability(probability)}"
     panel.set_xlabel(words, fontsize=8, labelpad=3)
+    panel.annotate(
+        below, (0.5, 0), xytext=(0, -25), xycoords="axes fraction", textcoords="offset points",
+        ha="center", va="top", fontsize=7, color="#595959",
+    )  # fmt: skip
     if flipped:
         panel.xaxis.label.set(fontweight="bold", color=FLIPPED)
         for spine in panel.spines.values():
@@ -199,11 +248,14 @@ def _probability(value: float) -> str:
     return "> 0.99" if value >= 0.995 else f"= {value:.2f}"
 
 
+def _change(original: np.ndarray, version: np.ndarray) -> float:
+    """The largest change of a pixel."""
+    return float(np.abs(version.astype(float) - original.astype(float)).max())
+
+
 def _difference(panel: Axes, original: np.ndarray, version: Version) -> None:
-    change = version[1].astype(float) - original.astype(float)
-    largest = float(np.abs(change).max())
+    largest = _change(original, version[1])
     factor = 0.5 / largest if largest > 0 else 1.0
-    _show(panel, 0.5 + factor * change)
-    panel.set_title("difference", fontsize=8.5, loc="center")
+    _show(panel, 0.5 + factor * (version[1].astype(float) - original.astype(float)))
     words = f"× {factor:.2g}" if largest > 0 else "none"
     panel.set_xlabel(f"{EPSILON} = {version[0].epsilon:g}\n{words}", fontsize=8, labelpad=3)

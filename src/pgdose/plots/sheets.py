@@ -21,6 +21,7 @@ _BOX = "#FF5A00"
 _TISSUE, _INK = "#0072B2", "#000000"
 # Seen on pink and purple, and told apart by the colour-blind.
 _CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
+_DPI = 200  # a sheet is for the screen
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -98,7 +99,7 @@ def slide(
     """
     rows, columns = pixels.shape[:2]
     longer = 8 / max(rows, columns)  # inches to a pixel
-    figure = Figure(figsize=(columns * longer + 0.2, rows * longer + 0.7))
+    figure = Figure(figsize=(columns * longer + 0.2, rows * longer + 0.7), dpi=_DPI)
     width, height = figure.get_size_inches()
     panel = figure.add_axes(
         (0.1 / width, 0.35 / height, columns * longer / width, rows * longer / height)
@@ -158,7 +159,7 @@ def _grid(
     height = rows * (pictures + below) + 2 * margin
     if height > _LIMIT:
         raise ValueError(f"{len(cells)} images are too many for one contact sheet")
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), dpi=_DPI)
     panels = []
     for place, (images, caption) in enumerate(zip(cells, captions, strict=True)):
         row, column = divmod(place, columns)

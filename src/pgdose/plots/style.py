@@ -4,7 +4,7 @@ Figures are built through `matplotlib.figure.Figure`, never through pyplot, so t
 and no display is involved.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +12,30 @@ from typing import Any
 
 import matplotlib
 import matplotlib.style
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from pgdose import records
 
 #: `{group: {"title": text, "modality": "xray", "histology" or "other"}}`, in the study's order.
 Groups = Mapping[str, Mapping[str, str]]
 
-DPI = 200
+DPI = 300  # of a figure; a sheet of images has its own
 INTERVAL = "95 % confidence interval"  # what ci_low and ci_high are, wherever they are named
 EPSILON = "ε"
+AMPLITUDE = f"amplitude {EPSILON} (full intensity range = 1)"
 MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
+GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Earlier groups are drawn larger: where curves run together, each shows behind the next.
+_SIZES = (6.8, 5.6, 4.5, 3.4)
+_WIDTHS = (2.3, 1.9, 1.5, 1.1)
 # Cool colours for X-rays and warm ones for histology, after Okabe and Ito's palette; within each
 # row the lightness rises, so that grey prints and colour-blind eyes can still tell them apart.
 _COLORS = {
@@ -50,6 +58,8 @@ _RC: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.3,
     "lines.markersize": 4.5,
+    "figure.dpi": DPI,
+    "hatch.linewidth": 0.5,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "xtick.labelsize": 8,
@@ -78,6 +88,8 @@ class Look:
     marker: str
     line: Any
     filled: bool
+    width: float
+    size: float
 
     def handle(self) -> dict[str, Any]:
         """Keyword arguments for `Axes.plot` and `Line2D`."""
@@ -87,6 +99,8 @@ class Look:
             "linestyle": self.line,
             "markerfacecolor": self.color if self.filled else "white",
             "markeredgecolor": self.color,
+            "linewidth": self.width,
+            "markersize": self.size,
         }
 
 
@@ -105,10 +119,24 @@ def looks(groups: Groups) -> dict[str, Look]:
         place = seen[kind]
         seen[kind] += 1
         # From the fifth group of a modality on the colours come again, with other markers.
-        color = _COLORS[kind][place % len(_COLORS[kind])]
-        marker = _MARKERS[place % len(_MARKERS)]
-        result[group] = Look(color, marker, _LINES[kind], filled=kind != "histology")
+        result[group] = Look(
+            color=_COLORS[kind][place % len(_COLORS[kind])],
+            marker=_MARKERS[place % len(_MARKERS)],
+            line=_LINES[kind],
+            filled=kind != "histology",
+            width=_WIDTHS[place % len(_WIDTHS)],
+            size=_SIZES[place % len(_SIZES)],
+        )
     return result
+
+
+def by_modality(groups: Groups, wanted: Collection[str]) -> dict[str, list[str]]:
+    """The wanted groups of each modality that has any, in the study's order."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        if group in wanted:
+            found.setdefault(modality(groups, group), []).append(group)
+    return found
 
 
 def shorten(text: str, length: int) -> str:
@@ -117,24 +145,33 @@ def shorten(text: str, length: int) -> str:
 
 
 def legend(
-    figure: Figure, groups: Groups, drawn: set[str], extra: dict[str, list[Line2D]] | None = None
+    figure: Figure,
+    groups: Groups,
+    drawn: Mapping[str, bool],
+    extra: Mapping[str, Sequence[Artist]] | None = None,
 ) -> None:
     """The figure's one legend, below its panels: a column for each modality, then `extra` ones.
 
-    `extra` maps a column's heading to its labelled handles.
+    Args:
+        figure: what it belongs to.
+        groups: the study's groups.
+        drawn: the figure's groups, and whether any rate of it is known; if none is, words say so.
+        extra: a column's heading and its labelled handles.
     """
     look = looks(groups)
-    columns: dict[str, list[Line2D]] = {}
-    kinds = len({modality(groups, group) for group in drawn})
+    columns: dict[str, list[Artist]] = {}
+    kinds = by_modality(groups, drawn)
     # Letters of the legend are about 0.07 inches wide; each column needs a handle and a gap.
-    room = figure.get_figwidth() - 1.4 * len(extra or {})
-    length = int((room / max(kinds, 1) - 0.8) / 0.07)
-    for group in groups:
-        if group in drawn:
-            label = shorten(f"{group}  {groups[group].get('title', '')}".rstrip(), length)
-            handle = Line2D([], [], label=label, **look[group].handle())
-            columns.setdefault(MODALITIES[modality(groups, group)], []).append(handle)
-    columns.update(extra or {})
+    room = figure.get_figwidth() - 2.2 * len(extra or {})
+    length = int((room / max(len(kinds), 1) - 0.8) / 0.07)
+    for kind, members in kinds.items():
+        columns[MODALITIES[kind]] = []
+        for group in members:
+            title = groups[group].get("title", "") if drawn[group] else "(no rate is known)"
+            shown = look[group].handle() if drawn[group] else {"linestyle": "none"}
+            label = shorten(f"{group}  {title}".rstrip(), length)
+            columns[MODALITIES[kind]].append(Line2D([], [], label=label, **shown))
+    columns.update({heading: list(handles) for heading, handles in (extra or {}).items()})
     if not columns:
         return
 
@@ -167,17 +204,26 @@ def message(text: str) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as .png (200 dpi) or .svg, by the suffix; atomically, equal bytes every time.
+    """Write a figure as .png (300 dpi) or .svg, by the suffix; atomically, equal bytes every time.
+
+    A figure that was made with a resolution of its own keeps it.
 
     Raises:
         ValueError: the suffix is another one.
     """
     path = Path(path)
-    # Neither the date nor the version of matplotlib belongs into a file that is compared by bytes.
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-    if path.suffix not in metadata:
+    if path.suffix not in (".png", ".svg"):
         raise ValueError(f"figures are written as .png or .svg, not as '{path.suffix}'")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     with drawing(), records.atomic(path) as beside:
-        # The resolution counts in an SVG too: its photographs are resampled to it.
-        figure.savefig(beside, dpi=DPI, metadata=metadata[path.suffix], facecolor="white")
+        if path.suffix == ".png":
+            canvas.draw()
+            picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+            if not any(panel.images for panel in figure.axes):
+                # What is drawn has few colours: as a palette it is a third of the size.
+                picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            picture.save(beside, "PNG", optimize=True, dpi=(figure.dpi, figure.dpi))
+        else:
+            # Neither the date nor matplotlib's version belongs into a file that is compared.
+            nothing = {"Date": None, "Creator": None}
+            figure.savefig(beside, dpi="figure", metadata=nothing, facecolor="white")

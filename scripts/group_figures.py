@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from job import job, settings
+
+from pgdose import records
+from pgdose.analysis.success import as_counted
+from pgdose.plots import examples, heatmap, network, style
+
+with job(snakemake) as log:
+    given = snakemake.input
+    groups = settings(snakemake.params, "groups")
+    asr = as_counted(pd.read_csv(given.asr), snakemake.params.success)
+    calibration = pd.read_csv(given.calibration)
+    confusion = pd.read_csv(given.confusion, keep_default_na=False)  # a class may be called NA
+    training = {
+        group: pd.read_csv(path) for group, path in zip(groups, given.training, strict=True)
+    }
+    shown = pd.read_csv(given.table)
+    with np.load(given.images) as file:
+        images = [file[f"image{i}"] for i in range(len(shown))]
+    choose = {
+        "heatmap": lambda group: heatmap.surfaces(asr, group),
+        "network": lambda group: network.measures(training[group], calibration, confusion, group),
+    }
+    draw = {"heatmap": heatmap.heat_map, "network": network.panels}
+    for path in map(Path, snakemake.output):
+        kind, group = path.parent.name, path.stem
+        if kind == "examples":
+            own = {group: groups[group]}
+            style.save(examples.adversarial_examples(images, shown, own), path)
+        elif path.suffix == ".csv":
+            records.write_csv(choose[kind](group), path)
+        else:
+            style.save(draw[kind](choose[kind](group), group), path)
+    log.info("%d files for %d groups", len(snakemake.output), len(groups))

@@ -1,0 +1,322 @@
+"""The curves of the report that a reader can hover over: Plotly figures and the values in them.
+
+A chart is a figure whose traces, one for each group, hold places and looks, and beside it the
+rates: those of one amplitude at a time, of which the reader chooses. The page's script puts both
+together, draws the intervals, and switches the groups on and off. A rate that is NaN is a gap.
+"""
+
+import html
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from pgdose.analysis.success import operating_iteration
+from pgdose.plots import style
+from pgdose.plots.style import EPSILON, Groups
+
+WIDE_RANGE = 20.0  # amplitudes whose ratio exceeds this get a logarithmic axis
+FEW = 10  # images in a bin of confidence; with fewer its point is faint
+APART = 0.44  # where the bin of confidences under 0.5 stands
+DECIMALS = 4  # of the rates that the page holds
+MOST_MARKERS = 7  # on a curve of many points; the others still answer to the pointer
+
+DASHES = {"xray": "solid", "histology": "dash", "other": "dot"}
+_STROKES = {"solid": "", "dash": "6 3", "dot": "1.5 2.5"}
+# Markers of matplotlib: their names in Plotly, and their outlines around 0, 0.
+_SYMBOLS = {
+    "o": ("circle", "M-3.5,0a3.5,3.5 0 1,0 7,0a3.5,3.5 0 1,0 -7,0z"),
+    "s": ("square", "M-3,-3h6v6h-6z"),
+    "^": ("triangle-up", "M0,-4L4,3H-4z"),
+    "D": ("diamond", "M0,-4L4,0L0,4L-4,0z"),
+    "v": ("triangle-down", "M0,4L4,-3H-4z"),
+    "P": ("cross", "M-1.2,-3.6h2.4v2.4h2.4v2.4h-2.4v2.4h-2.4v-2.4h-2.4v-2.4h2.4z"),
+    "X": ("x", "M-3,-4L0,-1L3,-4L4,-3L1,0L4,3L3,4L0,1L-3,4L-4,3L-1,0L-4,-3z"),
+    "*": ("star", "M0,-4.4L1.2,-1.4H4.3L1.8,0.6L2.7,3.8L0,1.9L-2.7,3.8L-1.8,0.6L-4.3,-1.4H-1.2z"),
+}
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
+
+#: Of each place of a trace: ASR; and low, high, images flipped and attacked.
+Values = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a figure of the paper's.
+
+    `values` has a list for each amplitude as the page names it, or one alone under "": for each
+    trace of `figure` its rates. `first` is what is shown first.
+    """
+
+    id: str
+    title: str
+    figure: go.Figure
+    values: Mapping[str, list[Values]]
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """What stands for a group in the page's legend: a line and a marker, as SVG has them."""
+
+    color: str
+    dashes: str
+    outline: str
+    fill: str
+
+
+def library() -> str:
+    """Plotly's own JavaScript, to be written into the page once."""
+    return str(get_plotlyjs())
+
+
+def swatches(groups: Groups) -> dict[str, Swatch]:
+    """The swatch of each group, as it looks in all charts."""
+    return {
+        group: Swatch(
+            look.color,
+            _STROKES[DASHES[style.modality(groups, group)]],
+            _SYMBOLS[look.marker][1],
+            look.color if look.filled else "#ffffff",
+        )
+        for group, look in style.looks(groups).items()
+    }
+
+
+def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Chart]:
+    """Fig. 3a: a chart for each attack, at its operating iteration.
+
+    Args:
+        asr: `group run attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`; the run
+            "full" is drawn.
+        groups: the study's groups.
+        iterations: the operating point; an attack with fewer iterations is shown at its last one.
+    """
+    charts = []
+    for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
+        iteration = operating_iteration(rows["iteration"], iterations)
+        rows = rows[rows["iteration"] == iteration]
+        grid = sorted(rows["epsilon"].unique())
+        named = _known(rows, groups)
+        figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
+        for group in named:
+            figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
+        values = {"": _values(rows, named, "epsilon", grid)}
+        charts.append(Chart(f"fig3a-{place}", f"{attack}, iteration {iteration}", figure, values))
+    return charts
+
+
+def over_iterations(asr: pd.DataFrame, groups: Groups, epsilon: float) -> list[Chart]:
+    """Fig. 3b: a chart for each attack, of which the reader chooses the amplitude.
+
+    Args:
+        asr: as for `over_epsilon`.
+        groups: the study's groups.
+        epsilon: the amplitude that is shown first.
+    """
+    # Before the first iteration nothing is flipped, by definition: the interval has no width.
+    clean = asr["iteration"] == 0
+    sure = {name: asr[name].mask(clean, asr["asr"]) for name in ("ci_low", "ci_high")}
+    charts = []
+    for place, (attack, rows) in enumerate(_by_attack(asr.assign(**sure), groups)):
+        grid = sorted(rows["iteration"].unique())
+        named = _known(rows, groups)
+        figure = _figure("iterations", {"rangemode": "tozero"})
+        for group in named:
+            figure.add_trace(_trace(group, groups, grid, "iteration %{x}"))
+        values = {
+            _name(dose): _values(here, named, "iteration", grid)
+            for dose, here in rows.groupby("epsilon")
+        }
+        charts.append(Chart(f"fig3b-{place}", attack, figure, values, _name(epsilon)))
+    return charts
+
+
+def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) -> list[Chart]:
+    """Fig. 3c: a chart for each attack, of which the reader chooses the amplitude.
+
+    Groups stand side by side within their bin; bins under 0.5 stand apart, at the left. What rests
+    on fewer than FEW images is faint.
+
+    Args:
+        confidence: `group run attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
+            ci_low ci_high`, at one iteration of each attack.
+        groups: the study's groups.
+        epsilon: the amplitude that is shown first.
+    """
+    charts = []
+    for place, (attack, rows) in enumerate(_by_attack(confidence, groups)):
+        named = _known(rows, groups)
+        bins = rows[["bin_low", "bin_high"]].drop_duplicates("bin_low").sort_values("bin_low")
+        grid = list(bins["bin_low"])
+        if grid[0] < 0.5:
+            grid.insert(1, math.nan)  # a gap: no line joins the bin that stands apart
+        ends = dict(zip(bins["bin_low"], bins["bin_high"], strict=True))
+        apart = bool((rows["bin_low"] < 0.5)[rows["n_attacked"] > 0].any())
+        figure = _figure("clean confidence", _confidence_axis(apart))
+        most = rows.groupby(["group", "bin_low"])["n_attacked"].max()
+        for number, group in enumerate(named):
+            shift = (number - (len(named) - 1) / 2) / len(named) * 0.04
+            x = [None if low != low else _middle(low, ends[low]) + shift for low in grid]
+            trace = _trace(group, groups, x, "confidence %{text}", bars=True)
+            trace.text = [_bin(low, ends.get(low, 1)) for low in grid]
+            trace.marker.opacity = [0.35 if most.get((group, a), 0) < FEW else 1 for a in grid]
+            figure.add_trace(trace)
+        values = {
+            _name(dose): _values(here, named, "bin_low", grid)
+            for dose, here in rows.groupby("epsilon")
+        }
+        title = f"{attack}, iteration {rows['iteration'].max()}"
+        charts.append(Chart(f"fig3c-{place}", title, figure, values, _name(epsilon)))
+    return charts
+
+
+def as_json(charts: Iterable[Chart]) -> str:
+    """All charts as JSON that may stand within a <script>: no text in it can end one."""
+    told = [
+        {"id": chart.id, "figure": json.loads(chart.figure.to_json()), "values": chart.values}
+        for chart in charts
+    ]
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+# --- choosing rows ----------------------------------------------------------------------------
+
+
+def _by_attack(table: pd.DataFrame, groups: Groups) -> list[tuple[str, pd.DataFrame]]:
+    known = table[(table["run"] == "full") & table["group"].isin(list(groups))]
+    return [(str(attack), rows) for attack, rows in known.groupby("attack", sort=False)]
+
+
+def _name(epsilon: Any) -> str:
+    """An amplitude as the page names it, with more digits than any study's amplitudes differ in."""
+    return f"{epsilon:.6g}"
+
+
+def _known(rows: pd.DataFrame, groups: Groups) -> list[str]:
+    """The groups with a rate, in the study's order."""
+    some = set(rows["group"][rows["asr"].notna()])
+    return [group for group in groups if group in some]
+
+
+def _values(rows: pd.DataFrame, named: Sequence[str], by: str, grid: list[Any]) -> list[Values]:
+    """Each group's rates at the places of the grid; what it lacks is unknown."""
+    told: list[Values] = []
+    columns = ["asr", "ci_low", "ci_high", "n_flipped", "n_attacked"]
+    parts = dict(list(rows.groupby("group")))
+    for group in named:
+        part = parts.get(group, rows.iloc[:0]).drop_duplicates(by).set_index(by)[columns]
+        places = part.reindex(grid).astype(float).to_numpy()
+        numbers = [[_number(value, DECIMALS) for value in place] for place in places.tolist()]
+        told.append({"y": [place[0] for place in numbers], "told": [p[1:] for p in numbers]})
+    return told
+
+
+def _number(value: float, decimals: int) -> float | int | None:
+    """The number as JSON has it: unknown is null, whole is whole."""
+    if not math.isfinite(value):
+        return None
+    rounded = round(value, decimals)
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
+    """Axes without curves."""
+    ticks = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": "#59616b"}
+    ticks |= {"showline": True, "ticks": "outside", "tickcolor": "#59616b", "fixedrange": True}
+    y = {"title": {"text": "attack success rate", "standoff": 8}, "range": [-0.03, 1.03]}
+    layout = {
+        "template": "none",
+        "height": 300,
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 46},
+        "showlegend": False,
+        "dragmode": False,  # a finger on a chart scrolls the page
+        "hovermode": "closest",
+        "hoverlabel": {
+            "align": "left",
+            "bgcolor": "#ffffff",
+            "font": {"family": _FONT, "size": 12, "color": "#1c1f23"},
+        },
+        "font": {"family": _FONT, "size": 12, "color": "#1c1f23"},
+        "xaxis": {**ticks, "title": {"text": x, "standoff": 8}, **axis},
+        "yaxis": {**ticks, **y, "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]},
+    }
+    return go.Figure(layout=layout)
+
+
+def _trace(
+    group: str, groups: Groups, x: Sequence[float | None], where: str, *, bars: bool = False
+) -> go.Scatter:
+    """A group's curve without its rates; `where` is the place in words, a format of Plotly's.
+
+    With `bars` its intervals are bars, which the page's script fills in, and areas otherwise.
+    """
+    look = style.looks(groups)[group]
+    name = html.escape(group)
+    faint = f"{look.color}66"  # many points with few images: neither line nor bar may drown them
+    bar = {"type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": faint}
+    return go.Scatter(
+        x=list(x),
+        mode="lines+markers",
+        name=name,
+        legendgroup=group,
+        line={
+            "color": faint if bars else look.color,
+            "dash": DASHES[style.modality(groups, group)],
+            "width": 1 if bars else look.width,
+        },
+        marker={
+            "symbol": _SYMBOLS[look.marker][0],
+            "size": 1 + 1.25 * look.size,
+            "color": look.color if look.filled else "#ffffff",
+            "line": {"color": look.color, "width": 1.3},
+            "maxdisplayed": MOST_MARKERS if len(x) > 2 * MOST_MARKERS else 0,
+        },
+        error_y=bar if bars else None,
+        connectgaps=False,
+        hovertemplate=(
+            f"<b>{name}</b>, {where}<br>ASR %{{y:.3f}}<br>"
+            "95 % interval %{customdata[0]:.3f} to %{customdata[1]:.3f}<br>"
+            "%{customdata[2]} of %{customdata[3]} flipped<extra></extra>"
+        ),
+        hovertemplatefallback="unknown",
+    )
+
+
+def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
+    positive = epsilons[epsilons > 0]
+    if positive.empty or positive.max() / positive.min() <= WIDE_RANGE:
+        return {"rangemode": "tozero"}
+    decades = range(math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max())))
+    ticks = [sub * 10.0**decade for decade in decades for sub in (1, 3)]
+    shown = [tick for tick in ticks if positive.min() * 0.99 <= tick <= positive.max() * 1.01]
+    return {"type": "log", "tickvals": shown, "ticktext": [f"{tick:.3g}" for tick in shown]}
+
+
+def _confidence_axis(apart: bool) -> dict[str, Any]:
+    ticks = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    labels = [f"{tick:.1f}" for tick in ticks]
+    if apart:
+        ticks, labels = [APART, *ticks], ["&lt;0.5", *labels]
+    return {"tickvals": ticks, "ticktext": labels, "range": [0.41 if apart else 0.495, 1.005]}
+
+
+def _middle(low: float, high: float) -> float:
+    """Where the bin stands on the axis."""
+    return APART if low < 0.5 else round((low + high) / 2, DECIMALS)
+
+
+def _bin(low: float, high: float) -> str:
+    """The bin in words; the gap has none."""
+    return "" if low != low else "under 0.5" if low < 0.5 else f"{low:.2f} to {high:.2f}"

@@ -1,0 +1,77 @@
+"""Numbers and lists as a reader wants them. What is not known is a dash, never a number."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def count(value: Any) -> str:
+    return MISSING if pd.isna(value) else f"{int(value):,}"
+
+
+def rate(value: Any) -> str:
+    """A rate with three decimals."""
+    return MISSING if pd.isna(value) else f"{value:.3f}".replace("-", MINUS)
+
+
+def short(value: Any) -> str:
+    """A rate within a sentence, and a number of the paper's: two decimals."""
+    return MISSING if pd.isna(value) else f"{value:.2f}".replace("-", MINUS)
+
+
+def signed(value: Any) -> str:
+    """A difference of rates with three decimals; its sign is always told."""
+    return MISSING if pd.isna(value) else f"{value:+.3f}".replace("-", MINUS)
+
+
+def dose(value: Any, largest: float = math.inf) -> str:
+    """An amplitude, `over` the largest one if no measured one was enough."""
+    if pd.isna(value):
+        return MISSING
+    if math.isfinite(value):
+        return f"{value:.4g}"
+    return f"over {largest:.4g}" if math.isfinite(largest) else "over the largest"
+
+
+def duration(seconds: Any) -> str:
+    if pd.isna(seconds):
+        return MISSING
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def memory(megabytes: Any) -> str:
+    if pd.isna(megabytes):
+        return MISSING
+    return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
+
+
+def words(value: Any) -> str:
+    """A name or a free text; empty if it is missing."""
+    return "" if pd.isna(value) else str(value)
+
+
+def heading(name: str) -> str:
+    """A name of a column as words: any_finding is "Any finding"."""
+    text = str(name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names as a list within a sentence: "a", "a and b", "a, b and c"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def several(number: int, one: str, more: str = "") -> str:
+    """A number of things: "1 group", "8 groups"."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"

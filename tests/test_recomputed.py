@@ -1,0 +1,295 @@
+"""The tables of the small study, computed again from its surfaces by a few independent lines.
+
+Nothing of pgdose is used here but the fixture that ran the study: rows are counted with numpy and
+pandas alone.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
+RUNS = [(g, "full", a) for g in GROUPS for a in ("paper", "noise")] + [("H-BR", "n8-r1", "paper")]
+OF_RUN = ["group", "run", "attack"]
+EPSILONS = {"paper": [0.02, 0.1], "noise": [0.1]}
+MAX_ITER = {"paper": 2, "noise": 1}
+AT_MOST = {"paper": 6, "noise": np.inf}  # images that are attacked
+
+
+@dataclass
+class Attacked:
+    """Of one attack on one run: what is seen, members x epsilons x iterations, and the truth."""
+
+    table: pd.DataFrame  # the rows of the surface
+    members: np.ndarray
+    epsilons: np.ndarray
+    true: np.ndarray
+    seen: np.ndarray
+    confidence: np.ndarray
+    n_images: int
+    classes: list[str]
+
+    @property
+    def wrong(self) -> np.ndarray:
+        return self.seen != self.true[:, None, None]
+
+
+def folder_of(study: Path) -> Path:
+    return study / "results" / "small"
+
+
+def members_of(study: Path, group: str) -> pd.DataFrame:
+    return pd.read_parquet(folder_of(study) / f"groups/{group}/members.parquet").set_index("member")
+
+
+def attacked(study: Path, group: str, run: str, attack: str) -> Attacked:
+    members = members_of(study, group)
+    classes = members.sort_values("class_index")["class"].unique().tolist()
+    shards = sorted((folder_of(study) / f"groups/{group}/{run}/{attack}/surface").iterdir())
+    table = pd.concat([pd.read_parquet(path) for path in shards])
+    table = table.sort_values(["member", "epsilon"])
+    order = table["member"].unique()
+    shape = len(order), len(EPSILONS[attack]), MAX_ITER[attack] + 1, len(classes)
+    assert table["epsilon"].tolist() == EPSILONS[attack] * len(order)
+    logits = np.array(table["logits"].to_list(), float).reshape(shape)  # of no image, too
+    powers = np.exp(logits[:, 0, 0] - logits[:, 0, 0].max(axis=1, keepdims=True))
+    return Attacked(
+        table=table,
+        members=order,
+        epsilons=np.array(EPSILONS[attack]),
+        true=members.loc[order, "class_index"].to_numpy(int),
+        seen=logits.argmax(axis=3),
+        confidence=powers.max(axis=1) / powers.sum(axis=1),
+        n_images=sum(int(pq.read_schema(path).metadata[b"n_images"]) for path in shards),
+        classes=classes,
+    )
+
+
+def clean_of(study: Path, group: str, run: str = "full") -> tuple[np.ndarray, ...]:
+    """True class, predicted class and confidence of a network's validation images."""
+    clean = pd.read_parquet(folder_of(study) / f"groups/{group}/{run}/clean.parquet")
+    true = members_of(study, group).loc[clean["member"], "class_index"].to_numpy(int)
+    logits = np.stack(clean["logits"].to_list()).astype(float)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return true, logits.argmax(axis=1), powers.max(axis=1) / powers.sum(axis=1)
+
+
+def told(study: Path, name: str, *columns: str, **where: str) -> pd.DataFrame:
+    """Rows of a table: those of a group, a run, an attack; the columns asked for are its index."""
+    table = pd.read_csv(folder_of(study) / f"tables/{name}.csv")
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table.set_index(list(columns)) if columns else table
+
+
+def of_run(group: str, run: str, attack: str) -> dict[str, str]:
+    return dict(zip(OF_RUN, (group, run, attack), strict=True))
+
+
+each_run = pytest.mark.parametrize(("group", "run", "attack"), RUNS)
+
+
+def test_the_tables_are_of_all_runs(small_study: Path) -> None:
+    for name in ("asr", "storage", "doses", "transitions", "confidence"):
+        found = told(small_study, name)[OF_RUN].drop_duplicates()
+        assert sorted(map(tuple, found.to_numpy())) == sorted(RUNS), name
+    assert sum(len(attacked(small_study, *run).members) for run in RUNS) > 10  # or little is shown
+
+
+@each_run
+def test_success(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    asr = told(small_study, "asr", "epsilon", "iteration", **of_run(group, run, attack))
+    n, e, k = found.seen.shape
+    assert (
+        list(asr.index) == list(itertools.product(found.epsilons, range(k))) and len(asr) == e * k
+    )
+    for (epsilon, iteration), row in asr.iterrows():
+        wrong = found.wrong[:, found.epsilons == epsilon][:, 0]
+        now, ever = wrong[:, iteration].sum(), wrong[:, : iteration + 1].any(axis=1).sum()
+        assert (row["n_flipped"], row["n_flipped_any"]) == (now, ever)
+        assert (row["n_images"], row["n_correct"], row["n_attacked"]) == (found.n_images, n, n)
+        assert (row["n_wrong"], row["n_resisted"]) == (found.n_images - n, n - now)
+        assert row["n_unknown"] == 0
+        if n:
+            assert (row["asr"], row["asr_any"]) == (now / n, ever / n)
+            assert row["wilson_low"] <= row["asr"] <= row["wilson_high"]
+            assert not row["ci_low"] > row["asr"] and not row["ci_high"] < row["asr"]
+    assert (asr.loc[asr.index.get_level_values("iteration") == 0, "n_flipped"] == 0).all()
+
+
+@each_run
+def test_confidence(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    bins = told(small_study, "confidence", **of_run(group, run, attack))
+    assert len(bins) == 11 * len(found.epsilons)
+    for row in bins.itertuples():
+        assert row.iteration == found.seen.shape[2] - 1
+        last = row.bin_high == 1
+        own = (found.confidence >= row.bin_low - 1e-6) & (
+            last | (found.confidence < row.bin_high - 1e-6)
+        )
+        wrong = found.wrong[own][:, found.epsilons == row.epsilon][:, 0]
+        assert row.n_attacked == own.sum()
+        assert row.n_flipped == wrong[:, row.iteration].sum()
+        assert row.n_flipped_any == wrong.any(axis=1).sum()
+
+
+@each_run
+def test_transitions(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    table = told(small_study, "transitions", **of_run(group, run, attack))
+    assert len(table) == len(found.epsilons) * len(found.classes) ** 2
+    for row in table.to_dict("records"):
+        own = found.true == found.classes.index(row["class"])
+        to = found.seen[:, found.epsilons == row["epsilon"], row["iteration"]][:, 0]
+        assert row["n"] == (own & (to == found.classes.index(row["flipped_to"]))).sum()
+        assert row["iteration"] == found.seen.shape[2] - 1
+
+
+@each_run
+def test_storage(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    table = told(small_study, "storage", "epsilon", **of_run(group, run, attack))
+    stored = np.array(found.table["stored"].to_list(), float)
+    kept = stored.reshape(*found.seen.shape[:2], -1 if len(stored) else 2).argmax(axis=2)
+    for i, epsilon in enumerate(found.epsilons):
+        before, after = found.wrong[:, i, -1], kept[:, i] != found.true
+        row = table.loc[epsilon]
+        counts = row[["n_attacked", "n_flipped", "n_survived", "n_stored"]].tolist()
+        assert counts == [len(before), before.sum(), (before & after).sum(), after.sum()]
+
+
+@each_run
+def test_doses(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    row = told(small_study, "doses", **of_run(group, run, attack)).iloc[0]
+    flipped = found.wrong[:, :, -1]
+    smallest = [found.epsilons[f].min(initial=np.inf) for f in flipped]
+    members = members_of(small_study, group).loc[found.members]
+    assert (row["n_attacked"], row["n_patients"]) == (len(flipped), members["patient"].nunique())
+    assert row["n_never"] == np.isinf(smallest).sum()
+    if len(flipped):
+        rates = np.r_[0, flipped.mean(axis=0)]
+        widths = np.diff(np.r_[0, found.epsilons])
+        area = (widths * (rates[1:] + rates[:-1]) / 2).sum() / found.epsilons[-1]
+        assert row["auc"] == pytest.approx(area)
+        assert row["median_epsilon"] == sorted(smallest)[(len(smallest) - 1) // 2]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_worst_case(small_study: Path, group: str) -> None:
+    both = [attacked(small_study, group, "full", attack) for attack in ("paper", "noise")]
+    shared = np.intersect1d(*(one.members for one in both))
+    table = told(small_study, "worst_case", group=group)
+    assert table["epsilon"].tolist() == [0.02, 0.1]
+    assert set(table["attacks"]) == {"paper+noise"}
+    for row in table.itertuples():
+        flipped = np.zeros(len(shared), bool)
+        for one in both:
+            assert (one.table["change"] <= one.table["epsilon"] + 1e-6).all()
+            wrong = one.wrong[np.isin(one.members, shared)][:, one.epsilons <= row.epsilon, -1]
+            flipped |= wrong.any(axis=1)
+        assert (row.n_attacked, row.n_flipped) == (len(shared), flipped.sum())
+
+
+@pytest.mark.parametrize("attack", ["paper", "noise"])
+def test_subgroups(small_study: Path, attack: str) -> None:
+    people = pd.read_parquet(folder_of(small_study) / "sources/xray/records.parquet")
+    people = people.set_index("record_id")
+    found = attacked(small_study, "X-TB", "full", attack)
+    whose = people.loc[members_of(small_study, "X-TB").loc[found.members, "record_id"]]
+    age = whose["age"].to_numpy(float)
+    parts = {
+        "F": (whose["sex"] == "F").to_numpy(),
+        "M": (whose["sex"] == "M").to_numpy(),
+        "under 40": age < 40,
+        "40 to 59": (age >= 40) & (age < 60),
+        "60 and over": age >= 60,
+    }
+    parts = {value: own for value, own in parts.items() if own.any()}
+    table = told(small_study, "subgroups", "epsilon", "value", **of_run("X-TB", "full", attack))
+    assert list(table.index) == list(itertools.product(found.epsilons, parts)) and parts
+    for (epsilon, value), row in table.iterrows():
+        own, wrong = parts[value], found.wrong[:, found.epsilons == epsilon, -1][:, 0]
+        known = whose["sex"].notna() if row["by"] == "sex" else whose["age"].notna()
+        rest = known.to_numpy() & ~own
+        assert (row["n_attacked"], row["n_flipped"]) == (own.sum(), wrong[own].sum())
+        if rest.any():
+            assert row["difference"] == pytest.approx(wrong[own].mean() - wrong[rest].mean())
+        else:
+            assert np.isnan(row["difference"])
+
+
+def test_groups_without_sex_and_age_have_no_subgroups(small_study: Path) -> None:
+    assert {"H-OV", "H-BR"}.isdisjoint(told(small_study, "subgroups")["group"])
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_networks(small_study: Path, group: str) -> None:
+    true, seen, confidence = clean_of(small_study, group)
+    row = told(small_study, "table1", "group").loc[group]
+    assert row["n_validation"] == len(true) and row["accuracy"] == (true == seen).mean()
+    assert row["n_images"] == row["n_training"] + row["n_validation"]
+    members = members_of(small_study, group)
+    names = members.sort_values("class_index")["class"].unique()
+    counts = told(small_study, "confusion", "class", "predicted", group=group)["n"]
+    assert counts.to_dict() == {
+        (own, to): ((true == c) & (seen == d)).sum()
+        for c, own in enumerate(names)
+        for d, to in enumerate(names)
+    }
+    sizes = told(small_study, "class_counts", "class", group=group)
+    for column, part in {"n_training": "training", "n_validation": "validation"}.items():
+        found = members.loc[members["part"] == part, "class"].value_counts()
+        assert sizes[column].to_dict() == found.to_dict()
+    assert sizes["n_images"].to_dict() == members["class"].value_counts().to_dict()
+    gaps = 0.0
+    for low, bin_ in told(small_study, "calibration", "bin_low", group=group).iterrows():
+        own = (confidence >= low - 1e-6) & (
+            (bin_["bin_high"] == 1) | (confidence < bin_["bin_high"] - 1e-6)
+        )
+        assert bin_["n"] == own.sum()
+        if own.any():
+            assert bin_["confidence"] == pytest.approx(confidence[own].mean())
+            assert bin_["accuracy"] == pytest.approx((true == seen)[own].mean())
+            gaps += abs(((true == seen)[own] - confidence[own]).sum())
+    assert row["ece"] == pytest.approx(gaps / len(true))
+
+
+def test_training_sizes(small_study: Path) -> None:
+    table = told(small_study, "training_size", "size")
+    members = members_of(small_study, "H-BR")
+    n_training = (members["part"] == "training").sum()
+    assert list(table.index) == [8, n_training] and set(table["repeat"]) == {1}
+    short = told(small_study, "training_size_summary", "size")
+    for size, run in ((8, "n8-r1"), (n_training, "full")):
+        row = table.loc[size]
+        assert (row["group"], row["attack"], row["iteration"]) == ("H-BR", "paper", 2)
+        found = attacked(small_study, "H-BR", run, "paper")
+        wrong = found.wrong[:, found.epsilons == row["epsilon"], -1]
+        assert (row["n_attacked"], row["n_flipped"]) == (len(wrong), wrong.sum())
+        true, seen, _ = clean_of(small_study, "H-BR", run)
+        assert row["accuracy"] == (true == seen).mean()
+        assert short.loc[size, "repeats"] == 1
+        same = ["asr", "accuracy"]
+        pd.testing.assert_series_equal(short.loc[size, same], row[same], check_dtype=False)
+
+
+def test_the_draws_of_conclusions_begin_with_the_sample(small_study: Path) -> None:
+    """What the verdicts rest on is what the tables say."""
+    for group, run, attack in RUNS:
+        path = folder_of(small_study) / f"groups/{group}/{run}/{attack}/evidence.parquet"
+        draws = pq.read_table(path)
+        epsilons = json.loads(draws.schema.metadata[b"epsilons"])
+        asr = told(small_study, "asr", **of_run(group, run, attack))
+        last = asr[asr["iteration"] == asr["iteration"].max()].set_index("epsilon")["asr"]
+        first = draws["doses"][0].as_py()
+        assert np.array_equal(first, last[epsilons].to_numpy(), equal_nan=True)
+        assert len(draws) == 2001
