@@ -8,7 +8,8 @@ within patients, patients are correlated over the groups of their kind, and the 
 tends to is exactly the one asked for. The outcomes go the way of a real study's: evidence, then
 the conclusion. Where a verdict would be wrong it may be said in at most 5 % of the studies;
 where one is clearly right it should be said in at least 80 %, if the study is large enough. The
-second table is the coverage of the interval of a rate, beside Wilson's over images.
+second table is the coverage of the interval of a rate, beside Wilson's over images. All of it takes
+about 20 minutes of one core.
 """
 
 import argparse
@@ -304,8 +305,8 @@ TRUTHS = [
     Truth("drops_above_confidence", "ratio 1", UP, "contradicted", drops(1.0)),
     Truth("training_size", "slope 0", DOWN, "supported", trainings(0.0)),
     Truth("training_size", "slope 0, like networks", DOWN, "supported", trainings(0.0, 0.002)),
-    Truth("training_size", "slope 0.05", (), "supported", trainings(0.05)),
-    Truth("training_size", "slope 0.10", UP, "", trainings(0.10)),
+    Truth("training_size", "slope 0.05", DOWN, "supported", trainings(0.05)),
+    Truth("training_size", "slope 0.10", (*UP, *DOWN), "", trainings(0.10)),
     Truth("training_size", "slope 0.30", UP, "contradicted", trainings(0.30)),
 ]  # fmt: skip
 

@@ -128,9 +128,9 @@ def test_one_patient_and_no_draws_have_no_interval() -> None:
     for patients in (0, 1):
         assert np.isnan(b.percentiles(drawn, patients)).all()
         assert np.isnan(b.rate_interval(drawn, patients)).all()
-        assert np.isnan(b.contrast_half(drawn, patients)).all()
+        assert np.isnan(b.contrast_interval(drawn, patients)).all()
     assert np.isnan(b.percentiles(drawn[:1], 5)).all()
-    assert np.isnan(b.contrast_half(drawn[:2], 5)).all()
+    assert np.isnan(b.contrast_interval(drawn[:2], 5)).all()
     assert np.isnan(b.rate_interval(np.zeros((101, 1)), 1)).all()
 
 
@@ -151,11 +151,24 @@ def test_all_or_none_flipped_have_wilsons_interval_with_patients_for_images() ->
 
 
 def test_a_contrast_is_as_wide_as_students_t_times_the_spread() -> None:
-    drawn = np.concatenate([[0.0], np.random.default_rng(3).normal(0, 0.2, 1000)])[:, None]
+    noise = np.random.default_rng(3).normal(0, 0.2, 500)
+    drawn = np.concatenate([[0.0], noise, -noise])[:, None]  # even on both sides
     spread = drawn[1:].std(ddof=1)
     assert b.standard_error(drawn) == pytest.approx(spread)
-    assert b.contrast_half(drawn, 30) == pytest.approx(stats.t.ppf(0.975, 29) * spread)
-    assert b.contrast_half(drawn, 30, 0.001) == pytest.approx(stats.t.ppf(0.999, 29) * spread)
+    for tail in (0.025, 0.001):
+        half = stats.t.ppf(1 - tail, 29) * spread
+        low, high = b.contrast_interval(drawn, 30, tail)
+        assert (low[0], high[0]) == pytest.approx((-half, half))
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_contrast_goes_further_on_the_side_of_its_skew(side: int) -> None:
+    """Ten of 300 patients changed: the exact bound of a Poisson count, within a tenth."""
+    drawn = np.concatenate([[10.0], np.random.default_rng(4).poisson(10, 20_000)])[:, None] / 300
+    low, high = b.contrast_interval(side * drawn, 300, 0.003)
+    outer, inner = (high, low) if side > 0 else (-low, -high)
+    assert 300 * outer[0] == pytest.approx(stats.chi2.ppf(0.997, 22) / 2, rel=0.1)
+    assert 300 * inner[0] == pytest.approx(10 - stats.t.ppf(0.997, 299) * math.sqrt(10), rel=0.1)
 
 
 def test_a_standard_error_leaves_out_draws_that_are_unknown() -> None:
@@ -169,8 +182,10 @@ def test_a_contrast_that_no_draw_shows_is_bounded_by_what_may_be_unseen() -> Non
     assert b.unseen(58, 0.05) > 0.05 > b.unseen(59, 0.05)
     assert (1 - b.unseen(20)) ** 20 == pytest.approx(0.025)
     still = np.zeros((101, 1))
-    assert b.contrast_half(still, 20) == pytest.approx(b.unseen(20))
-    assert b.contrast_half(still, 20, 0.001) == pytest.approx(b.unseen(20, 0.001))
+    for tail in (0.025, 0.001):
+        low, high = b.contrast_interval(still, 20, tail, 1.5)
+        bound = b.unseen(20, tail)
+        assert (low[0], high[0]) == pytest.approx((-bound, 1.5 * bound))
 
 
 # --- does an interval hold the truth ----------------------------------------------------------
@@ -210,8 +225,8 @@ def test_the_interval_of_a_contrast_holds_the_truth() -> None:
     crowd = b.draw_patients(whose.astype(str), 500, SEED)
     drawn = b.share(b.totals(rise, crowd), b.totals(np.ones_like(rise), crowd))
     for tail in (0.025, 0.01):
-        half = b.contrast_half(drawn, patients, tail)
-        held = (np.abs(drawn[0] - 0.2) <= half).mean()
+        low, high = b.contrast_interval(drawn, patients, tail)
+        held = ((low <= 0.2) & (high >= 0.2)).mean()
         assert held == pytest.approx(1 - 2 * tail, abs=0.015)
 
 
@@ -221,6 +236,6 @@ def test_a_share_that_is_not_seen_is_within_its_bound() -> None:
     flipped = np.repeat(rng.random((patients, studies)) < rate, 3, axis=0)
     crowd = b.draw_patients(np.repeat(np.arange(patients), 3).astype(str), 400, SEED)
     drawn = b.rates(flipped, np.ones_like(flipped), crowd)
-    half = b.contrast_half(drawn, patients)
+    _, high = b.contrast_interval(drawn, patients)
     assert (drawn[0] == 0).mean() == pytest.approx(0.975**40, abs=0.03)  # where it matters
-    assert (rate <= drawn[0] + half).mean() >= 0.97
+    assert (rate <= high).mean() >= 0.97

@@ -78,7 +78,10 @@ def share(hits: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def rates(flipped: np.ndarray, counted: np.ndarray, patients: Patients) -> np.ndarray:
-    """Draws of a rate: flipped images over counted ones, both images x points."""
+    """Draws of a rate: flipped images over counted ones, both images x points.
+
+    `counted` may have one column for all points.
+    """
     return share(totals(flipped, patients), totals(counted, patients))
 
 
@@ -94,6 +97,7 @@ def rate_interval(drawn: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndar
             low, high = (
                 np.where(drawn[0] == told, e, x) for e, x in zip(ends, (low, high), strict=True)
             )
+        low, high = np.where(drawn[0] == 0, 0, low), np.where(drawn[0] == 1, 1, high)  # rounding
     return low, high
 
 
@@ -117,15 +121,27 @@ def percentiles(drawn: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarra
     return ends
 
 
-def contrast_half(drawn: np.ndarray, patients: int, tail: float = (1 - LEVEL) / 2) -> np.ndarray:
-    """Half the width of a contrast's interval, `tail` the probability outside at each end.
+def contrast_interval(
+    drawn: np.ndarray, patients: int, tail: float = (1 - LEVEL) / 2, reach: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of a contrast's interval, `tail` the probability outside at each end.
 
-    Never less than the exact bound of a share that none of the patients showed.
+    Student's t, further out on the side to which the draws are skewed (Johnson 1978), since a rare
+    change is soon missed. Never nearer than the exact bound of a share that none of the patients
+    showed; at the high end times `reach`, the most that a patient can add to the contrast.
     """
     if patients < 2 or len(drawn) < 3:
-        return np.full(drawn.shape[1:], np.nan)
-    spread = standard_error(drawn)
-    return np.maximum(stats.t.ppf(1 - tail, patients - 1) * spread, unseen(patients, tail))
+        return np.full(drawn.shape[1:], np.nan), np.full(drawn.shape[1:], np.nan)
+    spread, t = standard_error(drawn), stats.t.ppf(1 - tail, patients - 1)
+    known = ~np.isnan(drawn[1:])
+    count = known.sum(axis=0)
+    off = np.where(known, drawn[1:] - share(np.nansum(drawn[1:], axis=0), count), 0.0)
+    third = share((off**3).sum(axis=0), count)
+    aside = share(third, spread**2) * (2 * t**2 + 1) / 6
+    aside = np.where(spread > 0, aside, 0.0)
+    least = unseen(patients, tail)
+    low = drawn[0] - np.maximum(t * spread - np.minimum(aside, 0), least)
+    return low, drawn[0] + np.maximum(t * spread + np.maximum(aside, 0), reach * least)
 
 
 def standard_error(drawn: np.ndarray) -> np.ndarray:

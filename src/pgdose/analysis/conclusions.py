@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pgdose.analysis.bootstrap import contrast_half, percentiles, share, standard_error, unseen
-from pgdose.analysis.evidence import Evidence, lowest, rise, shared_epsilons
+from pgdose.analysis.bootstrap import contrast_interval, percentiles, standard_error, unseen
+from pgdose.analysis.evidence import Evidence, lowest, rise, rise_reach, shared_epsilons
 from pgdose.analysis.success import place_of
 
 ERROR = 0.05  # of a verdict
@@ -57,7 +57,7 @@ def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
     trends = []
     for group, one in groups.items():
         drawn = rise(one)
-        low, high = _ends(drawn, one.patients[0], ERROR / 2 / len(groups))
+        low, high = _ends(drawn, one.patients[0], ERROR / 2 / len(groups), rise_reach(one))
         state = SHOWS if low > 0 else DOES_NOT if high < MATTERS else UNTOLD
         if lowest(one) >= CEILING:
             state = AT_CEILING
@@ -123,7 +123,8 @@ def drops_above_confidence(groups: Groups) -> Finding:
     several = [one for one in groups.values() if np.isfinite(one.counts[0]).all()]
     if not several:
         return _undecided("not measured at the operating point")
-    numbers = [sum(one.patients[side] for one in several) for side in (1, 2)]
+    # Of the largest group: the same patients may be in several.
+    numbers = [max(one.patients[side] for one in several) for side in (1, 2)]
     n = np.stack([one.counts for one in several])  # groups x draws x 4
     whole = np.maximum(n[:, :, 0] + n[:, :, 2], 1)
     over = (n[:, :, 1] * n[:, :, 2] / whole).sum(axis=0)
@@ -133,9 +134,10 @@ def drops_above_confidence(groups: Groups) -> Finding:
         f"{flips[0]:.0f} of {images[0]:.0f} flip over 0.95, {flips[1]:.0f} of {images[1]:.0f} under"
     )
     if min(numbers) < FEWEST or not under[0]:
-        lack = f"{FEWEST} patients on each side and a flip under 0.95 are needed"
-        return _undecided(f"{told}, of {numbers[0]} and {numbers[1]} patients; {lack}")
-    ratio = share(over, under)[:, None]
+        lack = f"{FEWEST} patients of a group on each side and a flip under 0.95 are needed"
+        return _undecided(f"{told}; {lack}")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (over / under)[:, None]  # infinite where by chance none flips under 0.95
     low, high = (ends[0] for ends in percentiles(ratio, min(numbers)))
     if not over[0]:
         weights = (n[:, 0, 0] * n[:, 0, 2] / whole[:, 0]).sum()
@@ -149,13 +151,17 @@ def training_size(
 ) -> Finding:
     """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings."""
     places = {run: place_of(one.epsilons, epsilon) for run, one in runs.items()}
-    known = {run: place for run, place in places.items() if place is not None}
+    known = {
+        run: place
+        for run, place in places.items()
+        if place is not None and np.isfinite(runs[run].doses[0, place])
+    }
     rates = [runs[run].doses[:, place] for run, place in known.items()]
     drawn = np.stack(rates, axis=1) if rates else np.empty((1, 0))
     x = np.log10([sizes[run] for run in known])
     different = len(set(x.tolist()))
     told = f"{len(x)} training{'s' * (len(x) != 1)} of {different} size{'s' * (different != 1)}"
-    if len(x) < 3 or different < 2 or not np.isfinite(drawn[0]).all():
+    if len(x) < 3 or different < 2:
         return _undecided(f"{told}; three of two sizes are needed")
     fit = stats.linregress(x, drawn[0])
     centred = x - x.mean()
@@ -166,17 +172,18 @@ def training_size(
     if drawn[0].max() < MATTERS or drawn[0].min() > CEILING:
         reason = f"{told}; a dependence could not show there"
         return Finding(fit.slope, low, high, "undecided", reason)
-    equal = low > -EQUAL and high < EQUAL
-    verdict = _verdict(supported=equal, contradicted=not equal and (low > 0 or high < 0))
+    verdict = _verdict(
+        supported=low > -EQUAL and high < EQUAL, contradicted=low > EQUAL or high < -EQUAL
+    )
     return Finding(fit.slope, low, high, verdict, told)
 
 
 # --- what they share --------------------------------------------------------------------------
 
 
-def _ends(drawn: np.ndarray, patients: int, tail: float) -> tuple[float, float]:
-    half = float(contrast_half(drawn[:, None], patients, tail)[0])
-    return float(drawn[0]) - half, float(drawn[0]) + half
+def _ends(drawn: np.ndarray, patients: int, tail: float, reach: float = 1.0) -> tuple[float, float]:
+    low, high = contrast_interval(drawn[:, None], patients, tail, reach)
+    return float(low[0]), float(high[0])
 
 
 def _most(states: Mapping[str, str], what: str) -> Finding:

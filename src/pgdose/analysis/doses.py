@@ -28,21 +28,21 @@ def curve_summary(
     """The one row of doses.csv: the area under ASR over epsilon, and the median smallest epsilon.
 
     auc: mean ASR from 0 (where it is 0) to the largest amplitude, by trapezoids. The median is
-    infinite where fewer than half of the images flip at any dose.
+    infinite where fewer than half of the images flip at any dose. All are NaN where an amplitude
+    was not measured: those of other groups would rest on more.
     """
-    here = found.known[:, iteration]
-    doses = np.array(found.epsilons)[here]
-    order = np.argsort(doses)
-    doses, flips = doses[order], found.flipped(success)[:, here, iteration][:, order]
-    counted = np.ones(flips.shape, bool)
+    order = np.argsort(found.epsilons)
+    doses = np.array(found.epsilons)[order]
+    flips = found.flipped(success)[:, order, iteration]
+    counted = np.ones((len(flips), 1), bool)
     drawn = bootstrap.rates(flips, counted, patients)
     number = patients.number
     row: dict[str, float] = {"n_attacked": len(found.members), "n_patients": number}
     from_zero = np.pad(drawn, ((0, 0), (1, 0)))
-    area = np.trapezoid(from_zero, np.append(0, doses), axis=1)[:, None] / doses.max(initial=0)
-    half = bootstrap.contrast_half(area, number)[0]
-    row |= {"auc": area[0, 0], "auc_low": max(area[0, 0] - half, 0) if half == half else half}
-    row["auc_high"] = min(area[0, 0] + half, 1) if half == half else half
+    area = np.trapezoid(from_zero, np.append(0, doses), axis=1)[:, None] / doses[-1]
+    least, most = bootstrap.contrast_interval(area, number)
+    row |= {"auc": area[0, 0], "auc_low": np.clip(least[0], 0, 1)}
+    row["auc_high"] = np.clip(most[0], 0, 1)
     reached = np.logical_or.accumulate(flips, axis=1)  # flipped at some dose up to this one
     shares = bootstrap.rates(reached, counted, patients)
     ladder = np.append(doses, np.inf)
@@ -50,7 +50,9 @@ def curve_summary(
     median = np.where(np.isnan(shares).any(axis=1), np.nan, median)[:, None]
     low, high = bootstrap.percentiles(median, number)
     row |= {"median_epsilon": median[0, 0], "median_low": low[0], "median_high": high[0]}
-    row["n_never"] = int((~reached[:, -1:]).sum())
+    row["n_never"] = int((~reached[:, -1]).sum())
+    if not found.known[:, iteration].all():
+        row |= dict.fromkeys(list(row)[2:], np.nan)
     return pd.DataFrame([row])
 
 
@@ -87,34 +89,43 @@ def subgroups(
         ("age", value, ((age >= least) & (age < below)).to_numpy())
         for value, (least, below) in AGES.items()
     ]
-    rows = []
-    for i, epsilon in enumerate(found.epsilons):
-        if not found.known[i, iteration]:
-            continue
-        flips = found.flipped(success)[:, i, iteration]
-        for by, value, own in parts:
-            if own.any():
-                compared = _compared(flips, own, told[by] & ~own, patients)
-                rows.append((epsilon, iteration, by, value, *compared))
+    known = found.known[:, iteration]
+    flips = found.flipped(success)[:, known, iteration]
+    tables = []
+    for by, value, own in parts:
+        if own.any():
+            table = _compared(flips, own, told[by] & ~own, patients)
+            place = {"epsilon": np.array(found.epsilons)[known], "iteration": iteration}
+            tables.append(table.assign(**place, by=by, value=value))
     names = ["epsilon", "iteration", "by", "value", "n_attacked", "n_flipped", "asr", "ci_low"]
     names += ["ci_high", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(rows, columns=names)
+    if not tables:
+        return pd.DataFrame(columns=names)
+    return pd.concat(tables)[names].sort_index(kind="stable")  # by dose, as in the other tables
 
 
 def _compared(
     flips: np.ndarray, own: np.ndarray, others: np.ndarray, patients: Patients
-) -> tuple[float, ...]:
-    """n_attacked n_flipped asr ci_low ci_high difference difference_low difference_high."""
+) -> pd.DataFrame:
+    """n_attacked n_flipped asr ci_low ci_high difference difference_low difference_high.
+
+    A row for each column of `flips`, images x doses.
+    """
     numbers = [patients.of(those).number for those in (own, others)]
     drawn, rest = (
-        bootstrap.rates((flips & those)[:, None], those[:, None], patients)
-        for those in (own, others)
+        bootstrap.rates(flips & those[:, None], those[:, None], patients) for those in (own, others)
     )
     low, high = bootstrap.rate_interval(drawn, numbers[0])
-    apart = (drawn - rest)[0, 0]
-    half = bootstrap.contrast_half(drawn - rest, min(numbers))[0]
-    counts = int(own.sum()), int((flips & own).sum())
-    return *counts, drawn[0, 0], low[0], high[0], apart, apart - half, apart + half
+    apart = (drawn - rest)[0]
+    least, most = bootstrap.contrast_interval(drawn - rest, min(numbers))
+    return pd.DataFrame(
+        {
+            "n_attacked": own.sum(),
+            "n_flipped": flips[own].sum(axis=0),
+            **{"asr": drawn[0], "ci_low": low, "ci_high": high, "difference": apart},
+            **{"difference_low": np.clip(least, -1, 1), "difference_high": np.clip(most, -1, 1)},
+        }
+    )
 
 
 def worst_case(
@@ -138,7 +149,7 @@ def worst_case(
     ladder = sorted({epsilon for attack in images for epsilon in doses[attack]})
     patients = bootstrap.draw_patients(tables[0].loc[members, "patient"], draws, seed)
     flips = smallest[:, None] <= np.array(ladder) * (1 + 1e-9)
-    drawn = bootstrap.rates(flips, np.ones(flips.shape, bool), patients)
+    drawn = bootstrap.rates(flips, np.ones((len(flips), 1), bool), patients)
     low, high = bootstrap.rate_interval(drawn, patients.number)
     n_flipped = flips.sum(axis=0)
     columns = [ladder, "+".join(images), len(members), n_flipped, drawn[0], low, high]

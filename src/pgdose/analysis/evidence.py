@@ -48,16 +48,14 @@ def evidence(
     draws = len(patients.weights) + 1
     known = found.known[:, iteration]
     doses = np.full((draws, len(found.epsilons)), np.nan)
-    doses[:, known] = bootstrap.rates(
-        flips[:, known, iteration], np.ones((n, int(known.sum())), bool), patients
-    )
+    doses[:, known] = bootstrap.rates(flips[:, known, iteration], np.ones((n, 1), bool), patients)
     sure = found.confidence >= CONFIDENT - 1e-6
     place = place_of(found.epsilons, epsilon)
     steps, counts = np.full((draws, 3), np.nan), np.full((draws, 4), np.nan)
     if place is not None:
         asked = _steps(np.flatnonzero(found.known[place]))
         if asked:
-            steps = bootstrap.rates(flips[:, place, asked], np.ones((n, 3), bool), patients)
+            steps = bootstrap.rates(flips[:, place, asked], np.ones((n, 1), bool), patients)
         if known[place]:
             here = flips[:, place, iteration]
             counts = bootstrap.totals(
@@ -107,9 +105,12 @@ def read(path: str | Path) -> Evidence:
 
 
 def shared_epsilons(several: Sequence[Evidence]) -> list[float]:
-    """The amplitudes that all of them have, rising."""
-    common = set.intersection(*(set(one.epsilons) for one in several)) if several else set()
-    return sorted(common)
+    """The amplitudes that were measured on all of them, rising."""
+    measured = [
+        {e for e, rate in zip(one.epsilons, one.doses[0], strict=True) if np.isfinite(rate)}
+        for one in several
+    ]
+    return sorted(set.intersection(*measured)) if measured else []
 
 
 def rise(one: Evidence, epsilons: Sequence[float] | None = None) -> np.ndarray:
@@ -130,3 +131,10 @@ def lowest(one: Evidence) -> float:
     """ASR at the smallest amplitude that was measured."""
     known = [(e, rate) for e, rate in zip(one.epsilons, one.doses[0], strict=True) if rate == rate]
     return min(known)[1] if known else float("nan")
+
+
+def rise_reach(one: Evidence) -> float:
+    """The rise of a patient whose images flip at all amplitudes over the middle and at no other."""
+    n = int((~np.isnan(one.doses[0])).sum())
+    ranks = np.arange(n) - (n - 1) / 2
+    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (n - 1)) if n > 1 else 1.0

@@ -72,9 +72,11 @@ def outcomes(
     clean = np.full((len(members), classes), np.nan)
     if len(surface):
         seen[place, dose] = np.where(finite, logits.argmax(axis=2), -1)
-        clean[place] = logits[:, 0]
-    known = np.full(seen.shape[1:], not len(members)) | (seen >= 0).any(axis=0)
+        clean[place[finite[:, 0]]] = logits[finite[:, 0], 0]
+    known = np.asarray((seen >= 0).any(axis=0))
     whole = ((seen >= 0) | ~known).all(axis=(1, 2)) & np.isfinite(clean).all(axis=1)
+    if not whole.any():
+        known[:] = True  # every point has its row, of no images
     return Outcomes(
         members=members[whole],
         true=class_index.loc[members[whole]].to_numpy(np.int64),

@@ -32,8 +32,8 @@ def success(found: Outcomes, patients: Patients, *, n_images: int, n_correct: in
 
     epsilon iteration n_images n_correct n_attacked n_flipped asr ci_low ci_high wilson_low
     wilson_high n_wrong n_resisted n_unknown n_flipped_any asr_any any_low any_high. `n_images` of
-    the drawn ones `n_correct` were right before; those whose logits are no numbers (n_unknown) are
-    not counted as attacked.
+    the drawn ones `n_correct` were right before; those whose logits are missing or no numbers
+    (n_unknown) are not counted as attacked.
     """
     places = np.argwhere(found.known)
     table = pd.DataFrame(
@@ -45,7 +45,7 @@ def success(found: Outcomes, patients: Patients, *, n_images: int, n_correct: in
         }
     )
     n = len(found.members)
-    counted = np.ones((n, len(places)), bool)
+    counted = np.ones((n, 1), bool)
     rated = {
         definition: _rates(found.flipped(definition)[:, found.known], counted, patients)
         for definition in ("final", "any")
@@ -53,7 +53,7 @@ def success(found: Outcomes, patients: Patients, *, n_images: int, n_correct: in
     table = table.join(rated["final"])
     table["n_wrong"] = n_images - n_correct
     table["n_resisted"] = table["n_attacked"] - table["n_flipped"]
-    table["n_unknown"] = found.unknown
+    table["n_unknown"] = n_correct - n
     return table.join(_as_any(rated["any"]))
 
 
@@ -65,22 +65,21 @@ def by_confidence(found: Outcomes, patients: Patients, *, iteration: int) -> pd.
     """
     place = bin_of(found.confidence)
     bins = len(BINS) - 1
-    here = place[:, None] == np.arange(bins)
-    tables = []
-    for i, epsilon in enumerate(found.epsilons):
-        if not found.known[i, iteration]:
-            continue
-        rated = {
-            definition: _rates(
-                here & found.flipped(definition)[:, i, iteration, None], here, patients, place
-            )
-            for definition in ("final", "any")
+    doses = np.flatnonzero(found.known[:, iteration])
+    here = np.tile(place[:, None] == np.arange(bins), len(doses))  # a column for each dose and bin
+    table = pd.DataFrame(
+        {
+            "epsilon": np.repeat(np.array(found.epsilons)[doses], bins),
+            "iteration": iteration,
+            "bin_low": np.tile(BINS[:-1], len(doses)),
+            "bin_high": np.tile(BINS[1:], len(doses)),
         }
-        table = pd.DataFrame(
-            {"epsilon": epsilon, "iteration": iteration, "bin_low": BINS[:-1], "bin_high": BINS[1:]}
-        )
-        tables.append(table.join(rated["final"]).join(_as_any(rated["any"])))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    )
+    rated = {}
+    for definition in ("final", "any"):
+        flips = found.flipped(definition)[:, doses, iteration]
+        rated[definition] = _rates(np.repeat(flips, bins, axis=1) & here, here, patients, place)
+    return table.join(rated["final"]).join(_as_any(rated["any"]))
 
 
 def bin_of(confidence: np.ndarray) -> np.ndarray:
@@ -96,19 +95,21 @@ def _rates(
 ) -> pd.DataFrame:
     """n_attacked n_flipped asr ci_low ci_high wilson_low wilson_high of each point.
 
-    `flipped` and `counted` are images x points; with `part`, an image's point, each point rests on
+    `flipped` is images x points, and so is `counted`, or it has one column for all points. With
+    `part`, an image's bin, points are those of bin after bin, again and again, and each rests on
     the patients of its own images.
     """
-    n_attacked, n_flipped = counted.sum(axis=0), flipped.sum(axis=0)
+    n_flipped = flipped.sum(axis=0)
+    n_attacked = np.broadcast_to(counted.sum(axis=0), n_flipped.shape)
     drawn = bootstrap.rates(flipped, counted, patients)
     if part is None:
         low, high = bootstrap.rate_interval(drawn, patients.number)
     else:
-        ends = [
-            bootstrap.rate_interval(drawn[:, [p]], patients.of(part == p).number)
-            for p in range(counted.shape[1])
-        ]
-        low, high = (np.array([end[side][0] for end in ends]) for side in (0, 1))
+        low, high = np.empty(n_flipped.shape), np.empty(n_flipped.shape)
+        for b in range(len(BINS) - 1):
+            own = slice(b, None, len(BINS) - 1)
+            number = patients.of(part == b).number
+            low[own], high[own] = bootstrap.rate_interval(drawn[:, own], number)
     names = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high", "wilson_low", "wilson_high"]
     columns = [n_attacked, n_flipped, drawn[0], low, high, *wilson(n_flipped, n_attacked)]
     return pd.DataFrame(dict(zip(names, columns, strict=True)))
@@ -122,9 +123,12 @@ def _as_any(rated: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_counted(table: pd.DataFrame, success: str) -> pd.DataFrame:
-    """The table with the n_flipped, asr, ci_low and ci_high of "final" or "any", and no others."""
+    """The table with the n_flipped, asr and intervals of "final" or "any", and no others."""
     if success == "any":
         table = table.drop(columns=list(_ANY)).rename(columns={v: k for k, v in _ANY.items()})
+        table["wilson_low"], table["wilson_high"] = wilson(table["n_flipped"], table["n_attacked"])
+        if "n_resisted" in table:
+            table["n_resisted"] = table["n_attacked"] - table["n_flipped"]
     return table.drop(columns=list(_ANY.values()), errors="ignore")
 
 
@@ -133,23 +137,28 @@ def stored(found: Outcomes, surface: pd.DataFrame, patients: Patients) -> pd.Dat
 
     epsilon n_attacked n_flipped n_survived n_stored, then n_survived / n_flipped as survival with
     ci_low ci_high; n_stored counts all flips of stored images, also those that rounding brings.
-    `surface` is the table that `found` is of.
+    `surface` is the table that `found` is of; amplitudes without a last iterate are left out.
     """
     kept = surface[surface["member"].isin(found.members)].sort_values(["member", "epsilon"])
     true = pd.Series(found.true, found.members)
-    rows = []
+    last = found.flipped()[:, :, -1]
+    after = np.zeros(last.shape, bool)
+    there = []
     for i, epsilon in enumerate(found.epsilons):
         here = kept[kept["epsilon"] == epsilon]
-        after = np.zeros(len(found.members), bool)
+        there.append(len(here))
         if len(here):
             classes = np.stack(here["stored"].to_list()).argmax(axis=1)
-            after = classes != true.loc[here["member"]].to_numpy()
-        last = found.flipped()[:, i, -1]
-        survived = (last & after)[:, None]
-        drawn = bootstrap.rates(survived, last[:, None], patients)
-        low, high = bootstrap.rate_interval(drawn, patients.of(last).number)
-        counts = (len(here), int(last.sum()), int(survived.sum()), int(after.sum()))
-        rows.append((epsilon, *counts, drawn[0, 0], low[0], high[0]))
+            after[:, i] = classes != true.loc[here["member"]].to_numpy()
+    survived = last & after
+    drawn = bootstrap.rates(survived, last, patients)
+    rows = []
+    for i, epsilon in enumerate(found.epsilons):
+        if not found.known[i, -1]:
+            continue
+        low, high = bootstrap.rate_interval(drawn[:, [i]], patients.of(last[:, i]).number)
+        counts = (there[i], *(int(those[:, i].sum()) for those in (last, survived, after)))
+        rows.append((epsilon, *counts, drawn[0, i], low[0], high[0]))
     names = ["epsilon", "n_attacked", "n_flipped", "n_survived", "n_stored"]
     return pd.DataFrame(rows, columns=[*names, "survival", "ci_low", "ci_high"])
 
