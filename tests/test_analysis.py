@@ -17,7 +17,7 @@ from pgdose import records
 from pgdose.analysis import doses, quality
 from pgdose.analysis import success as s
 from pgdose.analysis import tables as t
-from pgdose.analysis.bootstrap import Patients, draw_patients
+from pgdose.analysis.bootstrap import Patients, draw_patients, rate_interval
 from pgdose.analysis.outcomes import Outcomes, outcomes
 
 # Twelve images of two classes. 5 and 11 were wrong before; of the others: the patient, the
@@ -138,11 +138,14 @@ def interval_by_hand(
     return percentiles_by_hand(looped(rate(flipped, own), patients), number)
 
 
-def half_by_hand(draws: list[float], patients: int) -> float:
-    """Half the interval of a contrast: t times the standard deviation, or the exact bound."""
-    known = [x for x in draws if not math.isnan(x)]
-    spread = np.std(known, ddof=1)
-    return max(stats.t.ppf(0.975, patients - 1) * spread, 1 - 0.025 ** (1 / patients))
+def contrast_by_hand(estimate: float, draws: list[float], patients: int) -> tuple[float, float]:
+    """Student's t, further out where the draws are skewed to; at least the exact bound."""
+    known = np.array([x for x in draws if not math.isnan(x)])
+    spread, t = np.std(known, ddof=1), stats.t.ppf(0.975, patients - 1)
+    aside = np.mean((known - known.mean()) ** 3) / spread**2 * (2 * t**2 + 1) / 6
+    least = 1 - 0.025 ** (1 / patients)
+    assert t * spread > least  # or it would be the bound alone that is compared
+    return estimate - t * spread + min(aside, 0), estimate + t * spread + max(aside, 0)
 
 
 def flips(epsilon: float, iteration: int, definition: str = "final") -> list[bool]:
@@ -153,6 +156,21 @@ def flips(epsilon: float, iteration: int, definition: str = "final") -> list[boo
         wrong = [int(k) != TRUE[member] for k in seen]
         found.append(any(wrong) if definition == "any" else wrong[-1])
     return found
+
+
+# Two films each of 10 women and 16 men; every third woman's flip, and three men's of four.
+WARD = [f"p{i // 2}" for i in range(52)]
+WOMEN = [i < 20 for i in range(52)]
+WARD_FLIPS = [(i // 2) % 3 == 0 if i < 20 else (i // 2) % 4 > 0 for i in range(52)]
+
+
+def ward() -> tuple[Outcomes, Patients]:
+    """What became of these films at two doses, alike."""
+    surface = pd.DataFrame({"member": np.repeat(range(52), 2), "epsilon": [*EPSILONS] * 52})
+    surface["logits"] = [logits_of("01" if f else "00", 0.9) for f in WARD_FLIPS for _ in EPSILONS]
+    true = pd.Series(0, index=range(52))
+    found = outcomes(surface, true, 2, epsilons=EPSILONS, max_iter=1)
+    return found, draw_patients(WARD, DRAWS, SEED)
 
 
 def ends(row: Any, low: str = "ci_low", high: str = "ci_high") -> Any:
@@ -208,6 +226,14 @@ def test_intervals_of_success_are_those_of_a_loop_over_draws_of_patients(definit
     for _, row in measured().iterrows():
         flipped = flips(row["epsilon"], int(row["iteration"]), definition)
         assert interval_by_hand(flipped) == ends(row, low, high)
+
+
+@pytest.mark.parametrize("number", range(2, 12))
+def test_an_interval_holds_a_rate_of_none_or_all(number: int) -> None:
+    """Exactly: no rounding puts an end on the wrong side of it."""
+    drawn = np.tile([0.0, 1.0], (DRAWS + 1, 1))
+    low, high = rate_interval(drawn, number)
+    assert (low[0], high[1]) == (0, 1) and high[0] < 1 and low[1] > 0
 
 
 def test_patients_with_many_images_make_intervals_wider_than_wilson_s() -> None:
@@ -412,12 +438,21 @@ def test_the_curve_of_twelve_images_in_one_number() -> None:
     assert some["n_never"] == 1
 
 
-def test_the_intervals_of_area_and_median_are_those_of_a_loop() -> None:
-    at_low, at_high = rate(flips(0.02, 2)), rate(flips(0.1, 2))
-    reached = rate([a or b for a, b in zip(flips(0.02, 2), flips(0.1, 2), strict=True)])
+def test_the_interval_of_the_area_is_that_of_a_loop() -> None:
+    row = doses.curve_summary(*ward(), 1, "final").iloc[0]
+    flipped = rate(WARD_FLIPS)
+    draws = looped(lambda w: (0.02 / 2 + 0.08) * flipped(w) / 0.1, WARD)
+    assert contrast_by_hand(row["auc"], draws, 26) == ends(row, "auc_low", "auc_high")
 
-    def area(w: list[int]) -> float:
-        return (0.02 * at_low(w) / 2 + 0.08 * (at_low(w) + at_high(w)) / 2) / 0.1
+
+def test_an_area_is_a_share() -> None:
+    row = summary()
+    assert row["auc_low"] == 0 < row["auc"] < row["auc_high"] <= 1  # few patients
+
+
+def test_the_interval_of_the_median_is_that_of_a_loop() -> None:
+    at_low = rate(flips(0.02, 2))
+    reached = rate([a or b for a, b in zip(flips(0.02, 2), flips(0.1, 2), strict=True)])
 
     def median(w: list[int]) -> float:
         if not sum(w):
@@ -425,12 +460,7 @@ def test_the_intervals_of_area_and_median_are_those_of_a_loop() -> None:
         return 0.02 if at_low(w) >= 0.5 else 0.1 if reached(w) >= 0.5 else math.inf
 
     row = summary()
-    half = half_by_hand(looped(area), 6)
-    assert (max(row["auc"] - half, 0), min(row["auc"] + half, 1)) == ends(
-        row, "auc_low", "auc_high"
-    )
-    low, high = percentiles_by_hand(looped(median), 6)
-    assert (row["median_low"], row["median_high"]) == (low, high)
+    assert percentiles_by_hand(looped(median), 6) == (row["median_low"], row["median_high"])
     assert math.inf in looped(median)  # the interval has met it
 
 
@@ -493,23 +523,14 @@ def test_sexes_and_ages_are_compared_with_all_others() -> None:
 
 
 def test_the_intervals_of_subgroups_are_those_of_a_loop() -> None:
-    """Of 10 women and 16 men with two films each."""
-    patients = [f"p{i // 2}" for i in range(52)]
-    women = [i < 20 for i in range(52)]
-    men = [not own for own in women]
-    flipped = [i % 3 == 0 if i < 20 else i % 4 > 0 for i in range(52)]
-    surface = pd.DataFrame({"member": range(52), "epsilon": 0.1})
-    surface["logits"] = [logits_of("01" if f else "00", 0.9) for f in flipped]
-    true = pd.Series(0, index=range(52))
-    found = outcomes(surface, true, 2, epsilons=[0.1], max_iter=1)
-    people = pd.DataFrame({"sex": np.where(women, "F", "M"), "age": math.nan})
-    drawn = draw_patients(patients, DRAWS, SEED)
+    found, drawn = ward()
+    people = pd.DataFrame({"sex": np.where(WOMEN, "F", "M"), "age": math.nan})
     row = doses.subgroups(found, drawn, people, 1, "final").iloc[0]
-    assert row["difference"] == pytest.approx(7 / 20 - 24 / 32)
-    assert interval_by_hand(flipped, women, patients) == ends(row)
-    own, rest = rate(flipped, women), rate(flipped, men)
-    half = half_by_hand(looped(lambda w: own(w) - rest(w), patients), 10)
-    expected = row["difference"] - half, row["difference"] + half
+    assert row["difference"] == pytest.approx(8 / 20 - 24 / 32)
+    assert interval_by_hand(WARD_FLIPS, WOMEN, WARD) == ends(row)
+    own, rest = rate(WARD_FLIPS, WOMEN), rate(WARD_FLIPS, [not woman for woman in WOMEN])
+    draws = looped(lambda w: own(w) - rest(w), WARD)
+    expected = contrast_by_hand(row["difference"], draws, 10)
     assert expected == ends(row, "difference_low", "difference_high")
 
 
