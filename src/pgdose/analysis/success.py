@@ -31,9 +31,9 @@ def success(found: Outcomes, patients: Patients, *, n_images: int, n_correct: in
     """ASR for every epsilon and iteration that was measured.
 
     epsilon iteration n_images n_correct n_attacked n_flipped asr ci_low ci_high wilson_low
-    wilson_high n_wrong n_resisted n_unknown n_flipped_any asr_any any_low any_high. `n_images` of
-    the drawn ones `n_correct` were right before; those whose logits are missing or no numbers
-    (n_unknown) are not counted as attacked.
+    wilson_high n_wrong n_resisted n_unknown n_flipped_any asr_any any_low any_high. Of the
+    `n_images` drawn ones `n_correct` were right before; those whose logits are missing or no
+    numbers (n_unknown) are not counted as attacked.
     """
     places = np.argwhere(found.known)
     table = pd.DataFrame(
