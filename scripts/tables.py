@@ -6,8 +6,9 @@ from pgdose.analysis import conclusions, doses, evidence, quality, success, tabl
 
 
 def joined(paths):
-    """The rows of several CSV files."""
-    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    """The rows of several CSV files; a class may be called NA."""
+    tables = [pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in paths]
+    return pd.concat(tables, ignore_index=True)
 
 
 def bounded(path):
@@ -43,6 +44,8 @@ with job(snakemake):
     sized, accuracies, sizes = params.sized, {}, {}
     if sized:
         members = records.read_table(inputs.members)
+        for lost in inputs.missing:
+            members = members[~members["member"].isin(records.read_table(lost)["member"])]
         n_training = int((members["part"] == "training").sum())
         for run, path in zip(runs[sized], inputs.clean, strict=True):
             accuracies[run] = quality.accuracy(members, records.read_table(path))

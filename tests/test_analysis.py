@@ -608,10 +608,20 @@ def test_without_attacks_there_is_no_worst_case() -> None:
 
 def asr_table(**columns: Any) -> pd.DataFrame:
     table = pd.DataFrame(columns)
-    for name, value in {"run": "full", "attack": "paper", "group": "G"}.items():
+    known = {"run": "full", "attack": "paper", "group": "G", "n_attacked": 9}
+    for name, value in known.items():
         if name not in table:
             table[name] = value
     return table
+
+
+def test_a_group_without_images_does_not_choose_the_iteration() -> None:
+    table = asr_table(
+        group=["none"] * 3 + ["some"] * 2,
+        iteration=[0, 10, 20, 0, 100],
+        n_attacked=[0] * 3 + [9] * 2,
+    )
+    assert s.at(table, iterations=20)["iteration"].tolist() == [100]
 
 
 def test_an_attack_with_fewer_iterations_is_taken_at_its_last() -> None:

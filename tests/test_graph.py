@@ -16,7 +16,7 @@ from conftest import SMALL, checkout, planned, snakemake
 Plan = Callable[..., dict[str, int]]
 
 AFTER_ATTACK = {"attack", "measure", "diagnose", "tables", "curves", "examples", "pictures"}
-AFTER_ATTACK |= {"report", "all"}
+AFTER_ATTACK |= {"group_figures", "report", "all"}
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def test_a_touch_plans_nothing(small_study: Path, plan: Plan) -> None:
     touched = [*small_study.glob("scripts/*.py"), *small_study.glob("src/pgdose/**/*.py")]
     touched += [small_study / "resources/lexicons/ru.yaml", small_study / SMALL]
     touched += [*small_study.glob("workflow/**/*.smk"), small_study / "Snakefile"]
-    touched += [small_study / "src/pgdose/plots/report.html"]
+    touched += [*small_study.glob("src/pgdose/plots/page/*")]
     for path in touched:
         os.utime(path, (later, later))
     assert plan() == {}

@@ -135,6 +135,7 @@ rule tables:
             if STUDY.training_size
             else []
         ),
+        missing=missing(STUDY.training_size.group) if STUDY.training_size else [],
     output:
         **{name: shown_table(name) for name in [*MEASURES, *FINDINGS]},
     log:

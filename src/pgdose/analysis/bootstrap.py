@@ -45,10 +45,10 @@ def draw_patients(patients: Iterable[str], draws: int, seed: int) -> Patients:
     So a patient has the same weights in every group, attack and training.
     """
     of_image, names = pd.factorize(pd.Series(list(patients), dtype=object), sort=True)
-    weights = np.zeros((draws, len(names)), np.uint8)
-    for i, name in enumerate(names):
-        weights[:, i] = generator(seed, "bootstrap", str(name)).poisson(1.0, draws)
-    return Patients(of_image, weights)
+    weights = np.zeros((len(names), draws), np.uint8)
+    for own, name in zip(weights, names, strict=True):
+        own[:] = generator(seed, "bootstrap", str(name)).poisson(1.0, draws)
+    return Patients(of_image, np.ascontiguousarray(weights.T))
 
 
 def totals(values: np.ndarray, patients: Patients) -> np.ndarray:

@@ -174,7 +174,11 @@ def operating_iteration(known: Iterable[int], asked: int) -> int:
 
 def at(asr: pd.DataFrame, *, iterations: int, epsilon: float | None = None) -> pd.DataFrame:
     """The rows at an operating point, each attack at its `operating_iteration`."""
-    of = {a: operating_iteration(own, iterations) for a, own in asr.groupby("attack")["iteration"]}
+    of = {}
+    for attack, own in asr.groupby("attack"):
+        measured = own[own["n_attacked"] > 0]  # a group with no image to attack has every row
+        known = (own if measured.empty else measured)["iteration"]
+        of[attack] = operating_iteration(known, iterations)
     here = asr["iteration"] == asr["attack"].map(of)
     if epsilon is not None:
         here &= np.isclose(asr["epsilon"], epsilon)
