@@ -1,7 +1,6 @@
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 from job import job, settings
 
 from pgdose import records
@@ -12,9 +11,9 @@ with job(snakemake):
     given, params = snakemake.input, snakemake.params
     groups, points = settings(params, "groups"), settings(params, "points")
     asr, confidence = (
-        as_counted(pd.read_csv(given[name]), params.success) for name in ("asr", "confidence")
+        as_counted(records.read_csv(given[name]), params.success) for name in ("asr", "confidence")
     )
-    sizes = pd.read_csv(given.training_size)
+    sizes = records.read_csv(given.training_size)
     iterations = points["iterations"]
     choose = {
         "fig3a": lambda: curves.over_epsilon(asr, groups, iterations),

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from job import job, settings
 
 from pgdose import records
@@ -11,13 +10,13 @@ from pgdose.plots import examples, heatmap, network, style
 with job(snakemake) as log:
     given = snakemake.input
     groups = settings(snakemake.params, "groups")
-    asr = as_counted(pd.read_csv(given.asr), snakemake.params.success)
-    calibration = pd.read_csv(given.calibration)
-    confusion = pd.read_csv(given.confusion, keep_default_na=False)  # a class may be called NA
+    asr = as_counted(records.read_csv(given.asr), snakemake.params.success)
+    calibration = records.read_csv(given.calibration)
+    confusion = records.read_csv(given.confusion)
     training = {
-        group: pd.read_csv(path) for group, path in zip(groups, given.training, strict=True)
+        group: records.read_csv(path) for group, path in zip(groups, given.training, strict=True)
     }
-    shown = pd.read_csv(given.table)
+    shown = records.read_csv(given.table)
     with np.load(given.images) as file:
         images = [file[f"image{i}"] for i in range(len(shown))]
     choose = {

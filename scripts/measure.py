@@ -40,5 +40,6 @@ with job(snakemake) as log:
     images = whose[["patient"]].reset_index()
     images["confidence"] = found.confidence
     images["smallest_epsilon"] = doses.smallest_epsilon(found, **point)
-    bounded = bool((surface["change"] <= surface["epsilon"] + 1e-6).all())
+    change = surface.dropna(subset="change")
+    bounded = bool((change["change"] <= change["epsilon"] + 1e-6).all())
     records.write_table(images, snakemake.output.images, metadata={"bounded": str(bounded)})

@@ -37,7 +37,7 @@ def machine():
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     study = settings(params, "study")
-    tables = {Path(path).stem: pd.read_csv(path) for path in given.tables}
+    tables = {Path(path).stem: records.read_csv(path) for path in given.tables}
     for name in ("asr", "confidence"):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
     named = [
@@ -46,7 +46,7 @@ with job(snakemake):
     ]
     rejects = pd.concat(records.read_table(path).assign(source=name) for name, path in named)
     labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
-    agreement = [pd.read_csv(path).assign(source=source) for source, path in labelled]
+    agreement = [records.read_csv(path).assign(source=source) for source, path in labelled]
     checks, devices = [], []
     diagnosed = zip(settings(params, "diagnosed"), given.diagnostics, strict=True)
     for (group, run, attack), path in diagnosed:

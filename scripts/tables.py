@@ -6,9 +6,8 @@ from pgdose.analysis import conclusions, doses, evidence, quality, success, tabl
 
 
 def joined(paths):
-    """The rows of several CSV files; a class may be called NA."""
-    tables = [pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in paths]
-    return pd.concat(tables, ignore_index=True)
+    """The rows of several CSV files."""
+    return pd.concat([records.read_csv(path) for path in paths], ignore_index=True)
 
 
 def bounded(path):

@@ -119,7 +119,7 @@ def test_table1(page: Page, tables: dict[str, pd.DataFrame]) -> None:
             ("Images", row.n_images),
             ("Training", row.n_training),
             ("Validation", row.n_validation),
-            ("Patients", row.n_patients),
+            ("Validation patients", row.n_patients),
         ):
             same(here[head], value, digits=0)
         same(here["Accuracy"], row.accuracy, row.ci_low, row.ci_high)
@@ -308,7 +308,8 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "supported under sign; undecided under paper; not tested under noise.",
         "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
         "so a finding about the attack: conclusion 3.",
-        "Left open under at least one attack: conclusions 2 and 5.",
+        "Left open under at least one attack: conclusion 2.",
+        "Answered under one attack alone: conclusion 5.",
     ):
         assert sentence in text
     rates = at_point(tables["asr"]).query("attack == 'sign'").set_index("group")["asr"]
@@ -352,7 +353,7 @@ def test_lists_and_numbers_in_words() -> None:
 def test_widths_of_the_two_intervals() -> None:
     def row(attack: str, half: float) -> dict[str, Any]:
         ends = {"ci_low": 0.5 - half, "ci_high": 0.5 + half, "wilson_low": 0.4, "wilson_high": 0.6}
-        at = {"group": "X", "run": "full", "epsilon": 0.1, "iteration": 20}
+        at = {"group": "X", "run": "full", "epsilon": 0.1, "iteration": 20, "n_attacked": 40}
         return {**at, "attack": attack, "asr": 0.5, **ends}
 
     def told(*rows: dict[str, Any]) -> list[str]:

@@ -23,6 +23,11 @@ import pyarrow.parquet as pq
 
 from pgdose.errors import UserError
 
+# Columns of CSV tables that hold what a person named.
+NAMES = (
+    *("group", "run", "attack", "source", "label", "title"),
+    *("class", "predicted", "flipped_to", "class_before", "class_after"),
+)
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
 
 REJECTS = pa.schema(
@@ -389,6 +394,11 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write CSV, atomically; floats as the shortest text that reads back equal."""
     with atomic(path) as beside:
         table.to_csv(beside, index=False, lineterminator="\n")
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """What `write_csv` wrote: only an empty cell is missing, and names are text, be they "NA"."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, str))
 
 
 def write_json(value: Any, path: str | Path) -> None:

@@ -182,7 +182,8 @@ class MicroscopeFields(Source):
     kind: Literal["microscope_fields"]
     table: Annotated[str | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
-    layout: str | None = None  # "{class}/{patient}/*.tif", where there is no table
+    # "{class}/{patient}/*.tif", where there is no table
+    layout: Annotated[str | None, IS_PATH] = None
     tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
     margin: Literal["error", "drop"] = "error"  # what does not fill a tile
     bits: Annotated[int, Field(ge=9, le=16)] = 16  # used ones of files with 16 bits a channel

@@ -3,6 +3,7 @@
 Tests, margins and tolerances are those of docs/conclusions.md; change them there first.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ FEWEST = 10  # patients on each side of conclusion 4
 
 SHOWS, DOES_NOT = "shows it", "does not"
 UNTOLD, AT_CEILING = "can't be told", "at the ceiling"
+NOT_MEASURED = "not measured"  # too few doses or iterations
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
         drawn = rise(one)
         low, high = _ends(drawn, one.patients[0], ERROR / 2 / len(groups), rise_reach(one))
         state = SHOWS if low > 0 else DOES_NOT if high < MATTERS else UNTOLD
-        if lowest(one) >= CEILING:
+        if np.isnan(drawn[0]):
+            state = NOT_MEASURED
+        elif lowest(one) >= CEILING:
             state = AT_CEILING
         trends.append(Trend(group, "rise", drawn[0], low, high, one.patients[0], state))
     return _most({t.group: t.state for t in trends}, "grow"), trends
@@ -112,6 +116,8 @@ def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
         shows = grown[0] > 0 and end[1] < MATTERS
         does_not = grown[1] < MATTERS or end[0] > MATTERS
         state = SHOWS if shows else DOES_NOT if does_not else UNTOLD
+        if np.isnan(first[0]):
+            state = NOT_MEASURED
         states[group] = AT_CEILING if first[0] >= CEILING else state
         for name, drawn, ends in (("growth", growth, grown), ("last_quarter", quarter, end)):
             trends.append(Trend(group, name, drawn[0], *ends, one.patients[0], states[group]))
@@ -120,11 +126,14 @@ def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
 
 def drops_above_confidence(groups: Groups) -> Finding:
     """(4) ASR over a clean confidence of 0.95 over ASR under it (Mantel-Haenszel)."""
-    several = [one for one in groups.values() if np.isfinite(one.counts[0]).all()]
-    if not several:
+    measured = [one for one in groups.values() if np.isfinite(one.counts[0]).all()]
+    if not measured:
         return _undecided("not measured at the operating point")
-    # Of the largest group: the same patients may be in several.
-    numbers = [max(one.patients[side] for one in several) for side in (1, 2)]
+    several = [one for one in measured if one.counts[0, 0] and one.counts[0, 2]]
+    if not several:
+        return _undecided("no group has images on both sides of 0.95")
+    # Of the group that has most: the same patients may be in several.
+    numbers = max((one.patients[1:] for one in several), key=min)
     n = np.stack([one.counts for one in several])  # groups x draws x 4
     whole = np.maximum(n[:, :, 0] + n[:, :, 2], 1)
     over = (n[:, :, 1] * n[:, :, 2] / whole).sum(axis=0)
@@ -189,7 +198,7 @@ def _ends(drawn: np.ndarray, patients: int, tail: float, reach: float = 1.0) -> 
 def _most(states: Mapping[str, str], what: str) -> Finding:
     """The verdict about most groups: the share that surely does, up to the share that may."""
     total = len(states)
-    counts = {state: list(states.values()).count(state) for state in (SHOWS, DOES_NOT, AT_CEILING)}
+    counts = Counter(states.values())
     if not total:
         return _undecided("no group has this attack")
     untold = total - counts[SHOWS] - counts[DOES_NOT]
@@ -199,8 +208,9 @@ def _most(states: Mapping[str, str], what: str) -> Finding:
     reason = f"{counts[SHOWS]} of {total} groups surely {what}, {counts[DOES_NOT]} surely don't"
     if untold:
         reason += f", {untold} can't be told"
-    if counts[AT_CEILING]:
-        reason += f" ({counts[AT_CEILING]} of them at the ceiling)"
+    why = [f"{counts[s]} of them {s}" for s in (AT_CEILING, NOT_MEASURED) if counts[s]]
+    if why:
+        reason += f" ({', '.join(why)})"
     at_least = counts[SHOWS] / total
     return Finding(at_least, at_least, (counts[SHOWS] + untold) / total, verdict, reason)
 
@@ -214,7 +224,7 @@ def _undecided(reason: str) -> Finding:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 # --- tables -----------------------------------------------------------------------------------

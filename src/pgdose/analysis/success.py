@@ -172,14 +172,22 @@ def operating_iteration(known: Iterable[int], asked: int) -> int:
     return max((iteration for iteration in later if iteration <= asked), default=later[0])
 
 
+def operating_iterations(asr: pd.DataFrame, asked: int) -> dict[str, int]:
+    """The operating iteration of each attack in a table of rates.
+
+    A group with no image to attack has a row for every iteration, and no say.
+    """
+    found = {}
+    for attack, own in asr.groupby("attack"):
+        measured = own[own["n_attacked"] > 0]
+        known = (own if measured.empty else measured)["iteration"]
+        found[str(attack)] = operating_iteration(known, asked)
+    return found
+
+
 def at(asr: pd.DataFrame, *, iterations: int, epsilon: float | None = None) -> pd.DataFrame:
     """The rows at an operating point, each attack at its `operating_iteration`."""
-    of = {}
-    for attack, own in asr.groupby("attack"):
-        measured = own[own["n_attacked"] > 0]  # a group with no image to attack has every row
-        known = (own if measured.empty else measured)["iteration"]
-        of[attack] = operating_iteration(known, iterations)
-    here = asr["iteration"] == asr["attack"].map(of)
+    here = asr["iteration"] == asr["attack"].map(operating_iterations(asr, iterations))
     if epsilon is not None:
         here &= np.isclose(asr["epsilon"], epsilon)
     return asr[here]

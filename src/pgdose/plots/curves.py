@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pgdose.analysis.success import operating_iteration
+from pgdose.analysis.success import operating_iterations
 from pgdose.plots import style
 from pgdose.plots.style import AMPLITUDE, EPSILON, INTERVAL, Groups, Look
 
@@ -113,11 +113,7 @@ def _close(values: pd.Series, *asked: float) -> pd.Series:
 
 
 def _at_iteration(rows: pd.DataFrame, asked: int) -> pd.DataFrame:
-    known = {
-        attack: operating_iteration(own, asked)
-        for attack, own in rows.groupby("attack")["iteration"]
-    }
-    return rows[rows["iteration"] == rows["attack"].map(known)]
+    return rows[rows["iteration"] == rows["attack"].map(operating_iterations(rows, asked))]
 
 
 def _chosen(rows: pd.DataFrame, places: list[str]) -> pd.DataFrame:

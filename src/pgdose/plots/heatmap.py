@@ -38,7 +38,9 @@ def surfaces(asr: pd.DataFrame, group: str) -> pd.DataFrame:
     place = ["attack", "epsilon", "iteration"]
     columns = [*place, "n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
     own = full.loc[full["group"] == group, columns]
-    rows = full[place].drop_duplicates().merge(own, how="left", on=place)
+    # A group with no image to attack has every row, whatever was measured on others.
+    measured = full if own["n_attacked"].eq(0).all() else full[full["n_attacked"] > 0]
+    rows = measured[place].drop_duplicates().merge(own, how="left", on=place)
     return rows.astype({"n_attacked": "Int64", "n_flipped": "Int64"})
 
 

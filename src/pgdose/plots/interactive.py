@@ -16,7 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from pgdose.analysis.success import operating_iteration
+from pgdose.analysis.success import operating_iterations
 from pgdose.plots import style
 from pgdose.plots.style import EPSILON, Groups
 
@@ -99,7 +99,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
-        iteration = operating_iteration(rows["iteration"], iterations)
+        iteration = operating_iterations(rows, iterations)[attack]
         rows = rows[rows["iteration"] == iteration]
         grid = sorted(rows["epsilon"].unique())
         named = _known(rows, groups)

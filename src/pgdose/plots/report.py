@@ -358,7 +358,7 @@ def _table1(study: _Study) -> Table | None:
         ("Images", "number", _count("n_images")),
         ("Training", "number", _count("n_training")),
         ("Validation", "number", _count("n_validation")),
-        ("Patients", "number", _count("n_patients")),
+        ("Validation patients", "number", _count("n_patients")),
         ("Accuracy", "number", _with_interval("accuracy", wording.rate)),
         ("Paper’s accuracy", "number", lambda row: wording.short(row["paper_accuracy"])),
         ("ECE", "number", _with_interval("ece", wording.rate, "ece_low", "ece_high")),
@@ -583,9 +583,7 @@ def _transitions(study: _Study, group: str) -> list[Table]:
     if table.empty:
         return []
     own = table[(table["run"] == "full") & (table["group"] == group)]
-    if own.empty:
-        return []
-    here = at(own, iterations=study.point["iterations"], epsilon=study.point["epsilon"])
+    here = own[np.isclose(own["epsilon"], study.point["epsilon"])]
     return [
         _crossed(str(attack), rows, "flipped_to", "Class")
         for attack, rows in here.groupby("attack", sort=False)

@@ -169,7 +169,8 @@ def legend(
         for group in members:
             title = groups[group].get("title", "") if drawn[group] else "(no rate is known)"
             shown = look[group].handle() if drawn[group] else {"linestyle": "none"}
-            label = shorten(f"{group}  {title}".rstrip(), length)
+            rest = max(length - len(group) - 2, 1)  # a name is never cut
+            label = f"{group}  {shorten(title, rest)}" if title else group
             columns[MODALITIES[kind]].append(Line2D([], [], label=label, **shown))
     columns.update({heading: list(handles) for heading, handles in (extra or {}).items()})
     if not columns:

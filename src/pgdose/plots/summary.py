@@ -139,9 +139,15 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     alike = f"The same answer under all {number} attacks, so a finding about the images"
     differ = "Opposite answers under different attacks, so a finding about the attack"
     left = "Left open under at least one attack"
-    answers: dict[str, list[str]] = {alike: [], differ: [], left: []}
+    once = "Answered under one attack alone"
+    answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
         own = rows[rows["conclusion"] == name]
+        # Without an estimate the question was not put to an attack, say since one size was trained.
+        put = own[own["estimate"].notna() | (own["verdict"] != "undecided")]
+        if len(put) == 1 < len(own):
+            answers[once].append(str(place))
+            continue
         given = {verdict(row) for row in own.to_dict("records")}
         if given in ({"supported"}, {"contradicted"}):
             answers[alike].append(str(place))
@@ -209,6 +215,8 @@ def checked(checks: pd.DataFrame) -> str:
         return ""
     failed = int((checks["verdict"] == "failed").sum())
     done = int((checks["verdict"] != "not done").sum())
+    if not done:
+        return "No check of the attacks was done."
     if not failed:
         return f"Of {several(done, 'check')} of the attacks none failed."
     return (

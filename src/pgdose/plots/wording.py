@@ -16,12 +16,12 @@ def count(value: Any) -> str:
 
 def rate(value: Any) -> str:
     """A rate with three decimals."""
-    return MISSING if pd.isna(value) else f"{value:.3f}".replace("-", MINUS)
+    return MISSING if pd.isna(value) else f"{round(value, 3) + 0.0:.3f}".replace("-", MINUS)
 
 
 def short(value: Any) -> str:
     """A rate within a sentence, and a number of the paper's: two decimals."""
-    return MISSING if pd.isna(value) else f"{value:.2f}".replace("-", MINUS)
+    return MISSING if pd.isna(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", MINUS)
 
 
 def signed(value: Any) -> str:
