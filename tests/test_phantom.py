@@ -578,14 +578,14 @@ def test_formats_of_fields_tell_nothing_of_the_class(
     """Each occurs in the default study, none in one kind of tissue alone."""
     found: list[tuple[str, str]] = []
     blank = np.zeros((1, 1, 3), np.uint8)
-    monkeypatch.setattr(fields, "draw_field", lambda rng, label, hand: blank)
+    monkeypatch.setattr(fields, "draw_field", lambda rng, label, hand, *size: blank)
     monkeypatch.setattr(
         fields, "_save", lambda picture, file, form: found.append((form, file.name.split("_")[1]))
     )
     write_fields(
-        tmp_path / "f", tmp_path / "f.csv", tmp_path / "t.csv", seed=5, patients_per_organ=12
+        tmp_path / "f", tmp_path / "f.csv", tmp_path / "t.csv", seed=5, patients_per_organ=46
     )
-    assert len(found) == 48
+    assert len(found) == 184
     assert set(found) == {(form, kind) for form in fields.FORMATS for kind in ("tumour", "norm")}
 
 
