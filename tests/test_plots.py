@@ -553,3 +553,16 @@ def test_plots_never_import_torch() -> None:
         "assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_group_without_images_does_not_choose_iterations_for_the_others() -> None:
+    """It has a row for every iteration; the attack gives 0 and 40 alone."""
+    some = pd.DataFrame(
+        {"group": "X-NR2", "iteration": [0, 40], "n_attacked": 9, "asr": [0.0, 0.6]}
+    )
+    none = pd.DataFrame({"group": "X-TB", "iteration": range(41), "n_attacked": 0, "asr": np.nan})
+    asr = pd.concat([some, none]).assign(run="full", attack="ext", epsilon=0.1, n_flipped=0)
+    asr = asr.assign(ci_low=asr["asr"], ci_high=asr["asr"])
+    rows = curves.over_epsilon(asr, GROUPS, 20)
+    assert rows.loc[rows["group"] == "X-NR2", "iteration"].tolist() == [40]
+    assert heatmap.surfaces(asr, "X-NR2")["iteration"].tolist() == [0, 40]

@@ -325,3 +325,10 @@ def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
     records.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")
     assert records.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {"a": name}
     assert records.read_shard(tmp_path / "paths.parquet", 0, 1) == [("a", Path(name))]
+
+
+def test_csv_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
+    table = pd.DataFrame({"group": ["NA", "None", "01"], "class": ["True", "null", "nan"]})
+    table["asr"] = [0.5, np.nan, 1.0]
+    records.write_csv(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(records.read_csv(tmp_path / "t.csv"), table)
