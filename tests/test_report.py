@@ -309,7 +309,7 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
         "so a finding about the attack: conclusion 3.",
         "Left open under at least one attack: conclusion 2.",
-        "Answered under one attack alone: conclusion 5.",
+        "Asked of one attack alone: conclusion 5.",
     ):
         assert sentence in text
     rates = at_point(tables["asr"]).query("attack == 'sign'").set_index("group")["asr"]

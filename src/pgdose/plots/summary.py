@@ -139,7 +139,7 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     alike = f"The same answer under all {number} attacks, so a finding about the images"
     differ = "Opposite answers under different attacks, so a finding about the attack"
     left = "Left open under at least one attack"
-    once = "Answered under one attack alone"
+    once = "Asked of one attack alone"
     answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
         own = rows[rows["conclusion"] == name]
