@@ -32,7 +32,7 @@ with job(snakemake) as log:
         network,
         pixels.new_zeros((1, *pixels.shape[1:])),
         device,
-        snakemake.resources.mem_mb - pixels.nbytes // 10**6,
+        snakemake.resources.batch_mb - pixels.nbytes // 10**6,
     )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     inputs = (snakemake.input.members, *snakemake.input.missing)

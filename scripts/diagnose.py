@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import torch
-from job import job, settings
+from job import job, of_attack, settings
 
 from pgdose import adversarial, cohort, images, networks, records, training
 from pgdose.attack import diagnostics
@@ -12,12 +12,11 @@ def tensor(column, *shape):
     return torch.from_numpy(np.array(column.to_list(), np.float32).reshape(shape))
 
 
-with job(snakemake) as log:
-    params, wildcards, given = snakemake.params, snakemake.wildcards, snakemake.input
-    torch.set_num_threads(params.threads)
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
-    wanted, checks = settings(params), settings(params, "checks")
-    surface, shards = records.read_surface(given.surfaces, given.network)
+def diagnose(attack, wanted, device):
+    """What the checks of one attack on the run find, and on what."""
+    params, given = snakemake.params, snakemake.input
+    checks = settings(params, "checks")
+    surface, shards = records.read_surface(of_attack(given.surfaces, attack), given.network)
     e, iterations = len(wanted["epsilon"]), wanted["max_iter"] + 1
     whole = surface[::e]  # one row of each attacked image
     m = len(whole)
@@ -29,7 +28,8 @@ with job(snakemake) as log:
     members = members.select(members.table["member"].isin(whole["member"]))
     clean = records.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
     # The same images for all attacks, of which the dear checks take the first.
-    order = np.argsort(cohort.image_draw(members.table, params.seed, f"checks {wildcards.group}"))
+    purpose = f"checks {snakemake.wildcards.group}"
+    order = np.argsort(cohort.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], diagnostics.PROBED)]
     network, _ = networks.load_to_attack(given.network, wanted["precision"], device)
     change = tensor(surface["change"], m, e)
@@ -53,23 +53,30 @@ with job(snakemake) as log:
             batch=min(int(shard["batch"]) for shard in shards),
         )
     )
-    for check in found:
-        if check["verdict"] == "failed":
-            log.warning("%s: %s", check["name"], check["says"])
     counts = {name: sum(int(s[name]) for s in shards) for name in ("n_images", "n_correct")}
     steps = sum(int(shard["steps"]) for shard in shards)
-    records.write_json(
-        {
-            **counts,
-            "epsilon": wanted["epsilon"],
-            "largest_change": change.amax(dim=0).tolist() if m else [0.0] * e,
-            "steps_per_image": steps / m if m else None,
-            "device": sorted({shard["device"] for shard in shards}),
-            "precision": sorted({shard["precision"] for shard in shards}),
-            "batch": sorted({int(shard["batch"]) for shard in shards}),
-            "network": shards[0]["network"],
-            "attack": json.loads(shards[0]["attack"]),
-            "checks": found,
-        },
-        snakemake.output[0],
-    )
+    return {
+        **counts,
+        "epsilon": wanted["epsilon"],
+        "largest_change": change.amax(dim=0).tolist() if m else [0.0] * e,
+        "steps_per_image": steps / m if m else None,
+        "device": sorted({shard["device"] for shard in shards}),
+        "precision": sorted({shard["precision"] for shard in shards}),
+        "batch": sorted({int(shard["batch"]) for shard in shards}),
+        "network": shards[0]["network"],
+        "attack": json.loads(shards[0]["attack"]),
+        "checks": found,
+    }
+
+
+with job(snakemake) as log:
+    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    threads = settings(snakemake.params, "threads")
+    attacks = settings(snakemake.params).items()
+    for (attack, wanted), output in zip(attacks, snakemake.output, strict=True):
+        torch.set_num_threads(threads[attack])
+        found = diagnose(attack, wanted, device)
+        for check in found["checks"]:
+            if check["verdict"] == "failed":
+                log.warning("%s: %s: %s", attack, check["name"], check["says"])
+        records.write_json(found, output)

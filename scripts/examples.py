@@ -15,7 +15,7 @@ with job(snakemake) as log:
     params = snakemake.params
     groups = settings(params, "groups")
     # Of a targeted attack the groups' differ, but in nothing that is asked here.
-    wanted = json.loads(next(iter(groups.values()))["settings"])
+    wanted = next(iter(groups.values()))["settings"]
     torch.set_num_threads(params.threads)
     device = networks.device_of(snakemake.resources.get("gpu", 0))
     iteration = min(wanted["max_iter"], params.iterations)
@@ -26,7 +26,7 @@ with job(snakemake) as log:
 
     def show(figure, group, member, network, members, names, amplitudes):
         """The original and its adversarial versions, as rows of the table and pictures."""
-        attack = make(json.loads(groups[group]["settings"]))
+        attack = make(groups[group]["settings"])
         for epsilon in [0.0, *amplitudes]:
             last = iteration if epsilon else 0
             found = adversarial.again(

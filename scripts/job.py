@@ -45,6 +45,11 @@ def settings(params, name="settings"):
     return json.loads(getattr(params, name))
 
 
+def of_attack(surfaces, attack):
+    """The shards of one attack among those of all attacks on a run."""
+    return [path for path in surfaces if Path(path).parent.parent.name == attack]
+
+
 def progress(things, log, what):
     """The same things, with a line in the log at each tenth of many."""
     tenth = max(len(things) // 10, 100)

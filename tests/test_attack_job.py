@@ -70,7 +70,7 @@ def run(folder: Path, shard: int, shards: int, **changes: Any) -> pd.DataFrame:
         output=[str(folder / f"{shard}.parquet")],
         log=[str(folder / "log")],
         rule="attack",
-        resources=type("R", (dict,), {"mem_mb": 3000})(gpu=0),
+        resources=type("R", (dict,), {"batch_mb": 3000})(gpu=0),
         wildcards=type("W", (dict,), {"group": "G", "run": "full", "attack": "a"})(
             group="G", run="full", attack="a", shard=str(shard)
         ),

@@ -2,29 +2,33 @@
 
 
 rule measure:
-    """What one attack on one run comes to: success rates, flips, and the draws of conclusions."""
+    """What the attacks on a run come to: success rates, flips, and the draws of conclusions."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         records=lambda w: records_of(w.group),
         network=f"{RUN}/network.safetensors",
-        surfaces=lambda w: surfaces(w.group, w.run, w.attack),
+        surfaces=lambda w: of_surfaces(w.group, w.run),
     output:
-        **{name: f"{RUN}/{{attack}}/{name}.csv" for name in MEASURES},
-        images=f"{RUN}/{{attack}}/images.parquet",
-        evidence=f"{RUN}/{{attack}}/evidence.parquet",
+        **measured(STUDY.attacks),
     log:
-        f"{LOGS}/measure/{{group}}-{{run}}-{{attack}}.log",
+        f"{LOGS}/measure/{{group}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/measure/{{group}}-{{run}}-{{attack}}.tsv"
+        f"{BENCHMARKS}/measure/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        run="full",
     conda:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
-        epsilon=lambda w: as_json(STUDY.attacks[w.attack].epsilon),
-        max_iter=lambda w: STUDY.attacks[w.attack].max_iter,
+        doses=lambda w: as_json(
+            {
+                a: STUDY.attacks[a].model_dump(include={"epsilon", "max_iter"})
+                for a in STUDY.attacks_of(w.group, w.run)
+            }
+        ),
         operating_epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
         success=STUDY.measures.success,
@@ -33,6 +37,15 @@ rule measure:
         code=script_digest("measure.py"),
     script:
         "../../scripts/measure.py"
+
+
+if STUDY.training_size:
+
+    use rule measure as measure_sizes with:
+        output:
+            **measured(attacks_of_sizes()),
+        wildcard_constraints:
+            run=r"n\d+-r\d+",
 
 
 rule table_sources:
@@ -52,8 +65,8 @@ rule table_sources:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         screens=as_json({s: screens(s) for s in STUDY.sources}),
         reported=as_json(reported()),
@@ -79,8 +92,8 @@ rule table1:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         groups=as_json(
             {
@@ -112,8 +125,8 @@ rule quality:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         groups=as_json(list(STUDY.groups)),
         draws=STUDY.measures.draws,
@@ -146,8 +159,8 @@ rule tables:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         runs=as_json(
             {

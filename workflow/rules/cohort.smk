@@ -22,8 +22,8 @@ rule members:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         seed=STUDY.seed,
         training=STUDY.split.training,
@@ -59,8 +59,8 @@ rule render:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
     params:
         shards=lambda w: STUDY.groups[w.group].shards,
         window=lambda w: STUDY.groups[w.group].image.window,
@@ -89,8 +89,8 @@ rule contact_sheet:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,

@@ -64,6 +64,11 @@ def script_digest(name):
     return code.digest(Path(workflow.basedir, "scripts", name))
 
 
+def grows(amount):
+    """A resource that a job gets again as much of when it is tried again."""
+    return lambda w, attempt: attempt * (amount(w) if callable(amount) else amount)
+
+
 def as_json(value):
     """A rule's settings as one string: what Snakemake compares must have one spelling."""
     return json.dumps(value)
@@ -73,7 +78,7 @@ def attack_settings(group, attack):
     """What of an attack its result depends on; the rest is how the job is run."""
     left_out = {"shards", "threads", "mem_mb", "runtime", "export", "form"}
     settings = STUDY.attacks[attack].model_dump(mode="json", exclude=left_out)
-    return as_json({**settings, "target": STUDY.target(group, attack)})
+    return {**settings, "target": STUDY.target(group, attack)}
 
 
 def shards(of):
@@ -269,6 +274,15 @@ def surfaces(group, run, attack):
     ]
 
 
+def of_surfaces(group, run):
+    """The shards of all attacks on a run."""
+    return [s for a in STUDY.attacks_of(group, run) for s in surfaces(group, run, a)]
+
+
+def attacks_of_sizes():
+    return STUDY.training_size.attacks if STUDY.training_size else []
+
+
 def of_attacks(file, group, runs=None):
     """One file of every attack on a group."""
     return [
@@ -317,6 +331,17 @@ FINDINGS = [
     "conclusions",
     "trends",
 ]
+
+
+def measured(attacks):
+    """Outputs of rule measure by their names, a file for each attack."""
+    files = {name: f"{name}.csv" for name in MEASURES}
+    files |= {name: f"{name}.parquet" for name in ("images", "evidence")}
+    run = f"{RESULTS}/groups/{{group}}/{{run}}"
+    return {
+        name: [f"{run}/{attack}/{file}" for attack in attacks]
+        for name, file in files.items()
+    }
 
 
 def tables():

@@ -24,8 +24,8 @@ rule curves:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         groups=group_modalities(),
         points=as_json(STUDY.operating_points.known()),
@@ -54,8 +54,8 @@ rule pictures:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         groups=group_modalities(),
         code=script_digest("pictures.py"),
@@ -82,8 +82,8 @@ rule group_figures:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         groups=group_modalities(),
         success=STUDY.measures.success,

@@ -28,8 +28,8 @@ rule train:
     threads: STUDY.training.threads
     resources:
         gpu=1,
-        mem_mb=STUDY.training.mem_mb,
-        runtime=STUDY.training.runtime,
+        mem_mb=grows(STUDY.training.mem_mb),
+        runtime=grows(STUDY.training.runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
@@ -64,14 +64,15 @@ rule attack:
     threads: lambda w: STUDY.attacks[w.attack].threads
     resources:
         gpu=1,
-        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
-        runtime=lambda w: STUDY.attacks[w.attack].runtime,
+        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
+        batch_mb=lambda w: STUDY.attacks[w.attack].mem_mb,  # the same at every attempt
+        runtime=grows(lambda w: STUDY.attacks[w.attack].runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         shards=lambda w: STUDY.attacks[w.attack].shards,
-        settings=lambda w: attack_settings(w.group, w.attack),
+        settings=lambda w: as_json(attack_settings(w.group, w.attack)),
         threads=lambda w: STUDY.attacks[w.attack].threads,
         code=script_digest("attack.py"),
     script:
@@ -100,8 +101,8 @@ rule examples:
     threads: STUDY.attacks[STUDY.shown_attack()].threads
     resources:
         gpu=1,
-        mem_mb=STUDY.attacks[STUDY.shown_attack()].mem_mb,
-        runtime=60,
+        mem_mb=grows(STUDY.attacks[STUDY.shown_attack()].mem_mb),
+        runtime=grows(60),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
@@ -146,14 +147,14 @@ rule export:
     threads: lambda w: STUDY.attacks[w.attack].threads
     resources:
         gpu=1,
-        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
-        runtime=60,
+        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
+        runtime=grows(60),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
-        settings=lambda w: attack_settings(w.group, w.attack),
+        settings=lambda w: as_json(attack_settings(w.group, w.attack)),
         amount=lambda w: STUDY.attacks[w.attack].export,
         epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
@@ -164,36 +165,52 @@ rule export:
 
 
 rule diagnose:
-    """Whether an attack can be believed: checks of its surface, some of them other attacks."""
+    """Whether the attacks on a run can be believed: checks of their surfaces, some other attacks."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
         missing=lambda w: missing(w.group),
         network=f"{RUN}/network.safetensors",
         clean=f"{RUN}/clean.parquet",
-        surfaces=lambda w: surfaces(w.group, w.run, w.attack),
+        surfaces=lambda w: of_surfaces(w.group, w.run),
     output:
-        f"{RUN}/{{attack}}/diagnostics.json",
+        [f"{RUN}/{attack}/diagnostics.json" for attack in STUDY.attacks],
     log:
-        f"{LOGS}/diagnose/{{group}}-{{run}}-{{attack}}.log",
+        f"{LOGS}/diagnose/{{group}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/diagnose/{{group}}-{{run}}-{{attack}}.tsv"
+        f"{BENCHMARKS}/diagnose/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        run="full",
     conda:
         "../../envs/network.yaml"
-    threads: lambda w: STUDY.attacks[w.attack].threads
+    threads: max(attack.threads for attack in STUDY.attacks.values())
     resources:
         gpu=1,
-        mem_mb=lambda w: STUDY.attacks[w.attack].mem_mb,
-        runtime=lambda w: STUDY.attacks[w.attack].runtime,
+        mem_mb=grows(max(attack.mem_mb for attack in STUDY.attacks.values())),
+        runtime=grows(max(attack.runtime for attack in STUDY.attacks.values())),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: len(STUDY.groups[w.group].classes),
-        settings=lambda w: attack_settings(w.group, w.attack),
+        settings=lambda w: as_json(
+            {a: attack_settings(w.group, a) for a in STUDY.attacks_of(w.group, w.run)}
+        ),
+        threads=lambda w: as_json(
+            {a: STUDY.attacks[a].threads for a in STUDY.attacks_of(w.group, w.run)}
+        ),
         checks=as_json(STUDY.checks.known()),
         epsilon=STUDY.operating_points.epsilon,
-        threads=lambda w: STUDY.attacks[w.attack].threads,
         code=script_digest("diagnose.py"),
     script:
         "../../scripts/diagnose.py"
+
+
+# Smaller training sets meet some of the attacks only, and an output cannot depend on a wildcard.
+if STUDY.training_size:
+
+    use rule diagnose as diagnose_sizes with:
+        output:
+            [f"{RUN}/{attack}/diagnostics.json" for attack in attacks_of_sizes()],
+        wildcard_constraints:
+            run=r"n\d+-r\d+",

@@ -16,8 +16,8 @@ rule phantom_xray:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/xray",
         seed=STUDY.seed,
@@ -40,8 +40,8 @@ rule phantom_fields:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/fields",
         seed=STUDY.seed,
@@ -64,8 +64,8 @@ rule phantom_slides:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/slides",
         seed=STUDY.seed,

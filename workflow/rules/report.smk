@@ -35,8 +35,8 @@ rule report:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         study=as_json(STUDY.shown()),
         sources=as_json(list(STUDY.sources)),

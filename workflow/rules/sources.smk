@@ -23,8 +23,8 @@ rule list_archive:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         key=STUDY.privacy.key,
@@ -50,8 +50,8 @@ rule headers:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
     params:
         shards=lambda w: STUDY.sources[w.source].shards,
         tag=lambda w: STUDY.sources[w.source].reports.tag,
@@ -82,8 +82,8 @@ rule label_reports:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         reports=lambda w: report_settings(
             w.source, "id", "text", "encoding", "negation"
@@ -116,8 +116,8 @@ rule index_archive:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         reports=lambda w: report_settings(w.source, "id", "tag"),
         code=script_digest("index_archive.py"),
@@ -149,8 +149,8 @@ rule agreement:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         seed=STUDY.seed,
         id=lambda w: STUDY.sources[w.source].reports.hand_labels.id,
@@ -176,8 +176,8 @@ rule index_table:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: table_settings(w.source),
@@ -206,8 +206,8 @@ rule index_fields:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: field_settings(w.source),
@@ -237,8 +237,8 @@ rule candidates:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: slide_settings(w.source),
@@ -271,8 +271,8 @@ rule index_slides:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: as_json(choice_settings(w.source)),
@@ -301,8 +301,8 @@ rule screen:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
     params:
         kind=lambda w: STUDY.sources[w.source].kind,
         modality=lambda w: STUDY.sources[w.source].modality,
@@ -333,8 +333,8 @@ rule tile:
         "../../envs/data.yaml"
     threads: lambda w: getattr(STUDY.sources[w.source], "threads", 1)
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
     params:
         kind=lambda w: STUDY.sources[w.source].kind,
         tile=lambda w: STUDY.sources[w.source].tile,
@@ -362,8 +362,8 @@ rule tiles_sheet:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
@@ -391,8 +391,8 @@ rule slides_table:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         classes=lambda w: STUDY.sources[w.source].tile_classes,
         code=script_digest("slides_table.py"),
@@ -417,8 +417,8 @@ rule thumbnails:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: slide_settings(w.source),
@@ -447,8 +447,8 @@ rule rejects:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         code=script_digest("rejects.py"),
     script:
@@ -472,8 +472,8 @@ rule rejects_sheet:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         seed=STUDY.seed,
         kind=lambda w: STUDY.sources[w.source].kind,
