@@ -3,6 +3,7 @@ from job import job, settings
 from PIL import Image
 
 from pgdose import images, records, screen
+from pgdose.errors import Rejected
 from pgdose.plots import sheets, style
 
 PER_CLASS = 20
@@ -28,14 +29,17 @@ def sample(members, screens, seed):
 def cropped(shown, crops, paths, kinds, window):
     """The sheet of a cropped group: whole films with the window drawn, the crop below each."""
     files = {
-        record_id: (path, kinds[source])
+        record_id: (file, kinds[source])
         for source, table in zip(kinds, paths, strict=True)
-        for record_id, path in records.read_paths(table, shown["record_id"]).items()
+        for record_id, file in records.read_paths(table, shown["record_id"]).items()
     }
     films, windows = [], []
     for member in shown.to_dict("records"):
-        path, kind = files[member["record_id"]]
-        film = Image.fromarray(screen.read(path, kind, "xray", window).pixels)
+        file, kind = files[member["record_id"]]
+        try:
+            film = Image.fromarray(screen.read(file, kind, "xray", window).pixels)
+        except Rejected:  # gone since it was cut
+            film = Image.new("L", (FILM, FILM), 230)
         smaller = min(1, FILM / max(film.size))
         film.thumbnail((FILM, FILM))
         films.append(np.asarray(film))

@@ -12,10 +12,10 @@ with job(snakemake) as log:
     members = records.read_table(snakemake.input.members)
     rows = records.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
-    paths = {
-        record_id: (path, kinds[source])
+    files = {
+        record_id: (file, kinds[source])
         for source, table in zip(kinds, snakemake.input.paths, strict=True)
-        for record_id, path in records.read_paths(table, members["record_id"]).items()
+        for record_id, file in records.read_paths(table, members["record_id"]).items()
     }
     modality = "xray" if shape["channels"] == 1 else "other"
     failed = []
@@ -25,7 +25,7 @@ with job(snakemake) as log:
         of_records = members.groupby("record_id", sort=False)
         for record_id, copies in progress(of_records, log, "images"):
             try:
-                film = screen.read(*paths[record_id], modality, params.window)
+                film = screen.read(*files[record_id], modality, params.window)
             except Rejected as r:
                 failed += [(member, r.reason, r.detail) for member in copies["member"]]
                 continue

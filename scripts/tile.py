@@ -1,17 +1,17 @@
 import time
-from pathlib import Path
 
 import pandas as pd
 from job import job, progress
 
 from pgdose import images, records
 from pgdose.errors import Rejected
-from pgdose.sources import fields, slides
+from pgdose.sources import fields, files, slides
 
 
-def read(path, positions, put, params, threads):
+def read(file, positions, put, params, threads):
     """Put the tiles of one field or slide into the store; {number: Rejected} of those that fail."""
     try:
+        path = files.unchanged(file)
         if params.kind == "slides":
             return slides.read_tiles(path, positions, params.tile, put, threads)
         for number, tile in enumerate(fields.read_tiles(path, positions, params.tile, params.bits)):
@@ -36,7 +36,7 @@ with job(snakemake) as log:
             def put(number, tile, rows=rows, sums=sums):
                 sums[number] = tiles.put(rows[number], tile)
 
-            failed = read(Path(paths[parent]), positions, put, params, snakemake.threads)
+            failed = read(paths[parent], positions, put, params, snakemake.threads)
             for number, record_id in enumerate(positions["record_id"]):
                 row = {"record_id": record_id, "usable": number not in failed}
                 if number in failed:

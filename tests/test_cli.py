@@ -19,7 +19,7 @@ def write(path: Path) -> Path:
 
 def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
     write(tmp_path / "groups/X/images/0.npy")
-    assert cli.verify(tmp_path) == ["1 stores are as they were written"]
+    assert cli.verify(tmp_path) == ["1 image stores, tables and networks are as they were written"]
     flipped, cut = write(tmp_path / "sources/a/tiles/0.npy"), write(tmp_path / "b.npy")
     content = flipped.read_bytes()
     flipped.write_bytes(content.replace(bytes([52] * 64), bytes([52] * 63 + [53])))
@@ -27,9 +27,9 @@ def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         cli.verify(tmp_path)
     message = str(caught.value)
-    assert "2 of 3 stores are damaged" in message
-    assert "tiles/0.npy: 1 damaged: rows 2; delete it and run again" in message
-    assert "b.npy: not a whole store" in message and "images/0.npy" not in message
+    assert "2 of 3 files are damaged" in message
+    assert "tiles/0.npy: damaged, 1 images, rows 2; delete it and run again" in message
+    assert "b.npy: damaged, not a whole store" in message and "images/0.npy" not in message
 
 
 def test_verify_says_so_where_there_is_nothing(tmp_path: Path) -> None:

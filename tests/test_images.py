@@ -13,9 +13,9 @@ from pgdose.errors import UserError
 from pgdose.images import (
     Members,
     augment,
+    check,
     checksum,
     crop_square,
-    damaged,
     load_members,
     new_store,
     render,
@@ -257,24 +257,24 @@ def test_checksums_find_the_image_that_was_damaged(tmp_path: Path) -> None:
     path = tmp_path / "0.npy"
     images = np.stack([noise(8, 8, seed=i) for i in range(5)])
     write_store(path, images)
-    assert damaged(path) == []
+    check(path)
     content = bytearray(path.read_bytes())
     content[content.index(images[3].tobytes()) + 17] ^= 4
     path.write_bytes(content)
-    assert damaged(path) == [3]
+    with pytest.raises(UserError, match=r"1 images, rows 3$"):
+        check(path)
 
 
-def test_a_store_is_verified_on_reading_if_asked_for(tmp_path: Path) -> None:
+def test_a_store_is_verified_on_reading(tmp_path: Path) -> None:
     images = np.stack([noise(8, 8, seed=i) for i in range(2)])
     write_store(tmp_path / "0.npy", images)
     content = bytearray((tmp_path / "0.npy").read_bytes())
     content[content.index(images[1].tobytes())] ^= 1
     (tmp_path / "0.npy").write_bytes(content)
     table = member_table(("0.npy", 0), ("0.npy", 1))
-    assert Members(table, tmp_path, 8, 1).read([0, 1]).shape == (2, 1, 8, 8)
-    checked = Members(table, tmp_path, 8, 1, verify=True)
+    checked = Members(table, tmp_path, 8, 1)
     assert np.array_equal(checked.read([0])[0, 0], images[0])
-    with pytest.raises(UserError, match=r"0\.npy: row 1 is damaged; delete the file"):
+    with pytest.raises(UserError, match=r"0\.npy: damaged, row 1 is not as it was"):
         checked.read([1])
 
 
@@ -284,13 +284,13 @@ def test_a_store_that_was_cut_off_is_named(tmp_path: Path, cut: int) -> None:
     write_store(path, np.stack([noise(8, 8, seed=i) for i in range(9)]))
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(UserError, match="not a whole store"):
-        damaged(path)
+        check(path)
 
 
 def test_an_image_that_was_never_put_is_black_and_whole(tmp_path: Path) -> None:
     with new_store(tmp_path / "0.npy", 3, 8, 3) as store:
         store.put(1, noise(8, 8, 3, seed=1))
-    assert damaged(tmp_path / "0.npy") == []
+    check(tmp_path / "0.npy")
     assert not np.load(tmp_path / "0.npy")[[0, 2]].any()
 
 

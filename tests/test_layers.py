@@ -18,6 +18,7 @@ ROOMS = [
     {"images"},
     {"thorax"},
     {"screen"},
+    {"tensors", "memory"},
     {"networks"},
     {"training"},
     {"resume"},

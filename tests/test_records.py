@@ -189,7 +189,8 @@ def test_read_tables_keeps_the_order_of_shards(tmp_path: Path) -> None:
 def test_metadata_is_what_was_given_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
     records.write_table(pd.DataFrame({"a": [1]}), path, metadata={"network": "abc"})
-    assert pq.read_schema(path).metadata == {b"network": b"abc"}
+    assert records.read_metadata(path) == {"network": "abc"}
+    assert set(pq.read_schema(path).metadata) == {b"network", b"checksum"}
 
 
 def test_csv_reads_back_equal(tmp_path: Path) -> None:
@@ -323,7 +324,9 @@ def test_tables_with_different_labels_are_read_as_one(tmp_path: Path) -> None:
 def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xcf\xe5\xf2\xf0\xee\xe2.dcm")  # cp1251
     records.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")
-    assert records.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {"a": name}
+    assert records.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {
+        "a": records.Listed(Path(name), None, None)
+    }
     assert records.read_shard(tmp_path / "paths.parquet", 0, 1) == [("a", Path(name))]
 
 

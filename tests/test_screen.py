@@ -1,5 +1,6 @@
 """One look at the pixels: what is usable and why not, and where the aorta is."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 from pgdose import records, screen
 from pgdose.errors import Rejected
 from pgdose.phantom.chest import draw_chest
-from pgdose.records import generator
+from pgdose.records import Listed, generator, listed
 from pgdose.study import FilmScreen
 from pgdose.study import Image as GroupImage
 from pgdose.thorax import aorta_window
@@ -104,17 +105,17 @@ def test_an_image_is_saturated_when_most_pixels_are_black_or_white() -> None:
     assert reason(both) == "saturated"
 
 
-Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, str]]]
+Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, Listed]]]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Writes images as files; gives the table of records and their paths."""
 
-    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, dict[str, str]]:
+    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, dict[str, Listed]]:
         for name, image in named.items():
             Image.fromarray(image).save(tmp_path / f"{name}.png")
-        paths = {name: str(tmp_path / f"{name}.png") for name in named}
+        paths = {name: listed(tmp_path / f"{name}.png") for name in named}
         return described(list(named)), paths
 
     return write_images
@@ -125,7 +126,7 @@ def described(ids: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"record_id": ids} | columns)
 
 
-def look(table: pd.DataFrame, paths: dict[str, str], **named: Any) -> pd.DataFrame:
+def look(table: pd.DataFrame, paths: dict[str, Listed], **named: Any) -> pd.DataFrame:
     settings = {"kind": "table", "modality": "xray", "limits": LIMITS} | named
     aorta = settings.pop("aorta", False)
     return screen.screen(table.assign(aorta=aorta).to_dict("records"), paths, **settings)
@@ -139,13 +140,20 @@ def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path
     table, paths = write(
         {"good": picture(), "tiny": picture(32), "blank": blank(1), "white": saturated(0.9)}
         | {"side": picture(128, 1), "cut": picture(128, 2), "gone": picture(128, 3)}
+        | {"other": picture(128, 4), "later": picture(128, 5)}
     )
     table.loc[table["record_id"] == "side", "view"] = "LL"
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:2000])
+    paths["cut"] = listed(tmp_path / "cut.png")
+    Image.fromarray(picture(128, 6)).save(tmp_path / "other.png")
+    os.utime(tmp_path / "other.png", ns=(0, paths["later"].modified))
+    os.utime(tmp_path / "later.png", ns=(0, paths["later"].modified + 1))
     (tmp_path / "gone.png").unlink()
     found = look(table, paths).set_index("record_id")
     assert found["usable"].to_dict() == {name: name == "good" for name in table["record_id"]}
     assert found["reason"].dropna().to_dict() == {
+        "other": "file_changed",
+        "later": "file_changed",
         "tiny": "tiny",
         "blank": "blank",
         "white": "saturated",
@@ -254,7 +262,7 @@ def test_the_screen_looks_for_the_aorta_only_when_asked(
 def test_real_films_pass_the_screen() -> None:
     found = sorted((REAL / "nih" / "images").glob("*.png"))[:12]
     table = described([p.stem for p in found])
-    paths = {p.stem: str(p) for p in found}
+    paths = {p.stem: listed(p) for p in found}
     screened = look(table, paths, aorta=True)
     assert screened["usable"].all()
     assert (screened["aorta_confidence"] >= GroupImage().least_confidence).sum() >= 6

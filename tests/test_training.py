@@ -1,6 +1,8 @@
 """The training loop: the same weights for the same seed, killed or not."""
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from pgdose import training
-from pgdose.images import Members
+from pgdose.errors import UserError
+from pgdose.images import Members, new_store
 
 CPU = torch.device("cpu")
 SIDE = 12
+BATCH = 8
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +62,9 @@ def members(tmp_path: Path) -> Callable[[int], Members]:
     """n members, sorted by class as a group's are."""
 
     def some(n: int) -> Members:
-        np.save(tmp_path / f"{n}.npy", pictures(n))
+        with new_store(tmp_path / f"{n}.npy", n, SIDE, 1) as store:
+            for row, picture in enumerate(pictures(n)):
+                store.put(row, picture)
         table = pd.DataFrame({"member": range(n), "row": range(n), "store": f"{n}.npy"})
         table["class_index"] = np.repeat([0, 1], [n - n // 2, n // 2])
         return Members(table, tmp_path, SIDE, 1)
@@ -70,7 +76,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 7,
     "name": "G/full",
     "epochs": 4,
-    "batch": 8,
+    "batch": BATCH,
     "lr": 0.01,
     "weight_decay": 0.0,
     "schedule": "one_cycle",
@@ -137,7 +143,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
         killed_in(epoch, patch)
         train(network(), members(20), tmp_path / "b", schedule=schedule)
-    assert (tmp_path / "b" / "epoch.pt").exists() == (epoch > 1)
+    assert (tmp_path / "b" / "epoch.safetensors").exists() == (epoch > 1)
     resumed = network(seed=99)
     if epoch == 1:  # nothing was whole yet: the network begins as it did
         resumed = network()
@@ -164,7 +170,10 @@ def test_the_work_folder_is_gone_when_the_job_is_done(members: Make, tmp_path: P
 
 def test_history_tells_each_epoch(members: Make, tmp_path: Path) -> None:
     history = train(network(), members(20), tmp_path / "work", schedule="constant")
-    assert list(history) == ["epoch", "lr", "loss", "training_accuracy", "validation_accuracy"]
+    assert list(history) == [
+        *("epoch", "lr", "loss", "training_accuracy", "validation_accuracy", "at_once")
+    ]
+    assert (history["at_once"] == BATCH).all()
     assert history["epoch"].to_list() == [1, 2, 3, 4]
     assert (history["lr"] == 0.01).all()
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
@@ -277,3 +286,102 @@ def test_evaluation_does_not_go_by_the_batch(members: Make) -> None:
 def test_accuracy_is_the_share_of_right_classes() -> None:
     logits = np.array([[2, 1], [0, 1], [3, 0], [0, 5]])
     assert training.accuracy(logits, np.array([0, 1, 1, 1])) == 0.75
+
+
+class Plain(nn.Module):
+    """Neither batch norm nor dropout: its gradients add up exactly, in float64."""
+
+    def __init__(self, most: int = 1_000, says: str = "CUDA out of memory") -> None:
+        super().__init__()
+        self.most, self.says = most, says
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * (SIDE - 2) ** 2, 2)
+        ).double()
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training and len(images) > self.most:
+            raise torch.OutOfMemoryError(self.says)
+        logits: Tensor = self.body(images.double())
+        return logits
+
+
+def plain(most: int = 1_000) -> Any:
+    torch.manual_seed(3)
+    return Plain(most)
+
+
+@pytest.mark.parametrize(("most", "left"), [(7, 4), (3, 2), (2, 2)])
+def test_a_batch_that_memory_does_not_hold_gives_the_same_gradients_in_parts(
+    members: Make, tmp_path: Path, most: int, left: int
+) -> None:
+    whole, parts = plain(), plain(most)
+    train(whole, members(22), tmp_path / "a")
+    history = train(parts, members(22), tmp_path / "b")
+    assert BATCH == 8 and (history["at_once"] == left).all()
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-9)
+
+
+def test_where_two_images_are_too_many_the_message_says_so(members: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="memory does not hold 2 images"):
+        train(plain(1), members(20), tmp_path / "work")
+
+
+def test_a_halved_batch_is_still_halved_after_a_kill(members: Make, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        killed_in(3, patch)
+        train(plain(5), members(20), tmp_path / "work")
+    assert (train(plain(), members(20), tmp_path / "work")["at_once"] == 4).all()
+
+
+LIMITED = """
+import resource, sys
+import torch
+from torch import nn
+from pgdose import training
+from pgdose.errors import UserError
+torch.set_num_threads(1)
+torch.backends.mkldnn.set_flags(False)  # oneDNN has other words for it, that mean more than this
+convolutions = nn.Conv2d(1, 64, 3), nn.ReLU(), nn.Conv2d(64, 8, 3)
+body = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(8 * 92**2, 2))
+images = torch.zeros((64, 1, 96, 96), dtype=torch.uint8).numpy()
+labels = torch.zeros(64).long()
+training._gradients(body, images, labels, 2, torch.device("cpu"))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, -1))
+class Rate:
+    def step(self): pass
+optimiser = torch.optim.Adam(body.parameters())
+class Members:
+    labels = [0] * 64
+    def __len__(self): return 64
+    def read(self, rows): return images[rows]
+loss, _, at_once = training._epoch(
+    body, Members(), torch.arange(64).numpy(), 64, 64, optimiser, Rate(), torch.device("cpu"), 1
+)
+print("at once", at_once)
+"""
+
+
+def test_a_real_lack_of_memory_halves_the_batch() -> None:
+    """The system refuses what more than some of the 64 images would take."""
+    run = subprocess.run([sys.executable, "-c", LIMITED], text=True, capture_output=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert int(run.stdout.split()[-1]) in (8, 16, 32)
+
+
+def test_a_damaged_state_is_not_believed(
+    members: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    undisturbed = network()
+    train(undisturbed, members(20), tmp_path / "a")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        killed_in(3, patch)
+        train(network(), members(20), tmp_path / "b")
+    state = tmp_path / "b" / "epoch.safetensors"
+    content = bytearray(state.read_bytes())
+    content[-9] ^= 16
+    state.write_bytes(content)
+    again = network()
+    train(again, members(20), tmp_path / "b")
+    assert "damaged" in caplog.text and weights(again) == weights(undisturbed)

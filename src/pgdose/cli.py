@@ -2,7 +2,7 @@
 
 where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
-verify RESULTS       whether all image stores below a folder are as they were written
+verify RESULTS       whether image stores, tables and networks are as they were written
 schema               the JSON schema of a study file
 
 The first two are for who may read `private/`.
@@ -70,23 +70,26 @@ def evidence(record_id: str, folder: Path) -> list[str]:
 
 
 def verify(results: Path) -> list[str]:
-    """A line for each damaged store below a folder, and one that counts."""
-    from pgdose.images import damaged
+    """A line for each file below a folder that is not as it was written, and one that counts."""
+    from pgdose import images, records, tensors
 
-    stores = sorted(results.rglob("*.npy"))
-    if not stores:
-        raise UserError(f"no image stores below {results}")
+    def table(path: Path) -> None:
+        records.read_metadata(path)
+        records.read_parquet(path)
+
+    checks = {".npy": images.check, ".parquet": table, ".safetensors": tensors.load}
+    files = sorted(path for path in results.rglob("[!.]*") if path.suffix in checks)
+    if not files:
+        raise UserError(f"no image stores, tables or networks below {results}")
     lines = []
-    for path in stores:
+    for path in files:
         try:
-            if rows := damaged(path):
-                shown = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
-                lines.append(f"{path}: {len(rows)} damaged: rows {shown}; delete it and run again")
+            checks[path.suffix](path)
         except UserError as error:
-            lines.append(str(error))
+            lines.append(f"{error}; delete it and run again")
     if lines:
-        raise UserError("\n".join([f"{len(lines)} of {len(stores)} stores are damaged:", *lines]))
-    return [f"{len(stores)} stores are as they were written"]
+        raise UserError("\n".join([f"{len(lines)} of {len(files)} files are damaged:", *lines]))
+    return [f"{len(files)} image stores, tables and networks are as they were written"]
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ import xxhash
 from PIL import Image
 from skimage.transform import AffineTransform, warp
 
-from pgdose.errors import UserError
+from pgdose.errors import Damaged
 from pgdose.records import atomic, read_table
 
 
@@ -176,7 +176,7 @@ def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[Ne
 
 
 def checksums(path: str | Path) -> np.ndarray:
-    """The checksums that a store carries, uint8 images x 16; UserError if it is cut off."""
+    """The checksums that a store carries, uint8 images x 16; Damaged if it is cut off."""
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -188,17 +188,18 @@ def checksums(path: str | Path) -> np.ndarray:
     except (OSError, ValueError, EOFError):
         whole = False
     if not whole:
-        raise UserError(
-            f"{path}: not a whole store (cut off, or without checksums); delete it and run again"
-        )
+        raise Damaged(path, "not a whole store (cut off, or without checksums)")
     return np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
 
 
-def damaged(path: str | Path) -> list[int]:
-    """The rows of a store whose pixels are not those that were written."""
+def check(path: str | Path) -> None:
+    """Damaged if pixels of a store are not those that were written."""
     sums = checksums(path)
     store = np.load(path, mmap_mode="r") if len(sums) else []
-    return [row for row, image in enumerate(store) if checksum(image) != sums[row].tobytes()]
+    wrong = [row for row, image in enumerate(store) if checksum(image) != sums[row].tobytes()]
+    if wrong:
+        shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
+        raise Damaged(path, f"{len(wrong)} images, rows {shown}")
 
 
 class Members:
@@ -210,13 +211,10 @@ class Members:
         results: str | Path,
         size: int,
         channels: int,
-        verify: bool = False,
     ) -> None:
-        """With `verify`, an image whose checksum does not fit is a UserError when it is read."""
         self.table = table.reset_index(drop=True)
         self.size = size
         self.channels = channels
-        self.verify = verify
         self._root = Path(results)
         self._stores: dict[str, np.ndarray] = {}
         self._sums: dict[str, np.ndarray] = {}
@@ -230,10 +228,10 @@ class Members:
         return self.table["class_index"].to_numpy(np.int64, copy=True)  # torch wants to write
 
     def select(self, rows: Iterable[bool] | np.ndarray | slice) -> "Members":
-        return Members(self.table[rows], self._root, self.size, self.channels, self.verify)
+        return Members(self.table[rows], self._root, self.size, self.channels)
 
     def read(self, rows: Iterable[int]) -> np.ndarray:
-        """uint8, n x channels x size x size."""
+        """uint8, n x channels x size x size; Damaged if a store is not as it was written."""
         images = [self._one(row) for row in rows]
         if not images:
             return np.zeros((0, self.channels, self.size, self.size), np.uint8)
@@ -243,12 +241,11 @@ class Members:
         entry = self.table.iloc[row]
         name = entry["store"]
         if name not in self._stores:
+            self._sums[name] = checksums(self._root / name)
             self._stores[name] = np.load(self._root / name, mmap_mode="r")
-            if self.verify:
-                self._sums[name] = checksums(self._root / name)
         stored = np.asarray(self._stores[name][entry["row"]])
-        if self.verify and checksum(stored) != self._sums[name][entry["row"]].tobytes():
-            raise UserError(f"{name}: row {entry['row']} is damaged; delete the file and run again")
+        if checksum(stored) != self._sums[name][entry["row"]].tobytes():
+            raise Damaged(self._root / name, f"row {entry['row']} is not as it was written")
         image = resize(stored, self.size)
         return image[None] if self.channels == 1 else image.transpose(2, 0, 1)
 
@@ -259,10 +256,9 @@ def load_members(
     results: str | Path,
     size: int,
     channels: int,
-    verify: bool = False,
 ) -> Members:
     """The members whose images are there; `missing` are the tables of failed rows, if any."""
     table = read_table(members)
     for path in missing:
         table = table[~table["member"].isin(read_table(path)["member"])]
-    return Members(table, results, size, channels, verify)
+    return Members(table, results, size, channels)

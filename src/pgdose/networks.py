@@ -3,20 +3,23 @@
 Outside the wrapper everything speaks of images in [0, 1]; a grey image is one channel.
 """
 
+import contextlib
 import copy
-import json
+import fcntl
+import os
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import inception
 
+from pgdose import tensors
 from pgdose.errors import UserError
-from pgdose.records import atomic
 
 
 class Classifier(nn.Module):
@@ -103,17 +106,14 @@ def _fits(name: str, tensor: Tensor, own: dict[str, Tensor]) -> bool:
 
 def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:
     """Weights as safetensors, with what `load` needs to build the network."""
-    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    with atomic(path) as beside:
-        save_file(state, beside, metadata={"pgdose": json.dumps(description, sort_keys=True)})
+    tensors.save(network.state_dict(), path, description)
 
 
 def load(path: str | Path) -> Classifier:
-    """The network of `save`, in evaluation mode."""
-    with safe_open(path, framework="pt") as file:
-        known = json.loads(file.metadata()["pgdose"])
+    """The network of `save`, in evaluation mode; Damaged if the file is not as it was written."""
+    state, known = tensors.load(path)
     network = build(known["architecture"], known["classes"], known["width"], None)
-    network.load_state_dict(load_file(path))
+    network.load_state_dict(state)
     return network.eval()
 
 
@@ -196,6 +196,36 @@ def _saved_bytes(network: nn.Module, images: Tensor) -> int:
     return sum(saved.values())
 
 
+_locks: list[int] = []  # held until the process ends, however it ends
+
+
 def device_of(gpus: int) -> torch.device:
-    """The GPU if the job was given one and there is one, else the CPU."""
-    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+    """A GPU if the job was given one and there is one, else the CPU.
+
+    Of several GPUs it is one that no other job on this machine has taken, if there is any.
+    """
+    if not gpus or not torch.cuda.is_available():
+        return torch.device("cpu")
+    for number in range(torch.cuda.device_count()):
+        if _taken(str(torch.cuda.get_device_properties(number).uuid)):
+            torch.cuda.set_device(number)
+            return torch.device("cuda", number)
+    return torch.device("cuda")
+
+
+def _taken(uuid: str) -> bool:
+    """Whether the lock of a GPU could be had; jobs may see the same GPU under other numbers."""
+    path = Path(tempfile.gettempdir(), f"pgdose-gpu-{uuid}")
+    with contextlib.suppress(OSError):
+        path.touch()  # anybody's file will do: a lock needs no right to write
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    _locks.append(lock)
+    return True

@@ -5,6 +5,7 @@ else, so that neither shards, jobs, threads nor the presence of other records ch
 """
 
 import contextlib
+import glob
 import hashlib
 import hmac
 import itertools
@@ -12,8 +13,9 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pgdose.errors import UserError
+from pgdose.errors import Damaged, UserError
 
 # Columns of CSV tables that hold what a person named.
 NAMES = (
@@ -38,8 +40,14 @@ REJECTS = pa.schema(
         ("detail", pa.string()),
     ]
 )
-# Bytes as the file system has them, since a file's name need not be UTF-8.
-PATHS = pa.schema([("record_id", pa.string()), ("path", pa.binary())])
+PATHS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("path", pa.binary()),  # bytes as the file system has them, which need not be UTF-8
+        ("size", pa.int64()),  # when the source was indexed; null if the file was not there
+        ("modified", pa.int64()),  # nanoseconds since 1970
+    ]
+)
 RECORDS = pa.schema(
     [
         ("record_id", pa.string()),
@@ -299,6 +307,8 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: many writers choose their format by it.
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
+        left.unlink(missing_ok=True)  # by a job that was killed
     try:
         if private:
             beside.touch(mode=0o600)
@@ -320,21 +330,49 @@ def write_table(
         if schema is not None:
             table = table.reindex(columns=schema.names)
         table = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
-    table = table.replace_schema_metadata(dict(metadata or {}))
+    told = dict(metadata or {})
+    if told:
+        told["checksum"] = _checksum(told)
+    table = table.replace_schema_metadata(told)
     with atomic(path, private) as beside:
-        pq.write_table(table, beside)
+        pq.write_table(table, beside, write_page_checksum=True)
+
+
+def _checksum(told: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(told), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """What `write_table` was given as metadata."""
-    found = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in found.items()}
+    """What `write_table` was given as metadata; Damaged if it is not that."""
+    with _whole(path):
+        found = pq.read_schema(path).metadata or {}
+        told = {key.decode(): value.decode() for key, value in found.items()}
+    if told.pop("checksum", _checksum({})) != _checksum(told):
+        raise Damaged(path, "its checksum does not fit")
+    return told
+
+
+def read_parquet(path: str | Path, **options: Any) -> pa.Table:
+    """Read Parquet with pyarrow's options; Damaged if it is not as it was written."""
+    with _whole(path):
+        return pq.read_table(path, page_checksum_verification=True, **options)
+
+
+@contextlib.contextmanager
+def _whole(path: str | Path) -> Iterator[None]:
+    """What Arrow says of a file that is cut off or has other bytes, as Damaged."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise Damaged(path, f"{type(error).__name__} when it was read") from None
 
 
 def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read Parquet; small integers with nulls stay integers."""
     nullable = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
-    return pq.read_table(path, columns=columns).to_pandas(types_mapper=nullable.get)
+    return read_parquet(path, columns=columns).to_pandas(types_mapper=nullable.get)
 
 
 def write_rows(
@@ -343,24 +381,47 @@ def write_rows(
     """Write rows as they come, atomically, and say how many; only 10,000 are held at a time."""
     waiting = iter(rows)
     count = 0
-    with atomic(path, private) as beside, pq.ParquetWriter(beside, schema) as writer:
+    with (
+        atomic(path, private) as beside,
+        pq.ParquetWriter(beside, schema, write_page_checksum=True) as writer,
+    ):
         while some := list(itertools.islice(waiting, 10_000)):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))
             count += len(some)
     return count
 
 
-def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, str]:
-    """The files of the `wanted` record_ids, as the file system names them."""
-    table = pq.read_table(path)
+class Listed(NamedTuple):
+    """A file of a source as it was when the source was indexed."""
+
+    path: Path
+    size: int | None  # bytes; None: it was not there
+    modified: int | None  # nanoseconds since 1970
+
+
+def listed(path: str | Path) -> Listed:
+    """A file as it is now."""
+    path = Path(path)
+    try:
+        stat = path.stat()
+    except (OSError, ValueError):  # not there, or a name that cannot be
+        return Listed(path, None, None)
+    return Listed(path, stat.st_size, stat.st_mtime_ns)
+
+
+def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, Listed]:
+    """The files of the `wanted` record_ids."""
+    table = read_parquet(path)
     table = table.filter(pc.is_in(table["record_id"], pa.array(list(wanted), pa.string())))
-    names = map(os.fsdecode, table["path"].to_pylist())
-    return dict(zip(table["record_id"].to_pylist(), names, strict=True))
+    return {
+        row["record_id"]: Listed(Path(os.fsdecode(row["path"])), row["size"], row["modified"])
+        for row in table.to_pylist()
+    }
 
 
 def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Path]]:
     """(record_id, file) of one shard of a table of paths."""
-    table = pq.read_table(path, memory_map=True)
+    table = read_parquet(path, memory_map=True)
     rows = shard_rows(len(table), shard, shards)
     table = table.slice(rows.start, len(rows))
     files = (Path(os.fsdecode(name)) for name in table["path"].to_pylist())
@@ -386,7 +447,7 @@ def read_people(paths: Iterable[str | Path], record_ids: Iterable[str]) -> pd.Da
 
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
     """Several tables of CANDIDATES as one; their words are categories, sorted as they came."""
-    parts = [pq.read_table(path, columns=columns) for path in paths]
+    parts = [read_parquet(path, columns=columns) for path in paths]
     return pa.concat_tables(parts).unify_dictionaries().to_pandas()
 
 
@@ -426,9 +487,12 @@ def write_index(
 
 
 def write_paths(paths: Iterable[dict], output: str | Path) -> int:
-    """Write {record_id, path} pairs to a private table; says how many."""
-    encoded = ({**entry, "path": os.fsencode(entry["path"])} for entry in paths)
-    return write_rows(encoded, output, PATHS, private=True)
+    """Write {record_id, path} pairs to a private table, and how the files are; says how many."""
+
+    now = lru_cache(10_000)(listed)  # many tiles are of one file
+    stamped = (entry | now(entry["path"])._asdict() for entry in paths)
+    rows = (entry | {"path": os.fsencode(entry["path"])} for entry in stamped)
+    return write_rows(rows, output, PATHS, private=True)
 
 
 def shard_rows(n: int, shard: int, shards: int) -> range:

@@ -7,12 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pgdose.records import atomic
+from pgdose import tensors
+from pgdose.errors import Damaged
 
 Part = dict[str, Tensor]
 
@@ -30,15 +29,14 @@ class Parts:
     def known(self) -> list[Part]:
         """What an earlier job has kept, up to the first that is not whole."""
         found: list[Part] = []
-        with contextlib.suppress(FileNotFoundError, SafetensorError):
+        with contextlib.suppress(FileNotFoundError, Damaged):
             while True:
-                found.append(load_file(self._file(len(found))))
+                found.append(tensors.load(self._file(len(found)))[0])
         self.count = len(found)
         return found
 
     def keep(self, part: Part) -> None:
-        with atomic(self._file(self.count)) as beside:
-            save_file({name: tensor.contiguous() for name, tensor in part.items()}, beside)
+        tensors.save(part, self._file(self.count))
         self.count += 1
 
     def remove(self) -> None:

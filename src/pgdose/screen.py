@@ -4,14 +4,13 @@ A cohort is drawn among what passes, so that its counts and its balance hold.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
 from pgdose.images import checksum, resize
-from pgdose.records import SCREEN
+from pgdose.records import SCREEN, Listed
 from pgdose.sources import dicom, files
 from pgdose.sources.dicom import Film
 from pgdose.thorax import aorta_window, looks_lateral
@@ -20,6 +19,7 @@ SMALL = 64  # pixels; the side at which the spread of greys is taken
 LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
 REASONS = {
     "file_missing": "the file was there when the source was indexed",
+    "file_changed": "its size or date is another than when the source was indexed",
     "lateral": "a film from the side, by its ViewPosition or by the image",
     "not_chest": "BodyPartExamined names another part of the body",
     "tiny": "its shorter side has fewer pixels than `screen.smallest`",
@@ -30,11 +30,9 @@ REASONS = {
 }
 
 
-def read(path: str | Path, kind: str, modality: str, window: str = "percentile") -> Film:
+def read(file: Listed, kind: str, modality: str, window: str = "percentile") -> Film:
     """The pixels of an image of any source: uint8, grey for X-rays, else RGB."""
-    path = Path(path)
-    if not path.is_file():
-        raise Rejected("file_missing", REASONS["file_missing"])
+    path = files.unchanged(file)
     if kind == "dicom_archive":
         return dicom.read_film(path, window)
     return Film(files.read_image(path, channels=1 if modality == "xray" else 3), "none", None)
@@ -72,7 +70,7 @@ def check_view(image: np.ndarray, limits: Mapping) -> None:
 
 def screen(
     table: Iterable[Mapping],
-    paths: Mapping[str, str],
+    paths: Mapping[str, Listed],
     *,
     kind: str,
     modality: str,

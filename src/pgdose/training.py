@@ -4,6 +4,7 @@ What happens in an epoch depends on (seed, name, epoch) alone, so a run that was
 from its last whole epoch to the same weights.
 """
 
+import contextlib
 import logging
 import shutil
 import sys
@@ -17,9 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from pgdose import tensors
+from pgdose.errors import Damaged
 from pgdose.images import Members
+from pgdose.memory import smaller
 from pgdose.networks import Classifier
-from pgdose.records import atomic, generator
+from pgdose.records import generator
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +72,12 @@ def train(
     device: torch.device,
     work: Path,
 ) -> pd.DataFrame:
-    """Train in place; returns per epoch: epoch, lr, loss, accuracy (training and validation).
+    """Train in place; returns per epoch: epoch, lr, loss, accuracy (training and validation), and
+    how many images were `at_once` in memory.
+
+    When memory runs out, half as many images are taken at a time and their gradients added up, so
+    that a step still follows the mean loss of `batch` images; batch norm's statistics alone are
+    then those of what was at once in memory.
 
     `name` (group/run) keys the order of the images. `work` is a folder for the resume state,
     named by a digest of all that the result depends on; it is removed at the end.
@@ -81,26 +90,30 @@ def train(
         rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * steps)
     else:
         rate = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    state = work / "epoch.pt"
+    state = work / "epoch.safetensors"
     history = _resume(state, network, optimiser, rate)
+    at_once = history[-1]["at_once"] if history else batch
     for epoch in range(len(history) + 1, epochs + 1):
         rng = generator(seed, f"epoch {epoch}", name)
         torch.manual_seed(int(rng.integers(2**63)))  # dropout
         order = rng.permutation(len(training))
         history.append({"epoch": epoch, "lr": rate.get_last_lr()[0]})
-        loss, right = _epoch(network, training, order, batch, optimiser, rate, device, epoch)
-        logits = evaluate(network, validation, batch, device)
+        loss, right, at_once = _epoch(
+            network, training, order, batch, at_once, optimiser, rate, device, epoch
+        )
+        logits = evaluate(network, validation, at_once, device)
         history[-1] |= {
             "loss": loss,
             "training_accuracy": right,
             "validation_accuracy": accuracy(logits, validation.labels),
+            "at_once": at_once,
         }
         log.info(
             "%s epoch %d/%d: loss %.3f, accuracy %.3f, on validation %.3f",
             *(name, epoch, epochs, loss, right, history[-1]["validation_accuracy"]),
         )
         _remember(state, history, network, optimiser, rate)
-    settle_statistics(network, training, batch, device)
+    settle_statistics(network, training, at_once, device)
     shutil.rmtree(work, ignore_errors=True)
     return pd.DataFrame(history)
 
@@ -110,12 +123,13 @@ def _epoch(
     training: Members,
     order: np.ndarray,
     batch: int,
+    at_once: int,
     optimiser: torch.optim.Optimizer,
     rate: torch.optim.lr_scheduler.LRScheduler,
     device: torch.device,
     epoch: int,
-) -> tuple[float, float]:
-    """One pass over the training images: (mean loss, accuracy while learning)."""
+) -> tuple[float, float, int]:
+    """One pass over the training images: (mean loss, accuracy while learning, images at once)."""
     network.train()
     total, right = 0.0, 0
     bar = tqdm(
@@ -128,16 +142,37 @@ def _epoch(
     for images, labels in bar:
         if len(labels) == 1:
             continue  # batch norm has no variance of one image
-        labels = labels.to(device)
-        logits = network(scaled(images, device))
-        loss = functional.cross_entropy(logits, labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        before = torch.get_rng_state()
+        while True:
+            torch.set_rng_state(before)  # each try drops out the same
+            optimiser.zero_grad(set_to_none=True)
+            try:
+                loss, correct = _gradients(network, images, labels, at_once, device)
+                break
+            except RuntimeError as error:
+                at_once = smaller(min(at_once, len(labels)), error, least=2)
+            log.warning("memory ran out: %d images at a time, gradients added up", at_once)
         optimiser.step()
-        total += loss.item() * len(labels)
-        right += int((logits.argmax(dim=1) == labels).sum())
+        total += loss * len(labels)
+        right += correct
         rate.step()
-    return total / len(order), right / len(order)
+    return total / len(order), right / len(order), at_once
+
+
+def _gradients(
+    network: Classifier, images: np.ndarray, labels: Tensor, at_once: int, device: torch.device
+) -> tuple[float, int]:
+    """Add up the gradients of a batch's mean loss; (that loss, how many were right)."""
+    total, right = 0.0, 0
+    pieces = min(-(-len(labels) // at_once), len(labels) // 2)  # none of one image, as above
+    for rows in np.array_split(np.arange(len(labels)), pieces):
+        some = labels[rows].to(device)
+        logits = network(scaled(images[rows], device))
+        loss = functional.cross_entropy(logits, some) * (len(rows) / len(labels))
+        loss.backward()
+        total += loss.item()
+        right += int((logits.argmax(dim=1) == some).sum())
+    return total, right
 
 
 @torch.no_grad()
@@ -175,16 +210,16 @@ def _remember(
     optimiser: torch.optim.Optimizer,
     rate: torch.optim.lr_scheduler.LRScheduler,
 ) -> None:
-    with atomic(state) as beside:
-        torch.save(
-            {
-                "history": history,
-                "network": network.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "rate": {k: v for k, v in rate.state_dict().items() if not callable(v)},
-            },
-            beside,
-        )
+    kept = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    known = optimiser.state_dict()
+    for number, moments in known["state"].items():
+        kept |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
+    about = {
+        "history": history,
+        "groups": known["param_groups"],
+        "rate": {k: v for k, v in rate.state_dict().items() if not callable(v)},
+    }
+    tensors.save(kept, state, about)
 
 
 def _resume(
@@ -193,11 +228,25 @@ def _resume(
     optimiser: torch.optim.Optimizer,
     rate: torch.optim.lr_scheduler.LRScheduler,
 ) -> list[dict]:
-    if not state.exists():
-        return []
-    known = torch.load(state, weights_only=True, map_location="cpu")
-    network.load_state_dict(known["network"])
-    optimiser.load_state_dict(known["optimiser"])
-    rate.load_state_dict(known["rate"])
-    log.info("going on after epoch %d", len(known["history"]))
-    return list(known["history"])
+    """Put back what `_remember` kept; nothing if there is none, or it is damaged."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            kept, about = tensors.load(state)
+        except Damaged as error:
+            log.warning("%s; training begins anew", error)
+            return []
+        own: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in kept.items():
+            kind, rest = name.split(".", 1)
+            if kind == "network":
+                own[rest] = tensor
+            else:
+                number, rest = rest.split(".")
+                moments.setdefault(int(number), {})[rest] = tensor
+        network.load_state_dict(own)
+        optimiser.load_state_dict({"state": moments, "param_groups": about["groups"]})
+        rate.load_state_dict(about["rate"])
+        log.info("going on after epoch %d", len(about["history"]))
+        return list(about["history"])
+    return []

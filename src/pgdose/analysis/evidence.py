@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pgdose import records
 from pgdose.analysis import bootstrap
@@ -88,8 +87,8 @@ def write(told: Evidence, path: str | Path) -> None:
 
 def read(path: str | Path) -> Evidence:
     """What `write` wrote."""
-    table = pq.read_table(path)
-    told = {key.decode(): json.loads(value) for key, value in table.schema.metadata.items()}
+    table = records.read_parquet(path)
+    told = {key: json.loads(value) for key, value in records.read_metadata(path).items()}
 
     def values(name: str) -> np.ndarray:
         column = table[name].combine_chunks()

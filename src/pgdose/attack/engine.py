@@ -26,6 +26,7 @@ from pgdose.attack.steps import (
     margin,
 )
 from pgdose.errors import UserError
+from pgdose.memory import smaller
 
 SHORTCUTS = ("sharing", "repeats", "wrong")
 LEVELS = 255  # of a stored image: 8 bits
@@ -478,20 +479,6 @@ def judged(network: nn.Module, images: Tensor, batch: int) -> tuple[Tensor, int]
     logits = torch.cat(found)
     check_logits(logits)
     return logits, batch
-
-
-def smaller(batch: int, error: RuntimeError) -> int:
-    """Half the batch if memory ran out; any other error is raised again."""
-    told = str(error)
-    full = "memory" in told and ("allocat" in told or "out of memory" in told)
-    full |= "ALLOC_FAILED" in told  # cuBLAS and cuDNN
-    if not (full or isinstance(error, torch.OutOfMemoryError)):
-        raise error
-    if batch == 1:
-        raise UserError("memory does not hold the attack on a single image; give the job more")
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return batch // 2
 
 
 def check_network(network: nn.Module) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.records import opaque
+from pgdose.records import Listed, listed, opaque
 from pgdose.sources import deep, grey
 
 OLDEST = 120.0  # years; an age above is a slip of the pen
@@ -64,6 +64,16 @@ def inside(root: Path, name: str) -> Path:
     if not there:
         raise Rejected("file_missing", "the table names a file that is not there")
     return path
+
+
+def unchanged(file: Listed) -> Path:
+    """Its path; rejects a file that is gone, or another one than when its source was indexed."""
+    now = listed(file.path)
+    if now.size is None:
+        raise Rejected("file_missing", "it is not there, or not any more")
+    if now != file:
+        raise Rejected("file_changed", "its size or date is another than when it was indexed")
+    return file.path
 
 
 def check_folder(root: Path, field: str) -> None:
