@@ -44,7 +44,11 @@ with job(snakemake):
         *zip(settings(params, "sources"), given.rejects, strict=True),
         *zip(settings(params, "groups"), given.left_out, strict=True),
     ]
-    rejects = pd.concat(records.read_table(path).assign(source=name) for name, path in named)
+    lost = [(g, path) for g, paths in settings(params, "missing").items() for path in paths]
+    rejects = pd.concat(
+        [records.read_table(path).assign(source=name) for name, path in named]
+        + [records.read_table(path).assign(source=g, stage="render") for g, path in lost]
+    )
     labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
     agreement = [records.read_csv(path).assign(source=source) for source, path in labelled]
     checks, devices = [], []

@@ -15,6 +15,7 @@ from pgdose import records
 PROJECT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "scripts", "src", "resources", "envs")
 SMALL = "tests/studies/small.yaml"
+PAIR = "tests/studies/pair.yaml"
 
 Run = subprocess.CompletedProcess[str]
 
@@ -42,6 +43,16 @@ def snakemake(folder: Path, *arguments: str, study: str | None = SMALL) -> Run:
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, text=True, capture_output=True
     )
+
+
+def tables(folder: Path, study: str) -> dict[str, bytes]:
+    """Every table of a study's results but those of seconds, by its path."""
+    results = folder / "results" / study
+    found = [*results.rglob("[!.]*.csv"), *results.rglob("[!.]*.parquet")]
+    named = {path.relative_to(results).as_posix(): path for path in sorted(found)}
+    return {
+        name: path.read_bytes() for name, path in named.items() if not name.startswith("benchmarks")
+    }
 
 
 def paths_of(private: Path) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pydicom
 import pytest
 import torch
 import yaml
-from conftest import SMALL, checkout, paths_of, snakemake
+from conftest import SMALL, checkout, paths_of, snakemake, tables
 
 from pgdose import cohort, images, networks, records
 from pgdose.analysis.outcomes import unpack
@@ -30,15 +30,6 @@ GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
 
 def results(study: Path) -> Path:
     return study / "results" / "small"
-
-
-def tables(study: Path) -> dict[str, bytes]:
-    """Every table of a study but those of seconds, by its path."""
-    found = [*results(study).rglob("*.csv"), *results(study).rglob("*.parquet")]
-    named = {path.relative_to(results(study)).as_posix(): path for path in sorted(found)}
-    return {
-        name: path.read_bytes() for name, path in named.items() if not name.startswith("benchmarks")
-    }
 
 
 def tiles_of(source: Path) -> np.ndarray:
@@ -297,7 +288,7 @@ def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
     assert snakemake(again, "--unlock").returncode == 0
     run = snakemake(again, "--cores", "1")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    first, second = tables(small_study), tables(again)
+    first, second = tables(small_study, "small"), tables(again, "small")
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
