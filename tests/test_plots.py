@@ -462,7 +462,7 @@ def test_empty_bins_and_the_bin_apart_are_not_joined() -> None:
 def test_few_images_are_faint() -> None:
     table = confidence_table(["paper"])
     table = table[(table["group"] == "H-OV") & (table["bin_low"] > 0.79)]
-    for n, faint in ((curves.FEW, False), (curves.FEW - 1, True)):
+    for n, faint in ((style.FEW, False), (style.FEW - 1, True)):
         panel = fig3c(table.assign(n_attacked=n)).axes[0]
         shades = {
             band.get_alpha() for band in panel.collections if isinstance(band, PolyCollection)

@@ -18,11 +18,8 @@ from plotly.offline import get_plotlyjs
 
 from pgdose.analysis.success import operating_iterations
 from pgdose.plots import style
-from pgdose.plots.style import EPSILON, Groups
+from pgdose.plots.style import APART, EPSILON, FEW, Groups
 
-WIDE_RANGE = 20.0  # amplitudes whose ratio exceeds this get a logarithmic axis
-FEW = 10  # images in a bin of confidence; with fewer its point is faint
-APART = 0.44  # where the bin of confidences under 0.5 stands
 DECIMALS = 4  # of the rates that the page holds
 MOST_MARKERS = 7  # on a curve of many points; the others still answer to the pointer
 
@@ -295,9 +292,9 @@ def _trace(
 
 
 def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
-    positive = epsilons[epsilons > 0]
-    if positive.empty or positive.max() / positive.min() <= WIDE_RANGE:
+    if not style.is_wide(epsilons):
         return {"rangemode": "tozero"}
+    positive = epsilons[epsilons > 0]
     decades = range(math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max())))
     ticks = [sub * 10.0**decade for decade in decades for sub in (1, 3)]
     shown = [tick for tick in ticks if positive.min() * 0.99 <= tick <= positive.max() * 1.01]

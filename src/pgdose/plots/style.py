@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib
 import matplotlib.style
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,7 +28,10 @@ Groups = Mapping[str, Mapping[str, str]]
 DPI = 300  # of a figure; a sheet of images has its own
 INTERVAL = "95 % confidence interval"  # what ci_low and ci_high are, wherever they are named
 EPSILON = "ε"
+ASR = "attack success rate (flipped / attacked)"
 AMPLITUDE = f"amplitude {EPSILON} (full intensity range = 1)"
+FEW = 10  # images in a bin of confidence; of fewer its rate says little
+APART = 0.44  # where the bin of confidences under 0.5 stands
 MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
@@ -128,6 +132,12 @@ def looks(groups: Groups) -> dict[str, Look]:
             size=_SIZES[place % len(_SIZES)],
         )
     return result
+
+
+def is_wide(epsilons: pd.Series) -> bool:
+    """Whether amplitudes differ so much, by more than 20 times, that their axis is logarithmic."""
+    positive = epsilons[epsilons > 0]
+    return bool(positive.max() / positive.min() > 20)  # of none it is NaN
 
 
 def by_modality(groups: Groups, wanted: Collection[str]) -> dict[str, list[str]]:
