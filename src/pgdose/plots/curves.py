@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pgdose.analysis.success import operating_iterations
+from pgdose.analysis.success import at
 from pgdose.plots import style
 from pgdose.plots.style import AMPLITUDE, APART, ASR, EPSILON, FEW, INTERVAL, Groups, Look
 
@@ -46,7 +46,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataF
     Returns:
         `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
     """
-    return _chosen(_at_iteration(_full(asr, groups), iterations), ["epsilon", "iteration"])
+    return _chosen(at(_full(asr, groups), iterations=iterations), ["epsilon", "iteration"])
 
 
 def over_iterations(asr: pd.DataFrame, groups: Groups, epsilons: Sequence[float]) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def over_confidence(
     """
     rows = _full(confidence, groups)
     rows = rows[(rows["n_attacked"] > 0) & _close(rows["epsilon"], epsilon)]
-    rows = _at_iteration(rows, iterations)
+    rows = at(rows, iterations=iterations)
     return _chosen(rows, ["epsilon", "iteration", "bin_low", "bin_high"])
 
 
@@ -105,10 +105,6 @@ def _close(values: pd.Series, *asked: float) -> pd.Series:
     """Which values are one of those asked for, but for rounding (a CSV may lie between)."""
     near = np.isclose(values.to_numpy(float)[:, None], np.array(asked, float), rtol=1e-6, atol=0)
     return pd.Series(near.any(axis=1), index=values.index)
-
-
-def _at_iteration(rows: pd.DataFrame, asked: int) -> pd.DataFrame:
-    return rows[rows["iteration"] == rows["attack"].map(operating_iterations(rows, asked))]
 
 
 def _chosen(rows: pd.DataFrame, places: list[str]) -> pd.DataFrame:

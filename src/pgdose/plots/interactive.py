@@ -16,7 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from pgdose.analysis.success import operating_iterations
+from pgdose.analysis.success import at
 from pgdose.plots import style
 from pgdose.plots.style import APART, EPSILON, FEW, Groups
 
@@ -96,15 +96,15 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
-        iteration = operating_iterations(rows, iterations)[attack]
-        rows = rows[rows["iteration"] == iteration]
+        rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
         named = _known(rows, groups)
         figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
         for group in named:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
         values = {"": _values(rows, named, "epsilon", grid)}
-        charts.append(Chart(f"fig3a-{place}", f"{attack}, iteration {iteration}", figure, values))
+        title = f"{attack}, iteration {rows['iteration'].max()}"
+        charts.append(Chart(f"fig3a-{place}", title, figure, values))
     return charts
 
 
