@@ -200,7 +200,6 @@ def write_report(
     charts = _charts(told)
     page = environment.get_template("report.html").render(
         name=study.get("study", "unnamed"),
-        groups=list(groups),
         success=study.get("measures", {}).get("success", "final"),
         draws=study.get("measures", {}).get("draws"),
         point=point,
@@ -514,7 +513,6 @@ def _section(
     return {
         "id": f"group-{place}",
         "name": group,
-        "row": known[0] if known else None,
         "title": wording.words(known[0]["title"]) if known else "",
         "accuracy": _with_interval("accuracy", wording.rate)(known[0]) if known else "",
         "pictures": [

@@ -26,8 +26,6 @@ VERDICTS = ("supported", "contradicted", "undecided")
 UNTESTED = "not tested"
 WIDER = 1.5  # how many times as wide an interval must be to be named
 
-Tables = Mapping[str, pd.DataFrame]
-
 
 def claim(conclusion: str) -> str:
     return CLAIMS.get(conclusion, conclusion.replace("_", " "))
