@@ -89,8 +89,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     """Fig. 3a: a chart for each attack, at its operating iteration.
 
     Args:
-        asr: `group run attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`; the run
-            "full" is drawn.
+        asr: `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high` of one run.
         groups: the study's groups.
         iterations: the operating point; an attack with fewer iterations is shown at its last one.
     """
@@ -141,8 +140,8 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
     on fewer than FEW images is faint.
 
     Args:
-        confidence: `group run attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
-            ci_low ci_high`, at one iteration of each attack.
+        confidence: `group attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
+            ci_low ci_high` of one run, at one iteration of each attack.
         groups: the study's groups.
         epsilon: the amplitude that is shown first.
     """
@@ -189,7 +188,7 @@ def as_json(charts: Iterable[Chart]) -> str:
 
 
 def _by_attack(table: pd.DataFrame, groups: Groups) -> list[tuple[str, pd.DataFrame]]:
-    known = table[(table["run"] == "full") & table["group"].isin(list(groups))]
+    known = table[table["group"].isin(list(groups))]
     return [(str(attack), rows) for attack, rows in known.groupby("attack", sort=False)]
 
 

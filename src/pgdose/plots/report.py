@@ -127,12 +127,17 @@ class _Study:
 
     settings: Mapping[str, Any]
     groups: Groups
-    tables: Mapping[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]  # those with rows, of them the run "full"
     point: Mapping[str, Any]
 
     def table(self, name: str) -> pd.DataFrame:
         """The table; one that is not known has neither rows nor columns."""
         return self.tables.get(name, pd.DataFrame())
+
+    def at_amplitude(self, name: str) -> pd.DataFrame:
+        """The table's rows at the operating amplitude."""
+        table = self.table(name)
+        return table[np.isclose(table["epsilon"], self.point["epsilon"])] if len(table) else table
 
     @property
     def attacks(self) -> list[str]:
@@ -188,7 +193,8 @@ def write_report(
     if unknown := set(tables) - set(TABLES):
         raise ValueError(f"the report knows no tables {sorted(unknown)}; it knows {list(TABLES)}")
     point = {"epsilon": 0.1, "iterations": 20} | dict(study.get("operating_points", {}))
-    told = _Study(study, groups, {k: t for k, t in tables.items() if len(t)}, point)
+    full = {name: _full(table) for name, table in tables.items()}
+    told = _Study(study, groups, {name: t for name, t in full.items() if len(t)}, point)
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
         autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -247,6 +253,11 @@ def write_report(
     )
     with records.atomic(path) as beside:
         beside.write_text(page, encoding="utf-8")
+
+
+def _full(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the groups' main networks, of which alone the page tells."""
+    return table[table["run"] == "full"] if "run" in table else table
 
 
 # --- summary and conclusions ------------------------------------------------------------------
@@ -426,7 +437,6 @@ def _doses(study: _Study) -> list[Table]:
     table = study.table("doses")
     if table.empty:
         return []
-    table = table[table["run"] == "full"]
     largest = _largest(study)
 
     def median(row: Row) -> str | Cell:
@@ -465,10 +475,9 @@ def _by_attack(name: str, table: pd.DataFrame, cell: _Print) -> Table:
 
 def _subgroups(study: _Study) -> list[Table]:
     """A table of each group whose images have a sex or an age, at the operating point."""
-    table = study.table("subgroups")
-    if table.empty:
+    here = study.at_amplitude("subgroups")
+    if here.empty:
         return []
-    here = table[np.isclose(table["epsilon"], study.point["epsilon"]) & (table["run"] == "full")]
     columns: list[_Column] = [
         ("Attack", "", _words("attack")),
         (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
@@ -542,14 +551,11 @@ def _of_group(study: _Study, group: str) -> Table | None:
     asr = study.table("asr")
     if asr.empty:
         return None
-    asr = asr[(asr["run"] == "full") & (asr["group"] == group)]
+    asr = asr[asr["group"] == group]
     rates = at(asr, iterations=study.point["iterations"], epsilon=study.point["epsilon"])
-    storage = study.table("storage")
-    if len(storage):
-        storage = storage[(storage["run"] == "full") & (storage["group"] == group)]
-        storage = storage[np.isclose(storage["epsilon"], study.point["epsilon"])]
+    storage = study.at_amplitude("storage").to_dict("records")
     rate = {row["attack"]: row for row in rates.to_dict("records")}
-    stored = {row["attack"]: row for row in storage.to_dict("records")}
+    stored = {row["attack"]: row for row in storage if row["group"] == group}
     rows = []
     for attack in asr["attack"].unique():
         one, kept = rate.get(attack), stored.get(attack)
@@ -577,14 +583,12 @@ def _confusion(study: _Study, group: str) -> Table | None:
 
 def _transitions(study: _Study, group: str) -> list[Table]:
     """For each attack: which class became which, at the operating point."""
-    table = study.table("transitions")
-    if table.empty:
+    here = study.at_amplitude("transitions")
+    if here.empty:
         return []
-    own = table[(table["run"] == "full") & (table["group"] == group)]
-    here = own[np.isclose(own["epsilon"], study.point["epsilon"])]
     return [
         _crossed(str(attack), rows, "flipped_to", "Class")
-        for attack, rows in here.groupby("attack", sort=False)
+        for attack, rows in here[here["group"] == group].groupby("attack", sort=False)
     ]
 
 
