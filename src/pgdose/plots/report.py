@@ -260,6 +260,51 @@ def _full(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["run"] == "full"] if "run" in table else table
 
 
+# --- cells ------------------------------------------------------------------------------------
+
+
+def _table(name: str, rows: pd.DataFrame, columns: Sequence[_Column]) -> Table | None:
+    """The rows as a table of the page; None if there are none."""
+    if rows.empty:
+        return None
+    heads = [Head(text, kind) for text, kind, _ in columns]
+    cells = [[cell(row) for _, _, cell in columns] for row in rows.to_dict("records")]
+    return Table(name, heads, cells)
+
+
+def _words(name: str) -> _Print:
+    return lambda row: wording.words(row[name])
+
+
+def _count(name: str) -> _Print:
+    return lambda row: wording.count(row.get(name))
+
+
+def _with_interval(
+    name: str, text: Callable[[Any], str], low: str = "ci_low", high: str = "ci_high"
+) -> _Print:
+    """A cell with a number and its interval; it says so where there is none."""
+
+    def cell(row: Row) -> str | Cell:
+        if pd.isna(row.get(name)):
+            return wording.MISSING
+        if pd.isna(row.get(low)) or pd.isna(row.get(high)):
+            return Cell(text(row[name]), "no interval")
+        return _bracketed(text(row[name]), text(row[low]), text(row[high]))
+
+    return cell
+
+
+def _bracketed(value: str, low: str, high: str) -> str | Cell:
+    if low == wording.MISSING or high == wording.MISSING:
+        return value
+    return Cell(value, f"[{low}, {high}]")
+
+
+_asr = _with_interval("asr", wording.rate)
+_AMPLITUDE: _Column = (EPSILON, "number", lambda row: wording.dose(row["epsilon"]))
+
+
 # --- summary and conclusions ------------------------------------------------------------------
 
 
@@ -334,22 +379,22 @@ def _conclusions(study: _Study) -> list[dict[str, Any]]:
                     f"Conclusion {place}",
                     rows,
                     [
-                        ("Attack", "", lambda row: wording.words(row["attack"])),
+                        ("Attack", "", _words("attack")),
                         ("Verdict", "", lambda row: _verdict(summary.verdict(row))),
                         ("Estimate", "number", _with_interval("estimate", wording.rate)),
-                        ("Why", "text", lambda row: wording.words(row["reason"])),
+                        ("Why", "text", _words("reason")),
                     ],
                 ),
                 "trends": _table(
                     f"Groups of conclusion {place}",
                     own,
                     [
-                        ("Group", "", lambda row: wording.words(row["group"])),
-                        ("Attack", "", lambda row: wording.words(row["attack"])),
+                        ("Group", "", _words("group")),
+                        ("Attack", "", _words("attack")),
                         ("Statistic", "", lambda row: wording.heading(row["statistic"])),
                         ("Estimate", "number", _with_interval("estimate", wording.signed)),
-                        ("Patients", "number", lambda row: wording.count(row["n_patients"])),
-                        ("The group", "", lambda row: wording.words(row["state"])),
+                        ("Patients", "number", _count("n_patients")),
+                        ("The group", "", _words("state")),
                     ],
                 ),
             }
@@ -399,7 +444,7 @@ def _training_size(study: _Study) -> Table | None:
     columns: list[_Column] = [
         ("Group", "", _words("group")),
         ("Attack", "", _words("attack")),
-        (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+        _AMPLITUDE,
         ("Iteration", "number", _count("iteration")),
         ("Training images", "number", _count("size")),
         ("Trainings", "number", _count("repeats")),
@@ -410,11 +455,11 @@ def _training_size(study: _Study) -> Table | None:
 
 
 _WORST: list[_Column] = [
-    ("Group", "", lambda row: wording.words(row["group"])),
-    (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+    ("Group", "", _words("group")),
+    _AMPLITUDE,
     ("Attacks", "text", lambda row: wording.listed(str(row["attacks"]).split("+"))),
-    ("Attacked", "number", lambda row: wording.count(row["n_attacked"])),
-    ("Flipped", "number", lambda row: wording.count(row["n_flipped"])),
+    ("Attacked", "number", _count("n_attacked")),
+    ("Flipped", "number", _count("n_flipped")),
 ]
 
 
@@ -480,7 +525,7 @@ def _subgroups(study: _Study) -> list[Table]:
         return []
     columns: list[_Column] = [
         ("Attack", "", _words("attack")),
-        (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+        _AMPLITUDE,
         ("By", "", _words("by")),
         ("Patients who are", "", _words("value")),
         ("Attacked", "number", _count("n_attacked")),
@@ -736,47 +781,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-# --- cells ------------------------------------------------------------------------------------
-
-
-def _table(name: str, rows: pd.DataFrame, columns: Sequence[_Column]) -> Table | None:
-    """The rows as a table of the page; None if there are none."""
-    if rows.empty:
-        return None
-    heads = [Head(text, kind) for text, kind, _ in columns]
-    cells = [[cell(row) for _, _, cell in columns] for row in rows.to_dict("records")]
-    return Table(name, heads, cells)
-
-
-def _words(name: str) -> _Print:
-    return lambda row: wording.words(row[name])
-
-
-def _count(name: str) -> _Print:
-    return lambda row: wording.count(row.get(name))
-
-
-def _with_interval(
-    name: str, text: Callable[[Any], str], low: str = "ci_low", high: str = "ci_high"
-) -> _Print:
-    """A cell with a number and its interval; it says so where there is none."""
-
-    def cell(row: Row) -> str | Cell:
-        if pd.isna(row.get(name)):
-            return wording.MISSING
-        if pd.isna(row.get(low)) or pd.isna(row.get(high)):
-            return Cell(text(row[name]), "no interval")
-        return _bracketed(text(row[name]), text(row[low]), text(row[high]))
-
-    return cell
-
-
-def _bracketed(value: str, low: str, high: str) -> str | Cell:
-    if low == wording.MISSING or high == wording.MISSING:
-        return value
-    return Cell(value, f"[{low}, {high}]")
-
-
-_asr = _with_interval("asr", wording.rate)
