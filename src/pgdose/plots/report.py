@@ -83,6 +83,7 @@ TABLES = (
     "sources", "storage", "subgroups", "table1", "training_size", "training_size_summary",
     "transitions", "trends", "worst_case",
 )  # fmt: skip
+_CHECKS = ["group", "run", "attack", "check", "verdict", "says"]
 _MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 _PAGE = Path(__file__).parent / "page"
 
@@ -193,6 +194,7 @@ def write_report(
     if unknown := set(tables) - set(TABLES):
         raise ValueError(f"the report knows no tables {sorted(unknown)}; it knows {list(TABLES)}")
     point = {"epsilon": 0.1, "iterations": 20} | dict(study.get("operating_points", {}))
+    checks = checks.reindex(columns=_CHECKS)  # without rows it may lack them
     full = {name: _full(table) for name, table in tables.items()}
     told = _Study(study, groups, {name: t for name, t in full.items() if len(t)}, point)
     environment = Environment(
@@ -238,7 +240,7 @@ def write_report(
             for place, group in enumerate(groups)
         ],
         warnings=_warnings(checks),
-        verdicts=checks["verdict"].value_counts().to_dict() if len(checks) else {},
+        verdicts=checks["verdict"].value_counts().to_dict(),
         sources=_sources(told),
         rejects=_rejects(rejects, "Rejects"),
         agreement=_agreement(agreement),
@@ -256,7 +258,7 @@ def write_report(
 
 
 def _full(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the groups' main networks, of which alone the page tells."""
+    """The rows of the groups' main networks; trainings of other sizes have tables of their own."""
     return table[table["run"] == "full"] if "run" in table else table
 
 
@@ -563,7 +565,7 @@ def _section(
     """All that is told of one group alone."""
     table1 = study.table("table1")
     known = table1[table1["group"] == group].to_dict("records") if len(table1) else []
-    own = checks[checks["group"] == group] if len(checks) else checks
+    own = checks[checks["group"] == group]
     return {
         "id": f"group-{place}",
         "name": group,
@@ -576,10 +578,10 @@ def _section(
         "attacks": _of_group(study, group),
         "confusion": _confusion(study, group),
         "transitions": _transitions(study, group),
-        "verdicts": own["verdict"].value_counts().to_dict() if len(own) else {},
+        "verdicts": own["verdict"].value_counts().to_dict(),
         "failed": _table(
             f"Checks that failed, {group}",
-            own[own["verdict"] == "failed"] if len(own) else own,
+            own[own["verdict"] == "failed"],
             [
                 ("Attack", "", _words("attack")),
                 ("Network", "", _words("run")),
@@ -695,8 +697,6 @@ def _figure(name: str, file: str | Path) -> dict[str, Any]:
 def _warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
     """What failed, a row for each check and attack: in how many of its runs, and what was found."""
     found = []
-    if checks.empty:
-        return []
     for (check, attack), rows in checks.groupby(["check", "attack"], sort=False):
         failed = rows[rows["verdict"] == "failed"]
         where = failed["group"].where(
