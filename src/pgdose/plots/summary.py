@@ -85,7 +85,7 @@ def at_the_point(asr: pd.DataFrame, point: Mapping[str, Any]) -> tuple[str, list
     items = []
     for attack in asr["attack"].unique():
         rows = here[here["attack"] == attack]
-        items.append(f"{attack}: {_range(rows, 'asr') if len(rows) else 'not measured there'}")
+        items.append(f"{attack}: {_range(rows, 'asr') if len(rows) else 'not measured there'}.")
     iterations = [str(iteration) for iteration in sorted(here["iteration"].unique())]
     begin = (
         f"Share of the right diagnoses that are flipped at {EPSILON} = {dose(point['epsilon'])}, "
