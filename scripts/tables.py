@@ -17,10 +17,8 @@ def bounded(path):
 
 with job(snakemake):
     params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
-    runs, attacks = (
-        settings(params, "runs"),
-        settings(params, "attacks"),
-    )  # of each group; with doses
+    runs = settings(params, "runs")  # of each group, with their attacks
+    attacks = settings(params, "attacks")  # with their doses
     told = [(g, run, a) for g in runs for run in runs[g] for a in runs[g][run]]
 
     gathered = {}
@@ -42,9 +40,7 @@ with job(snakemake):
 
     sized, accuracies, sizes = params.sized, {}, {}
     if sized:
-        members = records.read_table(inputs.members)
-        for lost in inputs.missing:
-            members = members[~members["member"].isin(records.read_table(lost)["member"])]
+        members = records.read_members(inputs.members, inputs.missing)
         n_training = int((members["part"] == "training").sum())
         for run, path in zip(runs[sized], inputs.clean, strict=True):
             accuracies[run] = quality.accuracy(members, records.read_table(path))

@@ -8,11 +8,7 @@ import pandas as pd
 
 from pgdose.plots import report, style
 
-GROUPS = {
-    "X-NR2": {"title": "", "modality": "xray"},
-    "X-TB": {"title": "", "modality": "xray"},
-    "H-BR": {"title": "", "modality": "histology"},
-}
+GROUPS = {"X-NR2": "xray", "X-TB": "xray", "H-BR": "histology"}
 TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Breast $x$"}
 EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.02, 0.1], "noise": [0.02, 0.2]}
 ITERATIONS = {"paper": 20, "sign": 20, "noise": 1}

@@ -19,7 +19,6 @@ from pgdose.analysis import evidence as e
 from pgdose.analysis.outcomes import Outcomes
 
 DRAWS = 400
-UNKNOWN = np.full((DRAWS + 1, 1), math.nan)
 
 
 def drawn(values: Sequence[float], sd: float = 0.0, seed: int = 1) -> np.ndarray:

@@ -19,7 +19,6 @@ RUNS = [(g, "full", a) for g in GROUPS for a in ("paper", "noise")] + [("H-BR", 
 OF_RUN = ["group", "run", "attack"]
 EPSILONS = {"paper": [0.02, 0.1], "noise": [0.1]}
 MAX_ITER = {"paper": 2, "noise": 1}
-AT_MOST = {"paper": 6, "noise": np.inf}  # images that are attacked
 
 
 @dataclass

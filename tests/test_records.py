@@ -335,3 +335,14 @@ def test_csv_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
     table["asr"] = [0.5, np.nan, 1.0]
     records.write_csv(table, tmp_path / "t.csv")
     pd.testing.assert_frame_equal(records.read_csv(tmp_path / "t.csv"), table)
+
+
+def test_members_whose_image_is_missing_are_not_read(tmp_path: Path) -> None:
+    records.write_table(pd.DataFrame({"member": range(5)}), tmp_path / "members.parquet")
+    missing = [tmp_path / f"{shard}.parquet" for shard in range(3)]
+    for path, lost in zip(missing, ([1], [], [3, 4]), strict=True):
+        gone = pd.DataFrame({"member": lost, "reason": "file_missing", "detail": ""})
+        records.write_table(gone, path, records.MISSING)
+    for paths, left in ((missing, [0, 2]), ([], [0, 1, 2, 3, 4])):
+        members = records.read_members(tmp_path / "members.parquet", paths)
+        assert members["member"].to_list() == left

@@ -400,7 +400,7 @@ def test_a_bare_study(write: Write) -> None:
         benchmarks=empty(columns=["rule", "jobs", "seconds", "max_rss_mb"]),
         devices=empty(columns=["attack", "device", "precision", "jobs"]),
         study={"study": "bare"},
-        groups={"X": {"title": "", "modality": "xray"}},
+        groups={"X": "xray"},
     )
     for text in ("No conclusion was tested", "No record was rejected", "Nothing was measured"):
         assert text in words(page.root.body)
@@ -499,9 +499,7 @@ def test_study_s_texts_are_escaped(write: Write, tables: dict[str, pd.DataFrame]
 
 
 def test_every_marker_has_its_swatch() -> None:
-    many = {
-        f"{kind}{i}": {"title": "", "modality": kind} for kind in style.MODALITIES for i in range(9)
-    }
+    many = {f"{kind}{i}": kind for kind in style.MODALITIES for i in range(9)}
     swatches = interactive.swatches(many)
     looks = {(s.color, s.dashes, s.outline, s.fill) for s in swatches.values()}
     assert len(looks) == len(set(style.looks(many).values()))

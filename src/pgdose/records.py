@@ -438,6 +438,14 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
     return table if columns is None else table.reindex(columns=columns)
 
 
+def read_members(path: str | Path, missing: Iterable[str | Path]) -> pd.DataFrame:
+    """The members whose images are there; `missing` are the tables of failed rows, if any."""
+    members = read_table(path)
+    for lost in missing:
+        members = members[~members["member"].isin(read_table(lost)["member"])]
+    return members
+
+
 def read_people(paths: Iterable[str | Path], record_ids: Iterable[str]) -> pd.DataFrame:
     """Sex and age (years) of records, in their order, out of several sources' tables of records."""
     wanted = list(record_ids)

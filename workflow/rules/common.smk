@@ -406,7 +406,5 @@ def group_figures():
 
 
 def group_modalities():
-    """For legends: {group: {title, modality}}; titles are left to Table 1."""
-    return as_json(
-        {g: {"title": "", "modality": STUDY.modality(g)} for g in STUDY.groups}
-    )
+    """For legends: {group: modality}; titles are left to Table 1."""
+    return as_json({g: STUDY.modality(g) for g in STUDY.groups})

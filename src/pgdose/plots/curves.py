@@ -19,16 +19,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pgdose.analysis.success import operating_iterations
+from pgdose.analysis.success import at
 from pgdose.plots import style
-from pgdose.plots.style import AMPLITUDE, EPSILON, INTERVAL, Groups, Look
-
-WIDE_RANGE = 20.0  # amplitudes whose ratio exceeds this get a logarithmic axis
-FEW = 10  # images in a bin of confidence; with fewer its rate says little
-APART = 0.44, 0.035  # where the bin of confidences under 0.5 stands, and its half width
+from pgdose.plots.style import AMPLITUDE, APART, ASR, EPSILON, FEW, INTERVAL, Groups, Look
 
 _RATE = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
-_ASR = "attack success rate (flipped / attacked)"
 _NOTHING = "No image was attacked, so there is no success rate to draw."
 _GREY = "#595959"
 _BAND, _FAINT = 0.2, 0.1  # opacities
@@ -51,7 +46,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataF
     Returns:
         `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
     """
-    return _chosen(_at_iteration(_full(asr, groups), iterations), ["epsilon", "iteration"])
+    return _chosen(at(_full(asr, groups), iterations=iterations), ["epsilon", "iteration"])
 
 
 def over_iterations(asr: pd.DataFrame, groups: Groups, epsilons: Sequence[float]) -> pd.DataFrame:
@@ -85,7 +80,7 @@ def over_confidence(
     """
     rows = _full(confidence, groups)
     rows = rows[(rows["n_attacked"] > 0) & _close(rows["epsilon"], epsilon)]
-    rows = _at_iteration(rows, iterations)
+    rows = at(rows, iterations=iterations)
     return _chosen(rows, ["epsilon", "iteration", "bin_low", "bin_high"])
 
 
@@ -110,10 +105,6 @@ def _close(values: pd.Series, *asked: float) -> pd.Series:
     """Which values are one of those asked for, but for rounding (a CSV may lie between)."""
     near = np.isclose(values.to_numpy(float)[:, None], np.array(asked, float), rtol=1e-6, atol=0)
     return pd.Series(near.any(axis=1), index=values.index)
-
-
-def _at_iteration(rows: pd.DataFrame, asked: int) -> pd.DataFrame:
-    return rows[rows["iteration"] == rows["attack"].map(operating_iterations(rows, asked))]
 
 
 def _chosen(rows: pd.DataFrame, places: list[str]) -> pd.DataFrame:
@@ -261,7 +252,7 @@ def asr_over_training_size(rows: pd.DataFrame, groups: Groups) -> Figure:
         for _, own in here.groupby(by, sort=False):
             group, epsilon = own[["group", "epsilon"]].iloc[0]
             _repeats(panel, own, column, look[group], shades.get((attack, epsilon)))
-        panel.set_ylabel(_ASR if attack else "accuracy (right / all)", fontweight="normal")
+        panel.set_ylabel(ASR if attack else "accuracy (right / all)", fontweight="normal")
         panel.tick_params(labelleft=True)
         _size_axis(panel, sorted(rows["size"].unique()))
     style.legend(figure, groups, _drawn(rows), {**doses, **_TRAININGS})
@@ -298,7 +289,7 @@ def _drawn(rows: pd.DataFrame) -> dict[str, bool]:
 
 
 def _panels(
-    labels: Mapping[Any, str], attacks: Mapping[str, str], x: str, y: str = _ASR, height: float = 2
+    labels: Mapping[Any, str], attacks: Mapping[str, str], x: str, y: str = ASR, height: float = 2
 ) -> tuple[Figure, dict[tuple[Any, str], Axes]]:
     """A panel for each row (with its label at the left) and attack (with its title on top).
 
@@ -375,10 +366,9 @@ def _band(panel: Axes, x: Any, low: Any, high: Any, color: Any, alpha: float = _
 
 def _epsilon_axis(panel: Axes, epsilons: pd.Series) -> None:
     plain = FuncFormatter(lambda value, _: f"{value:.6g}")
-    positive = epsilons[epsilons > 0]
-    if positive.empty or positive.max() / positive.min() <= WIDE_RANGE:
-        if len(positive):
-            panel.set_xlim(0, positive.max() * 1.05)
+    if not style.is_wide(epsilons):
+        if (epsilons > 0).any():
+            panel.set_xlim(0, epsilons.max() * 1.05)
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.xaxis.set_major_formatter(plain)
         return
@@ -400,7 +390,7 @@ def _confidence_axis(panel: Axes, apart: bool) -> None:
     panel.set_xlim(0.495, 1.005)
     if apart:
         # The tick at 0.5 stays without its number, which would touch that of the bin apart.
-        ticks, labels = [APART[0], *ticks], ["<0.5", "", *labels[1:]]
+        ticks, labels = [APART, *ticks], ["<0.5", "", *labels[1:]]
         panel.axvline(0.487, color=_GREY, linewidth=0.8, linestyle=":")
         panel.set_xlim(left=0.395)
     panel.set_xticks(ticks, labels)
@@ -411,7 +401,7 @@ def _confidence_curve(panel: Axes, rows: pd.DataFrame, look: Look) -> None:
     rates = rows[["ci_low", "asr", "ci_high"]].to_numpy(float)
     n = rows["n_attacked"].to_numpy()
     apart = bins[:, 0] < 0.5
-    x = np.where(apart, APART[0], bins.mean(axis=1))
+    x = np.where(apart, APART, bins.mean(axis=1))
     # Only neighbouring bins are joined: an empty bin is a gap, and so is the step over 0.5.
     joined = ~apart[:-1] & np.isclose(bins[:-1, 1], bins[1:, 0], atol=1e-6)
     for i in np.flatnonzero(joined).tolist():

@@ -6,7 +6,6 @@ class_after confidence_before confidence_after index`, where `epsilon` 0 is the 
 (`group`, `attack`, `index`) says which versions belong to one image.
 """
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,13 +45,7 @@ def adversarial_examples(
     columns = max(len(versions) for _, versions in sets) + 2
     attacks = {original[0].attack for original, _ in sets}
     labels = [
-        "\n".join(
-            [
-                original[0].group,
-                *textwrap.wrap(groups[original[0].group].get("title", ""), 18),
-                *([f"({original[0].attack})"] if len(attacks) > 1 else []),
-            ]
-        )
+        original[0].group + (f"\n({original[0].attack})" if len(attacks) > 1 else "")
         for original, _ in sets
     ]
     longest = max(len(line) for label in labels for line in label.split("\n"))

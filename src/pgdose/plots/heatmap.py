@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from pgdose.plots import style
-from pgdose.plots.style import AMPLITUDE, GAP
+from pgdose.plots.style import AMPLITUDE, ASR, GAP
 
 HALF = 0.5  # where a line is drawn
 _COLORS = "cividis"  # its lightness rises steadily, also for the colour-blind
@@ -74,7 +74,7 @@ def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, 1), _COLORS), ax=panels, fraction=0.05, aspect=25, pad=0.01
     )
-    bar.set_label("attack success rate (flipped / attacked)")
+    bar.set_label(ASR)
     _outline(bar.ax, [[(0.0, HALF), (1.0, HALF)]])
     if any(gaps):
         not_known = Patch(facecolor="white", edgecolor=GAP, hatch="////", label="not known")

@@ -16,13 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from pgdose.analysis.success import operating_iterations
+from pgdose.analysis.success import at
 from pgdose.plots import style
-from pgdose.plots.style import EPSILON, Groups
+from pgdose.plots.style import APART, EPSILON, FEW, Groups
 
-WIDE_RANGE = 20.0  # amplitudes whose ratio exceeds this get a logarithmic axis
-FEW = 10  # images in a bin of confidence; with fewer its point is faint
-APART = 0.44  # where the bin of confidences under 0.5 stands
 DECIMALS = 4  # of the rates that the page holds
 MOST_MARKERS = 7  # on a curve of many points; the others still answer to the pointer
 
@@ -92,22 +89,21 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     """Fig. 3a: a chart for each attack, at its operating iteration.
 
     Args:
-        asr: `group run attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`; the run
-            "full" is drawn.
+        asr: `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high` of one run.
         groups: the study's groups.
         iterations: the operating point; an attack with fewer iterations is shown at its last one.
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
-        iteration = operating_iterations(rows, iterations)[attack]
-        rows = rows[rows["iteration"] == iteration]
+        rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
         named = _known(rows, groups)
         figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
         for group in named:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
         values = {"": _values(rows, named, "epsilon", grid)}
-        charts.append(Chart(f"fig3a-{place}", f"{attack}, iteration {iteration}", figure, values))
+        title = f"{attack}, iteration {rows['iteration'].max()}"
+        charts.append(Chart(f"fig3a-{place}", title, figure, values))
     return charts
 
 
@@ -144,8 +140,8 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
     on fewer than FEW images is faint.
 
     Args:
-        confidence: `group run attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
-            ci_low ci_high`, at one iteration of each attack.
+        confidence: `group attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
+            ci_low ci_high` of one run, at one iteration of each attack.
         groups: the study's groups.
         epsilon: the amplitude that is shown first.
     """
@@ -192,7 +188,7 @@ def as_json(charts: Iterable[Chart]) -> str:
 
 
 def _by_attack(table: pd.DataFrame, groups: Groups) -> list[tuple[str, pd.DataFrame]]:
-    known = table[(table["run"] == "full") & table["group"].isin(list(groups))]
+    known = table[table["group"].isin(list(groups))]
     return [(str(attack), rows) for attack, rows in known.groupby("attack", sort=False)]
 
 
@@ -295,9 +291,9 @@ def _trace(
 
 
 def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
-    positive = epsilons[epsilons > 0]
-    if positive.empty or positive.max() / positive.min() <= WIDE_RANGE:
+    if not style.is_wide(epsilons):
         return {"rangemode": "tozero"}
+    positive = epsilons[epsilons > 0]
     decades = range(math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max())))
     ticks = [sub * 10.0**decade for decade in decades for sub in (1, 3)]
     shown = [tick for tick in ticks if positive.min() * 0.99 <= tick <= positive.max() * 1.01]

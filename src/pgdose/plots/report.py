@@ -83,6 +83,7 @@ TABLES = (
     "sources", "storage", "subgroups", "table1", "training_size", "training_size_summary",
     "transitions", "trends", "worst_case",
 )  # fmt: skip
+_CHECKS = ["group", "run", "attack", "check", "verdict", "says"]
 _MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 _PAGE = Path(__file__).parent / "page"
 
@@ -127,12 +128,17 @@ class _Study:
 
     settings: Mapping[str, Any]
     groups: Groups
-    tables: Mapping[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]  # those with rows, of them the run "full"
     point: Mapping[str, Any]
 
     def table(self, name: str) -> pd.DataFrame:
         """The table; one that is not known has neither rows nor columns."""
         return self.tables.get(name, pd.DataFrame())
+
+    def at_amplitude(self, name: str) -> pd.DataFrame:
+        """The table's rows at the operating amplitude."""
+        table = self.table(name)
+        return table[np.isclose(table["epsilon"], self.point["epsilon"])] if len(table) else table
 
     @property
     def attacks(self) -> list[str]:
@@ -188,7 +194,9 @@ def write_report(
     if unknown := set(tables) - set(TABLES):
         raise ValueError(f"the report knows no tables {sorted(unknown)}; it knows {list(TABLES)}")
     point = {"epsilon": 0.1, "iterations": 20} | dict(study.get("operating_points", {}))
-    told = _Study(study, groups, {k: t for k, t in tables.items() if len(t)}, point)
+    checks = checks.reindex(columns=_CHECKS)  # without rows it may lack them
+    full = {name: _full(table) for name, table in tables.items()}
+    told = _Study(study, groups, {name: t for name, t in full.items() if len(t)}, point)
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
         autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -200,7 +208,6 @@ def write_report(
     charts = _charts(told)
     page = environment.get_template("report.html").render(
         name=study.get("study", "unnamed"),
-        groups=list(groups),
         success=study.get("measures", {}).get("success", "final"),
         draws=study.get("measures", {}).get("draws"),
         point=point,
@@ -233,7 +240,7 @@ def write_report(
             for place, group in enumerate(groups)
         ],
         warnings=_warnings(checks),
-        verdicts=checks["verdict"].value_counts().to_dict() if len(checks) else {},
+        verdicts=checks["verdict"].value_counts().to_dict(),
         sources=_sources(told),
         rejects=_rejects(rejects, "Rejects"),
         agreement=_agreement(agreement),
@@ -248,6 +255,56 @@ def write_report(
     )
     with records.atomic(path) as beside:
         beside.write_text(page, encoding="utf-8")
+
+
+def _full(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the groups' main networks; trainings of other sizes have tables of their own."""
+    return table[table["run"] == "full"] if "run" in table else table
+
+
+# --- cells ------------------------------------------------------------------------------------
+
+
+def _table(name: str, rows: pd.DataFrame, columns: Sequence[_Column]) -> Table | None:
+    """The rows as a table of the page; None if there are none."""
+    if rows.empty:
+        return None
+    heads = [Head(text, kind) for text, kind, _ in columns]
+    cells = [[cell(row) for _, _, cell in columns] for row in rows.to_dict("records")]
+    return Table(name, heads, cells)
+
+
+def _words(name: str) -> _Print:
+    return lambda row: wording.words(row[name])
+
+
+def _count(name: str) -> _Print:
+    return lambda row: wording.count(row.get(name))
+
+
+def _with_interval(
+    name: str, text: Callable[[Any], str], low: str = "ci_low", high: str = "ci_high"
+) -> _Print:
+    """A cell with a number and its interval; it says so where there is none."""
+
+    def cell(row: Row) -> str | Cell:
+        if pd.isna(row.get(name)):
+            return wording.MISSING
+        if pd.isna(row.get(low)) or pd.isna(row.get(high)):
+            return Cell(text(row[name]), "no interval")
+        return _bracketed(text(row[name]), text(row[low]), text(row[high]))
+
+    return cell
+
+
+def _bracketed(value: str, low: str, high: str) -> str | Cell:
+    if low == wording.MISSING or high == wording.MISSING:
+        return value
+    return Cell(value, f"[{low}, {high}]")
+
+
+_asr = _with_interval("asr", wording.rate)
+_AMPLITUDE: _Column = (EPSILON, "number", lambda row: wording.dose(row["epsilon"]))
 
 
 # --- summary and conclusions ------------------------------------------------------------------
@@ -324,22 +381,22 @@ def _conclusions(study: _Study) -> list[dict[str, Any]]:
                     f"Conclusion {place}",
                     rows,
                     [
-                        ("Attack", "", lambda row: wording.words(row["attack"])),
+                        ("Attack", "", _words("attack")),
                         ("Verdict", "", lambda row: _verdict(summary.verdict(row))),
                         ("Estimate", "number", _with_interval("estimate", wording.rate)),
-                        ("Why", "text", lambda row: wording.words(row["reason"])),
+                        ("Why", "text", _words("reason")),
                     ],
                 ),
                 "trends": _table(
                     f"Groups of conclusion {place}",
                     own,
                     [
-                        ("Group", "", lambda row: wording.words(row["group"])),
-                        ("Attack", "", lambda row: wording.words(row["attack"])),
+                        ("Group", "", _words("group")),
+                        ("Attack", "", _words("attack")),
                         ("Statistic", "", lambda row: wording.heading(row["statistic"])),
                         ("Estimate", "number", _with_interval("estimate", wording.signed)),
-                        ("Patients", "number", lambda row: wording.count(row["n_patients"])),
-                        ("The group", "", lambda row: wording.words(row["state"])),
+                        ("Patients", "number", _count("n_patients")),
+                        ("The group", "", _words("state")),
                     ],
                 ),
             }
@@ -389,7 +446,7 @@ def _training_size(study: _Study) -> Table | None:
     columns: list[_Column] = [
         ("Group", "", _words("group")),
         ("Attack", "", _words("attack")),
-        (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+        _AMPLITUDE,
         ("Iteration", "number", _count("iteration")),
         ("Training images", "number", _count("size")),
         ("Trainings", "number", _count("repeats")),
@@ -400,11 +457,11 @@ def _training_size(study: _Study) -> Table | None:
 
 
 _WORST: list[_Column] = [
-    ("Group", "", lambda row: wording.words(row["group"])),
-    (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+    ("Group", "", _words("group")),
+    _AMPLITUDE,
     ("Attacks", "text", lambda row: wording.listed(str(row["attacks"]).split("+"))),
-    ("Attacked", "number", lambda row: wording.count(row["n_attacked"])),
-    ("Flipped", "number", lambda row: wording.count(row["n_flipped"])),
+    ("Attacked", "number", _count("n_attacked")),
+    ("Flipped", "number", _count("n_flipped")),
 ]
 
 
@@ -427,7 +484,6 @@ def _doses(study: _Study) -> list[Table]:
     table = study.table("doses")
     if table.empty:
         return []
-    table = table[table["run"] == "full"]
     largest = _largest(study)
 
     def median(row: Row) -> str | Cell:
@@ -466,13 +522,12 @@ def _by_attack(name: str, table: pd.DataFrame, cell: _Print) -> Table:
 
 def _subgroups(study: _Study) -> list[Table]:
     """A table of each group whose images have a sex or an age, at the operating point."""
-    table = study.table("subgroups")
-    if table.empty:
+    here = study.at_amplitude("subgroups")
+    if here.empty:
         return []
-    here = table[np.isclose(table["epsilon"], study.point["epsilon"]) & (table["run"] == "full")]
     columns: list[_Column] = [
         ("Attack", "", _words("attack")),
-        (EPSILON, "number", lambda row: wording.dose(row["epsilon"])),
+        _AMPLITUDE,
         ("By", "", _words("by")),
         ("Patients who are", "", _words("value")),
         ("Attacked", "number", _count("n_attacked")),
@@ -510,11 +565,10 @@ def _section(
     """All that is told of one group alone."""
     table1 = study.table("table1")
     known = table1[table1["group"] == group].to_dict("records") if len(table1) else []
-    own = checks[checks["group"] == group] if len(checks) else checks
+    own = checks[checks["group"] == group]
     return {
         "id": f"group-{place}",
         "name": group,
-        "row": known[0] if known else None,
         "title": wording.words(known[0]["title"]) if known else "",
         "accuracy": _with_interval("accuracy", wording.rate)(known[0]) if known else "",
         "pictures": [
@@ -524,10 +578,10 @@ def _section(
         "attacks": _of_group(study, group),
         "confusion": _confusion(study, group),
         "transitions": _transitions(study, group),
-        "verdicts": own["verdict"].value_counts().to_dict() if len(own) else {},
+        "verdicts": own["verdict"].value_counts().to_dict(),
         "failed": _table(
             f"Checks that failed, {group}",
-            own[own["verdict"] == "failed"] if len(own) else own,
+            own[own["verdict"] == "failed"],
             [
                 ("Attack", "", _words("attack")),
                 ("Network", "", _words("run")),
@@ -544,14 +598,11 @@ def _of_group(study: _Study, group: str) -> Table | None:
     asr = study.table("asr")
     if asr.empty:
         return None
-    asr = asr[(asr["run"] == "full") & (asr["group"] == group)]
+    asr = asr[asr["group"] == group]
     rates = at(asr, iterations=study.point["iterations"], epsilon=study.point["epsilon"])
-    storage = study.table("storage")
-    if len(storage):
-        storage = storage[(storage["run"] == "full") & (storage["group"] == group)]
-        storage = storage[np.isclose(storage["epsilon"], study.point["epsilon"])]
+    storage = study.at_amplitude("storage").to_dict("records")
     rate = {row["attack"]: row for row in rates.to_dict("records")}
-    stored = {row["attack"]: row for row in storage.to_dict("records")}
+    stored = {row["attack"]: row for row in storage if row["group"] == group}
     rows = []
     for attack in asr["attack"].unique():
         one, kept = rate.get(attack), stored.get(attack)
@@ -579,14 +630,12 @@ def _confusion(study: _Study, group: str) -> Table | None:
 
 def _transitions(study: _Study, group: str) -> list[Table]:
     """For each attack: which class became which, at the operating point."""
-    table = study.table("transitions")
-    if table.empty:
+    here = study.at_amplitude("transitions")
+    if here.empty:
         return []
-    own = table[(table["run"] == "full") & (table["group"] == group)]
-    here = own[np.isclose(own["epsilon"], study.point["epsilon"])]
     return [
         _crossed(str(attack), rows, "flipped_to", "Class")
-        for attack, rows in here.groupby("attack", sort=False)
+        for attack, rows in here[here["group"] == group].groupby("attack", sort=False)
     ]
 
 
@@ -648,8 +697,6 @@ def _figure(name: str, file: str | Path) -> dict[str, Any]:
 def _warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
     """What failed, a row for each check and attack: in how many of its runs, and what was found."""
     found = []
-    if checks.empty:
-        return []
     for (check, attack), rows in checks.groupby(["check", "attack"], sort=False):
         failed = rows[rows["verdict"] == "failed"]
         where = failed["group"].where(
@@ -734,47 +781,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-# --- cells ------------------------------------------------------------------------------------
-
-
-def _table(name: str, rows: pd.DataFrame, columns: Sequence[_Column]) -> Table | None:
-    """The rows as a table of the page; None if there are none."""
-    if rows.empty:
-        return None
-    heads = [Head(text, kind) for text, kind, _ in columns]
-    cells = [[cell(row) for _, _, cell in columns] for row in rows.to_dict("records")]
-    return Table(name, heads, cells)
-
-
-def _words(name: str) -> _Print:
-    return lambda row: wording.words(row[name])
-
-
-def _count(name: str) -> _Print:
-    return lambda row: wording.count(row.get(name))
-
-
-def _with_interval(
-    name: str, text: Callable[[Any], str], low: str = "ci_low", high: str = "ci_high"
-) -> _Print:
-    """A cell with a number and its interval; it says so where there is none."""
-
-    def cell(row: Row) -> str | Cell:
-        if pd.isna(row.get(name)):
-            return wording.MISSING
-        if pd.isna(row.get(low)) or pd.isna(row.get(high)):
-            return Cell(text(row[name]), "no interval")
-        return _bracketed(text(row[name]), text(row[low]), text(row[high]))
-
-    return cell
-
-
-def _bracketed(value: str, low: str, high: str) -> str | Cell:
-    if low == wording.MISSING or high == wording.MISSING:
-        return value
-    return Cell(value, f"[{low}, {high}]")
-
-
-_asr = _with_interval("asr", wording.rate)

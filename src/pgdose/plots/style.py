@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib
 import matplotlib.style
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,13 +22,16 @@ from PIL import Image
 
 from pgdose import records
 
-#: `{group: {"title": text, "modality": "xray", "histology" or "other"}}`, in the study's order.
-Groups = Mapping[str, Mapping[str, str]]
+#: `{group: "xray", "histology" or "other"}`, in the study's order.
+Groups = Mapping[str, str]
 
 DPI = 300  # of a figure; a sheet of images has its own
 INTERVAL = "95 % confidence interval"  # what ci_low and ci_high are, wherever they are named
 EPSILON = "ε"
+ASR = "attack success rate (flipped / attacked)"
 AMPLITUDE = f"amplitude {EPSILON} (full intensity range = 1)"
+FEW = 10  # images in a bin of confidence; of fewer its rate says little
+APART = 0.44  # where the bin of confidences under 0.5 stands
 MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
@@ -64,7 +68,7 @@ _RC: dict[str, Any] = {
     "legend.fontsize": 8.5,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "text.parse_math": False,  # titles come from the study: a dollar sign there is a dollar sign
+    "text.parse_math": False,  # a dollar sign is a dollar sign
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "pgdose",  # and ids of elements are the same in every run
 }
@@ -106,8 +110,7 @@ class Look:
 
 def modality(groups: Groups, group: str) -> str:
     """The group's modality; "other" for one that this module doesn't know."""
-    name = groups[group].get("modality", "other")
-    return name if name in MODALITIES else "other"
+    return groups[group] if groups[group] in MODALITIES else "other"
 
 
 def looks(groups: Groups) -> dict[str, Look]:
@@ -128,6 +131,12 @@ def looks(groups: Groups) -> dict[str, Look]:
             size=_SIZES[place % len(_SIZES)],
         )
     return result
+
+
+def is_wide(epsilons: pd.Series) -> bool:
+    """Whether amplitudes differ so much, by more than 20 times, that their axis is logarithmic."""
+    positive = epsilons[epsilons > 0]
+    return bool(positive.max() / positive.min() > 20)  # of none it is NaN
 
 
 def by_modality(groups: Groups, wanted: Collection[str]) -> dict[str, list[str]]:
@@ -167,10 +176,11 @@ def legend(
     for kind, members in kinds.items():
         columns[MODALITIES[kind]] = []
         for group in members:
-            title = groups[group].get("title", "") if drawn[group] else "(no rate is known)"
-            shown = look[group].handle() if drawn[group] else {"linestyle": "none"}
-            rest = max(length - len(group) - 2, 1)  # a name is never cut
-            label = f"{group}  {shorten(title, rest)}" if title else group
+            label, shown = group, look[group].handle()
+            if not drawn[group]:
+                rest = max(length - len(group) - 2, 1)  # a name is never cut
+                label = f"{group}  {shorten('(no rate is known)', rest)}"
+                shown = {"linestyle": "none"}
             columns[MODALITIES[kind]].append(Line2D([], [], label=label, **shown))
     columns.update({heading: list(handles) for heading, handles in (extra or {}).items()})
     if not columns:

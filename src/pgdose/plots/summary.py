@@ -1,6 +1,7 @@
 """What a study found, in sentences made from its tables.
 
-A sentence is left out where its table is missing or knows nothing. All of them are plain text.
+Rates are those of the groups' main networks, the run "full". A sentence is left out where its table
+knows nothing. All of them are plain text.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,8 +26,6 @@ KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within 
 VERDICTS = ("supported", "contradicted", "undecided")
 UNTESTED = "not tested"
 WIDER = 1.5  # how many times as wide an interval must be to be named
-
-Tables = Mapping[str, pd.DataFrame]
 
 
 def claim(conclusion: str) -> str:
@@ -82,14 +81,11 @@ def accuracies(table1: pd.DataFrame) -> str:
 
 def at_the_point(asr: pd.DataFrame, point: Mapping[str, Any]) -> tuple[str, list[str]]:
     """What each attack flips at the operating point: how the list begins, and its items."""
-    full = asr[asr["run"] == "full"]
-    if full.empty:
-        return "", []
-    here = at(full, iterations=point["iterations"], epsilon=point["epsilon"]).dropna(subset="asr")
+    here = at(asr, iterations=point["iterations"], epsilon=point["epsilon"]).dropna(subset="asr")
     items = []
-    for attack in full["attack"].unique():
+    for attack in asr["attack"].unique():
         rows = here[here["attack"] == attack]
-        items.append(f"{attack}: {_range(rows, 'asr') if len(rows) else 'not measured there'}")
+        items.append(f"{attack}: {_range(rows, 'asr') if len(rows) else 'not measured there'}.")
     iterations = [str(iteration) for iteration in sorted(here["iteration"].unique())]
     begin = (
         f"Share of the right diagnoses that are flipped at {EPSILON} = {dose(point['epsilon'])}, "
@@ -165,7 +161,7 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
 
 def subgroups(table: pd.DataFrame, epsilon: float) -> list[str]:
     """How many differences between subgroups are sure at one amplitude, and which."""
-    here = table[np.isclose(table["epsilon"], epsilon) & (table["run"] == "full")]
+    here = table[np.isclose(table["epsilon"], epsilon)]
     known = here.dropna(subset=["difference", "difference_low", "difference_high"])
     by = ["group", "attack", "by"]
     # Of two values the second difference is the first one's mirror image.
@@ -192,8 +188,7 @@ def subgroups(table: pd.DataFrame, epsilon: float) -> list[str]:
 
 def intervals(asr: pd.DataFrame, point: Mapping[str, Any]) -> list[str]:
     """Groups whose interval by patients and Wilson's are not alike in width."""
-    full = asr[asr["run"] == "full"]
-    here = at(full, iterations=point["iterations"], epsilon=point["epsilon"])
+    here = at(asr, iterations=point["iterations"], epsilon=point["epsilon"])
     width, wilson = (here[f"{a}_high"] - here[f"{a}_low"] for a in ("ci", "wilson"))
     times = (width / wilson).where(wilson > 0)
     attacks = list(here["attack"].unique())

@@ -72,6 +72,6 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def several(number: int, one: str, more: str = "") -> str:
+def several(number: int, one: str) -> str:
     """A number of things: "1 group", "8 groups"."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
+    return f"{number:,} {one}{'s' * (number != 1)}"
