@@ -1,6 +1,7 @@
 """What a study survives: kills, a full disk, files that vanish or change, flipped bits.
 
-Each carries a study of two groups out again (`make test-long`); benchmarks/soak.py does it in a loop.
+Each carries a study of two groups out again (`make test-long`);
+benchmarks/soak.py does it in a loop.
 """
 
 import contextlib

@@ -23,7 +23,7 @@ from PIL import Image
 from skimage.transform import AffineTransform, warp
 
 from pgdose.errors import Damaged
-from pgdose.records import atomic, read_table
+from pgdose.records import atomic, read_members
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -258,7 +258,5 @@ def load_members(
     channels: int,
 ) -> Members:
     """The members whose images are there; `missing` are the tables of failed rows, if any."""
-    table = read_table(members)
-    for path in missing:
-        table = table[~table["member"].isin(read_table(path)["member"])]
+    table = read_members(members, missing)
     return Members(table, results, size, channels)
