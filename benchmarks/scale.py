@@ -1,0 +1,223 @@
+"""What a study of the paper's size costs: jobs, bytes and hours, from rates measured here.
+
+    .venv/bin/python benchmarks/scale.py [--study resources/studies/paper.yaml] [--results results/phantom]
+
+Each rate is that of the code that the jobs run, on made-up films, fields and slides of the study's
+sizes, in this process; hours are rates times the study's counts, of one core or, for networks, of
+the device (`--threads` CPU threads, or `--device cuda`). Gradient steps per image come from the
+diagnostics of a finished study; without it every point of the surface costs its own steps.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from PIL import Image
+from xray_pixels import write_film
+
+from pgdose import networks, screen, training
+from pgdose.images import render
+from pgdose.phantom import svs
+from pgdose.records import listed
+from pgdose.sources import dicom, fields, slides
+from pgdose.study import FilmScreen, Study, parse
+from pgdose.thorax import aorta_window
+
+RECORDS = 1_908_926  # of the paper's archive
+FIELDS, SLIDES = 4_000, 500
+STATE = 3 * 4 * 21_800_000  # bytes of a training's resume state: weights and Adam's two moments
+
+
+def seconds(call: Callable[[], object], rounds: int = 5) -> float:
+    """The median time of a call, after one that does not count."""
+    call()
+    taken = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return median(taken)
+
+
+def of_pixels(folder: Path) -> dict[str, float]:
+    """Seconds a film or tile, one core."""
+    film = listed(write_film(folder / "film.dcm"))
+    pixels = screen.read(film, "dicom_archive", "xray").pixels
+    limits = FilmScreen().known()
+
+    def look() -> None:
+        found = screen.read(film, "dicom_archive", "xray").pixels
+        screen.check_image(found, limits)
+        screen.check_view(found, limits)
+
+    rng = np.random.default_rng(1)
+    smooth = rng.integers(0, 256, (12, 16, 3), np.uint8)
+    field = Image.fromarray(smooth).resize((2048, 1536), Image.Resampling.BICUBIC)
+    field.save(folder / "field.tif")
+    places = pd.DataFrame([(x, y) for x in range(0, 2048, 256) for y in range(0, 1536, 256)])
+    places.columns = ["x", "y"]
+    picture = np.asarray(field.resize((2048, 2048)))
+    levels = svs.pyramid(picture, [1, 4])
+    svs.write_svs(levels, folder / "slide.svs", mpp=0.25, power=40)
+    tiles = pd.DataFrame(
+        [(x, y, 0, 256.0) for x in range(0, 2048, 256) for y in range(0, 2048, 256)]
+    )
+    tiles.columns = ["x", "y", "level", "extent"]
+    return {
+        "header": seconds(lambda: dicom.read_header(film.path, tag="AccessionNumber")),
+        "screen": seconds(look),
+        "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
+        "render": seconds(lambda: render(screen.read(film, "dicom_archive", "xray").pixels, 256)),
+        "field tile": seconds(
+            lambda: list(fields.read_tiles(folder / "field.tif", places, 256))
+        ) / len(places),
+        "slide tile": seconds(
+            lambda: slides.read_tiles(folder / "slide.svs", tiles, 256, lambda *_: None)
+        ) / len(tiles),
+    }  # fmt: skip
+
+
+def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tuple[str, int], float]:
+    """Seconds an image of a training step, a clean look and a step of an attack."""
+    batch = 8 if device.type == "cpu" else study.training.batch
+    found = {}
+    for size in sizes:
+        images = np.random.default_rng(size).integers(0, 256, (batch, 3, size, size), np.uint8)
+        labels = torch.arange(batch) % 2
+        network = networks.inception_v3(2, study.training.width).to(device)
+        network.to(memory_format=torch.channels_last)
+        optimiser = torch.optim.Adam(network.parameters())
+        folded, _ = networks.with_precision(networks.fold(network), "fp32", device)
+        pixels = training.scaled(images, device)
+
+        def learn(network=network, optimiser=optimiser, images=images, labels=labels) -> None:
+            network.train()
+            optimiser.zero_grad(set_to_none=True)
+            training._gradients(network, images, labels, len(images), device)
+            optimiser.step()
+
+        def step(folded=folded, pixels=pixels) -> None:
+            own = pixels.detach().requires_grad_()
+            torch.autograd.grad(folded(own).sum(), own)[0].sum().item()
+
+        found["training", size] = seconds(learn) / batch
+        found["attack", size] = seconds(step) / batch
+    return found
+
+
+def members(study: Study, group: str) -> int:
+    """Images of a group, copies with them."""
+    amounts = (c.augment_to or c.count or c.at_most for c in study.groups[group].classes.values())
+    return sum(int(amount or 0) for amount in amounts)
+
+
+def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
+    """Gradient steps per image, and whether they were measured."""
+    known = study.attacks[attack]
+    if known.kind == "noise":  # a look for each point, a third of a step
+        return len(known.epsilon) * known.max_iter / 3, True
+    told = [
+        json.loads(path.read_text())["steps_per_image"]
+        for path in results.glob(f"groups/*/full/{attack}/diagnostics.json")
+    ]
+    if told:
+        return mean(filter(None, told)), True
+    return len(known.epsilon) * known.max_iter, False
+
+
+def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float, float, str]]:
+    """(what, number of things, hours, bytes on disk) of each stage."""
+    films = sum(members(study, g) for g in study.groups if study.modality(g) == "xray")
+    cut = sum(members(study, g) for g, known in study.groups.items() if known.image.crop != "none")
+    pixels = sum(
+        members(study, g) * known.image.size**2
+        for g, known in study.groups.items()
+        if not study.tiled(g)
+    )
+    tiles, of_slides = FIELDS * 48, 2 * study.sources["breast"].tiles_per_class
+    yield "headers", RECORDS, RECORDS * rates["header"] / 3600, "0.3 GB"
+    yield (
+        "screen: every film a group could take",
+        RECORDS,
+        RECORDS * rates["screen"] / 3600,
+        "0.2 GB",
+    )
+    yield "the aorta's window", RECORDS, RECORDS * rates["aorta"] / 3600, ""
+    yield "render", films, films * rates["render"] / 3600, f"{pixels / 1e9:.0f} GB"
+    yield (
+        "tiles of fields",
+        tiles,
+        tiles * rates["field tile"] / 3600,
+        f"{tiles * 196608 / 1e9:.0f} GB",
+    )
+    yield (
+        "tiles of slides",
+        of_slides,
+        of_slides * rates["slide tile"] / 3600,
+        f"{of_slides * 196608 / 1e9:.0f} GB",
+    )
+    learned = hours = 0.0
+    for g, known in study.groups.items():
+        of_runs = [members(study, g) * study.split.training]
+        if study.training_size and study.training_size.group == g:
+            of_runs += [
+                n for n in study.training_size.sizes for _ in range(study.training_size.repeats)
+            ]
+        looked = study.training.epochs * sum(of_runs)
+        learned += looked
+        hours += looked * rates["training", known.image.size] / 3600
+    yield (
+        f"training, {study.training.epochs} epochs",
+        learned,
+        hours,
+        f"{20 * STATE / 3e9:.1f} GB, {STATE / 1e6:.0f} MB of state while a job runs",
+    )
+    for attack, known in study.attacks.items():
+        steps, measured = steps_of(study, attack, results)
+        attacked = hours = size = 0.0
+        for g, group in study.groups.items():
+            runs = sum(attack in study.attacks_of(g, run) for run in study.runs(g))
+            images = runs * members(study, g) * (1 - study.split.training)
+            attacked += images
+            hours += images * steps * rates["attack", group.image.size] / 3600
+            size += images * len(known.epsilon) * (known.max_iter + 1) * len(group.classes) * 4
+        how = f"{steps:.0f} steps an image" + ("" if measured else ", at most")
+        yield f"attack {attack}, {how}", attacked, hours, f"{size / 1e9:.1f} GB"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--study", type=Path, default=Path("resources/studies/paper.yaml"))
+    parser.add_argument("--results", type=Path, default=Path("results/phantom"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    study = parse(yaml.safe_load(given.study.read_text()))
+    device = torch.device(given.device)
+    with tempfile.TemporaryDirectory() as folder:
+        rates: dict = of_pixels(Path(folder))
+    rates |= of_network(study, {group.image.size for group in study.groups.values()}, device)
+    name = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{given.threads} threads"
+    )
+    print(f"network stages on {name}; all others on one core\n")
+    print("| rate | ms |\n|---|---|")
+    for what, rate in rates.items():
+        text = what if isinstance(what, str) else f"{what[0]} step, {what[1]} px, an image"
+        print(f"| {text} | {1000 * rate:.3g} |")
+    print("\n| stage | things | hours | bytes |\n|---|---|---|---|")
+    for what, number, hours, size in rows(study, rates, given.results):
+        print(f"| {what} | {number:,.0f} | {hours:,.1f} | {size} |")
+
+
+if __name__ == "__main__":
+    main()
