@@ -1,18 +1,17 @@
 """The workflow on a real Slurm, started for this alone on this machine: `make test-slurm`.
 
 Installs Debian's Slurm where it is missing, starts it on the loopback with two CPUs and one GPU
-(/dev/null: there is none, the network jobs fall back to the CPU), carries a study of two groups out
-with profiles/slurm while a training and an attack at work are
-killed, and asserts that
+(/dev/null: there is none, the network jobs fall back to the CPU), and carries a study of two groups
+out with profiles/slurm, while a training and an attack at work are killed. It asserts that
 
 - each rule of the networks asks for exactly one GPU, and no other job for any;
 - never two jobs held the one GPU at once;
 - the killed jobs were tried again;
-- every table is, byte for byte, that of an undisturbed run without Slurm.
+- every table, store and network is, byte for byte, that of an undisturbed run without Slurm.
 
 Everything lies in a temporary folder, nothing in /etc is read or changed, and the daemons stop
-with the test. Where Slurm cannot be had (not root, not Debian, no package server), it says so and
-passes.
+with the test. The folder stays if the test fails. Where Slurm cannot be had (not root, not Debian,
+no package server), it says so and passes.
 """
 
 import argparse
@@ -26,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -39,7 +38,7 @@ STUDY = "tests/studies/pair.yaml"
 EXPORT = "attacks={paper: {export: 2}}"
 GPU_RULES = {"train", "attack", "diagnose", "examples", "export"}
 KILLED = ("train", "attack")
-LIMIT = 900  # seconds for each of the two runs: one that hangs is stopped
+LIMIT = 1200  # seconds for each of the two runs: one that hangs is stopped
 COMPARED = {".csv", ".parquet", ".json", ".npy", ".safetensors"}
 
 SLURM_CONF = """
@@ -176,26 +175,37 @@ def slurm(folder: Path) -> Iterator[None]:
         yield
 
 
-def command(*arguments: str) -> list[str]:
-    snakemake = [sys.executable, "-m", "snakemake", "--configfile", STUDY, "--config", EXPORT]
-    return [*snakemake, *arguments]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"}
-
-
-def run_locally(folder: Path) -> None:
-    """The study without Slurm."""
-    with (folder.parent / "local.log").open("w") as log:
-        subprocess.run(
-            command("--cores", "2"),
+def carry_out(folder: Path, meanwhile: Callable[[], None], *arguments: str) -> None:
+    """The study in a checkout; `meanwhile` is called again and again as long as it runs."""
+    log = folder.with_suffix(".log")
+    with log.open("w") as out:
+        run = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                *arguments,
+                "--configfile",
+                STUDY,
+                "--config",
+                EXPORT,
+            ],
             cwd=folder,
-            env=environment(folder),
-            stdout=log,
-            stderr=log,
-            timeout=LIMIT,
+            env=os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
+        deadline = time.monotonic() + LIMIT
+        try:
+            while run.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.2)
+                meanwhile()
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+    if run.wait() or not (folder / "results/pair/report.html").exists():
+        sys.exit(f"not carried out: {folder}\n{tail(log)}")
 
 
 def records() -> list[dict[str, str]]:
@@ -227,36 +237,6 @@ def kill_some(folder: Path, killed: dict[str, str]) -> None:
             ask("scancel", job)
             if "JobState=COMPLETED" not in ask("scontrol", "show", "job", job):
                 killed[rule] = job
-
-
-def run_on_slurm(folder: Path, profile: str) -> list[str]:
-    """The study through the profile, with some jobs killed; their ids."""
-    # squeue: there is no accounting here. The plugin first looks after 40 s, too slow for a test.
-    here = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
-    killed: dict[str, str] = {}
-    with (folder.parent / "slurm.log").open("w") as log:
-        run = subprocess.Popen(
-            command("--workflow-profile", profile, *here),
-            cwd=folder,
-            env=environment(folder),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + LIMIT
-        try:
-            while run.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.2)
-                kill_some(folder, killed)
-        finally:
-            if run.poll() is None:
-                os.killpg(run.pid, signal.SIGKILL)
-    return list(killed.values())
-
-
-def check_done(folder: Path, log: Path) -> None:
-    if not (folder / "results/pair/report.html").exists() or "(100%) done" not in log.read_text():
-        sys.exit(f"not carried out: {folder}\n{tail(log)}")
 
 
 def check_gpus(jobs: list[dict[str, str]]) -> None:
@@ -307,35 +287,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--local", type=Path, help="a checkout that holds the undisturbed run")
-    parser.add_argument("--profile", default="slurm")
-    parser.add_argument("--keep", action="store_true", help="leave the temporary folder")
+    parser.add_argument("--profile", default="slurm", help="a profile to use instead")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the daemons are stopped
     install()
     folder = Path(tempfile.mkdtemp(prefix="pgdose-slurm-"))
-    try:
-        began = time.monotonic()
-        local = options.local or checkout(folder / "local")
-        if not options.local:
-            run_locally(local)
-            check_done(local, folder / "local.log")
-        print(f"the study without Slurm: {time.monotonic() - began:.0f} s", flush=True)
-        began = time.monotonic()
-        remote = checkout(folder / "remote")
-        with slurm(folder):
-            killed = run_on_slurm(remote, options.profile)
-            jobs = records()
-        check_done(remote, folder / "slurm.log")
-        print(f"the study on Slurm: {time.monotonic() - began:.0f} s, {len(jobs)} jobs", flush=True)
-        check_gpus(jobs)
-        check_killed(jobs, killed)
-        equal = check_equal(local, remote)
-        print(f"{len(killed)} killed and tried again; {equal} files are those of the local run")
-    finally:
-        if options.keep:
-            print(folder)
-        else:
-            shutil.rmtree(folder)
+    print(f"in {folder}", flush=True)
+    began = time.monotonic()
+    local = options.local or checkout(folder / "local")
+    if not options.local:
+        carry_out(local, lambda: None, "--cores", "2")
+    print(f"the study without Slurm: {time.monotonic() - began:.0f} s", flush=True)
+    began = time.monotonic()
+    remote = checkout(folder / "remote")
+    killed: dict[str, str] = {}
+    # There is no accounting here, and the plugin first looks after 40 s: too slow for a test.
+    here = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
+    with slurm(folder):
+        carry_out(
+            remote,
+            lambda: kill_some(remote, killed),
+            *["--workflow-profile", options.profile, *here],
+        )
+        jobs = records()
+    print(f"the study on Slurm: {time.monotonic() - began:.0f} s, {len(jobs)} jobs", flush=True)
+    check_gpus(jobs)
+    check_killed(jobs, list(killed.values()))
+    equal = check_equal(local, remote)
+    print(f"{len(killed)} killed and tried again; {equal} files are those of the local run")
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
