@@ -1,4 +1,4 @@
-# make demo | test | test-long | bench | lint | clean. Each builds .venv from requirements.txt first.
+# make demo | test | test-long | test-slurm | bench | lint | clean. Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
 GPUS   ?= $(if $(shell nvidia-smi -L 2>/dev/null),1,0)
@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks
 
-.PHONY: demo test test-long bench lint format clean
+.PHONY: demo test test-long test-slurm bench lint format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -26,6 +26,10 @@ test: $(VENV)/.installed
 # Kills, full disks, flipped bits: about half an hour.
 test-long: $(VENV)/.installed
 	$(BIN)/pytest -m long
+
+# On a real Slurm that it installs (Debian, root) and starts for itself; says so where it cannot.
+test-slurm: $(VENV)/.installed
+	$(BIN)/python tests/slurm.py
 
 # attack_rate needs the networks of the default study.
 bench: demo
