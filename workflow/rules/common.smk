@@ -155,6 +155,16 @@ def table_settings(source):
     )
 
 
+def codes(source):
+    """Which words of ViewPosition and BodyPartExamined the study asks a source for."""
+    entry = STUDY.sources[source]
+    asked = {view for where in wanted_of(source) for view in where["view"] or []}
+    kept = {"views": sorted(asked)}
+    if entry.kind == "dicom_archive":
+        kept["parts"] = entry.screen.body_parts
+    return as_json(kept)
+
+
 def field_settings(source):
     """What of a source of fields its index depends on."""
     left_out = {"root", "patients", "bits", "kind"}
