@@ -32,6 +32,15 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
 
 
+onstart:
+    # Before Snakemake makes them, which would be for everybody. Parsing is not to pay for it.
+    from pgdose.records import private_folder
+
+    for folder in (Path("private"), Path(PRIVATE)):
+        if Path(PRIVATE).is_relative_to(folder):
+            private_folder(folder)
+
+
 def names(those):
     """A wildcard's pattern: one of these names, or nothing at all."""
     return "|".join(those) or "(?!)"
