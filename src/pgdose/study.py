@@ -951,7 +951,9 @@ def _locate(raw: Any, loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]
             continue
         path.append(str(part))
         raw = raw[part] if inside else None
-    return ".".join(path) or "the file", model
+    # One that is no name can hold a line break, or turn the line round.
+    shown = [part if part.isprintable() else ascii(part) for part in path]
+    return ".".join(shown) or "the file", model
 
 
 def _resolve(kind: Any, raw: Any) -> Any:
