@@ -156,6 +156,16 @@ def _plant_slides(hospital: Path, root: Path) -> None:
                 _rewrite_outlines(new)
                 outlines = str(new.relative_to(root / "slides"))
             lines.append(f"{slide.name},ZQXW-{row['patient']},{outlines},{row['class']}")
+    # A slide whose outline has a name for a class, and one outside of the root.
+    first = next((root / "slides").glob("*B001.svs"))
+    shutil.copy(first, root / "slides/zqxw odd.svs")
+    shutil.copy(first, root / "zqxw outside.svs")
+    drawn = next((root / "slides/outlines/geojson").glob("*B001.geojson"))
+    odd = json.loads(drawn.read_text())
+    odd["features"][0]["properties"]["classification"]["name"] = NAME
+    drawn.with_name("zqxw odd.geojson").write_text(json.dumps(odd))
+    lines.append("zqxw odd.svs,ZQXW-9,outlines/geojson/zqxw odd.geojson,")
+    lines.append("../zqxw outside.svs,ZQXW-9,,norm")
     (root / "slides.csv").write_text("\n".join(lines) + "\n")
 
 

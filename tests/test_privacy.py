@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from pgdose import records
+from pgdose.errors import UserError
+from pgdose.sources.columns import find_columns
 
 # --- the search -------------------------------------------------------------------------------
 
@@ -145,6 +148,7 @@ def test_much_of_it_was_used_and_some_rejected(planted: tuple[Path, Run]) -> Non
     }
     assert reasons["xray"] >= {"outside_root", "not_dicom", "not_grey", "not_chest"}
     assert reasons["fields"] == {"not_an_image", "file_missing", "no_class_name", "duplicate_row"}
+    assert reasons["breast"] >= {"outside_root", "unmapped_class", "unreadable_slide"}
     assert reasons["films"] >= {"outside_root", "no_patient", "file_missing"}
     assert (results / "groups/T/full/paper/images").is_dir()
 
@@ -158,3 +162,83 @@ def test_nothing_planted_leaves_the_sources(planted: tuple[Path, Run]) -> None:
     text = folder / "screen.txt"
     text.write_text(run.stdout + run.stderr)
     assert {name for name, _ in leaks(folder, PATIENTS)}.isdisjoint({"screen.txt"})
+
+
+def test_nothing_outside_of_a_root_is_shown(planted: tuple[Path, Run]) -> None:
+    source = planted[0] / "results/small/sources/breast"
+    slides = pd.read_csv(source / "slides.csv").set_index("record_id")["reason"]
+    shown = {path.stem for path in source.glob("thumbnails/*/*.png")}
+    assert shown and shown.isdisjoint(slides.index[slides == "outside_root"])
+    assert shown >= set(slides.index[slides.isna()])
+
+
+def test_no_film_s_view_or_part_is_told_but_those_that_are_asked_for(
+    planted: tuple[Path, Run],
+) -> None:
+    kept = records.read_table(planted[0] / "results/small/sources/xray/records.parquet")
+    assert set(kept["view"].dropna()) == {"PA", "OTHER"}
+    assert set(kept["body_part"].dropna()) == {"CHEST", "OTHER"}
+
+
+def test_what_is_private_is_its_owner_s_whatever_the_umask(planted: tuple[Path, Run]) -> None:
+    private = planted[0] / "private"
+    below = [private, *private.rglob("*")]
+    assert {path.name for path in below} >= {
+        "key",
+        "small",
+        "headers",
+        "0.parquet",
+        "mentions.parquet",
+    }
+    for path in below:
+        mode = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == mode, path
+    results = planted[0] / "results/small/sources/xray/records.parquet"
+    assert stat.S_IMODE(results.stat().st_mode) == 0o666  # the umask was in force
+
+
+def test_a_key_that_was_copied_is_closed_again(tmp_path: Path) -> None:
+    path = tmp_path / "a/b/key"
+    key = records.load_key(path)
+    for folder in (path.parent, path.parents[1]):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    path.chmod(0o644)
+    assert records.load_key(path) == key
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_jobs_that_fail_quote_nothing(planted: tuple[Path, Run]) -> None:
+    """One by a mistake in a table of labels, one by an error that nobody foresaw."""
+    folder, _ = planted
+    root = folder / "data" / ROOT
+    (root / "bad.csv").write_text(f'file,patient,class\n{NAME}.png,ZQXW-1,{NAME},"ovary\n')
+    reports = pd.read_csv(root / "reports.csv", dtype=str)
+    hand = pd.DataFrame({"accession_number": reports["accession_number"], "norm": "Zqxwova"})
+    hand.to_csv(root / "hand.csv", index=False)
+    study = planted_study(folder) | {"study": "failing"}
+    study["sources"]["fields"]["table"] = f"data/{ROOT}/bad.csv"
+    study["sources"]["xray"]["reports"]["hand_labels"] = {"table": f"data/{ROOT}/hand.csv"}
+    (folder / "failing.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    sources = "results/failing/sources"
+    targets = [f"{sources}/fields/records.parquet", f"{sources}/xray/agreement.csv"]
+    run = snakemake(folder, "--keep-going", "--", *targets, study="failing.yaml")
+    assert run.returncode == 1
+    logs = folder / "results/failing/logs"
+    assert "rule index_fields failed: ParserError at" in (logs / "index/fields.log").read_text()
+    told = (logs / "agreement/xray.log").read_text()
+    assert "column 'norm', row 1: it must be 1, 0, ? or nothing" in told
+    for part in ("results", "work", ".snakemake"):
+        assert leaks(folder / part, PATIENTS) == [], part
+    assert leaks(folder / "results", [*STUDY, str(folder)]) == []
+
+
+def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    for row in (f"ZQXW00017,1938-05-17,{NAME},Norm.", f"1,{NAME},{'Norm. ' * 9}"):
+        path.write_text(row + "\n")
+        with pytest.raises(UserError) as caught:
+            find_columns(path, {"id": "accession_number"}, "sources.xray.reports")
+        assert NAME not in str(caught.value)
+        assert "its first row, which must hold the names of columns, looks like data" in str(
+            caught.value
+        )

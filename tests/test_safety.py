@@ -1,4 +1,4 @@
-"""What comes from elsewhere is never executed, never out of its root, never believed in its size."""
+"""What comes from elsewhere is never executed, never out of its root, never believed in size."""
 
 import ast
 import pickle
