@@ -1,4 +1,5 @@
-# make demo | test | test-long | test-slurm | bench | lint | clean. Each builds .venv from requirements.txt first.
+# make demo | test | test-long | test-slurm | bench | lint | audit | clean.
+# Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
 GPUS   ?= $(if $(shell nvidia-smi -L 2>/dev/null),1,0)
@@ -6,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks
 
-.PHONY: demo test test-long test-slurm bench lint format clean
+.PHONY: demo test test-long test-slurm bench lint audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -44,6 +45,14 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+# Known vulnerabilities of what requirements.txt pins, by the package index. The tool has an
+# environment of its own, which is thrown away: it is no part of the project.
+audit:
+	rm -rf .audit
+	-$(PYTHON) -m venv .audit && .audit/bin/pip install --quiet pip-audit==2.10.1
+	.ci/audit .audit/bin/pip-audit
+	rm -rf .audit
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format $(PYTHONFILES)

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from job import job, progress
+from job import job, progress, settings
 
 from pgdose import records
 from pgdose.sources import dicom
@@ -15,5 +15,7 @@ with job(snakemake) as log:
         tag=params.tag,
         patients=params.patients,
         encoding=params.encoding or None,
+        root=Path(params.root),
+        **settings(params, "codes"),
     )
     records.write_rows(found, snakemake.output[0], records.HEADERS, private=True)

@@ -24,6 +24,7 @@ with job(snakemake) as log:
         labels=labels["names"],
         separator=labels["separator"],
         patients=snakemake.params.patients,
+        **settings(snakemake.params, "codes"),
     )
     log.info("%s: %d rows, %d readable images", source, len(rows), len(found))
     schema = records.records_schema(labels["names"])

@@ -6,13 +6,13 @@ from listing import list_slides, of_shard
 from pgdose import records
 from pgdose.errors import Rejected
 from pgdose.plots import sheets, style
-from pgdose.sources import slides
+from pgdose.sources import files, slides
 
 SIDE = 1200  # pixels of the longer side
 
 
 def small(path):
-    found = slides.picture(Path(path), SIDE)
+    found = slides.picture(path, SIDE)
     return {"pixels": found.pixels, "cell": found.cell, "corner": (found.left, found.top)}
 
 
@@ -22,9 +22,9 @@ def draw(row, root, wanted, taken):
         found = slides.look(row, root, wanted)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
-        return sheets.slide(**small(row["path"]), tiles=taken, title=title)
+        return sheets.slide(**small(files.inside(root, row["slide"])), tiles=taken, title=title)
     return sheets.slide(
-        **small(row["path"]),
+        **small(files.inside(root, row["slide"])),
         tissue=found.tissue.cells.rings(),
         ink=found.tissue.ink.rings(),
         outlines={name: area.rings() for name, area in found.outlines.areas.items()},

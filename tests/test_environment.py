@@ -1,7 +1,9 @@
 """The project's own files install what it needs, the same from each of them."""
 
 import ast
+import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -123,3 +125,35 @@ def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
     assert "visdom" not in pins()
     makefile = (PROJECT / "Makefile").read_text()
     assert "pip install --quiet --no-deps --require-hashes -r requirements.txt" in makefile
+
+
+def audited(tmp_path: Path, answer: str) -> subprocess.CompletedProcess[str]:
+    """What `make audit` says when pip-audit answers so."""
+    (tmp_path / "answer").write_text(answer)
+    stand_in = tmp_path / "pip-audit"
+    stand_in.write_text(f"#!/bin/sh\ncat '{tmp_path}/answer'\n")
+    stand_in.chmod(0o700)
+    command = [sys.executable, ".ci/audit", str(stand_in)]
+    return subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)
+
+
+def test_the_audit_fails_for_a_known_vulnerability_alone(tmp_path: Path) -> None:
+    good = {"name": "a", "version": "1", "vulns": []}
+    bad = {"name": "b", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+    unknown = {"name": "c", "skip_reason": "not found"}
+    run = audited(tmp_path, json.dumps({"dependencies": [good]}))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "1 packages checked, 0 known vulnerabilities\n"
+    run = audited(tmp_path, json.dumps({"dependencies": [good, bad, unknown]}))
+    assert run.returncode == 1 and "b 2: PYSEC-1, fixed in 3\n" in run.stdout
+    assert "WARNING: 1 of 3 packages were NOT checked" in run.stderr
+    run = audited(tmp_path, json.dumps({"dependencies": [unknown]}))
+    assert run.returncode == 0 and "WARNING: 1 of 1 packages were NOT checked" in run.stderr
+    for answer in ("", "no route to host", "[]"):
+        run = audited(tmp_path, answer)
+        assert run.returncode == 0 and "WARNING: NO package was checked" in run.stderr
+
+
+def test_the_audit_s_tool_is_pinned_and_no_part_of_the_project() -> None:
+    assert re.search(r"pip-audit==\d+\.\d+\.\d+", (PROJECT / "Makefile").read_text())
+    assert "pip-audit" not in pins()

@@ -739,7 +739,10 @@ def test_colours_apart_and_colours_of_16_bits_are_rejected(tmp_path: Path) -> No
     [
         ("Necrosis", "'Necrosis'"),
         ("  Некроз ", "'Некроз'"),
-        ("Patient 12345", "a word not shown here"),
+        ("Immune cells: CD8", "a word not shown here"),
+        ("Tumor: Positive", "'Tumor: Positive'"),
+        ("Ivanova", "a word not shown here"),
+        ("Region 17", "a word not shown here"),
         ("n" * 41, "a word not shown here"),
         ("a\u202eb", "a word not shown here"),
         ("a\nb", "a word not shown here"),
@@ -848,13 +851,6 @@ def test_other_formats_are_told_what_there_is(name: str, tmp_path: Path) -> None
 def test_other_xml_is_told_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<svg/>")
     assert reason(tmp_path / "a.xml", CLASSES, SIZE)[0] == "unknown_outlines"
-
-
-def test_entities_of_xml_do_not_fill_the_memory(tmp_path: Path) -> None:
-    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
-    bomb = f'<!DOCTYPE x [<!ENTITY a0 "aaaaaaaaaa">{entities}]><Annotations>&a11;</Annotations>'
-    (tmp_path / "a.xml").write_text(bomb)
-    assert reason(tmp_path / "a.xml", CLASSES, SIZE) == ("unreadable_outlines", "ParseError")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 """The small study, carried out: its tree, its tables, what they promise, and that they repeat."""
 
-import csv
 import json
 import os
 import re
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -13,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pydicom
 import pytest
 import torch
 import yaml
@@ -188,74 +185,6 @@ def test_the_largest_change_is_epsilon(small_study: Path) -> None:
         (results(small_study) / "groups/H-BR/full/noise/diagnostics.json").read_text()
     )
     assert told["largest_change"] == pytest.approx([0.1], abs=1e-3)
-
-
-def identifiers(study: Path) -> set[str]:
-    """Names, numbers, dates and report words of the hospital that must stay in it."""
-    found = set()
-    for path in (study / "hospital/xray").rglob("*.dcm"):
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-        except Exception:
-            continue
-        found |= {str(header.PatientID), str(header.AccessionNumber), path.name, path.stem}
-        found |= set(re.findall(r"\w{4,}", str(header.PatientName)))
-        found |= {str(header.get("StudyDate", "")), str(header.get("PatientBirthDate", ""))}
-        found |= {str(header.SOPInstanceUID)}
-    with (study / "hospital/reports.csv").open() as file:
-        for row in csv.DictReader(file):
-            found |= {row["report"], row["physician"]}
-    for table in ("fields", "slides"):
-        rows = pd.read_csv(study / f"hospital/{table}.csv", dtype=str)
-        found |= {str(v) for v in rows["patient"]} | {str(v) for v in rows.iloc[:, 0]}
-    found |= {"hospital/xray", "hospital/fields", "hospital/slides", str(study)}
-    return {word for word in found if len(word) >= 6}
-
-
-def test_nothing_that_identifies_a_patient_leaves_the_sources(small_study: Path) -> None:
-    secret = identifiers(small_study)
-    assert len(secret) > 200
-    pattern = re.compile(b"|".join(re.escape(word.encode()) for word in sorted(secret)))
-    leaks = []
-    for path in results(small_study).rglob("*"):
-        if path.is_file():
-            content = str(path.relative_to(small_study)).encode() + path.read_bytes()
-            if path.suffix == ".parquet":
-                table = records.read_table(path)
-                columns = [c for c in table if table[c].dtype == "str"]
-                content += table[columns].to_csv().encode()
-            leaks += [(path.name, hit) for hit in pattern.findall(content)]
-    assert not leaks
-
-
-def test_no_short_name_of_histology_stands_in_a_text(small_study: Path) -> None:
-    """Patients B001, files O001_norm_1: so short that pixels may spell them by chance."""
-    secret = set()
-    for name in ("fields", "slides"):
-        rows = pd.read_csv(small_study / f"hospital/{name}.csv", dtype=str)
-        secret |= set(rows["patient"]) | {Path(file).stem for file in rows.iloc[:, 0]}
-    assert len(secret) > 20
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, secret))})\b")
-    leaks, texts = [], 0
-    for path in results(small_study).rglob("*"):
-        if path.suffix == ".parquet":
-            table = records.read_table(path)
-            text = table.select_dtypes(["str", "category"]).to_csv()
-        elif path.suffix in (".csv", ".json", ".html", ".log", ".tsv"):
-            text = re.sub(r"data:[\w/+]+;base64,[^\"]+", "", path.read_text())
-        else:
-            continue
-        texts += 1
-        leaks += [(path.name, hit) for hit in pattern.findall(str(path) + text)]
-    assert not leaks and texts > 50
-
-
-def test_private_is_its_owner_s(small_study: Path) -> None:
-    files = [path for path in (small_study / "private").rglob("*") if path.is_file()]
-    of_xray = {path.name for path in files if path.parent.name in ("xray", "headers")}
-    assert of_xray >= {"paths.parquet", "labels.parquet", "mentions.parquet", "0.parquet"}
-    for path in [*files, *(path.parent for path in files)]:
-        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
 def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:

@@ -79,7 +79,7 @@ def build(architecture: str, classes: int, width: float, weights: str | None) ->
 def _imagenet() -> dict[str, Tensor]:
     entry = inception.Inception_V3_Weights.IMAGENET1K_V1
     try:
-        return dict(entry.get_state_dict(progress=False, check_hash=True))
+        return dict(entry.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except Exception as error:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise UserError(

@@ -243,13 +243,16 @@ def load_key(path: Path, seed: int | None = None) -> bytes:
     if seed is not None:
         return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(path.parent)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.touch(mode=0o600)
         beside.write_text(secrets.token_hex(32))
         with contextlib.suppress(FileExistsError):  # another job was first: take its key
             path.hardlink_to(beside)
         beside.unlink()
+    if path.stat().st_mode & 0o077:  # it was copied here, maybe
+        with contextlib.suppress(PermissionError):  # another's, who may let us read it
+            path.chmod(0o600)
     return bytes.fromhex(path.read_text().strip())
 
 
@@ -293,9 +296,15 @@ def file_digest(*paths: str | Path) -> str:
 
 def private_folder(path: Path) -> Path:
     """A folder that only its owner can enter (Snakemake may have made it for all)."""
-    path.mkdir(parents=True, exist_ok=True)
+    _make_private(path)
     path.chmod(0o700)
     return path
+
+
+def _make_private(path: Path) -> None:
+    """Makes a folder, and those above it that are not there, for their owner alone."""
+    for folder in [*reversed(path.parents), path]:
+        folder.mkdir(exist_ok=True, mode=0o700)
 
 
 @contextlib.contextmanager

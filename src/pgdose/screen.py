@@ -13,10 +13,10 @@ from pgdose.images import checksum, resize
 from pgdose.records import SCREEN, Listed
 from pgdose.sources import dicom, files
 from pgdose.sources.dicom import Film
+from pgdose.sources.files import LATERAL
 from pgdose.thorax import aorta_window, looks_lateral
 
 SMALL = 64  # pixels; the side at which the spread of greys is taken
-LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
 REASONS = {
     "file_missing": "the file was there when the source was indexed",
     "file_changed": "its size or date is another than when the source was indexed",

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pgdose.errors import UserError
+from pgdose.names import NAME, NAME_RULE
 
 
 def mistake(text: str, **values: Any) -> PydanticCustomError:
@@ -48,14 +49,21 @@ def _identifier(name: str) -> str:
     return name
 
 
-NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
-NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
+def _place(path: str) -> str:
+    if re.search(r"[{}\x00-\x1f\x7f]", path):
+        raise mistake(
+            "a path without braces, which stand for wildcards in Snakemake, and line breaks"
+        )
+    return path
+
+
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 IS_PATH = "path"  # marks fields that say where files lie
 FilePath = Annotated[str, IS_PATH]
+Place = Annotated[str, IS_PATH, AfterValidator(_place)]  # of what the workflow makes
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Encoding = Annotated[str, AfterValidator(_codec)]
 Column = str | list[str]  # a column's name, or several of which the first that is there counts
@@ -113,7 +121,7 @@ class PhantomSlides(Model):
 class Phantom(Model):
     """The synthetic hospital: how much of each kind it makes."""
 
-    root: FilePath = "hospital"
+    root: Place = "hospital"
     xray: PhantomXray | None = None
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None
@@ -672,14 +680,14 @@ class Measures(Model):
 
 
 class Privacy(Model):
-    key: FilePath = "private/key"
-    folder: FilePath = ""  # private/<name of the results folder>
+    key: Place = "private/key"
+    folder: Place = ""  # private/<name of the results folder>
 
 
 class Study(Model):
     study: Name
     seed: Annotated[int, Field(ge=0)] = 2019
-    results: FilePath = ""
+    results: Place = ""
     privacy: Privacy = Privacy()
     phantom: Phantom | None = None
     sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
@@ -943,7 +951,9 @@ def _locate(raw: Any, loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]
             continue
         path.append(str(part))
         raw = raw[part] if inside else None
-    return ".".join(path) or "the file", model
+    # One that is no name can hold a line break, or turn the line round.
+    shown = [part if part.isprintable() else ascii(part) for part in path]
+    return ".".join(shown) or "the file", model
 
 
 def _resolve(kind: Any, raw: Any) -> Any:

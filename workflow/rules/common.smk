@@ -32,6 +32,15 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
 
 
+onstart:
+    # Before Snakemake makes them, which would be for everybody. Parsing is not to pay for it.
+    from pgdose.records import private_folder
+
+    for folder in (Path("private"), Path(PRIVATE)):
+        if Path(PRIVATE).is_relative_to(folder):
+            private_folder(folder)
+
+
 def names(those):
     """A wildcard's pattern: one of these names, or nothing at all."""
     return "|".join(those) or "(?!)"
@@ -158,6 +167,16 @@ def table_settings(source):
     return as_json(
         STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
     )
+
+
+def codes(source):
+    """Which words of ViewPosition and BodyPartExamined the study asks a source for."""
+    entry = STUDY.sources[source]
+    asked = {view for where in wanted_of(source) for view in where["view"] or []}
+    kept = {"views": sorted(asked)}
+    if entry.kind == "dicom_archive":
+        kept["parts"] = entry.screen.body_parts
+    return as_json(kept)
 
 
 def field_settings(source):

@@ -56,6 +56,8 @@ rule headers:
         shards=lambda w: STUDY.sources[w.source].shards,
         tag=lambda w: STUDY.sources[w.source].reports.tag,
         encoding=lambda w: STUDY.sources[w.source].encoding or "",
+        root=lambda w: STUDY.sources[w.source].root,
+        codes=lambda w: codes(w.source),
         patients=lambda w: STUDY.sources[w.source].patients or w.source,
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
@@ -181,6 +183,7 @@ rule index_table:
     params:
         root=lambda w: STUDY.sources[w.source].root,
         settings=lambda w: table_settings(w.source),
+        codes=lambda w: codes(w.source),
         key=STUDY.privacy.key,
         key_seed=lambda w: key_seed(w.source),
         patients=lambda w: STUDY.sources[w.source].patients or w.source,

@@ -16,12 +16,12 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from pgdose.errors import UserError
+from pgdose.sources.columns import listed
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _CELLS = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
 _CELLS |= {"?": "uncertain", "": "unmentioned"} | {state: state for state in STATES}
 _DRAWS = 2000
-_SHOWN = 12  # characters of a wrong cell: a longer one could be a report
 
 
 def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") -> pd.DataFrame:
@@ -33,12 +33,12 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     that may be.
     """
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; there are {_listed(table)}")
+        raise UserError(f"no column {id_column!r}; {listed(list(table.columns.astype(str)))}")
     known = [name for name in names if name in table]
     if not known:
         raise UserError(
             f"no column is named as a label is; labels: {', '.join(names)}; "
-            f"columns: {_listed(table)}"
+            f"{listed(list(table.columns.astype(str)))}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():
@@ -169,13 +169,8 @@ def _states(cells: pd.Series, name: str) -> list[str]:
     texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip().str.lower()
     for row, text in enumerate(texts, start=1):
         if text not in _CELLS:
-            shown = repr(text) if len(text) <= _SHOWN else "a longer text"
-            raise UserError(
-                f"column {name!r}, row {row}: {shown} stands there; it must be "
-                "1, 0, ? or nothing, or one of " + ", ".join(STATES)
+            raise UserError(  # what stands there may be a name or a report
+                f"column {name!r}, row {row}: it must be 1, 0, ? or nothing, or one of "
+                + ", ".join(STATES)
             )
     return [_CELLS[text] for text in texts]
-
-
-def _listed(table: pd.DataFrame) -> str:
-    return ", ".join(repr(str(column)) for column in table.columns)

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def header(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
         raise not_decodable(path, field, encoding) from None
 
 
+def listed(names: list[str]) -> str:
+    """A table's column names for a message, but not the first row of a table that has none."""
+    if any(len(name) > 40 or re.search(r"\d\d\d", name) for name in names):
+        return "its first row, which must hold the names of columns, looks like data"
+    return f"its columns are: {', '.join(names[:20])}"
+
+
 def find_columns(
     path: Path,
     columns: Mapping[str, str | list[str] | None],
@@ -54,7 +62,7 @@ def find_columns(
         if first is None:
             raise UserError(
                 f"{field}.{meaning}: no column {' or '.join(map(repr, choices))} in {path.name}; "
-                f"its columns are: {', '.join(name[:40] for name in there[:20])}"
+                f"{listed(there)}"
             )
         found[meaning] = first
     return found

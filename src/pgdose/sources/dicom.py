@@ -9,7 +9,7 @@ import logging
 import re
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,12 +28,13 @@ from pgdose.errors import Rejected, UserError
 from pgdose.records import opaque
 from pgdose.sources import decode, grey
 from pgdose.sources.charset import is_no_latin, is_utf8
-from pgdose.sources.files import parse_age, parse_sex
+from pgdose.sources.files import OTHER, check_inside, parse_age, parse_sex, parse_view
 
 # Why a file is no record or no film. `headers` and `read_film` reject with no other code.
 REASONS = {
     "file_missing": "the file was there when the folder was listed, and is not any more",
     "no_permission": "the file may not be read",
+    "outside_root": "a link that leads out of the source's root",
     "not_dicom": "the file has no DICOM preamble",
     "no_part10_header": "a bare DICOM data set without preamble and transfer syntax",
     "unreadable_header": "the header breaks off or holds values that cannot be",
@@ -68,19 +69,27 @@ warnings.filterwarnings("ignore", module="pydicom")
 # --- headers ----------------------------------------------------------------------------------
 
 
-def read_header(path: Path, *, tag: str = "AccessionNumber", encoding: str | None = None) -> dict:
+def read_header(
+    path: Path,
+    *,
+    tag: str = "AccessionNumber",
+    encoding: str | None = None,
+    views: Collection[str] = (),
+    parts: Collection[str] = ("CHEST",),
+) -> dict:
     """What `records` wants of one file.
 
     `patient`, `link` (the value of the attribute `tag`) and `instance` (SOPInstanceUID) are in
     clear: the caller hashes or drops them. `encoding`, a codec's name such as cp1251, is what
     texts are decoded with whatever the file declares, but for those that are valid UTF-8 or
-    switch sets by escapes; `mojibake` tells that a file without it looks wrongly declared. Raises
-    Rejected with a code of REASONS.
+    switch sets by escapes; `mojibake` tells that a file without it looks wrongly declared. Of
+    `view` and `body_part` only what the study asks for is told (`views`, see `parse_view`; the
+    first of `parts` that stands in it), else OTHER. Raises Rejected with a code of REASONS.
     """
     ds = _read(path, pixels=False)
     try:
         _check(ds)
-        return _known(ds, tag, encoding)
+        return _known(ds, tag, encoding, views, parts)
     except Rejected:
         raise
     except Exception as error:  # a value that pydicom cannot convert
@@ -95,12 +104,16 @@ def headers(
     tag: str,
     patients: str = "",
     encoding: str | None = None,
+    root: Path | None = None,
+    views: Collection[str] = (),
+    parts: Collection[str] = ("CHEST",),
 ) -> Iterator[dict]:
     """One dict for each (record_id, path), in order and as they are asked for.
 
     All have record_id, source, reason and detail. These two are None where the file is kept, and
     then the fields of `read_header` follow: patient and instance opaque (`patients` is the name
-    space of patient numbers, the source itself if not given), link in clear.
+    space of patient numbers, the source itself if not given), link in clear. A link that leads out
+    of the `root`, if that is given, is not read.
     """
     if tag not in keyword_dict:
         raise UserError(
@@ -113,7 +126,9 @@ def headers(
     def one(record_id: str, path: Path) -> dict:
         row = {"record_id": record_id, "source": source, "reason": None, "detail": None}
         try:
-            known = read_header(path, tag=tag, encoding=encoding)
+            if root is not None:
+                check_inside(root, path)
+            known = read_header(path, tag=tag, encoding=encoding, views=views, parts=parts)
         except Rejected as r:
             return row | {"reason": r.reason, "detail": r.detail}
         known["patient"] = opaque(key, patients or source, "patient", known["patient"])
@@ -224,12 +239,19 @@ def _layout(ds: pydicom.Dataset) -> grey.Layout:
     )
 
 
-def _known(ds: pydicom.Dataset, tag: str, encoding: str | None) -> dict:
+def _known(
+    ds: pydicom.Dataset,
+    tag: str,
+    encoding: str | None,
+    views: Collection[str],
+    parts: Collection[str],
+) -> dict:
     def text(keyword: str) -> str:
         return _text(ds, keyword, encoding)
 
     if not text("PatientID"):
         raise Rejected("no_patient", "PatientID is missing; patients keep the two parts apart")
+    part = _code(text("BodyPartExamined"))
     born, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
     return {
         "patient": text("PatientID"),
@@ -237,8 +259,8 @@ def _known(ds: pydicom.Dataset, tag: str, encoding: str | None) -> dict:
         "instance": text("SOPInstanceUID") or None,
         "age": parse_age(text("PatientAge"), born, *days),
         "sex": parse_sex(text("PatientSex")),
-        "view": _code(text("ViewPosition")),
-        "body_part": _code(text("BodyPartExamined")),
+        "view": parse_view(_code(text("ViewPosition")), views),
+        "body_part": part and next((word for word in parts if word.upper() in part), OTHER),
         "rows": int(ds.Rows),
         "columns": int(ds.Columns),
         "bits_stored": int(ds.BitsStored),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected, UserError
+from pgdose.names import NAME_RULE, is_name
 from pgdose.records import opaque
 from pgdose.sources.files import image_size, inside, read_image, walk
 from pgdose.sources.table import Reject, first_of_each
@@ -75,9 +76,9 @@ def index(
 
     `table` has the columns file (below `root`), patient and class. Where a field is no whole number
     of tiles, what remains at its right and lower edge is dropped with `margin` "drop"; with "error"
-    that is a UserError which counts the sizes. Rejects: incomplete_row, not_in_layout (see
-    `from_layout`), too_small (for one tile, with "drop"), duplicate_row and those of `inside` and
-    `image_size`.
+    that is a UserError which counts the sizes. Rejects: incomplete_row, no_class_name,
+    not_in_layout (see `from_layout`), too_small (for one tile, with "drop"), duplicate_row and
+    those of `inside` and `image_size`.
     """
     records = []
     sizes: Counter[tuple[int, int]] = Counter()
@@ -130,6 +131,8 @@ def _checked_size(row: dict, root: Path, smallest: int) -> tuple[int, int]:
         raise Rejected("not_in_layout", "the file's place says neither patient nor class")
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty")
+    if not is_name(row["class"]):
+        raise Rejected("no_class_name", f"no study can name its class: {NAME_RULE}")
     width, height = image_size(inside(root, row["file"]))
     if min(width, height) < smallest:
         raise Rejected("too_small", f"{width}x{height}, a tile has {smallest}")

@@ -1,8 +1,8 @@
-"""What all sources need of files: staying inside a root, reading pictures, ages and sexes."""
+"""What all sources need of files: staying inside a root, reading pictures, ages, sexes, codes."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +16,12 @@ from pgdose.sources import deep, grey
 OLDEST = 120.0  # years; an age above is a slip of the pen
 LARGEST = 400_000_000  # pixels; a header that promises more is not believed
 Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow stops at 179 million of its own, and asks nowhere else
+# Of all that Pillow knows: an EPS is a program, which it would hand to Ghostscript.
+FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "JPEG2000", "WEBP", "PPM", "GIF")
+Image.init()  # else Pillow knows some of them only later
+FRONTAL = ("PA", "AP")  # as ViewPosition has them
+LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
+OTHER = "OTHER"  # a code that the study has no use for
 TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,8 +36,8 @@ TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
 def walk(root: Path) -> Iterator[Path]:
     """All files below a folder, folder by folder in the order of their names.
 
-    Links to folders are not followed. Raises UserError where a folder cannot be read: what it holds
-    would be missing without a word.
+    Links to folders are not followed; a link to a file may lead out, see `check_inside`. Raises
+    UserError where a folder cannot be read: what it holds would be missing without a word.
     """
 
     def stop(error: OSError) -> None:
@@ -76,6 +82,12 @@ def unchanged(file: Listed) -> Path:
     return file.path
 
 
+def check_inside(root: Path, path: Path) -> None:
+    """Rejects a file that `walk` found below `root`, if it is a link that leads out of it."""
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise Rejected("outside_root", "a link out of the source's root")
+
+
 def check_folder(root: Path, field: str) -> None:
     if not root.is_dir():
         raise UserError(f"{field}: there is no such folder; give the one that holds the files")
@@ -87,7 +99,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Rejects what is no picture (not_an_image) and more than LARGEST pixels (absurd_size).
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if _jpeg_orientation(image) in (5, 6, 7, 8):
                 width, height = height, width
@@ -114,7 +126,7 @@ def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:
     image_size(path)
     try:
         # Opened by name, some TIFFs are mapped into memory, and Pillow turns those wrongly.
-        with path.open("rb") as file, Image.open(file) as image:
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if deep.is_deep(image, path):
                 colours = deep.read(image, path)
                 pixels = deep.to_8_bits(colours, bits)
@@ -208,6 +220,12 @@ def parse_sex(text: object) -> str | None:
     women = ("F", "FEMALE", "W", "WOMAN", "Ж", "ЖЕН", "ЖЕНСКИЙ")
     men = ("M", "MALE", "MAN", "М", "МУЖ", "МУЖСКОЙ")  # Latin M and Cyrillic М
     return "F" if word in women else "M" if word in men else None
+
+
+def parse_view(text: object, asked: Collection[str]) -> str | None:
+    """A usual ViewPosition or one that is `asked` for, else OTHER: people type into such fields."""
+    code = str(text or "").strip().upper()
+    return (code if code in (*FRONTAL, *LATERAL, *asked) else OTHER) if code else None
 
 
 def stretch(stored: np.ndarray) -> np.ndarray:

@@ -66,6 +66,8 @@ def _place(
     mask: tuple[int, int], size: tuple[int, int], bounds: tuple[int, int, int, int] | None
 ) -> Place:
     """What the mask lies on: the whole slide, or what was scanned of it if only that fits."""
+    if mask[0] * mask[1] > max(LARGEST, size[0] * size[1]):  # finer than its slide
+        raise _too_large(*mask)
     whole = (0, 0, *size)
     for place in (whole, bounds or whole):
         if _fits(mask, place[2:]):

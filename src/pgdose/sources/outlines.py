@@ -75,7 +75,8 @@ def read(
             _read_geojson(json.loads(path.read_text("utf-8-sig")), drawing)
             drawing.move(*(bounds or (0, 0))[:2])
         elif path.suffix.lower() == ".xml":
-            _read_xml(ElementTree.fromstring(path.read_bytes()), drawing)
+            parser = ElementTree.XMLParser(target=_Plain())
+            _read_xml(ElementTree.fromstring(path.read_bytes(), parser), drawing)
         elif path.suffix.lower() == ".csv":
             _read_rectangles(path.read_text("utf-8-sig").splitlines(), drawing)
         else:
@@ -85,6 +86,13 @@ def read(
         raise
     except Exception as error:
         raise Rejected("unreadable_outlines", type(error).__name__) from None
+
+
+class _Plain(ElementTree.TreeBuilder):
+    """XML without a document type, and so without entities that grow or name other files."""
+
+    def doctype(self, *_: object) -> None:
+        raise Rejected("unreadable_outlines", "a document type, which no viewer writes")
 
 
 class _Drawing:
@@ -155,12 +163,24 @@ def _areas(
     return areas
 
 
+# What classes are usually called. Other words are not told: one may be a patient's name.
+USUAL = """
+annotation area artefact artifact background benign blood breast cancer carcinoma cell cells class
+duct epithelium exclude exclusion fat fibrosis gland glands group ignore immune in inflammation
+invasive layer lymph lymphocytes malignant metastases metastasis mucosa muscle necrosis negative
+node none norm normal nuclei other outline ovary pen positive region roi situ skin stroma thyroid
+tissue tumor tumors tumour tumours vessel vessels воспаление жир железа метастаз мышца некроз норма
+область опухоль рак сосуд строма ткань фон
+"""
+
+
 def _shown(word: str) -> str:
-    """A class's word for a message; a free text may hold more than a class."""
+    """A class's word for a message, if it is made of usual ones."""
     if word == UNNAMED:
         return f"an outline without a class (word: {UNNAMED})"
-    plain = re.fullmatch(r"[\w*#-]+( ?[:/(]? ?[\w*#-]+\)?)?", word) and len(word) <= 40
-    return f"'{word}'" if plain and not re.search(r"\d\d\d", word) else "a word not shown here"
+    parts = re.findall(r"[^\W\d_]+", word.casefold())
+    plain = re.fullmatch(r"[\w*#:/() -]{1,40}", word) and not re.search(r"\d\d", word)
+    return f"'{word}'" if plain and set(parts) <= set(USUAL.split()) else "a word not shown here"
 
 
 def _check_inside(shapes: list[BaseGeometry], size: tuple[int, int]) -> None:

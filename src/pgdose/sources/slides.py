@@ -25,6 +25,7 @@ from pgdose.sources.tissue import CELLS, Overview, Tissue, find_tissue, overview
 IGNORE = "ignore"
 COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged
 LARGEST_TILE = 2**15  # pixels; the side of what a file is stored in
+LARGEST = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more is not believed
 MOST = 20_000_000  # tiles of a grid; a header that promises more is not believed
 EXACT = 1e-9  # shares that differ by less are equal
 ON_TISSUE = 0.05  # the least part of what is outlined that must be tissue
@@ -42,6 +43,9 @@ def open_slide(path: Path) -> openslide.OpenSlide:
     sides = np.ravel(slide.level_dimensions)
     if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
         raise Rejected("unreadable_slide", "a level without pixels")
+    width, height = slide.dimensions
+    if width * height > LARGEST:
+        raise Rejected("absurd_size", f"{width}x{height}")
     return slide
 
 

@@ -1,6 +1,6 @@
 """Tables that people hand over, and the `table` source: ready images described by such a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pgdose.errors import Rejected
+from pgdose.names import is_name
 from pgdose.records import opaque
 from pgdose.sources.columns import find_columns, not_decodable, with_mark
-from pgdose.sources.files import image_size, inside, parse_age, parse_sex
+from pgdose.sources.files import image_size, inside, parse_age, parse_sex, parse_view
 
 ROWS = 50_000  # of a table, held at a time
 
@@ -92,12 +93,14 @@ def index(
     labels: Mapping[str, str] | None = None,
     separator: str | None = None,
     patients: str = "",
+    views: Collection[str] = (),
 ) -> Indexed:
     """Records of the images that `table` names, one row an image.
 
     `table` has the columns image and patient, and maybe age, sex, view, class, label. `labels`
     maps a label of the study to the table's word for it; a label is 1 where the cell (cut at
-    `separator`) holds that word, 0 where it holds others, null where it is empty.
+    `separator`) holds that word, 0 where it holds others, null where it is empty. A class that no
+    study can name is null; `views` are those that the study asks for, see `parse_view`.
     """
     records = []
     table, paths, rejects = first_of_each(table, "image", root, key=key, source=source)
@@ -116,10 +119,10 @@ def index(
             "record_id": record_id,
             "patient": opaque(key, patients or source, "patient", row["patient"]),
             "source": source,
-            "class": row.get("class") or None,
+            "class": row["class"] if is_name(row.get("class") or "") else None,
             "age": age,
             "sex": parse_sex(row.get("sex")),
-            "view": (row.get("view") or "").upper() or None,
+            "view": parse_view(row.get("view"), views),
             "rows": height,
             "columns": width,
         }
