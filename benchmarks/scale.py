@@ -1,6 +1,6 @@
 """What a study of the paper's size costs: jobs, bytes and hours, from rates measured here.
 
-    .venv/bin/python benchmarks/scale.py [--study resources/studies/paper.yaml] [--results results/phantom]
+    .venv/bin/python benchmarks/scale.py [--study STUDY.yaml] [--results results/phantom]
 
 Each rate is that of the code that the jobs run, on made-up films, fields and slides of the study's
 sizes, in this process; hours are rates times the study's counts, of one core or, for networks, of
@@ -136,7 +136,6 @@ def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
 def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float, float, str]]:
     """(what, number of things, hours, bytes on disk) of each stage."""
     films = sum(members(study, g) for g in study.groups if study.modality(g) == "xray")
-    cut = sum(members(study, g) for g, known in study.groups.items() if known.image.crop != "none")
     pixels = sum(
         members(study, g) * known.image.size**2
         for g, known in study.groups.items()
