@@ -1,6 +1,12 @@
 """The networks: InceptionV3 at several widths, folding, weights on disk."""
 
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -236,6 +242,55 @@ def test_imagenet_weights_are_taken_but_for_their_last_layer(
 
 def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
     assert networks.device_of(0) == torch.device("cpu")
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
+    """Two GPUs as torch would tell of them; the numbers that were made the current one."""
+    chosen: list[int] = []
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"GPU-{'ab'[i]}")
+    )
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    before = len(networks._locks)
+    yield chosen
+    for lock in networks._locks[before:]:
+        os.close(lock)
+    del networks._locks[before:]
+
+
+def test_jobs_side_by_side_take_different_gpus(two_gpus: list[int]) -> None:
+    assert [networks.device_of(1) for _ in range(2)] == [
+        torch.device("cuda", 0),
+        torch.device("cuda", 1),
+    ]
+    assert networks.device_of(1) == torch.device("cuda")  # none is left: they share
+    assert two_gpus == [0, 1] and networks.device_of(0) == torch.device("cpu")
+
+
+HOLDS = """
+import sys, time
+from pgdose import networks
+assert networks._taken("GPU-a")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, env=environment, text=True
+    )
+    assert other.stdout and other.stdout.readline() == "held\n"
+    assert networks.device_of(1) == torch.device("cuda", 1)
+    other.kill()
+    other.wait()
+    assert networks.device_of(1) == torch.device("cuda", 0)
 
 
 # --- precision and memory ---------------------------------------------------------------------

@@ -339,30 +339,40 @@ def write_table(
         if schema is not None:
             table = table.reindex(columns=schema.names)
         table = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
-    told = dict(metadata or {})
-    if told:
-        told["checksum"] = _checksum(told)
-    table = table.replace_schema_metadata(told)
     with atomic(path, private) as beside:
-        pq.write_table(table, beside, write_page_checksum=True)
+        sealed = table.cast(_sealed(table.schema, metadata or {}))
+        pq.write_table(sealed, beside, write_page_checksum=True)
 
 
-def _checksum(told: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(dict(told), sort_keys=True).encode()).hexdigest()[:32]
+def _checksum(schema: pa.Schema, told: Mapping[str, str]) -> str:
+    """Of what stands at the end of a file, which its pages' checksums leave out."""
+    # Parquet has a name of its own for the items of a list.
+    columns = [(field.name, str(field.type).replace("<item:", "<element:")) for field in schema]
+    text = json.dumps([columns, dict(told)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _sealed(schema: pa.Schema, told: Mapping[str, str]) -> pa.Schema:
+    return schema.with_metadata({**told, "checksum": _checksum(schema, told)})
+
+
+def _told(schema: pa.Schema, path: str | Path) -> dict[str, str]:
+    told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    checksum = told.pop("checksum", None)
+    if checksum is not None and checksum != _checksum(schema, told):
+        raise Damaged(path, "its checksum does not fit")
+    return told
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """What `write_table` was given as metadata; Damaged if it is not that."""
     with _whole(path):
-        found = pq.read_schema(path).metadata or {}
-        told = {key.decode(): value.decode() for key, value in found.items()}
-    if told.pop("checksum", _checksum({})) != _checksum(told):
-        raise Damaged(path, "its checksum does not fit")
-    return told
+        return _told(pq.read_schema(path), path)
 
 
 def read_parquet(path: str | Path, **options: Any) -> pa.Table:
     """Read Parquet with pyarrow's options; Damaged if it is not as it was written."""
+    read_metadata(path)
     with _whole(path):
         return pq.read_table(path, page_checksum_verification=True, **options)
 
@@ -392,7 +402,7 @@ def write_rows(
     count = 0
     with (
         atomic(path, private) as beside,
-        pq.ParquetWriter(beside, schema, write_page_checksum=True) as writer,
+        pq.ParquetWriter(beside, _sealed(schema, {}), write_page_checksum=True) as writer,
     ):
         while some := list(itertools.islice(waiting, 10_000)):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))

@@ -31,19 +31,21 @@ def save(
     """Write atomically; `about` is whatever JSON can hold."""
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     told = json.dumps(about or {})
+    sealed = json.dumps({"about": told, "xxh3_128": _checksum(kept, told)})
     with atomic(path) as beside:
-        save_file(kept, beside, metadata={"pgdose": told, "xxh3_128": _checksum(kept, told)})
+        # One key: several would stand in an order that no seed decides.
+        save_file(kept, beside, metadata={"pgdose": sealed})
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `save` wrote, on the CPU; Damaged if it is anything else."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            sealed = json.loads(file.metadata()["pgdose"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        raise Damaged(path, f"no whole safetensors file: {type(error).__name__}") from None
-    told = metadata.get("pgdose", "")
-    if metadata.get("xxh3_128") != _checksum(tensors, told):
+        fits = sealed["xxh3_128"] == _checksum(tensors, sealed["about"])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(path, f"no whole file of tensors: {type(error).__name__}") from None
+    if not fits:
         raise Damaged(path, "its checksum does not fit")
-    return tensors, json.loads(told)
+    return tensors, json.loads(sealed["about"])
