@@ -84,8 +84,7 @@ def test_slurm_s_examples_for_a_site_work(fresh: Path, tmp_path: Path) -> None:
     own = yaml.safe_load(text)
     assert set(EXAMPLES) <= own.keys()
     assert own["set-resources"].keys() == NETWORK
-    jobs, told = dry_run(fresh, "--workflow-profile", str(tmp_path))
-    assert own["groups"].keys() <= jobs.keys()
+    _, told = dry_run(fresh, "--workflow-profile", str(tmp_path))
     for rule, asked in resources(told).items():
         assert ("gpu_model=a100" in asked) == (rule in NETWORK), rule
         assert f"slurm_partition={'gpu' if rule in NETWORK else 'cpu'}" in asked, rule
