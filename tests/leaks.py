@@ -116,7 +116,8 @@ def _plant_fields(hospital: Path, root: Path) -> None:
             lines.append(f"{name},ZQXW-{row['patient']},{row['class']}")
     (root / "fields/zqxw broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + NAME.encode() * 9)
     lines += ["zqxw broken.png,ZQXW-1,ovary_norm", "zqxw gone.png,ZQXW-1,ovary_norm"]
-    lines += [f"{name},ZQXW-2,Zqxwova Zqxwena", "../zqxw.png,ZQXW-2,ovary_norm"]
+    shutil.copy(root / "fields" / name, root / "fields/zqxw class.jpg")
+    lines += ["zqxw class.jpg,ZQXW-2,Zqxwova Zqxwena", "../zqxw.png,ZQXW-2,ovary_norm"]
     (root / "fields.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -224,7 +225,8 @@ def _plant_table(root: Path) -> None:
             part = part.transpose(Image.Transpose.ROTATE_90).point(lambda v: v // 2)
         mark(part, root / "films" / name)
         lines.append(f"{name},ZQXW-{count},45,F,{NAME},{['one', 'two'][count % 2]},{SENTENCE}")
-    lines += [f"{name},ZQXW-1,45,F,PA,one,", f"zqxw0 {NAME}.png,,1,F,PA,one,"]
+    mark(picture, root / "films/zqxw nobody.png")
+    lines += [f"{name},ZQXW-1,45,F,PA,one,", "zqxw nobody.png,,1,F,PA,one,"]
     lines += [f"/zqxw/{NAME},ZQXW-1,45,F,PA,one,", f"zqxw 99,ZQXW-1,{NAME},{NAME},PA,{SENTENCE},"]
     text = "\n".join(",".join(f'"{cell}"' for cell in line.split(",", 6)) for line in lines)
     (root / "films.csv").write_text(text + "\n")
@@ -233,18 +235,23 @@ def _plant_table(root: Path) -> None:
 # --- searching --------------------------------------------------------------------------------
 
 
-def pattern(words: list[str]) -> re.Pattern[bytes]:
-    """The words in the encodings that something here could write them in, in any case."""
-    spelt = set()
+def spellings(words: list[str]) -> set[bytes]:
+    """The words in the encodings that something here could write them in, in small letters."""
+    found = set()
     for word in words:
         for text in {word, word.lower(), word.upper(), word.title()}:
-            spelt |= {text.encode(), text.encode("utf-16-le"), text.encode("utf-32-le")}
-            spelt |= {text.encode("cp1251", "ignore"), json.dumps(text)[1:-1].encode()}
-    ends = rb"(?<![\d.])(?:%s)(?!\d)"  # digits of another number are no date
-    every = {re.escape(word) for word in spelt}
-    dates = {word for word in every if re.match(rb"\d{8}$|[\d.\\-]{10,12}$", word)}
-    alternatives = [*sorted(every - dates), *([ends % b"|".join(sorted(dates))] if dates else [])]
-    return re.compile(b"|".join(alternatives), re.IGNORECASE)
+            found |= {text.encode(code, "ignore") for code in ("utf-8", "utf-16-le", "utf-32-le")}
+            found |= {text.encode("cp1251", "ignore"), json.dumps(text)[1:-1].encode()}
+    return {word.lower() for word in found}
+
+
+def stands_in(word: bytes, content: bytes) -> bool:
+    """Whether a word stands in lower-case bytes; digits of another number are no date."""
+    if word not in content:
+        return False
+    if not re.fullmatch(rb"[\d.-]{8,10}", word):
+        return True
+    return re.search(rb"(?<![\d.])%s(?!\d)" % re.escape(word), content) is not None
 
 
 def contents(name: str, content: bytes) -> Iterator[bytes]:
@@ -262,7 +269,7 @@ def contents(name: str, content: bytes) -> Iterator[bytes]:
                 yield part.encode()
                 yield from contents(part, archive.read(part))
     if content[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1", b"II*\0", b"MM\0*"):
-        with Image.open(io.BytesIO(content)) as picture:
+        with contextlib.suppress(OSError), Image.open(io.BytesIO(content)) as picture:  # broken
             picture.load()
             told = [picture.info, dict(picture.getexif()), dict(getattr(picture, "tag_v2", {}))]
             yield repr(told).encode()
@@ -275,10 +282,11 @@ def contents(name: str, content: bytes) -> Iterator[bytes]:
 
 def leaks(folder: Path, words: list[str]) -> list[tuple[str, bytes]]:
     """(file, word) of each planted word below a folder, in names as in contents."""
-    wanted, found = pattern(words), []
+    wanted, found = spellings(words), []
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         pieces = contents(name, path.read_bytes()) if path.is_file() else iter(())
         for piece in (name.encode(), *pieces):
-            found += [(name, word) for word in sorted(set(wanted.findall(piece)))]
+            lower = piece.lower()
+            found += [(name, word) for word in sorted(wanted) if stands_in(word, lower)]
     return found
