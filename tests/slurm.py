@@ -38,6 +38,7 @@ STUDY = "tests/studies/pair.yaml"
 EXPORT = "attacks={paper: {export: 2}}"
 GPU_RULES = {"train", "attack", "diagnose", "examples", "export"}
 KILLED = ("train", "attack")
+TIED = ("setpriv", "--pdeathsig", "KILL")  # what is started so ends with this test, killed or not
 LIMIT = 1200  # seconds for each of the two runs: one that hangs is stopped
 COMPARED = {".csv", ".parquet", ".json", ".npy", ".safetensors"}
 
@@ -156,11 +157,8 @@ def slurm(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:  # each is stopped, whatever happens to the others
         daemons = {}
         for command in commands:
-            # setpriv: they end with this process even when it is killed
             with (folder / f"{command[0]}.out").open("w") as out:
-                daemon = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "TERM", *command], stdout=out, stderr=out
-                )
+                daemon = subprocess.Popen([*TIED, *command], stdout=out, stderr=out)
             stack.callback(stop, daemon)
             daemons[command[0]] = daemon
             time.sleep(1)
@@ -181,6 +179,7 @@ def carry_out(folder: Path, meanwhile: Callable[[], None], *arguments: str) -> N
     with log.open("w") as out:
         run = subprocess.Popen(
             [
+                *TIED,
                 sys.executable,
                 "-m",
                 "snakemake",
