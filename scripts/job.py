@@ -28,7 +28,8 @@ def job(snakemake):
         yield logging.getLogger(snakemake.rule)
     except Damaged as error:
         aside = Path(f"{error.path}.damaged")
-        Path(error.path).rename(aside)
+        with contextlib.suppress(FileNotFoundError):  # another job was first
+            Path(error.path).rename(aside)
         logging.error("%s", error)
         logging.error("It lies in %s now; start again, and it is made anew", aside)
         sys.exit(1)

@@ -346,3 +346,13 @@ def test_members_whose_image_is_missing_are_not_read(tmp_path: Path) -> None:
     for paths, left in ((missing, [0, 2]), ([], [0, 1, 2, 3, 4])):
         members = records.read_members(tmp_path / "members.parquet", paths)
         assert members["member"].to_list() == left
+
+
+def test_what_a_killed_job_left_goes_when_the_file_is_written(tmp_path: Path) -> None:
+    left, others = tmp_path / ".0.4711.npy", [".0.missing.12.npy", ".1.12.npy", ".0.12.parquet"]
+    for name in (left.name, *others):
+        (tmp_path / name).touch()
+    with records.atomic(tmp_path / "0.npy") as beside:
+        assert not left.exists()
+        beside.write_bytes(b"whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["0.npy", *others])

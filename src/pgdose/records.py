@@ -316,8 +316,9 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: many writers choose their format by it.
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    for left in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
-        left.unlink(missing_ok=True)  # by a job that was killed
+    killed = f".{glob.escape(path.stem)}.[0-9]*{glob.escape(path.suffix)}"
+    for left in path.parent.glob(killed):  # by a job that could not clean up
+        left.unlink(missing_ok=True)
     try:
         if private:
             beside.touch(mode=0o600)
