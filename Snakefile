@@ -24,6 +24,15 @@ resource_scopes:
     gpu="local",
 
 
+# Drawing takes seconds, however large the study is: it stays where Snakemake runs.
+localrules:
+    all,
+    curves,
+    pictures,
+    group_figures,
+    report,
+
+
 report: "workflow/report/workflow.rst"
 
 
