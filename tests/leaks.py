@@ -20,11 +20,11 @@ import tifffile
 from PIL import Image, PngImagePlugin
 from pydicom.dataset import Dataset
 
-# Unmistakable: a syllable of no language stands in every name, number and sentence.
+# Unmistakable, and so long that pixels do not spell them by chance.
 NAME, CYRILLIC, ROOT = "Zqxwova", "Зыкщюва", "jqvroot"
 EXAMINED, BORN, UID_ROOT = "19380517", "19011203", "2.25.47114711471147114711"
-SENTENCE = f"{CYRILLIC} Zqxwena, 17.05.1938."
-PATIENTS = ["zqxw", "зыкщю", "47114711471147114711"]  # of a person
+SENTENCE = f"{CYRILLIC} Zqxwovena, 17.05.1938."
+PATIENTS = ["zqxwov", "зыкщюва", "47114711471147114711"]  # of a person
 PATIENTS += [f"{d[:4]}{s}{d[4:6]}{s}{d[6:]}" for d in (EXAMINED, BORN) for s in ("", "-")]
 PATIENTS += [f"{d[6:]}.{d[4:6]}.{d[:4]}" for d in (EXAMINED, BORN)]
 STUDY = [ROOT]  # where the study says that its inputs lie
@@ -38,13 +38,13 @@ def plant(hospital: Path, data: Path) -> None:
     numbers: dict[str, str] = {}
 
     def number(old: str) -> str:
-        return numbers.setdefault(old, f"ZQXW{len(numbers):05d}")
+        return numbers.setdefault(old, f"ZQXWOV{len(numbers):05d}")
 
     root = data / ROOT
     for count, film in enumerate(sorted(p for p in (hospital / "xray").rglob("*") if p.is_file())):
         folder = root / "xray" / f"{CYRILLIC} {count % 7}" / "1938-05-17"
         folder.mkdir(parents=True, exist_ok=True)
-        path = Path(shutil.copy(film, folder / f"zqxw {count}.dcm"))
+        path = Path(shutil.copy(film, folder / f"zqxwov {count}.dcm"))
         with contextlib.suppress(Exception):  # a broken one stays as it is, under its new name
             _rewrite_film(path, count, number)
     with (hospital / "reports.csv").open() as old, (root / "reports.csv").open("w") as new:
@@ -66,7 +66,7 @@ def _rewrite_film(path: Path, count: int, number) -> None:  # type: ignore[no-un
     ds = pydicom.dcmread(path)
     old = (str(ds.PatientID), str(ds.AccessionNumber))
     ds.PatientID, ds.AccessionNumber = (number(text) for text in old)
-    ds.PatientName = f"{NAME}^Zqxwena"
+    ds.PatientName = f"{NAME}^Zqxwovena"
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = EXAMINED
     ds.PatientBirthDate = BORN
     ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{UID_ROOT}.1.{count}", f"{UID_ROOT}.2.{count}"
@@ -79,9 +79,9 @@ def _rewrite_film(path: Path, count: int, number) -> None:  # type: ignore[no-un
         *("RequestedProcedureDescription", "DerivationDescription", "Manufacturer"),
     ):
         setattr(ds, keyword, NAME.upper())
-    ds.PatientTelephoneNumbers = "ZQXW 7351735"
-    ds.VOILUTFunction, ds.WindowCenterWidthExplanation = "ZQXW", NAME
-    ds.private_block(0x0011, "ZQXW MAKER", create=True).add_new(1, "LO", f"{NAME} 17.05.1938")
+    ds.PatientTelephoneNumbers = "ZQXWOV 7351735"
+    ds.VOILUTFunction, ds.WindowCenterWidthExplanation = "ZQXWOV", NAME
+    ds.private_block(0x0011, "ZQXWOV MAKER", create=True).add_new(1, "LO", f"{NAME} 17.05.1938")
     step = Dataset()
     step.ScheduledProcedureStepDescription = step.PatientName = NAME
     ds.RequestAttributesSequence = [step]
@@ -90,7 +90,7 @@ def _rewrite_film(path: Path, count: int, number) -> None:  # type: ignore[no-un
         2: {"BodyPartExamined": "CHEST ZQXWOVA"},
         3: {"BodyPartExamined": "ZQXWOVA"},
         4: {"PhotometricInterpretation": "ZQXWOVA"},
-        5: {"PatientAge": "ZQXW"},
+        5: {"PatientAge": "ZQXWOV"},
         6: {"PatientSex": "ZQXWOVA"},
         7: {"SpecificCharacterSet": "ZQXWOVA"},
     }
@@ -111,13 +111,13 @@ def _plant_fields(hospital: Path, root: Path) -> None:
     lines = ["file,patient,class"]
     with (hospital / "fields.csv").open() as file:
         for count, row in enumerate(csv.DictReader(file)):
-            name = f"zqxw {CYRILLIC} {count}.{['png', 'tif', 'jpg'][count % 3]}"
+            name = f"zqxwov {CYRILLIC} {count}.{['png', 'tif', 'jpg'][count % 3]}"
             mark(Image.open(hospital / "fields" / row["file"]), root / "fields" / name)
-            lines.append(f"{name},ZQXW-{row['patient']},{row['class']}")
-    (root / "fields/zqxw broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + NAME.encode() * 9)
-    lines += ["zqxw broken.png,ZQXW-1,ovary_norm", "zqxw gone.png,ZQXW-1,ovary_norm"]
-    shutil.copy(root / "fields" / name, root / "fields/zqxw class.jpg")
-    lines += ["zqxw class.jpg,ZQXW-2,Zqxwova Zqxwena", "../zqxw.png,ZQXW-2,ovary_norm"]
+            lines.append(f"{name},ZQXWOV-{row['patient']},{row['class']}")
+    (root / "fields/zqxwov broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + NAME.encode() * 9)
+    lines += ["zqxwov broken.png,ZQXWOV-1,ovary_norm", "zqxwov gone.png,ZQXWOV-1,ovary_norm"]
+    shutil.copy(root / "fields" / name, root / "fields/zqxwov class.jpg")
+    lines += ["zqxwov class.jpg,ZQXWOV-2,Zqxwova Zqxwovena", "../zqxwov.png,ZQXWOV-2,ovary_norm"]
     (root / "fields.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -125,7 +125,7 @@ def mark(picture: Image.Image, path: Path) -> None:
     """Save a picture with the planted words in all that its format says beside the pixels."""
     exif = Image.Exif()
     for tag in (0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x8298):  # texts of TIFF
-        exif[tag] = f"{NAME} ZQXW 1938-05-17"
+        exif[tag] = f"{NAME} ZQXWOV 1938-05-17"
     exif[0x0132] = "1938:05:17 10:00:00"
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><n>{NAME}</n></x:xmpmeta>".encode()
     picture = picture.convert("RGB")
@@ -146,27 +146,27 @@ def _plant_slides(hospital: Path, root: Path) -> None:
     with (hospital / "slides.csv").open() as file:
         for row in csv.DictReader(file):
             slide = (root / "slides" / row["slide"]).rename(
-                root / "slides" / f"zqxw {CYRILLIC} {row['slide']}"
+                root / "slides" / f"zqxwov {CYRILLIC} {row['slide']}"
             )
             with contextlib.suppress(Exception):  # a broken one
                 _rewrite_slide(slide)
             outlines = row["outlines"]
             if outlines and (root / "slides" / outlines).is_file():
                 old = root / "slides" / outlines
-                new = old.rename(old.with_name(f"zqxw {old.name}"))
+                new = old.rename(old.with_name(f"zqxwov {old.name}"))
                 _rewrite_outlines(new)
                 outlines = str(new.relative_to(root / "slides"))
-            lines.append(f"{slide.name},ZQXW-{row['patient']},{outlines},{row['class']}")
+            lines.append(f"{slide.name},ZQXWOV-{row['patient']},{outlines},{row['class']}")
     # A slide whose outline has a name for a class, and one outside of the root.
     first = next((root / "slides").glob("*B001.svs"))
-    shutil.copy(first, root / "slides/zqxw odd.svs")
-    shutil.copy(first, root / "zqxw outside.svs")
+    shutil.copy(first, root / "slides/zqxwov odd.svs")
+    shutil.copy(first, root / "zqxwov outside.svs")
     drawn = next((root / "slides/outlines/geojson").glob("*B001.geojson"))
     odd = json.loads(drawn.read_text())
     odd["features"][0]["properties"]["classification"]["name"] = NAME
-    drawn.with_name("zqxw odd.geojson").write_text(json.dumps(odd))
-    lines.append("zqxw odd.svs,ZQXW-9,outlines/geojson/zqxw odd.geojson,")
-    lines.append("../zqxw outside.svs,ZQXW-9,,norm")
+    drawn.with_name("zqxwov odd.geojson").write_text(json.dumps(odd))
+    lines.append("zqxwov odd.svs,ZQXWOV-9,outlines/geojson/zqxwov odd.geojson,")
+    lines.append("../zqxwov outside.svs,ZQXWOV-9,,norm")
     (root / "slides.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -175,7 +175,7 @@ def _rewrite_slide(path: Path) -> None:
     with tifffile.TiffFile(path) as file:
         texts = [page.description for page in file.pages]
     for page, text in enumerate(texts):
-        more = f"|User = {NAME}|Date = 05/17/1938|Filename = ZQXW|Title = ZQXW"
+        more = f"|User = {NAME}|Date = 05/17/1938|Filename = ZQXWOV|Title = ZQXWOV"
         tifffile.tiffcomment(path, text + more, pageindex=page)
     written = np.tile(np.frombuffer(b"ZQXWOVA 17.05.1938 ", np.uint8), 3 * 200)
     picture = np.resize(written, (200, 200, 3))
@@ -194,7 +194,7 @@ def _rewrite_outlines(path: Path) -> None:
     if path.suffix == ".geojson":
         drawn = json.loads(path.read_text())
         for feature in drawn["features"]:
-            feature["id"] = "ZQXW"
+            feature["id"] = "ZQXWOV"
             feature["properties"] |= {
                 "name": NAME,
                 "description": SENTENCE,
@@ -218,16 +218,19 @@ def _plant_table(root: Path) -> None:
     fields = sorted((root / "fields").glob("*.png")) + sorted((root / "fields").glob("*.jpg"))
     picture = Image.open(next(p for p in fields if "broken" not in p.name)).convert("RGB")
     for count in range(24):
-        name = f"zqxw{count} {NAME}.{['png', 'jpg', 'tif'][count % 3]}"
+        name = f"zqxwov{count} {NAME}.{['png', 'jpg', 'tif'][count % 3]}"
         left, top = 64 * (count % 8), 96 * (count // 8)
         part = picture.crop((left, top, left + 120, top + 120))
         if count % 2:
             part = part.transpose(Image.Transpose.ROTATE_90).point(lambda v: v // 2)
         mark(part, root / "films" / name)
-        lines.append(f"{name},ZQXW-{count},45,F,{NAME},{['one', 'two'][count % 2]},{SENTENCE}")
-    mark(picture, root / "films/zqxw nobody.png")
-    lines += [f"{name},ZQXW-1,45,F,PA,one,", "zqxw nobody.png,,1,F,PA,one,"]
-    lines += [f"/zqxw/{NAME},ZQXW-1,45,F,PA,one,", f"zqxw 99,ZQXW-1,{NAME},{NAME},PA,{SENTENCE},"]
+        lines.append(f"{name},ZQXWOV-{count},45,F,{NAME},{['one', 'two'][count % 2]},{SENTENCE}")
+    mark(picture, root / "films/zqxwov nobody.png")
+    lines += [f"{name},ZQXWOV-1,45,F,PA,one,", "zqxwov nobody.png,,1,F,PA,one,"]
+    lines += [
+        f"/zqxwov/{NAME},ZQXWOV-1,45,F,PA,one,",
+        f"zqxwov 99,ZQXWOV-1,{NAME},{NAME},PA,{SENTENCE},",
+    ]
     text = "\n".join(",".join(f'"{cell}"' for cell in line.split(",", 6)) for line in lines)
     (root / "films.csv").write_text(text + "\n")
 
@@ -256,7 +259,8 @@ def stands_in(word: bytes, content: bytes) -> bool:
 
 def contents(name: str, content: bytes) -> Iterator[bytes]:
     """A file's bytes, and what is packed in them: columns, archives, pictures' texts, pictures."""
-    yield content
+    if not name.endswith((".html", ".svg")):
+        yield content
     if name.endswith(".parquet"):
         table = pq.read_table(io.BytesIO(content))
         sink = io.BytesIO()
@@ -275,9 +279,12 @@ def contents(name: str, content: bytes) -> Iterator[bytes]:
             yield repr(told).encode()
     if name.endswith((".html", ".svg", ".css", ".js", ".json", ".rst")):
         text = content.decode(errors="replace")
+        packed = r"(?:base64,|\"bdata\": ?\")\s*([A-Za-z0-9+/=\s]{16,})"
+        for payload in re.findall(packed, text):
+            yield from contents("", base64.b64decode(payload))
+        text = re.sub(packed, "", text)  # so long that it spells any word by chance
+        yield text.encode()
         yield html.unescape(text).encode()
-        for packed in re.findall(r"base64,\s*([A-Za-z0-9+/=\s]{16,})", text):
-            yield from contents("", base64.b64decode(packed))
 
 
 def leaks(folder: Path, words: list[str]) -> list[tuple[str, bytes]]:
