@@ -230,10 +230,12 @@ def save(figure: Figure, path: str | Path) -> None:
         if path.suffix == ".png":
             canvas.draw()
             picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-            if not any(panel.images for panel in figure.axes):
-                # What is drawn has few colours: as a palette it is a third of the size.
+            drawn = not any(panel.images for panel in figure.axes)
+            if drawn:
+                # It has few colours: as a palette it is a third of the size.
                 picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            picture.save(beside, "PNG", optimize=True, dpi=(figure.dpi, figure.dpi))
+            # Of photographs five times the time would save 4 %.
+            picture.save(beside, "PNG", optimize=drawn, dpi=(figure.dpi, figure.dpi))
         else:
             # Neither the date nor matplotlib's version belongs into a file that is compared.
             nothing = {"Date": None, "Creator": None}
