@@ -86,7 +86,7 @@ def verify(results: Path) -> list[str]:
         try:
             checks[path.suffix](path)
         except UserError as error:
-            lines.append(f"{error}; delete it and run again")
+            lines.append(f"{error}; delete it, and name it as a target to make it again")
     if lines:
         raise UserError("\n".join([f"{len(lines)} of {len(files)} files are damaged:", *lines]))
     return [f"{len(files)} image stores, tables and networks are as they were written"]
