@@ -41,10 +41,9 @@ def test_no_real_patient_stands_in_both_parts(nih: Path, group: str) -> None:
     assert table["patient_true"].nunique() > 100
 
 
-def test_some_patients_have_both_findings(nih: Path) -> None:
+def test_some_patients_have_several_films(nih: Path) -> None:
     """Otherwise the test above would be easy to pass."""
-    table = members(nih, "NIH-PNEUMONIA")
-    assert (table.groupby("patient_true")["finding"].nunique() == 2).any()
+    assert members(nih, "NIH-PNEUMONIA")["patient_true"].duplicated().sum() > 10
 
 
 def test_counts_follow_from_the_table(nih: Path) -> None:
