@@ -3,11 +3,12 @@
     python benchmarks/soak.py config.yaml --minutes 30
     python benchmarks/soak.py tests/studies/pair.yaml --kills 20
 
-A running `snakemake` and all its jobs are killed (SIGKILL to the process group) at random moments,
-the folder is unlocked, and the same command is given again; when the study is done, it begins anew
-in another folder. Tables, image stores and networks are compared with those of a run that nobody
-disturbed: one that is made first, or `--reference`, a folder where the study has been carried out
-by the same code. When the time is over, what the last run has written by then is compared too.
+A running `snakemake` and all its jobs are killed (SIGKILL to the process group) once in each rule,
+at a random moment of its job; the folder is unlocked, and the same command is given again. When the
+study is done, it begins anew in another folder. Tables, image stores and networks are compared with
+those of a run that nobody disturbed: one that is made first, or `--reference`, a folder where the
+study has been carried out by the same code. When the time is over, what the last run has written by
+then is compared too.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import psutil
@@ -29,7 +30,7 @@ import psutil
 PROJECT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "scripts", "src", "resources", "envs")
 COMPARED = (".csv", ".parquet", ".npy", ".safetensors")
-SECONDS = 600  # without a finished job: something hangs
+SECONDS = 1800  # until a rule begins: something hangs
 
 
 def checkout(folder: Path, study: Path) -> None:
@@ -70,8 +71,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def jobs_done(folder: Path) -> int:
-    return sum(1 for _ in folder.glob("results/*/benchmarks/**/*.tsv"))
+def jobs(folder: Path) -> dict[str, list[Path]]:
+    """The records of finished jobs, by rule, in the order in which the rules came to an end."""
+    done = defaultdict(list)
+    found = folder.glob("results/*/benchmarks/**/*.tsv")
+    for path in sorted(found, key=lambda path: path.stat().st_mtime):
+        done[path.relative_to(folder).parts[3].removesuffix(".tsv")].append(path)
+    return done
+
+
+def seconds_of(path: Path) -> float:
+    return float(path.read_text().splitlines()[1].split("\t")[0])
 
 
 def rules_at_work(process: subprocess.Popen) -> list[str]:
@@ -86,17 +96,18 @@ def rules_at_work(process: subprocess.Popen) -> list[str]:
     return sorted(found) or ["between jobs"]
 
 
-def kill_once(folder: Path, jobs: int, seconds: float, deadline: float) -> list[str] | None:
-    """Run until so many more jobs are done and so many seconds are over, then kill.
+def kill_in(folder: Path, rule: str, seconds: float, deadline: float) -> list[str] | None:
+    """Run until `rule` has been at work for so long, then kill.
 
     Returns the rules that were at work; None if the study was done before that.
     """
     process, begun = start(folder), time.monotonic()
-    wanted, waited = jobs_done(folder) + jobs, begun
-    while process.poll() is None and jobs_done(folder) < wanted and time.monotonic() < deadline:
+    while process.poll() is None and rule not in rules_at_work(process):
+        if time.monotonic() > deadline:
+            break
+        if time.monotonic() - begun > SECONDS:
+            raise SystemExit(f"{rule} does not begin")
         time.sleep(0.1)
-        if time.monotonic() - waited > SECONDS * max(jobs, 1):
-            raise SystemExit("no job ends any more")
     rest = min(time.monotonic() + seconds, deadline)
     while process.poll() is None and time.monotonic() < rest:
         time.sleep(0.05)
@@ -121,8 +132,6 @@ def main() -> int:
     parser.add_argument("study", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--kills", type=float, default=float("inf"))
-    parser.add_argument("--jobs", type=int, default=4, help="at most between two kills")
-    parser.add_argument("--seconds", type=float, default=5, help="at most after these jobs")
     parser.add_argument("--reference", type=Path, help="where the study was carried out")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
@@ -137,14 +146,20 @@ def main() -> int:
             checkout(given.reference, given.study)
             finish(given.reference)
         reference = contents(given.reference)
+        usual = jobs(given.reference)
         deadline = time.monotonic() + 60 * given.minutes
         while kills < given.kills and time.monotonic() < deadline:
             folder = Path(top, f"run{runs}")
             checkout(folder, given.study)
-            whole = False
+            whole, hit = False, set()
             while not whole and kills < given.kills and time.monotonic() < deadline:
-                jobs, seconds = dice.randint(0, given.jobs), dice.uniform(0, given.seconds)
-                stopped = kill_once(folder, jobs, seconds, deadline)
+                done = jobs(folder)
+                left = [r for r in usual if r not in hit and len(done[r]) < len(usual[r])]
+                if not left:
+                    break
+                hit.add(left[0])
+                seconds = dice.uniform(0, seconds_of(dice.choice(usual[left[0]])))
+                stopped = kill_in(folder, left[0], seconds, deadline)
                 whole = stopped is None
                 if stopped:
                     kills += 1
