@@ -203,7 +203,8 @@ def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
     small_study: Path, tmp_path: Path
 ) -> None:
     again = checkout(tmp_path)
-    command = [sys.executable, "-m", "snakemake", "--configfile", SMALL, "--cores", "1"]
+    command = [sys.executable, "-m", "snakemake", "--configfile", SMALL, "--cores", "3"]
+    command += ["--resources", "gpu=0"]
     environment = os.environ | {"PYTHONPATH": str(again / "src")}
     with (again / "killed.log").open("w") as log:
         running = subprocess.Popen(
@@ -215,7 +216,7 @@ def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     assert snakemake(again, "--unlock").returncode == 0
-    run = snakemake(again, "--cores", "1")
+    run = snakemake(again, "--cores", "3")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     first, second = tables(small_study, "small"), tables(again, "small")
     assert first.keys() == second.keys()
