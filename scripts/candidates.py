@@ -12,9 +12,11 @@ from pgdose.sources import slides
 with job(snakemake) as log:
     wanted, root = settings(snakemake.params), Path(snakemake.params.root)
     listed, _, _ = list_slides(snakemake, wanted["columns"])
-    tiles, states, seconds = [], [], []
+    tiles, states, seconds, seen = [], [], [], []
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         start = time.perf_counter()
+        seen.append({"record_id": row["record_id"], "path": row["path"]})
+        seen[-1] |= records.listed(row["path"])._asdict()  # before anything is read of it
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:
             found = slides.look(row, root, wanted)
@@ -29,5 +31,6 @@ with job(snakemake) as log:
     log.info("%d slides, %d candidates", len(states), len(found))
     records.write_table(found, snakemake.output.candidates, records.CANDIDATES)
     records.write_table(pd.DataFrame(states), snakemake.output.slides, records.SLIDES)
+    records.write_paths(seen, snakemake.output.seen)
     timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
     records.write_csv(timed, snakemake.output.seconds)

@@ -16,7 +16,7 @@ with job(snakemake) as log:
     left_out = pd.DataFrame(columns=["record_id", "reason"])
     if given.exclude:
         left_out = pd.read_csv(given.exclude, dtype="str")
-        cohort.check_exclusions(left_out, given.exclude, group)
+        cohort.check_exclusions(left_out, group)
     boxes = thorax.read_boxes(given.boxes) if given.boxes else None
     for name, ids in (
         ("exclude", left_out["record_id"]),

@@ -1,3 +1,5 @@
+import shutil
+
 import pandas as pd
 import torch
 from job import job, settings, work_folder
@@ -31,6 +33,7 @@ with job(snakemake) as log:
     )
     network = networks.build(**known, weights=wanted.pop("weights"))
     log.info("%s/%s: %d training images on %s", group, run, len(learned), device)
+    work = work_folder(snakemake, snakemake.input.members, *snakemake.input.missing, device=device)
     history = training.train(
         network,
         learned,
@@ -38,12 +41,10 @@ with job(snakemake) as log:
         seed=params.seed,
         name=f"{group}/{run}",
         device=device,
-        work=work_folder(
-            snakemake, snakemake.input.members, *snakemake.input.missing, device=device
-        ),
+        work=work,
         **wanted,
     )
-    logits = training.evaluate(network, validation, wanted["batch"], device)
+    logits = training.evaluate(network, validation, int(history["at_once"].iloc[-1]), device)
     log.info(
         "%s/%s: accuracy %.3f on %d validation images",
         *(group, run, training.accuracy(logits, validation.labels), len(validation)),
@@ -52,3 +53,4 @@ with job(snakemake) as log:
     records.write_csv(history, snakemake.output.training)
     clean = pd.DataFrame({"member": validation.table["member"], "logits": list(logits)})
     records.write_table(clean, snakemake.output.clean, records.CLEAN)
+    shutil.rmtree(work, ignore_errors=True)

@@ -489,9 +489,9 @@ def test_each_member_has_a_place_of_its_own(shards: int) -> None:
 @pytest.mark.parametrize("column", ["record_id", "reason"])
 def test_a_list_of_exclusions_has_both_columns(column: str) -> None:
     left_out = pd.DataFrame({"record_id": ["a"], "reason": ["turned"]})
-    cohort.check_exclusions(left_out, "exclude.csv", "G")
-    with pytest.raises(UserError, match=rf"groups\.G\.exclude: no column '{column}' in ex"):
-        cohort.check_exclusions(left_out.drop(columns=column), "exclude.csv", "G")
+    cohort.check_exclusions(left_out, "G")
+    with pytest.raises(UserError, match=rf"groups\.G\.exclude: no column '{column}'; its col"):
+        cohort.check_exclusions(left_out.drop(columns=column), "G")
 
 
 def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:

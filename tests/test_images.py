@@ -9,7 +9,7 @@ import pytest
 
 from pgdose import records
 from pgdose.augmentation import draw_augmentation
-from pgdose.errors import UserError
+from pgdose.errors import Damaged, UserError
 from pgdose.images import (
     Members,
     augment,
@@ -285,6 +285,30 @@ def test_a_store_that_was_cut_off_is_named(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(UserError, match="not a whole store"):
         check(path)
+
+
+def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
+    """Those of the header, which numpy reads as Python, are all tried."""
+    path = tmp_path / "0.npy"
+    images = np.stack([noise(8, 8, seed=i) for i in range(3)])
+    write_store(path, images)
+    content = path.read_bytes()
+    rng = np.random.default_rng(1)
+    others = rng.integers(1024, 8 * len(content), 500)
+    harmless = 0
+    for bit in [*range(1024), *others]:
+        path.write_bytes(
+            content[: bit // 8]
+            + bytes([content[bit // 8] ^ (1 << bit % 8)])
+            + content[bit // 8 + 1 :]
+        )
+        try:
+            check(path)
+        except Damaged:
+            continue
+        harmless += 1  # white space after the header, and the like
+        assert bit < 1024 and np.array_equal(np.load(path), images)
+    assert harmless < 200
 
 
 def test_an_image_that_was_never_put_is_black_and_whole(tmp_path: Path) -> None:

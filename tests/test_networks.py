@@ -281,6 +281,22 @@ time.sleep(60)
 """
 
 
+def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        networks.device_of(1)
+    finally:
+        os.umask(before)
+    (lock,) = tmp_path.glob("pgdose-gpu-*")
+    assert lock.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_link_is_no_lock(two_gpus: list[int], tmp_path: Path) -> None:
+    (tmp_path / "pgdose-gpu-GPU-a").symlink_to(tmp_path / "planted")
+    assert networks.device_of(1) == torch.device("cuda", 1)
+    assert not (tmp_path / "planted").exists()
+
+
 def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     other = subprocess.Popen(

@@ -236,7 +236,11 @@ def test_jobs_that_fail_quote_nothing(planted: tuple[Path, Run]) -> None:
 
 def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path: Path) -> None:
     path = tmp_path / "reports.csv"
-    for row in (f"ZQXWOV00017,1938-05-17,{NAME},Norm.", f"1,{NAME},{'Norm. ' * 9}"):
+    for row in (
+        f"ZQXWOV00017,1938-05-17,{NAME},Norm.",
+        f"1,{NAME},{'Norm. ' * 9}",
+        f"17,{NAME},1,0,?",
+    ):
         path.write_text(row + "\n")
         with pytest.raises(UserError) as caught:
             find_columns(path, {"id": "accession_number"}, "sources.xray.reports")

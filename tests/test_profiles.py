@@ -13,7 +13,7 @@ from conftest import PROJECT, checkout, planned
 pytest.importorskip("snakemake_executor_plugin_slurm")
 
 EXPORT = "attacks={paper: {export: 2}}"  # the study exports nothing by itself
-NETWORK = {"train", "attack", "diagnose", "examples", "export"}
+NETWORK = {"train", "attack", "diagnose", "diagnose_sizes", "examples", "export"}
 EXAMPLES = ("default-resources", "set-resources", "slurm-status-command")
 
 
@@ -36,7 +36,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dry_run(folder: Path, *arguments: str) -> tuple[dict[str, int], str]:
     """Without the arguments of conftest.snakemake, which would go before the profile's."""
-    study = ["--configfile", "tests/studies/pair.yaml", "--config", EXPORT]
+    study = ["--configfile", "tests/studies/small.yaml", "--config", EXPORT]
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"}
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--dry-run", *arguments, *study],

@@ -321,6 +321,20 @@ def test_tables_with_different_labels_are_read_as_one(tmp_path: Path) -> None:
     assert both["label_tb"].tolist() == [pd.NA, 1]
 
 
+def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) -> None:
+    """What changes between the look and the index is then known to have changed."""
+    slide = tmp_path / "a.svs"
+    slide.write_bytes(b"seen")
+    seen = {"record_id": "1", "path": str(slide)} | records.listed(slide)._asdict()
+    records.write_paths([seen], tmp_path / "seen.parquet")
+    slide.write_bytes(b"another one")
+    stamps = records.read_stamps([tmp_path / "seen.parquet"])
+    entries = [{"record_id": r, "path": str(slide)} for r in ("1", "tile")]
+    records.write_paths([e | stamps[e["path"]] for e in entries], tmp_path / "paths.parquet")
+    for found in records.read_paths(tmp_path / "paths.parquet", ["1", "tile"]).values():
+        assert found.size == 4 and found != records.listed(slide)
+
+
 def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xcf\xe5\xf2\xf0\xee\xe2.dcm")  # cp1251
     records.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")

@@ -1,10 +1,13 @@
 """Files with checksums: no flipped bit goes unnoticed."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -85,6 +88,39 @@ def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
         assert told == about
         pd.testing.assert_frame_equal(found, whole)
     assert noticed > 400
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ESTALE, "Stale file handle"),
+        OSError(errno.EMFILE, "Too many open files"),
+        pa.ArrowMemoryError("malloc of size 64 failed"),
+    ],
+)
+def test_what_failed_on_the_way_to_a_table_does_not_damage_it(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be set aside, and everything made of it would be made again."""
+    records.write_table(surface(), tmp_path / "0.parquet")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(pq, "read_table", fail)
+    with pytest.raises(type(error)) as caught:
+        records.read_table(tmp_path / "0.parquet")
+    assert caught.value is error
+
+
+def test_a_table_that_was_cut_off_is_damaged_however_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "0.parquet"
+    records.write_table(surface(), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    for read in (records.read_table, records.read_metadata, lambda p: records.read_tables([p], [])):
+        with pytest.raises(Damaged, match=r"0\.parquet: damaged"):
+            read(path)
 
 
 def test_a_table_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> None:

@@ -243,13 +243,13 @@ def test_no_boxes_are_a_legal_file(tmp_path: Path) -> None:
 HEAD = "record_id,x,y,side"
 WRONG = {
     "a column missing": (["record_id,x,y", "a,1,2"], "no column 'side'"),
-    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y of record_id 'b' is 'left'"),
-    "nothing": ([HEAD, "b,,2,3"], "x of record_id 'b' is nan"),
-    "infinite": ([HEAD, "b,inf,2,3"], "x of record_id 'b' is 'inf'"),
-    "no side": ([HEAD, "a,1,2,0"], "side of record_id 'a' is '0'"),
-    "negative": ([HEAD, "a,1,2,-3"], "wanted is a number above 0"),
-    "twice": ([HEAD, "a,1,2,3", "a,1,2,3"], "'a' stands twice"),
-    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "boxes.csv"),
+    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3: a number is wanted"),
+    "nothing": ([HEAD, "b,,2,3"], "x in row 2: a number is wanted"),
+    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2: a number is wanted"),
+    "no side": ([HEAD, "a,1,2,0"], "side in row 2: a number above 0"),
+    "negative": ([HEAD, "a,1,2,-3"], "side in row 2: a number above 0 is wanted"),
+    "twice": ([HEAD, "a,1,2,3", "a,1,2,3"], "record_id of row 3 stands there twice"),
+    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3: a number is wanted"),
 }
 
 
@@ -258,6 +258,18 @@ def test_wrong_boxes_are_named(tmp_path: Path, case: str) -> None:
     lines, message = WRONG[case]
     with pytest.raises(UserError, match=message):
         read_boxes(boxes(tmp_path, *lines))
+
+
+def test_nothing_of_a_person_s_boxes_is_quoted(tmp_path: Path) -> None:
+    """The message goes into a log beside the results."""
+    for lines in (
+        [HEAD, "Ivanov Petr,1,Petrova,3"],
+        ["Ivanov Petr,1,2,3"],
+        [HEAD, *["Ivanov,1,2,3"] * 2],
+    ):
+        with pytest.raises(UserError) as caught:
+            read_boxes(boxes(tmp_path, *lines))
+        assert not any(word in str(caught.value) for word in ("Ivanov", "Petr", str(tmp_path)))
 
 
 def test_boxes_that_are_not_there_are_named(tmp_path: Path) -> None:

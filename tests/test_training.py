@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_weights(members: Make, tmp_path: Path, sch
     one, other = network(), network()
     first = train(one, members(20), tmp_path / "work", schedule=schedule)
     torch.rand(3)  # somebody else's draw
-    second = train(other, members(20), tmp_path / "work", schedule=schedule)
+    second = train(other, members(20), tmp_path / "other", schedule=schedule)
     assert weights(one) == weights(other)
     pd.testing.assert_frame_equal(first, second)
 
@@ -111,7 +111,7 @@ def test_another_seed_or_run_gives_others(
 ) -> None:
     one, two = network(), network()
     train(one, members(20), tmp_path / "work")
-    train(two, members(20), tmp_path / "work", **other)
+    train(two, members(20), tmp_path / "other", **other)
     assert weights(one) != weights(two)
 
 
@@ -163,9 +163,14 @@ def test_a_run_killed_after_its_last_epoch_still_settles(members: Make, tmp_path
     assert weights(resumed) == weights(undisturbed)
 
 
-def test_the_work_folder_is_gone_when_the_job_is_done(members: Make, tmp_path: Path) -> None:
-    train(network(), members(20), tmp_path / "work", epochs=1)
-    assert not (tmp_path / "work").exists()
+def test_a_trained_network_is_there_until_it_is_written(members: Make, tmp_path: Path) -> None:
+    """A job that dies after its last epoch, on a full disk maybe, has nothing to learn again."""
+    one, again = network(), network(seed=99)
+    train(one, members(20), tmp_path / "work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_epoch", None)
+        train(again, members(20), tmp_path / "work")
+    assert weights(one) == weights(again)
 
 
 def test_history_tells_each_epoch(members: Make, tmp_path: Path) -> None:

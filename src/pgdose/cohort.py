@@ -14,6 +14,7 @@ import pandas as pd
 from pgdose.augmentation import draw_augmentation
 from pgdose.errors import UserError
 from pgdose.records import draw, generator, shard_rows
+from pgdose.sources.columns import listed
 
 TOLERANCE = 0.01  # of a stratum's images: parts further from their proportions are spoken of
 
@@ -329,13 +330,12 @@ def place(chosen: pd.DataFrame, group: str, shards: int) -> pd.DataFrame:
     return chosen.assign(store=[store for store, _ in places], row=[row for _, row in places])
 
 
-def check_exclusions(left_out: pd.DataFrame, path: str, group: str) -> None:
+def check_exclusions(left_out: pd.DataFrame, group: str) -> None:
     """A person's list must have the columns record_id and reason."""
     for column in ("record_id", "reason"):
         if column not in left_out:
             raise UserError(
-                f"groups.{group}.exclude: no column {column!r} in {path}; "
-                f"its columns are: {', '.join(left_out.columns)}"
+                f"groups.{group}.exclude: no column {column!r}; {listed(list(left_out.columns))}"
             )
 
 

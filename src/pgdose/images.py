@@ -10,6 +10,7 @@ import errno
 import itertools
 import math
 import os
+import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -180,13 +181,18 @@ def checksums(path: str | Path) -> np.ndarray:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, _ = np.lib.format.read_array_header_1_0(file)
-            file.seek(math.prod(shape), os.SEEK_CUR)
-            tail = file.read()
-        whole = tail.startswith(MARK) and len(tail) == len(MARK) + 16 * shape[0]
-    except (OSError, ValueError, EOFError):
-        whole = False
+            version = np.lib.format.read_magic(file)
+            shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
+            start, size = file.tell(), math.prod(shape)
+            sums = len(MARK) + 16 * shape[0]
+            whole = (version, fortran, kind) == ((1, 0), False, np.uint8)
+            whole = whole and path.stat().st_size == start + size + sums
+            if whole:
+                file.seek(size, os.SEEK_CUR)
+                tail = file.read()
+                whole = tail.startswith(MARK)
+    except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
+        whole = False  # numpy reads the header as Python
     if not whole:
         raise Damaged(path, "not a whole store (cut off, or without checksums)")
     return np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)

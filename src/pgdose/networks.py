@@ -216,12 +216,12 @@ def device_of(gpus: int) -> torch.device:
 def _taken(uuid: str) -> bool:
     """Whether the lock of a GPU could be had; jobs may see the same GPU under other numbers."""
     path = Path(tempfile.gettempdir(), f"pgdose-gpu-{uuid}")
-    with contextlib.suppress(OSError):
-        path.touch()  # anybody's file will do: a lock needs no right to write
-    try:
-        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:  # anybody's file will do: a lock needs no right to write
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     except OSError:
         return False
+    with contextlib.suppress(OSError):  # of another user, who has done it
+        os.fchmod(lock, 0o644)  # whatever the umask
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -323,9 +323,20 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
         if private:
             beside.touch(mode=0o600)
         yield beside
+        _settle(beside)
         beside.replace(path)
+        _settle(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Until a file, or what a folder lists, would outlive a loss of power."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def write_table(
@@ -359,8 +370,7 @@ def _sealed(schema: pa.Schema, told: Mapping[str, str]) -> pa.Schema:
 
 def _told(schema: pa.Schema, path: str | Path) -> dict[str, str]:
     told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    checksum = told.pop("checksum", None)
-    if checksum is not None and checksum != _checksum(schema, told):
+    if told.pop("checksum", None) != _checksum(schema, told):
         raise Damaged(path, "its checksum does not fit")
     return told
 
@@ -380,12 +390,18 @@ def read_parquet(path: str | Path, **options: Any) -> pa.Table:
 
 @contextlib.contextmanager
 def _whole(path: str | Path) -> Iterator[None]:
-    """What Arrow says of a file that is cut off or has other bytes, as Damaged."""
+    """What Arrow says of a file that is cut off or has other bytes, as Damaged.
+
+    It says so with OSError too, but without a number: with one it is the disk, the network or the
+    memory that failed, and the file may be as it was.
+    """
     try:
         yield
-    except (FileNotFoundError, PermissionError):
+    except (MemoryError, pa.ArrowCancelled):
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise Damaged(path, f"{type(error).__name__} when it was read") from None
 
 
@@ -439,6 +455,14 @@ def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, Listed]:
     }
 
 
+def read_stamps(paths: Iterable[str | Path]) -> dict[str, dict[str, int | None]]:
+    """`size` and `modified` of the files in several tables of paths, by path."""
+    rows = [row for path in paths for row in read_parquet(path).to_pylist()]
+    return {
+        os.fsdecode(row["path"]): {"size": row["size"], "modified": row["modified"]} for row in rows
+    }
+
+
 def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Path]]:
     """(record_id, file) of one shard of a table of paths."""
     table = read_parquet(path, memory_map=True)
@@ -452,8 +476,9 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
     """Several tables as one, in the order given; a column that one of them lacks is null there."""
     parts = []
     for path in paths:
-        there = None if columns is None else set(pq.read_schema(path).names).intersection(columns)
-        parts.append(read_table(path, None if there is None else sorted(there)))
+        with _whole(path):
+            there = pq.read_schema(path).names
+        parts.append(read_table(path, columns and [name for name in there if name in columns]))
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)
 
@@ -515,10 +540,13 @@ def write_index(
 
 
 def write_paths(paths: Iterable[dict], output: str | Path) -> int:
-    """Write {record_id, path} pairs to a private table, and how the files are; says how many."""
+    """Write {record_id, path} pairs to a private table, and how the files are; says how many.
+
+    A pair with `size` and `modified` was looked at before: so they stay.
+    """
 
     now = lru_cache(10_000)(listed)  # many tiles are of one file
-    stamped = (entry | now(entry["path"])._asdict() for entry in paths)
+    stamped = (e if "size" in e else e | now(e["path"])._asdict() for e in paths)
     rows = (entry | {"path": os.fsencode(entry["path"])} for entry in stamped)
     return write_rows(rows, output, PATHS, private=True)
 

@@ -24,20 +24,28 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.count = 0
+        self.count = self.rows = 0
 
     def known(self) -> list[Part]:
-        """What an earlier job has kept, up to the first that is not whole."""
+        """What an earlier job has kept, up to the first that is not whole; the rest is removed."""
         found: list[Part] = []
         with contextlib.suppress(FileNotFoundError, Damaged):
             while True:
-                found.append(tensors.load(self._file(len(found)))[0])
+                part, about = tensors.load(self._file(len(found)))
+                if about["follows"] != self.rows:  # one that another job left, in other batches
+                    break
+                found.append(part)
+                self.rows += _rows(part)
         self.count = len(found)
+        for path in self.folder.glob("*.safetensors"):
+            if int(path.stem) >= self.count:
+                path.unlink(missing_ok=True)
         return found
 
     def keep(self, part: Part) -> None:
-        tensors.save(part, self._file(self.count))
+        tensors.save(part, self._file(self.count), {"follows": self.rows})
         self.count += 1
+        self.rows += _rows(part)
 
     def remove(self) -> None:
         """When the job is done."""
@@ -45,6 +53,10 @@ class Parts:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
+
+
+def _rows(part: Part) -> int:
+    return max(tensor.shape[0] if tensor.ndim else 0 for tensor in part.values())
 
 
 class Progress:

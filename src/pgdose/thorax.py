@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from skimage.exposure import equalize_hist
 
 from pgdose.errors import UserError
+from pgdose.sources.columns import listed
 
 FINE, COARSE = 96, 48  # pixels of the longer side: for the fit, and for the search before it
 # What the search tries: widths from a third to all of the film, heights over widths.
@@ -127,34 +128,32 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
 
     The CSV file has the columns record_id, x, y (the centre) and side; others are left out.
 
+    What a person wrote there is not quoted: the message goes into a log beside the results.
+
     Raises:
         UserError: a column is missing, a number is none, a side is not above 0, an id comes twice.
     """
     try:
         table = pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise UserError(f"boxes: {path} is not a readable CSV file ({type(error).__name__})") from (
-            error
-        )
+        raise UserError(f"boxes: not a readable CSV file ({type(error).__name__})") from error
     for column in ("record_id", "x", "y", "side"):
         if column not in table:
             raise UserError(
-                f"boxes: no column {column!r} in {path}; its columns are: "
-                f"{', '.join(table.columns)}. Wanted are record_id, x, y and side"
+                f"boxes: no column {column!r}; {listed(list(table.columns))}. "
+                "Wanted are record_id, x, y and side"
             )
-    again = table["record_id"][table["record_id"].duplicated()]
-    if len(again):
-        raise UserError(f"boxes: record_id {again.iloc[0]!r} stands twice in {path}")
+    again = table["record_id"].duplicated().to_numpy()
+    if again.any():
+        row = again.argmax() + 2
+        raise UserError(f"boxes: the record_id of row {row} stands there twice; once is wanted")
     boxes = table.set_index("record_id")[["x", "y", "side"]]
     numbers = boxes.apply(pd.to_numeric, errors="coerce").astype(np.float64)
     for column, wanted in (("x", "a number"), ("y", "a number"), ("side", "a number above 0")):
         good = np.isfinite(numbers[column]) & (numbers[column].gt(0) | (column != "side"))
         if not good.all():
-            where = boxes.index[~good][0]
-            raise UserError(
-                f"boxes: {column} of record_id {where!r} is {boxes.loc[where, column]!r} in "
-                f"{path}; wanted is {wanted}, in pixels of the image"
-            )
+            row = (~good).to_numpy().argmax() + 2  # the first is the names of the columns
+            raise UserError(f"boxes: {column} in row {row}: {wanted} is wanted, in pixels")
     return numbers
 
 

@@ -6,7 +6,6 @@ from its last whole epoch to the same weights.
 
 import contextlib
 import logging
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +79,8 @@ def train(
     then those of what was at once in memory.
 
     `name` (group/run) keys the order of the images. `work` is a folder for the resume state,
-    named by a digest of all that the result depends on; it is removed at the end.
+    named by a digest of all that the result depends on; whoever called removes it, when the network
+    is written.
     """
     network.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=lr, weight_decay=weight_decay)
@@ -114,7 +114,6 @@ def train(
         )
         _remember(state, history, network, optimiser, rate)
     settle_statistics(network, training, at_once, device)
-    shutil.rmtree(work, ignore_errors=True)
     return pd.DataFrame(history)
 
 

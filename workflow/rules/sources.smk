@@ -229,6 +229,7 @@ rule candidates:
     output:
         candidates=f"{RESULTS}/sources/{{source}}/candidates/{{shard}}.parquet",
         slides=f"{RESULTS}/sources/{{source}}/slides/{{shard}}.parquet",
+        seen=f"{PRIVATE}/{{source}}/seen/{{shard}}.parquet",
         seconds=f"{BENCHMARKS}/slides/{{source}}-{{shard}}.csv",
     log:
         f"{LOGS}/candidates/{{source}}-{{shard}}.log",
@@ -261,6 +262,10 @@ rule index_slides:
         table=lambda w: STUDY.sources[w.source].table,
         candidates=lambda w: of_shards(w.source, "candidates"),
         slides=lambda w: of_shards(w.source, "slides"),
+        seen=lambda w: [
+            f"{PRIVATE}/{w.source}/seen/{shard}.parquet"
+            for shard in shards(STUDY.sources[w.source])
+        ],
     output:
         **RECORDS,
         paths=PATHS,

@@ -36,7 +36,8 @@ def header(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
 
 def listed(names: list[str]) -> str:
     """A table's column names for a message, but not the first row of a table that has none."""
-    if any(len(name) > 40 or re.search(r"\d\d\d", name) for name in names):
+    odd = r"\d\d\d|^\W*\d*\W*$"  # a long number, a short one alone, nothing
+    if any(len(name) > 40 or re.search(odd, name) for name in names):
         return "its first row, which must hold the names of columns, looks like data"
     return f"its columns are: {', '.join(names[:20])}"
 
