@@ -124,9 +124,8 @@ def test_a_person_s_exclusions_act_before_members_are_drawn(site: Path) -> None:
     assert len(after) == len(before)
 
     (site / "out.csv").write_text("id,why\n")
-    assert "groups.H-OV.exclude: no column 'record_id' in out.csv" in said(
-        carry_out(site, edit, target)
-    )
+    told = said(carry_out(site, edit, target))
+    assert "groups.H-OV.exclude: no column 'record_id'; its columns are: id, why" in told
 
 
 @pytest.fixture
