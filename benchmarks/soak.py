@@ -5,11 +5,10 @@
 
 A running `snakemake` and all its jobs are killed (SIGKILL to the process group) once in each rule,
 at a random moment of its job, and wherever they are if that takes long; the folder is unlocked, and
-the same command is given again. When the
-study is done, it begins anew in another folder. Tables, image stores and networks are compared with
-those of a run that nobody disturbed: one that is made first, or `--reference`, a folder where the
-study has been carried out by the same code. When the time is over, what the last run has written by
-then is compared too.
+the same command is given again. When the study is done, it begins anew in another folder. Tables,
+image stores and networks are compared with those of a run that nobody disturbed: one that is made
+first, or `--reference`, a folder where the study has been carried out by the same code. When the
+time is over, what the last run has written by then is compared too.
 """
 
 import argparse

@@ -15,8 +15,8 @@ with job(snakemake) as log:
     tiles, states, seconds, seen = [], [], [], []
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         start = time.perf_counter()
-        seen.append({"record_id": row["record_id"], "path": row["path"]})
-        seen[-1] |= records.listed(row["path"])._asdict()  # before anything is read of it
+        now = records.listed(row["path"])  # before anything is read of it
+        seen.append({"record_id": row["record_id"], **now._asdict()})
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:
             found = slides.look(row, root, wanted)

@@ -24,7 +24,8 @@ with job(snakemake) as log:
     chosen = slides.as_records(chosen, states, listed, key=key, source=source, tile=wanted["tile"])
     log.info("%s: %d slides, %d candidates, %d tiles", source, len(states), len(found), len(chosen))
     paths += chosen[["record_id", "path"]].to_dict("records")
-    seen = records.read_stamps(snakemake.input.seen)
-    paths = [entry | seen.get(str(entry["path"]), {}) for entry in paths]
+    looked = [records.read_paths(path, states["record_id"]) for path in snakemake.input.seen]
+    seen = {slide.path: slide._asdict() for shard in looked for slide in shard.values()}
+    paths = [entry | seen.get(Path(entry["path"]), {}) for entry in paths]
     kept = records.place_tiles(chosen, source, wanted["shards"])
     records.write_index(kept, rejects, paths, snakemake.output, records.RECORDS)

@@ -328,9 +328,10 @@ def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) 
     seen = {"record_id": "1", "path": str(slide)} | records.listed(slide)._asdict()
     records.write_paths([seen], tmp_path / "seen.parquet")
     slide.write_bytes(b"another one")
-    stamps = records.read_stamps([tmp_path / "seen.parquet"])
-    entries = [{"record_id": r, "path": str(slide)} for r in ("1", "tile")]
-    records.write_paths([e | stamps[e["path"]] for e in entries], tmp_path / "paths.parquet")
+    stamp = records.read_paths(tmp_path / "seen.parquet", ["1"])["1"]._asdict()
+    records.write_paths(
+        [{"record_id": r} | stamp for r in ("1", "tile")], tmp_path / "paths.parquet"
+    )
     for found in records.read_paths(tmp_path / "paths.parquet", ["1", "tile"]).values():
         assert found.size == 4 and found != records.listed(slide)
 

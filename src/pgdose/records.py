@@ -455,14 +455,6 @@ def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, Listed]:
     }
 
 
-def read_stamps(paths: Iterable[str | Path]) -> dict[str, dict[str, int | None]]:
-    """`size` and `modified` of the files in several tables of paths, by path."""
-    rows = [row for path in paths for row in read_parquet(path).to_pylist()]
-    return {
-        os.fsdecode(row["path"]): {"size": row["size"], "modified": row["modified"]} for row in rows
-    }
-
-
 def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Path]]:
     """(record_id, file) of one shard of a table of paths."""
     table = read_parquet(path, memory_map=True)
@@ -476,9 +468,11 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
     """Several tables as one, in the order given; a column that one of them lacks is null there."""
     parts = []
     for path in paths:
-        with _whole(path):
-            there = pq.read_schema(path).names
-        parts.append(read_table(path, columns and [name for name in there if name in columns]))
+        wanted = columns
+        if columns is not None:
+            with _whole(path):
+                wanted = [name for name in pq.read_schema(path).names if name in columns]
+        parts.append(read_table(path, wanted))
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)
 

@@ -29,14 +29,15 @@ class Parts:
     def known(self) -> list[Part]:
         """What an earlier job has kept, up to the first that is not whole; the rest is removed."""
         found: list[Part] = []
+        rows = 0
         with contextlib.suppress(FileNotFoundError, Damaged):
             while True:
                 part, about = tensors.load(self._file(len(found)))
-                if about["follows"] != self.rows:  # one that another job left, in other batches
+                if about["follows"] != rows:  # one that another job left, in other batches
                     break
                 found.append(part)
-                self.rows += _rows(part)
-        self.count = len(found)
+                rows += len(part["logits"])
+        self.count, self.rows = len(found), rows
         for path in self.folder.glob("*.safetensors"):
             if int(path.stem) >= self.count:
                 path.unlink(missing_ok=True)
@@ -45,7 +46,7 @@ class Parts:
     def keep(self, part: Part) -> None:
         tensors.save(part, self._file(self.count), {"follows": self.rows})
         self.count += 1
-        self.rows += _rows(part)
+        self.rows += len(part["logits"])
 
     def remove(self) -> None:
         """When the job is done."""
@@ -53,10 +54,6 @@ class Parts:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
-
-
-def _rows(part: Part) -> int:
-    return max(tensor.shape[0] if tensor.ndim else 0 for tensor in part.values())
 
 
 class Progress:

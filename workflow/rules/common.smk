@@ -228,10 +228,10 @@ def records_of(group):
     return [f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources_of(group)]
 
 
-def of_shards(source, folder, kind="parquet"):
+def of_shards(source, folder, kind="parquet", root=f"{RESULTS}/sources"):
     """One file of every shard of a source."""
     return [
-        f"{RESULTS}/sources/{source}/{folder}/{shard}.{kind}"
+        f"{root}/{source}/{folder}/{shard}.{kind}"
         for shard in shards(STUDY.sources[source])
     ]
 

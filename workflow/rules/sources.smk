@@ -98,10 +98,7 @@ rule label_reports:
 rule index_archive:
     """Join headers and labels: one record a film."""
     input:
-        headers=lambda w: [
-            f"{PRIVATE}/{w.source}/headers/{shard}.parquet"
-            for shard in shards(STUDY.sources[w.source])
-        ],
+        headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
     output:
@@ -132,10 +129,7 @@ rule agreement:
     input:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
-        headers=lambda w: [
-            f"{PRIVATE}/{w.source}/headers/{shard}.parquet"
-            for shard in shards(STUDY.sources[w.source])
-        ],
+        headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
         hand=lambda w: STUDY.sources[w.source].reports.hand_labels.table,
     output:
         agreement=f"{RESULTS}/sources/{{source}}/agreement.csv",
@@ -262,10 +256,7 @@ rule index_slides:
         table=lambda w: STUDY.sources[w.source].table,
         candidates=lambda w: of_shards(w.source, "candidates"),
         slides=lambda w: of_shards(w.source, "slides"),
-        seen=lambda w: [
-            f"{PRIVATE}/{w.source}/seen/{shard}.parquet"
-            for shard in shards(STUDY.sources[w.source])
-        ],
+        seen=lambda w: of_shards(w.source, "seen", root=PRIVATE),
     output:
         **RECORDS,
         paths=PATHS,
