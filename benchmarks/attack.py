@@ -37,7 +37,7 @@ import torch
 from attack_peers import PEERS, Call, installed
 from torch import Tensor, nn
 
-from pgdose import networks
+from pgdose import devices, networks
 from pgdose.attack import make, surface
 
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]
@@ -79,7 +79,7 @@ def fields(n: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
 def learned(width: float, size: int, epochs: int) -> networks.Classifier:
     """InceptionV3 in evaluation mode; its batch norm fits the images, however little it learned."""
     torch.manual_seed(0)
-    network = networks.inception_v3(2, width).train()
+    network = networks.build("inception_v3", 2, 75, width).train()
     images, classes = fields(64 if epochs else 8, size, seed=0)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(epochs):
@@ -102,8 +102,8 @@ def task(
 ) -> Task:
     network = learned(width, size, epochs).to(device)
     images = fields(n, size, seed=1)[0].to(device)
-    folded, _ = networks.with_precision(networks.fold(network), precision, device)
-    plain, _ = networks.with_precision(network, precision, device)
+    folded, _ = devices.with_precision(networks.fold(network), precision, device)
+    plain, _ = devices.with_precision(network, precision, device)
     with torch.no_grad():
         classes = folded(images).argmax(dim=1)
     return Task(images, classes, plain, folded)
@@ -119,7 +119,7 @@ def pgdose(given: Task, epsilons: Sequence[float], steps: int) -> tuple[float, f
         epsilons=epsilons,
         max_iter=steps,
         keys=torch.arange(len(given.images)),
-        batch=networks.MOST_AT_ONCE[given.images.device.type],
+        batch=devices.MOST_AT_ONCE[given.images.device.type],
     )
     flips = found.logits[:, -1, -1].argmax(dim=1) != given.classes.cpu()
     return found.steps / len(given.images), float(flips.float().mean())

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgdose import networks
+from pgdose import devices
 
 Call = Callable[[Sequence[float], int], Sequence[Tensor]]
 
@@ -81,7 +81,7 @@ def with_adv_lib(network: nn.Module, images: Tensor, classes: Tensor, alpha: flo
     pgd_linf = importlib.import_module("adv_lib.attacks").pgd_linf
 
     given: dict[str, Any] = {"random_init": False, "absolute_step_size": alpha}
-    at_once = max(networks.MOST_AT_ONCE[images.device.type] // len(images), 1)
+    at_once = max(devices.MOST_AT_ONCE[images.device.type] // len(images), 1)
 
     def call(epsilons: Sequence[float], steps: int) -> list[Tensor]:
         found: list[Tensor] = []

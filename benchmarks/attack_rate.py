@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 import yaml
 
-from pgdose import cohort, images, networks, training
+from pgdose import cohort, devices, images, loading, networks
 from pgdose.attack import make, surface
 from pgdose.study import parse
 
@@ -36,7 +36,7 @@ def main() -> None:
     if attack not in raw:
         parser.error(f"--attack takes one with a raw step: {', '.join(raw) or 'there is none'}")
     print(f"{attack}:")
-    device = networks.device_of(1)
+    device = devices.device_of(1)
     rows = []
     for group in study.groups:
         folder = Path(study.results, "groups", group)
@@ -50,7 +50,7 @@ def main() -> None:
         learned = members.select(members.table["part"] == "training")
         drawn = cohort.attacked(learned.table, given.images, study.seed, f"{group} rate")
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
-        pixels = training.scaled(learned.read(range(len(learned))), device)
+        pixels = loading.scaled(learned.read(range(len(learned))), device)
         classes = torch.from_numpy(learned.labels).to(device)
         network = networks.fold(networks.load(folder / "full/network.safetensors")).to(device)
         settings = study.attacks[attack].model_dump() | {"target": study.target(group, attack)}

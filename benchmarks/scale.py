@@ -23,7 +23,7 @@ import yaml
 from PIL import Image
 from xray_pixels import write_film
 
-from pgdose import networks, screen, training
+from pgdose import devices, loading, networks, screen, training
 from pgdose.images import render
 from pgdose.phantom import svs
 from pgdose.records import listed
@@ -92,17 +92,18 @@ def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tupl
     for size in sizes:
         images = np.random.default_rng(size).integers(0, 256, (batch, 3, size, size), np.uint8)
         labels = torch.arange(batch) % 2
-        network = networks.inception_v3(2, study.training.width).to(device)
+        network = networks.build("inception_v3", 2, size, study.training.width).to(device)
         network.to(memory_format=torch.channels_last)
-        optimiser = torch.optim.Adam(network.parameters())
-        folded, _ = networks.with_precision(networks.fold(network), "fp32", device)
-        pixels = training.scaled(images, device)
+        settings = training.Settings(epochs=1, batch=batch, lr=1e-3, schedule="constant")
+        state = training.State(network, settings, 1, device)
+        folded, _ = devices.with_precision(networks.fold(network), "fp32", device)
+        pixels = loading.scaled(images, device)
 
-        def learn(network=network, optimiser=optimiser, images=images, labels=labels) -> None:
-            network.train()
-            optimiser.zero_grad(set_to_none=True)
-            training._gradients(network, images, labels, len(images), device)
-            optimiser.step()
+        def learn(state=state, images=images, labels=labels) -> None:
+            state.network.train()
+            state.optimiser.zero_grad(set_to_none=True)
+            training.gradients(state, state.network, torch.from_numpy(images), labels, len(images))
+            state.step()
 
         def step(folded=folded, pixels=pixels) -> None:
             own = pixels.detach().requires_grad_()

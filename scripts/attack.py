@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from job import file_digest, job, settings, work_folder
 
-from pgdose import cohort, images, networks, records, training
+from pgdose import cohort, devices, images, loading, networks, records
 from pgdose.attack import external, make, surface
 from pgdose.attack.engine import SHORTCUTS
 from pgdose.resume import Parts, Progress
@@ -10,7 +10,7 @@ from pgdose.resume import Parts, Progress
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
     torch.set_num_threads(params.threads)
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
     wanted = settings(params)
     members = images.load_members(
         snakemake.input.members,
@@ -22,13 +22,13 @@ with job(snakemake) as log:
     drawn = cohort.attacked(validation, wanted["images"], params.seed, wildcards.group)
     rows = records.shard_rows(len(drawn), int(wildcards.shard), params.shards)
     members = members.select(members.table["member"].isin(drawn["member"].iloc[rows]))
-    pixels = training.scaled(members.read(range(len(members))), device)
+    pixels = loading.scaled(members.read(range(len(members))), device)
     network, precision = networks.load_to_attack(
         snakemake.input.network, wanted["precision"], device
     )
     if precision != wanted["precision"]:
         log.warning("precision: %s is for CUDA; %s it is", wanted["precision"], precision)
-    batch = wanted["batch"] or networks.fitting_batch(
+    batch = wanted["batch"] or devices.fitting_batch(
         network,
         pixels.new_zeros((1, *pixels.shape[1:])),
         device,

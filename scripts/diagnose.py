@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from job import job, of_attack, settings
 
-from pgdose import adversarial, cohort, images, networks, records, training
+from pgdose import adversarial, cohort, devices, images, loading, networks, records
 from pgdose.attack import diagnostics
 
 
@@ -46,7 +46,7 @@ def diagnose(attack, wanted, device):
             bad_gradient=tensor(whole["bad_gradient"], m),
             clean=tensor(clean, m, params.classes),
             rows=torch.from_numpy(rows),
-            images=training.scaled(members.read(rows), device),
+            images=loading.scaled(members.read(rows), device),
             keys=torch.from_numpy(cohort.image_keys(members.table.iloc[rows], params.seed)),
             dear=checks["images"],
             queries=checks["queries"],
@@ -70,7 +70,7 @@ def diagnose(attack, wanted, device):
 
 
 with job(snakemake) as log:
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
     threads = settings(snakemake.params, "threads")
     attacks = settings(snakemake.params).items()
     for (attack, wanted), output in zip(attacks, snakemake.output, strict=True):

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from job import job, settings
 
-from pgdose import adversarial, images, networks, records
+from pgdose import adversarial, devices, images, networks, records
 from pgdose.attack import make
 
 AMPLITUDES, FLIPS = 4, 8  # columns of Fig. 1, pairs of Fig. 2
@@ -17,7 +17,7 @@ with job(snakemake) as log:
     # Of a targeted attack the groups' differ, but in nothing that is asked here.
     wanted = next(iter(groups.values()))["settings"]
     torch.set_num_threads(params.threads)
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
     iteration = min(wanted["max_iter"], params.iterations)
     epsilons = wanted["epsilon"]
     of_fig2 = adversarial.nearest(epsilons, params.flips_epsilon)

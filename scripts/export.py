@@ -5,7 +5,7 @@ import torch
 from job import job, settings
 from PIL import Image
 
-from pgdose import adversarial, images, networks, records, training
+from pgdose import adversarial, devices, images, loading, networks, records
 from pgdose.attack import make
 
 COLUMNS = ["member", "epsilon", "iteration", "class_before", "class_after", "class_after_storage"]
@@ -15,7 +15,7 @@ with job(snakemake) as log:
     params, wanted = snakemake.params, settings(snakemake.params)
     classes = settings(params, "classes")
     torch.set_num_threads(params.threads)
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
     members = images.load_members(
         snakemake.input.members,
         snakemake.input.missing,
@@ -57,7 +57,7 @@ with job(snakemake) as log:
             Image.fromarray(picture).save(folder / f"{member}-{name}.png")
         stored = after[None] if after.ndim == 2 else after.transpose(2, 0, 1)
         with torch.no_grad():
-            again = network(training.scaled(stored[None], device))[0]
+            again = network(loading.scaled(stored[None], device))[0]
         rows.append(
             {
                 "member": member,

@@ -4,53 +4,70 @@ import pandas as pd
 import torch
 from job import job, settings, work_folder
 
-from pgdose import cohort, images, networks, records, training
+from pgdose import cohort, devices, events, images, networks, records, training
 
 with job(snakemake) as log:
     params, (group, run) = snakemake.params, (snakemake.wildcards.group, snakemake.wildcards.run)
+    name, wanted = f"{group}/{run}", settings(params)
     torch.set_num_threads(params.threads)
-    device = networks.device_of(snakemake.resources.get("gpu", 0))
+    used = devices.devices_of(min(snakemake.resources.get("gpu", 0), wanted.pop("gpus")))
+    device = used[0]
+    devices.be_deterministic(wanted.pop("deterministic"), device)
+    shape = settings(params, "shape")
     members = images.load_members(
-        snakemake.input.members,
-        snakemake.input.missing,
-        params.results,
-        **settings(params, "shape"),
+        snakemake.input.members, snakemake.input.missing, params.results, **shape
     )
-    wanted = settings(params)
     in_training = members.table["part"] == "training"
     validation = members.select(~in_training)
     learned = members.select(in_training)
     if run != "full":
         size = int(run[1:].split("-")[0])
-        learned.table = cohort.subset(learned.table, size, params.seed, run).reset_index(drop=True)
-    known = {
-        "architecture": wanted.pop("architecture"),
-        "width": wanted.pop("width"),
-        "classes": params.classes,
-    }
-    torch.manual_seed(
-        int(records.generator(params.seed, "weights", f"{group}/{run}").integers(2**63))
+        drawn = cohort.subset(learned.table, size, params.seed, run)
+        learned = learned.select(learned.table["member"].isin(drawn["member"]))
+    share, judges = wanted.pop("held_out"), None
+    if wanted["keep"] == "best" or wanted["patience"]:
+        held_out = cohort.held_out(learned.table, share, params.seed, name)
+        judges = learned.select(held_out & (learned.table["copy"] == 0))
+        learned = learned.select(~held_out)
+    known = {"classes": params.classes, "size": shape["size"]}
+    known |= {key: wanted.pop(key) for key in ("architecture", "width")}
+    torch.manual_seed(int(records.generator(params.seed, "weights", name).integers(2**63)))
+    network = networks.build(
+        **known,
+        weights=wanted.pop("weights"),
+        dropout=wanted.pop("dropout"),
+        auxiliary=wanted["auxiliary"] > 0,
     )
-    network = networks.build(**known, weights=wanted.pop("weights"))
-    log.info("%s/%s: %d training images on %s", group, run, len(learned), device)
+    how = training.Settings(**wanted)
+    log.info("%s: %d training images on %s", name, len(learned), ", ".join(map(str, used)))
     work = work_folder(snakemake, snakemake.input.members, *snakemake.input.missing, device=device)
+    readers = 1 if device.type == "cpu" else params.threads
     history = training.train(
         network,
         learned,
         validation,
+        how,
         seed=params.seed,
-        name=f"{group}/{run}",
-        device=device,
+        name=name,
+        devices=used,
         work=work,
-        **wanted,
+        held_out=judges,
+        readers=readers,
+        tell=events.writer(snakemake.output.get("events")),
     )
-    logits = training.evaluate(network, validation, int(history["at_once"].iloc[-1]), device)
+    at_once = int(history["at_once"].iloc[-1])
+    logits = training.evaluate(network, validation, at_once, device, readers)
     log.info(
-        "%s/%s: accuracy %.3f on %d validation images",
-        *(group, run, training.accuracy(logits, validation.labels), len(validation)),
+        "%s: accuracy %.3f on %d validation images",
+        *(name, training.accuracy(logits, validation.labels), len(validation)),
     )
-    networks.save(network, snakemake.output.network, known)
+    made = devices.described(used, how.precision)
+    if made["precision"] != how.precision:
+        log.warning("precision: %s is for CUDA; %s it is", how.precision, made["precision"])
+    networks.save(network, snakemake.output.network, known | {"made": made})
     records.write_csv(history, snakemake.output.training)
+    by_batches = training.by_batch_statistics(network, validation, how.batch, device, readers)
     clean = pd.DataFrame({"member": validation.table["member"], "logits": list(logits)})
-    records.write_table(clean, snakemake.output.clean, records.CLEAN)
+    told = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
+    records.write_table(clean, snakemake.output.clean, records.CLEAN, told)
     shutil.rmtree(work, ignore_errors=True)

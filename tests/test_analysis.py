@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.special import softmax
 
 from pgdose import records
 from pgdose.analysis import doses, quality
@@ -742,6 +743,61 @@ def test_confusion_by_hand() -> None:
         ["aged", "young", 0],
         ["aged", "aged", 3],
     ]
+
+
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_areas_count_pairs(kinds: int) -> None:
+    """Of the sample, and of a draw, in which an image counts as often as its patient is drawn."""
+
+    def pairs(score: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float:
+        above = np.subtract.outer(score[positive], score[~positive])
+        won = (above > 0) + 0.5 * (above == 0)
+        pair = np.outer(weight[positive], weight[~positive])
+        return float((won * pair).sum() / pair.sum())
+
+    rng = np.random.default_rng(kinds)
+    n, patients = 60, 15
+    true = np.arange(n) % kinds
+    logits = np.round(rng.normal(size=(n, kinds)) + 0.8 * np.eye(kinds)[true], 1)  # with ties
+    who = [f"p{i}" for i in rng.integers(0, patients, n)]
+    members = pd.DataFrame({"member": range(n), "patient": who, "class_index": true})
+    clean = pd.DataFrame({"member": range(n), "logits": list(logits)})
+    drawn = draw_patients(who, 200, SEED)
+    probabilities = softmax(logits, axis=1)
+    weights = np.vstack([np.ones(n), drawn.weights[:, drawn.of_image]])
+    expected = np.mean(
+        [[pairs(probabilities[:, c], true == c, w) for w in weights] for c in range(kinds)],
+        axis=0,
+    )
+    found = np.mean([quality.areas(probabilities[:, c], true == c, drawn) for c in range(kinds)], 0)
+    assert found == pytest.approx(expected, abs=1e-12)
+    row = quality.area(members, clean, drawn)
+    assert row["auc"] == pytest.approx(expected[0])
+    assert row["auc_low"] < row["auc"] < row["auc_high"]
+
+
+@pytest.mark.parametrize(
+    ("low", "by_batches", "verdicts"),
+    [
+        (0.7, 0.76, ["passed", "passed"]),
+        (0.6, 0.90, ["failed", "failed"]),  # 5 of the 8 images are of one class
+        (0.7, 0.30, ["passed", "passed"]),
+        (0.7, None, ["passed", "not done"]),
+    ],
+)
+def test_a_network_that_attacks_say_nothing_of_is_told(
+    low: float, by_batches: float | None, verdicts: list[str]
+) -> None:
+    found = {"accuracy": 0.75, "ci_low": low, "ci_high": 0.9}
+    checks = quality.checks(group_members(), clean_table(), found, by_batches)
+    assert [check["verdict"] for check in checks] == verdicts
+    assert "accuracy 0.75" in checks[0]["says"] and "0.62 of the images" in checks[0]["says"]
+
+
+def test_images_without_numbers_have_no_place_in_an_area() -> None:
+    members, clean = group_members(), clean_table()
+    clean["logits"] = [np.full(len(row), np.nan) for row in clean["logits"]]
+    assert np.isnan(quality.quality(members, clean, DRAWS, SEED)["auc"])
 
 
 def test_clean_images_without_numbers_are_wrong_and_of_no_confidence() -> None:

@@ -34,8 +34,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for row in range(6):
             store.put(row, source.integers(0, 256, (SIZE, SIZE), np.uint8))
     torch.manual_seed(4)
-    network = networks.inception_v3(2, width=1 / 16)
-    about = {"architecture": "inception_v3", "classes": 2, "width": 1 / 16}
+    network = networks.build("inception_v3", 2, 75, 1 / 16)
+    about = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 1 / 16}
     networks.save(network, tmp_path / "network.safetensors", about)
     with torch.no_grad():
         pixels = torch.from_numpy(np.load(tmp_path / "0.npy")[:, None] / np.float32(255))

@@ -14,7 +14,7 @@ from conftest import PROJECT
 from PIL import Image
 from torch import Tensor, nn
 
-from pgdose import adversarial, cohort, images, networks, records, training
+from pgdose import adversarial, cohort, images, loading, networks, records
 from pgdose.attack import make, surface, trajectory
 
 SIZE = 75  # the least that InceptionV3 takes
@@ -82,7 +82,7 @@ def test_images_are_stored_as_the_nearest_level() -> None:
 
 def test_stored_images_come_back_from_the_network_s_scale() -> None:
     every = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    back = adversarial.as_bytes(training.scaled(every, torch.device("cpu")))
+    back = adversarial.as_bytes(loading.scaled(every, torch.device("cpu")))
     assert (back == every[0, 0]).all()
 
 
@@ -150,7 +150,7 @@ def test_the_image_is_the_iterate_of_the_surface_s_attack(tmp_path: Path, name: 
     found = adversarial.again(
         *(network, members, 12, attack), epsilon=0.1, iteration=7, max_iter=10, seed=SEED
     )
-    clean = training.scaled(members.read([2]), torch.device("cpu"))
+    clean = loading.scaled(members.read([2]), torch.device("cpu"))
     key = torch.from_numpy(cohort.image_keys(members.table.iloc[[2]], SEED))
     path = list(trajectory(network, attack, clean, torch.tensor([0]), 0.1, 10, key))
     assert torch.equal(found.clean, clean) and torch.equal(found.adversarial, path[7][0])
@@ -162,7 +162,7 @@ def test_the_image_is_the_iterate_of_the_surface_s_attack(tmp_path: Path, name: 
 def test_of_several_restarts_the_surface_s_is_shown(tmp_path: Path) -> None:
     members, network = store(tmp_path, 12, 8, 1), Small()
     attack = make(ATTACKS["sign"] | {"alpha": 0.004, "start": "random", "restarts": 4})
-    pixels = training.scaled(members.read(range(12)), torch.device("cpu"))
+    pixels = loading.scaled(members.read(range(12)), torch.device("cpu"))
     true = network(pixels).argmax(dim=1)
     members.table["class_index"] = true.numpy()
     keys = torch.from_numpy(cohort.image_keys(members.table, SEED))
@@ -195,13 +195,13 @@ def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, righ
     """What `rule export` does, on a network that has learned nothing."""
     members = store(folder, 6, SIZE, channels)
     torch.manual_seed(4)
-    network = networks.inception_v3(2, width=1 / 16).train()
-    pixels = training.scaled(members.read(range(6)), torch.device("cpu"))
+    network = networks.build("inception_v3", 2, 75, 1 / 16).train()
+    pixels = loading.scaled(members.read(range(6)), torch.device("cpu"))
     with torch.no_grad():
         for _ in range(20):  # running statistics that fit, or all images have one output
             network(pixels)
         network.body.fc.bias -= network.eval()(pixels).mean(dim=0)  # so that small changes flip
-    about = {"architecture": "inception_v3", "classes": 2, "width": 1 / 16}
+    about = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 1 / 16}
     networks.save(network, folder / "network.safetensors", about)
     folded = networks.fold(network)
     own = folded(pixels).argmax(dim=1)
@@ -290,7 +290,7 @@ def test_the_job_writes_images_and_their_table(tmp_path: Path, channels: int, mo
         shown = adversarial.difference(stored, pictures["adversarial"], 0.05)
         assert (pictures["difference"] == shown).all()
         pixels = pictures["adversarial"].reshape(SIZE, SIZE, channels).transpose(2, 0, 1)
-        logits = network(training.scaled(pixels[None].copy(), torch.device("cpu")))
+        logits = network(loading.scaled(pixels[None].copy(), torch.device("cpu")))
         assert row.class_after_storage == ["tumour", "norm"][int(logits.argmax())]
         assert row.class_before == ["tumour", "norm"][members.loc[row.member, "class_index"]]
         assert 0.5 <= row.confidence_before <= 1 and 0.5 <= row.confidence_after <= 1

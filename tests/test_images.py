@@ -12,8 +12,8 @@ from pgdose.augmentation import draw_augmentation
 from pgdose.errors import Damaged, UserError
 from pgdose.images import (
     Members,
+    Store,
     augment,
-    check,
     checksum,
     crop_square,
     load_members,
@@ -257,12 +257,12 @@ def test_checksums_find_the_image_that_was_damaged(tmp_path: Path) -> None:
     path = tmp_path / "0.npy"
     images = np.stack([noise(8, 8, seed=i) for i in range(5)])
     write_store(path, images)
-    check(path)
+    Store(path).check()
     content = bytearray(path.read_bytes())
     content[content.index(images[3].tobytes()) + 17] ^= 4
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"1 images, rows 3$"):
-        check(path)
+        Store(path).check()
 
 
 def test_a_store_is_verified_on_reading(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_store_that_was_cut_off_is_named(tmp_path: Path, cut: int) -> None:
     write_store(path, np.stack([noise(8, 8, seed=i) for i in range(9)]))
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(UserError, match="not a whole store"):
-        check(path)
+        Store(path).check()
 
 
 def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
             + content[bit // 8 + 1 :]
         )
         try:
-            check(path)
+            Store(path).check()
         except Damaged:
             continue
         harmless += 1  # white space after the header, and the like
@@ -314,7 +314,7 @@ def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
 def test_an_image_that_was_never_put_is_black_and_whole(tmp_path: Path) -> None:
     with new_store(tmp_path / "0.npy", 3, 8, 3) as store:
         store.put(1, noise(8, 8, 3, seed=1))
-    check(tmp_path / "0.npy")
+    Store(tmp_path / "0.npy").check()
     assert not np.load(tmp_path / "0.npy")[[0, 2]].any()
 
 

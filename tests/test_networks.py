@@ -1,25 +1,22 @@
 """The networks: InceptionV3 at several widths, folding, weights on disk."""
 
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torchvision import models
 from torchvision.models import inception
 
 from pgdose import networks
-from pgdose.attack.engine import check_network
 from pgdose.errors import UserError
+from pgdose.study import ARCHITECTURES
 
-KNOWN: dict[str, Any] = {"architecture": "inception_v3", "classes": 2, "width": 0.0625}
+KNOWN: dict[str, Any] = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 0.0625}
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def small(classes: int = 2, seed: int = 0) -> networks.Classifier:
     torch.manual_seed(seed)
-    return networks.build("inception_v3", classes, 0.0625, None)
+    return networks.build("inception_v3", classes, 75, 0.0625, None)
 
 
 def settled(network: networks.Classifier) -> networks.Classifier:
@@ -67,7 +64,7 @@ def test_full_width_is_torchvision_s_inception_v3_of_inputs_from_minus_one_to_on
     theirs = inception.Inception3(
         num_classes=3, aux_logits=False, transform_input=False, init_weights=False
     ).eval()
-    ours = networks.build("inception_v3", 3, 1.0, None).eval()
+    ours = networks.build("inception_v3", 3, 75, 1.0, None).eval()
     assert count(ours) == count(theirs)
     theirs.load_state_dict(settled(ours).body.state_dict())
     colour = images(1, 3)
@@ -79,8 +76,7 @@ def test_full_width_is_torchvision_s_inception_v3_of_inputs_from_minus_one_to_on
 @torch.no_grad()
 def test_a_quarter_of_the_width_has_a_sixteenth_of_the_convolutions() -> None:
     quarter, full = (
-        networks.inception_v3(2, width).body.Mixed_6b.branch7x7_2.conv.weight
-        for width in (0.25, 1.0)
+        networks.inception_v3(2, width).Mixed_6b.branch7x7_2.conv.weight for width in (0.25, 1.0)
     )
     assert quarter.numel() * 16 == full.numel()
 
@@ -88,7 +84,7 @@ def test_a_quarter_of_the_width_has_a_sixteenth_of_the_convolutions() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("sixteenths", [1, 3, 4])
 def test_narrow_networks_give_logits(sixteenths: int) -> None:
-    network = networks.build("inception_v3", 4, sixteenths / 16, None).eval()
+    network = networks.build("inception_v3", 4, 75, sixteenths / 16, None).eval()
     assert network(images(2)).shape == (2, 4)
     assert network(images(1, 3, 96)).shape == (1, 4)
 
@@ -110,6 +106,78 @@ def test_the_gradient_of_a_grey_image_is_one_image() -> None:
 def test_weights_repeat_with_torch_s_seed() -> None:
     assert same(small(seed=3), small(seed=3))
     assert not same(small(seed=3), small(seed=4))
+
+
+OTHERS = ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "googlenet", "efficientnet_b0"]
+
+
+@pytest.mark.parametrize("architecture", [*OTHERS, "swin_t", "vit_b_32"])
+@torch.no_grad()
+def test_other_architectures_learn_are_folded_and_saved(architecture: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = networks.build(architecture, 3, 96)
+    assert network.train()(images(2, 1, 96)).shape == (2, 3)
+    last = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
+    nn.init.normal_(last.weight)  # some begin with 0
+    expected = settled(network)(images(2, 1, 96))
+    assert expected.std() > 1e-6
+    folded = networks.fold(network)
+    assert torch.allclose(folded(images(2, 1, 96)), expected, rtol=1e-3, atol=1e-4)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    known = {"architecture": architecture, "classes": 3, "size": 96, "width": 1.0}
+    networks.save(network, tmp_path / "network.safetensors", known)
+    loaded = networks.load(tmp_path / "network.safetensors")
+    assert torch.equal(loaded(images(2, 1, 96)), expected)
+
+
+def test_the_study_knows_torchvision_s_networks() -> None:
+    assert sorted(ARCHITECTURES) == models.list_models(module=models)
+
+
+@pytest.mark.parametrize(("size", "outputs"), [(298, 1), (299, 2)])
+def test_auxiliary_heads_are_there_where_the_size_allows(
+    size: int, outputs: int, tmp_path: Path
+) -> None:
+    network = networks.build("inception_v3", 2, size, 0.0625, auxiliary=True)
+    answer = network(images(2, 1, size))
+    assert (len(answer) if isinstance(answer, tuple) else 1) == outputs
+    path = saved(tmp_path / "network.safetensors", network, size=size)
+    assert not any("AuxLogits" in name for name in networks.load(path).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size"), [("vit_b_32", 100), ("alexnet", 32), ("vgg11", 16)]
+)
+def test_a_size_that_an_architecture_does_not_take_is_told(architecture: str, size: int) -> None:
+    with pytest.raises(UserError, match=f"training.architecture: {architecture}"):
+        networks.build(architecture, 2, size)
+
+
+def test_timm_s_networks_are_one_more_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UserError, match=r"timm/resnet18 wants timm: pip install 'pgdose\[timm\]'"):
+        networks.build("timm/resnet18", 2, 96)
+
+
+@torch.no_grad()
+def test_timm_s_networks_learn_are_folded_and_saved(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    network = networks.build("timm/resnet10t", 3, 96)
+    expected = settled(network)(images(2, 1, 96))
+    assert expected.std() > 1e-6
+    assert torch.allclose(networks.fold(network)(images(2, 1, 96)), expected, rtol=1e-3, atol=1e-4)
+    known = {"architecture": "timm/resnet10t", "classes": 3, "size": 96, "width": 1.0}
+    networks.save(network, tmp_path / "network.safetensors", known)
+    assert torch.equal(networks.load(tmp_path / "network.safetensors")(images(2, 1, 96)), expected)
+    with pytest.raises(UserError, match="timm/none_such"):
+        networks.build("timm/none_such", 3, 96)
+
+
+def test_dropout_is_set_where_there_is_some() -> None:
+    network = networks.build("mobilenet_v3_small", 2, 75, dropout=0.4)
+    assert [m.p for m in network.modules() if isinstance(m, nn.Dropout)] == [0.4]
+    with pytest.raises(UserError, match=r"training\.dropout: resnet18 has none"):
+        networks.build("resnet18", 2, 75, dropout=0.4)
 
 
 # --- folding ----------------------------------------------------------------------------------
@@ -168,13 +236,13 @@ def test_a_network_in_channels_last_is_saved_too(tmp_path: Path) -> None:
 def test_training_starts_from_a_file_of_weights(tmp_path: Path) -> None:
     network = small(seed=3)
     path = saved(tmp_path / "n.safetensors", network)
-    assert same(networks.build("inception_v3", 2, 0.0625, str(path)), network)
+    assert same(networks.build("inception_v3", 2, 75, 0.0625, str(path)), network)
 
 
 def test_the_last_layer_for_other_classes_begins_anew(tmp_path: Path) -> None:
     network = small(2, seed=3)
     path = saved(tmp_path / "n.safetensors", network)
-    built = networks.build("inception_v3", 4, 0.0625, str(path))
+    built = networks.build("inception_v3", 4, 75, 0.0625, str(path))
     assert built.body.fc.weight.shape == (4, 128)
     del built.body.fc, network.body.fc
     assert same(built, network)
@@ -183,32 +251,32 @@ def test_the_last_layer_for_other_classes_begins_anew(tmp_path: Path) -> None:
 def test_weights_of_another_width_do_not_fit(tmp_path: Path) -> None:
     path = saved(tmp_path / "narrow.safetensors", small())
     with pytest.raises(UserError, match=r"^training\.weights: narrow\.safetensors does not fit"):
-        networks.build("inception_v3", 2, 0.125, str(path))
+        networks.build("inception_v3", 2, 75, 0.125, str(path))
 
 
 def test_weights_of_another_architecture_do_not_fit(tmp_path: Path) -> None:
     save_file({"layer1.weight": torch.zeros(3)}, tmp_path / "resnet.safetensors")
     with pytest.raises(UserError, match=r"resnet\.safetensors does not fit the architecture"):
-        networks.build("inception_v3", 2, 0.0625, str(tmp_path / "resnet.safetensors"))
+        networks.build("inception_v3", 2, 75, 0.0625, str(tmp_path / "resnet.safetensors"))
 
 
 def test_weights_with_a_part_left_out_do_not_fit(tmp_path: Path) -> None:
     state = small().state_dict()
     del state["body.Conv2d_1a_3x3.conv.weight"]
     save_file(state, tmp_path / "part.safetensors")
-    with pytest.raises(UserError, match=r"e\.g\. body\.Conv2d_1a_3x3\.conv\.weight"):
-        networks.build("inception_v3", 2, 0.0625, str(tmp_path / "part.safetensors"))
+    with pytest.raises(UserError, match=r"e\.g\. Conv2d_1a_3x3\.conv\.weight"):
+        networks.build("inception_v3", 2, 75, 0.0625, str(tmp_path / "part.safetensors"))
 
 
 def test_a_file_of_weights_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"training\.weights: no file 'gone\.safetensors'"):
-        networks.build("inception_v3", 2, 0.0625, "gone.safetensors")
+        networks.build("inception_v3", 2, 75, 0.0625, "gone.safetensors")
 
 
 def test_a_file_that_holds_no_weights_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("no weights")
-    with pytest.raises(UserError, match=r"training\.weights: .*text\.safetensors"):
-        networks.build("inception_v3", 2, 0.0625, str(tmp_path / "text.safetensors"))
+    with pytest.raises(UserError, match=r"training\.weights: text\.safetensors is no saf"):
+        networks.build("inception_v3", 2, 75, 0.0625, str(tmp_path / "text.safetensors"))
 
 
 def test_imagenet_without_a_network_names_the_file_and_where_to_put_it(
@@ -220,11 +288,44 @@ def test_imagenet_without_a_network_names_the_file_and_where_to_put_it(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(UserError) as caught:
-        networks.build("inception_v3", 2, 0.0625, "imagenet")
+        networks.build("inception_v3", 2, 75, 0.0625, "imagenet")
     message = str(caught.value)
     for part in ("training.weights: imagenet", "inception_v3_google-0cc3c7bd.pth", "OSError"):
         assert part in message
     assert str(tmp_path / "checkpoints") in message
+
+
+@pytest.mark.parametrize(
+    ("architecture", "file"),
+    [
+        ("resnet18", "resnet18-f37072fd.pth"),
+        ("efficientnet_v2_l", "efficientnet_v2_l-59c71312.pth"),
+        ("inception_v3", "inception_v3_google-0cc3c7bd.pth"),
+    ],
+)
+@torch.no_grad()
+def test_imagenet_weights_see_what_they_were_trained_on(
+    architecture: str, file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Torchvision's network with torchvision's preprocessing says the same of a coloured image."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    torch.manual_seed(1)
+    theirs = models.get_model(architecture, **TORCHVISIONS.get(architecture, {}))
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(theirs.state_dict(), tmp_path / "checkpoints" / file)
+    seen = models.get_model_weights(architecture)["DEFAULT"].transforms(
+        crop_size=128, resize_size=128
+    )
+    pixels = (images(1, 3, 128) * torch.tensor([1.0, 0.6, 0.2]).view(3, 1, 1) * 255).byte()
+    picture = Image.fromarray(pixels[0].permute(1, 2, 0).numpy())
+    ours = networks.build(architecture, 1000, 128, weights="imagenet").eval()
+    said, expected = ours(pixels.float() / 255), theirs.eval()(seen(picture)[None])
+    assert torch.allclose(said, expected, rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(ours(pixels.flip(1).float() / 255), expected, rtol=1e-2)
+
+
+# As torchvision builds it for its ImageNet weights.
+TORCHVISIONS = {"inception_v3": {"transform_input": True, "init_weights": True}}
 
 
 @torch.no_grad()
@@ -233,128 +334,8 @@ def test_imagenet_weights_are_taken_but_for_their_last_layer(
 ) -> None:
     theirs = inception.Inception3(num_classes=1000, aux_logits=True, init_weights=False)
     state = theirs.state_dict()
-    monkeypatch.setattr(networks, "_imagenet", lambda: dict(state))
-    built = networks.build("inception_v3", 2, 1.0, "imagenet")
+    monkeypatch.setattr(networks, "_imagenet", lambda name: dict(state))
+    built = networks.build("inception_v3", 2, 75, 1.0, "imagenet")
     assert built.body.fc.weight.shape == (2, 2048)
     name = "Mixed_7c.branch_pool.conv.weight"
     assert torch.equal(built.body.state_dict()[name], state[name])
-
-
-def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
-    assert networks.device_of(0) == torch.device("cpu")
-
-
-@pytest.fixture
-def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
-    """Two GPUs as torch would tell of them; the numbers that were made the current one."""
-    chosen: list[int] = []
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(
-        torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"GPU-{'ab'[i]}")
-    )
-    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    before = len(networks._locks)
-    yield chosen
-    for lock in networks._locks[before:]:
-        os.close(lock)
-    del networks._locks[before:]
-
-
-def test_jobs_side_by_side_take_different_gpus(two_gpus: list[int]) -> None:
-    assert [networks.device_of(1) for _ in range(2)] == [
-        torch.device("cuda", 0),
-        torch.device("cuda", 1),
-    ]
-    assert networks.device_of(1) == torch.device("cuda")  # none is left: they share
-    assert two_gpus == [0, 1] and networks.device_of(0) == torch.device("cpu")
-
-
-HOLDS = """
-import sys, time
-from pgdose import networks
-assert networks._taken("GPU-a")
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
-def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Path) -> None:
-    before = os.umask(0o077)
-    try:
-        networks.device_of(1)
-    finally:
-        os.umask(before)
-    (lock,) = tmp_path.glob("pgdose-gpu-*")
-    assert lock.stat().st_mode & 0o777 == 0o644
-
-
-def test_a_link_is_no_lock(two_gpus: list[int], tmp_path: Path) -> None:
-    (tmp_path / "pgdose-gpu-GPU-a").symlink_to(tmp_path / "planted")
-    assert networks.device_of(1) == torch.device("cuda", 1)
-    assert not (tmp_path / "planted").exists()
-
-
-def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) -> None:
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, env=environment, text=True
-    )
-    assert other.stdout and other.stdout.readline() == "held\n"
-    assert networks.device_of(1) == torch.device("cuda", 1)
-    other.kill()
-    other.wait()
-    assert networks.device_of(1) == torch.device("cuda", 0)
-
-
-# --- precision and memory ---------------------------------------------------------------------
-
-
-CPU = torch.device("cpu")
-
-
-def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
-    network = networks.fold(small())
-    for wanted in ("fp32", "tf32", "bf16"):
-        assert networks.with_precision(network, wanted, CPU) == (network, "fp32")
-
-
-def test_a_network_of_any_precision_can_be_attacked() -> None:
-    check_network(networks.Precise(networks.fold(small()), "bf16"))
-    with pytest.raises(ValueError, match="evaluation mode"):
-        check_network(networks.Precise(small(), "bf16").train())
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_precisions_of_a_gpu_agree_with_the_cpu() -> None:
-    device = torch.device("cuda")
-    network, own = networks.fold(settled(small())), images(4)
-    expected = network(own)
-    for precision, within in (("fp32", 1e-4), ("tf32", 0.02), ("bf16", 0.1)):
-        there, used = networks.with_precision(network.to(device), precision, device)
-        logits = there(own.to(device)).cpu()
-        assert used == precision and logits.dtype == torch.float32
-        assert (logits - expected).abs().max() < within
-        network.cpu()
-
-
-def test_more_memory_or_smaller_images_are_more_at_a_time() -> None:
-    network = networks.fold(small())
-
-    def batch(size: int, mem_mb: int) -> int:
-        return networks.fitting_batch(network, torch.zeros(1, 1, size, size), CPU, mem_mb)
-
-    assert batch(75, 100_000) == networks.MOST_AT_ONCE["cpu"]
-    assert 1 < batch(299, 1200) < batch(299, 1400) < batch(150, 1400)
-    assert batch(299, 500) == 1  # the smallest there is; memory that runs out halves it no more
-
-
-def test_the_bytes_of_the_backward_pass_are_counted_once() -> None:
-    class Two(nn.Module):
-        def forward(self, images: Tensor) -> Tensor:
-            return (images.exp() * images).flatten(1)[:, :2]  # keeps exp(x) twice, and x
-
-    counted = [networks._saved_bytes(Two(), torch.rand(n, 1, 10, 10)) for n in (1, 2)]
-    assert counted[1] - counted[0] == 2 * 100 * 4

@@ -1,6 +1,7 @@
 """The training loop: the same weights for the same seed, killed or not."""
 
 import copy
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose import training
+from pgdose import loading, training
 from pgdose.errors import UserError
 from pgdose.images import Members, new_store
 
@@ -72,20 +73,15 @@ def members(tmp_path: Path) -> Callable[[int], Members]:
     return some
 
 
-SETTINGS: dict[str, Any] = {
-    "seed": 7,
-    "name": "G/full",
-    "epochs": 4,
-    "batch": BATCH,
-    "lr": 0.01,
-    "weight_decay": 0.0,
-    "schedule": "one_cycle",
-    "device": CPU,
-}
+SETTINGS: dict[str, Any] = {"epochs": 4, "batch": BATCH, "lr": 0.01}
+KEY: dict[str, Any] = {"seed": 7, "name": "G/full", "devices": [CPU]}
+FIELDS = {field.name for field in dataclasses.fields(training.Settings)}
 
 
-def train(net: Any, members: Members, work: Path, **settings: Any) -> pd.DataFrame:
-    return training.train(net, members, members, work=work, **(SETTINGS | settings))
+def train(net: Any, members: Members, work: Path, **changed: Any) -> pd.DataFrame:
+    settings = SETTINGS | {k: v for k, v in changed.items() if k in FIELDS}
+    others = KEY | {k: v for k, v in changed.items() if k not in FIELDS}
+    return training.train(net, members, members, training.Settings(**settings), work=work, **others)
 
 
 def weights(net: nn.Module) -> bytes:
@@ -123,11 +119,11 @@ def killed_in(epoch: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
     """Training dies within this epoch, after some steps."""
     whole = training._epoch
 
-    def dying(net: Any, part: Members, order: np.ndarray, *rest: Any) -> tuple[float, float]:
-        if rest[-1] == epoch:
-            whole(net, part, order[:8], *rest)
+    def dying(state: Any, part: Members, order: np.ndarray, *rest: Any) -> tuple[float, float, int]:
+        if len(state.history) + 1 == epoch:
+            whole(state, part, order[:8], *rest)
             raise KilledError
-        return whole(net, part, order, *rest)
+        return whole(state, part, order, *rest)
 
     monkeypatch.setattr(training, "_epoch", dying)
     return monkeypatch
@@ -176,12 +172,105 @@ def test_a_trained_network_is_there_until_it_is_written(members: Make, tmp_path:
 def test_history_tells_each_epoch(members: Make, tmp_path: Path) -> None:
     history = train(network(), members(20), tmp_path / "work", schedule="constant")
     assert list(history) == [
-        *("epoch", "lr", "loss", "training_accuracy", "validation_accuracy", "at_once")
+        *("epoch", "lr", "loss", "training_accuracy", "validation_accuracy", "at_once", "kept")
     ]
     assert (history["at_once"] == BATCH).all()
     assert history["epoch"].to_list() == [1, 2, 3, 4]
     assert (history["lr"] == 0.01).all()
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def judged(net: Any, part: Members, work: Path, **changed: Any) -> pd.DataFrame:
+    """Trained on every second image, judged by the others."""
+    odd = np.arange(len(part)) % 2 == 1
+    return train(net, part.select(~odd), work, held_out=part.select(odd), **changed)
+
+
+def held_out_loss(net: Any, part: Members) -> float:
+    odd = part.select(np.arange(len(part)) % 2 == 1)
+    return training.cross_entropy(training.evaluate(net, odd, 4, CPU), odd.labels)
+
+
+def test_the_best_epoch_is_kept(members: Make, tmp_path: Path) -> None:
+    """It is the first with the least loss on the held-out images, and the network is its."""
+    part = members(40)
+    shorter, longer = plain(), plain()
+    with_best = judged(longer, part, tmp_path / "a", keep="best", lr=0.1, epochs=8)
+    best = int(with_best["held_out_loss"].argmin()) + 1
+    assert best < 8 and with_best["kept"].tolist() == [int(e == best) for e in range(1, 9)]
+    assert held_out_loss(longer, part) == pytest.approx(with_best["held_out_loss"].min())
+    judged(shorter, part, tmp_path / "b", lr=0.1, epochs=8)
+    assert held_out_loss(shorter, part) > with_best["held_out_loss"].min()
+
+
+def test_training_ends_when_there_is_no_gain(members: Make, tmp_path: Path) -> None:
+    whole = judged(plain(), members(40), tmp_path / "a", lr=0.1, epochs=30, schedule="constant")
+    ended = judged(
+        plain(), members(40), tmp_path / "b", lr=0.1, epochs=30, schedule="constant", patience=2
+    )
+    best = int(ended["held_out_loss"].argmin())
+    assert len(ended) == best + 3 < len(whole) == 30
+    pd.testing.assert_frame_equal(whole.iloc[: len(ended), :-1], ended.iloc[:, :-1])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
+    members: Make, tmp_path: Path, value: float
+) -> None:
+    class Bad(Plain):
+        steps = 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.steps += self.training
+            logits = super().forward(images)
+            return logits * value if self.training and self.steps == 8 else logits
+
+    torch.manual_seed(3)
+    bad = Bad()
+    with pytest.raises(UserError, match=r"G/full, epoch 3: the loss of batch 2 is (nan|inf)"):
+        train(bad, members(20), tmp_path / "work")
+    going_on = plain()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        killed_in(3, patch)  # it begins with the third
+        train(going_on, members(20), tmp_path / "work")
+    healthy, expected = plain(), plain()
+    train(healthy, members(20), tmp_path / "work")
+    train(expected, members(20), tmp_path / "undisturbed")
+    assert weights(healthy) == weights(expected)
+
+
+def test_weights_that_are_no_numbers_are_not_kept(members: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"epoch 1: after its last batch weights are no numbers"):
+        train(plain(), members(8), tmp_path / "work", lr=float("inf"), schedule="constant")
+    assert not (tmp_path / "work").exists()
+
+
+def test_auxiliary_heads_have_a_weight_in_the_loss(members: Make, tmp_path: Path) -> None:
+    class Two(Plain):
+        def forward(self, images: Tensor) -> Any:
+            logits = super().forward(images)
+            return (logits, -logits) if self.training else logits
+
+    losses = {}
+    for weight in (0.0, 0.5):
+        torch.manual_seed(3)
+        losses[weight] = train(
+            Two(), members(8), tmp_path / str(weight), auxiliary=weight, epochs=1
+        )
+    torch.manual_seed(3)
+    alone = train(Plain(), members(8), tmp_path / "alone", epochs=1)
+    assert losses[0.0]["loss"][0] == alone["loss"][0] < losses[0.5]["loss"][0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"label_smoothing": 0.2}, {"optimizer": "adamw", "weight_decay": 0.5}, {"schedule": "cosine"}],
+)
+def test_settings_do_something(members: Make, tmp_path: Path, other: dict[str, Any]) -> None:
+    one, two = plain(), plain()
+    train(one, members(20), tmp_path / "a")
+    train(two, members(20), tmp_path / "b", **other)
+    assert weights(one) != weights(two)
 
 
 def test_what_can_be_learned_is_learned(members: Make, tmp_path: Path) -> None:
@@ -265,7 +354,7 @@ def test_settling_leaves_the_weights(members: Make) -> None:
 
 def test_scaled_images_are_from_zero_to_one() -> None:
     images = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
-    scaled = training.scaled(images, CPU)
+    scaled = loading.scaled(images, CPU)
     assert scaled.dtype == torch.float32
     assert torch.allclose(scaled.ravel(), torch.tensor([0.0, 0.2, 1.0]))
 
@@ -273,7 +362,7 @@ def test_scaled_images_are_from_zero_to_one() -> None:
 def test_batches_hold_every_row_once_in_the_order_given(members: Make) -> None:
     part = members(10)
     order = np.array([9, 0, 5, 3, 1, 2, 8, 7, 6, 4])
-    parts = list(training.batches(part, order, 4))
+    parts = list(loading.batches(part, order, 4))
     assert [len(images) for images, _ in parts] == [4, 4, 2]
     images = np.concatenate([images for images, _ in parts])
     assert np.array_equal(images[:, 0], pictures(10)[order])
@@ -286,6 +375,24 @@ def test_evaluation_does_not_go_by_the_batch(members: Make) -> None:
     assert one.shape == (10, 2) and one.dtype == np.float32
     assert np.allclose(one, other, atol=1e-5)
     assert np.ptp(one[:, 0]) > 1e-3
+
+
+def test_statistics_that_do_not_fit_show_beside_those_of_batches(
+    members: Make, tmp_path: Path
+) -> None:
+    part, net = members(40), network()
+    train(net, part, tmp_path / "work", epochs=8)
+    fitting = training.accuracy(training.evaluate(net, part, 10, CPU), part.labels)
+    before = weights(net)
+    by_batches = training.by_batch_statistics(net, part, 10, CPU)
+    assert by_batches == pytest.approx(fitting, abs=0.1) and by_batches > 0.9
+    assert weights(net) == before and not any(m.training for m in net.modules())
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.add_(5)
+    assert training.accuracy(training.evaluate(net, part, 10, CPU), part.labels) < 0.6
+    assert training.by_batch_statistics(net, part, 10, CPU) == by_batches
+    assert training.by_batch_statistics(plain(), part, 10, CPU) is None
 
 
 def test_accuracy_is_the_share_of_right_classes() -> None:
@@ -351,19 +458,18 @@ convolutions = nn.Conv2d(1, 64, 3), nn.ReLU(), nn.Conv2d(64, 8, 3)
 body = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(8 * 92**2, 2))
 images = torch.zeros((64, 1, 96, 96), dtype=torch.uint8).numpy()
 labels = torch.zeros(64).long()
-training._gradients(body, images, labels, 2, torch.device("cpu"))
+settings = training.Settings(epochs=1, batch=64, lr=0.1, schedule="constant")
+state = training.State(body, settings, 1, torch.device("cpu"))
+training.gradients(state, body, torch.from_numpy(images), labels, 2)
+state.optimiser.step()
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, -1))
-class Rate:
-    def step(self): pass
-optimiser = torch.optim.Adam(body.parameters())
 class Members:
     labels = [0] * 64
     def __len__(self): return 64
     def read(self, rows): return images[rows]
-loss, _, at_once = training._epoch(
-    body, Members(), torch.arange(64).numpy(), 64, 64, optimiser, Rate(), torch.device("cpu"), 1
-)
+order = torch.arange(64).numpy()
+loss, _, at_once = training._epoch(state, Members(), order, 64, [torch.device("cpu")], 1, "G", 1)
 print("at once", at_once)
 """
 

@@ -17,7 +17,7 @@ from pgdose.analysis.outcomes import unpack
 from pgdose.attack import trajectory
 from pgdose.attack.steps import Attack, margin
 from pgdose.images import Members
-from pgdose.training import scaled
+from pgdose.loading import scaled
 
 
 def nearest(known: Iterable[float], wanted: float) -> float:

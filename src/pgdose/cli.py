@@ -77,7 +77,10 @@ def verify(results: Path) -> list[str]:
         records.read_metadata(path)
         records.read_parquet(path)
 
-    checks = {".npy": images.check, ".parquet": table, ".safetensors": tensors.load}
+    def store(path: Path) -> None:
+        images.Store(path).check()
+
+    checks = {".npy": store, ".parquet": table, ".safetensors": tensors.load}
     files = sorted(path for path in results.rglob("[!.]*") if path.suffix in checks)
     if not files:
         raise UserError(f"no image stores, tables or networks below {results}")

@@ -275,14 +275,15 @@ def members(
     """The members of a group, numbered by class, record and copy; no stores yet.
 
     `found` are candidates, `classes` maps a name to {source, where, count, at_most, augment_to},
-    `augment` limits how far copies may differ. Raises UserError where there are too few, or where
+    `training` is the share to learn from; 0 where there is nothing to learn. `augment` limits how
+    far copies may differ. Raises UserError where there are too few, or where
     a part would lack a class.
     """
     chosen = choose(found, classes, balance, seed, group)
     chosen = chosen.assign(part=split(chosen, training, seed, group), copy=0)
     for name in classes:
         of_class = chosen[chosen["class"] == name]
-        for part in ("training", "validation"):
+        for part in ("training", "validation") if training else ("validation",):
             if not (of_class["part"] == part).any():
                 raise UserError(
                     f"groups.{group}.classes.{name}: its {len(of_class)} images are of "
@@ -318,6 +319,22 @@ def subset(chosen: pd.DataFrame, size: int, seed: int, run: str) -> pd.DataFrame
         .sort_values("member")
         .drop(columns="draw")
     )
+
+
+def held_out(learned: pd.DataFrame, share: float, seed: int, run: str) -> pd.Series:
+    """Which training members judge the epochs instead of being learned; no patient on both sides.
+
+    Of a patient with copies the copies are on the same side. Every class must be on both.
+    """
+    part = split(learned.assign(sex=None), 1 - share, seed, f"held out {run}")
+    judges = part.eq("validation")
+    sides = learned.assign(judges=judges).groupby("class")["judges"].nunique()
+    if (sides < 2).any():
+        raise UserError(
+            f"training.held_out: class {sides.idxmin()} of {run} has too few patients for a part "
+            "of their own; keep: last and no patience need none"
+        )
+    return judges
 
 
 def place(chosen: pd.DataFrame, group: str, shards: int) -> pd.DataFrame:

@@ -176,36 +176,55 @@ def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[Ne
         file.flush()
 
 
-def checksums(path: str | Path) -> np.ndarray:
-    """The checksums that a store carries, uint8 images x 16; Damaged if it is cut off."""
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
-            start, size = file.tell(), math.prod(shape)
-            sums = len(MARK) + 16 * shape[0]
+class Store:
+    """The images of a finished store, each checked as it is read.
+
+    Plain reads at a place: pages of a memory map would count as memory of the job, all of them once
+    a training has seen every image.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Damaged if the file is not whole."""
+        self.path = Path(path)
+        self._file = self.path.open("rb", buffering=0)
+        try:
+            version = np.lib.format.read_magic(self._file)
+            self.shape, fortran, kind = np.lib.format.read_array_header_1_0(self._file)
+            self._start, size = self._file.tell(), math.prod(self.shape)
+            sums = len(MARK) + 16 * self.shape[0]
             whole = (version, fortran, kind) == ((1, 0), False, np.uint8)
-            whole = whole and path.stat().st_size == start + size + sums
+            whole = whole and self.path.stat().st_size == self._start + size + sums
             if whole:
-                file.seek(size, os.SEEK_CUR)
-                tail = file.read()
+                self._file.seek(size, os.SEEK_CUR)
+                tail = self._file.read()
                 whole = tail.startswith(MARK)
-    except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
-        whole = False  # numpy reads the header as Python
-    if not whole:
-        raise Damaged(path, "not a whole store (cut off, or without checksums)")
-    return np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
+        except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
+            whole = False  # numpy reads the header as Python
+        if not whole:
+            raise Damaged(path, "not a whole store (cut off, or without checksums)")
+        self._sums = np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
 
+    def __len__(self) -> int:
+        return self.shape[0]
 
-def check(path: str | Path) -> None:
-    """Damaged if pixels of a store are not those that were written."""
-    sums = checksums(path)
-    store = np.load(path, mmap_mode="r") if len(sums) else []
-    wrong = [row for row, image in enumerate(store) if checksum(image) != sums[row].tobytes()]
-    if wrong:
-        shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
-        raise Damaged(path, f"{len(wrong)} images, rows {shown}")
+    def _unchecked(self, row: int) -> tuple[np.ndarray, bool]:
+        image = np.empty(self.shape[1:], np.uint8)
+        os.preadv(self._file.fileno(), [image.data], self._start + row * image.nbytes)
+        return image, checksum(image) == self._sums[row].tobytes()
+
+    def read(self, row: int) -> np.ndarray:
+        """One image, uint8; Damaged if it is not as it was written."""
+        image, whole = self._unchecked(row)
+        if not whole:
+            raise Damaged(self.path, f"row {row} is not as it was written")
+        return image
+
+    def check(self) -> None:
+        """Damaged if any image is not as it was written."""
+        wrong = [row for row in range(len(self)) if not self._unchecked(row)[1]]
+        if wrong:
+            shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
+            raise Damaged(self.path, f"{len(wrong)} images, rows {shown}")
 
 
 class Members:
@@ -222,8 +241,10 @@ class Members:
         self.size = size
         self.channels = channels
         self._root = Path(results)
-        self._stores: dict[str, np.ndarray] = {}
-        self._sums: dict[str, np.ndarray] = {}
+        self._stores: dict[str, Store] = {}
+        codes, names = pd.factorize(self.table["store"])
+        self._names, self._store = list(names), codes.astype(np.int32)
+        self._row = self.table["row"].to_numpy(np.int64)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -238,22 +259,15 @@ class Members:
 
     def read(self, rows: Iterable[int]) -> np.ndarray:
         """uint8, n x channels x size x size; Damaged if a store is not as it was written."""
-        images = [self._one(row) for row in rows]
-        if not images:
-            return np.zeros((0, self.channels, self.size, self.size), np.uint8)
-        return np.stack(images)
-
-    def _one(self, row: int) -> np.ndarray:
-        entry = self.table.iloc[row]
-        name = entry["store"]
-        if name not in self._stores:
-            self._sums[name] = checksums(self._root / name)
-            self._stores[name] = np.load(self._root / name, mmap_mode="r")
-        stored = np.asarray(self._stores[name][entry["row"]])
-        if checksum(stored) != self._sums[name][entry["row"]].tobytes():
-            raise Damaged(self._root / name, f"row {entry['row']} is not as it was written")
-        image = resize(stored, self.size)
-        return image[None] if self.channels == 1 else image.transpose(2, 0, 1)
+        rows = list(rows)
+        images = np.empty((len(rows), self.channels, self.size, self.size), np.uint8)
+        for image, row in zip(images, rows, strict=True):
+            name = self._names[self._store[row]]
+            if name not in self._stores:
+                self._stores[name] = Store(self._root / name)
+            stored = resize(self._stores[name].read(int(self._row[row])), self.size)
+            image[:] = stored if self.channels == 1 else stored.transpose(2, 0, 1)
+        return images
 
 
 def load_members(

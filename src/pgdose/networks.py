@@ -5,9 +5,6 @@ Outside the wrapper everything speaks of images in [0, 1]; a grey image is one c
 
 import contextlib
 import copy
-import fcntl
-import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,31 +12,71 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.fx.experimental import optimization
+from torchvision import models
 from torchvision.models import inception
 
-from pgdose import tensors
+from pgdose import foreign, tensors
+from pgdose.devices import with_precision
 from pgdose.errors import UserError
+
+# What a network from elsewhere sees, unless something else is said.
+PLAIN: dict[str, Any] = {
+    **{"range": [0.0, 1.0], "mean": [0.0], "std": [1.0]},
+    **{"channels": 3, "layout": "channels_first"},
+}
 
 
 class Classifier(nn.Module):
-    """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes."""
+    """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes.
 
-    def __init__(self, body: nn.Module) -> None:
+    The body sees them as it is used to: `channels` of them (a grey image is all three), with `mean`
+    taken away and divided by `std` (one number for all channels, or one each), `channels_last`
+    where it wants n x size x size x channels. Of what it says, `probabilities` are turned into
+    logits, and `order` says which output is which class. While it learns, a body with auxiliary
+    heads gives a tuple: the logits, and those of the heads.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        body: nn.Module,
+        mean: list[float],
+        std: list[float],
+        *,
+        channels: int = 3,
+        channels_last: bool = False,
+        probabilities: bool = False,
+        order: list[int] | None = None,
+    ) -> None:
         super().__init__()
         self.body = body
+        self.channels, self.channels_last = channels, channels_last
+        self.probabilities, self.order = probabilities, order
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        # -1..1 is what InceptionV3 takes, with its ImageNet weights too.
-        logits: Tensor = self.body((images * 2 - 1).expand(-1, 3, -1, -1))
-        return logits
+    def usual_input(self) -> dict[str, list[float]]:
+        return {"mean": self.mean.flatten().tolist(), "std": self.std.flatten().tolist()}
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        seen = ((images - self.mean) / self.std).expand(-1, self.channels, -1, -1)
+        if self.channels_last:
+            seen = seen.permute(0, 2, 3, 1)
+        answer: Tensor | tuple[Tensor, ...] = self.body(seen)
+        if isinstance(answer, Tensor):
+            if self.probabilities:
+                answer = answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
+            if self.order is not None:
+                answer = answer[:, self.order]
+        return answer
 
 
-def inception_v3(classes: int, width: float = 1.0) -> Classifier:
-    """torchvision's InceptionV3 with every channel count times `width`, without auxiliary head.
-
-    The auxiliary head does not fit images under 299 pixels.
-    """
+def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> nn.Module:
+    """torchvision's InceptionV3 with every channel count times `width`."""
 
     class Convolution(inception.BasicConv2d):
         def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
@@ -50,182 +87,255 @@ def inception_v3(classes: int, width: float = 1.0) -> Classifier:
     blocks = [getattr(inception, f"Inception{name}") for name in ("A", "B", "C", "D", "E", "Aux")]
     body = inception.Inception3(
         num_classes=classes,
-        aux_logits=False,
+        aux_logits=auxiliary,
         transform_input=False,
         inception_blocks=[Convolution, *(partial(b, conv_block=Convolution) for b in blocks)],
         init_weights=True,
     )
     body.fc = nn.Linear(int(2048 * width), classes)
-    return Classifier(body)
+    if auxiliary:
+        body.AuxLogits.fc = nn.Linear(int(768 * width), classes)
+    return body
 
 
-def build(architecture: str, classes: int, width: float, weights: str | None) -> Classifier:
-    """A network to train: from scratch, from a file of `save`, or from ImageNet."""
-    network = {"inception_v3": inception_v3}[architecture](classes, width)
+# From these sizes on an image leaves something for the auxiliary heads to look at.
+AUXILIARY = {"inception_v3": 299, "googlenet": 224}
+
+
+def build(
+    architecture: str,
+    classes: int,
+    size: int,
+    width: float = 1.0,
+    weights: str | None = None,
+    *,
+    dropout: float | None = None,
+    auxiliary: bool = False,
+) -> Classifier:
+    """A network to train for images of `size` pixels.
+
+    Args:
+        architecture: a name of torchvision's classification networks, or timm/NAME.
+        width: factor of inception_v3's channel counts.
+        weights: to begin with: None, imagenet, or a safetensors file with the names that the
+            architecture gives them, such as one of `save`. The last layer may have other classes.
+        dropout: probability for all the network's dropouts; None leaves the architecture's own.
+        auxiliary: with auxiliary heads, where there are some and the size allows.
+
+    UserError if weights, size or dropout do not go with the architecture.
+    """
+    auxiliary = auxiliary and size >= AUXILIARY.get(architecture, size + 1)
+    network = _bare(architecture, classes, size, width, auxiliary)
     if weights == "imagenet":
-        _start_from(network.body, _imagenet(), "the ImageNet weights")
+        _start_from(network.body, _imagenet(architecture), "the ImageNet weights")
     elif weights:
         path = Path(weights)
         if not path.is_file():
             raise UserError(f"training.weights: no file {weights!r}; give one, imagenet or null")
-        try:
-            state = load_file(path)
-        except SafetensorError:
-            raise UserError(f"training.weights: {path.name} is no safetensors file") from None
-        _start_from(network, state, path.name)
-    return network
-
-
-def _imagenet() -> dict[str, Tensor]:
-    entry = inception.Inception_V3_Weights.IMAGENET1K_V1
+        _start_from(network.body, _read(path, "training.weights: "), path.name)
+    if dropout is not None:
+        drops = [m for m in network.modules() if isinstance(m, nn.Dropout)]
+        if not drops:
+            raise UserError(f"training.dropout: {architecture} has none; leave it out")
+        for module in drops:
+            module.p = dropout
+    network.eval()
     try:
-        return dict(entry.get_state_dict(progress=False, check_hash=True, weights_only=True))
-    except Exception as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        with torch.no_grad():
+            network(torch.zeros(1, 3, size, size))
+    except (RuntimeError, ValueError, AssertionError) as error:
         raise UserError(
-            f"training.weights: imagenet wants {Path(entry.url).name} from {entry.url}, which "
-            f"cannot be had ({type(error).__name__}). Put the file into {cache}, or use null"
+            f"training.architecture: {architecture} takes no images of {size} pixels ({error}); "
+            "choose another, or another image.size"
         ) from None
+    return network.train()
 
 
-def _start_from(network: nn.Module, state: dict[str, Tensor], name: str) -> None:
+def _bare(
+    architecture: str, classes: int, size: int, width: float = 1.0, auxiliary: bool = False
+) -> Classifier:
+    """The network with random weights."""
+    if architecture.startswith("timm/"):
+        return _of_timm(architecture, classes)
+    if architecture == "inception_v3":
+        body: nn.Module = inception_v3(classes, width, auxiliary)
+    else:
+        given: dict[str, Any] = {}
+        if architecture == "googlenet":
+            given = {"aux_logits": auxiliary, "init_weights": True}
+        elif architecture.startswith("vit_"):
+            given = {"image_size": size}
+        try:
+            body = models.get_model(architecture, num_classes=classes, **given)
+        except (ValueError, AssertionError, RuntimeError) as error:  # not in whole patches
+            raise UserError(f"training.architecture: {architecture}: {error}") from None
+    if architecture in AUXILIARY:  # torchvision's `transform_input` comes to the same
+        return Classifier(body, [0.5], [0.5])
+    usual = models.get_model_weights(architecture)["DEFAULT"].transforms()
+    return Classifier(body, list(usual.mean), list(usual.std))
+
+
+def _of_timm(architecture: str, classes: int) -> Classifier:
+    try:
+        import timm
+    except ImportError:
+        raise UserError(
+            f"training.architecture: {architecture} wants timm: pip install 'pgdose[timm]'"
+        ) from None
+    try:
+        body: Any = timm.create_model(architecture.removeprefix("timm/"), num_classes=classes)
+    except RuntimeError as error:
+        raise UserError(f"training.architecture: {architecture}: {error}") from None
+    return Classifier(body, list(body.pretrained_cfg["mean"]), list(body.pretrained_cfg["std"]))
+
+
+def _imagenet(architecture: str) -> dict[str, Tensor]:
+    if architecture.startswith("timm/"):
+        import timm
+
+        name, place = architecture.removeprefix("timm/"), "the cache of huggingface_hub"
+        file = address = f"timm's weights of {name}"
+        get = partial(timm.create_model, name, pretrained=True)
+    else:
+        entry = models.get_model_weights(architecture)["DEFAULT"]
+        file, address = Path(entry.url).name, entry.url
+        place = str(Path(torch.hub.get_dir()) / "checkpoints")
+        get = partial(entry.get_state_dict, progress=False, check_hash=True, weights_only=True)
+    try:
+        found = get()
+    except Exception as error:
+        raise UserError(
+            f"training.weights: imagenet wants {file} from {address}, which cannot be had "
+            f"({type(error).__name__}). Put the file into {place}, or use null"
+        ) from None
+    return dict(found.state_dict() if isinstance(found, nn.Module) else found)
+
+
+def _read(path: Path, field: str = "") -> dict[str, Tensor]:
+    """Weights from a safetensors file, with the names that the architecture gives them."""
+    try:
+        state = load_file(path)
+    except SafetensorError:
+        raise UserError(f"{field}{path.name} is no safetensors file") from None
+    return {name.removeprefix("body."): tensor for name, tensor in state.items()}
+
+
+def _start_from(body: nn.Module, state: dict[str, Tensor], name: str) -> None:
     """Take over all weights but those of a last layer for other classes and auxiliary heads."""
-    own = network.state_dict()
-    state = {k: v for k, v in state.items() if "AuxLogits" not in k}
-    state = {k: v for k, v in state.items() if ".fc." not in f".{k}" or _fits(k, v, own)}
-    wrong = [k for k, v in state.items() if not _fits(k, v, own)]
-    wrong += [k for k in own if k not in state and ".fc." not in f".{k}"]
+    own = body.state_dict()
+    last = [n for n, m in body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
+
+    def optional(key: str) -> bool:
+        return _auxiliary(key) or key.rpartition(".")[0] == last
+
+    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+    wrong = [key for key in (*state, *own) if key not in fitting and not optional(key)]
     if wrong:
         raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong[0]}")
-    network.load_state_dict(state, strict=False)
+    body.load_state_dict(fitting, strict=False)
 
 
-def _fits(name: str, tensor: Tensor, own: dict[str, Tensor]) -> bool:
-    return name in own and tensor.shape == own[name].shape
+def _auxiliary(name: str) -> bool:
+    return name.startswith(("AuxLogits.", "aux1.", "aux2."))
 
 
 def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:
-    """Weights as safetensors, with what `load` needs to build the network."""
-    tensors.save(network.state_dict(), path, description)
+    """Weights as safetensors, with what `load` needs to build the network.
+
+    `description`: architecture, classes, size, width, and whatever else is to stand on record.
+    Auxiliary heads are left out: only training has a use for them.
+    """
+    state = {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if not _auxiliary(name.removeprefix("body."))
+    }
+    tensors.save(state, path, description)
 
 
 def load(path: str | Path) -> Classifier:
     """The network of `save`, in evaluation mode; Damaged if the file is not as it was written."""
     state, known = tensors.load(path)
-    network = build(known["architecture"], known["classes"], known["width"], None)
+    if "format" in known:
+        content = state["program"].numpy().tobytes()
+        return as_seen(foreign.module(known["format"], content, Path(path).name), known["seen"])
+    network = _bare(known["architecture"], known["classes"], known["size"], known["width"])
     network.load_state_dict(state)
-    return network.eval()
+    return (as_seen(network.body, known["seen"]) if "seen" in known else network).eval()
+
+
+def bring(
+    path: Path, output: str | Path, classes: list[str], size: int, settings: dict[str, Any]
+) -> Classifier:
+    """Take over a network from elsewhere into a file that `load` reads, and load it.
+
+    Args:
+        path: the file, of one of the kinds in `foreign.FORMATS`.
+        output: where to.
+        classes: those of the group, in its order.
+        size: of its images.
+        settings: `classes`, in the order of the network's outputs; `architecture`; `input`, of
+            which the keys are those of `as_seen`, or None; `outputs`.
+    """
+    order = [settings["classes"].index(name) for name in classes]
+    seen: dict[str, Any] = {"outputs": settings["outputs"], "order": order}
+    known: dict[str, Any]
+    if settings["architecture"] is None:
+        seen |= settings["input"] or PLAIN
+        content = path.read_bytes()
+        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        known = {"format": foreign.format_of(path), "seen": seen}
+        foreign.module(known["format"], content, path.name)  # before anything is written
+        tensors.save({"program": program}, output, known)
+    else:
+        known = {"architecture": settings["architecture"], "classes": len(classes), "size": size}
+        network = _bare(**known)
+        seen |= settings["input"] or PLAIN | network.usual_input()
+        state = {k: v for k, v in _read(path).items() if not _auxiliary(k)}
+        own = network.body.state_dict()
+        wrong = [k for k in (*state, *own) if k not in own or k not in state]
+        wrong += [k for k, v in state.items() if k in own and v.shape != own[k].shape]
+        if wrong:
+            raise UserError(
+                f"{path.name}: does not fit {known['architecture']} for {len(classes)} classes, "
+                f"e.g. {wrong[0]}"
+            )
+        network.body.load_state_dict(state)
+        save(network, output, known | {"width": 1.0, "seen": seen})
+    return load(output)
+
+
+def as_seen(body: nn.Module, seen: dict[str, Any]) -> Classifier:
+    """A body that is used to other images than ours.
+
+    `seen`: `range`, the values of black and white; `mean` and `std` in that range; `channels`;
+    `layout`, channels_first or channels_last; `outputs`, logits or probabilities; `order`.
+    """
+    low, high = seen["range"]
+    return (
+        Classifier(
+            body,
+            [(mean - low) / (high - low) for mean in seen["mean"]],
+            [std / (high - low) for std in seen["std"]],
+            channels=seen["channels"],
+            channels_last=seen["layout"] == "channels_last",
+            probabilities=seen["outputs"] == "probabilities",
+            order=seen["order"],
+        )
+        .eval()
+        .requires_grad_(False)
+    )
 
 
 def fold(network: Classifier) -> Classifier:
     """A frozen copy for inference: batch norm inside the convolutions, channels last."""
     folded = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in folded.modules():
-        if isinstance(module, inception.BasicConv2d):
-            module.conv = nn.utils.fuse_conv_bn_eval(module.conv, module.bn)
-            module.bn = nn.Identity()
+    if not isinstance(folded.body, fx.GraphModule | torch.jit.ScriptModule):  # as they came
+        with contextlib.suppress(Exception):  # torch cannot see through it: it is slower, no more
+            folded.body = optimization.fuse(folded.body, inplace=True)
     return folded.eval().to(memory_format=torch.channels_last)
-
-
-class Precise(nn.Module):
-    """A network whose arithmetic has the precision asked for; its logits are float32."""
-
-    def __init__(self, network: nn.Module, precision: str) -> None:
-        super().__init__()
-        self.network = network
-        self.bf16 = precision == "bf16"
-        self.eval()
-
-    def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16):
-            logits: Tensor = self.network(images)
-        return logits.float()
-
-
-def with_precision(
-    network: nn.Module, precision: str, device: torch.device
-) -> tuple[nn.Module, str]:
-    """A network for inference in fp32, tf32 or bf16, and the precision that was used.
-
-    Only CUDA has others than fp32; there torch's own default is tf32 for convolutions, which is
-    switched off unless it is asked for.
-    """
-    if device.type != "cuda":
-        return network, "fp32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    return (network if precision != "bf16" else Precise(network, precision)), precision
 
 
 def load_to_attack(path: str | Path, precision: str, device: torch.device) -> tuple[nn.Module, str]:
     """The network of `save` on the device, folded; and the precision that is used there."""
     return with_precision(fold(load(path)).to(device), precision, device)
-
-
-MOST_AT_ONCE = {"cpu": 32, "cuda": 512}  # images; more make no step cheaper
-
-
-def fitting_batch(network: nn.Module, image: Tensor, device: torch.device, mem_mb: int) -> int:
-    """How many images can be attacked at a time.
-
-    On a GPU by what is free on it, else by the memory that the job may take. Counted are the
-    tensors that the backward pass of one `image` (1 x channels x rows x columns) needs, twice,
-    since gradients come beside them, and the iterates of some tens of epsilons.
-    """
-    if device.type == "cuda":
-        budget = 0.8 * torch.cuda.mem_get_info(device)[0]
-    else:
-        budget = (mem_mb - 1000) * 1e6  # torch and the rest of the job
-    one, two = (_saved_bytes(network, image.expand(n, -1, -1, -1)) for n in (1, 2))
-    each = 2 * (two - one) + 40 * image.numel() * image.element_size()
-    return int(max(1, min(MOST_AT_ONCE[device.type], budget // each)))
-
-
-def _saved_bytes(network: nn.Module, images: Tensor) -> int:
-    """Bytes of all tensors that the backward pass to the images needs."""
-    saved: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        kept = network(images.contiguous().requires_grad_())  # its graph holds the tensors
-    del kept
-    return sum(saved.values())
-
-
-_locks: list[int] = []  # held until the process ends, however it ends
-
-
-def device_of(gpus: int) -> torch.device:
-    """A GPU if the job was given one and there is one, else the CPU.
-
-    Of several GPUs it is one that no other job on this machine has taken, if there is any.
-    """
-    if not gpus or not torch.cuda.is_available():
-        return torch.device("cpu")
-    for number in range(torch.cuda.device_count()):
-        if _taken(str(torch.cuda.get_device_properties(number).uuid)):
-            torch.cuda.set_device(number)
-            return torch.device("cuda", number)
-    return torch.device("cuda")
-
-
-def _taken(uuid: str) -> bool:
-    """Whether the lock of a GPU could be had; jobs may see the same GPU under other numbers."""
-    path = Path(tempfile.gettempdir(), f"pgdose-gpu-{uuid}")
-    try:  # anybody's file will do: a lock needs no right to write
-        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    except OSError:
-        return False
-    with contextlib.suppress(OSError):  # of another user, who has done it
-        os.fchmod(lock, 0o644)  # whatever the umask
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return False
-    _locks.append(lock)
-    return True

@@ -397,12 +397,104 @@ class Augment(Model):
     flip: bool = False  # mirror every second copy; a chest is not symmetric
 
 
+# torchvision's classification networks.
+ARCHITECTURES = (
+    *("alexnet", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny"),
+    *("densenet121", "densenet161", "densenet169", "densenet201"),
+    *(f"efficientnet_b{n}" for n in range(8)),
+    *("efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s"),
+    *("googlenet", "inception_v3", "maxvit_t"),
+    *("mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"),
+    *("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *(f"regnet_x_{n}" for n in ("16gf", "1_6gf", "32gf", "3_2gf", "400mf", "800mf", "8gf")),
+    *(f"regnet_y_{n}" for n in ("128gf", "16gf", "1_6gf", "32gf", "3_2gf", "400mf", "800mf")),
+    *("regnet_y_8gf", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50"),
+    *("resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d"),
+    *(f"shufflenet_v2_x{n}" for n in ("0_5", "1_0", "1_5", "2_0")),
+    *("squeezenet1_0", "squeezenet1_1"),
+    *("swin_b", "swin_s", "swin_t", "swin_v2_b", "swin_v2_s", "swin_v2_t"),
+    *(f"vgg{n}" for n in ("11", "11_bn", "13", "13_bn", "16", "16_bn", "19", "19_bn")),
+    *("vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32"),
+    *("wide_resnet101_2", "wide_resnet50_2"),
+)
+
+
+def _architecture(name: str) -> str:
+    if name not in ARCHITECTURES and not re.fullmatch(r"timm/[A-Za-z0-9_.]{1,80}", name):
+        near = _nearest(name, ARCHITECTURES)
+        raise mistake(
+            "no network of torchvision's{near}; a name of its classification networks, or "
+            "timm/NAME for one of timm's",
+            near=near,
+        )
+    return name
+
+
+Architecture = Annotated[str, AfterValidator(_architecture)]
+
+
+NETWORK_FILES = (".pt2", ".onnx", ".safetensors", ".pt", ".ts", ".torchscript")
+
+
+class Input(Model):
+    """What a network from elsewhere is used to see."""
+
+    size: Count | None = None  # pixels; if given, `image.size` must be the same
+    channels: Literal[1, 3] = 3
+    range: tuple[float, float] = (0.0, 1.0)  # the values of black and of white
+    mean: list[float] = [0.0]  # in that range, one for all channels or one each
+    std: list[Annotated[float, Field(gt=0)]] = [1.0]
+    layout: Literal["channels_first", "channels_last"] = "channels_first"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.range[0] >= self.range[1]:
+            raise mistake("'range' is [black, white], and black is less")
+        if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)):
+            raise mistake("'mean' and 'std' have one number for all channels, or one each")
+        return self
+
+
+class Network(Model):
+    """A network that was trained elsewhere; the group's images are all for validation then."""
+
+    file: FilePath
+    classes: Annotated[list[Name], Field(min_length=2)]  # in the order of its outputs
+    architecture: Architecture | None = None  # of weights alone (safetensors)
+    input: Input | None = None  # null: as the architecture's ImageNet weights; else Input's own
+    outputs: Literal["logits", "probabilities"] = "logits"
+    trust: bool = False  # TorchScript is a program of its own: whoever says true, runs it
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        suffix = PurePath(self.file).suffix.lower()
+        if suffix not in NETWORK_FILES:
+            raise mistake(
+                "file: '{suffix}' is no kind of network; one of {known}",
+                suffix=suffix,
+                known=", ".join(NETWORK_FILES),
+            )
+        if (suffix == ".safetensors") != (self.architecture is not None):
+            raise mistake(
+                "'architecture' goes with a file of weights (.safetensors), and only with one"
+            )
+        if suffix in (".pt", ".ts", ".torchscript") and not self.trust:
+            raise mistake(
+                "file: TorchScript is a program that reading it would run; give an exported "
+                "program (.pt2), or say 'trust: true' if you know who made it"
+            )
+        if len(set(self.classes)) < len(self.classes):
+            raise mistake("'classes' names one twice")
+        return self
+
+
 class Group(Model):
     title: str
     image: Image = Image()
     balance: list[Literal["sex", "class"]] = []
     augment: Augment = Augment()
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
+    network: Network | None = None  # one that exists already; null: it is trained
     exclude: Annotated[str | None, IS_PATH] = None
     shards: Count = 1
     paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -435,15 +527,27 @@ class Split(Model):
 
 
 class Training(Model):
-    architecture: Literal["inception_v3"] = "inception_v3"
-    width: Annotated[float, Field(gt=0, le=1)] = 1.0
-    weights: Annotated[str | None, IS_PATH] = None
-    optimizer: Literal["adam"] = "adam"
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    """How a group's network is made. What stands here but for the last part decides its weights."""
+
+    architecture: Architecture = "inception_v3"
+    width: Annotated[float, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
+    weights: Annotated[str | None, IS_PATH] = None  # imagenet, or a safetensors file
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
+    auxiliary: Annotated[float, Field(ge=0, le=1)] = 0.4  # weight of auxiliary heads' loss
+    optimizer: Literal["adam", "adamw"] = "adam"
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     epochs: Count = 20
     batch: Annotated[int, Field(ge=2)] = 32
+    keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
+    patience: Count | None = None  # epochs without a smaller one, after which training ends
+    held_out: Annotated[float, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"  # others on CUDA only
+    deterministic: bool = False  # on CUDA; on a CPU it always is
+    gpus: Annotated[int, Field(ge=1, le=16)] = 1  # that share each batch
+    tensorboard: bool = False
     threads: Count = 2
     mem_mb: Count = 3000
     runtime: Count = 60  # minutes
@@ -454,6 +558,23 @@ class Training(Model):
         if (width * 16) % 1:
             raise mistake("a multiple of 1/16, so that all channel counts stay whole")
         return width
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.width != 1 and self.architecture != "inception_v3":
+            raise mistake(
+                "'width: {width}' is of inception_v3; leave it out for {architecture}",
+                width=self.width,
+                architecture=self.architecture,
+            )
+        if self.batch < 2 * self.gpus:
+            raise mistake("'batch' must be at least 2 images for each of 'gpus'")
+        return self
+
+    @property
+    def selects(self) -> bool:
+        """Whether a part of the training images is held out to choose or to stop by."""
+        return self.keep == "best" or self.patience is not None
 
 
 class Attack(Model):
@@ -727,6 +848,10 @@ class Study(Model):
         """Whether the group's pixels are tiles that its sources own."""
         return all(self.sources[source].kind in TILED for source in self.sources_of(group))
 
+    def training_share(self, group: str) -> float:
+        """How much of a group is learned from; nothing where the network exists already."""
+        return 0.0 if self.groups[group].network else self.split.training
+
     def runs(self, group: str) -> list[str]:
         """`full`, and for the group of `training_size` one run per size and repeat."""
         more = []
@@ -804,11 +929,18 @@ def _cross_checks(study: Study) -> list[str]:
                     f"groups.{g}.image.window: {group.image.window!r} is for DICOM files, but "
                     f"source {entry.source} is of kind {source.kind}; leave it out"
                 )
+            if entry.augment_to and group.network:
+                found.append(
+                    f"{at}.augment_to: a network that exists already learns from no copies; leave "
+                    "it out"
+                )
             if entry.augment_to and source.kind in TILED:
                 found.append(
                     f"{at}.augment_to: tiles belong to their source and are not augmented; "
                     "leave it out"
                 )
+        if group.network:
+            found += _network_checks(f"groups.{g}", group, grey=channels == {True})
         if len(kinds) > 1 or len(channels) > 1:
             found.append(
                 f"groups.{g}.classes: sources of different kinds in one group; all classes must "
@@ -821,6 +953,11 @@ def _cross_checks(study: Study) -> list[str]:
         size = study.training_size
         if reference("training_size.group", size.group, study.groups, "group"):
             found += _size_checks(size, study.groups[size.group])
+            if study.groups[size.group].network:
+                found.append(
+                    f"training_size.group: {size.group} has a network that exists already; name a "
+                    "group that is trained"
+                )
         for attack in size.attacks:
             reference("training_size.attacks", attack, study.attacks, "attack")
     shown = study.shown_attack()
@@ -841,6 +978,27 @@ def _cross_checks(study: Study) -> list[str]:
         )
     if study.training.weights == "imagenet" and study.training.width != 1:
         found.append("training.weights: 'imagenet' fits 'width: 1' only; give null or a file")
+    return found
+
+
+def _network_checks(at: str, group: Group, grey: bool) -> list[str]:
+    """Mistakes between a group and the network that it is given."""
+    found = []
+    network = group.network
+    assert network is not None
+    if set(network.classes) != set(group.classes):
+        found.append(
+            f"{at}.network.classes: {network.classes}; the group's classes, "
+            f"{list(group.classes)}, in the order of the network's outputs"
+        )
+    seen = network.input
+    if seen and seen.size is not None and seen.size != group.image.size:
+        found.append(
+            f"{at}.image.size: {group.image.size}, but its network takes {seen.size} pixels "
+            "(network.input.size)"
+        )
+    if seen and seen.channels == 1 and not grey:
+        found.append(f"{at}.network.input.channels: 1, but the group's images have colours")
     return found
 
 

@@ -110,13 +110,14 @@ rule table1:
 
 
 rule quality:
-    """Reliability curve and confusion matrix of each group's network."""
+    """Reliability curve and confusion matrix of each group's network; whether it is any good."""
     input:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
         clean=of_groups("clean.parquet"),
     output:
         calibration=f"{RESULTS}/tables/calibration.csv",
         confusion=f"{RESULTS}/tables/confusion.csv",
+        checks=f"{RESULTS}/tables/network_checks.csv",
     log:
         f"{LOGS}/quality.log",
     benchmark:

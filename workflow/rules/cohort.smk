@@ -26,7 +26,7 @@ rule members:
         runtime=grows(60),
     params:
         seed=STUDY.seed,
-        training=STUDY.split.training,
+        training=lambda w: STUDY.training_share(w.group),
         tiled=lambda w: STUDY.tiled(w.group),
         shards=lambda w: own_shards(w.group),
         image=lambda w: as_json(fitness(w.group)),

@@ -267,6 +267,24 @@ def image_shape(group):
     )
 
 
+def events():
+    """TensorBoard's files of a training, if the study asks for them."""
+    folder = f"{RESULTS}/groups/{{group}}/{{run}}/tensorboard"
+    return {"events": directory(folder)} if STUDY.training.tensorboard else {}
+
+
+def brought():
+    """Groups whose network exists already."""
+    return [g for g, group in STUDY.groups.items() if group.network]
+
+
+def network_settings(group):
+    """How a network that exists already is to be read."""
+    return as_json(
+        STUDY.groups[group].network.model_dump(mode="json", exclude={"file"})
+    )
+
+
 def contact_sheet(group):
     return f"{RESULTS}/groups/{group}/contact_sheet.png"
 

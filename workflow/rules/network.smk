@@ -16,6 +16,7 @@ rule train:
             else []
         ),
     output:
+        **events(),
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
@@ -23,11 +24,13 @@ rule train:
         f"{LOGS}/train/{{group}}-{{run}}.log",
     benchmark:
         f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        group=names(g for g in STUDY.groups if g not in brought()),
     conda:
         "../../envs/network.yaml"
     threads: STUDY.training.threads
     resources:
-        gpu=1,
+        gpu=STUDY.training.gpus,
         mem_mb=grows(STUDY.training.mem_mb),
         runtime=grows(STUDY.training.runtime),
     params:
@@ -37,13 +40,49 @@ rule train:
         shape=lambda w: image_shape(w.group),
         settings=as_json(
             STUDY.training.model_dump(
-                mode="json", exclude={"threads", "mem_mb", "runtime", "optimizer"}
+                mode="json", exclude={"threads", "mem_mb", "runtime", "tensorboard"}
             )
         ),
         threads=STUDY.training.threads,
         code=script_digest("train.py"),
     script:
         "../../scripts/train.py"
+
+
+rule bring:
+    """Take over a network that exists already, if it can be attacked."""
+    input:
+        file=lambda w: STUDY.groups[w.group].network.file,
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+    output:
+        network=f"{RUN}/network.safetensors",
+        training=f"{RUN}/training.csv",
+        clean=f"{RUN}/clean.parquet",
+    log:
+        f"{LOGS}/bring/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/bring/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        group=names(brought()),
+    conda:
+        "../../envs/network.yaml"
+    threads: STUDY.training.threads
+    resources:
+        gpu=1,
+        mem_mb=grows(STUDY.training.mem_mb),
+        runtime=grows(60),
+    params:
+        results=lambda w: RESULTS,
+        shape=lambda w: image_shape(w.group),
+        classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
+        settings=lambda w: network_settings(w.group),
+        batch=STUDY.training.batch,
+        threads=STUDY.training.threads,
+        code=script_digest("bring.py"),
+    script:
+        "../../scripts/bring.py"
 
 
 rule attack:

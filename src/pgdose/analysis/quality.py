@@ -12,13 +12,13 @@ from pgdose.analysis.success import BINS, bin_of, wilson
 
 
 def quality(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -> dict[str, float]:
-    """n_patients accuracy ci_low ci_high wilson_low wilson_high ece ece_low ece_high.
+    """n_patients accuracy ci_low ci_high wilson_low wilson_high ece... auc... and their intervals.
 
     ece: expected calibration error (Guo et al. 2017), the mean over the images of their bin's
     |accuracy - mean confidence|, in the bins of BINS. It is never negative, so that of few images
     is too large, and that of a draw still more: its interval ends at the draws' upper percentile,
-    and begins where that is mirrored at the estimate. `members` and `clean` are the tables of a
-    group and a run.
+    and begins where that is mirrored at the estimate. auc: see `area`. `members` and `clean` are
+    the tables of a group and a run.
     """
     right, confidence = _judged(members, clean)
     patients = _patients(members, clean, draws, seed)
@@ -39,7 +39,81 @@ def quality(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -
         **{"n_patients": number, "accuracy": drawn[0, 0], "ci_low": low[0], "ci_high": high[0]},
         **{"wilson_low": below[0], "wilson_high": above[0]},
         **{"ece": error[0, 0], "ece_low": least, "ece_high": most[0]},
+        **area(members, clean, patients),
     }
+
+
+def area(
+    members: pd.DataFrame, clean: pd.DataFrame, patients: bootstrap.Patients
+) -> dict[str, float]:
+    """auc auc_low auc_high: the mean over the classes of the area under their ROC curves.
+
+    Each class is told from all others by its probability (Hand & Till 2001 call it one against the
+    rest; of two classes both areas are the same). Images whose logits are no numbers are left out.
+    """
+    true, seen, _ = _seen(members, clean)
+    known = seen >= 0
+    drawn = np.full((len(patients.weights) + 1, 1), np.nan)
+    if known.any():
+        logits = np.stack(clean["logits"].to_list()).astype(np.float64)[known]
+        own = patients.of(known)
+        classes = np.unique(members["class_index"])
+        probabilities = softmax(logits, axis=1)
+        drawn[:, 0] = np.mean(
+            [areas(probabilities[:, c], true[known] == c, own) for c in classes], axis=0
+        )
+    low, high = bootstrap.percentiles(drawn, patients.number)
+    return {"auc": drawn[0, 0], "auc_low": low[0], "auc_high": high[0]}
+
+
+def areas(score: np.ndarray, positive: np.ndarray, patients: bootstrap.Patients) -> np.ndarray:
+    """The area under the ROC curve of every draw, 1 + draws; NaN without both kinds of images.
+
+    How often a positive image scores above a negative one, ties as half (Mann & Whitney 1947).
+    """
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf) > 0)
+    positive, own = positive[order], patients.of(order)
+    found = np.empty(len(patients.weights) + 1)
+    for start in range(0, len(found), 64):  # draws at a time, for memory
+        drawn = own.weights[max(start - 1, 0) : start + 63].astype(np.float64)
+        if start == 0:
+            drawn = np.vstack([np.ones((1, drawn.shape[1])), drawn])
+        weights = drawn[:, own.of_image]
+        above = np.add.reduceat(weights * positive, starts, axis=1)
+        below = np.add.reduceat(weights * ~positive, starts, axis=1)
+        pairs = (above * (below.cumsum(axis=1) - below / 2)).sum(axis=1)
+        all_pairs = above.sum(axis=1) * below.sum(axis=1)
+        found[start : start + len(drawn)] = bootstrap.share(pairs, all_pairs)
+    return found
+
+
+LARGEST_GAP = 0.1  # of accuracies with running statistics and with those of batches
+
+
+def checks(
+    members: pd.DataFrame, clean: pd.DataFrame, found: dict[str, float], by_batches: float | None
+) -> list[dict[str, str]]:
+    """check verdict says: whether attacks on a network mean anything.
+
+    `found` is what `quality` says of it; `by_batches` its accuracy where batch norm goes by the
+    statistics of each batch, None if that is not known.
+    """
+    true, _, _ = _seen(members, clean)
+    chance = np.bincount(true).max() / len(true)
+    interval = f"{found['accuracy']:.2f} [{found['ci_low']:.2f}, {found['ci_high']:.2f}]"
+    better = {
+        "check": "better than chance",
+        "verdict": "passed" if found["ci_low"] > chance else "failed",
+        "says": f"accuracy {interval}; whoever names the largest class always is right in "
+        f"{chance:.2f} of the images",
+    }
+    if by_batches is None:
+        says, verdict = "the network came as it is", "not done"
+    else:
+        says = f"accuracy {found['accuracy']:.2f}, and {by_batches:.2f} by statistics of batches"
+        verdict = "failed" if by_batches - found["accuracy"] > LARGEST_GAP else "passed"
+    return [better, {"check": "running statistics fit", "verdict": verdict, "says": says}]
 
 
 def accuracy(members: pd.DataFrame, clean: pd.DataFrame) -> float:

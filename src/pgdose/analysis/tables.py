@@ -55,6 +55,9 @@ def all_sources(counted: Sequence[dict[str, object]]) -> pd.DataFrame:
     return table.astype({c: "Int64" for c in table if c != "source"})
 
 
+PARTS = ["training", "validation"]  # there is nothing to learn for a network from elsewhere
+
+
 def table1_row(
     group: str,
     members: pd.DataFrame,
@@ -65,7 +68,7 @@ def table1_row(
     seed: int,
 ) -> dict[str, object]:
     """A group's row of Table 1: sizes, then `quality` of its network on validation images."""
-    part = members["part"].value_counts()
+    part = members["part"].value_counts().reindex(PARTS, fill_value=0)
     return {
         "group": group,
         "title": title,
@@ -80,8 +83,10 @@ def table1_row(
 def class_counts(group: str, members: pd.DataFrame) -> pd.DataFrame:
     """group class n_images n_training n_validation, in the order of the classes."""
     counts = pd.crosstab([members["class_index"], members["class"]], members["part"])
-    counts = counts.reset_index().rename(
-        columns={"training": "n_training", "validation": "n_validation"}
+    counts = (
+        counts.reindex(columns=PARTS, fill_value=0)
+        .reset_index()
+        .rename(columns={"training": "n_training", "validation": "n_validation"})
     )
     counts["n_images"] = counts["n_training"] + counts["n_validation"]
     counts["group"] = group

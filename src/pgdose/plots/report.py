@@ -417,6 +417,7 @@ def _table1(study: _Study) -> Table | None:
         ("Validation", "number", _count("n_validation")),
         ("Validation patients", "number", _count("n_patients")),
         ("Accuracy", "number", _with_interval("accuracy", wording.rate)),
+        ("AUC", "number", _with_interval("auc", wording.rate, "auc_low", "auc_high")),
         ("Paper’s accuracy", "number", lambda row: wording.short(row["paper_accuracy"])),
         ("ECE", "number", _with_interval("ece", wording.rate, "ece_low", "ece_high")),
     ]

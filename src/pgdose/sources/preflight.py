@@ -61,6 +61,7 @@ def _groups(study: Study) -> list[str]:
         for field, path in (
             (f"groups.{name}.exclude", group.exclude),
             (f"groups.{name}.image.boxes", group.image.boxes),
+            (f"groups.{name}.network.file", group.network.file if group.network else None),
         )
     ]
     return [

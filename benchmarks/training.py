@@ -1,0 +1,212 @@
+"""How fast the training loop is, against a batch that stays in memory and against a plain loop.
+
+    .venv/bin/python benchmarks/training.py [--width 0.25] [--size 96] [--images 2000]
+    .venv/bin/python benchmarks/training.py --memory [--more 100000]
+
+Images per second of one epoch over made-up stores, of three loops in turn, several rounds:
+
+floor   steps on one batch of float32 that stays on the device: no reading, no scaling.
+ours    `training.train`'s epoch, as a study runs it.
+plain   a loop in the style of torchvision's reference scripts: DataLoader, transforms of each
+        image, channels first, the loss asked for at each step; the same network and images.
+
+With --memory: the resident memory of a process that trains one epoch on 1,000 and on more images.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from pgdose import loading, networks, training
+from pgdose.images import Members, new_store
+
+SHARDS = 4
+
+
+def made_up(folder: Path, n: int, size: int) -> Members:
+    """Grey images of two classes, in several stores."""
+    rng = np.random.default_rng(n)
+    noise = rng.integers(0, 256, (64, size, size), np.uint8)
+    names, rows = [], []
+    for shard in range(SHARDS):
+        own = range(shard * n // SHARDS, (shard + 1) * n // SHARDS)
+        with new_store(folder / f"{shard}.npy", len(own), size, 1) as store:
+            for row, number in enumerate(own):
+                store.put(row, np.roll(noise[number % 64], number // 64, axis=0))
+        names += [f"{shard}.npy"] * len(own)
+        rows += range(len(own))
+    table = pd.DataFrame({"member": range(n), "store": names, "row": rows})
+    table["class_index"] = np.arange(n) % 2
+    return Members(table, folder, size, 1)
+
+
+class Images(Dataset):
+    """One image after another, as a plain loop reads them."""
+
+    def __init__(self, members: Members) -> None:
+        self.members, self.labels = members, members.labels
+        self.change = v2.Compose([v2.ToDtype(torch.float32, scale=True)])
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        image = torch.from_numpy(self.members.read([row])[0])
+        return self.change(image), int(self.labels[row])
+
+
+def network_of(given: argparse.Namespace) -> networks.Classifier:
+    torch.manual_seed(0)
+    built = networks.build(given.architecture, 2, given.size, given.width)
+    return built.to(given.device)
+
+
+def synchronised(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def loops(given: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
+    """What to time; each returns how many images it has learned from."""
+    device = given.device
+    settings = training.Settings(
+        epochs=1, batch=given.batch, lr=1e-4, schedule="constant", precision=given.precision
+    )
+    steps = len(members) // given.batch
+    order = np.random.default_rng(0).permutation(len(members))[: steps * given.batch]
+
+    def of(network: networks.Classifier) -> training.State:
+        network.to(memory_format=torch.channels_last).train()
+        return training.State(network, settings, 10**6, device)
+
+    ours, held = of(network_of(given)), of(network_of(given))
+    images, labels = next(loading.batches(members, order, given.batch))
+    pixels, classes = loading.scaled(images, device), labels.to(device)
+
+    def floor() -> int:
+        for _ in range(steps):
+            held.optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(device.type, held.lower or torch.bfloat16, bool(held.lower)):
+                loss = torch.nn.functional.cross_entropy(held.network(pixels), classes)
+            held.scaler.scale(loss).backward()
+            held.step()
+        return steps * given.batch
+
+    def epoch() -> int:
+        training._epoch(ours, members, order, given.batch, [device], 1, "G", given.readers)
+        return len(order)
+
+    plainly = network_of(given).train()
+    optimiser = torch.optim.Adam(plainly.parameters(), lr=1e-4)
+    loader = DataLoader(
+        Images(members),
+        batch_size=given.batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=given.workers,
+        pin_memory=device.type == "cuda",
+    )
+
+    def plain() -> int:
+        seen = 0
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            loss = torch.nn.functional.cross_entropy(plainly(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            loss.item()
+            seen += len(labels)
+        return seen
+
+    return {"floor": floor, "ours": epoch, "plain": plain}
+
+
+def rates(given: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        members = made_up(Path(folder), given.images, given.size)
+        timed = loops(given, members)
+        found = pd.DataFrame(index=range(given.rounds), columns=list(timed), dtype=float)
+        for number in range(-1, given.rounds):  # the first warms up
+            for name, loop in timed.items():
+                begun = synchronised(given.device)
+                images = loop()
+                rate = images / (synchronised(given.device) - begun)
+                if number >= 0:
+                    found.loc[number, name] = rate
+    print(found.round(1).to_string())
+    for other in ("floor", "plain"):
+        ratio = (found["ours"] / found[other]).tolist()
+        print(f"ours / {other}: median {statistics.median(ratio):.3f}, {min(ratio):.3f} at least")
+
+
+def learn(given: argparse.Namespace) -> None:
+    """One epoch in this process; says what memory it took."""
+    members = made_up(Path(given.folder), given.images, given.size)
+    torch.set_num_threads(given.readers)
+    network = network_of(given)
+    settings = training.Settings(epochs=1, batch=given.batch, lr=1e-4)
+    training.train(
+        network,
+        members,
+        members.select(slice(0, 100)),
+        settings,
+        seed=0,
+        name="G",
+        devices=[given.device],
+        work=Path(given.folder, "work"),
+    )
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def memory(given: argparse.Namespace) -> None:
+    found = {}
+    for n in (1000, given.more):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--folder", folder, "--images", str(n)]
+            command += ["--width", "0.0625", "--size", "75"]
+            run = subprocess.run(command, text=True, capture_output=True, check=True)
+            found[n] = float(run.stdout.split()[-1])
+            print(f"{n} images: {found[n]:.0f} MB at most")
+    print(f"ratio: {found[given.more] / found[1000]:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--architecture", default="inception_v3")
+    parser.add_argument("--width", type=float, default=0.25)
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--readers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0, help="of the plain loop")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--more", type=int, default=100_000)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.memory:
+        memory(given)
+    elif given.folder:
+        learn(given)
+    else:
+        rates(given)
+
+
+if __name__ == "__main__":
+    main()
