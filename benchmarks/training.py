@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/training.py [--width 0.25] [--size 96] [--images 2000]
     .venv/bin/python benchmarks/training.py --memory [--more 100000]
+    .venv/bin/python benchmarks/training.py --reads [--size 256] [--images 20000]
 
 Images per second of one epoch over made-up stores, of three loops in turn, several rounds:
 
@@ -11,9 +12,12 @@ plain   a loop in the style of torchvision's reference scripts: DataLoader, tran
         image, channels first, the loss asked for at each step; the same network and images.
 
 With --memory: the resident memory of a process that trains one epoch on 1,000 and on more images.
+With --reads: images per second read in a random order and in shuffled blocks of neighbours, from
+the disk (pages dropped before) and from the page cache.
 """
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -29,10 +33,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from pgdose import loading, networks, training
+from pgdose import loading, networks, records, training
 from pgdose.images import Members, new_store
 
 SHARDS = 4
+TABLE = "members.parquet"
 
 
 def made_up(folder: Path, n: int, size: int) -> Members:
@@ -154,8 +159,8 @@ def rates(given: argparse.Namespace) -> None:
 
 
 def learn(given: argparse.Namespace) -> None:
-    """One epoch in this process; says what memory it took."""
-    members = made_up(Path(given.folder), given.images, given.size)
+    """One epoch in this process, over images that lie there; says what memory it took."""
+    members = Members(records.read_table(Path(given.folder, TABLE)), given.folder, given.size, 1)
     torch.set_num_threads(given.readers)
     network = network_of(given)
     settings = training.Settings(epochs=1, batch=given.batch, lr=1e-4)
@@ -172,10 +177,36 @@ def learn(given: argparse.Namespace) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def reads(given: argparse.Namespace) -> None:
+    rng, found = np.random.default_rng(0), []
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        members = made_up(Path(folder), given.images, given.size)
+        orders = {"random": rng.permutation(given.images)}
+        for length in (16, 256):
+            blocks = np.arange(given.images // length * length).reshape(-1, length)
+            orders[f"blocks of {length}"] = rng.permutation(blocks).ravel()
+        for number in range(given.rounds):
+            for name, order in orders.items():
+                for where in ("disk", "cache"):
+                    for store in Path(folder).glob("*.npy") if where == "disk" else ():
+                        with store.open("rb") as file:
+                            os.fsync(file.fileno())
+                            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    begun = time.perf_counter()
+                    for images, _ in loading.batches(members, order, given.batch):
+                        images.sum()
+                    rate = len(order) / (time.perf_counter() - begun)
+                    found.append({"round": number, "order": name, "from": where, "rate": rate})
+    table = pd.DataFrame(found).groupby(["from", "order"])["rate"]
+    print(table.agg(["median", "min", "max"]).round(0).to_string())
+
+
 def memory(given: argparse.Namespace) -> None:
     found = {}
     for n in (1000, given.more):
         with tempfile.TemporaryDirectory() as folder:
+            made = made_up(Path(folder), n, 75)
+            records.write_table(made.table, Path(folder, TABLE))
             command = [sys.executable, __file__, "--folder", folder, "--images", str(n)]
             command += ["--width", "0.0625", "--size", "75"]
             run = subprocess.run(command, text=True, capture_output=True, check=True)
@@ -197,11 +228,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--reads", action="store_true")
     parser.add_argument("--more", type=int, default=100_000)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.memory:
         memory(given)
+    elif given.reads:
+        reads(given)
     elif given.folder:
         learn(given)
     else:

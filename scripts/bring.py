@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from job import job, settings
@@ -12,11 +13,14 @@ with job(snakemake) as log:
     device = devices.device_of(snakemake.resources.get("gpu", 0))
     shape, classes = settings(params, "shape"), settings(params, "classes")
     members = images.load_members(given.members, given.missing, params.results, **shape)
+    members = members.select(members.table["part"] == "validation")
     path, output = Path(given.file), snakemake.output.network
     network = networks.bring(path, output, classes, shape["size"], settings(params)).to(device)
     # A few of each class: they come sorted.
-    rows = members.table.groupby("class_index").head(arrival.LOOKED // len(classes) + 1).index
-    arrival.check(network, loading.scaled(members.read(rows), device), len(classes), path.name)
+    each = arrival.LOOKED // len(classes) + 1
+    rows = np.flatnonzero(members.table.groupby("class_index").cumcount() < each)
+    attacked = networks.fold(network)
+    arrival.check(attacked, loading.scaled(members.read(rows), device), len(classes), path.name)
     logits = training.evaluate(network, members, params.batch, device)
     log.info(
         "%s: accuracy %.3f on %d images",

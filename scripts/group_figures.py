@@ -11,8 +11,10 @@ with job(snakemake) as log:
     given = snakemake.input
     groups = settings(snakemake.params, "groups")
     asr = as_counted(records.read_csv(given.asr), snakemake.params.success)
-    calibration = records.read_csv(given.calibration)
-    confusion = records.read_csv(given.confusion)
+    calibration, confusion = (
+        table[table["run"] == "full"].drop(columns="run")
+        for table in map(records.read_csv, (given.calibration, given.confusion))
+    )
     training = {
         group: records.read_csv(path) for group, path in zip(groups, given.training, strict=True)
     }

@@ -59,7 +59,7 @@ with job(snakemake):
         checks += [{**where, "check": check["name"], **check} for check in told["checks"]]
         ran = {name: ", ".join(told[name]) for name in ("device", "precision")}
         devices.append({**where, **ran})
-    checks += records.read_csv(given.network_checks).to_dict("records")
+    checks += tables.pop("network_checks").assign(attack="all").to_dict("records")
     folder = Path(params.benchmarks)
     measured = [
         pd.read_csv(path, sep="\t").assign(rule=path.relative_to(folder).parts[0].split(".")[0])

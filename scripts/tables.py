@@ -42,7 +42,7 @@ with job(snakemake):
     if sized:
         members = records.read_members(inputs.members, inputs.missing)
         n_training = int((members["part"] == "training").sum())
-        for run, path in zip(runs[sized], inputs.clean, strict=True):
+        for run, path in zip(settings(params, "sized_runs"), inputs.clean, strict=True):
             accuracies[run] = quality.accuracy(members, records.read_table(path))
             sizes[run] = n_training if run == "full" else int(run[1:].split("-")[0])
     asr = gathered["asr"]

@@ -20,9 +20,8 @@ with job(snakemake) as log:
     in_training = members.table["part"] == "training"
     validation = members.select(~in_training)
     learned = members.select(in_training)
-    if run != "full":
-        size = int(run[1:].split("-")[0])
-        drawn = cohort.subset(learned.table, size, params.seed, run)
+    if params.size:
+        drawn = cohort.subset(learned.table, params.size, params.seed, run)
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
     share, judges = wanted.pop("held_out"), None
     if wanted["keep"] == "best" or wanted["patience"]:
@@ -66,7 +65,7 @@ with job(snakemake) as log:
         log.warning("precision: %s is for CUDA; %s it is", how.precision, made["precision"])
     networks.save(network, snakemake.output.network, known | {"made": made})
     records.write_csv(history, snakemake.output.training)
-    by_batches = training.by_batch_statistics(network, validation, how.batch, device, readers)
+    by_batches = training.by_batch_statistics(network, validation, at_once, device, readers)
     clean = pd.DataFrame({"member": validation.table["member"], "logits": list(logits)})
     told = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
     records.write_table(clean, snakemake.output.clean, records.CLEAN, told)

@@ -737,12 +737,19 @@ def test_the_reliability_curve_by_hand() -> None:
 
 
 def test_confusion_by_hand() -> None:
-    assert quality.confusion(group_members(), clean_table()).values.tolist() == [
-        ["young", "young", 3],
-        ["young", "aged", 2],
-        ["aged", "young", 0],
-        ["aged", "aged", 3],
+    table = quality.confusion(group_members(), clean_table(), DRAWS, SEED)
+    assert table[["class", "predicted", "n", "share"]].values.tolist() == [
+        ["young", "young", 3, 0.6],
+        ["young", "aged", 2, 0.4],
+        ["aged", "young", 0, 0.0],
+        ["aged", "aged", 3, 1.0],
     ]
+    members, clean = group_members(), clean_table()
+    true = members.set_index("member")["class"].loc[clean["member"]].to_numpy()
+    seen = np.stack(clean["logits"].to_list()).argmax(axis=1)
+    own = (true == "young").tolist()
+    found = interval_by_hand((seen == 0).tolist(), own, CLEAN_PATIENTS)
+    assert found == ends(table.iloc[0])
 
 
 @pytest.mark.parametrize("kinds", [2, 3])
@@ -788,10 +795,16 @@ def test_areas_count_pairs(kinds: int) -> None:
 def test_a_network_that_attacks_say_nothing_of_is_told(
     low: float, by_batches: float | None, verdicts: list[str]
 ) -> None:
-    found = {"accuracy": 0.75, "ci_low": low, "ci_high": 0.9}
+    found = {"accuracy": 0.75, "ci_low": low, "ci_high": 0.9, "n_patients": 5}
     checks = quality.checks(group_members(), clean_table(), found, by_batches)
     assert [check["verdict"] for check in checks] == verdicts
     assert "accuracy 0.75" in checks[0]["says"] and "0.62 of the images" in checks[0]["says"]
+
+
+def test_of_one_patient_nobody_can_say_whether_it_is_better_than_chance() -> None:
+    found = {"accuracy": 0.75, "ci_low": np.nan, "ci_high": np.nan, "n_patients": 1}
+    check, _ = quality.checks(group_members(), clean_table(), found, None)
+    assert check["verdict"] == "not done" and "of one patient" in check["says"]
 
 
 def test_images_without_numbers_have_no_place_in_an_area() -> None:
@@ -811,7 +824,7 @@ def test_clean_images_without_numbers_are_wrong_and_of_no_confidence() -> None:
     assert row["ece"] == pytest.approx((0.92 + 0.66 + 0.6) / 7)
     curve = quality.calibration(members, clean, DRAWS, SEED)
     assert curve["n"].sum() == 7 and curve["n"].iloc[0] == 0
-    assert quality.confusion(members, clean)["n"].tolist() == [3, 2, 0, 2]
+    assert quality.confusion(members, clean, DRAWS, SEED)["n"].tolist() == [3, 2, 0, 2]
     nothing = clean.assign(logits=[x * np.nan for x in clean["logits"]])
     row = quality.quality(members, nothing, DRAWS, SEED)
     assert row["accuracy"] == 0 and math.isnan(row["ece"])

@@ -11,7 +11,7 @@ from test_networks import images
 from torch import Tensor, nn
 from torchvision import models
 
-from pgdose import arrival, foreign, networks
+from pgdose import arrival, foreign, networks, programs
 from pgdose.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,16 +42,16 @@ class Small(nn.Module):
         return self.last(self.head(self.body(images)))
 
 
-def as_script(network: nn.Module) -> bytes:
+def as_script(network: nn.Module, channels: int = 1) -> bytes:
     file = io.BytesIO()
-    torch.jit.save(torch.jit.trace(network.eval(), torch.rand(2, 1, 16, 16)), file)
+    torch.jit.save(torch.jit.trace(network.eval(), torch.rand(2, channels, 16, 16)), file)
     return file.getvalue()
 
 
-def as_program(network: nn.Module) -> bytes:
+def as_program(network: nn.Module, channels: int = 1) -> bytes:
     file = io.BytesIO()
     shapes = ({0: torch.export.Dim("batch", min=1, max=1024)},)
-    inputs = (torch.rand(2, 1, 16, 16),)
+    inputs = (torch.rand(2, channels, 16, 16),)
     torch.export.save(torch.export.export(network.eval(), inputs, dynamic_shapes=shapes), file)
     return file.getvalue()
 
@@ -191,7 +191,7 @@ class Infinite(nn.Module):
 @pytest.mark.parametrize(
     ("network", "says"),
     [
-        (Small(3), "takes no images of 1 x 16 x 16"),
+        (Small(3), "takes no image of 1 x 16 x 16"),
         (Small(last=nn.Softmax(dim=1)), "gives probabilities, not logits"),
         (Small(last=Two()), "gives 2 outputs; one, n x classes, is wanted"),
         (Small(last=nn.Linear(2, 3)), r"gives \[8, 3\] for 8 images; \[8, 2\] is wanted"),
@@ -206,6 +206,75 @@ class Infinite(nn.Module):
 def test_what_cannot_be_attacked_is_refused_with_the_reason(network: Any, says: str) -> None:
     with pytest.raises(UserError, match=f"n.pt2: .*{says}"):
         arrival.check(networks.as_seen(network.eval(), SEEN), images(9, 1, 16), 2, "n.pt2")
+
+
+class Viewed(nn.Module):
+    """Takes for granted how its images lie in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 3, stride=2)
+        self.head = nn.Linear(4 * 7 * 7, 2)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(seen).view(seen.size(0), -1))
+        return logits
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("format", ["exported program", "torchscript"])
+def test_how_images_lie_in_memory_is_no_matter(format: str, channels: int, tmp_path: Path) -> None:
+    theirs, path = Viewed().eval(), tmp_path / SUFFIX[format]
+    path.write_bytes(WRITERS[format](theirs, 3))
+    given = NAMED | {"input": {"size": 16}}
+    brought = networks.bring(path, tmp_path / "network.safetensors", ["a", "b"], 16, given)
+    some = images(9, channels, 16).contiguous(memory_format=torch.channels_last)
+    expected = theirs(some.expand(-1, 3, -1, -1).contiguous())
+    for taken in (brought, networks.fold(brought)):
+        assert torch.allclose(taken(some), expected, atol=1e-5)
+        arrival.check(taken, some, 2, "n")
+
+
+def test_outputs_that_nobody_named_are_not_left_out() -> None:
+    five = networks.as_seen(Small(last=nn.Linear(2, 5)).eval(), SEEN | {"order": [1, 0]})
+    with pytest.raises(UserError, match=r"gives \[8, 5\] for 8 images"):
+        arrival.check(five, images(9, 1, 16), 2, "n.pt2")
+
+
+def test_a_fixed_number_of_images_is_named() -> None:
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(Small().eval(), (torch.zeros(8, 1, 16, 16),)), file)
+    network = networks.as_seen(programs.read(file.getvalue(), "n.pt2"), SEEN, as_it_came=True)
+    with pytest.raises(UserError, match=r"n\.pt2: takes .* images"):
+        arrival.check(network, images(9, 1, 16), 2, "n.pt2")
+
+
+def test_an_empty_file_is_no_network(tmp_path: Path) -> None:
+    for name in ("n.pt2", "n.onnx", "n.pt", "n.safetensors"):
+        (tmp_path / name).touch()
+        given = NAMED | {"input": None}
+        given["architecture"] = "resnet18" if name.endswith("safetensors") else None
+        with pytest.raises(UserError, match=rf"^{name}"):
+            networks.bring(tmp_path / name, tmp_path / "out", ["a", "b"], 64, given)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [({"size": 64}, 0, 1), ({"range": [0.0, 255.0]}, 0, 255), ({"range": None}, 0, 1)],
+)
+def test_what_is_not_said_of_an_input_is_the_architecture_s(
+    given: dict, low: float, high: float, tmp_path: Path
+) -> None:
+    theirs = models.resnet18(num_classes=2).eval()
+    save_file(theirs.state_dict(), tmp_path / "n.safetensors")
+    settings = NAMED | {"architecture": "resnet18", "input": {"mean": None, "std": None} | given}
+    path, output = tmp_path / "n.safetensors", tmp_path / "network.safetensors"
+    brought = networks.bring(path, output, ["a", "b"], 64, settings)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    some = images(2, 3, 64)
+    expected = theirs((some - mean) / std)
+    assert torch.allclose(brought(some), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_probabilities_are_welcome_where_they_are_declared() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -101,9 +102,26 @@ def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
 
 
 def test_a_network_of_any_precision_can_be_attacked() -> None:
-    check_network(devices.Precise(networks.fold(small()), "bf16"))
+    check_network(devices.Lower(networks.fold(small()), torch.bfloat16).eval())
     with pytest.raises(ValueError, match="evaluation mode"):
-        check_network(devices.Precise(small(), "bf16").train())
+        check_network(devices.Lower(small(), torch.bfloat16).train())
+
+
+def test_a_network_of_fewer_bits_has_them_in_every_thread() -> None:
+    """DataParallel asks from threads of its own."""
+    kinds = []
+
+    class Told(nn.Module):
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            found = images.flatten(1) @ images.flatten(1).T
+            kinds.append(found.dtype)
+            return found, found
+
+    lower, some = devices.Lower(Told(), torch.bfloat16), images(4)
+    with ThreadPoolExecutor(1) as pool:
+        answers = [lower(some), pool.submit(lower, some).result()]
+    assert kinds == [torch.bfloat16] * 2
+    assert all(part.dtype == torch.float32 for answer in answers for part in answer)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -15,7 +15,16 @@ from conftest import SMALL, checkout, planned, snakemake
 
 Plan = Callable[..., dict[str, int]]
 
-AFTER_ATTACK = {"attack", "measure", "diagnose", "measure_sizes", "diagnose_sizes", "tables"}
+AFTER_ATTACK = {
+    "transfer",
+    "table_transfer",
+    "attack",
+    "measure",
+    "diagnose",
+    "measure_sizes",
+    "diagnose_sizes",
+    "tables",
+}
 AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "all"}
 
 
@@ -135,7 +144,7 @@ def test_network_jobs_ask_for_one_gpu(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=fresh, text=True, capture_output=True)
     blocks = re.split(r"\n(?=rule )", run.stdout + run.stderr)
     asking = {b.split()[1].rstrip(":") for b in blocks if re.search(r"resources:.*\bgpu=1\b", b)}
-    assert asking == {"train", "attack", "diagnose", "diagnose_sizes", "examples"}
+    assert asking == {"train", "attack", "transfer", "diagnose", "diagnose_sizes", "examples"}
 
 
 def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Pa
 
 def test_results_keep_two_studies_apart(small_study: Path, plan: Plan) -> None:
     other = planned(snakemake(small_study, "--dry-run", "--config", "results=results/other"))
-    assert other["train"] == 5
+    assert other["train"] == 6
     assert plan() == {}
 
 

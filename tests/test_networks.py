@@ -153,6 +153,16 @@ def test_a_size_that_an_architecture_does_not_take_is_told(architecture: str, si
         networks.build(architecture, 2, size)
 
 
+def test_offline_timm_s_weights_are_named_with_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    says = r"wants model\.safetensors from huggingface\.co/timm/resnet10t.* into .*models--timm--"
+    with pytest.raises(UserError, match=says):
+        networks.build("timm/resnet10t", 2, 96, weights="imagenet")
+
+
 def test_timm_s_networks_are_one_more_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UserError, match=r"timm/resnet18 wants timm: pip install 'pgdose\[timm\]'"):

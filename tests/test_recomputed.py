@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
-RUNS = [(g, "full", a) for g in GROUPS for a in ("paper", "noise")] + [("H-BR", "n8-r1", "paper")]
+NETWORKS = [*((g, "full") for g in GROUPS), ("H-OV", "shuffle")]
+RUNS = [(*n, a) for n in NETWORKS for a in ("paper", "noise")] + [("H-BR", "n8-r1", "paper")]
 OF_RUN = ["group", "run", "attack"]
 EPSILONS = {"paper": [0.02, 0.1], "noise": [0.1]}
 MAX_ITER = {"paper": 2, "noise": 1}
@@ -230,15 +231,18 @@ def test_groups_without_sex_and_age_have_no_subgroups(small_study: Path) -> None
     assert {"H-OV", "H-BR"}.isdisjoint(told(small_study, "subgroups")["group"])
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_networks(small_study: Path, group: str) -> None:
-    true, seen, confidence = clean_of(small_study, group)
-    row = told(small_study, "table1", "group").loc[group]
-    assert row["n_validation"] == len(true) and row["accuracy"] == (true == seen).mean()
-    assert row["n_images"] == row["n_training"] + row["n_validation"]
+@pytest.mark.parametrize(("group", "run"), NETWORKS)
+def test_networks(small_study: Path, group: str, run: str) -> None:
+    true, seen, confidence = clean_of(small_study, group, run)
+    row = told(small_study, "networks", "group", "run").loc[group, run]
+    assert row["n_images"] == len(true) and row["accuracy"] == (true == seen).mean()
+    if run == "full":
+        table1 = told(small_study, "table1", "group").loc[group]
+        assert table1["n_validation"] == len(true) and table1["accuracy"] == row["accuracy"]
+        assert table1["n_images"] == table1["n_training"] + table1["n_validation"]
     members = members_of(small_study, group)
     names = members.sort_values("class_index")["class"].unique()
-    counts = told(small_study, "confusion", "class", "predicted", group=group)["n"]
+    counts = told(small_study, "confusion", "class", "predicted", group=group, run=run)["n"]
     assert counts.to_dict() == {
         (own, to): ((true == c) & (seen == d)).sum()
         for c, own in enumerate(names)
@@ -250,7 +254,7 @@ def test_networks(small_study: Path, group: str) -> None:
         assert sizes[column].to_dict() == found.to_dict()
     assert sizes["n_images"].to_dict() == members["class"].value_counts().to_dict()
     gaps = 0.0
-    for low, bin_ in told(small_study, "calibration", "bin_low", group=group).iterrows():
+    for low, bin_ in told(small_study, "calibration", "bin_low", group=group, run=run).iterrows():
         own = (confidence >= low - 1e-6) & (
             (bin_["bin_high"] == 1) | (confidence < bin_["bin_high"] - 1e-6)
         )

@@ -145,7 +145,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.image.size",
             64,
-            "groups.H-OV.image.size: 64: input should be greater than or equal to 75",
+            "groups.H-OV.image.size: 64, but inception_v3 takes 75 pixels and more",
         ),
         (
             "groups.H-OV.image.size",
@@ -162,6 +162,91 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("training.width", 0.3, "training.width: 0.3: a multiple of 1/16"),
         ("training_size.attacks", ["pap"], "training_size.attacks: 'pap' is no attack of this"),
         ("study", None, "study: None: input should be a valid string"),
+        (
+            "training.architecture",
+            "resnet19",
+            "training.architecture: 'resnet19': no network of torchvision's, did you mean "
+            "'resnet18'?",
+        ),
+        (
+            "training.architecture",
+            "resnet18",
+            "training: 'width: 0.0625' is of inception_v3; leave it out for resnet18",
+        ),
+        ("training.weights", "imagenet", "training.weights: 'imagenet' fits 'width: 1' only"),
+        ("training.keep", "first", "training.keep: 'first': input should be 'last' or 'best'"),
+        ("training.gpus", 8, "training: 'batch' must be at least 2 images for each of 'gpus'"),
+        ("training.precision", "fp8", "training.precision: 'fp8': input should be 'fp32', 'tf32'"),
+        (
+            "groups.X-TB.network",
+            {"file": "model.h5", "classes": ["C1", "C2"]},
+            "groups.X-TB.network: file: '.h5' is no kind of network; one of .pt2, .onnx,",
+        ),
+        (
+            "groups.X-TB.network",
+            {"file": "model.pt", "classes": ["C1", "C2"]},
+            "groups.X-TB.network: file: TorchScript is a program that reading it would run",
+        ),
+        (
+            "groups.X-TB.network",
+            {"file": "weights.safetensors", "classes": ["C1", "C2"]},
+            "groups.X-TB.network: 'architecture' goes with a file of weights",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C3"]},
+            "groups.H-OV.network.classes: ['C1', 'C3']; the group's classes, ['C1', 'C2'], in",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"size": 224}},
+            "groups.H-OV.image.size: 75, but a network takes 224 pixels",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"channels": 1}},
+            "groups.H-OV.network.input.channels: 1, but the group's images have colours",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"mean": [0.5, 0.5]}},
+            "groups.H-OV.network.input: 'mean' and 'std' have one number for all channels",
+        ),
+        (
+            "groups.X-TB.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"]},
+            "groups.X-TB.classes.C1.augment_to: a network that exists already learns from no",
+        ),
+        (
+            "groups.H-BR.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"]},
+            "training_size.group: H-BR has a network that exists already",
+        ),
+        (
+            "groups.H-OV.networks.shuffle.lr",
+            -1,
+            "groups.H-OV.networks.shuffle.lr: -1: input should be greater than 0",
+        ),
+        (
+            "groups.H-OV.networks.shuffle",
+            {"file": "a.pt2", "classes": ["C1", "C2"], "epochs": 3},
+            "groups.H-OV.networks.shuffle.epochs: unknown key",
+        ),
+        (
+            "groups.H-OV.networks",
+            {"n8-r1": {"lr": 0.1}},
+            "groups.H-OV.networks.n8-r1: 'n8-r1' is the name of another run or folder",
+        ),
+        (
+            "groups.H-OV.networks.shuffle.tensorboard",
+            True,
+            "groups.H-OV.networks.shuffle.tensorboard: true, but training.tensorboard is false",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"]},
+            "groups.H-OV.networks.shuffle: nothing is left to train on beside groups.H-OV.network",
+        ),
     ],
 )
 def test_a_mistake_names_the_field_what_stands_there_and_what_may(
@@ -170,6 +255,30 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     parse(study)
     found = mistakes(change(study, path, value))
     assert any(line.startswith(message) for line in found), found
+
+
+def test_a_further_network_is_trained_as_the_others_but_for_what_it_says(
+    study: dict[str, Any],
+) -> None:
+    more = {"slow": {"lr": 0.5}, "deep": {"architecture": "resnet18", "epochs": 9}}
+    study["training"] |= {"dropout": 0.1, "label_smoothing": 0.05}
+    known = parse(change(study, "groups.H-OV.networks", more)).networks("H-OV")
+    usual = known["full"].known()
+    assert list(known) == ["full", "slow", "deep"]
+    assert known["slow"].known() == usual | {"lr": 0.5}
+    # Another architecture takes over neither width nor dropout nor weights.
+    deep = {"architecture": "resnet18", "epochs": 9, "width": 1.0, "dropout": None}
+    assert known["deep"].known() == usual | deep
+    same = {"same": {"architecture": "inception_v3", "epochs": 9}}
+    known = parse(change(study, "groups.H-OV.networks", same)).networks("H-OV")
+    assert known["same"].known() == usual | {"epochs": 9}
+
+
+def test_other_networks_take_smaller_images(study: dict[str, Any]) -> None:
+    study["training"] = {"architecture": "resnet18"}
+    for group in study["groups"].values():
+        group["image"] = {**group["image"], "size": 32}
+    parse(study)
 
 
 def test_each_mistake_has_its_line(study: dict[str, Any]) -> None:

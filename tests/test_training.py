@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import PROJECT
 from torch import Tensor, nn
 
 from pgdose import loading, training
@@ -115,13 +116,13 @@ class KilledError(Exception):
     pass
 
 
-def killed_in(epoch: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def killed_in(epoch: int, monkeypatch: pytest.MonkeyPatch, steps: int = 1) -> pytest.MonkeyPatch:
     """Training dies within this epoch, after some steps."""
     whole = training._epoch
 
     def dying(state: Any, part: Members, order: np.ndarray, *rest: Any) -> tuple[float, float, int]:
         if len(state.history) + 1 == epoch:
-            whole(state, part, order[:8], *rest)
+            whole(state, part, order[: steps * BATCH], *rest)
             raise KilledError
         return whole(state, part, order, *rest)
 
@@ -129,26 +130,54 @@ def killed_in(epoch: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
     return monkeypatch
 
 
+HOW: list[dict[str, Any]] = [
+    {"schedule": "one_cycle"},
+    {"schedule": "constant"},
+    {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1, "label_smoothing": 0.1},
+    {"keep": "best", "lr": 0.3},
+    {"augment": {"rotation": 20.0, "flip": True}},
+]
+
+
+@pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("epoch", [1, 2, 4])
-@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
+@pytest.mark.parametrize("how", HOW, ids=lambda how: "-".join(map(str, how)))
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    members: Make, tmp_path: Path, epoch: int, schedule: str
+    members: Make, tmp_path: Path, epoch: int, steps: int, how: dict[str, Any]
 ) -> None:
     undisturbed = network()
-    expected = train(undisturbed, members(20), tmp_path / "a", schedule=schedule)
+    how = how | ({"held_out": members(12)} if "keep" in how else {})
+    expected = train(undisturbed, members(20), tmp_path / "a", **how)
+    if "keep" in how:
+        assert expected["kept"].idxmax() < 3, "the last epoch is the best: nothing is chosen"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
-        killed_in(epoch, patch)
-        train(network(), members(20), tmp_path / "b", schedule=schedule)
+        killed_in(epoch, patch, steps)
+        train(network(), members(20), tmp_path / "b", **how)
     assert (tmp_path / "b" / "epoch.safetensors").exists() == (epoch > 1)
     resumed = network(seed=99)
     if epoch == 1:  # nothing was whole yet: the network begins as it did
         resumed = network()
-    history = train(resumed, members(20), tmp_path / "b", schedule=schedule)
+    history = train(resumed, members(20), tmp_path / "b", **how)
     assert weights(resumed) == weights(undisturbed)
     pd.testing.assert_frame_equal(history, expected)
 
 
-def test_a_run_killed_after_its_last_epoch_still_settles(members: Make, tmp_path: Path) -> None:
+class Deep(Network):
+    """Drops out before batch norm, as EfficientNets do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body.insert(1, nn.Dropout(0.5))
+
+
+@pytest.mark.parametrize("kind", [Network, Deep])
+def test_a_run_killed_after_its_last_epoch_still_settles(
+    members: Make, tmp_path: Path, kind: type[Network]
+) -> None:
+    def network() -> Network:
+        torch.manual_seed(0)
+        return kind()
+
     undisturbed = network()
     train(undisturbed, members(20), tmp_path / "a")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
@@ -239,6 +268,35 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     assert weights(healthy) == weights(expected)
 
 
+def test_a_held_out_loss_that_is_no_number_stops(members: Make, tmp_path: Path) -> None:
+    class Bad(Network):
+        def forward(self, images: Tensor) -> Tensor:
+            logits = super().forward(images)
+            return logits if self.training else logits * torch.nan
+
+    with pytest.raises(UserError, match="epoch 1: the loss on the held-out images is nan"):
+        train(Bad(), members(20), tmp_path / "work", held_out=members(12), keep="best")
+
+
+@pytest.mark.parametrize(
+    ("images", "devices", "shared"),
+    [(1, 2, False), (2, 2, False), (3, 2, False), (4, 2, True), (5, 4, False), (8, 4, True)],
+)
+def test_no_device_gets_a_single_image(images: int, devices: int, shared: bool) -> None:
+    """Batch norm has no variance of one; chunks are as torch makes them."""
+
+    class Several(nn.DataParallel):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.module, self.device_ids = network(), list(range(devices))
+
+    several = Several()
+    assert (training._of_devices(several, images) is several) == shared
+    parts = [len(part) for part in torch.zeros(images, 1).chunk(devices)]
+    assert shared == (min(parts) > 1)
+    assert training._of_devices(several.module, images) is several.module
+
+
 def test_weights_that_are_no_numbers_are_not_kept(members: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"epoch 1: after its last batch weights are no numbers"):
         train(plain(), members(8), tmp_path / "work", lr=float("inf"), schedule="constant")
@@ -264,7 +322,12 @@ def test_auxiliary_heads_have_a_weight_in_the_loss(members: Make, tmp_path: Path
 
 @pytest.mark.parametrize(
     "other",
-    [{"label_smoothing": 0.2}, {"optimizer": "adamw", "weight_decay": 0.5}, {"schedule": "cosine"}],
+    [
+        {"label_smoothing": 0.2},
+        {"optimizer": "adamw", "weight_decay": 0.5},
+        {"schedule": "cosine"},
+        {"augment": {"shift": 0.2}},
+    ],
 )
 def test_settings_do_something(members: Make, tmp_path: Path, other: dict[str, Any]) -> None:
     one, two = plain(), plain()
@@ -496,3 +559,12 @@ def test_a_damaged_state_is_not_believed(
     again = network()
     train(again, members(20), tmp_path / "b")
     assert "damaged" in caplog.text and weights(again) == weights(undisturbed)
+
+
+@pytest.mark.long
+def test_a_hundred_times_the_images_take_no_more_memory() -> None:
+    """One epoch on 1,000 and on 100,000 made-up images, in a process each."""
+    command = [sys.executable, PROJECT / "benchmarks/training.py", "--memory"]
+    run = subprocess.run(command, text=True, capture_output=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert float(run.stdout.split()[-1]) < 1.1, run.stdout

@@ -45,7 +45,8 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "groups/H-OV/full/noise/diagnostics.json report.html",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
-    tables += "doses subgroups worst_case training_size training_size_summary conclusions trends"
+    tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "
+    tables += "networks network_checks transfer"
     wanted += [f"tables/{name}.csv" for name in tables.split()]
     drawn = {"fig1": "png svg", "fig2": "png svg"}
     drawn |= dict.fromkeys(["fig3a", "fig3b", "fig3c", "fig3d"], "png svg csv")
@@ -185,6 +186,20 @@ def test_the_largest_change_is_epsilon(small_study: Path) -> None:
         (results(small_study) / "groups/H-BR/full/noise/diagnostics.json").read_text()
     )
     assert told["largest_change"] == pytest.approx([0.1], abs=1e-3)
+
+
+def test_of_itself_a_network_s_transfer_is_its_success(small_study: Path) -> None:
+    asr = pd.read_csv(results(small_study) / "tables/asr.csv")
+    transfer = pd.read_csv(results(small_study) / "tables/transfer.csv")
+    assert set(zip(transfer["run"], transfer["judge"], strict=True)) == {
+        (run, judge) for run in ("full", "shuffle") for judge in ("full", "shuffle")
+    }
+    own = transfer[transfer["run"] == transfer["judge"]]
+    by = ["group", "run", "attack", "epsilon", "iteration"]
+    both = own.merge(asr, on=by, suffixes=("", "_asr"), validate="1:1")
+    assert len(both) == len(own) == 4
+    for name in ("n_attacked", "n_flipped", "asr", "wilson_low", "ci_low"):
+        pd.testing.assert_series_equal(both[name], both[f"{name}_asr"], check_names=False)
 
 
 def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:

@@ -5,7 +5,6 @@ A surface holds logits, not images; an attack is cheap enough to be run again fo
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,7 @@ from torch import Tensor, nn
 
 from pgdose import cohort
 from pgdose.analysis.outcomes import unpack
-from pgdose.attack import trajectory
-from pgdose.attack.steps import Attack, margin
+from pgdose.attack import Attack, iterate
 from pgdose.images import Members
 from pgdose.loading import scaled
 
@@ -85,21 +83,14 @@ def again(
 ) -> Version:
     """The iterate `iteration` of an attack of `max_iter` iterations on one member's image.
 
-    `max_iter` is the surface's, since the steps of APGD depend on it. `network` is a folded one.
+    `network` is a folded one; the rest is as for `attack.iterate`.
     """
     device = next(network.parameters()).device
     row = int(np.flatnonzero(members.table["member"] == member)[0])
     clean = scaled(members.read([row]), device)
     true = torch.from_numpy(members.labels[[row]]).to(device)
     key = torch.from_numpy(cohort.image_keys(members.table.iloc[[row]], seed))
-    image, logits = clean, torch.empty(0)
-    for restart in range(attack.restarts):  # which counts is chosen as for the surface
-        path = trajectory(network, attack, clean, true, epsilon, max_iter, key, restart)
-        found, seen = next(islice(path, iteration, None))
-        if not restart or float(margin(seen, true)) < float(margin(logits, true)):
-            image, logits = found, seen
-        if float(margin(logits, true)) <= 0:
-            break
+    image, logits = iterate(network, attack, clean, true, epsilon, iteration, max_iter, key)
     with torch.no_grad():
         before = network(clean)
     return Version(clean, image, before[0].softmax(dim=0).cpu(), logits[0].softmax(dim=0).cpu())

@@ -19,16 +19,22 @@ def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
         name: the file it came from.
     """
     some = images[:LOOKED]
-    try:
-        with torch.no_grad():
-            answer = network(some)
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        shape = " x ".join(map(str, some.shape[1:]))
-        raise UserError(
-            f"{name}: takes no images of {shape} (channels x rows x columns): {lines[0][:200]}; "
-            "see input.size, input.channels and input.layout"
-        ) from None
+    shape = " x ".join(map(str, some.shape[1:]))
+    alone = _asked(
+        network,
+        some[:1],
+        f"{name}: takes no image of {shape} (channels x rows x columns)",
+        "see input.size, input.channels and input.layout; or it takes a fixed number of images",
+    )
+    answer, again = (
+        _asked(
+            network,
+            some,
+            f"{name}: takes one image, but not {len(some)} at a time",
+            "export it with a dynamic number of images",
+        )
+        for _ in range(2)
+    )
     if not isinstance(answer, Tensor):
         raise UserError(f"{name}: gives {_count(answer)} outputs; one, n x classes, is wanted")
     if answer.shape != (len(some), classes):
@@ -39,8 +45,6 @@ def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
     if not torch.isfinite(answer).all():
         raise UserError(f"{name}: its outputs are not all finite numbers on the group's images")
     _check_logits(network, some, answer, name)
-    with torch.no_grad():
-        again, alone = network(some), network(some[:1])
     if not torch.allclose(again, answer, rtol=1e-4, atol=1e-5):
         raise UserError(
             f"{name}: says two things of the same images; dropout or another draw is at work. "
@@ -52,6 +56,16 @@ def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
             "Save it in evaluation mode"
         )
     _check_gradient(network, some, name)
+
+
+def _asked(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tensor:
+    try:
+        with torch.no_grad():
+            answer: Tensor = network(images)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{fault}: {lines[0][:200]}; {remedy}") from None
+    return answer
 
 
 def _count(answer: object) -> str:

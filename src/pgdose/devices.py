@@ -39,27 +39,30 @@ def described(devices: list[torch.device], precision: str) -> dict[str, str | in
 def be_deterministic(wanted: bool, device: torch.device) -> None:
     """Whether a GPU repeats itself to the last bit, at some cost of speed; a CPU always does.
 
-    To be called before anything is computed. Where torch knows no such way, it fails and says so.
+    To be called before anything is computed. Where torch knows no such way, it warns of that.
     """
     if device.type == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        torch.use_deterministic_algorithms(wanted)
+        torch.use_deterministic_algorithms(wanted, warn_only=True)
         torch.backends.cudnn.benchmark = not wanted  # tries which algorithm is fastest
 
 
-class Precise(nn.Module):
-    """A network whose arithmetic has the precision asked for; its logits are float32."""
+class Lower(nn.Module):
+    """A network that computes in bfloat16 or float16 where that will do; what it says is float32.
 
-    def __init__(self, network: nn.Module, precision: str) -> None:
+    A module, since each thread of DataParallel would compute in a type of its own.
+    """
+
+    def __init__(self, network: nn.Module, kind: torch.dtype) -> None:
         super().__init__()
-        self.network = network
-        self.bf16 = precision == "bf16"
-        self.eval()
+        self.network, self.kind = network, kind
 
-    def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16):
-            logits: Tensor = self.network(images)
-        return logits.float()
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        with torch.autocast(images.device.type, self.kind):
+            answer: Tensor | tuple[Tensor, ...] = self.network(images)
+        if isinstance(answer, Tensor):
+            return answer.float()
+        return tuple(part.float() for part in answer)
 
 
 def with_precision(
@@ -67,7 +70,7 @@ def with_precision(
 ) -> tuple[nn.Module, str]:
     """A network for inference in fp32, tf32 or bf16, and the precision that was used."""
     precision = allow(precision, device)
-    return (network if precision != "bf16" else Precise(network, precision)), precision
+    return (network if precision != "bf16" else Lower(network, torch.bfloat16).eval()), precision
 
 
 MOST_AT_ONCE = {"cpu": 32, "cuda": 512}  # images; more make no step cheaper

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.fx.experimental import optimization
 from torchvision import models
 from torchvision.models import inception
@@ -22,10 +22,7 @@ from pgdose.devices import with_precision
 from pgdose.errors import UserError
 
 # What a network from elsewhere sees, unless something else is said.
-PLAIN: dict[str, Any] = {
-    **{"range": [0.0, 1.0], "mean": [0.0], "std": [1.0]},
-    **{"channels": 3, "layout": "channels_first"},
-}
+PLAIN: dict[str, Any] = {"mean": [0.0], "std": [1.0], "channels": 3, "layout": "channels_first"}
 
 
 class Classifier(nn.Module):
@@ -34,8 +31,9 @@ class Classifier(nn.Module):
     The body sees them as it is used to: `channels` of them (a grey image is all three), with `mean`
     taken away and divided by `std` (one number for all channels, or one each), `channels_last`
     where it wants n x size x size x channels. Of what it says, `probabilities` are turned into
-    logits, and `order` says which output is which class. While it learns, a body with auxiliary
-    heads gives a tuple: the logits, and those of the heads.
+    logits, and `order` says which output is which class. One that is `as_it_came` is not touched
+    inside, and its images lie in memory as it may take for granted. While it learns, a body with
+    auxiliary heads gives a tuple: the logits, and those of the heads.
     """
 
     mean: Tensor
@@ -51,9 +49,10 @@ class Classifier(nn.Module):
         channels_last: bool = False,
         probabilities: bool = False,
         order: list[int] | None = None,
+        as_it_came: bool = False,
     ) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.as_it_came = body, as_it_came
         self.channels, self.channels_last = channels, channels_last
         self.probabilities, self.order = probabilities, order
         for name, values in (("mean", mean), ("std", std)):
@@ -66,11 +65,14 @@ class Classifier(nn.Module):
         seen = ((images - self.mean) / self.std).expand(-1, self.channels, -1, -1)
         if self.channels_last:
             seen = seen.permute(0, 2, 3, 1)
+        if self.as_it_came:
+            seen = seen.contiguous()
         answer: Tensor | tuple[Tensor, ...] = self.body(seen)
         if isinstance(answer, Tensor):
             if self.probabilities:
                 answer = answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
-            if self.order is not None:
+            # Other outputs than were named are not left out in silence: `arrival` refuses them.
+            if self.order is not None and answer.shape[1:] == (len(self.order),):
                 answer = answer[:, self.order]
         return answer
 
@@ -192,9 +194,17 @@ def _of_timm(architecture: str, classes: int) -> Classifier:
 def _imagenet(architecture: str) -> dict[str, Tensor]:
     if architecture.startswith("timm/"):
         import timm
+        from huggingface_hub.constants import HF_HUB_CACHE
 
-        name, place = architecture.removeprefix("timm/"), "the cache of huggingface_hub"
-        file = address = f"timm's weights of {name}"
+        name = architecture.removeprefix("timm/")
+        known = timm.get_pretrained_cfg(name)
+        hub = known and known.hf_hub_id
+        if not hub:
+            raise UserError(
+                f"training.weights: timm has no ImageNet weights of {name}; use null, or a file"
+            )
+        file, address = "model.safetensors", f"huggingface.co/{hub}"
+        place = str(Path(HF_HUB_CACHE, f"models--{hub.replace('/', '--')}"))
         get = partial(timm.create_model, name, pretrained=True)
     else:
         entry = models.get_model_weights(architecture)["DEFAULT"]
@@ -206,7 +216,8 @@ def _imagenet(architecture: str) -> dict[str, Tensor]:
     except Exception as error:
         raise UserError(
             f"training.weights: imagenet wants {file} from {address}, which cannot be had "
-            f"({type(error).__name__}). Put the file into {place}, or use null"
+            f"({type(error).__name__}). Put the file into {place}, give one by its path, or use "
+            "null"
         ) from None
     return dict(found.state_dict() if isinstance(found, nn.Module) else found)
 
@@ -258,7 +269,8 @@ def load(path: str | Path) -> Classifier:
     state, known = tensors.load(path)
     if "format" in known:
         content = state["program"].numpy().tobytes()
-        return as_seen(foreign.module(known["format"], content, Path(path).name), known["seen"])
+        body = foreign.module(known["format"], content, Path(path).name)
+        return as_seen(body, known["seen"], as_it_came=True)
     network = _bare(known["architecture"], known["classes"], known["size"], known["width"])
     network.load_state_dict(state)
     return (as_seen(network.body, known["seen"]) if "seen" in known else network).eval()
@@ -281,16 +293,16 @@ def bring(
     seen: dict[str, Any] = {"outputs": settings["outputs"], "order": order}
     known: dict[str, Any]
     if settings["architecture"] is None:
-        seen |= settings["input"] or PLAIN
+        seen |= _used_to(settings["input"] or {}, PLAIN)
         content = path.read_bytes()
-        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         known = {"format": foreign.format_of(path), "seen": seen}
         foreign.module(known["format"], content, path.name)  # before anything is written
+        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         tensors.save({"program": program}, output, known)
     else:
         known = {"architecture": settings["architecture"], "classes": len(classes), "size": size}
         network = _bare(**known)
-        seen |= settings["input"] or PLAIN | network.usual_input()
+        seen |= _used_to(settings["input"] or {}, PLAIN | network.usual_input())
         state = {k: v for k, v in _read(path).items() if not _auxiliary(k)}
         own = network.body.state_dict()
         wrong = [k for k in (*state, *own) if k not in own or k not in state]
@@ -305,7 +317,22 @@ def bring(
     return load(output)
 
 
-def as_seen(body: nn.Module, seen: dict[str, Any]) -> Classifier:
+def _used_to(given: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """What is said of an input, and the usual for what is not.
+
+    An architecture's mean and std are those of a range from 0 to 1, and are told in the given one.
+    """
+    low, high = given.get("range") or (0.0, 1.0)
+    if usual is not PLAIN:
+        usual = usual | {
+            "mean": [low + value * (high - low) for value in usual["mean"]],
+            "std": [value * (high - low) for value in usual["std"]],
+        }
+    said = {key: value for key, value in given.items() if value is not None}
+    return usual | {"range": [low, high]} | said
+
+
+def as_seen(body: nn.Module, seen: dict[str, Any], *, as_it_came: bool = False) -> Classifier:
     """A body that is used to other images than ours.
 
     `seen`: `range`, the values of black and white; `mean` and `std` in that range; `channels`;
@@ -321,6 +348,7 @@ def as_seen(body: nn.Module, seen: dict[str, Any]) -> Classifier:
             channels_last=seen["layout"] == "channels_last",
             probabilities=seen["outputs"] == "probabilities",
             order=seen["order"],
+            as_it_came=as_it_came,
         )
         .eval()
         .requires_grad_(False)
@@ -330,9 +358,10 @@ def as_seen(body: nn.Module, seen: dict[str, Any]) -> Classifier:
 def fold(network: Classifier) -> Classifier:
     """A frozen copy for inference: batch norm inside the convolutions, channels last."""
     folded = copy.deepcopy(network).eval().requires_grad_(False)
-    if not isinstance(folded.body, fx.GraphModule | torch.jit.ScriptModule):  # as they came
-        with contextlib.suppress(Exception):  # torch cannot see through it: it is slower, no more
-            folded.body = optimization.fuse(folded.body, inplace=True)
+    if folded.as_it_came:
+        return folded
+    with contextlib.suppress(Exception):  # torch cannot see through it: it is slower, no more
+        folded.body = optimization.fuse(folded.body, inplace=True)
     return folded.eval().to(memory_format=torch.channels_last)
 
 

@@ -9,6 +9,7 @@ and plain tensors.
 import contextlib
 import io
 import json
+import keyword
 import os
 import re
 import zipfile
@@ -22,91 +23,191 @@ from torch import nn
 from pgdose.errors import UserError
 
 FILES = re.compile(
-    r"[^/]+/(data/(weights|constants)/(weight_\d+|tensor_\d+|[\w.-]+_config\.json)"
+    r"[^/]+/(data/(weights|constants)/(weight_\d+|tensor_\d+|model_(weights|constants)_config\.json)"
     r"|data/sample_inputs/[\w.-]+\.pt|models/model\.json"
     r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id))"
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PLAIN = re.compile(r"[A-Za-z0-9_.:-]*")
-OPERATORS = re.compile(
-    r"torch\.ops\.aten\.[a-z0-9_]+\.[A-Za-z0-9_]+"
-    r"|_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|le|lt|ge|gt)|torch\.sym_(max|min|int)"
+PLAIN = re.compile(r"[A-Za-z0-9_.:+-]*")
+PAYLOAD = re.compile(r"(weight|tensor)_\d+")
+# What networks are made of. Others of torch's operators open files or look into memory.
+OPERATORS = set(
+    """
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+    adaptive_max_pool2d adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d
+    max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear
+    bilinear addmm addbmm baddbmm bmm mm matmul mv dot outer einsum embedding
+    scaled_dot_product_attention batch_norm group_norm instance_norm layer_norm rms_norm
+    native_batch_norm native_group_norm native_layer_norm _native_batch_norm_legit_no_training
+    local_response_norm dropout feature_dropout alpha_dropout feature_alpha_dropout native_dropout
+    celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid mish prelu
+    relu relu6 rrelu selu sigmoid silu softplus softshrink softsign tanh threshold
+    softmax log_softmax _softmax _log_softmax logsumexp softmin
+    abs add addcdiv addcmul bitwise_and bitwise_not bitwise_or ceil clamp clamp_max clamp_min clip
+    cos div divide eq erf exp expm1 floor floor_divide fmod ge gt le lerp log log10 log1p log2
+    logical_and logical_not logical_or lt maximum minimum mul multiply ne neg negative pow
+    reciprocal remainder round rsqrt rsub sign sin sqrt square sub subtract tan true_divide trunc
+    where isnan isinf isfinite nan_to_num
+    all amax amin any argmax argmin argsort cumsum cumprod linalg_vector_norm linalg_norm max mean
+    median min norm prod sort std std_mean sum topk var var_mean
+    alias as_strided_copy broadcast_to cat chunk clone concat concatenate constant_pad_nd
+    contiguous detach diagonal expand expand_as flatten flip gather hstack im2col index
+    index_select lift_fresh_copy masked_fill meshgrid movedim narrow numpy_T pad permute
+    pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle reflection_pad1d
+    reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d reshape
+    reshape_as roll rot90 scatter scatter_add select slice split split_with_sizes squeeze stack
+    swapaxes swapdims t tensor_split transpose tril triu unbind unflatten unfold unsqueeze view
+    view_as vstack _unsafe_view _reshape_alias one_hot cosine_similarity pairwise_distance
+    affine_grid_generator grid_sampler grid_sampler_2d upsample_bicubic2d upsample_bilinear2d
+    upsample_nearest1d upsample_nearest2d upsample_trilinear3d _upsample_bicubic2d_aa
+    _upsample_bilinear2d_aa _upsample_nearest_exact2d interpolate
+    arange copy eye fill full full_like linspace new_empty new_full new_ones new_zeros ones
+    ones_like scalar_tensor zero zeros zeros_like empty empty_like
+    to type_as _to_copy float double _adaptive_avg_pool2d sym_size sym_numel sym_stride
+    sym_constrain_range_for_size sym_constrain_range _assert_scalar _assert_async
+    _assert_tensor_metadata
+    """.split()  # noqa: SIM905
 )
-# What stands in expressions of sizes, which torch gives to Python to evaluate.
+ATEN = re.compile(r"torch\.ops\.aten\.(?P<name>\w+?)_?\.(?P<overload>[A-Za-z0-9_]+)")
+OF_SIZES = re.compile(
+    r"_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|le|lt|ge|gt)|torch\.sym_(max|min|int)"
+)
+# What stands in expressions of sizes, which torch gives to Python to evaluate. No powers: their
+# numbers can be endless.
 EXPRESSION_WORDS = {
-    *("Symbol", "Integer", "Add", "Mul", "Pow", "Mod", "FloorDiv", "Max", "Min", "Eq", "Ne", "Le"),
+    *("Symbol", "Integer", "Add", "Mul", "Mod", "FloorDiv", "Max", "Min", "Eq", "Ne", "Le"),
     *("Lt", "Ge", "Gt", "integer", "positive", "nonnegative", "negative", "zero", "True", "False"),
 }
-EXPRESSION = re.compile(r"[A-Za-z0-9_ ,()=*+/'-]*")
+EXPRESSION = re.compile(r"(?!.*\*\*)[A-Za-z0-9_ ,()=*+/'-]{0,300}")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read(content: bytes, name: str) -> nn.Module:
     """The module of an exported program, with weights on the CPU; UserError if it is refused."""
-    _look_through(content, name)
+    checked = _checked(content, name)
     try:
         with _no_pickle():
-            program = torch.export.load(io.BytesIO(content))
+            program = torch.export.load(io.BytesIO(checked))
         module = program.module(check_guards=False)
     except Exception as error:
         raise UserError(
             f"{name}: torch {torch.__version__} cannot read this exported program "
-            f"({type(error).__name__}); export it with this version of torch"
+            f"({type(error).__name__}); export it with this version of torch, on the CPU"
         ) from None
     # An exported program has one mode, and torch refuses to be asked for it.
     del module.train, module.eval
     return module.eval()
 
 
-def _look_through(content: bytes, name: str) -> None:
+def _checked(content: bytes, name: str) -> bytes:
+    """An archive of just those bytes that were looked at.
+
+    Torch's reader and Python's can see different files in one archive.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = archive.namelist()
+            entries = archive.infolist()
+            files = [entry.filename for entry in entries]
             if not any(file.endswith("/archive_format") for file in files):
                 raise UserError(
                     f"{name}: no exported program of torch 2.8 or later; save one with "
                     "torch.export.save"
                 )
             for file in files:
-                if not FILES.fullmatch(file):
+                if not FILES.fullmatch(file) or files.count(file) > 1:
                     raise _refused(name, f"the file {Path(file).name!r} inside")
-            for file in files:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise _refused(name, "packed files")
+            parts = {file: archive.read(file) for file in files}
+        nothing = io.BytesIO()
+        torch.save(((), {}), nothing)
+        for file in parts:
+            if "/sample_inputs/" in file:
+                parts[file] = nothing.getvalue()
+        (_model,) = (file for file in parts if file.endswith("/models/model.json"))
+        for file, part in parts.items():
+            if file.endswith(".json"):
+                told = json.loads(part)
+                _clean(told)
                 if file.endswith("_config.json"):
-                    for entry in json.loads(archive.read(file))["config"].values():
-                        if entry.get("use_pickle") is not False:
-                            raise _refused(name, "pickled objects")
-            (model,) = (file for file in files if file.endswith("/models/model.json"))
-            _look_at(json.loads(archive.read(model)), name)
+                    _look_at_config(told, name)
+                else:
+                    _look_at(told, name)
+                parts[file] = json.dumps(told).encode()
     except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise UserError(f"{name}: no whole exported program of torch.export.save") from None
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+        for file, part in parts.items():
+            archive.writestr(file, part)
+    return written.getvalue()
+
+
+def _clean(told: Any) -> None:
+    """Leave out what nobody needs: where a graph came from, its guards, devices. In place."""
+    graph_module = told.get("graph_module")
+    if graph_module is not None:
+        graph_module["metadata"] = {}
+        for node in graph_module["graph"]["nodes"]:
+            node["metadata"] = {}
+    if "guards_code" in told:
+        told["guards_code"] = []
+    pending = [told]
+    while pending:
+        part = pending.pop()
+        below = list(part.values()) if isinstance(part, dict) else part
+        if isinstance(part, dict) and part.keys() == {"type", "index"}:
+            part |= {"type": "cpu", "index": None}
+        pending += [value for value in below if isinstance(value, dict | list)]
+
+
+def _look_at_config(told: Any, name: str) -> None:
+    for entry in told["config"].values():
+        if entry["use_pickle"] is not False:
+            raise _refused(name, "pickled objects")
+        if not PAYLOAD.fullmatch(entry["path_name"]):
+            raise _refused(name, f"{entry['path_name'][:60]!r} as path_name")
+    _look_at(told, name)
 
 
 def _look_at(part: Any, name: str, key: str = "") -> None:
     """Look at every name, operator and expression of a graph."""
     if isinstance(part, dict):
         for below, value in part.items():
-            if below != "metadata":  # where the graph came from: never evaluated
-                _look_at(value, name, below)
+            if not PLAIN.fullmatch(below):
+                raise _refused(name, f"{below[:60]!r} as a name")
+            _look_at(value, name, below)
     elif isinstance(part, list):
         for value in part:
             _look_at(value, name, key)
     elif isinstance(part, str):
         if key == "target":
-            fits = OPERATORS.fullmatch(part) is not None
+            fits = _is_operator(part)
         elif key == "expr_str":
             words = set(WORD.findall(part)) - EXPRESSION_WORDS
             fits = EXPRESSION.fullmatch(part) is not None
             fits &= all(re.fullmatch(r"[suz]\d+", word) for word in words)
+            fits &= all(len(number) < 19 for number in re.findall(r"\d+", part))
         elif key in ("in_spec", "out_spec"):  # what goes in and comes out: lists and the like
             fits = _is_plain(json.loads(part))
-        elif key in ("guards_code", "verifiers", "torch_version", "as_string", "module_call_graph"):
-            fits = True  # neither used nor evaluated
         elif key in ("name", "forward_arg_names"):  # become names in a Python function
-            fits = NAME.fullmatch(part) is not None
+            fits = _is_name(part)
         else:  # of modules and tensors, types and devices
             fits = PLAIN.fullmatch(part) is not None
         if not fits:
             raise _refused(name, f"{part[:60]!r} as {key}")
+
+
+def _is_operator(target: str) -> bool:
+    aten = ATEN.fullmatch(target)
+    if aten is None:
+        return OF_SIZES.fullmatch(target) is not None
+    return aten["name"] in OPERATORS
+
+
+def _is_name(text: Any) -> bool:
+    return isinstance(text, str) and bool(NAME.fullmatch(text)) and not keyword.iskeyword(text)
 
 
 def _is_plain(spec: Any) -> bool:
@@ -118,7 +219,7 @@ def _is_plain(spec: Any) -> bool:
         context = json.loads(node["context"] or "null")
         if node["type"] not in (None, "builtins.tuple", "builtins.list", "builtins.dict"):
             return False
-        if not (context is None or all(isinstance(key, str) for key in context)):
+        if not (context is None or all(_is_name(key) for key in context)):  # arguments, by name
             return False
         pending += node["children_spec"]
     return True
@@ -127,7 +228,7 @@ def _is_plain(spec: Any) -> bool:
 def _refused(name: str, what: str) -> UserError:
     return UserError(
         f"{name}: refused, it holds {what}; an exported program may hold plain tensors and a graph "
-        "of torch's own operators, nothing that would run code of its own"
+        "of torch's own operators for networks, nothing that would run code of its own"
     )
 
 

@@ -197,6 +197,25 @@ def surface_table(
     )
 
 
+def transfer_table(
+    members: np.ndarray, judges: Sequence[str], epsilons: Sequence[float], logits: np.ndarray
+) -> pa.Table:
+    """One row per attacked member, judge and epsilon (0: the clean image).
+
+    `logits` is members x judges x (1 + epsilons) x classes, what `attack.Transfer` says of them.
+    """
+    m, j, e, classes = logits.shape
+    flat = pa.array(np.ascontiguousarray(logits, np.float32).ravel())
+    return pa.table(
+        {
+            "member": pa.array(np.repeat(members, j * e), pa.int32()),
+            "judge": pa.array(np.tile(np.repeat(list(judges), e), m), pa.string()),
+            "epsilon": pa.array(np.tile(np.asarray([0.0, *epsilons], np.float64), m * j)),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
+        }
+    )
+
+
 def read_surface(
     paths: Iterable[str | Path], network: str | Path, columns: list[str] | None = None
 ) -> tuple[pd.DataFrame, list[dict[str, str]]]:

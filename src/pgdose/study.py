@@ -69,6 +69,9 @@ Encoding = Annotated[str, AfterValidator(_codec)]
 Column = str | list[str]  # a column's name, or several of which the first that is there counts
 
 
+FULL = "full"  # the run of a group's own network
+SIZED = r"n\d+-r\d+"  # those of smaller training sets
+ONE_WIDTH = "'imagenet' fits 'width: 1' only; give null or a file"
 INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
 
 
@@ -372,7 +375,7 @@ class Class(Model):
 
 
 class Image(Model):
-    size: Annotated[int, Field(ge=INCEPTION_MINIMUM, le=2048)] = 256
+    size: Annotated[int, Field(ge=16, le=2048)] = 256
     window: Literal["voi", "percentile", "full"] = "percentile"  # what a grey value of DICOM means
     crop: Literal["none", "aorta"] = "none"
     least_confidence: Annotated[float, Field(ge=0, le=1)] = 0.4  # that the aorta was found
@@ -436,21 +439,27 @@ Architecture = Annotated[str, AfterValidator(_architecture)]
 NETWORK_FILES = (".pt2", ".onnx", ".safetensors", ".pt", ".ts", ".torchscript")
 
 
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
 class Input(Model):
     """What a network from elsewhere is used to see."""
 
     size: Count | None = None  # pixels; if given, `image.size` must be the same
     channels: Literal[1, 3] = 3
     range: tuple[float, float] = (0.0, 1.0)  # the values of black and of white
-    mean: list[float] = [0.0]  # in that range, one for all channels or one each
-    std: list[Annotated[float, Field(gt=0)]] = [1.0]
+    # In that range, one for all channels or one each; null: the architecture's, or else 0 and 1.
+    mean: Annotated[list[float], BeforeValidator(_several)] | None = None
+    std: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_several)] | None = None
     layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.range[0] >= self.range[1]:
             raise mistake("'range' is [black, white], and black is less")
-        if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)):
+        given = [values for values in (self.mean, self.std) if values is not None]
+        if any(len(values) not in (1, self.channels) for values in given):
             raise mistake("'mean' and 'std' have one number for all channels, or one each")
         return self
 
@@ -488,44 +497,6 @@ class Network(Model):
         return self
 
 
-class Group(Model):
-    title: str
-    image: Image = Image()
-    balance: list[Literal["sex", "class"]] = []
-    augment: Augment = Augment()
-    classes: Annotated[dict[Name, Class], Field(min_length=2)]
-    network: Network | None = None  # one that exists already; null: it is trained
-    exclude: Annotated[str | None, IS_PATH] = None
-    shards: Count = 1
-    paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _counts_fit_the_balance(self) -> Self:
-        for name, entry in self.classes.items():
-            if "sex" in self.balance and isinstance(entry.count, int) and entry.count % 2:
-                raise mistake(
-                    "classes.{name}.count is {count}; with 'balance: [sex]' it must be even",
-                    name=name,
-                    count=entry.count,
-                )
-            if "class" in self.balance and isinstance(entry.count, int):
-                raise mistake(
-                    "classes.{name}.count is {count}; 'balance: [class]' is for 'at_most' and "
-                    "'count: all', exact counts are what they are",
-                    name=name,
-                    count=entry.count,
-                )
-        return self
-
-
-# --- network and attacks ----------------------------------------------------------------------
-
-
-class Split(Model):
-    training: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    by: Literal["patient"] = "patient"
-
-
 class Training(Model):
     """How a group's network is made. What stands here but for the last part decides its weights."""
 
@@ -541,6 +512,7 @@ class Training(Model):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     epochs: Count = 20
     batch: Annotated[int, Field(ge=2)] = 32
+    augment: Augment | None = None  # anew in each epoch; copies made before are a class's matter
     keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
     patience: Count | None = None  # epochs without a smaller one, after which training ends
     held_out: Annotated[float, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
@@ -575,6 +547,58 @@ class Training(Model):
     def selects(self) -> bool:
         """Whether a part of the training images is held out to choose or to stop by."""
         return self.keep == "best" or self.patience is not None
+
+
+def _network_kind(raw: Any) -> str:
+    """A file makes it a network that exists already."""
+    there = isinstance(raw, Network) or (isinstance(raw, dict) and "file" in raw)
+    return "brought" if there else "trained"
+
+
+AnyNetwork = Annotated[
+    Annotated[Network, Tag("brought")] | Annotated[Training, Tag("trained")],
+    Discriminator(_network_kind),
+]
+OF_ARCHITECTURE = ("width", "weights", "dropout")  # what another one does not take over
+
+
+class Group(Model):
+    title: str
+    image: Image = Image()
+    balance: list[Literal["sex", "class"]] = []
+    augment: Augment = Augment()
+    classes: Annotated[dict[Name, Class], Field(min_length=2)]
+    network: Network | None = None  # one that exists already; null: it is trained
+    networks: dict[Name, AnyNetwork] = {}  # more of them; keys left out are those of `training`
+    exclude: Annotated[str | None, IS_PATH] = None
+    shards: Count = 1
+    paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _counts_fit_the_balance(self) -> Self:
+        for name, entry in self.classes.items():
+            if "sex" in self.balance and isinstance(entry.count, int) and entry.count % 2:
+                raise mistake(
+                    "classes.{name}.count is {count}; with 'balance: [sex]' it must be even",
+                    name=name,
+                    count=entry.count,
+                )
+            if "class" in self.balance and isinstance(entry.count, int):
+                raise mistake(
+                    "classes.{name}.count is {count}; 'balance: [class]' is for 'at_most' and "
+                    "'count: all', exact counts are what they are",
+                    name=name,
+                    count=entry.count,
+                )
+        return self
+
+
+# --- network and attacks ----------------------------------------------------------------------
+
+
+class Split(Model):
+    training: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    by: Literal["patient"] = "patient"
 
 
 class Attack(Model):
@@ -833,6 +857,34 @@ class Study(Model):
             raw = {**raw, "results": results, "privacy": privacy}
         return raw
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_others(cls, raw: Any) -> Any:
+        """What a group's further networks do not say of their training is the study's."""
+
+        def mapping(value: Any) -> dict[str, Any]:
+            return value if isinstance(value, dict) else {}
+
+        def filled(entry: Any) -> Any:
+            if not isinstance(entry, dict) or _network_kind(entry) == "brought":
+                return entry
+            usual = dict(mapping(raw.get("training")))
+            try:
+                Training.model_validate(usual)
+            except ValidationError:  # told once, where it stands
+                return entry
+            own = usual.get("architecture", "inception_v3")
+            if entry.get("architecture", own) != own:
+                usual = {k: v for k, v in usual.items() if k not in OF_ARCHITECTURE}
+            return {**usual, **entry}
+
+        groups = {
+            name: {**group, "networks": {n: filled(e) for n, e in group["networks"].items()}}
+            for name, group in mapping(mapping(raw).get("groups")).items()
+            if isinstance(group, dict) and isinstance(group.get("networks"), dict)
+        }
+        return {**raw, "groups": {**raw["groups"], **groups}} if groups else raw
+
     def modality(self, group: str) -> str:
         """xray, histology or other: what the group's first source says."""
         return self.sources[next(iter(self.groups[group].classes.values())).source].modality
@@ -852,8 +904,13 @@ class Study(Model):
         """How much of a group is learned from; nothing where the network exists already."""
         return 0.0 if self.groups[group].network else self.split.training
 
+    def networks(self, group: str) -> dict[str, "Network | Training"]:
+        """By run: the group's network, `full`, and more of them on the same images."""
+        own = self.groups[group]
+        return {FULL: own.network or self.training, **own.networks}
+
     def runs(self, group: str) -> list[str]:
-        """`full`, and for the group of `training_size` one run per size and repeat."""
+        """`full`, other networks, and for the group of `training_size` one per size and repeat."""
         more = []
         if self.training_size and self.training_size.group == group:
             more = [
@@ -861,10 +918,10 @@ class Study(Model):
                 for size in self.training_size.sizes
                 for repeat in range(1, self.training_size.repeats + 1)
             ]
-        return ["full", *more]
+        return [*self.networks(group), *more]
 
     def attacks_of(self, group: str, run: str) -> list[str]:
-        if run == "full" or self.training_size is None:
+        if run in self.networks(group) or self.training_size is None:
             return list(self.attacks)
         return list(self.training_size.attacks)
 
@@ -939,8 +996,7 @@ def _cross_checks(study: Study) -> list[str]:
                     f"{at}.augment_to: tiles belong to their source and are not augmented; "
                     "leave it out"
                 )
-        if group.network:
-            found += _network_checks(f"groups.{g}", group, grey=channels == {True})
+        found += _network_checks(study, g, grey=channels == {True})
         if len(kinds) > 1 or len(channels) > 1:
             found.append(
                 f"groups.{g}.classes: sources of different kinds in one group; all classes must "
@@ -977,28 +1033,54 @@ def _cross_checks(study: Study) -> list[str]:
             f"operating_points.epsilon: {epsilon} is an amplitude of no attack; one of {doses}"
         )
     if study.training.weights == "imagenet" and study.training.width != 1:
-        found.append("training.weights: 'imagenet' fits 'width: 1' only; give null or a file")
+        found.append(f"training.weights: {ONE_WIDTH}")
     return found
 
 
-def _network_checks(at: str, group: Group, grey: bool) -> list[str]:
-    """Mistakes between a group and the network that it is given."""
-    found = []
-    network = group.network
-    assert network is not None
-    if set(network.classes) != set(group.classes):
-        found.append(
-            f"{at}.network.classes: {network.classes}; the group's classes, "
-            f"{list(group.classes)}, in the order of the network's outputs"
-        )
-    seen = network.input
-    if seen and seen.size is not None and seen.size != group.image.size:
-        found.append(
-            f"{at}.image.size: {group.image.size}, but its network takes {seen.size} pixels "
-            "(network.input.size)"
-        )
-    if seen and seen.channels == 1 and not grey:
-        found.append(f"{at}.network.input.channels: 1, but the group's images have colours")
+def _network_checks(study: Study, g: str, grey: bool) -> list[str]:
+    """Mistakes between a group and the networks that it is given."""
+    group, found = study.groups[g], []
+    for name in group.networks:
+        if name in (FULL, "images") or re.fullmatch(SIZED, name):
+            found.append(
+                f"groups.{g}.networks.{name}: {name!r} is the name of another run or folder; "
+                "choose another"
+            )
+    for run, network in study.networks(g).items():
+        at = f"groups.{g}.network" + (f"s.{run}" if run != FULL else "")
+        if network.architecture == "inception_v3" and group.image.size < INCEPTION_MINIMUM:
+            found.append(
+                f"groups.{g}.image.size: {group.image.size}, but inception_v3 takes "
+                f"{INCEPTION_MINIMUM} pixels and more"
+            )
+        if isinstance(network, Training):
+            if group.network:
+                found.append(
+                    f"{at}: nothing is left to train on beside groups.{g}.network, for which all "
+                    "images are validation; give a 'file' here, or make that one of 'networks'"
+                )
+            if network.tensorboard != study.training.tensorboard:
+                found.append(
+                    f"{at}.tensorboard: {str(network.tensorboard).lower()}, but "
+                    f"training.tensorboard is {str(study.training.tensorboard).lower()}; it is for "
+                    "all networks or none"
+                )
+            if network.weights == "imagenet" and network.width != 1 and run != FULL:
+                found.append(f"{at}.weights: {ONE_WIDTH}")
+            continue
+        if set(network.classes) != set(group.classes):
+            found.append(
+                f"{at}.classes: {network.classes}; the group's classes, {list(group.classes)}, in "
+                "the order of the network's outputs"
+            )
+        seen = network.input
+        if seen and seen.size is not None and seen.size != group.image.size:
+            found.append(
+                f"groups.{g}.image.size: {group.image.size}, but a network takes {seen.size} "
+                f"pixels ({at}.input.size)"
+            )
+        if seen and seen.channels == 1 and not grey:
+            found.append(f"{at}.input.channels: 1, but the group's images have colours")
     return found
 
 
@@ -1121,6 +1203,8 @@ def _resolve(kind: Any, raw: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         choices = [_resolve(choice, raw) for choice in get_args(kind) if choice is not type(None)]
         models = [c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)]
+        if Training in models:
+            return Network if _network_kind(raw) == "brought" else Training
         told = raw.get("kind", "gradient") if isinstance(raw, dict) else None
         for choice in models:
             if "kind" in choice.model_fields and told in get_args(

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgdose import tensors
-from pgdose.devices import allow
+from pgdose.devices import Lower, allow
 from pgdose.errors import Damaged, UserError
 from pgdose.images import Members
-from pgdose.loading import batches, scaled
+from pgdose.loading import batches, draw_variations, scaled, varied
 from pgdose.memory import smaller
 from pgdose.records import generator
 from pgdose.resume import Progress
@@ -44,6 +44,7 @@ class Settings:
     precision: str = "fp32"  # or tf32, bf16, fp16; on CUDA
     keep: str = "last"  # or best: the epoch with the least loss on the held-out images
     patience: int | None = None  # epochs without a smaller one, after which training ends
+    augment: dict[str, Any] | None = None  # limits of augmentation, drawn anew in each epoch
 
 
 @torch.no_grad()
@@ -112,12 +113,16 @@ def train(
         torch.manual_seed(int(rng.integers(2**63)))  # dropout
         order = rng.permutation(len(learned))
         row = {"epoch": epoch, "lr": state.rate.get_last_lr()[0]}
-        found = _epoch(state, learned, order, at_once, devices, epoch, name, readers)
+        vary = generator(seed, f"vary {epoch}", name) if settings.augment is not None else None
+        found = _epoch(state, learned, order, at_once, devices, epoch, name, readers, vary)
         row |= {"loss": found[0], "training_accuracy": found[1]}
         at_once = found[2]
         if held_out is not None:
             logits = evaluate(network, held_out, at_once, device, readers)
             row["held_out_loss"] = cross_entropy(logits, held_out.labels)
+            if not math.isfinite(row["held_out_loss"]):
+                what = f"the loss on the held-out images is {row['held_out_loss']}"
+                raise _no_number(name, epoch, what)
             row["held_out_accuracy"] = accuracy(logits, held_out.labels)
         logits = evaluate(network, validation, at_once, device, readers)
         row |= {"validation_accuracy": accuracy(logits, validation.labels), "at_once": at_once}
@@ -144,11 +149,14 @@ def _epoch(
     epoch: int,
     name: str,
     readers: int,
+    vary: np.random.Generator | None = None,
 ) -> tuple[float, float, int]:
     """One pass over the training images: (mean loss, accuracy while learning, images at once)."""
     settings, device = state.settings, devices[0]
-    several = nn.DataParallel(state.network, devices) if len(devices) > 1 else state.network
-    several.train()
+    learning = Lower(state.network, state.lower) if state.lower else state.network
+    if len(devices) > 1:
+        learning = nn.DataParallel(learning, devices)
+    learning.train()
     progress = Progress(log, f"{name} epoch {epoch}")
     told = _Told(name, epoch)
     done = 0
@@ -158,12 +166,16 @@ def _epoch(
         done += len(labels)
         if len(labels) == 1:
             continue  # batch norm has no variance of one image
+        drawn = None
+        if vary:
+            drawn = draw_variations(vary, settings.augment or {}, len(labels))
         before = _random_state(device)
         while True:
             _set_random_state(before, device)  # each try drops out the same
             state.optimiser.zero_grad(set_to_none=True)
             try:
-                told.add(number, len(labels), *gradients(state, several, images, labels, at_once))
+                found = gradients(state, learning, images, labels, at_once, drawn)
+                told.add(number, len(labels), *found)
                 break
             except RuntimeError as error:
                 at_once = smaller(min(at_once, len(labels)), error, least=2)
@@ -205,8 +217,8 @@ class _Told:
 
 def _no_number(name: str, epoch: int, what: str) -> UserError:
     return UserError(
-        f"{name}, epoch {epoch}: {what}; the state after epoch {epoch - 1} is kept. "
-        "Try a smaller training.lr, or training.precision: fp32"
+        f"{name}, epoch {epoch}: {what}; the state after epoch {epoch - 1} is kept in work/. "
+        "Try a smaller training.lr, or training.precision: fp32, with which it begins anew"
     )
 
 
@@ -222,26 +234,48 @@ def _set_random_state(state: tuple[Tensor, Tensor | None], device: torch.device)
 
 
 def gradients(
-    state: "State", network: nn.Module, images: Tensor, labels: Tensor, at_once: int
+    state: "State",
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    at_once: int,
+    drawn: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Add up the gradients of a batch's mean loss; (that loss, how many were right)."""
+    """Add up the gradients of a batch's mean loss; (that loss, how many were right).
+
+    `drawn` is how the images are varied, of `draw_variations`.
+    """
     settings, device = state.settings, state.device
     losses, right = [], []
     pieces = min(-(-len(labels) // at_once), len(labels) // 2)  # none of one image, as above
-    for part, some in zip(images.tensor_split(pieces), labels.tensor_split(pieces), strict=True):
+    rows = torch.arange(len(labels)).tensor_split(pieces)
+    for part, some, own in zip(
+        images.tensor_split(pieces), labels.tensor_split(pieces), rows, strict=True
+    ):
         some = some.to(device, non_blocking=True)
-        with torch.autocast(device.type, state.lower or torch.bfloat16, bool(state.lower)):
-            # An auxiliary head's logits come beside those that count.
-            answer = network(scaled(part, device))
-            logits, *others = answer if isinstance(answer, tuple) else (answer,)
-            loss = _loss(logits, some, settings)
-            for other in others:
-                loss = loss + settings.auxiliary * _loss(other, some, settings)
+        seen = scaled(part, device)
+        if drawn is not None:
+            seen = varied(seen, drawn[own])
+        # An auxiliary head's logits come beside those that count.
+        answer = _of_devices(network, len(part))(seen)
+        logits, *others = answer if isinstance(answer, tuple) else (answer,)
+        loss = _loss(logits, some, settings)
+        for other in others:
+            loss = loss + settings.auxiliary * _loss(other, some, settings)
         loss = loss * (len(part) / len(labels))
         state.scaler.scale(loss).backward()
         losses.append(loss.detach())
         right.append((logits.argmax(dim=1) == some).sum())
     return torch.stack(losses).sum(), torch.stack(right).sum()
+
+
+def _of_devices(network: nn.Module, images: int) -> nn.Module:
+    """The network on all its devices, or on the first, where one would get a single image."""
+    if not isinstance(network, nn.DataParallel):
+        return network
+    each = -(-images // len(network.device_ids))
+    module: nn.Module = network.module
+    return module if each == 1 or images % each == 1 else network
 
 
 def _loss(logits: Tensor, labels: Tensor, settings: Settings) -> Tensor:
@@ -265,7 +299,9 @@ def settle_statistics(
     for norm in norms:
         norm.reset_running_stats()
     network.train()
-    order = generator(0, "settle", str(len(learned))).permutation(len(learned))
+    rng = generator(0, "settle", str(len(learned)))
+    torch.manual_seed(int(rng.integers(2**63)))  # of what is dropped out, after a kill too
+    order = rng.permutation(len(learned))
     seen = 0
     for images, labels in batches(learned, order, batch, device, readers):
         if len(labels) == 1:

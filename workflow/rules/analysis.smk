@@ -15,7 +15,7 @@ rule measure:
     benchmark:
         f"{BENCHMARKS}/measure/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        run="full",
+        run=NETWORKS,
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -45,7 +45,7 @@ if STUDY.training_size:
         output:
             **measured(attacks_of_sizes()),
         wildcard_constraints:
-            run=r"n\d+-r\d+",
+            run=SIZED,
 
 
 rule table_sources:
@@ -110,14 +110,15 @@ rule table1:
 
 
 rule quality:
-    """Reliability curve and confusion matrix of each group's network; whether it is any good."""
+    """How good each network is: accuracy, reliability, confusion, and whether attacks mean much."""
     input:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
-        clean=of_groups("clean.parquet"),
+        clean=of_networks("clean.parquet"),
     output:
+        networks=f"{RESULTS}/tables/networks.csv",
         calibration=f"{RESULTS}/tables/calibration.csv",
         confusion=f"{RESULTS}/tables/confusion.csv",
-        checks=f"{RESULTS}/tables/network_checks.csv",
+        network_checks=f"{RESULTS}/tables/network_checks.csv",
     log:
         f"{LOGS}/quality.log",
     benchmark:
@@ -129,12 +130,49 @@ rule quality:
         mem_mb=grows(4000),
         runtime=grows(20),
     params:
-        groups=as_json(list(STUDY.groups)),
+        groups=as_json(
+            {
+                g: {run: kind_of_network(g, run) for run in STUDY.networks(g)}
+                for g in STUDY.groups
+            }
+        ),
         draws=STUDY.measures.draws,
         seed=STUDY.seed,
         code=script_digest("quality.py"),
     script:
         "../../scripts/quality.py"
+
+
+if transfers():  # groups with several networks
+
+    rule table_transfer:
+        """How often an attack on one network of a group flips what another one sees."""
+        input:
+            members=[f"{RESULTS}/groups/{g}/members.parquet" for g in networked()],
+            transfers=[
+                f"{RESULTS}/groups/{g}/{run}/{attack}/transfer.parquet"
+                for g, run, attack in transfers()
+            ],
+        output:
+            shown_table("transfer"),
+        log:
+            f"{LOGS}/table_transfer.log",
+        benchmark:
+            f"{BENCHMARKS}/table_transfer.tsv"
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(4000),
+            runtime=grows(20),
+        params:
+            groups=as_json(networked()),
+            transfers=as_json(transfers()),
+            draws=STUDY.measures.draws,
+            seed=STUDY.seed,
+            code=script_digest("table_transfer.py"),
+        script:
+            "../../scripts/table_transfer.py"
 
 
 rule tables:
@@ -173,6 +211,7 @@ rule tables:
             {name: attack.epsilon for name, attack in STUDY.attacks.items()}
         ),
         sized=STUDY.training_size.group if STUDY.training_size else "",
+        sized_runs=as_json(sized_runs()),
         sized_attacks=as_json(
             STUDY.training_size.attacks if STUDY.training_size else []
         ),

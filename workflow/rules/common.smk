@@ -1,6 +1,7 @@
 # The study, and where its files are. Everything that rules share stands here.
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "src")))
 from pgdose import code
 from pgdose.errors import UserError
 from pgdose.sources.preflight import check_inputs
+from pgdose.study import SIZED, Network
 from pgdose.study import parse as parse_study
 
 
@@ -43,17 +45,21 @@ onstart:
 
 def names(those):
     """A wildcard's pattern: one of these names, or nothing at all."""
-    return "|".join(those) or "(?!)"
+    return "|".join(sorted(those)) or "(?!)"
 
 
 def sources_of_kind(*kinds):
     return names(s for s, source in STUDY.sources.items() if source.kind in kinds)
 
 
+# Runs that are no training of a smaller set.
+NETWORKS = names({run for group in STUDY.groups for run in STUDY.networks(group)})
+
+
 wildcard_constraints:
     source=names(STUDY.sources),
     group=names(STUDY.groups),
-    run=r"full|n\d+-r\d+",
+    run=f"{NETWORKS}|{SIZED}",
     attack=names(STUDY.attacks),
     shard=r"\d+",
 
@@ -273,16 +279,44 @@ def events():
     return {"events": directory(folder)} if STUDY.training.tensorboard else {}
 
 
-def brought():
-    """Groups whose network exists already."""
-    return [g for g, group in STUDY.groups.items() if group.network]
+def is_brought(group, run):
+    """Whether a run's network exists already."""
+    return isinstance(STUDY.networks(group).get(run), Network)
 
 
-def network_settings(group):
-    """How a network that exists already is to be read."""
-    return as_json(
-        STUDY.groups[group].network.model_dump(mode="json", exclude={"file"})
-    )
+def groups_with(brought):
+    """The wildcard `group` of RUN, where the run's network is to be brought, or else trained."""
+    pairs = [(g, run) for g in STUDY.groups for run in STUDY.runs(g)]
+    return names(f"{g}(?=/{r}/)" for g, r in pairs if is_brought(g, r) == brought)
+
+
+def training(group, run):
+    """How a run's network is trained."""
+    return STUDY.networks(group).get(run, STUDY.training)
+
+
+def training_images(run):
+    """How many images a run of training_size has; 0: all."""
+    return int(run[1:].split("-")[0]) if re.fullmatch(SIZED, run) else 0
+
+
+def network_settings(group, run):
+    """What of a run's network its weights depend on; the rest is how the job is run."""
+    left_out = {"file", "threads", "mem_mb", "runtime", "tensorboard"}
+    network = training(group, run)
+    return as_json(network.model_dump(mode="json", exclude=left_out))
+
+
+def kind_of_network(group, run):
+    """What a table says of a network: how it is built, or of what kind its file is."""
+    network = training(group, run)
+    return network.architecture or Path(network.file).suffix.lower()
+
+
+def start_weights(group, run):
+    """The file that a training starts from, if there is one."""
+    weights = training(group, run).weights
+    return [] if weights in (None, "imagenet") else weights
 
 
 def contact_sheet(group):
@@ -337,12 +371,38 @@ def of_all_attacks(file):
 def of_sized_runs(file):
     """One file of every run of the group of training sizes, if there is one."""
     group = STUDY.training_size.group if STUDY.training_size else None
-    runs = STUDY.runs(group) if group else []
-    return [f"{RESULTS}/groups/{group}/{run}/{file}" for run in runs]
+    return [f"{RESULTS}/groups/{group}/{run}/{file}" for run in sized_runs()]
+
+
+def sized_runs():
+    """The runs of training_size: the whole training set, and the smaller ones."""
+    if not STUDY.training_size:
+        return []
+    group = STUDY.training_size.group
+    return [run for run in STUDY.runs(group) if run not in STUDY.groups[group].networks]
 
 
 def asr_tables(group):
     return of_attacks("asr.csv", group)
+
+
+def networked():
+    """Groups with several networks."""
+    return [g for g, group in STUDY.groups.items() if group.networks]
+
+
+def transfers():
+    """Whose images are judged by a group's other networks.
+
+    Not those of other libraries, which are not made again; noise is the same for all networks.
+    """
+    return [
+        (group, run, name)
+        for group in networked()
+        for run in STUDY.networks(group)
+        for name, attack in STUDY.attacks.items()
+        if attack.kind == "gradient"
+    ]
 
 
 def exports(group):
@@ -351,6 +411,15 @@ def exports(group):
         f"{RESULTS}/groups/{group}/full/{name}/images"
         for name, attack in STUDY.attacks.items()
         if attack.export and attack.kind != "external"
+    ]
+
+
+def of_networks(file):
+    """One file of every network that is no training of a smaller set."""
+    return [
+        f"{RESULTS}/groups/{g}/{run}/{file}"
+        for g in STUDY.groups
+        for run in STUDY.networks(g)
     ]
 
 
@@ -383,6 +452,8 @@ def measured(attacks):
 
 def tables():
     of_networks = ["sources", "table1", "class_counts", "calibration", "confusion"]
+    of_networks += ["networks", "network_checks"]
+    of_networks += ["transfer"] if transfers() else []
     wanted = [*of_networks, *MEASURES, *FINDINGS]
     return [f"{RESULTS}/tables/{name}.csv" for name in wanted]
 

@@ -10,11 +10,7 @@ rule train:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
         missing=lambda w: missing(w.group),
-        weights=lambda w: (
-            STUDY.training.weights
-            if STUDY.training.weights not in (None, "imagenet")
-            else []
-        ),
+        weights=lambda w: start_weights(w.group, w.run),
     output:
         **events(),
         network=f"{RUN}/network.safetensors",
@@ -25,25 +21,22 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=names(g for g in STUDY.groups if g not in brought()),
+        group=groups_with(brought=False),
     conda:
         "../../envs/network.yaml"
-    threads: STUDY.training.threads
+    threads: lambda w: training(w.group, w.run).threads
     resources:
-        gpu=STUDY.training.gpus,
-        mem_mb=grows(STUDY.training.mem_mb),
-        runtime=grows(STUDY.training.runtime),
+        gpu=lambda w: training(w.group, w.run).gpus,
+        mem_mb=grows(lambda w: training(w.group, w.run).mem_mb),
+        runtime=grows(lambda w: training(w.group, w.run).runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         classes=lambda w: len(STUDY.groups[w.group].classes),
         shape=lambda w: image_shape(w.group),
-        settings=as_json(
-            STUDY.training.model_dump(
-                mode="json", exclude={"threads", "mem_mb", "runtime", "tensorboard"}
-            )
-        ),
-        threads=STUDY.training.threads,
+        size=lambda w: training_images(w.run),
+        settings=lambda w: network_settings(w.group, w.run),
+        threads=lambda w: training(w.group, w.run).threads,
         code=script_digest("train.py"),
     script:
         "../../scripts/train.py"
@@ -52,7 +45,7 @@ rule train:
 rule bring:
     """Take over a network that exists already, if it can be attacked."""
     input:
-        file=lambda w: STUDY.groups[w.group].network.file,
+        file=lambda w: STUDY.networks(w.group)[w.run].file,
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
         missing=lambda w: missing(w.group),
@@ -65,7 +58,7 @@ rule bring:
     benchmark:
         f"{BENCHMARKS}/bring/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=names(brought()),
+        group=groups_with(brought=True),
     conda:
         "../../envs/network.yaml"
     threads: STUDY.training.threads
@@ -77,7 +70,7 @@ rule bring:
         results=lambda w: RESULTS,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
-        settings=lambda w: network_settings(w.group),
+        settings=lambda w: network_settings(w.group, w.run),
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
         code=script_digest("bring.py"),
@@ -219,7 +212,7 @@ rule diagnose:
     benchmark:
         f"{BENCHMARKS}/diagnose/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        run="full",
+        run=NETWORKS,
     conda:
         "../../envs/network.yaml"
     threads: max(attack.threads for attack in STUDY.attacks.values())
@@ -245,6 +238,43 @@ rule diagnose:
         "../../scripts/diagnose.py"
 
 
+rule transfer:
+    """Adversarial images of one of a group's networks, judged by all of them."""
+    input:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        stores=lambda w: stores(w.group),
+        missing=lambda w: missing(w.group),
+        networks=lambda w: [
+            f"{RESULTS}/groups/{w.group}/{run}/network.safetensors"
+            for run in STUDY.networks(w.group)
+        ],
+    output:
+        f"{RUN}/{{attack}}/transfer.parquet",
+    log:
+        f"{LOGS}/transfer/{{group}}-{{run}}-{{attack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/transfer/{{group}}-{{run}}-{{attack}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: lambda w: STUDY.attacks[w.attack].threads
+    resources:
+        gpu=1,
+        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
+        batch_mb=lambda w: STUDY.attacks[w.attack].mem_mb,  # the same at every attempt
+        runtime=grows(lambda w: STUDY.attacks[w.attack].runtime),
+    params:
+        results=lambda w: RESULTS,
+        seed=STUDY.seed,
+        shape=lambda w: image_shape(w.group),
+        judges=lambda w: as_json(list(STUDY.networks(w.group))),
+        settings=lambda w: as_json(attack_settings(w.group, w.attack)),
+        iterations=STUDY.operating_points.iterations,
+        threads=lambda w: STUDY.attacks[w.attack].threads,
+        code=script_digest("transfer.py"),
+    script:
+        "../../scripts/transfer.py"
+
+
 # Smaller training sets meet some of the attacks only, and an output cannot depend on a wildcard.
 if STUDY.training_size:
 
@@ -252,4 +282,4 @@ if STUDY.training_size:
         output:
             [f"{RUN}/{attack}/diagnostics.json" for attack in attacks_of_sizes()],
         wildcard_constraints:
-            run=r"n\d+-r\d+",
+            run=SIZED,

@@ -12,7 +12,6 @@ rule report:
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
         left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
         missing=[table for g in STUDY.groups for table in missing(g)],
-        network_checks=f"{RESULTS}/tables/network_checks.csv",
         agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
         diagnostics=[
             file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)

@@ -62,7 +62,7 @@ def area(
         drawn[:, 0] = np.mean(
             [areas(probabilities[:, c], true[known] == c, own) for c in classes], axis=0
         )
-    low, high = bootstrap.percentiles(drawn, patients.number)
+    low, high = bootstrap.rate_interval(drawn, patients.number)
     return {"auc": drawn[0, 0], "auc_low": low[0], "auc_high": high[0]}
 
 
@@ -101,12 +101,16 @@ def checks(
     """
     true, _, _ = _seen(members, clean)
     chance = np.bincount(true).max() / len(true)
-    interval = f"{found['accuracy']:.2f} [{found['ci_low']:.2f}, {found['ci_high']:.2f}]"
+    if found["n_patients"] > 1:
+        interval = f"[{found['ci_low']:.2f}, {found['ci_high']:.2f}]"
+        verdict = "passed" if found["ci_low"] > chance else "failed"
+    else:
+        interval, verdict = "of one patient, so without an interval", "not done"
     better = {
         "check": "better than chance",
-        "verdict": "passed" if found["ci_low"] > chance else "failed",
-        "says": f"accuracy {interval}; whoever names the largest class always is right in "
-        f"{chance:.2f} of the images",
+        "verdict": verdict,
+        "says": f"accuracy {found['accuracy']:.2f} {interval}; whoever names the largest class "
+        f"always is right in {chance:.2f} of the images",
     }
     if by_batches is None:
         says, verdict = "the network came as it is", "not done"
@@ -139,17 +143,26 @@ def calibration(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: in
     return pd.DataFrame(rows, columns=names)
 
 
-def confusion(members: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
-    """class predicted n, all pairs of the classes; logits that are no numbers count in none."""
+def confusion(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """class predicted n share ci_low ci_high, all pairs of the classes.
+
+    `share` is of the class's images. Logits that are no numbers count in no pair.
+    """
     classes = members.drop_duplicates("class_index").sort_values("class_index")
     names = classes["class"].tolist()
     true, seen, _ = _seen(members, clean)
-    rows = [
-        (own, to, int(((true == c) & (seen == d)).sum()))
-        for c, own in enumerate(names)
-        for d, to in enumerate(names)
-    ]
-    return pd.DataFrame(rows, columns=["class", "predicted", "n"])
+    patients = _patients(members, clean, draws, seed)
+    rows = []
+    for c, own in enumerate(names):
+        here = (true == c) & (seen >= 0)
+        hits = seen[:, None] == np.arange(len(names))
+        drawn = bootstrap.rates(hits & here[:, None], here[:, None], patients)
+        low, high = bootstrap.rate_interval(drawn, patients.of(here).number)
+        counts = (hits & here[:, None]).sum(axis=0)
+        found = zip(names, counts, drawn[0], low, high, strict=True)
+        rows += [(own, *row) for row in found]
+    columns = ["class", "predicted", "n", "share", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _patients(

@@ -13,6 +13,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -161,7 +162,7 @@ def trajectory(
     """The iterates 0 .. max_iter of one attack, each with its logits: nothing shared or left out.
 
     Of a random start iterate 0 is that start; of APGD an iterate is the best so far. Of several
-    restarts it is one.
+    restarts it is one; `iterate` says which of them counts.
     """
     with torch.no_grad():
         towards = aims(attack, network(images), classes)
@@ -169,6 +170,35 @@ def trajectory(
     for step in descend(network, attack, items):
         found, logits = attack.outcome(step.items, step.logits)
         yield found.detach(), logits
+
+
+def iterate(
+    network: nn.Module,
+    attack: Attack,
+    images: Tensor,
+    classes: Tensor,
+    epsilon: float,
+    iteration: int,
+    max_iter: int,
+    keys: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The images of the surface's `iteration` at an epsilon, and their logits.
+
+    `max_iter` is the surface's, since the steps of APGD depend on it. Of several restarts the first
+    that flips an image counts, else the one that came nearest.
+    """
+    found, logits = images, images.new_empty(0)
+    for restart in range(attack.restarts):
+        path = trajectory(network, attack, images, classes, epsilon, max_iter, keys, restart)
+        now, seen = next(islice(path, iteration, None))
+        if not restart:
+            found, logits = now, seen
+            continue
+        before = margin(logits, classes)
+        better = (before > 0) & (margin(seen, classes) < before)
+        found = torch.where(better[:, None, None, None], now, found)
+        logits = torch.where(better[:, None], seen, logits)
+    return found, logits
 
 
 # --- the surface ----------------------------------------------------------------------------------
@@ -238,7 +268,7 @@ def in_parts(
     """What `one` finds of all rows, batch after batch, and the batch at the end.
 
     A batch is halved and tried again when memory runs out. What is there already is not done again,
-    and the batch goes on as it was then.
+    and the batch goes on as it was then. A part has at least `logits` and `steps`.
     """
     parts, steps = list(parts), 0
     done = sum(len(part["logits"]) for part in parts)
@@ -251,15 +281,14 @@ def in_parts(
         except RuntimeError as error:
             batch = smaller(batch, error)
             continue
-        if not part["stored"].isfinite().all():
-            raise UserError(BROKEN)
         parts.append(part | {"batch": torch.tensor(batch)})
         if len(some):
             keep(parts[-1])
             done += len(some)
             steps += int(part["steps"].sum())
             progress(done, len(rows), steps)
-    return {name: torch.cat([part[name] for part in parts]) for name in PART}, batch
+    names = [name for name in parts[0] if name != "batch"]
+    return {name: torch.cat([part[name] for part in parts]) for name in names}, batch
 
 
 class _Batch:
@@ -311,7 +340,7 @@ class _Batch:
         for restart in range(1, self.attack.restarts):
             self._again(begin(self.attack, *doses, levels, restart), classes, batch)
         self.logits[:, :, 0] = self.clean[:, None]  # by definition, whatever the start
-        if not self.logits.isfinite().all():
+        if not (self.logits.isfinite().all() and self.stored.isfinite().all()):
             raise UserError(BROKEN)
         return self.found()
 

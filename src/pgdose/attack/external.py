@@ -154,6 +154,8 @@ def _part(
                 raise UserError(BROKEN)
         with torch.no_grad():
             stored[:, level] = network((found.clamp(0, 1) * LEVELS).round() / LEVELS)
+        if not stored[:, level].isfinite().all():
+            raise UserError(BROKEN)
         change[:, level] = _change(found, images)
     each = e * sum(counts) if attack.iterations_as else 0
     nothing = images.new_full((m,), torch.nan)

@@ -37,7 +37,7 @@ def measures(
     Args:
         training: the group's `epoch loss training_accuracy validation_accuracy`.
         calibration: `group bin_low bin_high n confidence accuracy ci_low ci_high`.
-        confusion: `group class predicted n`.
+        confusion: `group class predicted n ci_low ci_high`.
         group: its name.
 
     Returns:

@@ -80,9 +80,10 @@ PICTURES = {
 #: The tables that the page knows; those not given are left out of it.
 TABLES = (
     "asr", "calibration", "class_counts", "conclusions", "confidence", "confusion", "doses",
-    "sources", "storage", "subgroups", "table1", "training_size", "training_size_summary",
-    "transitions", "trends", "worst_case",
+    "networks", "sources", "storage", "subgroups", "table1", "training_size",
+    "training_size_summary", "transfer", "transitions", "trends", "worst_case",
 )  # fmt: skip
+_OF_ALL = ("networks", "transfer")  # these speak of a group's other networks too
 _CHECKS = ["group", "run", "attack", "check", "verdict", "says"]
 _MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 _PAGE = Path(__file__).parent / "page"
@@ -195,7 +196,7 @@ def write_report(
         raise ValueError(f"the report knows no tables {sorted(unknown)}; it knows {list(TABLES)}")
     point = {"epsilon": 0.1, "iterations": 20} | dict(study.get("operating_points", {}))
     checks = checks.reindex(columns=_CHECKS)  # without rows it may lack them
-    full = {name: _full(table) for name, table in tables.items()}
+    full = {name: t if name in _OF_ALL else _full(t) for name, t in tables.items()}
     told = _Study(study, groups, {name: t for name, t in full.items() if len(t)}, point)
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
@@ -234,6 +235,7 @@ def write_report(
             else []
         ),
         every_subgroup=_subgroups(told),
+        networks=_networks(told, tables.get("asr", pd.DataFrame())),
         intervals=_intervals(told),
         sections=[
             _section(told, place, group, pictures.get(group, {}), checks, rejects)
@@ -550,6 +552,65 @@ def _intervals(study: _Study) -> list[str] | None:
     """Where the two intervals differ; nothing where they are not known."""
     asr = study.table("asr")
     return summary.intervals(asr, study.point) if "wilson_low" in asr else None
+
+
+# --- several networks of one group ------------------------------------------------------------
+
+
+def _networks(study: _Study, asr: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each group with several networks: how good they are, and how attacks carry over.
+
+    `asr` is that of all networks.
+    """
+    table, found = study.table("networks"), []
+    rates = asr
+    if len(asr):
+        rates = at(asr, iterations=study.point["iterations"], epsilon=study.point["epsilon"])
+    for group, rows in table.groupby("group", sort=False) if len(table) else ():
+        if len(rows) < 2:
+            continue
+        own = rates[rates["group"] == group] if len(rates) else rates
+        by_network = {(r["run"], r["attack"]): r for r in own.to_dict("records")}
+
+        def rate(attack: str, known: Mapping[Any, Row] = by_network) -> _Print:
+            def cell(row: Row) -> str | Cell:
+                found = known.get((row["run"], attack))
+                return _asr(found) if found else wording.MISSING
+
+            return cell
+
+        columns: list[_Column] = [
+            ("Network", "", _words("run")),
+            ("Kind", "", _words("network")),
+            ("Accuracy", "number", _with_interval("accuracy", wording.rate)),
+            ("AUC", "number", _with_interval("auc", wording.rate, "auc_low", "auc_high")),
+            ("ECE", "number", _with_interval("ece", wording.rate, "ece_low", "ece_high")),
+            *((f"ASR, {attack}", "number", rate(attack)) for attack in study.attacks),
+        ]
+        judged = study.at_amplitude("transfer")
+        judged = judged[judged["group"] == group] if len(judged) else judged
+        found.append(
+            {
+                "group": group,
+                "table": _table(f"Networks of {group}", rows, columns),
+                "transfer": [
+                    _transfer(str(attack), some, list(rows["run"]))
+                    for attack, some in judged.groupby("attack", sort=False)
+                ]
+                if len(judged)
+                else [],
+            }
+        )
+    return found
+
+
+def _transfer(attack: str, rows: pd.DataFrame, runs: Sequence[str]) -> Table:
+    """Attacked networks by those that judge."""
+    rates = {(row["run"], row["judge"]): _asr(row) for row in rows.to_dict("records")}
+    cells: list[list[str | Cell]] = [
+        [run, *(rates.get((run, judge), wording.MISSING) for judge in runs)] for run in runs
+    ]
+    return Table(attack, [Head("Attacked"), *(Head(run, "number") for run in runs)], cells)
 
 
 # --- one group --------------------------------------------------------------------------------

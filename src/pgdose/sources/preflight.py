@@ -10,7 +10,7 @@ import yaml
 
 from pgdose.errors import UserError
 from pgdose.sources.columns import find_columns
-from pgdose.study import DicomArchive, ImageTable, Study
+from pgdose.study import FULL, DicomArchive, ImageTable, Network, Study
 
 
 def check_inputs(study: Study) -> None:
@@ -61,13 +61,20 @@ def _groups(study: Study) -> list[str]:
         for field, path in (
             (f"groups.{name}.exclude", group.exclude),
             (f"groups.{name}.image.boxes", group.image.boxes),
-            (f"groups.{name}.network.file", group.network.file if group.network else None),
         )
     ]
+    given += [("training.weights", study.training.weights)]
+    for name in study.groups:
+        for run, network in study.networks(name).items():
+            at = f"groups.{name}." + ("network" if run == FULL else f"networks.{run}")
+            if isinstance(network, Network):
+                given.append((f"{at}.file", network.file))
+            elif run != FULL:
+                given.append((f"{at}.weights", network.weights))
     return [
         f"{field}: there is no file {path!r}"
         for field, path in given
-        if path and not Path(path).is_file()
+        if path not in (None, "imagenet") and not Path(path).is_file()
     ]
 
 

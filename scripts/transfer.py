@@ -1,0 +1,59 @@
+import numpy as np
+import torch
+from job import job, settings, work_folder
+
+from pgdose import cohort, devices, images, loading, networks, records
+from pgdose.attack import make, transfer
+from pgdose.resume import Parts, Progress
+
+with job(snakemake) as log:
+    params, wildcards = snakemake.params, snakemake.wildcards
+    torch.set_num_threads(params.threads)
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
+    wanted, judges = settings(params), settings(params, "judges")
+    members = images.load_members(
+        snakemake.input.members,
+        snakemake.input.missing,
+        params.results,
+        **settings(params, "shape"),
+    )
+    validation = members.table[members.table["part"] == "validation"]
+    drawn = cohort.attacked(validation, wanted["images"], params.seed, wildcards.group)
+    members = members.select(members.table["member"].isin(drawn["member"]))
+    pixels = loading.scaled(members.read(range(len(members))), device)
+    loaded = {
+        run: networks.load_to_attack(path, wanted["precision"], device)[0]
+        for run, path in zip(judges, snakemake.input.networks, strict=True)
+    }
+    network = loaded[wildcards.run]
+    batch = wanted["batch"] or devices.fitting_batch(
+        network,
+        pixels.new_zeros((1, *pixels.shape[1:])),
+        device,
+        snakemake.resources.batch_mb - pixels.nbytes // 10**6,
+    )
+    inputs = (snakemake.input.members, *snakemake.input.missing)
+    done = Parts(work_folder(snakemake, *inputs, device=device))
+    iteration = min(wanted["max_iter"], params.iterations)
+    name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
+    found = transfer(
+        network,
+        list(loaded.values()),
+        pixels,
+        torch.from_numpy(members.labels).to(device),
+        make(wanted),
+        epsilons=wanted["epsilon"],
+        iteration=iteration,
+        max_iter=wanted["max_iter"],
+        keys=torch.from_numpy(cohort.image_keys(members.table, params.seed)),
+        batch=batch,
+        parts=done.known(),
+        keep=done.keep,
+        progress=Progress(log, name),
+    )
+    attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
+    log.info("%s: %d images, judged by %s", name, len(attacked), ", ".join(judges))
+    seen = records.transfer_table(attacked, judges, wanted["epsilon"], found.logits.float().numpy())
+    about = {"iteration": str(iteration), "device": device.type}
+    records.write_table(seen, snakemake.output[0], metadata=about)
+    done.remove()
