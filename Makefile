@@ -36,6 +36,7 @@ test-slurm: $(VENV)/.installed
 bench: demo
 	$(BIN)/python benchmarks/xray.py
 	$(BIN)/python benchmarks/histology.py
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/attack_rate.py
 
