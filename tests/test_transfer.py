@@ -133,6 +133,7 @@ def test_the_table_of_six_images_worked_by_hand() -> None:
     assert found.loc[("b", 0.2), counts].tolist() == [5, 3, 2, 4, 2]
     assert found.loc[("b", 0.2), "asr"] == pytest.approx(0.4)
     assert found.loc[("b", 0.2), "follow"] == pytest.approx(0.5)
+    assert found.loc[("b", 0.1), "follow"] == pytest.approx(0.5)
     row = found.loc[("b", 0.2)]
     assert row["ci_low"] <= 0.4 <= row["ci_high"]
     assert row["wilson_low"] == pytest.approx(0.1176, abs=1e-3)
