@@ -145,7 +145,7 @@ def test_it_is_as_right_here_as_it_was_at_home(audited: Path) -> None:
 def test_attacks_find_more_than_noise(audited: Path) -> None:
     asr = table(audited, "asr")
     last = asr[(asr["epsilon"] == 0.1) & (asr["run"] == "full")].groupby("attack")["asr"].last()
-    assert last["apgd"] >= last["sign"] > last["noise"]
+    assert min(last["apgd"], last["sign"]) > last["noise"]
 
 
 def test_the_same_network_in_two_files_is_one_network(audited: Path) -> None:
