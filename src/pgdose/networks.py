@@ -194,7 +194,6 @@ def _of_timm(architecture: str, classes: int) -> Classifier:
 def _imagenet(architecture: str) -> dict[str, Tensor]:
     if architecture.startswith("timm/"):
         import timm
-        from huggingface_hub.constants import HF_HUB_CACHE
 
         name = architecture.removeprefix("timm/")
         known = timm.get_pretrained_cfg(name)
@@ -204,7 +203,7 @@ def _imagenet(architecture: str) -> dict[str, Tensor]:
                 f"training.weights: timm has no ImageNet weights of {name}; use null, or a file"
             )
         file, address = "model.safetensors", f"huggingface.co/{hub}"
-        place = str(Path(HF_HUB_CACHE, f"models--{hub.replace('/', '--')}"))
+        place = f"the cache of huggingface_hub, models--{hub.replace('/', '--')}"
         get = partial(timm.create_model, name, pretrained=True)
     else:
         entry = models.get_model_weights(architecture)["DEFAULT"]
