@@ -10,16 +10,11 @@ from torch import nn
 
 from pgdose import programs
 from pgdose.errors import UserError
-
-# By a file's suffix; safetensors hold weights alone and want an architecture beside them.
-FORMATS = {
-    **{".pt2": "exported program", ".onnx": "onnx", ".safetensors": "weights"},
-    **{".pt": "torchscript", ".ts": "torchscript", ".torchscript": "torchscript"},
-}
+from pgdose.study import NETWORK_FORMATS
 
 
 def module(format: str, content: bytes, name: str) -> nn.Module:
-    """The network in a file of one of FORMATS but weights; UserError if it is refused."""
+    """The network in a file of one of study.NETWORK_FORMATS but weights; UserError if it is refused."""
     if format == "exported program":
         return programs.read(content, name)
     if format == "onnx":
@@ -118,7 +113,7 @@ def _first(error: Exception) -> str:
 
 def format_of(path: Path) -> str:
     """The format of a file by its name; UserError if there is none of it."""
-    known = FORMATS.get(path.suffix.lower())
+    known = NETWORK_FORMATS.get(path.suffix.lower())
     if known is None:
-        raise UserError(f"{path.name}: {path.suffix!r}; one of {', '.join(FORMATS)}")
+        raise UserError(f"{path.name}: {path.suffix!r}; one of {', '.join(NETWORK_FORMATS)}")
     return known

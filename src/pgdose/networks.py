@@ -5,6 +5,7 @@ Outside the wrapper everything speaks of images in [0, 1]; a grey image is one c
 
 import contextlib
 import copy
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -232,17 +233,25 @@ def _read(path: Path, field: str = "") -> dict[str, Tensor]:
 
 def _start_from(body: nn.Module, state: dict[str, Tensor], name: str) -> None:
     """Take over all weights but those of a last layer for other classes and auxiliary heads."""
-    own = body.state_dict()
     last = [n for n, m in body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
 
     def optional(key: str) -> bool:
         return _auxiliary(key) or key.rpartition(".")[0] == last
 
-    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    wrong = [key for key in (*state, *own) if key not in fitting and not optional(key)]
+    wrong = _take_over(body, state, optional)
     if wrong:
-        raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong[0]}")
+        raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong}")
+
+
+def _take_over(
+    body: nn.Module, state: dict[str, Tensor], optional: Callable[[str], bool]
+) -> str | None:
+    """Take over what fits; the name of a weight that does not, unless it is optional."""
+    own = body.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+    wrong = (key for key in (*state, *own) if key not in fitting and not optional(key))
     body.load_state_dict(fitting, strict=False)
+    return next(wrong, None)
 
 
 def _auxiliary(name: str) -> bool:
@@ -281,7 +290,7 @@ def bring(
     """Take over a network from elsewhere into a file that `load` reads, and load it.
 
     Args:
-        path: the file, of one of the kinds in `foreign.FORMATS`.
+        path: the file, of one of the kinds in `study.NETWORK_FORMATS`.
         output: where to.
         classes: those of the group, in its order.
         size: of its images.
@@ -302,16 +311,12 @@ def bring(
         known = {"architecture": settings["architecture"], "classes": len(classes), "size": size}
         network = _bare(**known)
         seen |= _used_to(settings["input"] or {}, PLAIN | network.usual_input())
-        state = {k: v for k, v in _read(path).items() if not _auxiliary(k)}
-        own = network.body.state_dict()
-        wrong = [k for k in (*state, *own) if k not in own or k not in state]
-        wrong += [k for k, v in state.items() if k in own and v.shape != own[k].shape]
+        wrong = _take_over(network.body, _read(path), _auxiliary)
         if wrong:
             raise UserError(
                 f"{path.name}: does not fit {known['architecture']} for {len(classes)} classes, "
-                f"e.g. {wrong[0]}"
+                f"e.g. {wrong}"
             )
-        network.body.load_state_dict(state)
         save(network, output, known | {"width": 1.0, "seen": seen})
     return load(output)
 

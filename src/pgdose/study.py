@@ -436,7 +436,11 @@ def _architecture(name: str) -> str:
 Architecture = Annotated[str, AfterValidator(_architecture)]
 
 
-NETWORK_FILES = (".pt2", ".onnx", ".safetensors", ".pt", ".ts", ".torchscript")
+# By a file's suffix; safetensors hold weights alone and want an architecture beside them.
+NETWORK_FORMATS = {
+    **{".pt2": "exported program", ".onnx": "onnx", ".safetensors": "weights"},
+    **{".pt": "torchscript", ".ts": "torchscript", ".torchscript": "torchscript"},
+}
 
 
 def _several(value: Any) -> Any:
@@ -477,17 +481,18 @@ class Network(Model):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         suffix = PurePath(self.file).suffix.lower()
-        if suffix not in NETWORK_FILES:
+        kind = NETWORK_FORMATS.get(suffix)
+        if kind is None:
             raise mistake(
                 "file: '{suffix}' is no kind of network; one of {known}",
                 suffix=suffix,
-                known=", ".join(NETWORK_FILES),
+                known=", ".join(NETWORK_FORMATS),
             )
-        if (suffix == ".safetensors") != (self.architecture is not None):
+        if (kind == "weights") != (self.architecture is not None):
             raise mistake(
                 "'architecture' goes with a file of weights (.safetensors), and only with one"
             )
-        if suffix in (".pt", ".ts", ".torchscript") and not self.trust:
+        if kind == "torchscript" and not self.trust:
             raise mistake(
                 "file: TorchScript is a program that reading it would run; give an exported "
                 "program (.pt2), or say 'trust: true' if you know who made it"
@@ -542,11 +547,6 @@ class Training(Model):
         if self.batch < 2 * self.gpus:
             raise mistake("'batch' must be at least 2 images for each of 'gpus'")
         return self
-
-    @property
-    def selects(self) -> bool:
-        """Whether a part of the training images is held out to choose or to stop by."""
-        return self.keep == "best" or self.patience is not None
 
 
 def _network_kind(raw: Any) -> str:

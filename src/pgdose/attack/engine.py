@@ -234,15 +234,8 @@ def surface(
     UserError for images, epsilons or outputs that no attack can be made with, ValueError for a
     network that is not in evaluation mode or not frozen.
     """
-    check_network(network)
     check_doses(epsilons, max_iter, attack.clip)
-    check_images(images, classes)
-    clean, batch = judged(network, images, batch)
-    check_classes(classes, clean, attack)
-    right = clean.argmax(dim=1) == classes
-    towards = aims(attack, clean, classes)
-    if attack.target is not None:
-        right &= towards != classes
+    clean, right, towards, batch = attackable(network, images, classes, attack, batch)
     chosen = right if "wrong" in shortcuts else torch.ones_like(right)
     rows = chosen.nonzero()[:, 0]
 
@@ -255,6 +248,21 @@ def surface(
     steps = int(found.pop("steps").sum())
     own = {name: values[attacked] for name, values in found.items()}
     return Surface(clean.cpu(), right.cpu(), **own, steps=steps, batch=batch)
+
+
+def attackable(
+    network: nn.Module, images: Tensor, classes: Tensor, attack: Attack, batch: int
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Clean logits, which images are attacked, what at, and the batch that memory allowed."""
+    check_network(network)
+    check_images(images, classes)
+    clean, batch = judged(network, images, batch)
+    check_classes(classes, clean, attack)
+    right = clean.argmax(dim=1) == classes
+    towards = aims(attack, clean, classes)
+    if attack.target is not None:
+        right &= towards != classes
+    return clean, right, towards, batch
 
 
 def in_parts(

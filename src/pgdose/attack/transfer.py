@@ -9,15 +9,13 @@ from torch import Tensor, nn
 from pgdose.attack.engine import (
     BROKEN,
     Part,
-    check_classes,
+    attackable,
     check_doses,
-    check_images,
     check_network,
     in_parts,
     iterate,
-    judged,
 )
-from pgdose.attack.steps import Attack, aims
+from pgdose.attack.steps import Attack
 from pgdose.errors import UserError
 
 
@@ -56,16 +54,10 @@ def transfer(
     Judges see what it sees, images in [0, 1] -> logits of the same classes; it may be one of them.
     The rest is as for `engine.surface`.
     """
-    for one in (network, *judges):
-        check_network(one)
+    for judge in judges:
+        check_network(judge)
     check_doses(epsilons, max_iter, attack.clip)
-    check_images(images, classes)
-    clean, batch = judged(network, images, batch)
-    check_classes(classes, clean, attack)
-    towards = aims(attack, clean, classes)
-    right = clean.argmax(dim=1) == classes
-    if attack.target is not None:
-        right &= towards != classes
+    _, right, _, batch = attackable(network, images, classes, attack, batch)
 
     def shown(to_all: Tensor) -> Tensor:
         with torch.no_grad():
