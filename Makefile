@@ -30,7 +30,7 @@ test-long: $(VENV)/.installed
 
 # On a real Slurm that it installs (Debian, root) and starts for itself; says so where it cannot.
 test-slurm: $(VENV)/.installed
-	$(BIN)/python tests/slurm.py
+	$(BIN)/python tests/long/slurm.py
 
 # attack_rate needs the networks of the default study.
 bench: demo

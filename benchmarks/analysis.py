@@ -25,7 +25,10 @@ import pandas as pd
 import yaml
 from histology_timing import Clock, alone
 
-from pgdose import records
+from pgdose.attack import surface_table
+from pgdose.tables import output_files, parquet, record_schemas, result_csv, sharding
+from pgdose.tables.cohort_schemas import MEMBERS, MISSING
+from pgdose.tables.network_schemas import CLEAN
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILMS = 1_908_926
@@ -74,8 +77,8 @@ def write_inputs(results: Path, images: int, films: int, classes: int, patients:
     table["source"] = "films"
     table["age"] = rng.uniform(17, 90, films)
     table["sex"] = np.array(["F", "M", None])[rng.choice(3, films, p=[0.52, 0.475, 0.005])]
-    records.write_table(
-        table, results / "sources/films/records.parquet", records.records_schema([])
+    parquet.write_table(
+        table, results / "sources/films/records.parquet", record_schemas.records_schema([])
     )
     members = table.loc[: n - 1, ["record_id", "patient"]]
     members["member"] = np.arange(n)
@@ -83,9 +86,9 @@ def write_inputs(results: Path, images: int, films: int, classes: int, patients:
     members["class"] = "C" + members["class_index"].astype(str)
     members["part"] = np.where(members["member"] < images, "validation", "training")
     group = results / "groups" / GROUP
-    records.write_table(members, group / "members.parquet", records.MEMBERS)
+    parquet.write_table(members, group / "members.parquet", MEMBERS)
     nothing = members.iloc[:0]
-    records.write_table(nothing, group / "images/0.missing.parquet", records.MISSING)
+    parquet.write_table(nothing, group / "images/0.missing.parquet", MISSING)
     of_class = members["class_index"].to_numpy()[:images]
     write_network(group / "full", rng, of_class, classes)
     write_examples(results / "figures", rng)
@@ -98,21 +101,21 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
     network.write_bytes(b"a network")
     epochs = pd.DataFrame({"epoch": range(1, 21), "lr": 1e-3, "loss": np.linspace(1, 0.1, 20)})
     epochs["training_accuracy"] = epochs["validation_accuracy"] = np.linspace(0.5, 0.99, 20)
-    records.write_csv(epochs, run / "training.csv")
+    result_csv.write_csv(epochs, run / "training.csv")
     images = len(of_class)
     margin = rng.gamma(2.0, 1.5, images)  # of the true class over the others: all are seen right
     own = np.eye(classes, dtype=np.float32)[of_class]
     clean = pd.DataFrame({"member": range(images), "logits": list(margin[:, None] * own)})
-    records.write_table(clean, run / "clean.parquet", records.CLEAN)
+    parquet.write_table(clean, run / "clean.parquet", CLEAN)
     # Attacks take from the margin by dose and iteration, of some images more than of others.
     push = np.outer(EPSILON, np.arange(MAX_ITER + 1)) * 2
     for shard in range(SHARDS):
-        rows = records.shard_rows(images, shard, SHARDS)
+        rows = sharding.shard_rows(images, shard, SHARDS)
         part = slice(rows.start, rows.stop)
         ease = rng.uniform(0.5, 1.5, (len(rows), 1, 1))
         left = (margin[part, None, None] - push * ease).astype(np.float32)
         logits = left[..., None] * own[part, None, None]
-        table = records.surface_table(
+        table = surface_table.surface_table(
             np.arange(rows.start, rows.stop),
             EPSILON,
             logits=logits,
@@ -122,8 +125,8 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
             bad_gradient=np.zeros(len(rows)),
         )
         told = {"n_images": str(len(rows)), "n_correct": str(len(rows))}
-        told["network"] = records.file_digest(network)
-        records.write_table(table, run / ATTACK / f"surface/{shard}.parquet", metadata=told)
+        told["network"] = output_files.file_digest(network)
+        parquet.write_table(table, run / ATTACK / f"surface/{shard}.parquet", metadata=told)
 
 
 def write_examples(folder: Path, rng: np.random.Generator) -> None:
@@ -132,7 +135,7 @@ def write_examples(folder: Path, rng: np.random.Generator) -> None:
     shown = pd.DataFrame({"figure": 1, "group": GROUP, "attack": ATTACK, "epsilon": [0.0, 0.1]})
     shown = shown.assign(iteration=[0, MAX_ITER], class_before="C0", class_after=["C0", "C1"])
     shown = shown.assign(confidence_before=0.9, confidence_after=0.9, index=0)
-    records.write_csv(shown, folder / "examples.csv")
+    result_csv.write_csv(shown, folder / "examples.csv")
     pictures = {f"image{i}": rng.uniform(0, 1, (256, 256)) for i in range(len(shown))}
     np.savez(folder / "examples.npz", **pictures)
 

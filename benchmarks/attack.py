@@ -37,8 +37,9 @@ import torch
 from attack_peers import PEERS, Call, installed
 from torch import Tensor, nn
 
-from pgdose import devices, networks
+from pgdose import devices
 from pgdose.attack import make, surface
+from pgdose.networks import architectures, classifier, folding
 
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]
 ITERATIONS, ALPHA = 20, 0.01
@@ -76,10 +77,10 @@ def fields(n: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
     return (0.5 + 0.2 * total).clamp(0, 1), classes
 
 
-def learned(width: float, size: int, epochs: int) -> networks.Classifier:
+def learned(width: float, size: int, epochs: int) -> classifier.Classifier:
     """InceptionV3 in evaluation mode; its batch norm fits the images, however little it learned."""
     torch.manual_seed(0)
-    network = networks.build("inception_v3", 2, 75, width).train()
+    network = architectures.build("inception_v3", 2, 75, width).train()
     images, classes = fields(64 if epochs else 8, size, seed=0)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(epochs):
@@ -102,7 +103,7 @@ def task(
 ) -> Task:
     network = learned(width, size, epochs).to(device)
     images = fields(n, size, seed=1)[0].to(device)
-    folded, _ = devices.with_precision(networks.fold(network), precision, device)
+    folded, _ = devices.with_precision(folding.fold(network), precision, device)
     plain, _ = devices.with_precision(network, precision, device)
     with torch.no_grad():
         classes = folded(images).argmax(dim=1)

@@ -16,8 +16,10 @@ import pandas as pd
 import torch
 import yaml
 
-from pgdose import cohort, devices, images, loading, networks
+from pgdose import devices
 from pgdose.attack import make, surface
+from pgdose.cohort import image_draws, images
+from pgdose.networks import folding, network_files
 from pgdose.study import parse
 
 RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
@@ -48,11 +50,11 @@ def main() -> None:
             study.channels(group),
         )
         learned = members.select(members.table["part"] == "training")
-        drawn = cohort.attacked(learned.table, given.images, study.seed, f"{group} rate")
+        drawn = image_draws.attacked(learned.table, given.images, study.seed, f"{group} rate")
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
-        pixels = loading.scaled(learned.read(range(len(learned))), device)
+        pixels = devices.scaled(learned.read(range(len(learned))), device)
         classes = torch.from_numpy(learned.labels).to(device)
-        network = networks.fold(networks.load(folder / "full/network.safetensors")).to(device)
+        network = folding.fold(network_files.load(folder / "full/network.safetensors")).to(device)
         settings = study.attacks[attack].model_dump() | {"target": study.target(group, attack)}
         for rate in RATES:
             found = surface(
@@ -62,7 +64,7 @@ def main() -> None:
                 make(settings | {"lr": rate}),
                 epsilons=[EPSILON],
                 max_iter=ITERATIONS,
-                keys=torch.from_numpy(cohort.image_keys(learned.table, study.seed)),
+                keys=torch.from_numpy(image_draws.image_keys(learned.table, study.seed)),
             )
             flips = found.logits[:, 0, -1].argmax(dim=1) != classes.cpu()[found.attacked]
             rows.append({"lr": rate, "group": group, "asr": float(flips.float().mean())})

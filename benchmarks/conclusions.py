@@ -26,7 +26,7 @@ from pgdose.analysis.conclusions import Finding
 from pgdose.analysis.evidence import Evidence, evidence
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.analysis.success import wilson
-from pgdose.records import generator
+from pgdose.tables.keyed import generator
 
 MODALITY = {f"{kind[0].upper()}{i}": kind for kind in ("xray", "histology") for i in range(1, 5)}
 EPSILONS = tuple(np.round(np.arange(1, 11) * 0.02, 2).tolist())

@@ -18,9 +18,9 @@ import pandas as pd
 from histology_timing import Clock, alone, in_turn
 from PIL import Image
 
-from pgdose.images import new_store
-from pgdose.phantom.fields import HEIGHT, WIDTH, draw_field, draw_hand
-from pgdose.sources.fields import read_tiles
+from pgdose.histology.fields import read_tiles
+from pgdose.images.stores import new_store
+from pgdose_phantom.fields import HEIGHT, WIDTH, draw_field, draw_hand
 
 TILE = 256
 DOWN, ACROSS = HEIGHT // TILE, WIDTH // TILE

@@ -20,12 +20,12 @@ import pandas as pd
 import tifffile
 from histology_timing import Clock, alone
 
-from pgdose.images import new_store
-from pgdose.phantom.outlines import CLASS, GRID, feature, polygons, write_features
-from pgdose.phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
-from pgdose.phantom.svs import Mosaic, pyramid, write_svs
-from pgdose.sources import slides
+from pgdose.histology import slides
+from pgdose.images.stores import new_store
 from pgdose.study import Slides
+from pgdose_phantom.outlines import CLASS, GRID, feature, polygons, write_features
+from pgdose_phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
+from pgdose_phantom.svs import Mosaic, pyramid, write_svs
 
 SIDE = 4000  # pixels of what is repeated
 TILE = 256

@@ -21,8 +21,8 @@ import pandas as pd
 import tifffile
 from histology_timing import Clock, alone, in_turn
 
-from pgdose.images import new_store
-from pgdose.sources.slides import read_tiles
+from pgdose.histology.slides import read_tiles
+from pgdose.images.stores import new_store
 
 SLIDES = Path(__file__).resolve().parents[2] / "shared/real/slides"
 TILE = 256

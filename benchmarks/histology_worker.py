@@ -26,8 +26,8 @@ Pass = Callable[[], None]  # from an opened slide to the store
 def pgdose(path: str, places: Places, store: Path) -> Callable[[], Pass]:
     import pandas as pd
 
-    from pgdose.images import new_store
-    from pgdose.sources.slides import read_tiles
+    from pgdose.histology.slides import read_tiles
+    from pgdose.images.stores import new_store
 
     table = pd.DataFrame(places, columns=["x", "y"]).assign(level=0, extent=float(TILE))
 

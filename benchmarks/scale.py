@@ -23,13 +23,16 @@ import yaml
 from PIL import Image
 from xray_pixels import write_film
 
-from pgdose import devices, loading, networks, screen, training
-from pgdose.images import render
-from pgdose.phantom import svs
-from pgdose.records import listed
-from pgdose.sources import dicom, fields, slides
+from pgdose import devices
+from pgdose.histology import fields, slides
+from pgdose.images.rendering import render
+from pgdose.networks import architectures, folding
 from pgdose.study import FilmScreen, Study, parse
-from pgdose.thorax import aorta_window
+from pgdose.tables.private_paths import listed
+from pgdose.training import loop
+from pgdose.xray import dicom, screening
+from pgdose.xray.anatomy import aorta_window
+from pgdose_phantom import svs
 
 RECORDS = 1_908_926  # of the paper's archive
 FIELDS, SLIDES = 4_000, 500
@@ -50,13 +53,13 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
     film = listed(write_film(folder / "film.dcm"))
-    pixels = screen.read(film, "dicom_archive", "xray").pixels
+    pixels = screening.read(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().known()
 
     def look() -> None:
-        found = screen.read(film, "dicom_archive", "xray").pixels
-        screen.check_image(found, limits)
-        screen.check_view(found, limits)
+        found = screening.read(film, "dicom_archive", "xray").pixels
+        screening.check_image(found, limits)
+        screening.check_view(found, limits)
 
     rng = np.random.default_rng(1)
     smooth = rng.integers(0, 256, (12, 16, 3), np.uint8)
@@ -75,7 +78,9 @@ def of_pixels(folder: Path) -> dict[str, float]:
         "header": seconds(lambda: dicom.read_header(film.path, tag="AccessionNumber")),
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
-        "render": seconds(lambda: render(screen.read(film, "dicom_archive", "xray").pixels, 256)),
+        "render": seconds(
+            lambda: render(screening.read(film, "dicom_archive", "xray").pixels, 256)
+        ),
         "field tile": seconds(
             lambda: list(fields.read_tiles(folder / "field.tif", places, 256))
         ) / len(places),
@@ -92,17 +97,17 @@ def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tupl
     for size in sizes:
         images = np.random.default_rng(size).integers(0, 256, (batch, 3, size, size), np.uint8)
         labels = torch.arange(batch) % 2
-        network = networks.build("inception_v3", 2, size, study.training.width).to(device)
+        network = architectures.build("inception_v3", 2, size, study.training.width).to(device)
         network.to(memory_format=torch.channels_last)
-        settings = training.Settings(epochs=1, batch=batch, lr=1e-3, schedule="constant")
-        state = training.State(network, settings, 1, device)
-        folded, _ = devices.with_precision(networks.fold(network), "fp32", device)
-        pixels = loading.scaled(images, device)
+        settings = loop.Settings(epochs=1, batch=batch, lr=1e-3, schedule="constant")
+        state = loop.State(network, settings, 1, device)
+        folded, _ = devices.with_precision(folding.fold(network), "fp32", device)
+        pixels = devices.scaled(images, device)
 
         def learn(state=state, images=images, labels=labels) -> None:
             state.network.train()
             state.optimiser.zero_grad(set_to_none=True)
-            training.gradients(state, state.network, torch.from_numpy(images), labels, len(images))
+            loop.gradients(state, state.network, torch.from_numpy(images), labels, len(images))
             state.step()
 
         def step(folded=folded, pixels=pixels) -> None:

@@ -1,7 +1,7 @@
 """A study under random kills: does it end in the tables of an undisturbed run, byte for byte?
 
     python benchmarks/soak.py config.yaml --minutes 30
-    python benchmarks/soak.py tests/studies/pair.yaml --kills 20
+    python benchmarks/soak.py tests/data/studies/pair.yaml --kills 20
 
 A running `snakemake` and all its jobs are killed (SIGKILL to the process group) once in each rule,
 at a random moment of its job, and wherever they are if that takes long; the folder is unlocked, and

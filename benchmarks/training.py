@@ -33,8 +33,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from pgdose import loading, networks, records, training
-from pgdose.images import Members, new_store
+from pgdose import devices
+from pgdose.cohort.images import Members
+from pgdose.images.stores import new_store
+from pgdose.networks import architectures, classifier
+from pgdose.tables import parquet
+from pgdose.training import loading, loop
 
 SHARDS = 4
 TABLE = "members.parquet"
@@ -72,9 +76,9 @@ class Images(Dataset):
         return self.change(image), int(self.labels[row])
 
 
-def network_of(given: argparse.Namespace) -> networks.Classifier:
+def network_of(given: argparse.Namespace) -> classifier.Classifier:
     torch.manual_seed(0)
-    built = networks.build(given.architecture, 2, given.size, given.width)
+    built = architectures.build(given.architecture, 2, given.size, given.width)
     return built.to(given.device)
 
 
@@ -87,19 +91,19 @@ def synchronised(device: torch.device) -> float:
 def loops(given: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
     """What to time; each returns how many images it has learned from."""
     device = given.device
-    settings = training.Settings(
+    settings = loop.Settings(
         epochs=1, batch=given.batch, lr=1e-4, schedule="constant", precision=given.precision
     )
     steps = len(members) // given.batch
     order = np.random.default_rng(0).permutation(len(members))[: steps * given.batch]
 
-    def of(network: networks.Classifier) -> training.State:
+    def of(network: classifier.Classifier) -> loop.State:
         network.to(memory_format=torch.channels_last).train()
-        return training.State(network, settings, 10**6, device)
+        return loop.State(network, settings, 10**6, device)
 
     ours, held = of(network_of(given)), of(network_of(given))
     images, labels = next(loading.batches(members, order, given.batch))
-    pixels, classes = loading.scaled(images, device), labels.to(device)
+    pixels, classes = devices.scaled(images, device), labels.to(device)
 
     def floor() -> int:
         for _ in range(steps):
@@ -111,7 +115,7 @@ def loops(given: argparse.Namespace, members: Members) -> dict[str, Callable[[],
         return steps * given.batch
 
     def epoch() -> int:
-        training._epoch(ours, members, order, given.batch, [device], 1, "G", given.readers)
+        loop._epoch(ours, members, order, given.batch, [device], 1, "G", given.readers)
         return len(order)
 
     plainly = network_of(given).train()
@@ -146,9 +150,9 @@ def rates(given: argparse.Namespace) -> None:
         timed = loops(given, members)
         found = pd.DataFrame(index=range(given.rounds), columns=list(timed), dtype=float)
         for number in range(-1, given.rounds):  # the first warms up
-            for name, loop in timed.items():
+            for name, run in timed.items():
                 begun = synchronised(given.device)
-                images = loop()
+                images = run()
                 rate = images / (synchronised(given.device) - begun)
                 if number >= 0:
                     found.loc[number, name] = rate
@@ -160,11 +164,11 @@ def rates(given: argparse.Namespace) -> None:
 
 def learn(given: argparse.Namespace) -> None:
     """One epoch in this process, over images that lie there; says what memory it took."""
-    members = Members(records.read_table(Path(given.folder, TABLE)), given.folder, given.size, 1)
+    members = Members(parquet.read_table(Path(given.folder, TABLE)), given.folder, given.size, 1)
     torch.set_num_threads(given.readers)
     network = network_of(given)
-    settings = training.Settings(epochs=1, batch=given.batch, lr=1e-4)
-    training.train(
+    settings = loop.Settings(epochs=1, batch=given.batch, lr=1e-4)
+    loop.train(
         network,
         members,
         members.select(slice(0, 100)),
@@ -206,7 +210,7 @@ def memory(given: argparse.Namespace) -> None:
     for n in (1000, given.more):
         with tempfile.TemporaryDirectory() as folder:
             made = made_up(Path(folder), n, 75)
-            records.write_table(made.table, Path(folder, TABLE))
+            parquet.write_table(made.table, Path(folder, TABLE))
             command = [sys.executable, __file__, "--folder", folder, "--images", str(n)]
             command += ["--width", "0.0625", "--size", "75"]
             run = subprocess.run(command, text=True, capture_output=True, check=True)

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pgdose import records
+from pgdose.tables import parquet, record_schemas, sharding
+from pgdose.tables.screening_schemas import SCREEN
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILMS = 1_908_926
@@ -45,15 +46,15 @@ def make_tables(folder: Path, films: int) -> None:
     for label in LABELS:
         table[f"label_{label}"] = (norm if label == "norm" else rng.uniform(size=films) < 0.01) * 1
     source = folder / "sources/xray"
-    records.write_table(table, source / "records.parquet", records.records_schema(LABELS))
+    parquet.write_table(table, source / "records.parquet", record_schemas.records_schema(LABELS))
     wanted = table.loc[norm, ["record_id"]].assign(usable=rng.uniform(size=norm.sum()) > 0.02)
     wanted["pixel_hash"] = wanted["record_id"] + "0000"
     for shard in range(SHARDS):
-        rows = records.shard_rows(len(wanted), shard, SHARDS)
+        rows = sharding.shard_rows(len(wanted), shard, SHARDS)
         part = wanted.iloc[rows.start : rows.stop]
-        records.write_table(part, source / f"screen/{shard}.parquet", records.SCREEN)
+        parquet.write_table(part, source / f"screen/{shard}.parquet", SCREEN)
     bad = wanted.loc[~wanted["usable"], ["record_id"]].assign(stage="screen", reason="blank")
-    records.write_table(bad, source / "rejects.parquet", records.REJECTS)
+    parquet.write_table(bad, source / "rejects.parquet", record_schemas.REJECTS)
 
 
 def write_study(folder: Path, results: Path) -> Path:

@@ -23,8 +23,8 @@ from PIL import Image
 from pydicom import uid
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from pgdose.images import resize
-from pgdose.sources.dicom import read_film, read_header
+from pgdose.images.rendering import resize
+from pgdose.xray.dicom import read_film, read_header
 
 ROWS, COLUMNS, SIZE = 2800, 2531, 256
 SYNTAXES = (

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pgdose.phantom.report_texts import FINDINGS, write_report
-from pgdose.sources.clauses import read_clause
-from pgdose.sources.reports import label_reports, load_lexicon
+from pgdose.labelling.clauses import read_clause
+from pgdose.labelling.reports import label_reports, load_lexicon
+from pgdose_phantom.report_texts import FINDINGS, write_report
 
 LEXICON = Path(__file__).parents[1] / "resources" / "lexicons" / "ru.yaml"
 NORM = 1_215_648 / 1_908_926  # of the paper's archive

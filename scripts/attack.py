@@ -2,10 +2,13 @@ import numpy as np
 import torch
 from job import file_digest, job, settings, work_folder
 
-from pgdose import cohort, devices, images, loading, networks, records
-from pgdose.attack import external, make, surface
+from pgdose import devices
+from pgdose.attack import external, make, surface, surface_table
 from pgdose.attack.engine import SHORTCUTS
-from pgdose.resume import Parts, Progress
+from pgdose.checkpoints import Parts, Progress
+from pgdose.cohort import image_draws, images
+from pgdose.networks import network_files
+from pgdose.tables import parquet, sharding
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -19,11 +22,11 @@ with job(snakemake) as log:
         **settings(params, "shape"),
     )
     validation = members.table[members.table["part"] == "validation"]
-    drawn = cohort.attacked(validation, wanted["images"], params.seed, wildcards.group)
-    rows = records.shard_rows(len(drawn), int(wildcards.shard), params.shards)
+    drawn = image_draws.attacked(validation, wanted["images"], params.seed, wildcards.group)
+    rows = sharding.shard_rows(len(drawn), int(wildcards.shard), params.shards)
     members = members.select(members.table["member"].isin(drawn["member"].iloc[rows]))
-    pixels = loading.scaled(members.read(range(len(members))), device)
-    network, precision = networks.load_to_attack(
+    pixels = devices.scaled(members.read(range(len(members))), device)
+    network, precision = network_files.load_to_attack(
         snakemake.input.network, wanted["precision"], device
     )
     if precision != wanted["precision"]:
@@ -43,7 +46,7 @@ with job(snakemake) as log:
     doses = {
         "epsilons": wanted["epsilon"],
         "max_iter": wanted["max_iter"],
-        "keys": torch.from_numpy(cohort.image_keys(members.table, params.seed)),
+        "keys": torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
         "batch": batch,
         "parts": known,
         "keep": done.keep,
@@ -61,8 +64,8 @@ with job(snakemake) as log:
         *(name, count, len(members), found.steps / max(count, 1), found.batch),
     )
     values = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
-    records.write_table(
-        records.surface_table(
+    parquet.write_table(
+        surface_table.surface_table(
             members.table["member"].to_numpy(np.int32)[found.attacked.numpy()],
             wanted["epsilon"],
             **{value: getattr(found, value).float().numpy() for value in values},

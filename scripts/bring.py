@@ -5,7 +5,12 @@ import pandas as pd
 import torch
 from job import job, settings
 
-from pgdose import arrival, devices, images, loading, networks, records, training
+from pgdose import devices
+from pgdose.cohort import images
+from pgdose.networks import folding, network_files, probe
+from pgdose.tables import parquet, result_csv
+from pgdose.tables.network_schemas import CLEAN
+from pgdose.training import loop
 
 with job(snakemake) as log:
     params, given = snakemake.params, snakemake.input
@@ -15,17 +20,17 @@ with job(snakemake) as log:
     members = images.load_members(given.members, given.missing, params.results, **shape)
     members = members.select(members.table["part"] == "validation")
     path, output = Path(given.file), snakemake.output.network
-    network = networks.bring(path, output, classes, shape["size"], settings(params)).to(device)
+    network = network_files.bring(path, output, classes, shape["size"], settings(params)).to(device)
     # A few of each class: they come sorted.
-    each = arrival.LOOKED // len(classes) + 1
+    each = probe.LOOKED // len(classes) + 1
     rows = np.flatnonzero(members.table.groupby("class_index").cumcount() < each)
-    attacked = networks.fold(network)
-    arrival.check(attacked, loading.scaled(members.read(rows), device), len(classes), path.name)
-    logits = training.evaluate(network, members, params.batch, device)
+    attacked = folding.fold(network)
+    probe.check(attacked, devices.scaled(members.read(rows), device), len(classes), path.name)
+    logits = loop.evaluate(network, members, params.batch, device)
     log.info(
         "%s: accuracy %.3f on %d images",
-        *(path.name, training.accuracy(logits, members.labels), len(members)),
+        *(path.name, loop.accuracy(logits, members.labels), len(members)),
     )
-    records.write_csv(pd.DataFrame(columns=training.COLUMNS), snakemake.output.training)
+    result_csv.write_csv(pd.DataFrame(columns=loop.COLUMNS), snakemake.output.training)
     clean = pd.DataFrame({"member": members.table["member"], "logits": list(logits)})
-    records.write_table(clean, snakemake.output.clean, records.CLEAN)
+    parquet.write_table(clean, snakemake.output.clean, CLEAN)

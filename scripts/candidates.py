@@ -5,9 +5,10 @@ import pandas as pd
 from job import job, progress, settings
 from listing import list_slides, of_shard
 
-from pgdose import records
 from pgdose.errors import Rejected
-from pgdose.sources import slides
+from pgdose.histology import slides
+from pgdose.tables import parquet, private_paths, result_csv
+from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
 with job(snakemake) as log:
     wanted, root = settings(snakemake.params), Path(snakemake.params.root)
@@ -15,7 +16,7 @@ with job(snakemake) as log:
     tiles, states, seconds, seen = [], [], [], []
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         start = time.perf_counter()
-        now = records.listed(row["path"])  # before anything is read of it
+        now = private_paths.listed(row["path"])  # before anything is read of it
         seen.append({"record_id": row["record_id"], **now._asdict()})
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:
@@ -27,10 +28,10 @@ with job(snakemake) as log:
             state |= {"reason": r.reason, "detail": r.detail}
         states.append(state)
         seconds.append((row["record_id"], round(time.perf_counter() - start, 3)))
-    found = pd.concat(tiles) if tiles else pd.DataFrame(columns=records.CANDIDATES.names)
+    found = pd.concat(tiles) if tiles else pd.DataFrame(columns=CANDIDATES.names)
     log.info("%d slides, %d candidates", len(states), len(found))
-    records.write_table(found, snakemake.output.candidates, records.CANDIDATES)
-    records.write_table(pd.DataFrame(states), snakemake.output.slides, records.SLIDES)
-    records.write_paths(seen, snakemake.output.seen)
+    parquet.write_table(found, snakemake.output.candidates, CANDIDATES)
+    parquet.write_table(pd.DataFrame(states), snakemake.output.slides, SLIDES)
+    private_paths.write_paths(seen, snakemake.output.seen)
     timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
-    records.write_csv(timed, snakemake.output.seconds)
+    result_csv.write_csv(timed, snakemake.output.seconds)

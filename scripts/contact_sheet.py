@@ -2,9 +2,11 @@ import numpy as np
 from job import job, settings
 from PIL import Image
 
-from pgdose import images, records, screen
+from pgdose.cohort import images
 from pgdose.errors import Rejected
 from pgdose.plots import sheets, style
+from pgdose.tables import keyed, parquet, private_paths
+from pgdose.xray import screening
 
 PER_CLASS = 20
 FILM = 256  # pixels of the longer side of a whole film
@@ -13,10 +15,10 @@ FILM = 256  # pixels of the longer side of a whole film
 def sample(members, screens, seed):
     """Of each class some at random; of cropped groups as many of the least sure windows first."""
     originals = members.table[members.table["copy"] == 0]
-    order = records.draw(seed, "contact sheet", originals["record_id"])
+    order = keyed.draw(seed, "contact sheet", originals["record_id"])
     shown = originals.assign(draw=order, sureness=1.0)
     if screens:
-        sure = records.read_tables(screens, ["record_id", "aorta_confidence"])
+        sure = parquet.read_tables(screens, ["record_id", "aorta_confidence"])
         sure = shown["record_id"].map(sure.set_index("record_id")["aorta_confidence"])
         least = sure.groupby(shown["class_index"]).rank(method="first") <= PER_CLASS
         shown["sureness"] = sure.where(least, 1.0)
@@ -31,13 +33,13 @@ def cropped(shown, crops, paths, kinds, window):
     files = {
         record_id: (file, kinds[source])
         for source, table in zip(kinds, paths, strict=True)
-        for record_id, file in records.read_paths(table, shown["record_id"]).items()
+        for record_id, file in private_paths.read_paths(table, shown["record_id"]).items()
     }
     films, windows = [], []
     for member in shown.to_dict("records"):
         file, kind = files[member["record_id"]]
         try:
-            film = Image.fromarray(screen.read(file, kind, "xray", window).pixels)
+            film = Image.fromarray(screening.read(file, kind, "xray", window).pixels)
         except Rejected:  # gone since it was cut
             film = Image.new("L", (FILM, FILM), 230)
         smaller = min(1, FILM / max(film.size))

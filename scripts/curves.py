@@ -3,17 +3,18 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis.success import as_counted
 from pgdose.plots import curves, style
+from pgdose.tables import result_csv
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     groups, points = settings(params, "groups"), settings(params, "points")
     asr, confidence = (
-        as_counted(records.read_csv(given[name]), params.success) for name in ("asr", "confidence")
+        as_counted(result_csv.read_csv(given[name]), params.success)
+        for name in ("asr", "confidence")
     )
-    sizes = records.read_csv(given.training_size)
+    sizes = result_csv.read_csv(given.training_size)
     iterations = points["iterations"]
     choose = {
         "fig3a": lambda: curves.over_epsilon(asr, groups, iterations),
@@ -30,6 +31,6 @@ with job(snakemake):
     for path in map(Path, snakemake.output):
         rows = choose[path.stem]()
         if path.suffix == ".csv":
-            records.write_csv(rows, path)
+            result_csv.write_csv(rows, path)
         else:
             style.save(draw[path.stem](rows, groups), path)

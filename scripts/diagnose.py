@@ -4,8 +4,11 @@ import numpy as np
 import torch
 from job import job, of_attack, settings
 
-from pgdose import adversarial, cohort, devices, images, loading, networks, records
-from pgdose.attack import diagnostics
+from pgdose import devices
+from pgdose.attack import diagnostics, rerun, surface_table
+from pgdose.cohort import image_draws, images
+from pgdose.networks import network_files
+from pgdose.tables import output_files, parquet
 
 
 def tensor(column, *shape):
@@ -16,7 +19,7 @@ def diagnose(attack, wanted, device):
     """What the checks of one attack on the run find, and on what."""
     params, given = snakemake.params, snakemake.input
     checks = settings(params, "checks")
-    surface, shards = records.read_surface(of_attack(given.surfaces, attack), given.network)
+    surface, shards = surface_table.read_surface(of_attack(given.surfaces, attack), given.network)
     e, iterations = len(wanted["epsilon"]), wanted["max_iter"] + 1
     whole = surface[::e]  # one row of each attacked image
     m = len(whole)
@@ -26,19 +29,19 @@ def diagnose(attack, wanted, device):
     )
     # As the surface, they are in the order of their numbers.
     members = members.select(members.table["member"].isin(whole["member"]))
-    clean = records.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
+    clean = parquet.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
     # The same images for all attacks, of which the dear checks take the first.
     purpose = f"checks {snakemake.wildcards.group}"
-    order = np.argsort(cohort.image_draw(members.table, params.seed, purpose))
+    order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], diagnostics.PROBED)]
-    network, _ = networks.load_to_attack(given.network, wanted["precision"], device)
+    network, _ = network_files.load_to_attack(given.network, wanted["precision"], device)
     change = tensor(surface["change"], m, e)
     found = diagnostics.diagnose(
         diagnostics.Evidence(
             network=network,
             settings=wanted,
             epsilons=wanted["epsilon"],
-            epsilon=adversarial.nearest(wanted["epsilon"], params.epsilon),
+            epsilon=rerun.nearest(wanted["epsilon"], params.epsilon),
             classes=torch.from_numpy(members.labels),
             logits=tensor(surface["logits"], m, e, iterations, params.classes),
             change=change,
@@ -46,8 +49,8 @@ def diagnose(attack, wanted, device):
             bad_gradient=tensor(whole["bad_gradient"], m),
             clean=tensor(clean, m, params.classes),
             rows=torch.from_numpy(rows),
-            images=loading.scaled(members.read(rows), device),
-            keys=torch.from_numpy(cohort.image_keys(members.table.iloc[rows], params.seed)),
+            images=devices.scaled(members.read(rows), device),
+            keys=torch.from_numpy(image_draws.image_keys(members.table.iloc[rows], params.seed)),
             dear=checks["images"],
             queries=checks["queries"],
             batch=min(int(shard["batch"]) for shard in shards),
@@ -79,4 +82,4 @@ with job(snakemake) as log:
         for check in found["checks"]:
             if check["verdict"] == "failed":
                 log.warning("%s: %s: %s", attack, check["name"], check["says"])
-        records.write_json(found, output)
+        output_files.write_json(found, output)

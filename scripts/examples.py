@@ -5,8 +5,11 @@ import pandas as pd
 import torch
 from job import job, settings
 
-from pgdose import adversarial, devices, images, networks, records
-from pgdose.attack import make
+from pgdose import devices
+from pgdose.attack import make, rerun, surface_table
+from pgdose.cohort import images
+from pgdose.networks import network_files
+from pgdose.tables import output_files, result_csv
 
 AMPLITUDES, FLIPS = 4, 8  # columns of Fig. 1, pairs of Fig. 2
 
@@ -20,7 +23,7 @@ with job(snakemake) as log:
     device = devices.device_of(snakemake.resources.get("gpu", 0))
     iteration = min(wanted["max_iter"], params.iterations)
     epsilons = wanted["epsilon"]
-    of_fig2 = adversarial.nearest(epsilons, params.flips_epsilon)
+    of_fig2 = rerun.nearest(epsilons, params.flips_epsilon)
     spread = np.linspace(0, len(epsilons) - 1, min(AMPLITUDES, len(epsilons))).round().astype(int)
     rows, pictures = [], []
 
@@ -29,7 +32,7 @@ with job(snakemake) as log:
         attack = make(groups[group]["settings"])
         for epsilon in [0.0, *amplitudes]:
             last = iteration if epsilon else 0
-            found = adversarial.again(
+            found = rerun.again(
                 *(network, members, member, attack),
                 epsilon=epsilon,
                 iteration=last,
@@ -62,16 +65,16 @@ with job(snakemake) as log:
         members = images.load_members(
             table, known["missing"], params.results, **json.loads(known["shape"])
         )
-        network, _ = networks.load_to_attack(path, wanted["precision"], device)
+        network, _ = network_files.load_to_attack(path, wanted["precision"], device)
         loaded[group] = (network, members, known["classes"])
-        surface, _ = records.read_surface(known["surfaces"], path)
+        surface, _ = surface_table.read_surface(known["surfaces"], path)
         class_index = members.table.set_index("member")["class_index"]
         classes = len(known["classes"])
-        at_figures = adversarial.nearest(epsilons, params.epsilon)
-        flipped, attacked = adversarial.flips(surface, class_index, classes, at_figures, iteration)
+        at_figures = rerun.nearest(epsilons, params.epsilon)
+        flipped, attacked = rerun.flips(surface, class_index, classes, at_figures, iteration)
         for member in (flipped or attacked)[:1]:
             show(1, group, member, *loaded[group], [epsilons[i] for i in spread])
-        waiting[group] = adversarial.flips(surface, class_index, classes, of_fig2, iteration)[0]
+        waiting[group] = rerun.flips(surface, class_index, classes, of_fig2, iteration)[0]
     # In turn from each group, until eight are found or none is left.
     turns = [(i, group) for group, found in waiting.items() for i in range(len(found))]
     for i, group in sorted(turns, key=lambda turn: turn[0])[:FLIPS]:
@@ -79,6 +82,6 @@ with job(snakemake) as log:
     log.info("%d pictures", len(pictures))
     columns = ["figure", "group", "attack", "epsilon", "iteration", "class_before", "class_after"]
     columns += ["confidence_before", "confidence_after", "index"]
-    with records.atomic(snakemake.output.images) as beside:
+    with output_files.atomic(snakemake.output.images) as beside:
         np.savez(beside, **{f"image{i}": picture for i, picture in enumerate(pictures)})
-    records.write_csv(pd.DataFrame(rows, columns=columns), snakemake.output.table)
+    result_csv.write_csv(pd.DataFrame(rows, columns=columns), snakemake.output.table)

@@ -5,8 +5,11 @@ import torch
 from job import job, settings
 from PIL import Image
 
-from pgdose import adversarial, devices, images, loading, networks, records
-from pgdose.attack import make
+from pgdose import devices
+from pgdose.attack import make, rerun, surface_table
+from pgdose.cohort import images
+from pgdose.networks import network_files
+from pgdose.tables import result_csv
 
 COLUMNS = ["member", "epsilon", "iteration", "class_before", "class_after", "class_after_storage"]
 COLUMNS += ["confidence_before", "confidence_after"]
@@ -22,42 +25,42 @@ with job(snakemake) as log:
         params.results,
         **settings(params, "shape"),
     )
-    network, _ = networks.load_to_attack(snakemake.input.network, wanted["precision"], device)
-    epsilon = adversarial.nearest(wanted["epsilon"], params.epsilon)
+    network, _ = network_files.load_to_attack(snakemake.input.network, wanted["precision"], device)
+    epsilon = rerun.nearest(wanted["epsilon"], params.epsilon)
     iteration = min(wanted["max_iter"], params.iterations)
-    surface, _ = records.read_surface(snakemake.input.surfaces, snakemake.input.network)
-    flipped, attacked = adversarial.flips(
+    surface, _ = surface_table.read_surface(snakemake.input.surfaces, snakemake.input.network)
+    flipped, attacked = rerun.flips(
         surface,
         members.table.set_index("member")["class_index"],
         len(classes),
         epsilon,
         iteration,
     )
-    draw = adversarial.export_draw(members.table, params.seed, snakemake.wildcards.group)
-    chosen = adversarial.drawn(members.table, flipped, attacked, params.amount, draw)
+    draw = rerun.export_draw(members.table, params.seed, snakemake.wildcards.group)
+    chosen = rerun.drawn(members.table, flipped, attacked, params.amount, draw)
     # Only in a box does epsilon say how far a pixel can go.
     span = epsilon if wanted.get("clip", "iterate") == "iterate" else None
     folder, rows = Path(snakemake.output[0]), []
     folder.mkdir(parents=True)
     for member in chosen:
-        found = adversarial.again(
+        found = rerun.again(
             *(network, members, member, make(wanted)),
             epsilon=epsilon,
             iteration=iteration,
             max_iter=wanted["max_iter"],
             seed=params.seed,
         )
-        before, after = (adversarial.as_bytes(i) for i in (found.clean, found.adversarial))
+        before, after = (rerun.as_bytes(i) for i in (found.clean, found.adversarial))
         pictures = {
             "original": before,
             "adversarial": after,
-            "difference": adversarial.difference(before, after, span),
+            "difference": rerun.difference(before, after, span),
         }
         for name, picture in pictures.items():
             Image.fromarray(picture).save(folder / f"{member}-{name}.png")
         stored = after[None] if after.ndim == 2 else after.transpose(2, 0, 1)
         with torch.no_grad():
-            again = network(loading.scaled(stored[None], device))[0]
+            again = network(devices.scaled(stored[None], device))[0]
         rows.append(
             {
                 "member": member,
@@ -70,5 +73,5 @@ with job(snakemake) as log:
                 "confidence_after": float(found.after.max()),
             }
         )
-    records.write_csv(pd.DataFrame(rows, columns=COLUMNS), folder / "images.csv")
+    result_csv.write_csv(pd.DataFrame(rows, columns=COLUMNS), folder / "images.csv")
     log.info("%d of %d attacked images, %d flipped", len(chosen), len(attacked), len(flipped))

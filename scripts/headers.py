@@ -2,15 +2,18 @@ from pathlib import Path
 
 from job import job, progress, settings
 
-from pgdose import records
-from pgdose.sources import dicom
+from pgdose.tables import keyed, parquet, private_paths
+from pgdose.tables.record_schemas import HEADERS
+from pgdose.xray import dicom
 
 with job(snakemake) as log:
     params, source = snakemake.params, snakemake.wildcards.source
-    files = records.read_shard(snakemake.input[0], int(snakemake.wildcards.shard), params.shards)
+    files = private_paths.read_shard(
+        snakemake.input[0], int(snakemake.wildcards.shard), params.shards
+    )
     found = dicom.headers(
         progress(files, log, "files"),
-        key=records.load_key(Path(params.key), params.key_seed),
+        key=keyed.load_key(Path(params.key), params.key_seed),
         source=source,
         tag=params.tag,
         patients=params.patients,
@@ -18,4 +21,4 @@ with job(snakemake) as log:
         root=Path(params.root),
         **settings(params, "codes"),
     )
-    records.write_rows(found, snakemake.output[0], records.HEADERS, private=True)
+    parquet.write_rows(found, snakemake.output[0], HEADERS, private=True)

@@ -1,15 +1,15 @@
 from job import job, settings
 
-from pgdose import records
 from pgdose.errors import UserError
-from pgdose.sources import reports
+from pgdose.labelling import reports
+from pgdose.tables import parquet, record_schemas
 
 with job(snakemake) as log:
     source, given = snakemake.wildcards.source, settings(snakemake.params, "reports")
-    found = records.read_tables(snakemake.input.headers)
+    found = parquet.read_tables(snakemake.input.headers)
     broken = found["reason"].notna()
-    rejected = found[broken].assign(stage="index")[records.REJECTS.names]
-    labels = records.read_table(snakemake.input.labels)
+    rejected = found[broken].assign(stage="index")[record_schemas.REJECTS.names]
+    labels = parquet.read_table(snakemake.input.labels)
     names = [name.removeprefix("label_") for name in labels if name.startswith("label_")]
     table = found[~broken].merge(labels, on="link", how="left").sort_values("record_id")
     without = int(table["report"].isna().sum())
@@ -25,7 +25,7 @@ with job(snakemake) as log:
             "declare; see docs/study.md on encoding: (cp1251, koi8-r, ...)",
             *(source, suspect),
         )
-    mentions = records.read_table(snakemake.input.mentions)
+    mentions = parquet.read_table(snakemake.input.mentions)
     reported = table[["report", "record_id"]].dropna().astype({"report": "int64"})
     mentions = reported.merge(mentions, on="report").sort_values(["record_id", "start", "label"])
     at_odds = reports.conflicts(
@@ -41,7 +41,7 @@ with job(snakemake) as log:
         *(source, len(found), len(table), without, len(at_odds)),
     )
     output = snakemake.output
-    records.write_table(table, output.records, records.records_schema(names))
-    records.write_table(rejected, output.rejects, records.REJECTS)
-    records.write_table(mentions, output.mentions, records.MENTIONS)
-    records.write_table(conflicts, output.conflicts, records.CONFLICTS)
+    parquet.write_table(table, output.records, record_schemas.records_schema(names))
+    parquet.write_table(rejected, output.rejects, record_schemas.REJECTS)
+    parquet.write_table(mentions, output.mentions, record_schemas.MENTIONS)
+    parquet.write_table(conflicts, output.conflicts, record_schemas.CONFLICTS)

@@ -3,14 +3,15 @@ from pathlib import Path
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
-from pgdose.sources import fields, files
-from pgdose.sources.table import read_columns
+from pgdose.histology import fields, placing
+from pgdose.tables import keyed, source_files, source_index
+from pgdose.tables.record_schemas import RECORDS
+from pgdose.tables.user_tables import read_columns
 
 with job(snakemake) as log:
     source, root = snakemake.wildcards.source, Path(snakemake.params.root)
     wanted, field = settings(snakemake.params), f"sources.{source}"
-    files.check_folder(root, f"{field}.root")
+    source_files.check_folder(root, f"{field}.root")
     if wanted["table"]:
         rows = read_columns(Path(snakemake.input.table), wanted["columns"], f"{field}.columns")
     else:
@@ -18,7 +19,7 @@ with job(snakemake) as log:
     cut = fields.index(
         rows,
         root,
-        key=records.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
+        key=keyed.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
         source=source,
         tile=wanted["tile"],
         margin=wanted["margin"],
@@ -35,5 +36,5 @@ with job(snakemake) as log:
         log.info(
             "%s: %.1f %% of the pixels lie in margins and are dropped", source, 100 * cut.dropped
         )
-    kept = records.place_tiles(pd.DataFrame(cut.records), source, wanted["shards"])
-    records.write_index(kept, cut.rejects, cut.paths, snakemake.output, records.RECORDS)
+    kept = placing.place_tiles(pd.DataFrame(cut.records), source, wanted["shards"])
+    source_index.write_index(kept, cut.rejects, cut.paths, snakemake.output, RECORDS)

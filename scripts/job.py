@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from pgdose.errors import Damaged, UserError
-from pgdose.records import file_digest
+from pgdose.tables.output_files import file_digest
 
 
 @contextlib.contextmanager

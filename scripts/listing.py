@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from pgdose import records
-from pgdose.sources import files, slides
-from pgdose.sources.table import read_columns
+from pgdose.histology import slides
+from pgdose.tables import keyed, sharding, source_files
+from pgdose.tables.user_tables import read_columns
 
 
 def list_slides(snakemake, columns):
     """The table, paths and rejects of `slides.listed`."""
     params, source = snakemake.params, snakemake.wildcards.source
-    files.check_folder(Path(params.root), f"sources.{source}.root")
+    source_files.check_folder(Path(params.root), f"sources.{source}.root")
     table = read_columns(Path(snakemake.input.table), columns, f"sources.{source}.columns")
-    key = records.load_key(Path(params.key), params.key_seed)
+    key = keyed.load_key(Path(params.key), params.key_seed)
     return slides.listed(table, Path(params.root), key=key, source=source, patients=params.patients)
 
 
 def of_shard(listed, snakemake):
     """The rows of the job's shard, as dictionaries."""
     shard, shards = int(snakemake.wildcards.shard), snakemake.params.shards
-    return listed.iloc[records.shard_rows(len(listed), shard, shards)].to_dict("records")
+    return listed.iloc[sharding.shard_rows(len(listed), shard, shards)].to_dict("records")

@@ -1,14 +1,17 @@
 from job import job, of_attack, settings
 
-from pgdose import records
 from pgdose.analysis import bootstrap, doses, evidence, outcomes, success
+from pgdose.attack import surface_table
+from pgdose.tables import cohort_schemas, parquet, result_csv
 
 with job(snakemake) as log:
     params, given, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    members = records.read_table(given.members).set_index("member")
+    members = parquet.read_table(given.members).set_index("member")
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"]
     for place, (attack, known) in enumerate(settings(params, "doses").items()):
-        surface, shards = records.read_surface(of_attack(given.surfaces, attack), given.network)
+        surface, shards = surface_table.read_surface(
+            of_attack(given.surfaces, attack), given.network
+        )
         found = outcomes.outcomes(
             surface,
             members["class_index"],
@@ -22,7 +25,7 @@ with job(snakemake) as log:
         patients = bootstrap.draw_patients(whose["patient"], params.draws, params.seed)
         iteration = success.operating_iteration(found.iterations, params.iterations)
         counts = {n: sum(int(shard[n]) for shard in shards) for n in ("n_images", "n_correct")}
-        people = records.read_people(given.records, whose["record_id"])
+        people = cohort_schemas.read_people(given.records, whose["record_id"])
         point = {"iteration": iteration, "success": params.success}
         of_what = {"group": wildcards.group, "run": wildcards.run, "attack": attack}
         tables = {
@@ -35,7 +38,7 @@ with job(snakemake) as log:
         }
         for name, table in tables.items():
             table = table.assign(**of_what)[[*of_what, *table.columns]]
-            records.write_csv(table, snakemake.output[name][place])
+            result_csv.write_csv(table, snakemake.output[name][place])
         told = evidence.evidence(found, patients, epsilon=params.operating_epsilon, **point)
         evidence.write(told, snakemake.output.evidence[place])
         images = whose[["patient"]].reset_index()
@@ -44,4 +47,4 @@ with job(snakemake) as log:
         change = surface.dropna(subset="change")
         bounded = bool((change["change"] <= change["epsilon"] + 1e-6).all())
         about = {"bounded": str(bounded)}
-        records.write_table(images, snakemake.output.images[place], metadata=about)
+        parquet.write_table(images, snakemake.output.images[place], metadata=about)

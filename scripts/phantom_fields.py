@@ -2,7 +2,7 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose.phantom.fields import write_fields
+from pgdose_phantom.fields import write_fields
 
 with job(snakemake):
     write_fields(

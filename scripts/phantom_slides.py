@@ -2,7 +2,7 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose.phantom.slides import write_slides
+from pgdose_phantom.slides import write_slides
 
 with job(snakemake):
     write_slides(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose.phantom.xray import write_archive
+from pgdose_phantom.xray import write_archive
 
 with job(snakemake):
     write_archive(

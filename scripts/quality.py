@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis import quality
+from pgdose.tables import parquet, result_csv
 
 with job(snakemake) as log:
     params, given = snakemake.params, snakemake.input
@@ -11,10 +11,10 @@ with job(snakemake) as log:
     own = dict(zip(groups, given.members, strict=True))
     runs = [(group, run, kind) for group in groups for run, kind in groups[group].items()]
     for (group, run, kind), clean in zip(runs, given.clean, strict=True):
-        seen = records.read_table(own[group]), records.read_table(clean)
+        seen = parquet.read_table(own[group]), parquet.read_table(clean)
         drawn = {"draws": params.draws, "seed": params.seed}
         how = quality.quality(*seen, **drawn)
-        by_batches = records.read_metadata(clean).get("accuracy_by_batches")
+        by_batches = parquet.read_metadata(clean).get("accuracy_by_batches")
         checks = quality.checks(*seen, how, None if by_batches is None else float(by_batches))
         for check in checks:
             if check["verdict"] == "failed":
@@ -28,5 +28,5 @@ with job(snakemake) as log:
         ):
             found[name].append(table.assign(**of_what)[[*of_what, *table.columns]])
     for name, tables in found.items():
-        records.write_csv(pd.concat(tables), snakemake.output[name])
-    records.write_csv(pd.DataFrame(rows), snakemake.output.networks)
+        result_csv.write_csv(pd.concat(tables), snakemake.output[name])
+    result_csv.write_csv(pd.DataFrame(rows), snakemake.output.networks)

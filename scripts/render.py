@@ -3,35 +3,38 @@ import json
 import pandas as pd
 from job import job, progress, settings
 
-from pgdose import images, records, screen
 from pgdose.errors import Rejected
+from pgdose.images import rendering, stores
+from pgdose.tables import parquet, private_paths, sharding
+from pgdose.tables.cohort_schemas import MISSING
+from pgdose.xray import screening
 
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
     shape, kinds = settings(params, "shape"), settings(params, "kinds")
-    members = records.read_table(snakemake.input.members)
-    rows = records.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
+    members = parquet.read_table(snakemake.input.members)
+    rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
     files = {
         record_id: (file, kinds[source])
         for source, table in zip(kinds, snakemake.input.paths, strict=True)
-        for record_id, file in records.read_paths(table, members["record_id"]).items()
+        for record_id, file in private_paths.read_paths(table, members["record_id"]).items()
     }
     modality = "xray" if shape["channels"] == 1 else "other"
     failed = []
-    with images.new_store(
+    with stores.new_store(
         snakemake.output.images, len(members), shape["size"], shape["channels"]
     ) as store:
         of_records = members.groupby("record_id", sort=False)
         for record_id, copies in progress(of_records, log, "images"):
             try:
-                film = screen.read(*files[record_id], modality, params.window)
+                film = screening.read(*files[record_id], modality, params.window)
             except Rejected as r:
                 failed += [(member, r.reason, r.detail) for member in copies["member"]]
                 continue
             for copy in copies.to_dict("records"):
                 square = (copy["crop_x"], copy["crop_y"], copy["crop_side"])
-                image = images.render(
+                image = rendering.render(
                     film.pixels,
                     shape["size"],
                     window=None if pd.isna(copy["crop_side"]) else square,
@@ -40,4 +43,4 @@ with job(snakemake) as log:
                 store.put(copy["row"], image)
     log.info("%s: %d images, %d could not be read", group, len(members), len(failed))
     table = pd.DataFrame(failed, columns=["member", "reason", "detail"])
-    records.write_table(table, snakemake.output.missing, records.MISSING)
+    parquet.write_table(table, snakemake.output.missing, MISSING)

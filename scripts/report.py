@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis.success import as_counted
-from pgdose.plots import report
+from pgdose.report import html_page
+from pgdose.tables import parquet, result_csv
 
 SHOWN = ("pgdose", "snakemake", "torch", "torchvision", "pydicom", "openslide-python", "numpy")
 
@@ -37,7 +37,7 @@ def machine():
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
     study = settings(params, "study")
-    tables = {Path(path).stem: records.read_csv(path) for path in given.tables}
+    tables = {Path(path).stem: result_csv.read_csv(path) for path in given.tables}
     for name in ("asr", "confidence"):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
     named = [
@@ -46,11 +46,11 @@ with job(snakemake):
     ]
     lost = [(g, path) for g, paths in settings(params, "missing").items() for path in paths]
     rejects = pd.concat(
-        [records.read_table(path).assign(source=name) for name, path in named]
-        + [records.read_table(path).assign(source=g, stage="render") for g, path in lost]
+        [parquet.read_table(path).assign(source=name) for name, path in named]
+        + [parquet.read_table(path).assign(source=g, stage="render") for g, path in lost]
     )
     labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
-    agreement = [records.read_csv(path).assign(source=source) for source, path in labelled]
+    agreement = [result_csv.read_csv(path).assign(source=source) for source, path in labelled]
     checks, devices = [], []
     diagnosed = zip(settings(params, "diagnosed"), given.diagnostics, strict=True)
     for (group, run, attack), path in diagnosed:
@@ -71,14 +71,14 @@ with job(snakemake):
         jobs=("s", "size"), seconds=("s", "sum"), max_rss_mb=("max_rss", "max")
     )
     by_device = pd.DataFrame(devices).groupby(["attack", "device", "precision"], sort=False).size()
-    report.write_report(
+    html_page.write_report(
         snakemake.output[0],
         study=study,
         groups=settings(params, "modality"),
         tables=tables,
         figures={Path(path).stem: path for path in given.figures},
         pictures={
-            group: {name: given[name][place] for name in report.PICTURES}
+            group: {name: given[name][place] for name in html_page.PICTURES}
             for place, group in enumerate(settings(params, "groups"))
         },
         checks=pd.DataFrame(checks),

@@ -1,7 +1,10 @@
 import pandas as pd
 from job import job, progress, settings
 
-from pgdose import cohort, records, screen
+from pgdose.cohort import selection
+from pgdose.tables import parquet, private_paths, sharding
+from pgdose.tables.screening_schemas import SCREEN
+from pgdose.xray import screening
 
 COLUMNS = ["record_id", "class", "age", "sex", "view", "body_part", "mm_per_px"]
 
@@ -9,24 +12,24 @@ with job(snakemake) as log:
     params = snakemake.params
     wanted = settings(params, "wanted")
     labels = {f"label_{where['label']}" for where in wanted if where["label"]}
-    table = records.read_tables([snakemake.input.records], [*COLUMNS, *sorted(labels)])
+    table = parquet.read_tables([snakemake.input.records], [*COLUMNS, *sorted(labels)])
     fits, cropped = (pd.Series(False, index=table.index) for _ in range(2))
     for where in wanted:
-        eligible = cohort.eligible(table, where)
+        eligible = selection.eligible(table, where)
         fits |= eligible
         if where["crop"] == "aorta":
             cropped |= eligible
     table = table.assign(aorta=cropped)[fits].sort_values("record_id")
     table = table.iloc[
-        records.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)
+        sharding.shard_rows(len(table), int(snakemake.wildcards.shard), params.shards)
     ]
     needed = table[["record_id", "view", "body_part", "mm_per_px", "aorta"]].to_dict("records")
-    found = screen.screen(
+    found = screening.screen(
         progress(needed, log, "images"),
-        records.read_paths(snakemake.input.paths, table["record_id"]),
+        private_paths.read_paths(snakemake.input.paths, table["record_id"]),
         kind=params.kind,
         modality=params.modality,
         limits=settings(params, "limits"),
     )
     log.info("%d images, %d usable", len(found), int(found["usable"].sum()))
-    records.write_table(found, snakemake.output[0], records.SCREEN)
+    parquet.write_table(found, snakemake.output[0], SCREEN)

@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis import tables
+from pgdose.tables import cohort_schemas, parquet, result_csv
 
 with job(snakemake):
     params = snakemake.params
@@ -12,8 +12,8 @@ with job(snakemake):
     for (group, known), path, clean in zip(
         groups.items(), snakemake.input.members, snakemake.input.clean, strict=True
     ):
-        members = records.read_members(path, missing[group])
-        rows.append(tables.table1_row(group, members, records.read_table(clean), **known, **draw))
+        members = cohort_schemas.read_members(path, missing[group])
+        rows.append(tables.table1_row(group, members, parquet.read_table(clean), **known, **draw))
         counts.append(tables.class_counts(group, members))
-    records.write_csv(pd.DataFrame(rows), snakemake.output.table1)
-    records.write_csv(pd.concat(counts), snakemake.output.class_counts)
+    result_csv.write_csv(pd.DataFrame(rows), snakemake.output.table1)
+    result_csv.write_csv(pd.concat(counts), snakemake.output.class_counts)

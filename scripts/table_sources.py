@@ -1,7 +1,7 @@
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis import tables
+from pgdose.tables import parquet, result_csv
 
 with job(snakemake):
     screens = settings(snakemake.params, "screens")
@@ -11,10 +11,10 @@ with job(snakemake):
     counted = [
         tables.source_counts(
             source,
-            records.read_table(table),
-            sum(len(records.read_table(path)) for path in screens[source]),
-            records.read_table(rejects),
-            records.read_table(conflicts[source]) if source in conflicts else None,
+            parquet.read_table(table),
+            sum(len(parquet.read_table(path)) for path in screens[source]),
+            parquet.read_table(rejects),
+            parquet.read_table(conflicts[source]) if source in conflicts else None,
         )
         for source, table, rejects in zip(
             screens,
@@ -23,4 +23,4 @@ with job(snakemake):
             strict=True,
         )
     ]
-    records.write_csv(tables.all_sources(counted), snakemake.output[0])
+    result_csv.write_csv(tables.all_sources(counted), snakemake.output[0])

@@ -1,19 +1,19 @@
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis import transfer
+from pgdose.tables import parquet, result_csv
 
 with job(snakemake):
     params, tables = snakemake.params, []
     of_groups = dict(zip(settings(params, "groups"), snakemake.input.members, strict=True))
-    members = {g: records.read_table(path).set_index("member") for g, path in of_groups.items()}
+    members = {g: parquet.read_table(path).set_index("member") for g, path in of_groups.items()}
     for (group, run, attack), path in zip(
         settings(params, "transfers"), snakemake.input.transfers, strict=True
     ):
-        seen = records.read_table(path)
+        seen = parquet.read_table(path)
         table = transfer.transfer(seen, run, members[group], params.draws, params.seed)
         where = {"group": group, "attack": attack, "run": run}
-        where["iteration"] = int(records.read_metadata(path)["iteration"])
+        where["iteration"] = int(parquet.read_metadata(path)["iteration"])
         tables.append(table.assign(**where)[[*where, *table.columns]])
-    records.write_csv(pd.concat(tables, ignore_index=True), snakemake.output[0])
+    result_csv.write_csv(pd.concat(tables, ignore_index=True), snakemake.output[0])

@@ -1,18 +1,18 @@
 import pandas as pd
 from job import job, settings
 
-from pgdose import records
 from pgdose.analysis import conclusions, doses, evidence, quality, success, tables
+from pgdose.tables import cohort_schemas, parquet, result_csv
 
 
 def joined(paths):
     """The rows of several CSV files."""
-    return pd.concat([records.read_csv(path) for path in paths], ignore_index=True)
+    return pd.concat([result_csv.read_csv(path) for path in paths], ignore_index=True)
 
 
 def bounded(path):
     """Whether no pixel of an attack's images changes by more than its epsilon."""
-    return records.read_metadata(path)["bounded"] == "True"
+    return parquet.read_metadata(path)["bounded"] == "True"
 
 
 with job(snakemake):
@@ -29,7 +29,7 @@ with job(snakemake):
     images = dict(zip(told, inputs.images, strict=True))
     for group in runs:
         counted = {
-            attack: records.read_table(images[group, "full", attack])
+            attack: parquet.read_table(images[group, "full", attack])
             for attack in runs[group]["full"]
             if bounded(images[group, "full", attack])
         }
@@ -40,10 +40,10 @@ with job(snakemake):
 
     sized, accuracies, sizes = params.sized, {}, {}
     if sized:
-        members = records.read_members(inputs.members, inputs.missing)
+        members = cohort_schemas.read_members(inputs.members, inputs.missing)
         n_training = int((members["part"] == "training").sum())
         for run, path in zip(settings(params, "sized_runs"), inputs.clean, strict=True):
-            accuracies[run] = quality.accuracy(members, records.read_table(path))
+            accuracies[run] = quality.accuracy(members, parquet.read_table(path))
             sizes[run] = n_training if run == "full" else int(run[1:].split("-")[0])
     asr = gathered["asr"]
     gathered["training_size"] = tables.training_size(
@@ -71,4 +71,4 @@ with job(snakemake):
     for place, name in enumerate(("conclusions", "trends")):
         gathered[name] = pd.concat([one[place] for one in found], ignore_index=True)
     for name, table in gathered.items():
-        records.write_csv(table, outputs[name])
+        result_csv.write_csv(table, outputs[name])

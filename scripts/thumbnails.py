@@ -3,10 +3,10 @@ from pathlib import Path
 from job import job, progress, settings
 from listing import list_slides, of_shard
 
-from pgdose import records
 from pgdose.errors import Rejected
+from pgdose.histology import slides
 from pgdose.plots import sheets, style
-from pgdose.sources import files, slides
+from pgdose.tables import parquet, source_files
 
 SIDE = 1200  # pixels of the longer side
 
@@ -22,9 +22,11 @@ def draw(row, root, wanted, taken):
         found = slides.look(row, root, wanted)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
-        return sheets.slide(**small(files.inside(root, row["slide"])), tiles=taken, title=title)
+        return sheets.slide(
+            **small(source_files.inside(root, row["slide"])), tiles=taken, title=title
+        )
     return sheets.slide(
-        **small(files.inside(root, row["slide"])),
+        **small(source_files.inside(root, row["slide"])),
         tissue=found.tissue.cells.rings(),
         ink=found.tissue.ink.rings(),
         outlines={name: area.rings() for name, area in found.outlines.areas.items()},
@@ -39,7 +41,7 @@ with job(snakemake) as log:
     wanted, root = settings(snakemake.params), Path(snakemake.params.root)
     listed, _, _ = list_slides(snakemake, wanted["columns"])
     columns = ["parent", "class", "x", "y"]
-    taken = records.read_table(snakemake.input.records, columns)
+    taken = parquet.read_table(snakemake.input.records, columns)
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
     for row in progress(of_shard(listed, snakemake), log, "slides"):

@@ -3,15 +3,17 @@ import time
 import pandas as pd
 from job import job, progress
 
-from pgdose import images, records
 from pgdose.errors import Rejected
-from pgdose.sources import fields, files, slides
+from pgdose.histology import fields, slides
+from pgdose.images import stores
+from pgdose.tables import parquet, private_paths, result_csv, source_files
+from pgdose.tables.screening_schemas import SCREEN
 
 
 def read(file, positions, put, params, threads):
     """Put the tiles of one field or slide into the store; {number: Rejected} of those that fail."""
     try:
-        path = files.unchanged(file)
+        path = source_files.unchanged(file)
         if params.kind == "slides":
             return slides.read_tiles(path, positions, params.tile, put, threads)
         for number, tile in enumerate(fields.read_tiles(path, positions, params.tile, params.bits)):
@@ -23,12 +25,12 @@ def read(file, positions, put, params, threads):
 
 with job(snakemake) as log:
     params, shard = snakemake.params, snakemake.wildcards.shard
-    table = records.read_table(snakemake.input.records)
+    table = parquet.read_table(snakemake.input.records)
     store = f"sources/{snakemake.wildcards.source}/tiles/{shard}.npy"
     table = table[table["store"] == store].sort_values("row")
-    paths = records.read_paths(snakemake.input.paths, table["parent"].unique())
+    paths = private_paths.read_paths(snakemake.input.paths, table["parent"].unique())
     screened, seconds = [], []
-    with images.new_store(snakemake.output.tiles, len(table), params.tile, 3) as tiles:
+    with stores.new_store(snakemake.output.tiles, len(table), params.tile, 3) as tiles:
         for parent, positions in progress(table.groupby("parent", sort=False), log, "parents"):
             start = time.perf_counter()
             rows, sums = positions["row"].tolist(), {}
@@ -45,8 +47,8 @@ with job(snakemake) as log:
                     row["pixel_hash"] = sums[number]
                 screened.append(row)
             seconds.append((parent, round(time.perf_counter() - start, 3)))
-    found = pd.DataFrame(screened, columns=records.SCREEN.names)
+    found = pd.DataFrame(screened, columns=SCREEN.names)
     log.info("%d tiles, %d usable", len(found), int(found["usable"].sum()))
-    records.write_table(found, snakemake.output.screen, records.SCREEN)
+    parquet.write_table(found, snakemake.output.screen, SCREEN)
     timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
-    records.write_csv(timed, snakemake.output.seconds)
+    result_csv.write_csv(timed, snakemake.output.seconds)

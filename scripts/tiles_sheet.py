@@ -3,18 +3,18 @@ from pathlib import Path
 import numpy as np
 from job import job
 
-from pgdose import records
 from pgdose.plots import sheets, style
+from pgdose.tables import keyed, parquet
 
 PER_CLASS = 20
 
 with job(snakemake):
     columns = ["record_id", "class", "store", "row"]
-    table = records.read_table(snakemake.input.records, columns)
-    screened = records.read_tables(snakemake.input.screens, ["record_id", "usable"])
+    table = parquet.read_table(snakemake.input.records, columns)
+    screened = parquet.read_tables(snakemake.input.screens, ["record_id", "usable"])
     usable = screened.loc[screened["usable"].astype(bool), "record_id"]
     table = table[table["record_id"].isin(usable)]
-    order = records.draw(snakemake.params.seed, "tiles sheet", table["record_id"])
+    order = keyed.draw(snakemake.params.seed, "tiles sheet", table["record_id"])
     shown = table.assign(draw=order).sort_values(["class", "draw"]).groupby("class").head(PER_CLASS)
     results = Path(snakemake.params.results)
     stores = {name: np.load(results / name, mmap_mode="r") for name in shown["store"].unique()}

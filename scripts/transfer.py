@@ -2,9 +2,12 @@ import numpy as np
 import torch
 from job import job, settings, work_folder
 
-from pgdose import cohort, devices, images, loading, networks, records
-from pgdose.attack import make, transfer
-from pgdose.resume import Parts, Progress
+from pgdose import devices
+from pgdose.attack import make, surface_table, transfer
+from pgdose.checkpoints import Parts, Progress
+from pgdose.cohort import image_draws, images
+from pgdose.networks import network_files
+from pgdose.tables import parquet
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -18,11 +21,11 @@ with job(snakemake) as log:
         **settings(params, "shape"),
     )
     validation = members.table[members.table["part"] == "validation"]
-    drawn = cohort.attacked(validation, wanted["images"], params.seed, wildcards.group)
+    drawn = image_draws.attacked(validation, wanted["images"], params.seed, wildcards.group)
     members = members.select(members.table["member"].isin(drawn["member"]))
-    pixels = loading.scaled(members.read(range(len(members))), device)
+    pixels = devices.scaled(members.read(range(len(members))), device)
     loaded = {
-        run: networks.load_to_attack(path, wanted["precision"], device)[0]
+        run: network_files.load_to_attack(path, wanted["precision"], device)[0]
         for run, path in zip(judges, snakemake.input.networks, strict=True)
     }
     network = loaded[wildcards.run]
@@ -45,7 +48,7 @@ with job(snakemake) as log:
         epsilons=wanted["epsilon"],
         iteration=iteration,
         max_iter=wanted["max_iter"],
-        keys=torch.from_numpy(cohort.image_keys(members.table, params.seed)),
+        keys=torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
         batch=batch,
         parts=done.known(),
         keep=done.keep,
@@ -53,7 +56,9 @@ with job(snakemake) as log:
     )
     attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
     log.info("%s: %d images, judged by %s", name, len(attacked), ", ".join(judges))
-    seen = records.transfer_table(attacked, judges, wanted["epsilon"], found.logits.float().numpy())
+    seen = surface_table.transfer_table(
+        attacked, judges, wanted["epsilon"], found.logits.float().numpy()
+    )
     about = {"iteration": str(iteration), "device": device.type}
-    records.write_table(seen, snakemake.output[0], metadata=about)
+    parquet.write_table(seen, snakemake.output[0], metadata=about)
     done.remove()

@@ -44,7 +44,7 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     """The report of a film and what was found in it; `folder` is its source's private one."""
     import pyarrow.parquet as pq
 
-    from pgdose.sources.table import read_pieces
+    from pgdose.tables.user_tables import read_pieces
 
     def rows(table: str, column: str, value: object) -> list[dict]:
         return pq.read_table(folder / table, filters=[(column, "=", value)]).to_pylist()
@@ -71,16 +71,18 @@ def evidence(record_id: str, folder: Path) -> list[str]:
 
 def verify(results: Path) -> list[str]:
     """A line for each file below a folder that is not as it was written, and one that counts."""
-    from pgdose import images, records, tensors
+    from pgdose import tensor_files
+    from pgdose.images import stores
+    from pgdose.tables import parquet
 
     def table(path: Path) -> None:
-        records.read_metadata(path)
-        records.read_parquet(path)
+        parquet.read_metadata(path)
+        parquet.read_parquet(path)
 
     def store(path: Path) -> None:
-        images.Store(path).check()
+        stores.Store(path).check()
 
-    checks = {".npy": store, ".parquet": table, ".safetensors": tensors.load}
+    checks = {".npy": store, ".parquet": table, ".safetensors": tensor_files.load}
     files = sorted(path for path in results.rglob("[!.]*") if path.suffix in checks)
     if not files:
         raise UserError(f"no image stores, tables or networks below {results}")

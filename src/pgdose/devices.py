@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -148,3 +149,9 @@ def _taken(uuid: str) -> bool:
         return False
     _locks.append(lock)
     return True
+
+
+def scaled(images: np.ndarray | Tensor, device: torch.device) -> Tensor:
+    """uint8 images to float32 in [0, 1] on the device, channels last."""
+    tensor = torch.as_tensor(images).to(device, non_blocking=True)
+    return (tensor.float() / 255).contiguous(memory_format=torch.channels_last)

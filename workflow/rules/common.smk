@@ -9,9 +9,9 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir, "src")))
 
-from pgdose import code
+from pgdose import rerun_digest
 from pgdose.errors import UserError
-from pgdose.sources.preflight import check_inputs
+from pgdose.preflight import check_inputs
 from pgdose.study import SIZED, Network
 from pgdose.study import parse as parse_study
 
@@ -36,7 +36,7 @@ HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
 
 onstart:
     # Before Snakemake makes them, which would be for everybody. Parsing is not to pay for it.
-    from pgdose.records import private_folder
+    from pgdose.tables.output_files import private_folder
 
     for folder in (Path("private"), Path(PRIVATE)):
         if Path(PRIVATE).is_relative_to(folder):
@@ -76,7 +76,7 @@ def check_group_names(rules):
 
 def script_digest(name):
     """Changes when the code changes that scripts/<name> runs; a comment does not count."""
-    return code.digest(Path(workflow.basedir, "scripts", name))
+    return rerun_digest.digest(Path(workflow.basedir, "scripts", name))
 
 
 def grows(amount):

@@ -17,7 +17,7 @@ rule report:
             file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
         ],
         page=[
-            f"src/pgdose/plots/page/{name}"
+            f"src/pgdose/report/page_files/{name}"
             for name in (
                 "report.html",
                 "group.html",

@@ -16,7 +16,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from pgdose.errors import UserError
-from pgdose.sources.columns import listed
+from pgdose.tables.user_columns import listed
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _CELLS = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}

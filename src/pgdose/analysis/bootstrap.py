@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse, stats
 from statsmodels.stats.proportion import proportion_confint
 
-from pgdose.records import generator
+from pgdose.tables.keyed import generator
 
 LEVEL = 0.95
 _AT_ONCE = 256  # draws in one matrix product, for memory

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pgdose import records
 from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.analysis.success import place_of
+from pgdose.tables import parquet
 
 CONFIDENT = 0.95  # clean confidence, of conclusion 4
 
@@ -82,13 +82,13 @@ def write(told: Evidence, path: str | Path) -> None:
 
     parts = {name: lists(getattr(told, name)) for name in ("doses", "steps", "counts")}
     metadata = {"epsilons": json.dumps(told.epsilons), "patients": json.dumps(told.patients)}
-    records.write_table(pa.table(parts), path, metadata=metadata)
+    parquet.write_table(pa.table(parts), path, metadata=metadata)
 
 
 def read(path: str | Path) -> Evidence:
     """What `write` wrote."""
-    table = records.read_parquet(path)
-    told = {key: json.loads(value) for key, value in records.read_metadata(path).items()}
+    table = parquet.read_parquet(path)
+    told = {key: json.loads(value) for key, value in parquet.read_metadata(path).items()}
 
     def values(name: str) -> np.ndarray:
         column = table[name].combine_chunks()

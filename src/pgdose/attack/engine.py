@@ -27,7 +27,7 @@ from pgdose.attack.steps import (
     margin,
 )
 from pgdose.errors import UserError
-from pgdose.memory import smaller
+from pgdose.out_of_memory import smaller
 
 SHORTCUTS = ("sharing", "repeats", "wrong")
 LEVELS = 255  # of a stored image: 8 bits

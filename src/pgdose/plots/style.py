@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from pgdose import records
+from pgdose.tables import output_files
 
 #: `{group: "xray", "histology" or "other"}`, in the study's order.
 Groups = Mapping[str, str]
@@ -226,7 +226,7 @@ def save(figure: Figure, path: str | Path) -> None:
     if path.suffix not in (".png", ".svg"):
         raise ValueError(f"figures are written as .png or .svg, not as '{path.suffix}'")
     canvas = FigureCanvasAgg(figure)
-    with drawing(), records.atomic(path) as beside:
+    with drawing(), output_files.atomic(path) as beside:
         if path.suffix == ".png":
             canvas.draw()
             picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

@@ -1,0 +1,1 @@
+"""Who takes part in a study group: selecting, balancing, splitting, copies."""

@@ -1,0 +1,66 @@
+"""The images of a group's members, read from their stores."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pgdose.images.rendering import resize
+from pgdose.images.stores import Store
+from pgdose.tables.cohort_schemas import read_members
+
+
+class Members:
+    """The images of a group's members, read from their stores as they are asked for."""
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        results: str | Path,
+        size: int,
+        channels: int,
+    ) -> None:
+        self.table = table.reset_index(drop=True)
+        self.size = size
+        self.channels = channels
+        self._root = Path(results)
+        self._stores: dict[str, Store] = {}
+        codes, names = pd.factorize(self.table["store"])
+        self._names, self._store = list(names), codes.astype(np.int32)
+        self._row = self.table["row"].to_numpy(np.int64)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class index of each, int64."""
+        return self.table["class_index"].to_numpy(np.int64, copy=True)  # torch wants to write
+
+    def select(self, rows: Iterable[bool] | np.ndarray | slice) -> "Members":
+        return Members(self.table[rows], self._root, self.size, self.channels)
+
+    def read(self, rows: Iterable[int]) -> np.ndarray:
+        """uint8, n x channels x size x size; Damaged if a store is not as it was written."""
+        rows = list(rows)
+        images = np.empty((len(rows), self.channels, self.size, self.size), np.uint8)
+        for image, row in zip(images, rows, strict=True):
+            name = self._names[self._store[row]]
+            if name not in self._stores:
+                self._stores[name] = Store(self._root / name)
+            stored = resize(self._stores[name].read(int(self._row[row])), self.size)
+            image[:] = stored if self.channels == 1 else stored.transpose(2, 0, 1)
+        return images
+
+
+def load_members(
+    members: str | Path,
+    missing: Iterable[str | Path],
+    results: str | Path,
+    size: int,
+    channels: int,
+) -> Members:
+    """The members whose images are there; `missing` are the tables of failed rows, if any."""
+    table = read_members(members, missing)
+    return Members(table, results, size, channels)

@@ -1,0 +1,111 @@
+"""Splitting members into training and validation; no patient on both sides."""
+
+import numpy as np
+import pandas as pd
+
+from pgdose.errors import UserError
+from pgdose.tables.keyed import draw
+
+TOLERANCE = 0.01  # of a stratum's images: parts further from their proportions are spoken of
+
+
+def split(chosen: pd.DataFrame, training: float, seed: int, group: str) -> pd.Series:
+    """`training` or `validation` for each record; no patient on both sides.
+
+    Each stratum (class and sex) has room for its share of validation images. Patients come in a
+    keyed order, twice: first those go to validation whose images all fit, then those who leave the
+    rooms nearer to full than they were, though they overfill some. A class that is still without
+    validation images gets the patient who overfills least, if others remain.
+    """
+    patient, _ = pd.factorize(chosen["patient"], sort=True)
+    names = chosen["patient"].drop_duplicates().sort_values()
+    stratum = chosen.assign(sex=chosen["sex"].fillna("unknown")).groupby(["class", "sex"]).ngroup()
+    images = np.zeros((len(names), stratum.nunique()), dtype=np.int64)  # of a patient in a stratum
+    np.add.at(images, (patient, stratum.to_numpy()), 1)
+    room = rooms(chosen, 1 - training)
+    order = np.lexsort((names, draw(seed, f"split {group}", names)))
+    in_validation = np.zeros(len(names), dtype=bool)
+
+    def overfill(i: int) -> int:
+        return int((np.abs(room - images[i]) - np.abs(room)).sum())
+
+    def take(i: int) -> None:
+        in_validation[i] = True
+        np.subtract(room, images[i], out=room)
+
+    for i in order:
+        if (images[i] <= room).all():
+            take(i)
+    for i in order[~in_validation[order]]:
+        if not room.any():
+            break
+        if overfill(i) < 0:
+            take(i)
+    for _, rows in chosen.groupby("class").indices.items():
+        own = order[np.isin(order, patient[rows])]
+        if len(own) > 1 and not in_validation[own].any():
+            take(min(own, key=overfill))
+    part = np.where(in_validation[patient], "validation", "training")
+    return pd.Series(part, index=chosen.index, dtype="str")
+
+
+def rooms(chosen: pd.DataFrame, share: float) -> np.ndarray:
+    """How many images of each stratum (class and sex, sorted) make `share` of it; whole numbers.
+
+    Rounded so that the strata of a class add up to the rounded share of the class.
+    """
+    sizes = chosen.assign(sex=chosen["sex"].fillna("unknown")).groupby(["class", "sex"]).size()
+    upto = sizes.groupby("class").cumsum()
+    before = upto - sizes
+    return ((upto * share).round() - (before * share).round()).to_numpy(np.int64)
+
+
+def imbalance(members: pd.DataFrame, training: float) -> pd.DataFrame:
+    """How far the parts are from the proportions asked for, by class and sex of the originals.
+
+    Columns n_images, n_validation, wanted (images in validation), off (share of the stratum by
+    which validation differs from what was wanted; 0.01 is one percent).
+    """
+    originals = members[members["copy"] == 0]
+    by = originals.assign(
+        sex=originals["sex"].fillna("unknown"),
+        n_images=1,
+        n_validation=originals["part"] == "validation",
+    ).groupby(["class", "sex"])
+    table = by[["n_images", "n_validation"]].sum().astype(int)
+    table["wanted"] = rooms(originals, 1 - training)
+    table["off"] = (table["n_validation"] - table["wanted"]).abs() / table["n_images"]
+    return table
+
+
+def check_parts(members: pd.DataFrame, hashes: pd.Series, group: str) -> None:
+    """Raises UserError where a patient, or an image, stands on both sides of the split.
+
+    `hashes` gives the pixel hash of a record_id.
+    """
+    images = members["record_id"].map(hashes).fillna(members["record_id"])
+    for what, keys in (("patient", members["patient"]), ("image", images)):
+        sides = members["part"].groupby(keys.to_numpy()).nunique()
+        both = sides[sides > 1]
+        if len(both):
+            ids = members.loc[keys.eq(both.index[0]).to_numpy(), "record_id"].unique()
+            raise UserError(
+                f"groups.{group}: {len(both)} {what}s stand in training and in validation; "
+                f"for example the records {', '.join(ids[:4])}"
+            )
+
+
+def held_out(learned: pd.DataFrame, share: float, seed: int, run: str) -> pd.Series:
+    """Which training members judge the epochs instead of being learned; no patient on both sides.
+
+    Of a patient with copies the copies are on the same side. Every class must be on both.
+    """
+    part = split(learned.assign(sex=None), 1 - share, seed, f"held out {run}")
+    judges = part.eq("validation")
+    sides = learned.assign(judges=judges).groupby("class")["judges"].nunique()
+    if (sides < 2).any():
+        raise UserError(
+            f"training.held_out: class {sides.idxmin()} of {run} has too few patients for a part "
+            "of their own; keep: last and no patience need none"
+        )
+    return judges

@@ -1,0 +1,1 @@
+"""Microscope fields and whole slides: tissue, outlines, masks, tiles."""

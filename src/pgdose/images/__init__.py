@@ -1,0 +1,1 @@
+"""Image stores, codecs, resizing, augmentation."""

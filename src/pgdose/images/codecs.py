@@ -1,0 +1,119 @@
+"""Reading pictures: PNG, TIFF, JPEG, BMP and the like as uint8."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from pgdose.errors import Rejected
+from pgdose.images import deep_color, grey_levels
+
+LARGEST = 400_000_000  # pixels; a header that promises more is not believed
+Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow stops at 179 million of its own, and asks nowhere else
+# Of all that Pillow knows: an EPS is a program, which it would hand to Ghostscript.
+FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "JPEG2000", "WEBP", "PPM", "GIF")
+Image.init()  # else Pillow knows some of them only later
+TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) in pixels of the upright picture, from its header.
+
+    Rejects what is no picture (not_an_image) and more than LARGEST pixels (absurd_size).
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if _jpeg_orientation(image) in (5, 6, 7, 8):
+                width, height = height, width
+    except Image.DecompressionBombError:
+        raise Rejected("absurd_size", f"over {2 * LARGEST} pixels") from None
+    except Exception as error:
+        raise Rejected("not_an_image", type(error).__name__) from None
+    if width * height > LARGEST:
+        raise Rejected("absurd_size", f"{width}x{height}")
+    return width, height
+
+
+def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:
+    """A picture as uint8, rows x columns (1 channel) or rows x columns x 3; 0 is black.
+
+    The Orientation of a JPEG or TIFF turns it; of several pages the first is read. Colours of 16
+    bits become 255 * value / (2**bits - 1), rounded, see `deep.to_8_bits`. Greys of more than 8
+    bits are stretched as those of DICOM files are. Palettes, CMYK and the like convert as Pillow
+    does. In RGB what is transparent is white, as glass is; in grey alpha is left out.
+
+    Rejects what `image_size` does and: unreadable_pixels, not_8_or_16_bit, over_bits, under_bits,
+    and transparent where all of it is.
+    """
+    image_size(path)
+    try:
+        # Opened by name, some TIFFs are mapped into memory, and Pillow turns those wrongly.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            if deep_color.is_deep(image, path):
+                colours = deep_color.read(image, path)
+                pixels = deep_color.to_8_bits(colours, bits)
+                if channels == 3 and colours.orientation == 1:
+                    return pixels
+                upright = _turned(Image.fromarray(pixels), colours.orientation)
+            else:
+                image8 = _stretched(image) if image.mode[0] in "IF" else image
+                upright = _turned(image8, _jpeg_orientation(image))
+            return np.asarray(upright.convert("L") if channels == 1 else _on_white(upright))
+    except Rejected:
+        raise
+    except Exception as error:
+        raise Rejected("unreadable_pixels", type(error).__name__) from None
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """The picture as EXIF's Orientation says that it was seen."""
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def _jpeg_orientation(image: Image.Image) -> int:
+    """The Orientation of a JPEG, else 1: Pillow turns a TIFF by itself."""
+    if image.format not in ("JPEG", "MPO"):
+        return 1
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Greys of more than 8 bits as those of 8."""
+    deep_greys = np.asarray(image)
+    if image.mode[0] == "F" or deep_greys.min() < 0 or deep_greys.max() >= 2**16:
+        raise Rejected("not_8_or_16_bit", image.mode)
+    return Image.fromarray(stretch(deep_greys.astype(np.uint16)))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture in RGB, laid on white; rejects one that is transparent all over."""
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
+    image = image.convert("RGBA")
+    faintest, strongest = image.getchannel("A").getextrema()
+    if strongest == 0:
+        raise Rejected("transparent", "all of it is")
+    if faintest == 255:
+        return image.convert("RGB")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image)
+    return ground
+
+
+def stretch(stored: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 to uint8 by the 0.5 and 99.5 percentiles, as those of films."""
+    if stored.ndim != 2 or stored.dtype not in (np.uint8, np.uint16):
+        raise Rejected("not_grey", f"{stored.ndim} dimensions of {stored.dtype}")
+    counts = grey_levels.count(stored)
+    values = np.arange(len(counts))
+    table = grey_levels.linear(*grey_levels.percentiles(values, counts))(values)
+    return grey_levels.look_up(np.rint(table).astype(np.uint8), stored)

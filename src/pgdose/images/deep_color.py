@@ -1,0 +1,93 @@
+"""Pictures with colours of 16 bits a channel, read with all of them: Pillow keeps the high 8."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import imagecodecs
+import numpy as np
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from pgdose.errors import Rejected
+from pgdose.images import grey_levels
+
+OPAQUE = 2**16 - 1
+BAND = 256  # rows
+LEAST_USED = 1 / 8  # of the range; a camera of as many bits as the study says reaches more
+
+_DEPTH = 24  # where a PNG says how many bits a channel has
+_PLANES, _PREMULTIPLIED = 2, 1  # values of TIFF's PlanarConfiguration and ExtraSamples
+
+
+class Colours(NamedTuple):
+    """What a file holds, as it lies there."""
+
+    values: np.ndarray  # uint16, rows x columns x 3 (or 1: grey beside an alpha)
+    alpha: np.ndarray | None  # uint16, rows x columns x 1
+    premultiplied: bool  # the values are multiplied by alpha already
+    orientation: int  # 1 (upright) to 8, as EXIF has it
+
+
+def is_deep(image: Image.Image, path: Path) -> bool:
+    """Whether the file that Pillow has opened is a TIFF or PNG with such colours."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (8,))) > 8
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(_DEPTH + 1)[_DEPTH] == 16
+    return False
+
+
+def read(image: Image.Image, path: Path) -> Colours:
+    """The colours of a file that `is_deep`; of a TIFF's pages the first. Raises what codecs do."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _read_tiff(image, path)
+    values = imagecodecs.png_decode(path.read_bytes())
+    if values.shape[-1] == 3:
+        return Colours(values, None, False, 1)
+    return Colours(values[..., :-1], values[..., -1:], False, 1)
+
+
+def _read_tiff(image: TiffImagePlugin.TiffImageFile, path: Path) -> Colours:
+    tags = image.tag_v2
+    values = imagecodecs.tiff_decode(path.read_bytes())  # by libtiff, twice as fast as tifffile
+    if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _PLANES:
+        values = np.moveaxis(values, 0, -1)
+    return Colours(
+        values[..., :3],
+        values[..., 3:] if image.mode == "RGBA" else None,
+        _PREMULTIPLIED in tags.get(TiffImagePlugin.EXTRASAMPLES, ()),
+        tags.get(ExifTags.Base.Orientation, 1),
+    )
+
+
+def to_8_bits(colours: Colours, bits: int) -> np.ndarray:
+    """255 * value / (2**bits - 1), rounded: uint8, rows x columns x 3, laid on white.
+
+    `bits` (9 to 16) are how many of the 16 the camera uses. Rejects a value that they cannot hold
+    (over_bits), values that all lie under 1/8 of their range (under_bits), and what is transparent
+    all over (transparent).
+    """
+    values, alpha = colours.values, colours.alpha
+    top, brightest = 2**bits - 1, int(values.max())
+    if brightest > top:
+        raise Rejected("over_bits", f"a value of {brightest}; the study says {bits} bits")
+    if brightest < LEAST_USED * top:
+        hint = "does its camera have fewer bits? (bits: 12)"
+        raise Rejected("under_bits", f"brightest value {brightest} of {top}; {hint}")
+    if alpha is None or alpha.min() == OPAQUE:
+        table = np.rint(255 * np.arange(top + 1) / top).astype(np.uint8)
+        pixels = grey_levels.look_up(table, np.ascontiguousarray(values))
+    elif alpha.max() == 0:
+        raise Rejected("transparent", "all of it is")
+    else:
+        pixels = np.empty(values.shape, np.uint8)
+        for row in range(0, len(values), BAND):  # as floats a large picture would not fit
+            band = slice(row, row + BAND)
+            light = values[band] * np.float32(255 / top)
+            share = alpha[band] * np.float32(1 / OPAQUE)
+            if not colours.premultiplied:
+                light *= share
+            pixels[band] = np.rint(light + 255 * (1 - share)).clip(0, 255)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))

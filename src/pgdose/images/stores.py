@@ -1,0 +1,132 @@
+"""Image stores: uint8 `.npy` memory maps, read in batches at network size.
+
+A store is one array, images x rows x columns (grey) or images x rows x columns x 3. Which image
+of which store a member is stands in `members` (store, row). Crops and augmentation happen before
+an image is stored, so what is read is what the network sees. After the array, where `np.load` does
+not look, a store carries a checksum of each image.
+
+"""
+
+import errno
+import math
+import os
+import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import xxhash
+
+from pgdose.errors import Damaged
+from pgdose.tables.output_files import atomic
+
+# --- stores -----------------------------------------------------------------------------------
+
+MARK = b"\npgdose checksums xxh3_128\n"  # between the array and 16 bytes for each image
+
+
+def checksum(image: np.ndarray) -> bytes:
+    """16 bytes, equal for equal pixels of an equal shape (XXH3, 128 bits)."""
+    of = xxhash.xxh3_128(str(image.shape).encode())
+    of.update(np.ascontiguousarray(image).data)
+    return of.digest()
+
+
+class NewStore:
+    """A store that is being filled, image by image; from several threads, if need be.
+
+    Plain writes at a place: through a memory map a full disk would be a bus error, and each page
+    of a new file a fault, which together cost more than a tile's decoding allows.
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, about)
+        file.flush()
+        self.shape = shape
+        self._file = file.fileno()
+        self._start = file.tell()
+        self._bytes = math.prod(shape[1:])
+        os.truncate(self._file, self._start + math.prod(shape))  # what is not written is black
+        black = checksum(np.zeros(shape[1:], np.uint8))
+        self._sums = [black] * shape[0]
+
+    def put(self, row: int, image: np.ndarray) -> str:
+        """Store an image, uint8 of the store's size; its checksum, 32 hex digits."""
+        if image.shape != self.shape[1:] or image.dtype != np.uint8:
+            raise ValueError(f"{image.shape} of {image.dtype} in a store of {self.shape[1:]}")
+        image = np.ascontiguousarray(image)
+        written = os.pwrite(self._file, image.data, self._start + row * self._bytes)
+        if written != self._bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._sums[row] = checksum(image)
+        return self._sums[row].hex()
+
+    @property
+    def tail(self) -> bytes:
+        return MARK + b"".join(self._sums)
+
+
+@contextmanager
+def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[NewStore]:
+    """A store to fill with n images; appears whole when the block ends. n may be 0."""
+    shape = (n, size, size) if channels == 1 else (n, size, size, channels)
+    with atomic(path) as beside, beside.open("wb") as file:
+        store = NewStore(file, shape)
+        yield store
+        file.seek(0, os.SEEK_END)
+        file.write(store.tail)
+        file.flush()
+
+
+class Store:
+    """The images of a finished store, each checked as it is read.
+
+    Plain reads at a place: pages of a memory map would count as memory of the job, all of them once
+    a training has seen every image.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Damaged if the file is not whole."""
+        self.path = Path(path)
+        self._file = self.path.open("rb", buffering=0)
+        try:
+            version = np.lib.format.read_magic(self._file)
+            self.shape, fortran, kind = np.lib.format.read_array_header_1_0(self._file)
+            self._start, size = self._file.tell(), math.prod(self.shape)
+            sums = len(MARK) + 16 * self.shape[0]
+            whole = (version, fortran, kind) == ((1, 0), False, np.uint8)
+            whole = whole and self.path.stat().st_size == self._start + size + sums
+            if whole:
+                self._file.seek(size, os.SEEK_CUR)
+                tail = self._file.read()
+                whole = tail.startswith(MARK)
+        except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
+            whole = False  # numpy reads the header as Python
+        if not whole:
+            raise Damaged(path, "not a whole store (cut off, or without checksums)")
+        self._sums = np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def _unchecked(self, row: int) -> tuple[np.ndarray, bool]:
+        image = np.empty(self.shape[1:], np.uint8)
+        os.preadv(self._file.fileno(), [image.data], self._start + row * image.nbytes)
+        return image, checksum(image) == self._sums[row].tobytes()
+
+    def read(self, row: int) -> np.ndarray:
+        """One image, uint8; Damaged if it is not as it was written."""
+        image, whole = self._unchecked(row)
+        if not whole:
+            raise Damaged(self.path, f"row {row} is not as it was written")
+        return image
+
+    def check(self) -> None:
+        """Damaged if any image is not as it was written."""
+        wrong = [row for row in range(len(self)) if not self._unchecked(row)[1]]
+        if wrong:
+            shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
+            raise Damaged(self.path, f"{len(wrong)} images, rows {shown}")

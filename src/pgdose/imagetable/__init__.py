@@ -1,0 +1,1 @@
+"""Sources of ready images that a table describes."""

@@ -1,0 +1,1 @@
+"""Labels from free-text radiological reports."""

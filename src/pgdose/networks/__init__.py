@@ -1,0 +1,1 @@
+"""Networks: architectures, folding, weights on disk, formats from elsewhere."""

@@ -1,0 +1,70 @@
+"""Keyed identities and keyed random draws.
+
+Every random choice in pgdose is *keyed*: it depends on (seed, purpose, record_id) and on nothing
+else, so that neither shards, jobs, threads nor the presence of other records change it.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pgdose.tables.output_files import _make_private
+
+ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
+
+
+# --- identities and draws ---------------------------------------------------------------------
+
+
+def load_key(path: Path, seed: int | None = None) -> bytes:
+    """The secret of a site's opaque ids; made on first use, readable by its owner only.
+
+    With a `seed` (the synthetic hospital) the key is derived from it, so that ids repeat.
+    """
+    if seed is not None:
+        return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
+    if not path.exists():
+        _make_private(path.parent)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        beside.touch(mode=0o600)
+        beside.write_text(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):  # another job was first: take its key
+            path.hardlink_to(beside)
+        beside.unlink()
+    if path.stat().st_mode & 0o077:  # it was copied here, maybe
+        with contextlib.suppress(PermissionError):  # another's, who may let us read it
+            path.chmod(0o600)
+    return bytes.fromhex(path.read_text().strip())
+
+
+def opaque(key: bytes, *names: str) -> str:
+    """A keyed hash (HMAC-SHA256) of a name: says nothing about it to who lacks the key."""
+    text = "\0".join(names).encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:ID_DIGITS]
+
+
+def _hashes(seed: int, purpose: str, names: Iterable[str]) -> Iterator[bytes]:
+    keyed = hashlib.blake2b(f"{seed}\0{purpose}\0".encode(), digest_size=16)
+    for name in names:
+        one = keyed.copy()
+        one.update(name.encode())
+        yield one.digest()
+
+
+def draw(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
+    """One keyed uniform number in [0, 1) for each id; float64 array."""
+    names = ids.tolist() if isinstance(ids, pd.Series | pd.Index) else ids
+    hashes = np.frombuffer(b"".join(_hashes(seed, purpose, names)), dtype=">u8")
+    return (hashes[::2] >> 11) / 2.0**53
+
+
+def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
+    """A keyed random generator, for whoever needs more than one number."""
+    return np.random.default_rng(int.from_bytes(next(_hashes(seed, purpose, [name])), "big"))

@@ -1,0 +1,18 @@
+"""Schema of the table that screening writes."""
+
+import pyarrow as pa
+
+SCREEN = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("usable", pa.bool_()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("pixel_hash", pa.string()),
+        ("voi", pa.string()),  # what `image.window: voi` would apply; null where there is nothing
+        ("aorta_x", pa.float64()),  # the aorta window in pixels of the original
+        ("aorta_y", pa.float64()),
+        ("aorta_side", pa.float64()),
+        ("aorta_confidence", pa.float64()),
+    ]
+)

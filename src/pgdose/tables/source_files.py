@@ -1,0 +1,69 @@
+"""Files below a source's root folder: listing them, and staying inside the root."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pgdose.errors import Rejected, UserError
+from pgdose.tables.keyed import opaque
+from pgdose.tables.private_paths import Listed, listed
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """All files below a folder, folder by folder in the order of their names.
+
+    Links to folders are not followed; a link to a file may lead out, see `check_inside`. Raises
+    UserError where a folder cannot be read: what it holds would be missing without a word.
+    """
+
+    def stop(error: OSError) -> None:
+        raise UserError(f"a folder below the source's root cannot be read: {error.strerror}")
+
+    for folder, folders, names in os.walk(root, onerror=stop):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file():
+                yield path
+
+
+def list_files(root: Path, *, key: bytes, source: str) -> Iterator[dict]:
+    """{record_id, path} of every file below `root`; the id depends on its place below it."""
+    for path in walk(root):
+        name = os.fsencode(path.relative_to(root).as_posix()).decode("latin-1")
+        yield {"record_id": opaque(key, source, name), "path": str(path)}
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file `name` below `root`; rejects what is missing or leads out of it."""
+    try:
+        path = (root / name).resolve()
+        there = bool(name) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL in it, a ring of links
+        raise Rejected("file_missing", "the table names a file that cannot be") from None
+    if not path.is_relative_to(root.resolve()):
+        raise Rejected("outside_root", "a file outside the source's root")
+    if not there:
+        raise Rejected("file_missing", "the table names a file that is not there")
+    return path
+
+
+def unchanged(file: Listed) -> Path:
+    """Its path; rejects a file that is gone, or another one than when its source was indexed."""
+    now = listed(file.path)
+    if now.size is None:
+        raise Rejected("file_missing", "it is not there, or not any more")
+    if now != file:
+        raise Rejected("file_changed", "its size or date is another than when it was indexed")
+    return file.path
+
+
+def check_inside(root: Path, path: Path) -> None:
+    """Rejects a file that `walk` found below `root`, if it is a link that leads out of it."""
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise Rejected("outside_root", "a link out of the source's root")
+
+
+def check_folder(root: Path, field: str) -> None:
+    if not root.is_dir():
+        raise UserError(f"{field}: there is no such folder; give the one that holds the files")

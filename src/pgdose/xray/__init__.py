@@ -1,0 +1,1 @@
+"""X-ray films: DICOM headers, decoding, grey values, screening, anatomy."""

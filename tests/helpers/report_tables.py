@@ -1,0 +1,205 @@
+"""A made-up study for the tests of the report: all its tables, with values that are missing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgdose.plots import style
+from pgdose.report import html_page
+
+GROUPS = {"X-NR2": "xray", "X-TB": "xray", "H-BR": "histology"}
+TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Breast $x$"}
+EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.02, 0.1], "noise": [0.02, 0.2]}
+ITERATIONS = {"paper": 20, "sign": 20, "noise": 1}
+CLASSES = ["C1", "C2 <i>"]
+CLAIMS = [
+    "grows_with_epsilon",
+    "histology_less_sensitive",
+    "levels_off",
+    "drops_above_confidence",
+    "training_size",
+]
+#: What each claim is answered with under paper, sign and noise.
+ANSWERS = [
+    ("supported", "supported", "contradicted"),
+    ("undecided", "undecided", "undecided"),
+    ("supported", "contradicted", "undecided"),
+    ("contradicted", "contradicted", "undecided"),
+    ("undecided", "supported", None),
+]
+
+
+def rates(rng: np.random.Generator, n: int) -> dict[str, float]:
+    """A rate of n with its two intervals; without images it is unknown."""
+    flipped = int(rng.integers(0, n + 1)) if n else 0
+    rate = flipped / n if n else np.nan
+    low, high = rate * rng.uniform(0.3, 1), rate + (1 - rate) * rng.uniform(0, 0.7)
+    wilson = {"wilson_low": rate - 0.05, "wilson_high": rate + 0.05}
+    counts = {"n_attacked": n, "n_flipped": flipped}
+    return {**counts, "asr": rate, "ci_low": low, "ci_high": high, **wilson}
+
+
+def attacked(group: str, attack: str, epsilon: float) -> int:
+    """X-TB lost its images at one dose."""
+    return 0 if (group, attack, epsilon) == ("X-TB", "paper", 0.1) else 37
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(7)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in html_page.TABLES}
+    for group in GROUPS:
+        for attack, epsilons in EPSILONS.items():
+            at = {"group": group, "run": "full", "attack": attack}
+            last = ITERATIONS[attack]
+            for epsilon in epsilons:
+                n = attacked(group, attack, epsilon)
+                here = {**at, "epsilon": epsilon}
+                for iteration in range(last + 1):
+                    of = {"n_images": 60, "n_correct": 50}
+                    row = {**here, "iteration": iteration, **of, **rates(rng, n)}
+                    found["asr"].append(row)
+                    # A part of the images, which no page may take for the whole.
+                    found["asr"].append({**row, "run": "n9-r1", "asr": 17.0})
+                for low in (0.0, *np.arange(0.5, 1, 0.05).round(2)):
+                    bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
+                    some = 0 if low in (0.0, 0.7) else int(rng.integers(1, 30)) if n else 0
+                    found["confidence"].append(
+                        {**here, "iteration": last, **bins, **rates(rng, some)}
+                    )
+                survival = {"survival": 0.512, "ci_low": 0.401, "ci_high": 0.623}
+                found["storage"].append({**here, "n_attacked": n, **survival})
+                for own in CLASSES:
+                    for to in CLASSES:
+                        row = {**here, "iteration": last, "class": own, "flipped_to": to}
+                        found["transitions"].append({**row, "n": int(rng.integers(0, 2000))})
+                for by, value in (("sex", "F"), ("sex", "M"), ("age", "under 40")):
+                    row = {**here, "iteration": last, "by": by, "value": value, **rates(rng, 9)}
+                    apart = 0.31 if value == "F" else -0.31 if value == "M" else 0.02
+                    ends = {"difference_low": apart - 0.3, "difference_high": apart + 0.3}
+                    found["subgroups"].append({**row, "difference": apart, **ends})
+            flat = group == "X-TB" and attack == "noise"
+            median = np.inf if flat else epsilons[1]
+            found["doses"].append(
+                {
+                    **{**at, "n_attacked": 37, "n_patients": 12, "n_never": 20 if flat else 3},
+                    **{"auc": rng.uniform(), "auc_low": 0.0123, "auc_high": 0.9876},
+                    **{"median_epsilon": median, "median_low": epsilons[0], "median_high": np.inf},
+                }
+            )
+            for claim in ("grows_with_epsilon", "levels_off"):
+                found["trends"].append(
+                    {
+                        **{"group": group, "attack": attack, "conclusion": claim},
+                        **{"statistic": "rise", "estimate": rng.uniform(-0.2, 0.9)},
+                        **{"ci_low": -0.211, "ci_high": 0.911, "n_patients": 12},
+                        "state": "can't be told",
+                    }
+                )
+        for epsilon in (0.02, 0.1, 0.2):
+            row = {"group": group, "epsilon": epsilon, "attacks": "paper+sign+noise"}
+            found["worst_case"].append({**row, **rates(rng, 37)})
+        for own in CLASSES:
+            for to in CLASSES:
+                row = {"group": group, "class": own, "predicted": to}
+                found["confusion"].append({**row, "n": int(rng.integers(0, 2000))})
+            row = {"group": group, "class": own, "n_images": 100123}
+            found["class_counts"].append({**row, "n_training": 80123, "n_validation": 20000})
+    for claim, answers in zip(CLAIMS, ANSWERS, strict=True):
+        for attack, verdict in zip(EPSILONS, answers, strict=True):
+            unknown = verdict in (None, "undecided")
+            ends = (np.nan,) * 3 if unknown else (rng.uniform(-1, 1), -1.0111, 1.0222)
+            found["conclusions"].append(
+                {
+                    **{"conclusion": claim, "attack": attack, "verdict": verdict},
+                    **dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
+                    **{"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
+                    "reason": f"{attack} says so <i>",
+                }
+            )
+    paper = {"X-NR2": 0.98, "X-TB": 0.82, "H-BR": np.nan}
+    for place, (group, title) in enumerate(TITLES.items()):
+        accuracy = [0.9412, 0.8123, np.nan][place]
+        found["table1"].append(
+            {
+                **{"group": group, "title": title, "n_images": 200001 + place},
+                **{"n_training": 160001, "n_validation": 40000 + place, "n_patients": 1234},
+                **{"accuracy": accuracy, "ci_low": accuracy - 0.02, "ci_high": accuracy + 0.03},
+                **{"wilson_low": accuracy - 0.02, "wilson_high": accuracy + 0.03},
+                **{"paper_accuracy": paper[group], "ece": 0.0511, "ece_low": np.nan},
+                "ece_high": np.nan,
+            }
+        )
+    for size, repeats, spread in ((1000, 3, 0.0456), (12345, 1, np.nan)):
+        found["training_size_summary"].append(
+            {
+                **{"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20},
+                **{"size": size, "repeats": repeats, "asr": 0.6789, "asr_sd": spread},
+                **{"accuracy": 0.9123, "accuracy_sd": spread},
+            }
+        )
+    found["sources"] = [
+        {"source": "xray", "found": 1908926, "readable": 1900000, "usable": 1880000, "norm": 12},
+        {"source": "fields", "found": 4000, "readable": 4000, "usable": 3999, "norm": np.nan},
+    ]
+    return {name: pd.DataFrame(rows) for name, rows in found.items()}
+
+
+def checks() -> pd.DataFrame:
+    columns = ["group", "run", "attack", "check", "verdict", "says"]
+    rows = [
+        ("X-NR2", "full", "paper", "gradients", "passed", "All is well."),
+        ("X-NR2", "full", "sign", "gradients", "failed", "90 % are <i>0</i>."),
+        ("X-TB", "full", "sign", "gradients", "failed", "70 % are 0."),
+        ("H-BR", "n72-r1", "sign", "gradients", "failed", "60 % are 0."),
+        ("H-BR", "full", "sign", "gradients", "passed", "All is well."),
+        ("H-BR", "full", "sign", "box kept", "failed", "One leaves it."),
+        ("H-BR", "full", "noise", "gradients", "not done", "It has none."),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def drawn(folder: Path) -> dict[str, Path]:
+    """A picture for each figure and kind of picture, all of them words."""
+    folder.mkdir(exist_ok=True)
+    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *html_page.PICTURES]
+    files = {name: folder / f"{name}.png" for name in names}
+    for name, file in files.items():
+        if not file.exists():
+            style.save(style.message(name), file)
+    return files
+
+
+def study(folder: Path) -> dict[str, Any]:
+    """The arguments of `write_report`."""
+    files = drawn(folder)
+    rejects = [("xray", "screen", "uniform_image", 12345), ("X-TB", "members", "spare", 17)]
+    return {
+        "study": {
+            "study": "phantom & <i>sons</i>",
+            "seed": 2019,
+            "attacks": {
+                "paper": {"epsilon": [np.float64(0.02)], "root": Path("scans")},
+                "sign": {"kind": "gradient"},
+                "noise": {"kind": "noise"},
+            },
+            "measures": {"success": "final", "draws": 2000},
+            "operating_points": {"epsilon": 0.1, "iterations": 20},
+        },
+        "groups": GROUPS,
+        "tables": tables(),
+        "figures": {name: file for name, file in files.items() if name.startswith("fig")},
+        "pictures": {group: {name: files[name] for name in html_page.PICTURES} for group in GROUPS},
+        "checks": checks(),
+        "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
+        "benchmarks": pd.DataFrame(
+            [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],
+            columns=["rule", "jobs", "seconds", "max_rss_mb"],
+        ),
+        "devices": pd.DataFrame(
+            [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
+        ),
+        "versions": {"pgdose": "0.1.0"},
+        "machine": {"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
+    }

@@ -1,0 +1,275 @@
+"""What a study survives: kills, a full disk, files that vanish or change, flipped bits.
+
+Each carries a study of two groups out again (`make test-long`);
+benchmarks/soak.py does it in a loop.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
+
+from pgdose.cli import verify
+from pgdose.errors import UserError
+from pgdose.tables import keyed, parquet, private_paths
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = checkout(tmp_path_factory.mktemp("pair"))
+    run = snakemake(folder, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture
+def again(undisturbed: Path, tmp_path: Path) -> Path:
+    """A fresh checkout with the hospital of the undisturbed run, which is not made again."""
+    folder = checkout(tmp_path / "again")
+    subprocess.run(["cp", "-a", undisturbed / "hospital", folder], check=True)
+    study = yaml.safe_load((folder / PAIR).read_text())
+    del study["phantom"]
+    key = keyed.load_key(Path("key"), seed=study["seed"])
+    (folder / "key").write_text(key.hex())
+    study["privacy"] = {"key": "key"}
+    (folder / PAIR).write_text(yaml.safe_dump(study, sort_keys=False))
+    return folder
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *arguments: str) -> Iterator[None]:
+    """A file system at a folder; skips where this user may mount none."""
+    folder.mkdir(exist_ok=True)
+    run = subprocess.run(["mount", *arguments, folder], text=True, capture_output=True)
+    if run.returncode:
+        pytest.skip(f"needs the right to mount: {run.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    first, second = tables(one, "pair"), tables(other, "pair")
+    return sorted(n for n in {*first, *second} if first.get(n) != second.get(n))
+
+
+def half_written(folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob(".*") if path.is_file())
+    return [path for path in files if path.name != ".snakemake_timestamp"]  # of a whole folder
+
+
+def test_kills_at_every_stage_change_no_table(undisturbed: Path) -> None:
+    rules = {
+        path.name.removesuffix(".tsv") for path in undisturbed.glob("results/pair/benchmarks/*")
+    }
+    assert len(rules) > 20
+    command = [sys.executable, "benchmarks/soak.py", PAIR, "--kills", f"{len(rules)}"]
+    command += ["--reference", str(undisturbed)]
+    run = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)
+    print(run.stdout)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    told = json.loads(run.stdout)
+    assert told["kills"] == len(rules) and told["finished_runs"] >= 1 and told["differences"] == []
+    assert {"screen", "render", "train", "attack", "measure", "report"} <= set(told["killed"])
+
+
+def test_a_full_disk_loses_nothing(undisturbed: Path, again: Path) -> None:
+    """Results and resume state on a disk that is enlarged whenever it is full."""
+    disk = again / "disk"
+    with mounted(disk, "-t", "tmpfs", "-o", "size=100k", "tmpfs"):
+        for name in ("results", "work"):
+            (disk / name).mkdir()
+            (again / name).symlink_to(disk / name)
+        failures = []
+        for size in ("100k", "600k", "3m", "9m", "200m"):
+            subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+            run = snakemake(again, study=PAIR)
+            assert half_written(disk) == []
+            if run.returncode == 0:
+                break
+            text = run.stdout + run.stderr
+            assert "no space left on" in text.lower(), text[-3000:]
+            failures.append("Make room, or move the folder to a larger disk" in text)
+        assert size == "200m" and any(failures)
+        print(f"full {len(failures)} times, {sum(failures)} of them told by the job")
+        assert differing(undisturbed, again) == []
+        assert list((disk / "work").iterdir()) == []
+
+
+def test_a_source_that_cannot_be_written_to_is_enough(undisturbed: Path, again: Path) -> None:
+    hospital = again / "hospital"
+    with mounted(hospital, "--bind", str(hospital)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", hospital], check=True)
+        with pytest.raises(OSError):
+            (hospital / "new").touch()
+        assert snakemake(again, study=PAIR).returncode == 0
+    assert differing(undisturbed, again) == []
+
+
+def rejected(folder: Path, source: str) -> dict[str, str]:
+    """The reasons of rejected records, by the path of their file."""
+    table = parquet.read_table(folder / f"results/pair/sources/{source}/rejects.parquet")
+    paths = private_paths.read_paths(
+        folder / f"private/pair/{source}/paths.parquet", table["record_id"]
+    )
+    return {str(paths[r.record_id].path): r.reason for r in table.itertuples()}
+
+
+def films(folder: Path, *, members: bool) -> list[Path]:
+    """Films with a chest that norm is drawn from: members of X-TB, or none of them."""
+    source = folder / "results/pair/sources/xray"
+    table = parquet.read_table(source / "records.parquet")
+    table = table[table["label_norm"] == 1]
+    if members:
+        own = parquet.read_table(folder / "results/pair/groups/X-TB/members.parquet")
+        table = table[table["record_id"].isin(own["record_id"])]
+    paths = private_paths.read_paths(folder / "private/pair/xray/paths.parquet", table["record_id"])
+    bad = rejected(folder, "xray") if members else {}
+    return sorted(folder / p.path for p in paths.values() if str(p.path) not in bad)
+
+
+def test_files_that_vanish_or_change_are_rejected_and_counted(again: Path) -> None:
+    study = again / PAIR  # a slide less leaves fewer tiles
+    study.write_text(study.read_text().replace("count: 10", "count: 6"))
+    targets = [f"results/pair/sources/{s}/records.parquet" for s in ("xray", "breast")]
+    run = snakemake(again, *targets, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    gone, other = films(again, members=False)[:2]
+    gone.unlink()
+    shutil.copy(films(again, members=False)[5], other)
+    slides = parquet.read_table(again / "results/pair/sources/breast/records.parquet")
+    paths = private_paths.read_paths(
+        again / "private/pair/breast/paths.parquet", slides["parent"].unique()
+    )
+    slide = again / sorted(p.path for p in paths.values())[0]
+    with slide.open("ab") as file:
+        file.write(b"later")
+
+    members = "results/pair/groups/X-TB/members.parquet"
+    run = snakemake(again, members, "results/pair/sources/xray/rejects.parquet", study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    late = films(again, members=True)[0]
+    late.unlink()
+
+    run = snakemake(again, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    of_films = rejected(again, "xray")
+    assert of_films[str(gone.relative_to(again))] == "file_missing"
+    assert of_films[str(other.relative_to(again))] == "file_changed"
+    tiles = parquet.read_table(again / "results/pair/sources/breast/rejects.parquet")
+    assert (
+        (tiles["reason"] == "file_changed").sum()
+        == (slides["parent"].map(lambda p: again / paths[p].path) == slide).sum()
+        > 0
+    )
+    counted = pd.read_csv(again / "results/pair/tables/sources.csv").set_index("source")
+    assert counted.loc["xray", "usable"] == counted.loc["xray", "screened"] - sum(
+        reason not in ("unreadable_header", "not_dicom") for reason in screened(again)
+    )
+    lost = [
+        parquet.read_table(path)
+        for path in (again / "results/pair/groups/X-TB/images").glob("*.missing.parquet")
+    ]
+    assert pd.concat(lost)["reason"].tolist() == ["file_missing"]
+    page = (again / "results/pair/report.html").read_text()
+    assert "file missing" in page and "file changed" in page and "render" in page
+
+
+def screened(folder: Path) -> list[str]:
+    table = parquet.read_table(folder / "results/pair/sources/xray/rejects.parquet")
+    return table.loc[table["stage"] == "screen", "reason"].tolist()
+
+
+def readable(path: Path) -> bool:
+    try:
+        verify(path.parent)
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "read_for"),
+    [
+        ("sources/xray/screen/0.parquet", 0.5, "groups/X-TB/members.parquet"),
+        ("groups/X-TB/images/0.npy", 0.5, "groups/X-TB/full/network.safetensors"),
+        ("groups/H-BR/full/network.safetensors", 0.5, "groups/H-BR/full/noise/surface/0.parquet"),
+        ("groups/H-BR/full/paper/surface/1.parquet", 0.02, "groups/H-BR/full/paper/asr.csv"),
+    ],
+)
+def test_a_flipped_bit_is_found_named_and_the_file_made_again(
+    undisturbed: Path, tmp_path: Path, file: str, place: float, read_for: str
+) -> None:
+    """It flips just before a job reads the file: what was made from then on is not there yet."""
+    folder = tmp_path / "copy"
+    subprocess.run(["cp", "-a", undisturbed, folder], check=True)
+    results = folder / "results/pair"
+    moment = (results / read_for).stat().st_mtime
+    for later in results.rglob("*"):
+        if later.is_file() and later.stat().st_mtime >= moment:
+            later.unlink()
+    path = results / file
+    stat, content = path.stat(), path.read_bytes()
+    for at in range(int(len(content) * place), len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        if not readable(path):
+            break  # some bits of a page's header make no difference: test_tensors.py
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # a bit flips without a date
+    with pytest.raises(UserError, match=f"1 of .* files are damaged:\n.*{file}"):
+        verify(results)
+    run = snakemake(folder, study=PAIR)
+    assert run.returncode != 0 and f"results/pair/{file}: damaged" in run.stdout + run.stderr
+    aside = path.with_name(f"{path.name}.damaged")
+    assert aside.is_file() and not path.exists()
+    run = snakemake(folder, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert differing(undisturbed, folder) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("batch: 8", "batch: 4"), ("count: 8", "count: 6")])
+def test_a_study_changed_after_a_kill_does_not_go_on_from_the_old_state(
+    again: Path, tmp_path: Path, old: str, new: str
+) -> None:
+    """Its network is that of the changed study from the start."""
+    network = "results/pair/groups/X-TB/full/network.safetensors"
+    study = again / PAIR
+    study.write_text(study.read_text().replace("epochs: 2", "epochs: 20"))
+    command = [sys.executable, "-m", "snakemake", network, "--configfile", PAIR, "--cores", "2"]
+    environment = os.environ | {"PYTHONPATH": str(again / "src")}
+    running = subprocess.Popen(
+        [*command, "--resources", "gpu=0"],
+        **{"cwd": again, "env": environment, "start_new_session": True},
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL},
+    )
+    while not list(again.glob("work/train-*/*")):
+        assert running.poll() is None
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (again / network).exists()
+    changed = study.read_text().replace(old, new)
+    assert changed != study.read_text()
+    study.write_text(changed)
+    fresh = checkout(tmp_path / "fresh")
+    for part in ("hospital", "key", PAIR):
+        subprocess.run(["cp", "-a", again / part, fresh / part], check=True)
+    assert snakemake(again, "--unlock", study=PAIR).returncode == 0
+    for folder in (again, fresh):
+        run = snakemake(folder, network, study=PAIR)
+        assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+        assert "going on after epoch" not in run.stdout + run.stderr
+    assert (again / network).read_bytes() == (fresh / network).read_bytes()

@@ -1,0 +1,311 @@
+"""Adversarial images made again: which, what their files show, and the job that writes them."""
+
+import json
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers.workflow import PROJECT
+from PIL import Image
+from torch import Tensor, nn
+
+from pgdose import devices
+from pgdose.attack import make, rerun, surface, surface_table, trajectory
+from pgdose.cohort import image_draws, images
+from pgdose.images import stores
+from pgdose.networks import architectures, folding, network_files
+from pgdose.tables import output_files, parquet
+
+SIZE = 75  # the least that InceptionV3 takes
+SEED = 5
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+# --- which images -----------------------------------------------------------------------------
+
+
+def test_the_nearest_amplitude_is_taken() -> None:
+    assert rerun.nearest([0.02, 0.06, 0.2], 0.1) == 0.06
+
+
+def table(n: int) -> pd.DataFrame:
+    names = [f"r{i}" for i in range(n)]
+    return pd.DataFrame({"member": np.arange(10, 10 + n), "record_id": names, "copy": 0})
+
+
+def test_flipped_members_come_first_and_then_what_was_attacked() -> None:
+    draw = np.array([0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+    chosen = [rerun.drawn(table(6), [10, 13], [10, 11, 12, 13, 14], n, draw) for n in (1, 3, 9)]
+    assert chosen == [[13], [13, 10, 14], [13, 10, 14, 12, 11]]  # 15 was not attacked
+    assert rerun.drawn(table(6), [], [], 3, draw) == []
+
+
+def test_the_draw_is_keyed_by_the_record() -> None:
+    draw = rerun.export_draw(table(6), SEED, "H-OV")
+    later = rerun.export_draw(table(6).iloc[2:], SEED, "H-OV")
+    assert draw[2:].tolist() == later.tolist() and len(set(draw)) == 6
+    assert draw.tolist() != rerun.export_draw(table(6), SEED, "H-TH").tolist()
+    assert draw.tolist() != rerun.export_draw(table(6), SEED + 1, "H-OV").tolist()
+
+
+def test_flips_are_those_of_one_amplitude_and_iteration() -> None:
+    right, wrong = [2.0, 0.0], [0.0, 2.0]
+    rows = [
+        (7, 0.1, [*right, *wrong, *wrong]),
+        (7, 0.2, [*right, *right, *wrong]),
+        (3, 0.1, [*right, *right, *wrong]),
+        (3, 0.2, [*right, *right, *right]),
+    ]
+    found = pd.DataFrame(rows, columns=["member", "epsilon", "logits"])
+    true = pd.Series([0, 0], index=[3, 7])
+    assert rerun.flips(found, true, 2, 0.1, 1) == ([7], [3, 7])
+    assert rerun.flips(found, true, 2, 0.1, 2) == ([3, 7], [3, 7])
+    assert rerun.flips(found, true, 2, 0.2, 2) == ([7], [3, 7])
+    assert rerun.flips(found, true, 2, 0.3, 2) == ([], [])
+
+
+# --- pixels -----------------------------------------------------------------------------------
+
+
+def test_images_are_stored_as_the_nearest_level() -> None:
+    levels = torch.tensor([0.0, 0.4, 0.6, 99.4, 99.6, 255.0])
+    grey = rerun.as_bytes((levels / 255).reshape(1, 1, 2, 3))
+    assert grey.dtype == np.uint8 and grey.tolist() == [[0, 0, 1], [99, 100, 255]]
+    colour = rerun.as_bytes((levels / 255).reshape(1, 3, 1, 2))
+    assert colour.tolist() == [[[0, 1, 100], [0, 99, 255]]]
+
+
+def test_stored_images_come_back_from_the_network_s_scale() -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    back = rerun.as_bytes(devices.scaled(every, torch.device("cpu")))
+    assert (back == every[0, 0]).all()
+
+
+def test_the_difference_is_centred_on_grey_and_scaled_by_epsilon() -> None:
+    before = np.full((1, 5), 100, np.uint8)
+    after = np.array([[100, 110, 90, 140, 60]], np.uint8)
+    epsilon = 20 / 255
+    shown = rerun.difference(before, after, epsilon)
+    # 0.5 + 10 / 40 and so on, of 255; beyond epsilon it is cut
+    assert shown.tolist() == [[128, 191, 64, 255, 0]] and shown.dtype == np.uint8
+
+
+def test_without_an_epsilon_the_largest_change_is_white_or_black() -> None:
+    before = np.full((2, 2, 3), 100, np.uint8)
+    after = before.copy()
+    after[0, 0] = [102, 100, 99]
+    shown = rerun.difference(before, after)
+    assert shown[0, 0].tolist() == [255, 128, 64] and (shown[1] == 128).all()
+    assert (rerun.difference(before, before) == 128).all()
+
+
+# --- the attack again -------------------------------------------------------------------------
+
+
+def store(folder: Path, n: int, size: int, channels: int) -> images.Members:
+    """Members 10, 11, .. of two classes, with smooth random images on disk."""
+    source = np.random.default_rng(1)
+    shape = (5, 5) if channels == 1 else (5, 5, 3)
+    with stores.new_store(folder / "0.npy", n, size, channels) as new:
+        for row in range(n):
+            small = Image.fromarray(source.integers(0, 256, shape, np.uint8))
+            new.put(row, np.asarray(small.resize((size, size), Image.Resampling.BILINEAR)))
+    known = table(n).assign(
+        **{"class": "C1", "class_index": np.arange(n) % 2, "part": "validation"},
+        store="0.npy",
+        row=np.arange(n),
+    )
+    return images.Members(known, folder, size, channels)
+
+
+class Small(nn.Module):
+    """Logits of two classes: which of two patterns an image shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(108, 2))
+        self.eval().requires_grad_(False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.layers(pixels)
+        return logits
+
+
+ATTACKS: dict[str, dict[str, Any]] = {
+    "sign": {"kind": "gradient", "gradient_of": "cross_entropy", "step": "sign", "alpha": 0.02},
+    "apgd": {"kind": "gradient", "gradient_of": "cross_entropy", "schedule": "apgd"},
+    "noise": {"kind": "noise"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_the_image_is_the_iterate_of_the_surface_s_attack(tmp_path: Path, name: str) -> None:
+    members, network, attack = store(tmp_path, 4, 8, 1), Small(), make(ATTACKS[name])
+    found = rerun.again(
+        *(network, members, 12, attack), epsilon=0.1, iteration=7, max_iter=10, seed=SEED
+    )
+    clean = devices.scaled(members.read([2]), torch.device("cpu"))
+    key = torch.from_numpy(image_draws.image_keys(members.table.iloc[[2]], SEED))
+    path = list(trajectory(network, attack, clean, torch.tensor([0]), 0.1, 10, key))
+    assert torch.equal(found.clean, clean) and torch.equal(found.adversarial, path[7][0])
+    assert not torch.equal(found.adversarial, clean)
+    assert torch.allclose(found.before, network(clean)[0].softmax(dim=0))
+    assert torch.allclose(found.after, path[7][1][0].softmax(dim=0))
+
+
+def test_of_several_restarts_the_surface_s_is_shown(tmp_path: Path) -> None:
+    members, network = store(tmp_path, 12, 8, 1), Small()
+    attack = make(ATTACKS["sign"] | {"alpha": 0.004, "start": "random", "restarts": 4})
+    pixels = devices.scaled(members.read(range(12)), torch.device("cpu"))
+    true = network(pixels).argmax(dim=1)
+    members.table["class_index"] = true.numpy()
+    keys = torch.from_numpy(image_draws.image_keys(members.table, SEED))
+    whole = surface(
+        *(network, pixels, true, attack), epsilons=[0.02, 0.05], max_iter=6, keys=keys, batch=5
+    )
+    others = 0
+    for row, member in enumerate(members.table["member"]):
+        for level, epsilon in enumerate((0.02, 0.05)):
+            own: Any = {"epsilon": epsilon, "iteration": 5, "max_iter": 6, "seed": SEED}
+            after = rerun.again(network, members, member, attack, **own).after
+            expected = whole.logits[row, level, 5].softmax(dim=0)
+            assert torch.allclose(after, expected, rtol=0, atol=1e-4)
+            first = list(
+                trajectory(network, attack, pixels[[row]], true[[row]], epsilon, 6, keys[[row]])
+            )
+            others += not torch.allclose(first[5][1][0].softmax(dim=0), expected, atol=1e-4)
+    assert others > 3
+
+
+# --- the job ----------------------------------------------------------------------------------
+
+SIGN = {
+    **{"kind": "gradient", "gradient_of": "cross_entropy", "step": "sign", "alpha": 0.002},
+    **{"clip": "iterate", "epsilon": [0.02, 0.05], "max_iter": 5, "precision": "fp32"},
+}
+
+
+def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, right: bool) -> Path:
+    """What `rule export` does, on a network that has learned nothing."""
+    members = store(folder, 6, SIZE, channels)
+    torch.manual_seed(4)
+    network = architectures.build("inception_v3", 2, 75, 1 / 16).train()
+    pixels = devices.scaled(members.read(range(6)), torch.device("cpu"))
+    with torch.no_grad():
+        for _ in range(20):  # running statistics that fit, or all images have one output
+            network(pixels)
+        network.body.fc.bias -= network.eval()(pixels).mean(dim=0)  # so that small changes flip
+    about = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 1 / 16}
+    network_files.save(network, folder / "network.safetensors", about)
+    folded = folding.fold(network)
+    own = folded(pixels).argmax(dim=1)
+    own = own if right else 1 - own
+    members.table["class_index"] = own.numpy()
+    keys = torch.from_numpy(image_draws.image_keys(members.table, SEED))
+    doses: Any = {"epsilons": settings["epsilon"], "max_iter": settings["max_iter"], "keys": keys}
+    found = surface(folded, pixels, own, make(settings), **doses)
+    values = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
+    parquet.write_table(
+        surface_table.surface_table(
+            members.table["member"].to_numpy(np.int32)[found.attacked.numpy()],
+            settings["epsilon"],
+            **{value: getattr(found, value).numpy() for value in values},
+        ),
+        folder / "surface.parquet",
+        metadata={"network": output_files.file_digest(folder / "network.safetensors")},
+    )
+    parquet.write_table(members.table, folder / "members.parquet")
+    job = SimpleNamespace(
+        input=SimpleNamespace(
+            members=folder / "members.parquet",
+            missing=[],
+            network=folder / "network.safetensors",
+            surfaces=[folder / "surface.parquet"],
+        ),
+        output=[str(folder / "images")],
+        log=[str(folder / "log")],
+        rule="export",
+        resources={"gpu": 0},
+        wildcards=SimpleNamespace(group="G", attack="sign"),
+        params=SimpleNamespace(
+            results=str(folder),
+            seed=SEED,
+            shape=json.dumps({"size": SIZE, "channels": channels}),
+            classes=json.dumps(["tumour", "norm"]),
+            settings=json.dumps(settings),
+            amount=amount,
+            epsilon=0.055,
+            iterations=4,
+            threads=1,
+        ),
+    )
+    runpy.run_path(str(PROJECT / "scripts/export.py"), {"snakemake": job})
+    return folder / "images"
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT / "scripts"))
+
+
+def chunks(file: Path) -> set[bytes]:
+    data, place, found = file.read_bytes(), 8, set()
+    while place < len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        found.add(data[place + 4 : place + 8])
+        place += 12 + length
+    return found
+
+
+@pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_the_job_writes_images_and_their_table(tmp_path: Path, channels: int, mode: str) -> None:
+    folder = run(tmp_path, channels, SIGN, 5, right=True)
+    listed = pd.read_csv(folder / "images.csv")
+    assert len(listed) == 5 and listed["member"].is_unique
+    kinds = ("original", "adversarial", "difference")
+    names = {f"{member}-{kind}.png" for member in listed["member"] for kind in kinds}
+    assert {file.name for file in folder.iterdir()} == names | {"images.csv"}
+    assert (listed["epsilon"] == 0.05).all() and (listed["iteration"] == 4).all()
+    network = folding.fold(network_files.load(tmp_path / "network.safetensors"))
+    members = pd.read_parquet(tmp_path / "members.parquet").set_index("member")
+    for row in listed.itertuples():
+        pictures = {}
+        for kind in kinds:
+            file = folder / f"{row.member}-{kind}.png"
+            assert chunks(file) == {b"IHDR", b"IDAT", b"IEND"}  # no metadata
+            with Image.open(file) as opened:
+                assert opened.mode == mode and opened.size == (SIZE, SIZE)
+                pictures[kind] = np.asarray(opened)
+        stored = np.load(tmp_path / "0.npy")[members.loc[row.member, "row"]]
+        assert (pictures["original"] == stored).all()
+        change = pictures["adversarial"].astype(int) - stored
+        assert 2 <= np.abs(change).max() <= 3  # 4 steps of 0.002
+        shown = rerun.difference(stored, pictures["adversarial"], 0.05)
+        assert (pictures["difference"] == shown).all()
+        pixels = pictures["adversarial"].reshape(SIZE, SIZE, channels).transpose(2, 0, 1)
+        logits = network(devices.scaled(pixels[None].copy(), torch.device("cpu")))
+        assert row.class_after_storage == ["tumour", "norm"][int(logits.argmax())]
+        assert row.class_before == ["tumour", "norm"][members.loc[row.member, "class_index"]]
+        assert 0.5 <= row.confidence_before <= 1 and 0.5 <= row.confidence_after <= 1
+    flipped = (listed["class_before"] != listed["class_after"]).tolist()
+    assert flipped == sorted(flipped, reverse=True) and any(flipped)
+
+
+@pytest.mark.usefixtures("scripts")
+def test_where_nothing_was_attacked_there_is_an_empty_table(tmp_path: Path) -> None:
+    folder = run(tmp_path, 1, SIGN, 4, right=False)
+    assert [file.name for file in folder.iterdir()] == ["images.csv"]
+    listed = pd.read_csv(folder / "images.csv")
+    assert listed.empty and list(listed) == [
+        *("member", "epsilon", "iteration", "class_before", "class_after", "class_after_storage"),
+        *("confidence_before", "confidence_after"),
+    ]

@@ -1,0 +1,506 @@
+"""The report's page says what the tables say: it is read back and compared with them."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lxml.html
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.report_tables import CLASSES, EPSILONS, GROUPS, ITERATIONS, checks, study
+
+from pgdose.plots import style
+from pgdose.report import html_page, interactive, summary, wording
+
+Write = Callable[..., "Page"]
+POINT = {"epsilon": 0.1, "iterations": 20}
+
+
+class Page:
+    """The page as a browser has it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        parser = lxml.html.HTMLParser(huge_tree=True, encoding="utf-8")
+        self.root = lxml.html.fromstring(text.encode(), parser=parser)
+
+    def section(self, name: str) -> str:
+        return words(self.root.get_element_by_id(name))
+
+    def tables(self, label: str) -> list[pd.DataFrame]:
+        """The tables of this name, their cells as texts; the first column is the index."""
+        boxes = self.root.xpath("//div[@class='scroll'][@aria-label=$label]//table", label=label)
+        found = []
+        for table in boxes:
+            heads = [words(cell) for cell in table.xpath("./thead/tr/th")]
+            rows = [[words(c) for c in row.xpath("./th|./td")] for row in table.xpath("./tbody/tr")]
+            frame = pd.DataFrame(rows, columns=heads or None, dtype=object)
+            found.append(frame.set_index(frame.columns[0]))
+        return found
+
+    def table(self, label: str) -> pd.DataFrame:
+        (found,) = self.tables(label)
+        return found
+
+    def charts(self) -> list[dict[str, Any]]:
+        (script,) = self.root.xpath("//script[@id='charts']")
+        return json.loads(script.text)
+
+
+def words(element: Any) -> str:
+    return " ".join(element.text_content().split())
+
+
+def numbers(cell: str) -> list[float]:
+    """All numbers of a cell, in order: "0.85 [0.75, 0.91]" has three."""
+    plain = re.sub(r"(?<=\d),(?=\d{3})", "", cell.replace(wording.MINUS, "-"))
+    return [float(number) for number in re.findall(r"[-+]?\d+(?:\.\d+)?", plain)]
+
+
+def same(cell: str, *values: float, digits: int = 3) -> None:
+    """The cell has these numbers and no others, to its last digit; what is missing is a dash."""
+    known = [value for value in values if not pd.isna(value)]
+    assert len(numbers(cell)) == len(known), (cell, values)
+    for shown, value in zip(numbers(cell), known, strict=True):
+        assert shown == pytest.approx(value, abs=0.5 * 10.0**-digits + 1e-9), (cell, values)
+    if not known:
+        assert cell == wording.MISSING
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture
+def write(tmp_path: Path, pictures: Path) -> Write:
+    """Write the made-up study's page, with some of its arguments changed, and read it."""
+
+    def write_page(**changes: Any) -> Page:
+        path = tmp_path / "report.html"
+        html_page.write_report(path, **(study(pictures) | changes))
+        return Page(path.read_text(encoding="utf-8"))
+
+    return write_page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Page:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    html_page.write_report(path, **study(pictures))
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tables(pictures: Path) -> dict[str, pd.DataFrame]:
+    return study(pictures)["tables"]
+
+
+def at_point(table: pd.DataFrame) -> pd.DataFrame:
+    """The full runs' rows at the operating point, by hand."""
+    last = table["attack"].map(ITERATIONS)
+    return table[
+        (table["run"] == "full") & (table["epsilon"] == 0.1) & (table["iteration"] == last)
+    ]
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_table1(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    shown = page.table("Table 1")
+    assert list(shown.index) == list(GROUPS)
+    for row in tables["table1"].itertuples():
+        here = shown.loc[row.group]
+        assert here["Classes"] == row.title
+        for head, value in (
+            ("Images", row.n_images),
+            ("Training", row.n_training),
+            ("Validation", row.n_validation),
+            ("Validation patients", row.n_patients),
+        ):
+            same(here[head], value, digits=0)
+        same(here["Accuracy"], row.accuracy, row.ci_low, row.ci_high)
+        same(here["Paper’s accuracy"], row.paper_accuracy, digits=2)
+        same(here["ECE"], row.ece)
+        assert here["ECE"].endswith("no interval")
+    by_class = page.table("Images by class")
+    assert len(by_class) == len(GROUPS) * len(CLASSES)
+    assert set(by_class["Images"]) == {"100,123"} and list(by_class["Class"])[:2] == CLASSES
+
+
+def test_conclusions(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    matrix = page.table("Conclusions by attack")
+    assert list(matrix.columns) == list(EPSILONS)
+    conclusions = tables["conclusions"]
+    for place, (claim, rows) in enumerate(conclusions.groupby("conclusion", sort=False), 1):
+        shown = page.table(f"Conclusion {place}")
+        assert summary.claim(str(claim)) in matrix.index[place - 1]
+        assert f"Test of {claim}." in page.section("conclusions")
+        for row in rows.itertuples():
+            verdict = "not tested" if pd.isna(row.verdict) else row.verdict
+            assert matrix.iloc[place - 1][row.attack].strip("✓✗? ") == verdict
+            here = shown.loc[row.attack]
+            assert here["Verdict"].strip("✓✗? ") == verdict and here["Why"] == row.reason
+            same(here["Estimate"], row.estimate, row.ci_low, row.ci_high)
+        trends = tables["trends"][tables["trends"]["conclusion"] == claim]
+        if len(trends):
+            folded = page.table(f"Groups of conclusion {place}")
+            for cell, row in zip(folded["Estimate"], trends.itertuples(), strict=True):
+                same(cell, row.estimate, row.ci_low, row.ci_high)
+
+
+def test_doses(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    area = page.table("Area under the dose-response curve")
+    median = page.table("Median of the smallest ε that flips")
+    never = page.table("Images that no ε flipped")
+    for row in tables["doses"].itertuples():
+        same(area.loc[row.group, row.attack], row.auc, row.auc_low, row.auc_high)
+        same(never.loc[row.group, row.attack], row.n_never, row.n_attacked, digits=0)
+        over = f"over {EPSILONS[row.attack][-1]:g}"
+        ends = [over if np.isinf(v) else f"{v:g}" for v in (row.median_low, row.median_high)]
+        first = over if np.isinf(row.median_epsilon) else f"{row.median_epsilon:g}"
+        assert median.loc[row.group, row.attack] == f"{first} [{ends[0]}, {ends[1]}]"
+
+
+def test_worst_case_and_training_size(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    worst = tables["worst_case"]
+    shown, all_of_it = page.table("Worst case"), page.table("Worst case at every amplitude")
+    for row in worst[worst["epsilon"] == 0.1].itertuples():
+        same(shown.loc[row.group, "ASR"], row.asr, row.ci_low, row.ci_high)
+        same(shown.loc[row.group, "Flipped"], row.n_flipped, digits=0)
+    for (_, cells), row in zip(all_of_it.iterrows(), worst.itertuples(), strict=True):
+        same(cells["ε"], row.epsilon, digits=4)
+        same(cells["ASR"], row.asr, row.ci_low, row.ci_high)
+    sized = page.table("Training size")
+    for (_, cells), row in zip(
+        sized.iterrows(), tables["training_size_summary"].itertuples(), strict=True
+    ):
+        same(cells["Training images"], row.size, digits=0)
+        same(cells["ASR"], row.asr, row.asr_sd)
+        same(cells["Accuracy"], row.accuracy, row.accuracy_sd)
+
+
+def test_subgroups(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    here = at_point(tables["subgroups"])
+    for group, rows in here.groupby("group"):
+        for (_, cells), row in zip(
+            page.table(f"Subgroups of {group}").iterrows(), rows.itertuples(), strict=True
+        ):
+            same(cells["ASR"], row.asr, row.ci_low, row.ci_high)
+            ends = row.difference_low, row.difference_high
+            same(cells["Difference from the others"], row.difference, *ends)
+    text = page.section("subgroups")
+    # F and M mirror each other, and are one difference: by group and attack with ε = 0.1.
+    known = at_point(tables["subgroups"]).groupby(["group", "attack"]).ngroups
+    assert f"{2 * known} differences" in text and f"interval of {known} of them" in text
+    assert "X-TB under sign, sex F: 0.31 more than the others." in text
+    assert "sex M:" not in text
+
+
+def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    rates = at_point(tables["asr"]).set_index(["group", "attack"])
+    for place, group in enumerate(GROUPS):
+        shown = page.table(f"Attacks on {group}")
+        for attack in EPSILONS:
+            cells = shown.loc[attack]
+            if attack == "noise":  # not measured at this dose
+                assert set(cells) == {wording.MISSING}
+                continue
+            row = rates.loc[(group, attack)]
+            same(cells["ASR"], row["asr"], row["ci_low"], row["ci_high"])
+            same(cells["Flipped"], row["n_flipped"], digits=0)
+            same(cells["Survive 8 bits"], 0.512, 0.401, 0.623)
+        confusion = tables["confusion"][tables["confusion"]["group"] == group]
+        for row in confusion.itertuples():
+            cell = page.tables("Confusion")[place].loc[row[2], row.predicted]
+            same(cell, row.n, digits=0)
+        changed = at_point(tables["transitions"])
+        changed = changed[changed["group"] == group]
+        for attack in ("paper", "sign"):
+            for row in changed[changed["attack"] == attack].to_dict("records"):
+                cell = page.tables(attack)[place].loc[row["class"], row["flipped_to"]]
+                same(cell, row["n"], digits=0)
+        text = page.section(f"group-{place}")
+        failed = checks().query("group == @group and verdict == 'failed'")
+        assert f"failed: {len(failed)}" in text
+        for says in failed["says"]:
+            assert says in text
+    assert "spare" in page.section("group-1") and "spare" not in page.section("group-0")
+
+
+def test_what_it_rests_on(page: Page) -> None:
+    sources = page.table("Sources")
+    assert sources.loc["xray", "Found"] == "1,908,926"
+    assert sources.loc["fields", "Norm"] == wording.MISSING
+    rejects = page.table("Rejects")
+    assert list(rejects["Records"]) == ["12,345", "17"]
+    assert rejects["Reason"].tolist() == ["uniform image", "spare"]
+    cost = page.table("Time and memory")
+    assert list(cost.loc["attack"]) == ["64", "23 h 53 min", "4.0 GB"]
+    made = page.section("made")
+    for text in (
+        "seed, 2019",
+        "2,000 draws",
+        "A processor",
+        "24 GB",
+        "cuda",
+        "0.1.0",
+        "root: scans",
+    ):
+        assert text in made
+
+
+def test_charts_hold_the_tables(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    charts = {chart["id"]: chart for chart in page.charts()}
+    assert len(charts) == 3 * len(EPSILONS)
+    asr, bins = (t[t["run"] == "full"] for t in (tables["asr"], tables["confidence"]))
+    for place, (attack, epsilons) in enumerate(EPSILONS.items()):
+        own, last = asr[asr["attack"] == attack], ITERATIONS[attack]
+        compare(charts[f"fig3a-{place}"], "", own[own["iteration"] == last], "epsilon")
+        for name, table, x in (("3b", own, "iteration"), ("3c", bins, "bin_low")):
+            chart = charts[f"fig{name}-{place}"]
+            assert set(chart["values"]) == {f"{epsilon:g}" for epsilon in epsilons}
+            for epsilon in epsilons:
+                here = table[(table["attack"] == attack) & (table["epsilon"] == epsilon)]
+                compare(chart, f"{epsilon:g}", here, x)
+
+
+def compare(chart: dict[str, Any], choice: str, table: pd.DataFrame, by: str) -> None:
+    """Each trace's rates, counts and places are those of its group in the table."""
+    traces, values = chart["figure"]["data"], chart["values"][choice]
+    assert [trace["legendgroup"] for trace in traces] == list(GROUPS)
+    for trace, rated in zip(traces, values, strict=True):
+        rows = table[table["group"] == trace["legendgroup"]].sort_values(by)
+        places = list(zip(trace["x"], rated["y"], rated["told"], strict=True))
+        if by == "bin_low":
+            assert places.pop(1) == (None, None, [None] * 4)  # the gap
+        assert len(places) == len(rows)
+        for (x, y, told), row in zip(places, rows.to_dict("records"), strict=True):
+            if by != "bin_low":
+                assert x == row[by]
+            elif row["bin_low"] >= 0.5:
+                assert row["bin_low"] < x < row["bin_high"]
+            sure = by == "iteration" and row["iteration"] == 0
+            ends = [row["asr"]] * 2 if sure else [row["ci_low"], row["ci_high"]]
+            for shown, value in zip([y, *told[:2]], [row["asr"], *ends], strict=True):
+                assert shown == (None if pd.isna(value) else pytest.approx(value, abs=5.1e-5))
+            assert told[2:] == [row["n_flipped"], row["n_attacked"]]
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    text = page.section("summary")
+    for sentence in (
+        "3 study groups (2 X-ray and 1 histology), and each was attacked in 3 ways: paper, sign "
+        "and noise.",
+        "1,912,926 records were found in 2 sources; 12,345 of them were rejected.",
+        "the accuracy is 0.81 (X-TB) to 0.94 (X-NR2).",
+        "The paper’s lies inside our interval for X-TB and above it for X-NR2.",
+        "noise: not measured there.",
+        "Of 6 checks of the attacks 4 failed",
+        "supported under paper and sign; contradicted under noise.",
+        "undecided under every attack.",
+        "supported under sign; undecided under paper; not tested under noise.",
+        "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
+        "so a finding about the attack: conclusion 3.",
+        "Left open under at least one attack: conclusion 2.",
+        "Asked of one attack alone: conclusion 5.",
+    ):
+        assert sentence in text
+    rates = at_point(tables["asr"]).query("attack == 'sign'").set_index("group")["asr"]
+    low, high = rates.min(), rates.max()
+    assert f"sign: {low:.2f} ({rates.idxmin()}) to {high:.2f} ({rates.idxmax()})." in text
+    worst = tables["worst_case"].query("epsilon == 0.1")["asr"]
+    assert f"up to 0.1, an attacker flips {worst.min():.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("groups", "attacks", "sentence"),
+    [
+        (
+            1,
+            ["paper"],
+            "A network was trained for 1 study group, and it was attacked in 1 way: paper.",
+        ),
+        (2, [], "A network was trained for 2 study groups; none was attacked."),
+    ],
+)
+def test_one_and_none_are_said_right(groups: int, attacks: list[str], sentence: str) -> None:
+    some = dict(list(GROUPS.items())[:groups])
+    assert summary.scope(some, attacks) == sentence
+
+
+def test_lists_and_numbers_in_words() -> None:
+    assert [wording.listed(["a", "b", "c"][:n]) for n in range(4)] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+    assert wording.several(1, "group") == "1 group" and wording.several(1200, "way") == "1,200 ways"
+    assert wording.dose(np.inf, 0.2) == "over 0.2" and wording.dose(0.0005) == "0.0005"
+    assert wording.signed(-0.0312) == "−0.031" and wording.signed(0.2) == "+0.200"
+    assert wording.duration(59.94) == "59.9 s" and wording.duration(61) == "1 min 01 s"
+    unknown = (wording.count, wording.rate, wording.dose, wording.duration, wording.memory)
+    assert {text(np.nan) for text in unknown} == {wording.MISSING}
+
+
+def test_widths_of_the_two_intervals() -> None:
+    def row(attack: str, half: float) -> dict[str, Any]:
+        ends = {"ci_low": 0.5 - half, "ci_high": 0.5 + half, "wilson_low": 0.4, "wilson_high": 0.6}
+        at = {"group": "X", "run": "full", "epsilon": 0.1, "iteration": 20, "n_attacked": 40}
+        return {**at, "attack": attack, "asr": 0.5, **ends}
+
+    def told(*rows: dict[str, Any]) -> list[str]:
+        return summary.intervals(pd.DataFrame(rows), POINT)
+
+    assert told(row("a", 0.149), row("b", 0.07)) == []
+    assert told(row("a", 0.15), row("b", 0.3)) == [
+        "X: wider by a factor of 1.5 to 3.0 under both attacks."
+    ]
+    assert told(row("a", 0.05), row("b", 0.1)) == ["X: narrower by a factor of 2.0 under a."]
+    assert told(row("a", np.nan)) == []
+
+
+def test_warns_once_for_each_check_and_attack(page: Page) -> None:
+    shown = page.table("Warnings")
+    assert list(shown.index) == ["gradients", "box kept"]
+    first, second = shown.iloc[0], shown.iloc[1]
+    assert first["Networks"] == "3 of 4: X-NR2, X-TB, H-BR (n72-r1)"
+    assert "90 % are <i>0</i>." in first["What was found"]
+    assert second["Networks"] == "1 of 1: H-BR"
+    text = page.section("warnings")
+    assert "passed: 2; that failed: 4; not done" in text and "All is well" not in text
+
+
+def test_says_that_nothing_failed_or_was_checked(write: Write) -> None:
+    fine = checks().query("verdict == 'passed'")
+    assert "No check failed" in write(checks=fine, figures={}, pictures={}).section("warnings")
+    none = write(checks=checks().iloc[:0], figures={}, pictures={})
+    assert "No attack was checked" in none.section("warnings")
+    assert "checks of the attacks" not in none.section("summary")
+
+
+# --- what a study can lack ----------------------------------------------------------------------
+
+
+def test_a_bare_study(write: Write) -> None:
+    empty = pd.DataFrame
+    page = write(
+        tables={},
+        figures={},
+        pictures={},
+        checks=checks().iloc[:0],
+        rejects=empty(columns=["source", "stage", "reason", "count"]),
+        benchmarks=empty(columns=["rule", "jobs", "seconds", "max_rss_mb"]),
+        devices=empty(columns=["attack", "device", "precision", "jobs"]),
+        study={"study": "bare"},
+        groups={"X": "xray"},
+    )
+    for text in ("No conclusion was tested", "No record was rejected", "Nothing was measured"):
+        assert text in words(page.root.body)
+    assert not page.root.xpath("//script")
+
+
+@pytest.mark.parametrize("name", html_page.TABLES)
+def test_a_study_without_one_of_its_tables(
+    write: Write, tables: dict[str, pd.DataFrame], name: str
+) -> None:
+    rest = {key: table for key, table in tables.items() if key != name}
+    assert write(tables=rest, figures={}, pictures={}).section("summary")
+
+
+def test_tables_without_rows_are_no_tables(write: Write, tables: dict[str, pd.DataFrame]) -> None:
+    empty = {name: table.iloc[:0] for name, table in tables.items()}
+    assert write(tables=empty).text == write(tables={}).text
+
+
+def test_unknown_values_are_never_numbers(write: Write, tables: dict[str, pd.DataFrame]) -> None:
+    blank = {
+        name: table.assign(**{c: np.nan for c in table.select_dtypes("float") if c != "epsilon"
+                              and not c.startswith("bin_")})
+        for name, table in tables.items()
+    }  # fmt: skip
+    page = write(tables=blank, figures={}, pictures={})
+    (data,) = page.root.xpath("//script[@id='charts']") or [None]
+    assert data is None  # there is nothing to draw
+    assert not re.search(r"\b(nan|inf|None)\b", words(page.root.body))
+    with_charts = write(figures={}, pictures={})
+    for script in with_charts.root.xpath("//script"):
+        script.getparent().remove(script)
+    assert not re.search(r"\b(nan|inf|None)\b", words(with_charts.root.body))
+
+
+def test_mistakes_are_named(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no tables \['asrs'\]"):
+        write(tables={"asrs": pd.DataFrame()})
+    with pytest.raises(ValueError, match=r"\.png, not '\.pdf'"):
+        write(figures={"fig1": tmp_path / "fig1.pdf"})
+    assert not list(tmp_path.iterdir())
+
+
+# --- the page as a file -------------------------------------------------------------------------
+
+
+def test_same_bytes_every_time(write: Write, page: Page) -> None:
+    assert write().text == page.text
+
+
+def test_is_self_contained(page: Page) -> None:
+    (policy,) = page.root.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+    assert policy.startswith("default-src 'none'; img-src data:;") and "http" not in policy
+    targets = page.root.xpath("//@src | //@href | //@srcset | //@action | //@data")
+    assert len(targets) > 15
+    assert all(str(target).startswith(("data:image/", "#")) for target in targets)
+    for link in page.root.xpath("//a/@href"):
+        assert page.root.get_element_by_id(link[1:]) is not None
+    assert not page.root.xpath("//link | //iframe | //object | //embed | //base")
+    (css,) = page.root.xpath("//style")
+    assert not re.search(r"@import|url\(", css.text)
+    ids = page.root.xpath("//@id")
+    assert len(ids) == len(set(ids))
+
+
+def test_figures_are_shown_as_they_are_and_fit_a_phone(page: Page) -> None:
+    assert page.root.xpath("//meta[@name='viewport']")
+    images = page.root.xpath("//img")
+    assert len(images) == 6 + len(html_page.PICTURES) * len(GROUPS)
+    for wide in [*images, *page.root.xpath("//table")]:
+        assert wide.xpath("ancestor::div[@class='scroll']"), "may be wide, and has no box to scroll"
+    assert all(int(image.get("width")) == 576 for image in images)  # 6 inches
+    # Without scripts these are open, and what a script draws is hidden.
+    assert len(page.root.xpath("//details[@class='printed'][@open]//img")) == 3
+    assert all("hidden" in e.attrib for e in page.root.xpath("//*[@class='interactive']"))
+
+
+HOSTILE = '</script ><script>alert(1)</script><!-- \u2028 & "quoted"'
+
+
+def test_study_s_texts_are_escaped(write: Write, tables: dict[str, pd.DataFrame]) -> None:
+    renamed = {
+        name: table.replace({"X-NR2": HOSTILE, "paper": HOSTILE + "2"})
+        for name, table in tables.items()
+    }
+    groups = {HOSTILE if group == "X-NR2" else group: told for group, told in GROUPS.items()}
+    page = write(tables=renamed, groups=groups, figures={}, pictures={})
+    assert len(page.root.xpath("//script")) == 3
+    assert not any("alert" in (s.text or "") for s in page.root.xpath("//script[not(@id)]"))
+    charts = page.charts()
+    assert charts[0]["figure"]["data"][0]["legendgroup"] == HOSTILE
+    # A chart's library reads a little HTML in names: there they are escaped once more.
+    assert "<script" not in json.dumps([t["name"] for t in charts[0]["figure"]["data"]])
+    assert " ".join(HOSTILE.split()) in page.section("summary")
+    assert "Age <b>G1</b>" in words(page.root.body) and not page.root.xpath("//td/b")
+
+
+def test_every_marker_has_its_swatch() -> None:
+    many = {f"{kind}{i}": kind for kind in style.MODALITIES for i in range(9)}
+    swatches = interactive.swatches(many)
+    looks = {(s.color, s.dashes, s.outline, s.fill) for s in swatches.values()}
+    assert len(looks) == len(set(style.looks(many).values()))

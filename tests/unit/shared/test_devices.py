@@ -1,0 +1,158 @@
+"""What a job computes on: GPUs that no other job holds, precision, and how much at a time."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.networks import images, settled, small
+from torch import Tensor, nn
+
+from pgdose import devices
+from pgdose.attack.engine import check_network
+from pgdose.networks import folding
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
+    assert devices.device_of(0) == torch.device("cpu")
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
+    """Two GPUs as torch would tell of them; the numbers that were made the current one."""
+    chosen: list[int] = []
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"GPU-{'ab'[i]}")
+    )
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: chosen.append(device.index))
+    before = len(devices._locks)
+    yield chosen
+    for lock in devices._locks[before:]:
+        os.close(lock)
+    del devices._locks[before:]
+
+
+def test_jobs_side_by_side_take_different_gpus(two_gpus: list[int]) -> None:
+    assert [devices.device_of(1) for _ in range(2)] == [
+        torch.device("cuda", 0),
+        torch.device("cuda", 1),
+    ]
+    assert devices.device_of(1) == torch.device("cuda")  # none is left: they share
+    assert two_gpus == [0, 1] and devices.device_of(0) == torch.device("cpu")
+
+
+HOLDS = """
+import sys, time
+from pgdose import devices
+assert devices._taken("GPU-a")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        devices.device_of(1)
+    finally:
+        os.umask(before)
+    (lock,) = tmp_path.glob("pgdose-gpu-*")
+    assert lock.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_link_is_no_lock(two_gpus: list[int], tmp_path: Path) -> None:
+    (tmp_path / "pgdose-gpu-GPU-a").symlink_to(tmp_path / "planted")
+    assert devices.device_of(1) == torch.device("cuda", 1)
+    assert not (tmp_path / "planted").exists()
+
+
+def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, env=environment, text=True
+    )
+    assert other.stdout and other.stdout.readline() == "held\n"
+    assert devices.device_of(1) == torch.device("cuda", 1)
+    other.kill()
+    other.wait()
+    assert devices.device_of(1) == torch.device("cuda", 0)
+
+
+# --- precision and memory ---------------------------------------------------------------------
+
+
+CPU = torch.device("cpu")
+
+
+def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
+    network = folding.fold(small())
+    for wanted in ("fp32", "tf32", "bf16"):
+        assert devices.with_precision(network, wanted, CPU) == (network, "fp32")
+
+
+def test_a_network_of_any_precision_can_be_attacked() -> None:
+    check_network(devices.Lower(folding.fold(small()), torch.bfloat16).eval())
+    with pytest.raises(ValueError, match="evaluation mode"):
+        check_network(devices.Lower(small(), torch.bfloat16).train())
+
+
+def test_a_network_of_fewer_bits_has_them_in_every_thread() -> None:
+    """DataParallel asks from threads of its own."""
+    kinds = []
+
+    class Told(nn.Module):
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            found = images.flatten(1) @ images.flatten(1).T
+            kinds.append(found.dtype)
+            return found, found
+
+    lower, some = devices.Lower(Told(), torch.bfloat16), images(4)
+    with ThreadPoolExecutor(1) as pool:
+        answers = [lower(some), pool.submit(lower, some).result()]
+    assert kinds == [torch.bfloat16] * 2
+    assert all(part.dtype == torch.float32 for answer in answers for part in answer)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_precisions_of_a_gpu_agree_with_the_cpu() -> None:
+    device = torch.device("cuda")
+    network, own = folding.fold(settled(small())), images(4)
+    expected = network(own)
+    for precision, within in (("fp32", 1e-4), ("tf32", 0.02), ("bf16", 0.1)):
+        there, used = devices.with_precision(network.to(device), precision, device)
+        logits = there(own.to(device)).cpu()
+        assert used == precision and logits.dtype == torch.float32
+        assert (logits - expected).abs().max() < within
+        network.cpu()
+
+
+def test_more_memory_or_smaller_images_are_more_at_a_time() -> None:
+    network = folding.fold(small())
+
+    def batch(size: int, mem_mb: int) -> int:
+        return devices.fitting_batch(network, torch.zeros(1, 1, size, size), CPU, mem_mb)
+
+    assert batch(75, 100_000) == devices.MOST_AT_ONCE["cpu"]
+    assert 1 < batch(299, 1200) < batch(299, 1400) < batch(150, 1400)
+    assert batch(299, 500) == 1  # the smallest there is; memory that runs out halves it no more
+
+
+def test_the_bytes_of_the_backward_pass_are_counted_once() -> None:
+    class Two(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return (images.exp() * images).flatten(1)[:, :2]  # keeps exp(x) twice, and x
+
+    counted = [devices._saved_bytes(Two(), torch.rand(n, 1, 10, 10)) for n in (1, 2)]
+    assert counted[1] - counted[0] == 2 * 100 * 4

@@ -1,0 +1,160 @@
+"""The project's own files install what it needs, the same from each of them."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.workflow import PROJECT
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from pgdose import rerun_digest
+
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "gdcm": "python-gdcm"}
+CONDA_NAMES |= {"python-xxhash": "xxhash"}
+IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "gdcm": "python-gdcm"}
+IMPORTED_AS |= {"openslide": "openslide-python"}
+NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
+
+
+def pyproject() -> dict:
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+
+
+def ranges() -> dict[str, SpecifierSet]:
+    project = pyproject()
+    extras = (entry for extra in project["optional-dependencies"].values() for entry in extra)
+    wanted = [*project["dependencies"], *extras]
+    found = {r.name: r.specifier for r in map(Requirement, wanted)}
+    return found | {"python": SpecifierSet(project["requires-python"])}
+
+
+def pins() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (PROJECT / "requirements.txt").read_text().splitlines():
+        if match := re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+@pytest.mark.parametrize("name", ["data", "network"])
+def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
+    listed = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
+    for entry in listed:
+        package, _, spec = entry.partition(" ")
+        if package not in NOT_ON_PYPI:
+            package = CONDA_NAMES.get(package, package)
+            assert SpecifierSet(spec) == ranges()[package], entry
+
+
+def test_conda_environments_hold_all_of_the_library() -> None:
+    listed = {
+        CONDA_NAMES.get(name, name)
+        for file in ("data", "network")
+        for entry in yaml.safe_load((PROJECT / f"envs/{file}.yaml").read_text())["dependencies"]
+        for name in [entry.split()[0]]
+    }
+    library = {Requirement(r).name for r in pyproject()["dependencies"]} - {"openslide-bin"}
+    assert library <= listed
+
+
+@pytest.mark.parametrize("script", sorted((PROJECT / "scripts").glob("*.py")), ids=lambda p: p.stem)
+def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
+    """What the script and our modules under it import, by the environment that its rule names."""
+    texts = [path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk")]
+    rules = [rule for text in texts for rule in text.split("\nrule ")]
+    own = [rule for rule in rules if f"scripts/{script.name}" in rule]
+    if not own:
+        assert script.name in ("job.py", "listing.py")
+        return
+    named = re.search(r"envs/(\w+)\.yaml", own[0])
+    assert named
+    listed = yaml.safe_load((PROJECT / f"envs/{named[1]}.yaml").read_text())["dependencies"]
+    there = {CONDA_NAMES.get(entry.split()[0], entry.split()[0]) for entry in listed}
+    for module in rerun_digest.modules(script):
+        for node in ast.walk(ast.parse(module.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for top in {name.split(".")[0] for name in names}:
+                known = top in sys.stdlib_module_names or top in ("pgdose", "job", "listing")
+                assert known or IMPORTED_AS.get(top, top) in there, f"{module.name}: {top}"
+
+
+def test_pins_lie_within_the_ranges() -> None:
+    pinned = pins()
+    for name, allowed in ranges().items():
+        if name != "python":
+            assert pinned[name], name
+            assert all(version in allowed for version in pinned[name]), name
+
+
+def test_pins_carry_hashes_and_no_addresses() -> None:
+    text = (PROJECT / "requirements.txt").read_text()
+    assert "://" not in text
+    assert text.count("--hash=sha256:") > len(pins())
+
+
+def test_torch_is_the_ordinary_one() -> None:
+    """2.13.0 exists as a wheel for the CPU alone with which torchvision cannot be imported."""
+    assert pins()["torch"] != ["2.13.0"]
+    assert len(pins()["torch"]) == len(pins()["torchvision"]) == 1
+
+
+def test_every_dependency_has_its_reason_in_the_readme() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    table = readme[readme.index("## Dependencies") :]
+    named = set(re.findall(r"`([a-z0-9-]+)`", table))
+    project = pyproject()
+    extras = project["optional-dependencies"]
+    optional = [r for name, some in extras.items() if name != "dev" for r in some]
+    wanted = {Requirement(r).name for r in [*project["dependencies"], *optional]}
+    assert wanted <= named
+
+
+def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
+    """A figure holds for a version; and torchattacks would have requests of 2020."""
+    extras = pyproject()["optional-dependencies"]
+    for entry in [*extras["peers"], *extras["bench"]]:
+        assert re.fullmatch(r"[a-z-]+==[0-9.]+", entry)
+    assert all(version in SpecifierSet(">=2.32") for version in pins()["requests"])
+    assert "visdom" not in pins()
+    makefile = (PROJECT / "Makefile").read_text()
+    assert "pip install --quiet --no-deps --require-hashes -r requirements.txt" in makefile
+
+
+def audited(tmp_path: Path, answer: str) -> subprocess.CompletedProcess[str]:
+    """What `make audit` says when pip-audit answers so."""
+    (tmp_path / "answer").write_text(answer)
+    stand_in = tmp_path / "pip-audit"
+    stand_in.write_text(f"#!/bin/sh\ncat '{tmp_path}/answer'\n")
+    stand_in.chmod(0o700)
+    command = [sys.executable, ".ci/audit", str(stand_in)]
+    return subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)
+
+
+def test_the_audit_fails_for_a_known_vulnerability_alone(tmp_path: Path) -> None:
+    good = {"name": "a", "version": "1", "vulns": []}
+    bad = {"name": "b", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+    unknown = {"name": "c", "skip_reason": "not found"}
+    run = audited(tmp_path, json.dumps({"dependencies": [good]}))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "1 packages checked, 0 known vulnerabilities\n"
+    run = audited(tmp_path, json.dumps({"dependencies": [good, bad, unknown]}))
+    assert run.returncode == 1 and "b 2: PYSEC-1, fixed in 3\n" in run.stdout
+    assert "WARNING: 1 of 3 packages were NOT checked" in run.stderr
+    run = audited(tmp_path, json.dumps({"dependencies": [unknown]}))
+    assert run.returncode == 0 and "WARNING: 1 of 1 packages were NOT checked" in run.stderr
+    for answer in ("", "no route to host", "[]"):
+        run = audited(tmp_path, answer)
+        assert run.returncode == 0 and "WARNING: NO package was checked" in run.stderr
+
+
+def test_the_audit_s_tool_is_pinned_and_no_part_of_the_project() -> None:
+    assert re.search(r"pip-audit==\d+\.\d+\.\d+", (PROJECT / "Makefile").read_text())
+    assert "pip-audit" not in pins()

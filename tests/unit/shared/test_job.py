@@ -1,0 +1,99 @@
+"""What all scripts share: messages of full disks and damaged files, and resume folders."""
+
+import errno
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from helpers.workflow import PROJECT
+
+from pgdose.errors import Damaged
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(PROJECT / "scripts"))
+    import job
+
+    yield job
+    del sys.modules["job"]
+
+
+def described(**named: Any) -> Any:
+    return SimpleNamespace(log=["log"], output=["results/x.parquet"], rule="attack", **named)
+
+
+def nested(error: Exception) -> Exception:
+    try:
+        try:
+            raise error
+        except Exception:
+            raise RuntimeError("could not write") from None
+    except RuntimeError as outer:
+        return outer
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        pa.ArrowException("Error writing bytes to file: No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        nested(OSError(errno.ENOSPC, "")),
+    ],
+)
+def test_a_full_disk_is_told_as_such(
+    script: Any, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit), script.job(described()):
+        raise error
+    told = caplog.text
+    assert "no space left on its disk" in told and "start again: what is done is kept" in told
+    assert "attack failed" not in told
+
+
+def test_another_error_is_not_taken_for_a_full_disk(
+    script: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit), script.job(described()):
+        raise OSError(errno.EIO, "Input/output error")
+    assert "rule attack failed: OSError at test_job.py" in caplog.text
+
+
+def test_a_damaged_file_is_named_and_set_aside(
+    script: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("0.npy").write_bytes(b"damaged")
+    with pytest.raises(SystemExit), script.job(described()):
+        raise Damaged("0.npy", "row 3 is not as it was written")
+    told = caplog.text
+    assert "0.npy: damaged, row 3" in told and "0.npy.damaged" in told and "made anew" in told
+    assert Path("0.npy.damaged").read_bytes() == b"damaged" and not Path("0.npy").exists()
+
+
+def test_the_work_folder_tells_all_that_a_result_depends_on(script: Any) -> None:
+    Path("members").write_text("some")
+    Path("network").write_text("weights")
+
+    def folder(device: str = "cpu", **changes: Any) -> Path:
+        known = {"settings": '{"lr": 0.1}', "seed": 1, "code": "abc", "results": "here"} | changes
+        wildcards = {"group": known.pop("group", "G"), "run": "full"}
+        described = SimpleNamespace(
+            rule="train", wildcards=wildcards, params=known, input=["members", "network"]
+        )
+        return script.work_folder(described, "members", device=torch.device(device))
+
+    first = folder()
+    assert folder() == folder(results="elsewhere") == first
+    others = {"settings": '{"lr": 0.2}'}, {"seed": 2}, {"code": "abd"}, {"group": "H"}
+    assert len({first, folder(device="cuda"), *(folder(**change) for change in others)}) == 6
+    Path("network").write_text("other")
+    second = folder()
+    Path("members").write_text("more")
+    assert len({first, second, folder()}) == 3

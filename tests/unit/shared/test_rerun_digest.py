@@ -1,0 +1,141 @@
+"""The digest of a job's code: it changes with what runs, and with nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pgdose import rerun_digest
+
+FILES = {
+    "src/pgdose/__init__.py": "",
+    "src/pgdose/direct.py": "from pgdose.deep import indirect\n\nG = indirect.g\n",
+    "src/pgdose/deep/__init__.py": "DEPTH = 1\n",
+    "src/pgdose/deep/indirect.py": "def g():\n    return 1\n",
+    "src/pgdose/unrelated.py": "def h():\n    return 1\n",
+    "scripts/job.py": "LOG = 1\n",
+    "scripts/other.py": "LOG = 1\n",
+    "scripts/train.py": "import numpy as np\nfrom job import LOG\n\nfrom pgdose import direct\n",
+}
+SCRIPT = "scripts/train.py"
+
+
+def forget() -> None:
+    rerun_digest._read.cache_clear()
+    rerun_digest.digest.cache_clear()
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A small project of a script, its neighbours and a package."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(rerun_digest, "SOURCE", tmp_path / "src")
+    forget()
+    yield tmp_path
+    forget()
+
+
+def digest(tree: Path) -> str:
+    forget()
+    return rerun_digest.digest(tree / SCRIPT)
+
+
+def test_modules_are_the_script_its_neighbours_and_all_it_imports(tree: Path) -> None:
+    found = {path.relative_to(tree).as_posix() for path in rerun_digest.modules(tree / SCRIPT)}
+    assert found == set(FILES) - {"src/pgdose/unrelated.py", "scripts/other.py"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        SCRIPT,
+        "scripts/job.py",
+        "src/pgdose/direct.py",
+        "src/pgdose/deep/indirect.py",
+        "src/pgdose/deep/__init__.py",
+        "src/pgdose/__init__.py",
+    ],
+)
+def test_digest_changes_with_the_code_that_runs(tree: Path, name: str) -> None:
+    before = digest(tree)
+    (tree / name).write_text(FILES[name] + "\nCHANGED = 1\n")
+    assert digest(tree) != before
+
+
+@pytest.mark.parametrize("name", ["src/pgdose/unrelated.py", "scripts/other.py"])
+def test_digest_does_not_change_with_code_that_does_not_run(tree: Path, name: str) -> None:
+    before = digest(tree)
+    (tree / name).write_text("CHANGED = 1\n")
+    assert digest(tree) == before
+
+
+COMMENTED = '''"""What this module is for."""
+
+# A comment.
+
+
+def g():
+    """What g is for."""
+
+    return 1  # one
+
+
+'''
+
+
+def test_comments_docstrings_and_blank_lines_do_not_count(tree: Path) -> None:
+    before = digest(tree)
+    (tree / "src/pgdose/deep/indirect.py").write_text(COMMENTED)
+    assert digest(tree) == before
+    (tree / "src/pgdose/deep/indirect.py").write_text(COMMENTED.replace("return 1", "return 2"))
+    assert digest(tree) != before
+
+
+@pytest.mark.parametrize("head", ["def g():", "class G:", "async def g():"])
+def test_docstrings_of_every_kind_of_definition_do_not_count(tree: Path, head: str) -> None:
+    module = tree / "src/pgdose/deep/indirect.py"
+    module.write_text(f"{head}\n    x = 1\n")
+    before = digest(tree)
+    module.write_text(f'{head}\n    """What it is for."""\n    x = 1\n')
+    assert digest(tree) == before
+
+
+def test_a_text_that_is_no_docstring_counts(tree: Path) -> None:
+    module = tree / "src/pgdose/deep/indirect.py"
+    module.write_text("def g():\n    return 'a'\n")
+    before = digest(tree)
+    module.write_text("def g():\n    return 'b'\n")
+    assert digest(tree) != before
+
+
+def test_digest_is_the_same_in_another_checkout(tree: Path, tmp_path: Path) -> None:
+    before = digest(tree)
+    for name, text in FILES.items():
+        (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "copy" / name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rerun_digest, "SOURCE", tmp_path / "copy" / "src")
+        assert digest(tmp_path / "copy") == before
+
+
+def test_an_import_within_a_function_counts(tree: Path) -> None:
+    (tree / SCRIPT).write_text("def f():\n    import pgdose.unrelated\n")
+    before = digest(tree)
+    (tree / "src/pgdose/unrelated.py").write_text("CHANGED = 1\n")
+    assert digest(tree) != before
+
+
+def test_a_relative_import_is_refused(tree: Path) -> None:
+    (tree / "src/pgdose/direct.py").write_text("from .deep import indirect\n")
+    with pytest.raises(ValueError, match=r"direct\.py has a relative import"):
+        digest(tree)
+
+
+def test_every_script_of_pgdose_has_a_digest_of_its_own() -> None:
+    forget()
+    scripts = sorted((Path(__file__).parents[3] / "scripts").glob("*.py"))
+    digests = {script: rerun_digest.digest(script) for script in scripts}
+    assert len(set(digests.values())) == len(scripts)
+    assert all(len(d) == 16 for d in digests.values())

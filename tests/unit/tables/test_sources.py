@@ -1,0 +1,350 @@
+"""How each kind of source becomes records and pixels: real files in, records or rejects out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pgdose.errors import Rejected, UserError
+from pgdose.images import codecs
+from pgdose.imagetable.index import index as index_images
+from pgdose.preflight import check_inputs
+from pgdose.study import Study, parse
+from pgdose.tables import source_files, source_index, user_tables
+from pgdose.tables.keyed import opaque
+from pgdose.tables.user_columns import find_columns, header
+
+REAL = Path(__file__).parents[4] / "shared" / "real"
+KEY = b"k" * 32
+
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
+
+
+def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """The reason code with which the input is rejected."""
+    with pytest.raises(Rejected) as caught:
+        act(*arguments, **named)
+    return caught.value.reason
+
+
+# --- columns and tables -----------------------------------------------------------------------
+
+
+def write_csv(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_a_missing_column_is_named_with_its_field_table_and_columns(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "records.csv", "Image Index,Patient ID\n")
+    with pytest.raises(UserError) as caught:
+        find_columns(path, {"image": "image"}, "sources.nih.columns")
+    message = str(caught.value)
+    assert message.startswith("sources.nih.columns.image: ")
+    for part in ("'image'", "records.csv", "Image Index", "Patient ID"):
+        assert part in message
+    assert str(tmp_path) not in message
+
+
+def test_the_first_of_several_names_that_is_there_counts(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "records.csv", "sex,gender\n")
+    assert find_columns(path, {"sex": ["Sex", "gender", "sex"]}, "f") == {"sex": "gender"}
+    with pytest.raises(UserError, match="'Sex' or 'SEX'"):
+        find_columns(path, {"sex": ["Sex", "SEX"]}, "f")
+
+
+def test_a_column_that_is_not_wanted_is_not_looked_for(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "records.csv", "image\n")
+    assert find_columns(path, {"image": "image", "age": None}, "f") == {"image": "image"}
+
+
+def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
+    assert header(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_csv_is_read_with_and_without_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    text = "image,patient,возраст\n a.png , 007 ,\nb.png,NA,45\n"
+    path = write_csv(tmp_path / "records.csv", text, encoding)
+    wanted: dict[str, Any] = {"image": "image", "patient": "patient", "age": "возраст"}
+    read = user_tables.read_columns(path, wanted, "f")
+    assert read.to_dict("list") == {
+        "image": ["a.png", "b.png"],
+        "patient": ["007", "NA"],
+        "age": ["", "45"],
+    }
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"file": ["a.png", "b.png"], "id": [7, 8], "years": [45.0, None]})
+    frame.to_parquet(tmp_path / "records.parquet")
+    wanted: dict[str, Any] = {"image": "file", "patient": "id", "age": ["age", "years"]}
+    read = user_tables.read_columns(tmp_path / "records.parquet", wanted, "f")
+    assert read.to_dict("list") == {
+        "image": ["a.png", "b.png"],
+        "patient": ["7", "8"],
+        "age": ["45", ""],
+    }
+
+
+def test_two_meanings_may_share_a_column(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "records.csv", "image\na.png\n")
+    read = user_tables.read_columns(path, {"image": "image", "patient": "image"}, "f")
+    assert read.to_dict("list") == {"image": ["a.png"], "patient": ["a.png"]}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with a.png, b.png (120 x 90) and a file outside of it."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("root/a.png", "root/b.png", "outside.png"):
+        Image.new("L", (120, 90), 128).save(tmp_path / name)
+    (root / "text.png").write_text("no picture")
+    return root
+
+
+def rows(*images: str, **columns: Any) -> pd.DataFrame:
+    known = {"patient": "P1", "age": "45", "sex": "F", "view": "pa"} | columns
+    return pd.DataFrame({"image": list(images), **known})
+
+
+def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.Indexed:
+    return index_images(images, root, key=KEY, source="nih", **named)
+
+
+def test_a_row_of_a_table_becomes_a_record(pictures: Path) -> None:
+    (record,), (path,), rejects = index(rows("a.png"), pictures)
+    assert rejects == []
+    assert (record["age"], record["sex"], record["view"]) == (45.0, "F", "PA")
+    assert (record["rows"], record["columns"]) == (90, 120)
+    assert path == {"record_id": record["record_id"], "path": str(pictures / "a.png")}
+    assert "a.png" not in repr(record) and "P1" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "patient", "expected"),
+    [
+        ("gone.png", "P1", "file_missing"),
+        ("", "P1", "file_missing"),
+        ("../outside.png", "P1", "outside_root"),
+        ("/etc/hostname", "P1", "outside_root"),
+        ("text.png", "P1", "not_an_image"),
+        ("a.png", "", "no_patient"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_rejected(
+    pictures: Path, name: str, patient: str, expected: str
+) -> None:
+    records, paths, rejects = index(rows(name, patient=patient), pictures)
+    assert records == []
+    assert [(r[1], r[2]) for r in rejects] == [("index", expected)]
+    assert rejects[0][0] == paths[0]["record_id"]
+    assert name == "" or name not in rejects[0][3]
+
+
+def test_a_link_that_leads_out_of_the_root_is_not_followed(pictures: Path) -> None:
+    (pictures / "link.png").symlink_to(pictures.parent / "outside.png")
+    assert index(rows("link.png"), pictures)[2][0][2] == "outside_root"
+
+
+def test_an_image_named_twice_is_one_record_and_one_reject(pictures: Path) -> None:
+    records, _, rejects = index(rows("a.png", "b.png", "a.png"), pictures)
+    assert len(records) == 2
+    assert len({r["record_id"] for r in records}) == 2
+    assert [r[2] for r in rejects] == ["duplicate_row"]
+
+
+def test_no_record_is_kept_and_rejected_at_once(pictures: Path) -> None:
+    records, _, rejects = index(rows("a.png", "b.png", "a.png"), pictures)
+    assert not {r["record_id"] for r in records} & {r[0] for r in rejects}
+
+
+def test_a_record_has_one_file(pictures: Path) -> None:
+    _, paths, _ = index(rows("a.png", "b.png", "a.png"), pictures)
+    by_record = pd.DataFrame(paths).set_index("record_id")["path"]
+    assert by_record.index.is_unique
+
+
+LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
+
+
+def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
+    (record,), _, _ = index(
+        rows("a.png", label=cell), root, labels=LABELS, separator=separator
+    )
+    return tuple(record[f"label_{name}"] for name in LABELS)
+
+
+def test_labels_are_one_zero_or_unknown(pictures: Path) -> None:
+    assert labels_of("Pneumonia|Nodule", pictures, "|") == (0, 1, 1)
+    assert labels_of(" Pneumonia | Effusion", pictures, "|") == (0, 1, 0)
+    assert labels_of("No Finding", pictures, "|") == (1, 0, 0)
+    assert labels_of("", pictures, "|") == (None, None, None)
+
+
+def test_labels_without_a_separator_are_the_whole_cell(pictures: Path) -> None:
+    assert labels_of("Pneumonia", pictures, None) == (0, 1, 0)
+    assert labels_of("Pneumonia|Nodule", pictures, None) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_deep_greys_are_stretched_whatever_they_use_of_16_bits(
+    tmp_path: Path, suffix: str, bits: int
+) -> None:
+    values = np.linspace(0, 2**bits - 1, 4096).astype(np.uint16).reshape(64, 64)
+    path = tmp_path / f"deep.{suffix}"
+    Image.fromarray(values).save(path)
+    seen = codecs.read_image(path, 1)
+    assert np.array_equal(seen, codecs.stretch(values))
+    assert (seen.min(), seen.max()) == (0, 255)
+    assert len(np.unique(seen)) > 200
+
+
+def test_real_numbers_as_greys_are_rejected(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.float32)).save(tmp_path / "real.tif")
+    assert reason(codecs.read_image, tmp_path / "real.tif", 1) == "not_8_or_16_bit"
+
+
+def test_read_image_gives_the_channels_asked_for(tmp_path: Path) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    assert np.array_equal(codecs.read_image(tmp_path / "colour.png", 3), colour)
+    assert codecs.read_image(tmp_path / "colour.png", 1).shape == (10, 12)
+
+
+def test_a_truncated_picture_fails_at_the_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    assert codecs.image_size(path) == (90, 90)
+    assert reason(codecs.read_image, path, 1) == "unreadable_pixels"
+
+
+def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^sources\.x\.root: .* no such folder"):
+        source_files.check_folder(tmp_path / "gone", "sources.x.root")
+
+
+@needs_real
+def test_real_table_of_chest_films_is_indexed() -> None:
+    folder = REAL / "nih"
+    names = header(folder / "records.csv", "sources.films")
+    wanted: dict[str, Any] = {name: name for name in ("image", "patient", "age", "sex", "view")}
+    read = user_tables.read_columns(folder / "records.csv", {**wanted, "label": "finding"}, "f")
+    assert {"image", "finding"} <= set(names)
+    root = folder / "images" if (folder / "images" / read["image"][0]).is_file() else folder
+    some = read.groupby("label").head(10)
+    labels = {"norm": "No Finding", "pneumonia": "Pneumonia"}
+    records, paths, rejects = index(some, root, labels=labels, separator="|")
+    assert (len(records), len(paths), rejects) == (20, 20, [])
+    assert sum(r["label_norm"] for r in records) == 10
+    assert all(r["rows"] == r["columns"] == 512 and r["sex"] in "FM" for r in records)
+
+
+# --- before any job ---------------------------------------------------------------------------
+
+
+def a_study(root: Path, **source: Any) -> Study:
+    known = {"kind": "table", "root": str(root), "table": str(root / "records.csv"), **source}
+    return parse(
+        {
+            "study": "s",
+            "sources": {"nih": known},
+            "groups": {
+                "G": {
+                    "title": "t",
+                    "classes": {
+                        "A": {"source": "nih", "where": {"class": "a"}, "count": "all"},
+                        "B": {"source": "nih", "where": {"class": "b"}, "count": "all"},
+                    },
+                    "exclude": source.pop("exclude", None),
+                }
+            },
+            "attacks": {"paper": {"lr": 1.0, "epsilon": [0.1]}},
+        }
+    )
+
+
+COLUMNS = {"columns": {"class": "kind"}}
+
+
+def test_inputs_in_order_pass(tmp_path: Path) -> None:
+    write_csv(tmp_path / "records.csv", "image,patient,kind\n")
+    check_inputs(a_study(tmp_path, **COLUMNS))
+
+
+def test_inputs_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None:
+    study = a_study(tmp_path / "gone", **COLUMNS)
+    group = study.groups["G"].model_copy(update={"exclude": "gone.csv"})
+    with pytest.raises(UserError) as caught:
+        check_inputs(study.model_copy(update={"groups": {"G": group}}))
+    message = str(caught.value)
+    for line in ("sources.nih.root: there", "sources.nih.table: there", "groups.G.exclude: there"):
+        assert line in message
+
+
+def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
+    write_csv(tmp_path / "records.csv", "image,kind\n")
+    with pytest.raises(UserError, match=r"sources\.nih\.columns\.patient: no column 'patient'"):
+        check_inputs(a_study(tmp_path, **COLUMNS))
+
+
+# --- what goes wrong quietly ------------------------------------------------------------------
+
+
+def test_whole_numbers_of_parquet_stay_whole_beside_an_empty_cell(tmp_path: Path) -> None:
+    """Otherwise 1 becomes 1.0, and no film has that accession number."""
+    pd.DataFrame({"id": pd.array([1, None, 3], "Int64"), "text": ["a", "b", None]}).to_parquet(
+        tmp_path / "reports.parquet"
+    )
+    read = user_tables.read_columns(
+        tmp_path / "reports.parquet", {"id": "id", "text": "text"}, "reports"
+    )
+    assert read["id"].tolist() == ["1", "", "3"]
+    assert read["text"].tolist() == ["a", "b", ""]
+
+
+def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "reports.csv", "id,text\n1,Норма\n", encoding="cp1251")
+    columns = {"id": "id", "text": "text"}
+    assert user_tables.read_columns(path, columns, "reports", "cp1251")["text"].tolist() == [
+        "Норма"
+    ]
+    with pytest.raises(UserError, match="is not utf-8; save it as UTF-8, or name its encoding"):
+        user_tables.read_columns(path, columns, "sources.xray.reports")
+
+
+def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
+    rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
+    kept, _, rejected = index_images(rows, tmp_path, key=KEY, source="films")
+    assert [record["age"] for record in kept] == [50]
+    assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
+
+
+def test_a_folder_that_cannot_be_read_stops_the_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: str, onerror: Callable[[OSError], None]) -> list[Any]:
+        onerror(PermissionError(13, "Permission denied"))
+        return []
+
+    monkeypatch.setattr(codecs.os, "walk", broken)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        list(source_files.list_files(tmp_path, key=KEY, source="films"))
+
+
+def test_an_archive_is_listed_with_ids_by_place(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("b/1", "a"):
+        (tmp_path / name).touch()
+    found = list(source_files.list_files(tmp_path, key=KEY, source="xray"))
+    assert [entry["path"] for entry in found] == [str(tmp_path / "a"), str(tmp_path / "b/1")]
+    assert found[1]["record_id"] == opaque(KEY, "xray", "b/1")

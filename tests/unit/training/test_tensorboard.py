@@ -1,0 +1,36 @@
+"""What TensorBoard is shown."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pgdose.errors import UserError
+from pgdose.training import tensorboard
+
+
+def test_each_epoch_can_be_read_again(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tell = tensorboard.writer(tmp_path / "events")
+    for epoch in (1, 2, 3):
+        tell({"epoch": epoch, "loss": 1 / epoch, "validation_accuracy": 0.5})
+    read = EventAccumulator(str(tmp_path / "events"))
+    read.Reload()
+    assert set(read.Tags()["scalars"]) == {"loss", "validation_accuracy"}
+    assert [(e.step, round(e.value, 3)) for e in read.Scalars("loss")] == [
+        (1, 1.0),
+        (2, 0.5),
+        (3, 0.333),
+    ]
+
+
+def test_nothing_is_written_where_nobody_asked(tmp_path: Path) -> None:
+    tensorboard.writer(None)({"epoch": 1, "loss": 1.0})
+
+
+def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError, match=r"pip install 'pgdose\[tensorboard\]'"):
+        tensorboard.writer(tmp_path)

@@ -1,0 +1,190 @@
+"""What a change makes Snakemake do again, and what not: dry runs in a finished study."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.workflow import SMALL, checkout, planned, snakemake
+
+Plan = Callable[..., dict[str, int]]
+
+AFTER_ATTACK = {
+    "transfer",
+    "table_transfer",
+    "attack",
+    "measure",
+    "diagnose",
+    "measure_sizes",
+    "diagnose_sizes",
+    "tables",
+}
+AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "all"}
+
+
+@contextlib.contextmanager
+def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
+    """The file with other content, put back (date and all) at the end."""
+    before, stat = path.read_text(), path.stat()
+    after = change(before)
+    assert after != before
+    path.write_text(after)
+    try:
+        yield
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+def test_a_second_run_has_nothing_to_do(plan: Plan) -> None:
+    assert plan() == {}
+
+
+def test_counts_of_one_group_plan_its_jobs_and_the_shared_tables(
+    small_study: Path, plan: Plan
+) -> None:
+    with changed(
+        small_study / SMALL, replaced("count: 8, augment_to: 20", "count: 6, augment_to: 20")
+    ):
+        jobs = plan()
+        details = snakemake(small_study, "--dry-run").stdout
+    assert jobs["members"] == jobs["train"] == 1
+    assert jobs["attack"] == 3  # paper has two shards
+    assert not set(jobs) & {"phantom_xray", "index_archive", "screen", "tile", "rejects"}
+    assert set(re.findall(r"wildcards: group=([\w-]+)", details)) == {"X-TB"}
+
+
+def test_the_attack_s_code_plans_attacks_and_what_follows(small_study: Path, plan: Plan) -> None:
+    steps = small_study / "src/pgdose/attack/steps.py"
+    with changed(steps, replaced("clean - epsilon)", "clean - epsilon * 1.0)")):
+        jobs = plan()
+    assert set(jobs) == AFTER_ATTACK
+    assert plan() == {}
+
+
+def test_a_plot_s_code_plans_the_plots(small_study: Path, plan: Plan) -> None:
+    with changed(small_study / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
+        assert set(plan()) == {"curves", "report", "all"}
+
+
+@pytest.mark.parametrize("file", ["src/pgdose/attack/engine.py", "scripts/train.py"])
+def test_a_comment_plans_nothing(small_study: Path, plan: Plan, file: str) -> None:
+    with changed(small_study / file, lambda text: text + "\n# A remark.\n"):
+        assert plan() == {}
+
+
+def test_a_docstring_plans_nothing(small_study: Path, plan: Plan) -> None:
+    engine = small_study / "src/pgdose/attack/engine.py"
+    with changed(engine, replaced("The whole response surface", "All of the response surface")):
+        assert plan() == {}
+
+
+def test_a_touch_plans_nothing(small_study: Path, plan: Plan) -> None:
+    later = time.time() + 10
+    touched = [*small_study.glob("scripts/*.py"), *small_study.glob("src/pgdose/**/*.py")]
+    touched += [small_study / "resources/lexicons/ru.yaml", small_study / SMALL]
+    touched += [*small_study.glob("workflow/**/*.smk"), small_study / "Snakefile"]
+    touched += [*small_study.glob("src/pgdose/plots/page/*")]
+    for path in touched:
+        os.utime(path, (later, later))
+    assert plan() == {}
+
+
+def test_a_fresh_checkout_plans_nothing(small_study: Path, tmp_path: Path) -> None:
+    fresh = checkout(tmp_path / "fresh")
+    for result in ("results", "hospital", "private", ".snakemake"):
+        subprocess.run(["cp", "-a", small_study / result, fresh / result], check=True)
+    assert planned(snakemake(fresh, "--dry-run")) == {}
+
+
+def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
+    small_study: Path, plan: Plan
+) -> None:
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", "tiles_per_class: 15")):
+        assert {"index_slides", "tile"} <= set(plan()) and "candidates" not in plan()
+    given = "tiles_per_class: 16\n    threads: 2"
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+        assert set(plan()) == {"report", "all"}  # which shows the settings
+    given = "tiles_per_class: 16\n    tissue: {pen: false}"
+    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+        assert plan()["candidates"] == 1 and "index_fields" not in plan()
+
+
+def test_a_title_plans_table_and_report(small_study: Path, plan: Plan) -> None:
+    with changed(small_study / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
+        assert set(plan()) == {"table1", "report", "all"}
+
+
+def test_a_group_s_name_builds_that_group_alone(tmp_path: Path) -> None:
+    fresh = checkout(tmp_path)
+    jobs = planned(snakemake(fresh, "--dry-run", "X-TB"))
+    assert jobs["members"] == jobs["train"] == jobs["X-TB"] == 1
+    assert jobs["phantom_xray"] == 1
+    assert "phantom_slides" not in jobs
+    assert "tables" not in jobs
+    both = planned(snakemake(fresh, "--dry-run", "X-TB", "H-BR"))
+    assert both["members"] == 2
+
+
+def test_network_jobs_ask_for_one_gpu(tmp_path: Path) -> None:
+    """Declared once: a limit on this machine, a request on a cluster, none with gpu=0."""
+    fresh = checkout(tmp_path)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run"]
+    command += ["--configfile", SMALL]
+    run = subprocess.run(command, cwd=fresh, text=True, capture_output=True)
+    blocks = re.split(r"\n(?=rule )", run.stdout + run.stderr)
+    asking = {b.split()[1].rstrip(":") for b in blocks if re.search(r"resources:.*\bgpu=1\b", b)}
+    assert asking == {"train", "attack", "transfer", "diagnose", "diagnose_sizes", "examples"}
+
+
+def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:
+    fresh = checkout(tmp_path)
+    before = planned(snakemake(fresh, "--dry-run"))
+    study = yaml.safe_load((fresh / SMALL).read_text())
+    study["phantom"]["xray"]["norm"] *= 100
+    for group in study["groups"].values():
+        for entry in group["classes"].values():
+            for amount in {"count", "at_most", "augment_to"} & set(entry):
+                entry[amount] *= 100
+    (fresh / "large.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    assert planned(snakemake(fresh, "--dry-run", study="large.yaml")) == before
+
+
+def test_results_keep_two_studies_apart(small_study: Path, plan: Plan) -> None:
+    other = planned(snakemake(small_study, "--dry-run", "--config", "results=results/other"))
+    assert other["train"] == 6
+    assert plan() == {}
+
+
+def test_parsing_the_snakefile_imports_no_torch(tmp_path: Path) -> None:
+    """A cluster job parses the Snakefile again and again; torch alone takes seconds."""
+    fresh = checkout(tmp_path)
+    guard = tmp_path / "guard" / "sitecustomize.py"
+    guard.parent.mkdir()
+    guard.write_text(
+        "import sys\n"
+        "class Guard:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'torchvision', 'pydicom', 'openslide'):\n"
+        "            raise RuntimeError(f'parsing the Snakefile imports {name}')\n"
+        "sys.meta_path.insert(0, Guard())\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{guard.parent}:{fresh / 'src'}"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "all"]
+    run = subprocess.run(command, cwd=fresh, env=environment, text=True, capture_output=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    check = [sys.executable, "-c", "import torch"]
+    assert (
+        "imports torch"
+        in subprocess.run(check, env=environment, capture_output=True, text=True).stderr
+    )

@@ -1,0 +1,200 @@
+"""What people get wrong: each ends in a sentence, not in a traceback or half a result."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from helpers.workflow import SMALL, Run, checkout, paths_of, snakemake
+from PIL import Image
+
+from pgdose.tables import parquet
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def site(small_study: Path, tmp_path: Path) -> Path:
+    """A checkout with the small study's hospital as if it were a real site's archive."""
+    folder = checkout(tmp_path)
+    subprocess.run(["cp", "-a", small_study / "hospital", folder / "data"], check=True)
+    shutil.rmtree(folder / "data/truth")
+    return folder
+
+
+def carry_out(folder: Path, edit: Edit, *targets: str) -> Run:
+    """Run the small study on the site's data, after an edit."""
+    study = yaml.safe_load((folder / SMALL).read_text().replace("hospital", "data"))
+    del study["phantom"], study["sources"]["xray"]["reports"]["hand_labels"]
+    edit(study)
+    (folder / "site.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    return snakemake(folder, *targets, study="site.yaml")
+
+
+def said(run: Run) -> str:
+    text = run.stdout + run.stderr
+    assert run.returncode == 1, text
+    assert "Traceback" not in text
+    return text
+
+
+def nothing_was_made(folder: Path) -> bool:
+    return not any((folder / name).exists() for name in ("results", "private", "work"))
+
+
+def test_a_group_that_asks_for_too_many_is_told_what_there_is(site: Path) -> None:
+    def edit(study: dict[str, Any]) -> None:
+        study["groups"]["X-TB"]["balance"] = ["sex"]
+        study["groups"]["X-TB"]["classes"]["C2"]["count"] = 5000
+
+    text = said(carry_out(site, edit, "results/small/groups/X-TB/members.parquet"))
+    assert "groups.X-TB.classes.C2: 5000 images wanted, " in text
+    assert "the sexes are to be balanced" in text
+    assert "at_most" in text
+    table = [line.split() for line in text[text.index("takes what there is:") :].splitlines()]
+    assert table[1:3] == [["images", "usable"], ["class", "sex"]]
+    assert table[3][:2] == ["C1", "F"]
+    assert not (site / "results/small/groups/X-TB/members.parquet").exists()
+
+
+def test_a_missing_reports_table_stops_before_any_job(site: Path) -> None:
+    (site / "data/reports.csv").unlink()
+    text = said(carry_out(site, lambda study: None))
+    assert "sources.xray.reports.table: there is no file 'data/reports.csv'" in text
+    assert nothing_was_made(site)
+
+
+def test_a_reports_table_without_the_named_column_stops_before_any_job(site: Path) -> None:
+    def edit(study: dict[str, Any]) -> None:
+        study["sources"]["xray"]["reports"]["text"] = "conclusion"
+
+    text = said(carry_out(site, edit))
+    assert (
+        "sources.xray.reports.text: no column 'conclusion' in reports.csv; "
+        "its columns are: accession_number, report_date, physician, report"
+    ) in text
+    assert nothing_was_made(site)
+
+
+def test_missing_folders_and_files_are_named_together(site: Path) -> None:
+    def edit(study: dict[str, Any]) -> None:
+        study["sources"]["fields"]["root"] = "data/nowhere"
+        study["sources"]["xray"]["lexicon"] = "resources/lexicons/fr.yaml"
+        study["groups"]["H-OV"]["exclude"] = "left_out.csv"
+
+    text = said(carry_out(site, edit))
+    assert "sources.fields.root: there is no folder 'data/nowhere'" in text
+    assert "sources.xray.lexicon: there is no file 'resources/lexicons/fr.yaml'" in text
+    assert "groups.H-OV.exclude: there is no file 'left_out.csv'" in text
+
+
+def test_broken_dicom_files_are_listed_and_the_run_goes_on(site: Path) -> None:
+    """A web page and a truncated file among good ones."""
+    whole = max((site / "data/xray").rglob("*.dcm"), key=lambda path: path.stat().st_size)
+    (site / "data/xray/cut.dcm").write_bytes(whole.read_bytes()[:5000])
+    (site / "data/xray/page.dcm").write_text("<!DOCTYPE html><title>Sign in</title>")
+    target = "results/small/sources/xray/rejects.parquet"
+    run = carry_out(site, lambda study: None, target, "results/small/groups/X-TB/members.parquet")
+    assert run.returncode == 0, run.stdout + run.stderr
+    paths = paths_of(site / "private/small/xray")
+    rejected = parquet.read_table(site / target).merge(paths, on="record_id")
+    reasons = {Path(row.path).name: (row.stage, row.reason) for row in rejected.itertuples()}
+    assert reasons["cut.dcm"] == ("screen", "unreadable_pixels")
+    assert reasons["page.dcm"] == ("index", "not_dicom")
+    assert not rejected["detail"].str.contains("page|cut|data/").any()
+
+
+def test_a_person_s_exclusions_act_before_members_are_drawn(site: Path) -> None:
+    target = "results/small/groups/H-OV/members.parquet"
+    assert carry_out(site, lambda study: None, target).returncode == 0
+    before = parquet.read_table(site / target)
+    left_out = before["record_id"].iloc[:3]
+    pd.DataFrame({"record_id": left_out, "reason": "folded"}).to_csv(site / "out.csv", index=False)
+
+    def edit(study: dict[str, Any]) -> None:
+        study["groups"]["H-OV"]["exclude"] = "out.csv"
+
+    assert carry_out(site, edit, target).returncode == 0
+    after = parquet.read_table(site / target)
+    assert not set(after["record_id"]) & set(left_out)
+    assert len(after) == len(before)
+
+    (site / "out.csv").write_text("id,why\n")
+    told = said(carry_out(site, edit, target))
+    assert "groups.H-OV.exclude: no column 'record_id'; its columns are: id, why" in told
+
+
+@pytest.fixture
+def table_site(tmp_path: Path) -> Path:
+    """A checkout with a table of ready images; one that it names is not there."""
+    folder = checkout(tmp_path)
+    (folder / "pictures").mkdir()
+    rows = []
+    for i in range(24):
+        shade = Image.linear_gradient("L").resize((90, 90)).rotate(i * 3)
+        shade.save(folder / f"pictures/{i}.png")
+        rows.append({"image": f"{i}.png", "patient": f"P{i // 2}", "finding": "ab"[i % 2]})
+    rows.append({"image": "gone.png", "patient": "P99", "finding": "a"})
+    pd.DataFrame(rows).to_csv(folder / "pictures.csv", index=False)
+    study = {
+        "study": "pictures",
+        "sources": {
+            "pictures": {
+                "kind": "table",
+                "modality": "xray",
+                "screen": {"lateral_score": None},  # they are no chests
+                "root": "pictures",
+                "table": "pictures.csv",
+                "labels": {"column": "finding", "names": {"a": "a", "b": "b"}},
+            }
+        },
+        "groups": {
+            "AB": {
+                "title": "a / b",
+                "image": {"size": 75},
+                "classes": {
+                    "A": {"source": "pictures", "where": {"label": "a"}, "count": "all"},
+                    "B": {"source": "pictures", "where": {"label": "b"}, "count": "all"},
+                },
+            }
+        },
+        "training": {"width": 0.0625, "epochs": 1, "batch": 8, "threads": 1},
+        "attacks": {"paper": {"lr": 0.1, "epsilon": [0.1], "max_iter": 1, "threads": 1}},
+    }
+    (folder / "pictures.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    return folder
+
+
+def test_a_table_that_names_a_missing_file_goes_on_without_it(table_site: Path) -> None:
+    run = snakemake(table_site, study="pictures.yaml")
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    results = table_site / "results/pictures"
+    rejected = parquet.read_table(results / "sources/pictures/rejects.parquet")
+    assert rejected["reason"].tolist() == ["file_missing"]
+    assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [24]
+    sources = pd.read_csv(results / "tables/sources.csv")
+    assert sources.loc[0, ["found", "readable", "screened", "usable"]].tolist() == [25, 24, 24, 24]
+    assert "gone.png" not in (results / "report.html").read_text()
+
+
+def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(table_site: Path) -> None:
+    """It keeps its row in members; everything downstream does without it."""
+    results = table_site / "results/pictures"
+    members = results / "groups/AB/members.parquet"
+    run = snakemake(table_site, str(members.relative_to(table_site)), study="pictures.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    paths = paths_of(table_site / "private/pictures/pictures")
+    table = parquet.read_table(members)
+    lost = table[table["part"] == "training"].iloc[0]
+    (table_site / paths.set_index("record_id").loc[lost["record_id"], "path"]).unlink()
+    run = snakemake(table_site, study="pictures.yaml")
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    missing = parquet.read_table(results / "groups/AB/images/0.missing.parquet")
+    assert missing["member"].tolist() == [lost["member"]]
+    assert missing["reason"].tolist() == ["file_missing"]
+    assert len(parquet.read_table(members)) == 24
+    assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [23]
