@@ -12,41 +12,42 @@ SIDE = 1200  # pixels of the longer side
 
 
 def small(path):
-    found = slides.picture(path, SIDE)
-    return {"pixels": found.pixels, "cell": found.cell, "corner": (found.left, found.top)}
+    view = slides.picture(path, SIDE)
+    return sheets.SlidePicture(view.pixels, view.cell, (view.left, view.top))
 
 
-def draw(row, root, wanted, taken):
-    """A slide with all that is known of it; of one that was rejected the slide alone, and why."""
+def draw(row, root, source, tiles):
+    """A slide with its contours and tiles; of a rejected slide its picture alone, and why."""
+    picture = small(source_files.inside(root, row["slide"]))
     try:
-        found = slides.look(row, root, wanted)
+        survey = slides.look(row, root, source)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
-        return sheets.slide(
-            **small(source_files.inside(root, row["slide"])), tiles=taken, title=title
-        )
-    return sheets.slide(
-        **small(source_files.inside(root, row["slide"])),
-        tissue=found.tissue.cells.rings(),
-        ink=found.tissue.ink.rings(),
-        outlines={name: area.rings() for name, area in found.outlines.areas.items()},
-        tiles=taken,
-        extent=found.grid.extent,
-        classes=[*wanted["classes"], wanted["rest"]],
-        title=row["record_id"],
+        return sheets.slide_sheet(picture, title, tiles)
+    contours = sheets.Contours(
+        tissue=survey.tissue.cells.rings(),
+        ink=survey.tissue.ink.rings(),
+        outlines={name: area.rings() for name, area in survey.outlines.areas.items()},
+    )
+    return sheets.slide_sheet(
+        picture,
+        row["record_id"],
+        tiles,
+        contours=contours,
+        extent=survey.grid.extent,
+        classes=[*source["classes"], source["rest"]],
     )
 
 
 with job(snakemake) as log:
-    wanted, root = settings(snakemake.params), Path(snakemake.params.root)
-    listed, _, _ = list_slides(snakemake, wanted["columns"])
-    columns = ["parent", "class", "x", "y"]
-    taken = parquet.read_table(snakemake.input.records, columns)
+    source, root = settings(snakemake.params), Path(snakemake.params.root)
+    listed, _, _ = list_slides(snakemake, source["columns"])
+    tiles = parquet.read_table(snakemake.input.records, ["parent", "class", "x", "y"])
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         try:
-            figure = draw(row, root, wanted, taken[taken["parent"] == row["record_id"]])
+            figure = draw(row, root, source, tiles[tiles["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened
             log.info("%s: no picture, %s", row["record_id"], r.reason)
             continue
