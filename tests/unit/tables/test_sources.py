@@ -174,9 +174,7 @@ LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(
-        rows("a.png", label=cell), root, labels=LABELS, separator=separator
-    )
+    (record,), _, _ = index(rows("a.png", label=cell), root, labels=LABELS, separator=separator)
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
@@ -336,7 +334,7 @@ def test_a_folder_that_cannot_be_read_stops_the_listing(
         onerror(PermissionError(13, "Permission denied"))
         return []
 
-    monkeypatch.setattr(codecs.os, "walk", broken)
+    monkeypatch.setattr(source_files.os, "walk", broken)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         list(source_files.list_files(tmp_path, key=KEY, source="films"))
 
