@@ -18,9 +18,7 @@ def film_reader(tables, kinds, window, record_ids):
 
 with job(snakemake):
     inputs, params = snakemake.input, snakemake.params
-    members = images.load_members(
-        inputs.members, inputs.missing, params.results, **settings(params, "shape")
-    )
+    members = images.load_members(inputs.members, params.results, **settings(params, "shape"))
     confidence = None
     if inputs.screens:
         screened = parquet.read_tables(inputs.screens, ["record_id", "aorta_confidence"])
