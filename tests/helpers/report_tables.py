@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pgdose.plots import style
-from pgdose.report import html_page
+from pgdose.report.captions import PICTURES
+from pgdose.report.data import PAGE_TABLES, Provenance
 
 GROUPS = {"X-NR2": "xray", "X-TB": "xray", "H-BR": "histology"}
 TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Breast $x$"}
@@ -48,10 +49,11 @@ def attacked(group: str, attack: str, epsilon: float) -> int:
 
 def tables() -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(7)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in html_page.TABLES}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in PAGE_TABLES}
     for group in GROUPS:
         for attack, epsilons in EPSILONS.items():
-            at = {"group": group, "run": "full", "attack": attack}
+            run = {"run": "full", "role": "main", "size": None, "repeat": None}
+            at = {"group": group, **run, "attack": attack}
             last = ITERATIONS[attack]
             for epsilon in epsilons:
                 n = attacked(group, attack, epsilon)
@@ -61,7 +63,8 @@ def tables() -> dict[str, pd.DataFrame]:
                     row = {**here, "iteration": iteration, **of, **rates(rng, n)}
                     found["asr"].append(row)
                     # A part of the images, which no page may take for the whole.
-                    found["asr"].append({**row, "run": "n9-r1", "asr": 17.0})
+                    sized = {"run": "n9-r1", "role": "sized", "size": 9, "repeat": 1}
+                    found["asr"].append({**row, **sized, "asr": 17.0})
                 for low in (0.0, *np.arange(0.5, 1, 0.05).round(2)):
                     bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
                     some = 0 if low in (0.0, 0.7) else int(rng.integers(1, 30)) if n else 0
@@ -147,15 +150,15 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def checks() -> pd.DataFrame:
-    columns = ["group", "run", "attack", "check", "verdict", "says"]
+    columns = ["group", "run", "role", "attack", "check", "verdict", "says"]
     rows = [
-        ("X-NR2", "full", "paper", "gradients", "passed", "All is well."),
-        ("X-NR2", "full", "sign", "gradients", "failed", "90 % are <i>0</i>."),
-        ("X-TB", "full", "sign", "gradients", "failed", "70 % are 0."),
-        ("H-BR", "n72-r1", "sign", "gradients", "failed", "60 % are 0."),
-        ("H-BR", "full", "sign", "gradients", "passed", "All is well."),
-        ("H-BR", "full", "sign", "box kept", "failed", "One leaves it."),
-        ("H-BR", "full", "noise", "gradients", "not done", "It has none."),
+        ("X-NR2", "full", "main", "paper", "gradients", "passed", "All is well."),
+        ("X-NR2", "full", "main", "sign", "gradients", "failed", "90 % are <i>0</i>."),
+        ("X-TB", "full", "main", "sign", "gradients", "failed", "70 % are 0."),
+        ("H-BR", "n72-r1", "sized", "sign", "gradients", "failed", "60 % are 0."),
+        ("H-BR", "full", "main", "sign", "gradients", "passed", "All is well."),
+        ("H-BR", "full", "main", "sign", "box kept", "failed", "One leaves it."),
+        ("H-BR", "full", "main", "noise", "gradients", "not done", "It has none."),
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -163,7 +166,7 @@ def checks() -> pd.DataFrame:
 def drawn(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
-    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *html_page.PICTURES]
+    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -172,7 +175,7 @@ def drawn(folder: Path) -> dict[str, Path]:
 
 
 def study(folder: Path) -> dict[str, Any]:
-    """The arguments of `write_report`."""
+    """The fields of a `ReportData`."""
     files = drawn(folder)
     rejects = [("xray", "screen", "uniform_image", 12345), ("X-TB", "members", "spare", 17)]
     return {
@@ -190,16 +193,18 @@ def study(folder: Path) -> dict[str, Any]:
         "groups": GROUPS,
         "tables": tables(),
         "figures": {name: file for name, file in files.items() if name.startswith("fig")},
-        "pictures": {group: {name: files[name] for name in html_page.PICTURES} for group in GROUPS},
+        "pictures": {group: {name: files[name] for name in PICTURES} for group in GROUPS},
         "checks": checks(),
         "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
-        "benchmarks": pd.DataFrame(
-            [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],
-            columns=["rule", "jobs", "seconds", "max_rss_mb"],
+        "provenance": Provenance(
+            benchmarks=pd.DataFrame(
+                [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],
+                columns=["rule", "jobs", "seconds", "max_rss_mb"],
+            ),
+            devices=pd.DataFrame(
+                [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
+            ),
+            versions={"pgdose": "0.1.0"},
+            machine={"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
         ),
-        "devices": pd.DataFrame(
-            [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
-        ),
-        "versions": {"pgdose": "0.1.0"},
-        "machine": {"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
     }

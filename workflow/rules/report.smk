@@ -1,8 +1,17 @@
 # The page that holds everything.
 
+from pgdose.study.runs import MAIN_RUN
+
+
+def run_role(group, run):
+    """Whether a run is a group's main network, a further one, or of a part of the images."""
+    if run not in STUDY.networks(group):
+        return "sized"
+    return "main" if run == MAIN_RUN else "further"
+
 
 rule report:
-    """One page with findings, tables, curves, each group's section, and what it all rests on."""
+    """One page with findings, tables, curves, each group's section, and how they were made."""
     input:
         tables=tables(),
         figures=[f"{RESULTS}/figures/{name}.png" for name in ["fig1", "fig2", *CURVES]],
@@ -46,7 +55,12 @@ rule report:
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json(
             [
-                (group, run, attack)
+                {
+                    "group": group,
+                    "run": run,
+                    "role": run_role(group, run),
+                    "attack": attack,
+                }
                 for group in STUDY.groups
                 for run in STUDY.runs(group)
                 for attack in STUDY.attacks_of(group, run)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgdose.analysis.success import at
-from pgdose.plots.rows import at_nearest_epsilon, main_networks, same_epsilon
+from pgdose.plots.rows import at_iteration, at_nearest_epsilon, main_networks, same_epsilon
 from pgdose.plots.style import Groups
 
 _RATE = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
@@ -26,7 +25,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataF
     Returns:
         `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
     """
-    rows = at(_of_groups(main_networks(asr), groups), iterations=iterations)
+    rows = at_iteration(_of_groups(main_networks(asr), groups), iterations)
     return _columns(rows, ["epsilon", "iteration"])
 
 
@@ -63,7 +62,7 @@ def over_confidence(
     """
     rows = _of_groups(main_networks(confidence), groups)
     rows = at_nearest_epsilon(rows[rows["n_attacked"] > 0], epsilon)
-    rows = at(rows, iterations=iterations)
+    rows = at_iteration(rows, iterations)
     return _columns(rows, ["epsilon", "iteration", "bin_low", "bin_high"])
 
 

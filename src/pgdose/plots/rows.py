@@ -5,10 +5,11 @@ Figures and the page show main networks. At the operating point an attack that w
 the study's epsilon is shown at the nearest epsilon that was, and `epsilon_label` says so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
+from pgdose.analysis.success import at
 from pgdose.plots.style import EPSILON
 from pgdose.study.doses import TOLERANCE
 
@@ -53,6 +54,16 @@ def at_nearest_epsilon(table: pd.DataFrame, asked: float) -> pd.DataFrame:
     return table[table["epsilon"] == table["attack"].map(nearest_epsilons(table, asked))]
 
 
+def at_iteration(table: pd.DataFrame, iterations: int) -> pd.DataFrame:
+    """The rows of each attack at its operating iteration: the last one if it has fewer."""
+    return at(table, iterations=iterations)
+
+
+def at_operating_point(table: pd.DataFrame, epsilon: float, iterations: int) -> pd.DataFrame:
+    """The rows of each attack at its operating iteration and its epsilon nearest to `epsilon`."""
+    return at_nearest_epsilon(at_iteration(table, iterations), epsilon)
+
+
 def nearest_note(epsilon: float, asked: float) -> str:
     """ "nearest to 0.1" where the epsilon shown is not the one asked for; otherwise empty."""
     return "" if same_epsilon(epsilon, asked) else f"nearest to {asked:g}"
@@ -64,16 +75,8 @@ def epsilon_label(epsilon: float, asked: float) -> str:
     return f"{EPSILON} = {epsilon:g}" + (f" ({note})" if note else "")
 
 
-def attack_labels(nearest: Mapping[str, float], asked: float) -> dict[str, str]:
-    """Each attack's name, with its epsilon where that is not the one asked for.
-
-    Args:
-        nearest: the epsilon at which each attack is shown, of `nearest_epsilons`.
-        asked: the epsilon of the operating point.
-    """
-    return {
-        attack: attack
-        if same_epsilon(epsilon, asked)
-        else f"{attack} at {epsilon_label(epsilon, asked)}"
-        for attack, epsilon in nearest.items()
-    }
+def attack_label(attack: str, epsilon: float, asked: float) -> str:
+    """The attack's name, with its epsilon where that is not the one asked for."""
+    if same_epsilon(epsilon, asked):
+        return attack
+    return f"{attack} at {epsilon_label(epsilon, asked)}"

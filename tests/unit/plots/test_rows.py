@@ -59,11 +59,9 @@ def test_rows_without_images_choose_an_epsilon_only_where_there_are_no_others() 
     assert rows.nearest_epsilons(none.drop(columns="n_attacked"), 0.1)["sign"] == 0.04
 
 
-def test_labels_name_only_attacks_at_another_epsilon() -> None:
-    assert rows.attack_labels({"paper": 0.1, "sign": 0.04}, 0.1) == {
-        "paper": "paper",
-        "sign": "sign at ε = 0.04 (nearest to 0.1)",
-    }
+def test_a_label_names_the_epsilon_only_where_it_is_another_one() -> None:
+    assert rows.attack_label("paper", 0.1, 0.1) == "paper"
+    assert rows.attack_label("sign", 0.04, 0.1) == "sign at ε = 0.04 (nearest to 0.1)"
 
 
 def test_main_networks_are_chosen_by_role() -> None:

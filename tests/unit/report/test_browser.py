@@ -7,7 +7,8 @@ import pytest
 from helpers.report_tables import EPSILONS, GROUPS, attacked, study
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pgdose.report import html_page
+from pgdose.report.data import ReportData
+from pgdose.report.page import write_report
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium (apt install chromium)")
@@ -25,7 +26,7 @@ OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((one) =>
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("browser")
     path = folder / "report.html"
-    html_page.write_report(path, **study(folder / "pictures"))
+    write_report(path, ReportData(**study(folder / "pictures")))
     return path.as_uri()
 
 
@@ -93,9 +94,10 @@ def test_charts_take_the_place_of_printed_figures(page: Page) -> None:
 
 def of_each(*groups: str, bands: bool = False) -> list[int]:
     """How many of these groups each chart shows at first; those of Fig. 3c have bars, not areas."""
+    shown_at = [(attack, 0.1 if 0.1 in EPSILONS[attack] else 0.02) for attack in EPSILONS]
     at_point = [
-        sum(attacked(group, attack, 0.1) > 0 for group in groups) * (0.1 in epsilons)
-        for attack, epsilons in EPSILONS.items()
+        sum(attacked(group, attack, epsilon) > 0 for group in groups)
+        for attack, epsilon in shown_at
     ]
     return [len(groups)] * len(EPSILONS) + at_point + [n * (not bands) for n in at_point]
 
@@ -128,13 +130,18 @@ def test_the_amplitude_is_chosen(page: Page) -> None:
     choice = page.locator("select[data-figure=fig3b]")
     assert choice.input_value() == "0.1"
     assert choice.locator("option").all_text_contents() == ["0.0005", "0.02", "0.1", "0.2"]
-    expect(page.locator("#fig3b-2")).to_be_hidden()  # noise has no 0.1
+    noise, note = page.locator("#fig3b-2"), page.locator(".chart:has(#fig3b-2) .nearest")
+    expect(noise).to_be_visible()  # it has no 0.1, and shows its nearest amplitude
+    expect(note).to_have_text("Shown at ε = 0.02 (nearest to 0.1).")
+    expect(note).to_be_visible()
+    expect(page.locator(".chart:has(#fig3b-0) .nearest")).to_be_hidden()
     rates = "document.getElementById('fig3b-0').data.at(-1).y.join()"
     first = page.evaluate(rates)
     choice.select_option("0.2")
     assert page.evaluate(rates) != first
-    expect(page.locator("#fig3b-2")).to_be_visible()
-    expect(page.locator("#fig3b-1")).to_be_hidden()  # and sign no 0.2
+    expect(noise).to_be_visible()  # at 0.2 itself
+    expect(note).to_be_hidden()
+    expect(page.locator("#fig3b-1")).to_be_hidden()  # sign has no 0.2
     expect(page.locator("#fig3b-1 + .absent")).to_be_visible()
     expect(page.locator("#fig3c-1")).to_be_visible()  # the other figure has its own choice
 
