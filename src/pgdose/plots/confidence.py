@@ -60,13 +60,13 @@ def asr_over_confidence(
     return figure
 
 
-def _titles(rows: pd.DataFrame, asked: float) -> dict[str, str]:
-    """The title above each attack's panels; an epsilon other than the asked one stands below."""
+def _titles(rows: pd.DataFrame, target: float) -> dict[str, str]:
+    """The title above each attack's panels; an epsilon other than the target stands below."""
     epsilons = rows.drop_duplicates("attack").set_index("attack")["epsilon"]
     return {
         attack: title
-        if same_epsilon(epsilons[attack], asked)
-        else f"{title}\n{epsilon_label(epsilons[attack], asked)}"
+        if same_epsilon(epsilons[attack], target)
+        else f"{title}\n{epsilon_label(epsilons[attack], target)}"
         for attack, title in panels.attack_titles(rows).items()
     }
 

@@ -78,8 +78,8 @@ def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     bar.set_label(ASR)
     _outline(bar.ax, [[(0.0, HALF), (1.0, HALF)]])
     if any(gaps):
-        not_known = Patch(facecolor="white", edgecolor=GAP, hatch="////", label="not known")
-        figure.legend(handles=[not_known], loc="outside upper right")
+        unknown = Patch(facecolor="white", edgecolor=GAP, hatch="////", label="not known")
+        figure.legend(handles=[unknown], loc="outside upper right")
     return figure
 
 
@@ -106,12 +106,12 @@ def _surface(panel: Axes, rows: pd.DataFrame, attack: str) -> bool:
 
 def _borders(rates: np.ndarray) -> list[list[tuple[float, float]]]:
     """The borders between neighbouring cells of which one is over HALF and the other is not."""
-    over, known = rates >= HALF, ~np.isnan(rates)
+    over, finite = rates >= HALF, np.isfinite(rates)
     borders: list[list[tuple[float, float]]] = []
-    beside = (over[:, 1:] != over[:, :-1]) & known[:, 1:] & known[:, :-1]
+    beside = (over[:, 1:] != over[:, :-1]) & finite[:, 1:] & finite[:, :-1]
     for y, x in np.argwhere(beside):
         borders.append([(x + 0.5, y - 0.5), (x + 0.5, y + 0.5)])
-    above = (over[1:] != over[:-1]) & known[1:] & known[:-1]
+    above = (over[1:] != over[:-1]) & finite[1:] & finite[:-1]
     for y, x in np.argwhere(above):
         borders.append([(x - 0.5, y + 0.5), (x + 0.5, y + 0.5)])
     return borders

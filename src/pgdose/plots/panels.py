@@ -111,17 +111,17 @@ def curves(
 
 def band(panel: Axes, x: Any, low: Any, high: Any, color: Any, alpha: float = BAND) -> None:
     """The intervals as a band, and as a bar where no neighbour has one."""
-    known = np.isfinite(low) & np.isfinite(high)
-    isolated = _isolated(known)
-    joined = known & ~isolated
+    finite = np.isfinite(low) & np.isfinite(high)
+    isolated = _isolated(finite)
+    joined = finite & ~isolated
     panel.fill_between(x, low, high, where=joined, color=color, alpha=alpha, linewidth=0)
     panel.vlines(x[isolated], low[isolated], high[isolated], color=color, linewidth=1.2, alpha=0.6)
 
 
-def _isolated(known: np.ndarray) -> np.ndarray:
-    """Which known points have no known neighbour."""
-    padded = np.pad(known, 1)
-    return known & ~padded[:-2] & ~padded[2:]
+def _isolated(finite: np.ndarray) -> np.ndarray:
+    """Which finite points have no finite neighbour."""
+    padded = np.pad(finite, 1)
+    return finite & ~padded[:-2] & ~padded[2:]
 
 
 def note(panel: Axes, words: str, color: str = GREY) -> None:

@@ -24,34 +24,34 @@ def same_epsilon(epsilon: float, other: float) -> bool:
     return abs(epsilon - other) <= TOLERANCE
 
 
-def nearest_epsilon(epsilons: Iterable[float], asked: float) -> float:
-    """The epsilon nearest to `asked`; of two equally near ones the smaller. There must be one."""
-    return min(epsilons, key=lambda epsilon: (abs(epsilon - asked), epsilon))
+def nearest_epsilon(epsilons: Iterable[float], target: float) -> float:
+    """The epsilon nearest to `target`; of two equally near ones the smaller. There must be one."""
+    return min(epsilons, key=lambda epsilon: (abs(epsilon - target), epsilon))
 
 
-def nearest_epsilons(table: pd.DataFrame, asked: float) -> dict[str, float]:
-    """The measured epsilon of each attack that is nearest to `asked`.
+def nearest_epsilons(table: pd.DataFrame, target: float) -> dict[str, float]:
+    """The measured epsilon of each attack that is nearest to `target`.
 
     A group without an image to attack has rows for every epsilon; they count only where no group
     of the table has such an image.
 
     Args:
         table: has the columns `attack` and `epsilon`, and perhaps `n_attacked`.
-        asked: usually the epsilon of the operating point.
+        target: usually the epsilon of the operating point.
     """
     nearest = {}
     for attack, rows in table.groupby("attack", sort=False):
         measured = rows[rows["n_attacked"] > 0] if "n_attacked" in rows else rows
         some = rows if measured.empty else measured
-        nearest[str(attack)] = nearest_epsilon(some["epsilon"].unique().tolist(), asked)
+        nearest[str(attack)] = nearest_epsilon(some["epsilon"].unique().tolist(), target)
     return nearest
 
 
-def at_nearest_epsilon(table: pd.DataFrame, asked: float) -> pd.DataFrame:
-    """The rows of each attack at its measured epsilon nearest to `asked`."""
+def at_nearest_epsilon(table: pd.DataFrame, target: float) -> pd.DataFrame:
+    """The rows of each attack at its measured epsilon nearest to `target`."""
     if table.empty:
         return table
-    return table[table["epsilon"] == table["attack"].map(nearest_epsilons(table, asked))]
+    return table[table["epsilon"] == table["attack"].map(nearest_epsilons(table, target))]
 
 
 def at_iteration(table: pd.DataFrame, iterations: int) -> pd.DataFrame:
@@ -64,19 +64,19 @@ def at_operating_point(table: pd.DataFrame, epsilon: float, iterations: int) -> 
     return at_nearest_epsilon(at_iteration(table, iterations), epsilon)
 
 
-def nearest_note(epsilon: float, asked: float) -> str:
-    """ "nearest to 0.1" where the epsilon shown is not the one asked for; otherwise empty."""
-    return "" if same_epsilon(epsilon, asked) else f"nearest to {asked:g}"
+def nearest_note(epsilon: float, target: float) -> str:
+    """ "nearest to 0.1" where the epsilon shown is not the target; otherwise empty."""
+    return "" if same_epsilon(epsilon, target) else f"nearest to {target:g}"
 
 
-def epsilon_label(epsilon: float, asked: float) -> str:
+def epsilon_label(epsilon: float, target: float) -> str:
     """The epsilon as a reader sees it: "ε = 0.1", or "ε = 0.08 (nearest to 0.1)"."""
-    note = nearest_note(epsilon, asked)
+    note = nearest_note(epsilon, target)
     return f"{EPSILON} = {epsilon:g}" + (f" ({note})" if note else "")
 
 
-def attack_label(attack: str, epsilon: float, asked: float) -> str:
-    """The attack's name, with its epsilon where that is not the one asked for."""
-    if same_epsilon(epsilon, asked):
+def attack_label(attack: str, epsilon: float, target: float) -> str:
+    """The attack's name, with its epsilon where that is not the target."""
+    if same_epsilon(epsilon, target):
         return attack
-    return f"{attack} at {epsilon_label(epsilon, asked)}"
+    return f"{attack} at {epsilon_label(epsilon, target)}"

@@ -162,8 +162,9 @@ def _slide_legend(
         handles.append(Line2D([], [], color=_TISSUE, label="tissue"))
     if contours.ink:
         handles.append(Line2D([], [], color=_INK, label="ink"))
-    for name in contours.outlines:
-        handles.append(Line2D([], [], color=colours[name], ls="--", label=f"outline: {name}"))
+    for outline in contours.outlines:
+        label = f"outline: {outline}"
+        handles.append(Line2D([], [], color=colours[outline], ls="--", label=label))
     for name, of_class in tiles.groupby("class"):
         colour = colours[str(name)]
         face = to_rgba(colour, _TILE_OPACITY)

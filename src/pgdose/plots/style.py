@@ -47,7 +47,7 @@ _COLORS = {
 }
 _LINES = {"xray": "-", "histology": (0, (4, 2)), "other": (0, (1, 1.5))}
 
-_RC: dict[str, Any] = {
+RC_PARAMS: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
@@ -78,7 +78,7 @@ def drawing() -> Iterator[None]:
 
     Serves as a decorator too.
     """
-    with matplotlib.style.context(["default", _RC]):
+    with matplotlib.style.context(["default", RC_PARAMS]):
         yield
 
 

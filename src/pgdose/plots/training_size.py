@@ -68,14 +68,14 @@ def _epsilons(rows: pd.DataFrame, attack: str) -> list[float]:
     return sorted(rows["epsilon"][rows["attack"] == attack].unique())
 
 
-def _titles(rows: pd.DataFrame, asked: float) -> dict[str, str]:
+def _titles(rows: pd.DataFrame, target: float) -> dict[str, str]:
     """The title above each attack's panel, with the epsilon if it has one alone."""
     titles = panels.attack_titles(rows)
     for attack, title in titles.items():
         epsilons = _epsilons(rows, attack)
         if len(epsilons) == 1:
-            between = ", " if same_epsilon(epsilons[0], asked) else "\n"
-            titles[attack] = title + between + epsilon_label(epsilons[0], asked)
+            between = ", " if same_epsilon(epsilons[0], target) else "\n"
+            titles[attack] = title + between + epsilon_label(epsilons[0], target)
     return titles
 
 

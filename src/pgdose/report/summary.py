@@ -85,18 +85,20 @@ def scope(groups: Groups, attacks: Sequence[str]) -> str:
 
 def accuracies(table1: pd.DataFrame) -> str:
     """How good the networks are on clean images, compared with the paper's."""
-    known = table1.dropna(subset="accuracy")
-    if known.empty:
+    rated = table1.dropna(subset="accuracy")
+    if rated.empty:
         return ""
-    text = f"On clean validation images the accuracy is {_range(known, 'accuracy')}."
-    both = known.dropna(subset=["paper_accuracy", "ci_low", "ci_high"])
+    text = f"On clean validation images the accuracy is {_range(rated, 'accuracy')}."
+    compared = rated.dropna(subset=["paper_accuracy", "ci_low", "ci_high"])
     where = {
-        "inside our interval": both["paper_accuracy"].between(both["ci_low"], both["ci_high"]),
-        "above it": both["paper_accuracy"] > both["ci_high"],
-        "below it": both["paper_accuracy"] < both["ci_low"],
+        "inside our interval": compared["paper_accuracy"].between(
+            compared["ci_low"], compared["ci_high"]
+        ),
+        "above it": compared["paper_accuracy"] > compared["ci_high"],
+        "below it": compared["paper_accuracy"] < compared["ci_low"],
     }
     parts = [
-        f"{place} for {join_names(list(both['group'][rows]))}"
+        f"{place} for {join_names(list(compared['group'][rows]))}"
         for place, rows in where.items()
         if rows.any()
     ]
@@ -128,19 +130,19 @@ def success(data: ReportData) -> tuple[str, list[str]]:
     return begin, items
 
 
-def nearest(rates: pd.DataFrame, asked: float) -> list[str]:
+def nearest(rates: pd.DataFrame, target: float) -> list[str]:
     """The attacks that are shown at another amplitude than the operating point's, with it.
 
     Args:
         rates: `attack epsilon n_attacked` at the operating point.
-        asked: the operating point's amplitude.
+        target: the operating point's amplitude.
     """
     if rates.empty:
         return []
     return [
-        f"{attack} at {epsilon_label(epsilon, asked)}"
-        for attack, epsilon in nearest_epsilons(rates, asked).items()
-        if not same_epsilon(epsilon, asked)
+        f"{attack} at {epsilon_label(epsilon, target)}"
+        for attack, epsilon in nearest_epsilons(rates, target).items()
+        if not same_epsilon(epsilon, target)
     ]
 
 
@@ -214,19 +216,19 @@ def subgroups(data: ReportData) -> list[str]:
     rows = data.at_epsilon("subgroups")
     if rows.empty:
         return []
-    known = rows.dropna(subset=["difference", "difference_low", "difference_high"])
+    measured = rows.dropna(subset=["difference", "difference_low", "difference_high"])
     by = ["group", "attack", "by"]
     # Of two values the second difference is the first one's mirror image.
-    two = known.groupby(by)["value"].transform("size") == 2
-    known = known[~(two & known.duplicated(by))]
-    if known.empty:
+    two = measured.groupby(by)["value"].transform("size") == 2
+    measured = measured[~(two & measured.duplicated(by))]
+    if measured.empty:
         return []
-    sure = known[(known["difference_low"] > 0) | (known["difference_high"] < 0)]
+    sure = measured[(measured["difference_low"] > 0) | (measured["difference_high"] < 0)]
+    doses = [f"{EPSILON} = {amplitude(data.epsilon)}", *nearest(measured, data.epsilon)]
     lines = [
-        f"{quantity(len(known), 'difference')} between a subgroup and the others "
-        f"{'was' if len(known) == 1 else 'were'} measured at {EPSILON} = "
-        f"{amplitude(data.epsilon)}; the interval of {len(sure) or 'none'} of them excludes 0. By "
-        "chance alone it would be 1 in 20."
+        f"{quantity(len(measured), 'difference')} between a subgroup and the others "
+        f"{'was' if len(measured) == 1 else 'were'} measured at {', '.join(doses)}; the interval "
+        f"of {len(sure) or 'none'} of them excludes 0. By chance alone it would be 1 in 20."
     ]
     for row in sure.to_dict("records"):
         more = "more" if row["difference"] > 0 else "less"
@@ -253,6 +255,8 @@ def intervals(data: ReportData) -> list[str] | None:
     width, wilson = (rates[f"{name}_high"] - rates[f"{name}_low"] for name in ("ci", "wilson"))
     rates = rates.assign(label=labels, times=(width / wilson).where(wilson > 0))
     attacks = list(rates["label"].unique())
+    if set(attacks) != set(rates["attack"]):
+        attacks = []  # "under every attack" would not name the amplitudes
     lines = []
     for group, rows in rates.groupby("group", sort=False):
         for word, ratio in (("wider", rows["times"]), ("narrower", 1 / rows["times"])):

@@ -105,19 +105,19 @@ asr = with_interval("asr", wording.rate)
 AMPLITUDE: Column = (EPSILON, "number", lambda row: wording.epsilon(row["epsilon"]))
 
 
-def amplitude(asked: float) -> Column:
-    """The column of the amplitude; one that is only the nearest to `asked` says so."""
+def amplitude(target: float) -> Column:
+    """The column of the amplitude; one that is only the nearest to `target` says so."""
 
     def cell(row: Row) -> str | Cell:
-        note = nearest_note(row["epsilon"], asked)
+        note = nearest_note(row["epsilon"], target)
         value = wording.epsilon(row["epsilon"])
         return Cell(value, f"({note})") if note else value
 
     return EPSILON, "number", cell
 
 
-def attack_at(attack: str, epsilon: float, asked: float) -> str | Cell:
-    """The cell of an attack, with its amplitude if that is only the nearest to `asked`."""
-    if same_epsilon(epsilon, asked):
+def attack_at(attack: str, epsilon: float, target: float) -> str | Cell:
+    """The cell of an attack, with its amplitude if that is only the nearest to `target`."""
+    if same_epsilon(epsilon, target):
         return attack
-    return Cell(attack, f"at {epsilon_label(epsilon, asked)}")
+    return Cell(attack, f"at {epsilon_label(epsilon, target)}")

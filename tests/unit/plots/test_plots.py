@@ -158,7 +158,7 @@ def of_network(absent: bool = False, group: str = "H-OV") -> Figure:
 
 
 def without_rates(asr: pd.DataFrame, group: str) -> pd.DataFrame:
-    """As of a group whose images were all seen wrong before the attack."""
+    """As of a group whose images were all misclassified before the attack."""
     names = ["asr", "ci_low", "ci_high"]
     return asr.assign(**{name: asr[name].mask(asr["group"] == group) for name in names})
 
@@ -322,7 +322,7 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("case", CASES)
 def test_figures(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(style._RC, "figure.dpi", 60)  # four of each take their time
+    monkeypatch.setitem(style.RC_PARAMS, "figure.dpi", 60)  # four of each take their time
     draw, words = CASES[case]
     for suffix in (".png", ".svg"):
         first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
@@ -415,13 +415,13 @@ def lines(panel: Axes) -> list[np.ndarray]:
 
 def bands(panel: Axes) -> list[list[tuple[float, float, float]]]:
     """Of each band, the x it stands at with the lowest and the highest y there."""
-    found = []
+    places_of_bands = []
     for band in panel.collections:
         if isinstance(band, PolyCollection):
             corners = np.concatenate([path.vertices for path in band.get_paths()] or [[]])
             places = {x: [y for at, y in corners if at == x] for x, _ in corners}
-            found.append([(x, min(ys), max(ys)) for x, ys in sorted(places.items())])
-    return found
+            places_of_bands.append([(x, min(ys), max(ys)) for x, ys in sorted(places.items())])
+    return places_of_bands
 
 
 def bars(panel: Axes) -> list[np.ndarray]:
@@ -455,8 +455,8 @@ def test_groups_with_different_doses_are_not_joined_over_them() -> None:
     other = table["group"] == "H-OV"
     table.loc[other, "epsilon"] += 0.01
     missing = (table["group"] == "H-OV-TH") & (table["epsilon"] == 0.1)
-    own, gap = lines(fig3a(table[~missing]).axes[1])
-    assert np.isfinite(own).tolist() == [False, True] * 3
+    shifted, gap = lines(fig3a(table[~missing]).axes[1])
+    assert np.isfinite(shifted).tolist() == [False, True] * 3
     assert np.isfinite(gap).tolist() == [True, False, False, False, True, False]
 
 
@@ -547,8 +547,8 @@ def test_the_measures_of_a_network() -> None:
     none = network.measures(training, calibration, confusion, "X-NR2")
     assert np.isnan(none.set_index("panel")["value"]["ece"])
     panel = network.panels(rows, "H-OV").axes[3]
-    drawn = next(line for line in panel.lines if line.get_marker() == "o")
-    assert drawn.get_xdata().tolist() == [0.92, 0.98]  # type: ignore[union-attr]
+    points = next(line for line in panel.lines if line.get_marker() == "o")
+    assert points.get_xdata().tolist() == [0.92, 0.98]  # type: ignore[union-attr]
     assert [bar[:, 1].tolist() for bar in bars(panel)] == [[0.4, 0.9], [0.9, 1.0]]
 
 

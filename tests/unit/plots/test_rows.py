@@ -10,7 +10,7 @@ GROUPS = {"X": "xray", "H": "histology"}
 
 
 @pytest.mark.parametrize(
-    ("epsilon", "asked", "label"),
+    ("epsilon", "target", "label"),
     [
         (0.1, 0.1, "ε = 0.1"),
         (0.1, 0.1 + 1e-12, "ε = 0.1"),
@@ -19,9 +19,9 @@ GROUPS = {"X": "xray", "H": "histology"}
     ],
 )
 def test_an_epsilon_that_is_not_the_asked_one_says_so(
-    epsilon: float, asked: float, label: str
+    epsilon: float, target: float, label: str
 ) -> None:
-    assert rows.epsilon_label(epsilon, asked) == label
+    assert rows.epsilon_label(epsilon, target) == label
 
 
 def test_the_nearest_epsilon_of_two_equally_near_ones_is_the_smaller() -> None:

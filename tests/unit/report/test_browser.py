@@ -41,19 +41,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page, loaded. At the end it must have said nothing and asked for nothing."""
+    """The page, loaded. It must have logged nothing and requested nothing at the end."""
     opened = browser.new_page(viewport={"width": 1400, "height": 900})
-    said: list[str] = []
-    asked: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: asked.append(request.url))
+    messages: list[str] = []
+    requests: list[str] = []
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
+    opened.on("request", lambda request: requests.append(request.url))
     opened.goto(address)
     expect(opened.locator(".chart .main-svg").first).to_be_visible()
     yield opened
     opened.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [address]
 
 
 def curves(page: Page) -> list[int]:
@@ -157,14 +157,14 @@ def test_values_are_told_under_the_pointer(page: Page, name: str) -> None:
     label = chart.locator(".hoverlayer .hovertext")
     expect(label).to_contain_text("H-BR")
     text = label.text_content() or ""
-    told = page.evaluate(
+    points = page.evaluate(
         """name => { const trace = document.getElementById(name).data.at(-1);
             return trace.y.map((y, i) => [y, ...trace.customdata[i]]); }""",
         name,
     )
     expected = [
         f"ASR {y:.3f}95 % interval {low:.3f} to {high:.3f}{flipped} of {n} flipped"
-        for y, low, high, flipped, n in told
+        for y, low, high, flipped, n in points
         if y is not None
     ]
     assert any(words in text for words in expected), text
@@ -217,13 +217,13 @@ def test_no_request_could_leave_the_page(browser: Browser, address: str) -> None
     """The policy that the page brings along forbids it, whatever a script asks for."""
     page = browser.new_page()
     page.goto(address)
-    told = page.evaluate(
+    directive = page.evaluate(
         """() => new Promise(answer => {
             document.addEventListener("securitypolicyviolation", e => answer(e.effectiveDirective));
             fetch("http://127.0.0.1:9/").catch(() => {});
         })"""
     )
-    assert told == "connect-src"
+    assert directive == "connect-src"
     page.close()
 
 

@@ -41,17 +41,17 @@ class Page:
     def tables(self, label: str) -> list[pd.DataFrame]:
         """The tables of this name, their cells as texts; the first column is the index."""
         boxes = self.root.xpath("//div[@class='scroll'][@aria-label=$label]//table", label=label)
-        found = []
+        frames = []
         for table in boxes:
             heads = [words(cell) for cell in table.xpath("./thead/tr/th")]
             rows = [[words(c) for c in row.xpath("./th|./td")] for row in table.xpath("./tbody/tr")]
             frame = pd.DataFrame(rows, columns=heads or None, dtype=object)
-            found.append(frame.set_index(frame.columns[0]))
-        return found
+            frames.append(frame.set_index(frame.columns[0]))
+        return frames
 
     def table(self, label: str) -> pd.DataFrame:
-        (found,) = self.tables(label)
-        return found
+        (only,) = self.tables(label)
+        return only
 
     def charts(self) -> list[dict[str, Any]]:
         (script,) = self.root.xpath("//script[@id='charts']")
@@ -70,11 +70,11 @@ def numbers(cell: str) -> list[float]:
 
 def same(cell: str, *values: float, digits: int = 3) -> None:
     """The cell has these numbers and no others, to its last digit; what is missing is a dash."""
-    known = [value for value in values if not pd.isna(value)]
-    assert len(numbers(cell)) == len(known), (cell, values)
-    for shown, value in zip(numbers(cell), known, strict=True):
+    finite = [value for value in values if not pd.isna(value)]
+    assert len(numbers(cell)) == len(finite), (cell, values)
+    for shown, value in zip(numbers(cell), finite, strict=True):
         assert shown == pytest.approx(value, abs=0.5 * 10.0**-digits + 1e-9), (cell, values)
-    if not known:
+    if not finite:
         assert cell == wording.MISSING
 
 
@@ -118,9 +118,6 @@ def at_point(table: pd.DataFrame) -> pd.DataFrame:
     return table[
         (table["role"] == "main") & (table["epsilon"] == epsilon) & (table["iteration"] == last)
     ]
-
-
-# --- numbers ----------------------------------------------------------------------------------
 
 
 def test_table1(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -209,8 +206,9 @@ def test_subgroups(page: Page, tables: dict[str, pd.DataFrame]) -> None:
             same(cells["Difference from the others"], row.difference, *ends)
     text = page.section("subgroups")
     # F and M mirror each other, and are one difference: by group and attack.
-    known = at_point(tables["subgroups"]).groupby(["group", "attack"]).ngroups
-    assert f"{2 * known} differences" in text and f"interval of {known} of them" in text
+    pairs = at_point(tables["subgroups"]).groupby(["group", "attack"]).ngroups
+    assert f"{2 * pairs} differences" in text and f"interval of {pairs} of them" in text
+    assert f"measured at ε = 0.1, noise at {NEAREST}; the interval" in text
     assert "X-TB under sign, sex F: 0.31 more than the others." in text
     assert f"X-TB under noise at {NEAREST}, sex F: 0.31 more than the others." in text
     assert "sex M:" not in text
@@ -233,7 +231,11 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
             same(cell, row.n, digits=0)
         changed = at_point(tables["transitions"])
         changed = changed[changed["group"] == group]
-        for attack, name in (("paper", "paper"), ("sign", "sign"), ("noise", f"noise at {NEAREST}")):
+        for attack, name in (
+            ("paper", "paper"),
+            ("sign", "sign"),
+            ("noise", f"noise at {NEAREST}"),
+        ):
             for row in changed[changed["attack"] == attack].to_dict("records"):
                 cell = page.tables(name)[place].loc[row["class"], row["flipped_to"]]
                 same(cell, row["n"], digits=0)
@@ -272,9 +274,10 @@ def test_charts_hold_the_tables(page: Page, tables: dict[str, pd.DataFrame]) -> 
     assert len(charts) == 3 * len(EPSILONS)
     asr, bins = (t[t["role"] == "main"] for t in (tables["asr"], tables["confidence"]))
     for place, (attack, epsilons) in enumerate(EPSILONS.items()):
-        own, last = asr[asr["attack"] == attack], ITERATIONS[attack]
-        compare(charts[f"fig3a-{place}"], "", own[own["iteration"] == last], "epsilon")
-        for name, table, x in (("3b", own, "iteration"), ("3c", bins, "bin_low")):
+        of_attack, last = asr[asr["attack"] == attack], ITERATIONS[attack]
+        at_last = of_attack[of_attack["iteration"] == last]
+        compare(charts[f"fig3a-{place}"], "", at_last, "epsilon")
+        for name, table, x in (("3b", of_attack, "iteration"), ("3c", bins, "bin_low")):
             chart = charts[f"fig{name}-{place}"]
             assert set(chart["values"]) == {f"{epsilon:g}" for epsilon in epsilons}
             # Shown first: the operating epsilon, or the nearest one, which the page then names.
@@ -297,19 +300,16 @@ def compare(chart: dict[str, Any], choice: str, table: pd.DataFrame, by: str) ->
         if by == "bin_low":
             assert places.pop(1) == (None, None, [None] * 4)  # the gap
         assert len(places) == len(rows)
-        for (x, y, told), row in zip(places, rows.to_dict("records"), strict=True):
+        for (x, y, rate), row in zip(places, rows.to_dict("records"), strict=True):
             if by != "bin_low":
                 assert x == row[by]
             elif row["bin_low"] >= 0.5:
                 assert row["bin_low"] < x < row["bin_high"]
             sure = by == "iteration" and row["iteration"] == 0
             ends = [row["asr"]] * 2 if sure else [row["ci_low"], row["ci_high"]]
-            for shown, value in zip([y, *told[:2]], [row["asr"], *ends], strict=True):
+            for shown, value in zip([y, *rate[:2]], [row["asr"], *ends], strict=True):
                 assert shown == (None if pd.isna(value) else pytest.approx(value, abs=5.1e-5))
-            assert told[2:] == [row["n_flipped"], row["n_attacked"]]
-
-
-# --- words ------------------------------------------------------------------------------------
+            assert rate[2:] == [row["n_flipped"], row["n_attacked"]]
 
 
 def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -328,12 +328,13 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "so a finding about the attack: conclusion 3.",
         "Left open under at least one attack: conclusion 2.",
         "Tested under one attack only: conclusion 5.",
-        f"An attack with fewer iterations is shown at its last one, an attack that was not measured "
-        f"at this ε at the nearest ε that was: noise at {NEAREST}.",
+        "An attack with fewer iterations is shown at its last one, an attack that was not "
+        f"measured at this ε at the nearest ε that was: noise at {NEAREST}.",
     ):
         assert sentence in text
     for attack, name in (("sign", "sign"), ("noise", f"noise at {NEAREST}")):
-        rates = at_point(tables["asr"]).query("attack == @attack").set_index("group")["asr"]
+        rows = at_point(tables["asr"])
+        rates = rows[rows["attack"] == attack].set_index("group")["asr"]
         low, high = rates.min(), rates.max()
         assert f"{name}: {low:.2f} ({rates.idxmin()}) to {high:.2f} ({rates.idxmax()})." in text
     worst = tables["worst_case"].query("epsilon == 0.1")["asr"]
@@ -363,7 +364,9 @@ def test_lists_and_numbers_in_words() -> None:
         "a and b",
         "a, b and c",
     ]
-    assert wording.quantity(1, "group") == "1 group" and wording.quantity(1200, "way") == "1,200 ways"
+    assert (
+        wording.quantity(1, "group") == "1 group" and wording.quantity(1200, "way") == "1,200 ways"
+    )
     assert wording.epsilon(np.inf, 0.2) == "over 0.2" and wording.epsilon(0.0005) == "0.0005"
     assert wording.signed(-0.0312) == "−0.031" and wording.signed(0.2) == "+0.200"
     assert wording.duration(59.94) == "59.9 s" and wording.duration(61) == "1 min 01 s"
@@ -391,6 +394,9 @@ def test_widths_of_the_two_intervals(pictures: Path) -> None:
         "X: wider by a factor of 1.5 under a.",
         "X: narrower by a factor of 2.0 under b at ε = 0.08 (nearest to 0.1).",
     ]
+    assert lines(row("a", 0.15), row("b", 0.15, epsilon=0.08)) == [
+        "X: wider by a factor of 1.5 under a and b at ε = 0.08 (nearest to 0.1)."
+    ]
 
 
 def test_warns_once_for_each_check_and_attack(page: Page) -> None:
@@ -410,9 +416,6 @@ def test_says_that_nothing_failed_or_was_checked(write: Write) -> None:
     none = write(checks=checks().iloc[:0], figures={}, pictures={})
     assert "No attack was checked" in none.section("warnings")
     assert "checks of the attacks" not in none.section("summary")
-
-
-# --- what a study can lack ----------------------------------------------------------------------
 
 
 def test_a_bare_study(write: Write) -> None:
@@ -474,9 +477,6 @@ def test_mistakes_are_named(write: Write, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# --- the page as a file -------------------------------------------------------------------------
-
-
 def test_same_bytes_every_time(write: Write, page: Page) -> None:
     assert write().text == page.text
 
@@ -516,7 +516,7 @@ def test_study_s_texts_are_escaped(write: Write, tables: dict[str, pd.DataFrame]
         name: table.replace({"X-NR2": HOSTILE, "paper": HOSTILE + "2"})
         for name, table in tables.items()
     }
-    groups = {HOSTILE if group == "X-NR2" else group: told for group, told in GROUPS.items()}
+    groups = {HOSTILE if group == "X-NR2" else group: kind for group, kind in GROUPS.items()}
     page = write(tables=renamed, groups=groups, figures={}, pictures={})
     assert len(page.root.xpath("//script")) == 3
     assert not any("alert" in (s.text or "") for s in page.root.xpath("//script[not(@id)]"))
