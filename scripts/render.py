@@ -12,7 +12,7 @@ from pgdose.xray import screening
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
     shape, kinds = settings(params, "shape"), settings(params, "kinds")
-    members = parquet.read_table(snakemake.input.members)
+    members = parquet.read_table(snakemake.input.planned)
     rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
     files = {
