@@ -53,11 +53,11 @@ def _start_and_text(error: Any) -> tuple[str, str]:
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
         label_rule = "a small letter, then at most 39 small letters, digits or '_'"
-        text = f"must be {label_rule if is_label else NAME_RULE}"
+        text = f"is no valid name; use {label_rule if is_label else NAME_RULE}"
     else:
         text = error["msg"].replace("Input should be", "must be", 1)
         text = text[:1].lower() + text[1:]
-    if not text.startswith("must "):
+    if not text.startswith(("must ", "is ")):
         return f"{path}: ", text
     stands = "" if isinstance(value, dict) else f"{_written(value)} "
     return f"{path}: {stands}", text
@@ -76,13 +76,16 @@ def _shown(keys: list[str]) -> str:
 def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
     """The keys of the study file that lead to an error, and the section that holds the last one.
 
-    pydantic puts more into `loc`: the tags and choices of unions, "[key]" for a mapping's key.
+    pydantic puts more into `loc`: the tags and choices of unions, and "[key]" behind a
+    mapping's key that is wrong itself.
     """
     keys: list[str] = []
     section: type[BaseModel] = Study
     kind: Any = Study
     for part in loc:
         kind, members = _resolve(kind)
+        if part == "[key]":
+            continue
         if members:
             kind = members.get(part)
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -90,9 +93,8 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
             keys.append(str(part))
             kind = _annotation(kind, str(part))
         elif get_origin(kind) is dict:
-            if part != "[key]":
-                keys.append(str(part))
-                kind = get_args(kind)[1]
+            keys.append(str(part))
+            kind = get_args(kind)[1]
         elif isinstance(part, int):  # of a list
             keys.append(str(part))
             kind = None
