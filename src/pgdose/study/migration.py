@@ -29,16 +29,18 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
     edits = pending_edits(study, migrations)
     if study.get(KEY) == len(migrations):
         return text, []
+    changes = [*map(str, edits), f"{KEY}: set to {len(migrations)}"]
     expected = study
-    for edit in edits:
-        text, expected = _edited(text, edit), edit.apply(expected)
-    text = _with_version(text, len(migrations))
-    if _read(text) != {**expected, KEY: len(migrations)}:  # anchors, or a key that stands twice
-        raise UserError(
-            "the file's anchors or merge keys are in the way; change it by hand: "
-            + "; ".join([*map(str, edits), f"{KEY}: set to {len(migrations)}"])
-        )
-    return text, [*map(str, edits), f"{KEY}: set to {len(migrations)}"]
+    try:
+        for edit in edits:
+            text, expected = _edited(text, edit), edit.apply(expected)
+        text = _with_version(text, len(migrations))
+        is_right = yaml.safe_load(text) == {**expected, KEY: len(migrations)}
+    except (yaml.YAMLError, KeyError):
+        is_right = False
+    if not is_right:  # an anchor, a merge key, a layout that no edit here expects
+        raise UserError(f"change the file by hand, its layout is unusual: {'; '.join(changes)}")
+    return text, changes
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def _find(node: yaml.Node, path: KeyPath) -> tuple[yaml.Node, yaml.Node]:
     for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
         if key.value == first:
             return _find(value, tuple(rest)) if rest else (key, value)
-    raise UserError(f"{'.'.join(path)} comes from an anchor; change it by hand")
+    raise KeyError(".".join(path))  # it comes from a merge key
 
 
 def _put(text: str, node: yaml.Node, written: str) -> str:
