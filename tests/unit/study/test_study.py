@@ -94,12 +94,12 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "sources.breast.classes.tumour",
             "Tumor",
-            "sources.breast.classes.tumour: 'Tumor' must be a valid list",
+            "sources.breast.classes.tumour: 'Tumor' must be a list",
         ),
         (
             "sources.breast.classes.tumour",
             None,
-            "sources.breast.classes.tumour: null must be a valid list",
+            "sources.breast.classes.tumour: null must be a list",
         ),
         (
             "sources.breast.columns",
@@ -161,7 +161,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ),
         ("training.width", 0.3, "training.width: 0.3 must be a multiple of 1/16"),
         ("training_size.attacks", ["pap"], "training_size.attacks: 'pap' is no attack of this"),
-        ("study", None, "study: null must be a valid string"),
+        ("study", None, "study: null must be a text"),
         (
             "training.architecture",
             "resnet19",
@@ -226,7 +226,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.networks.shuffle.lr",
             -1,
-            "groups.H-OV.networks.shuffle.lr: -1 must be greater than 0",
+            "groups.H-OV.networks.shuffle.lr: -1 must be more than 0",
         ),
         (
             "groups.H-OV.networks.shuffle",
@@ -257,6 +257,33 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     parse(study)
     found = mistakes(change(study, path, value))
     assert any(line.startswith(message) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("groups.X-TB.classes.C2.count", "x", "'x' must be a whole number or 'all'"),
+        ("sources.breast.columns.class", 3, "3 must be a text or a list"),
+        ("groups.X-TB.image", 3, "3 must be a mapping of keys and values"),
+        ("groups.X-TB.image.size", 4, "4 must be at least 16"),
+        ("training.dropout", 1, "1 must be less than 1"),
+        ("training.tensorboard", "often", "'often' must be true or false"),
+        ("groups.H-OV.networks.shuffle.lr", "fast", "'fast' must be a number"),
+        ("attacks", {}, "has too few entries; give at least 1"),
+        (
+            "training.[key]",
+            3,
+            "unknown key; use one of: architecture, width, weights, dropout, auxiliary, optimizer, "
+            "schedule, lr, weight_decay, label_smoothing, epochs, batch, augment, keep, patience, "
+            "held_out, precision, deterministic, gpus, tensorboard, threads, mem_mb, runtime",
+        ),
+    ],
+)
+def test_wrong_types_and_ranges_have_plain_words(
+    study: dict[str, Any], path: str, value: Any, line: str
+) -> None:
+    study["sources"]["breast"].setdefault("columns", {})
+    assert mistakes(change(study, path, value)) == [f"{path}: {line}"]
 
 
 def test_a_further_network_is_trained_as_the_others_but_for_what_it_says(
@@ -374,14 +401,14 @@ SIGN = {"step": "sign", "alpha": 0.01}
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
-        ({"epsilon": [0.0, 0.1], **RAW}, ".epsilon.0: 0.0 must be greater than 0"),
-        ({"epsilon": [-0.1], **RAW}, ".epsilon.0: -0.1 must be greater than 0"),
+        ({"epsilon": [0.0, 0.1], **RAW}, ".epsilon.0: 0.0 must be more than 0"),
+        ({"epsilon": [-0.1], **RAW}, ".epsilon.0: -0.1 must be more than 0"),
         ({"epsilon": [0.1, 1.5], **RAW}, ".epsilon: 1.5 is more than 1, the full intensity range"),
         (
             {"epsilon": [0.1, 0.1], **RAW},
             ".epsilon: [0.1, 0.1] must be amplitudes over 0 in rising",
         ),
-        ({"max_iter": 0, **RAW}, ".max_iter: 0 must be greater than or equal to 1"),
+        ({"max_iter": 0, **RAW}, ".max_iter: 0 must be at least 1"),
         ({"step": "sign", "alpha": 2}, ": 'alpha: 2.0' is more than 1, the full intensity range"),
         ({"step": "l2", "lr": 2}, ": 'step: l2' needs 'alpha' and has no 'lr'"),
         ({**SIGN, "clip": "gradient"}, ": 'clip: gradient' bounds a raw gradient"),
@@ -403,7 +430,7 @@ SIGN = {"step": "sign", "alpha": 0.01}
         ),
         ({**SIGN, "gradient_of": "dlr"}, ".gradient_of: 'dlr' compares three classes, but group"),
         ({**SIGN, "target": "tumour"}, ".target: 'tumour' is no class of group X-TB; use least_"),
-        ({"kind": "external", "library": "art"}, ".name: missing; add this key"),
+        ({"kind": "external", "library": "art"}, ".name: missing; add it"),
         ({"kind": "external", "library": "cleverhans"}, ".library: 'cleverhans' must be"),
         (
             {"kind": "external", "library": "art", "name": "os.system"},
@@ -417,7 +444,10 @@ SIGN = {"step": "sign", "alpha": 0.01}
             {"kind": "external", "library": "art", "name": "Square", "export": 2},
             ": 'export' makes images again",
         ),
-        ({"epsilon": [0.1, float("inf")], **RAW, "clip": "l2"}, ".epsilon.1: inf must be"),
+        (
+            {"epsilon": [0.1, float("inf")], **RAW, "clip": "l2"},
+            ".epsilon.1: inf must be a finite",
+        ),
         ({"kind": "exernal"}, ".kind: 'exernal' is no kind of attack, did you mean 'external'?"),
     ],
     ids=str,
