@@ -1,14 +1,5 @@
 # The page that holds everything.
 
-from pgdose.study.runs import MAIN_RUN
-
-
-def run_role(group, run):
-    """Whether a run is a group's main network, a further one, or of a part of the images."""
-    if run not in STUDY.networks(group):
-        return "sized"
-    return "main" if run == MAIN_RUN else "further"
-
 
 rule report:
     """One page with findings, tables, curves, each group's section, and how they were made."""
@@ -55,15 +46,10 @@ rule report:
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json(
             [
-                {
-                    "group": group,
-                    "run": run,
-                    "role": run_role(group, run),
-                    "attack": attack,
-                }
+                run.identity() | {"attack": attack}
                 for group in STUDY.groups
-                for run in STUDY.runs(group)
-                for attack in STUDY.attacks_of(group, run)
+                for run in STUDY.runs(group).values()
+                for attack in run.attacks
             ]
         ),
         benchmarks=BENCHMARKS,
