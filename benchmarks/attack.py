@@ -38,7 +38,8 @@ from attack_peers import PEERS, Call, installed
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.engine import surface
+from pgdose.attack.steps import make
 from pgdose.networks import architectures, classifier, folding
 
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]

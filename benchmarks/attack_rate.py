@@ -17,7 +17,8 @@ import torch
 import yaml
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.engine import surface
+from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
 from pgdose.study import parse

@@ -17,7 +17,8 @@ import yaml
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
 
 from pgdose.analysis.outcomes import unpack
-from pgdose.attack import make, surface
+from pgdose.attack.engine import surface
+from pgdose.attack.steps import make
 from pgdose.cli import verify
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files

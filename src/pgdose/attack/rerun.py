@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.analysis.outcomes import unpack
-from pgdose.attack import Attack, iterate
+from pgdose.attack.engine import iterate
+from pgdose.attack.steps import Attack
 from pgdose.cohort import image_draws
 from pgdose.cohort.images import Members
 from pgdose.devices import scaled

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack import make, surface, trajectory
+from pgdose.attack.engine import surface, trajectory
+from pgdose.attack.steps import make
 
 EPSILONS = [0.03, 0.2]
 ITERATIONS = 5

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack import diagnostics, external, make, surface
+from pgdose.attack import diagnostics, external
 from pgdose.attack.diagnostics import Evidence, diagnose
+from pgdose.attack.engine import surface
+from pgdose.attack.steps import make
 
 EPSILONS = [0.01, 0.02, 0.05, 0.1]
 ITERATIONS = 20

@@ -9,8 +9,9 @@ import torch
 from helpers.attack import EPSILONS, ITERATIONS, network, pictures
 from torch import Tensor, nn
 
-from pgdose.attack import Surface, engine, make, surface, trajectory
-from pgdose.attack.steps import difference_of_logits_ratio, into_ball, margin
+from pgdose.attack import engine
+from pgdose.attack.engine import Surface, surface, trajectory
+from pgdose.attack.steps import difference_of_logits_ratio, into_ball, make, margin
 from pgdose.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack import make, trajectory
+from pgdose.attack.engine import trajectory
+from pgdose.attack.steps import make
 from pgdose.study import FORMS, GradientAttack
 
 STEPS, N = 10, 200

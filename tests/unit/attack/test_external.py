@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack import external, make, surface
+from pgdose.attack import external
+from pgdose.attack.engine import surface
 from pgdose.attack.external import available, external_surface, square
+from pgdose.attack.steps import make
 from pgdose.checkpoints import Parts
 from pgdose.errors import UserError
 

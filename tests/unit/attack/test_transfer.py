@@ -8,7 +8,10 @@ from helpers.attack import EPSILONS, ITERATIONS, network, pictures
 from torch import Tensor, nn
 
 from pgdose.analysis.transfer import transfer as rates
-from pgdose.attack import make, surface, surface_table, transfer
+from pgdose.attack import transfer_table
+from pgdose.attack.engine import surface
+from pgdose.attack.steps import make
+from pgdose.attack.transfer import transfer
 from pgdose.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -90,7 +93,7 @@ def test_nothing_to_attack_has_a_shape_all_the_same() -> None:
     known = {"epsilons": EPSILONS, "max_iter": 4, "iteration": 4, "keys": torch.arange(9)}
     found = transfer(own, [own, own], images, wrong, make(RAW), **known)
     assert found.logits.shape == (0, 2, 5, 3)
-    table = surface_table.transfer_table(
+    table = transfer_table.transfer_table(
         np.zeros(0, np.int32), ["a", "b"], EPSILONS, np.empty((0, 2, 5, 3))
     )
     assert rates(table.to_pandas(), "a", people("p"), 200, 1).empty
@@ -122,7 +125,7 @@ def test_the_table_of_six_images_worked_by_hand() -> None:
     logits = np.array(
         [[[[1 - s, s] for s in of[image]] for of in seen.values()] for image in range(6)], float
     )
-    table = surface_table.transfer_table(np.arange(6), list(seen), [0.1, 0.2], logits).to_pandas()
+    table = transfer_table.transfer_table(np.arange(6), list(seen), [0.1, 0.2], logits).to_pandas()
     found = rates(table, "a", people(*"ppqqrs"), 200, 1).set_index(["judge", "epsilon"])
     counts = ["n_attacked", "n_patients", "n_flipped", "n_source_flipped", "n_followed"]
     assert found.loc[("a", 0.1), counts].tolist() == [6, 4, 3, 3, 3]
@@ -142,7 +145,7 @@ def test_the_table_of_six_images_worked_by_hand() -> None:
 def test_one_patient_has_no_interval() -> None:
     logits = np.zeros((2, 1, 2, 2))
     logits[..., 0] = 1
-    table = surface_table.transfer_table(np.arange(2), ["a"], [0.1], logits).to_pandas()
+    table = transfer_table.transfer_table(np.arange(2), ["a"], [0.1], logits).to_pandas()
     found = rates(table, "a", people("p", "p"), 200, 1)
     assert found[["ci_low", "ci_high"]].isna().all(axis=None)
     assert np.isnan(found["follow"][0])  # of no flip none can be followed
