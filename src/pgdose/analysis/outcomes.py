@@ -58,19 +58,16 @@ class Outcomes:
         return flips
 
 
-def outcomes(
-    surface: SurfaceTable, class_index: pd.Series, classes: int, doses: Doses
-) -> Outcomes:
+def outcomes(surface: SurfaceTable, class_index: pd.Series, classes: int) -> Outcomes:
     """The outcome of each attacked image.
 
-    `class_index` gives a member's true class by member number; `classes` is the number of classes
-    and `doses` are those of the attack. UserError where the surface is not one of these members,
-    classes and doses.
+    `class_index` gives a member's true class by member number, `classes` is the number of classes.
+    UserError where the surface is not one of these members and classes.
     """
-    _check(surface, class_index, classes, doses)
+    _check(surface, class_index, classes)
     predicted = surface.predicted()
     measured = np.asarray((predicted >= 0).any(axis=0))
-    clean = _clean_logits(surface, classes)
+    clean = _clean_logits(surface)
     complete = ((predicted >= 0) | ~measured).all(axis=(1, 2)) & np.isfinite(clean).all(axis=1)
     if not complete.any():
         measured[:] = True  # so that every point has its row, of no images
@@ -81,14 +78,14 @@ def outcomes(
         predicted=predicted[complete],
         measured=measured,
         confidence=softmax(clean[complete].astype(np.float64), axis=1).max(axis=1),
-        doses=doses,
+        doses=surface.doses,
         n_unknown=int((~complete).sum()),
     )
 
 
-def _clean_logits(surface: SurfaceTable, classes: int) -> np.ndarray:
-    """(m, classes) float64: those of iteration 0, which all epsilons share; NaN where none has."""
-    clean = np.full((len(surface.members), classes), np.nan)
+def _clean_logits(surface: SurfaceTable) -> np.ndarray:
+    """(m, classes): those of iteration 0, which all epsilons share; NaN where none has them."""
+    clean = np.full((len(surface.members), surface.classes), np.nan)
     finite = np.isfinite(surface.logits[:, :, 0]).all(axis=2)
     for level in range(len(surface.doses)):
         rows = finite[:, level]
@@ -96,18 +93,13 @@ def _clean_logits(surface: SurfaceTable, classes: int) -> np.ndarray:
     return clean
 
 
-def _check(surface: SurfaceTable, class_index: pd.Series, classes: int, doses: Doses) -> None:
+def _check(surface: SurfaceTable, class_index: pd.Series, classes: int) -> None:
     advice = "; delete the surface and run again"
-    if surface.doses != doses:
-        raise UserError(f"the surface has {_text(surface.doses)}, the attack {_text(doses)}{advice}")
     unknown = sorted(set(surface.members.tolist()) - set(class_index.index))
     if unknown:
         raise UserError(f"the surface holds member {unknown[0]}, which the group lacks{advice}")
-    if len(surface.members) and surface.classes != classes:
+    if surface.classes != classes:
         raise UserError(
-            f"the surface holds logits of {surface.classes} classes, the group has {classes}{advice}"
+            f"the surface holds logits of {surface.classes} classes, the group has {classes}"
+            f"{advice}"
         )
-
-
-def _text(doses: Doses) -> str:
-    return f"epsilon {', '.join(f'{e:g}' for e in doses.epsilons)} and {doses.max_iter} iterations"
