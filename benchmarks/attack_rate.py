@@ -21,7 +21,7 @@ from pgdose.attack.engine import surface
 from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
-from pgdose.study import parse
+from pgdose.study.parsing import parse
 
 RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
 EPSILON, ITERATIONS = 0.10, 20
@@ -45,7 +45,6 @@ def main() -> None:
         folder = Path(study.results, "groups", group)
         members = images.load_members(
             folder / "members.parquet",
-            sorted(folder.glob("images/*.missing.parquet")),
             study.results,
             study.groups[group].image.size,
             study.channels(group),
