@@ -117,8 +117,14 @@ def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
 
 
 def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
-    parts = [np.stack(rows[name].to_list()) for name in _PARTS]
-    return ConclusionDraws(Doses(**about["doses"]), *parts, patients=tuple(about["patients"]))
+    by_epsilon, by_iteration, by_confidence = (np.stack(rows[name].to_list()) for name in _PARTS)
+    return ConclusionDraws(
+        doses=Doses(**about["doses"]),
+        by_epsilon=by_epsilon,
+        by_iteration=by_iteration,
+        by_confidence=by_confidence,
+        patients=tuple(about["patients"]),
+    )
 
 
 def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
@@ -128,9 +134,10 @@ def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
 
 
 def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndarray:
-    """Draws of the rise over epsilon, (1 + draws,): a least-squares line over ranks, end less start.
+    """Draws of the rise over epsilon, (1 + draws,): a line over ranks, its end less its start.
 
-    Over the epsilons of some levels, or of all that were measured; NaN with fewer than two.
+    The least-squares line over the epsilons of some levels, or of all that were measured; NaN with
+    fewer than two.
     """
     rates = draws.by_epsilon if levels is None else draws.by_epsilon[:, sorted(levels)]
     rates = rates[:, ~np.isnan(rates[0])]

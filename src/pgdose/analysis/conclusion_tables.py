@@ -53,9 +53,7 @@ class AttackDraws:
     sizes: Mapping[str, int]
 
 
-def conclude(
-    draws: Mapping[str, AttackDraws], epsilon: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def conclude(draws: Mapping[str, AttackDraws], epsilon: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables conclusions and trends, attack by attack; `epsilon` is the operating one."""
     pairs = [conclude_attack(attack, those, epsilon) for attack, those in draws.items()]
     return _concat(findings for findings, _ in pairs), _concat(trends for _, trends in pairs)

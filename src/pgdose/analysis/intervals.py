@@ -36,8 +36,7 @@ def rate_interval(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndar
         for rate in (0.0, 1.0):
             ends = proportion_confint(rate * patients, patients, alpha=1 - LEVEL, method="wilson")
             low, high = (
-                np.where(draws[0] == rate, end, x)
-                for end, x in zip(ends, (low, high), strict=True)
+                np.where(draws[0] == rate, end, x) for end, x in zip(ends, (low, high), strict=True)
             )
         # Rounding must not put an end on the wrong side of the rate.
         low, high = np.where(draws[0] == 0, 0, low), np.where(draws[0] == 1, 1, high)

@@ -16,9 +16,9 @@ import pandas as pd
 from pgdose.analysis import bootstrap, result_tables
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
 from pgdose.analysis.dose_summary import dose_summary, smallest_level
-from pgdose.analysis.network_tables import identity_columns
 from pgdose.analysis.operating_point import operating_iteration
 from pgdose.analysis.outcomes import Outcomes, outcomes
+from pgdose.analysis.settings import MeasureSettings
 from pgdose.analysis.storage import survival_of_storage
 from pgdose.analysis.subgroups import success_of_subgroups
 from pgdose.analysis.success import success_by_confidence, success_rates
@@ -26,22 +26,6 @@ from pgdose.analysis.transitions import transitions
 from pgdose.attack.surface_table import SurfaceTable
 
 ROUNDING = 1e-6  # a change of epsilon may be stored as a little more
-
-
-@dataclass(frozen=True)
-class MeasureSettings:
-    """How attacks are measured.
-
-    epsilon, iterations: the operating point of the study
-    success:             "final" or "any", the definition of the summaries and the conclusions
-    draws, seed:         of the bootstrap
-    """
-
-    epsilon: float
-    iterations: int
-    success: str
-    draws: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +107,7 @@ def write_run(
         tables = [of.tables[name].assign(attack=attack) for attack, of in by_attack.items()]
         filled = [table for table in tables if len(table)]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-        table = table.assign(**identity_columns(identity, len(table)))
+        table = table.assign(**result_tables.identity_columns(identity, len(table)))
         bounded = [attack for attack, of in by_attack.items() if of.bounded]
         metadata = {"bounded": json.dumps(bounded)} if name == "images" else {}
         table = result_tables.exact_columns(table, columns[name], name)

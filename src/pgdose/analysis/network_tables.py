@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pgdose.analysis import quality
 from pgdose.analysis.network_checks import network_checks
+from pgdose.analysis.result_tables import identity_columns
+from pgdose.tables import parquet
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,27 @@ class NetworkImages:
     members: pd.DataFrame
     clean: pd.DataFrame
     accuracy_by_batches: float | None
+
+
+def read_network(
+    identity: Mapping[str, Any], kind: str, members: str | Path, clean: str | Path
+) -> NetworkImages:
+    """Read the tables of a network; training wrote the accuracy by batches into `clean`."""
+    by_batches = parquet.read_metadata(clean).get("accuracy_by_batches")
+    return NetworkImages(
+        identity,
+        kind,
+        parquet.read_table(members),
+        parquet.read_table(clean),
+        None if by_batches is None else float(by_batches),
+    )
+
+
+def failed_checks(network_checks: pd.DataFrame) -> list[str]:
+    """A line for the log for each failed check of the table network_checks."""
+    failed = network_checks[network_checks["verdict"] == "failed"]
+    lines = zip(failed["group"], failed["run"], failed["check"], failed["says"], strict=True)
+    return [f"{group}/{run}: {check}: {says}" for group, run, check, says in lines]
 
 
 def network_tables(
@@ -52,11 +76,3 @@ def _tables(network: NetworkImages, draws: int, seed: int) -> dict[str, pd.DataF
         "confusion": quality.confusion(members, clean, draws, seed),
         "network_checks": network_checks(true, summary, network.accuracy_by_batches),
     }
-
-
-def identity_columns(identity: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    """The columns group, run, role, size and repeat; the last two are empty but for sized runs."""
-    columns: dict[str, Any] = {name: identity[name] for name in ("group", "run", "role")}
-    for name in ("size", "repeat"):
-        columns[name] = pd.array([identity[name]] * rows, dtype="Int32")
-    return columns

@@ -40,9 +40,7 @@ class CleanImages:
     def in_bins(self) -> np.ndarray:
         """(n, bins) bool: the confidence bin of each image; none without a confidence."""
         known = ~np.isnan(self.confidence)
-        bins = np.where(
-            known, confidence_bins.bin_of(np.where(known, self.confidence, 0.0)), -1
-        )
+        bins = np.where(known, confidence_bins.bin_of(np.where(known, self.confidence, 0.0)), -1)
         return bins[:, None] == np.arange(confidence_bins.COUNT)
 
 

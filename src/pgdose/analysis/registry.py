@@ -40,8 +40,8 @@ _GROUP = {"group": "study group"}
 _RUN = {
     **_GROUP,
     "run": "folder of the network below the group's",
-    "role": "main: the group's own network; further: another one on the same images; sized: trained "
-    "on a part of the training images",
+    "role": "main: the group's own network; further: another one on the same images; sized: "
+    "trained on a part of the training images",
     "size": "training images of a sized run; empty for others",
     "repeat": "repeat of a sized run, from 1; empty for others",
 }
@@ -116,8 +116,8 @@ _TABLES = [
             **_QUALITY,
             "paper_accuracy": "accuracy in the paper",
         },
-        "Table 1: groups, numbers of images and patients, accuracy beside the paper's, and expected "
-        "calibration error.",
+        "Table 1: groups, numbers of images and patients, accuracy beside the paper's, and "
+        "expected calibration error.",
     ),
     ResultTable(
         "class_counts",
@@ -289,8 +289,8 @@ _TABLES = [
             "median_high": "upper end",
             "n_never": "images that no dose flips",
         },
-        "Area under the dose-response curve, and the median of the smallest amplitude that flips an "
-        "image.",
+        "Area under the dose-response curve, and the median of the smallest amplitude that flips "
+        "an image.",
     ),
     ResultTable(
         "subgroups",
@@ -369,8 +369,8 @@ _TABLES = [
             "test": "how it is tested",
             "reason": "the numbers that the verdict rests on",
         },
-        "The paper's five conclusions, each tested under each attack: *supported*, *contradicted* or "
-        "*undecided*, with the test, its estimate and the reason.",
+        "The paper's five conclusions, each tested under each attack: *supported*, *contradicted* "
+        "or *undecided*, with the test, its estimate and the reason.",
     ),
     ResultTable(
         "trends",

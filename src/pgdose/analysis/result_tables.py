@@ -7,6 +7,7 @@ tables in the file format_version.txt beside them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -29,7 +30,7 @@ def exact_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.
     if FINDINGS in columns:
         place = columns.index(FINDINGS)
         fixed, last = columns[:place], columns[place + 1 :]
-        between = [c for c in table if c not in fixed and c not in last]
+        between = [str(c) for c in table if c not in fixed and c not in last]
         columns = [*fixed, *between, *(c for c in last if c in table)]
     if table.empty:
         table = table.reindex(columns=columns)
@@ -38,6 +39,14 @@ def exact_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.
     if further := [column for column in table if column not in columns]:
         raise ValueError(f"table {name}: add the columns {further} to the registry of tables")
     return table[columns]
+
+
+def identity_columns(identity: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """The columns group, run, role, size and repeat; the last two are empty but for sized runs."""
+    columns: dict[str, Any] = {name: identity[name] for name in ("group", "run", "role")}
+    for name in ("size", "repeat"):
+        columns[name] = pd.array([identity[name]] * rows, dtype="Int32")
+    return columns
 
 
 def write_result_table(table: pd.DataFrame, path: str | Path, columns: Sequence[str]) -> None:

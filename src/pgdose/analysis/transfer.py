@@ -1,11 +1,47 @@
 """Transfer: how often an attack on one network of a group flips another network's prediction."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.intervals import rate_interval, wilson
+from pgdose.analysis.result_tables import identity_columns
+
+
+@dataclass(frozen=True)
+class TransferredAttack:
+    """The adversarial images of one attack on one network, judged by all networks of the group.
+
+    run:       the attacked network: group, run, role, size and repeat
+    iteration: of the attack
+    table:     a transfer table, with the columns member, judge, epsilon and logits
+    """
+
+    run: Mapping[str, Any]
+    attack: str
+    iteration: int
+    table: pd.DataFrame
+
+
+def transfer_of_all(
+    attacked: Iterable[TransferredAttack],
+    members: Mapping[str, pd.DataFrame],
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """The table transfer; `members` are each group's, indexed by member."""
+    tables = []
+    for one in attacked:
+        rows = transfer(one.table, one.run["run"], members[one.run["group"]], draws, seed)
+        rows = rows.assign(**identity_columns(one.run, len(rows)))
+        tables.append(rows.assign(attack=one.attack, iteration=one.iteration))
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def transfer(
