@@ -21,7 +21,7 @@ from pgdose.attack.engine import surface
 from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
-from pgdose.study import parse
+from pgdose.study.parsing import parse
 
 RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
 EPSILON, ITERATIONS = 0.10, 20

@@ -22,7 +22,7 @@ from pgdose.attack.steps import make
 from pgdose.cli import verify
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
-from pgdose.study import parse
+from pgdose.study.parsing import parse
 from pgdose.tables import keyed, parquet, sharding
 
 GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pgdose.attack.engine import trajectory
 from pgdose.attack.steps import make
-from pgdose.study import FORMS, GradientAttack
+from pgdose.study.attacks import FORMS, GradientAttack
 
 STEPS, N = 10, 200
 

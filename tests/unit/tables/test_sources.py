@@ -13,7 +13,8 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images import codecs
 from pgdose.imagetable.index import index as index_images
 from pgdose.preflight import check_inputs
-from pgdose.study import Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.study import Study
 from pgdose.tables import source_files, source_index, user_tables
 from pgdose.tables.keyed import opaque
 from pgdose.tables.user_columns import find_columns, header
