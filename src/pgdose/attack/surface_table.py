@@ -135,11 +135,11 @@ def read_surface(
     UserError for a shard of another network, of other doses, of another version of pgdose, or
     with rows that contradict each other; Damaged if a file is not as it was written.
     """
-    paths = [Path(path) for path in paths]
-    metadata = [_checked_metadata(path, network) for path in paths]
-    shards = [read_parquet(path) for path in paths]
+    files = [Path(path) for path in paths]
+    metadata = [_checked_metadata(path, network) for path in files]
+    shards = [read_parquet(path) for path in files]
     doses = doses or _doses(metadata[0])
-    for path, about, shard in zip(paths, metadata, shards, strict=True):
+    for path, about, shard in zip(files, metadata, shards, strict=True):
         if _doses(about) != doses:
             raise UserError(
                 f"{path}: a surface of other doses ({_listed(_doses(about))}; the attack has "
@@ -150,10 +150,10 @@ def read_surface(
         rows = pa.concat_tables(shard.replace_schema_metadata() for shard in shards)
     except pa.ArrowInvalid:
         raise UserError(
-            f"{paths[0].parent}: shards with different numbers of classes; delete them and run "
+            f"{files[0].parent}: shards with different numbers of classes; delete them and run "
             "again"
         ) from None
-    return _dense(rows, doses, metadata, paths[0].parent)
+    return _dense(rows, doses, metadata, files[0].parent)
 
 
 def _checked_metadata(path: Path, network: str | Path) -> dict[str, str]:

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import torch
 from helpers.workflow import PROJECT
+from pgdose.attack.engine import surface, trajectory
 from PIL import Image
 from torch import Tensor, nn
 
 from pgdose import devices
 from pgdose.attack import rerun, surface_table
-from pgdose.attack.engine import surface, trajectory
 from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.images import stores
