@@ -8,20 +8,11 @@ def columns_of(*rules):
     return as_json(registry.columns_of(*rules))
 
 
-def identity(group, run):
-    """Which run a row of a table is of."""
-    if run in STUDY.networks(group):
-        role = "further" if run in STUDY.groups[group].networks else "main"
-        size = repeat = None
-    else:
-        role = "sized"
-        size, repeat = (int(part) for part in run[1:].split("-r"))
-    return {"group": group, "run": run, "role": role, "size": size, "repeat": repeat}
-
-
 def identities():
-    """Those of every run, in the order of the study."""
-    return [identity(group, run) for group in STUDY.groups for run in STUDY.runs(group)]
+    """Which run a row of a table is of, for every run in the order of the study."""
+    return [
+        run.identity() for group in STUDY.groups for run in STUDY.runs(group).values()
+    ]
 
 
 def doses_of(attacks):
@@ -69,8 +60,8 @@ rule measure:
         mem_mb=grows(4000),
         runtime=grows(60),
     params:
-        run=lambda w: as_json(identity(w.group, w.run)),
-        doses=lambda w: as_json(doses_of(STUDY.attacks_of(w.group, w.run))),
+        run=lambda w: as_json(STUDY.runs(w.group)[w.run].identity()),
+        doses=lambda w: as_json(doses_of(STUDY.runs(w.group)[w.run].attacks)),
         settings=measure_settings(),
         columns=as_json(
             {**registry.columns_of("measure"), "images": list(registry.IMAGES)}
@@ -165,9 +156,10 @@ rule quality:
         groups=as_json(list(STUDY.groups)),
         networks=as_json(
             [
-                (identity(g, run), kind_of_network(g, run))
+                (run.identity(), kind_of_network(g, run.name))
                 for g in STUDY.groups
-                for run in STUDY.networks(g)
+                for run in STUDY.runs(g).values()
+                if run.role != "sized"
             ]
         ),
         columns=columns_of("quality"),
@@ -203,7 +195,10 @@ if transfers():  # groups with several networks
         params:
             groups=as_json(networked()),
             transfers=as_json(
-                [(identity(g, run), attack) for g, run, attack in transfers()]
+                [
+                    (STUDY.runs(g)[run].identity(), attack)
+                    for g, run, attack in transfers()
+                ]
             ),
             columns=columns_of("table_transfer"),
             draws=STUDY.measures.draws,
