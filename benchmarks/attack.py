@@ -35,10 +35,11 @@ from statistics import median
 
 import torch
 from attack_peers import PEERS, Call, installed
+from pgdose.attack.engine import surface
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.steps import make
 from pgdose.networks import architectures, classifier, folding
 
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]

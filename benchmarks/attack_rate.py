@@ -15,9 +15,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 import yaml
+from pgdose.attack.engine import surface
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
 from pgdose.study.parsing import parse

@@ -1,10 +1,11 @@
 import numpy as np
 import torch
 from job import file_digest, job, settings, work_folder
+from pgdose.attack.engine import SHORTCUTS, surface
 
 from pgdose import devices
-from pgdose.attack import external, make, surface, surface_table
-from pgdose.attack.engine import SHORTCUTS
+from pgdose.attack import external, surface_table
+from pgdose.attack.steps import make
 from pgdose.checkpoints import Parts, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files

@@ -6,7 +6,8 @@ import torch
 from job import job, settings
 
 from pgdose import devices
-from pgdose.attack import make, rerun, surface_table
+from pgdose.attack import rerun, surface_table
+from pgdose.attack.steps import make
 from pgdose.cohort import images
 from pgdose.networks import network_files
 from pgdose.tables import output_files, result_csv

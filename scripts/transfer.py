@@ -3,7 +3,9 @@ import torch
 from job import job, settings, work_folder
 
 from pgdose import devices
-from pgdose.attack import make, surface_table, transfer
+from pgdose.attack import transfer_table
+from pgdose.attack.steps import make
+from pgdose.attack.transfer import transfer
 from pgdose.checkpoints import Parts, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
@@ -54,7 +56,7 @@ with job(snakemake) as log:
     )
     attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
     log.info("%s: %d images, judged by %s", name, len(attacked), ", ".join(judges))
-    seen = surface_table.transfer_table(
+    seen = transfer_table.transfer_table(
         attacked, judges, wanted["epsilon"], found.logits.float().numpy()
     )
     about = {"iteration": str(iteration), "device": device.type}

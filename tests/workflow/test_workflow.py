@@ -15,9 +15,10 @@ import pytest
 import torch
 import yaml
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
+from pgdose.attack.engine import surface
 
-from pgdose.analysis.outcomes import unpack
-from pgdose.attack import make, surface
+from pgdose.attack.steps import make
+from pgdose.attack.surface_table import read_surface
 from pgdose.cli.verify import verify
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
@@ -43,7 +44,7 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "sources/fields/tiles/1.npy groups/X-TB/members.parquet groups/X-TB/images/0.npy",
         "groups/X-TB/contact_sheet.png groups/H-BR/full/network.safetensors",
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
-        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/paper/asr.csv",
+        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
         "groups/H-OV/full/noise/diagnostics.json report.html",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
@@ -178,9 +179,10 @@ def test_copies_stay_on_their_original_s_side_and_make_up_the_number(small_study
 def test_iteration_0_is_the_clean_image(small_study: Path) -> None:
     folder = results(small_study) / "groups/H-OV/full"
     clean = parquet.read_table(folder / "clean.parquet").set_index("member")["logits"]
-    surface = parquet.read_table(folder / "noise/surface/0.parquet")
-    first = unpack(surface, 2)[:, 0]
-    assert np.allclose(first, np.stack(clean[surface["member"]].to_list()), atol=1e-4)
+    surface = read_surface([folder / "noise/surface/0.parquet"], folder / "network.safetensors")
+    first = surface.logits[:, :, 0]
+    expected = np.stack(clean[surface.members].to_list())
+    assert len(first) and np.allclose(first, expected[:, None], atol=1e-4)
 
 
 def test_the_largest_change_is_epsilon(small_study: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgdose.plots.rows import at_iteration, at_nearest_epsilon, main_networks, same_epsilon
+from pgdose.analysis.operating_point import at
+from pgdose.plots.rows import main_networks, same_epsilon
 from pgdose.plots.style import Groups
 
 _RATE = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
@@ -25,7 +26,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataF
     Returns:
         `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
     """
-    rows = at_iteration(_of_groups(main_networks(asr), groups), iterations)
+    rows = at(_of_groups(main_networks(asr), groups), iterations=iterations)
     return _columns(rows, ["epsilon", "iteration"])
 
 
@@ -61,8 +62,7 @@ def over_confidence(
         iterations: the operating point's iterations, as for `over_epsilon`.
     """
     rows = _of_groups(main_networks(confidence), groups)
-    rows = at_nearest_epsilon(rows[rows["n_attacked"] > 0], epsilon)
-    rows = at_iteration(rows, iterations)
+    rows = at(rows[rows["n_attacked"] > 0], iterations=iterations, epsilon=epsilon)
     return _columns(rows, ["epsilon", "iteration", "bin_low", "bin_high"])
 
 

@@ -5,11 +5,9 @@ Figures and the page show main networks. At the operating point an attack that w
 the study's epsilon is shown at the nearest epsilon that was, and `epsilon_label` says so.
 """
 
-from collections.abc import Iterable
-
 import pandas as pd
 
-from pgdose.analysis.success import at
+from pgdose.analysis.operating_point import operating_epsilons
 from pgdose.plots.style import EPSILON
 from pgdose.study.doses import TOLERANCE
 
@@ -24,44 +22,14 @@ def same_epsilon(epsilon: float, other: float) -> bool:
     return abs(epsilon - other) <= TOLERANCE
 
 
-def nearest_epsilon(epsilons: Iterable[float], target: float) -> float:
-    """The epsilon nearest to `target`; of two equally near ones the smaller. There must be one."""
-    return min(epsilons, key=lambda epsilon: (abs(epsilon - target), epsilon))
-
-
-def nearest_epsilons(table: pd.DataFrame, target: float) -> dict[str, float]:
-    """The measured epsilon of each attack that is nearest to `target`.
-
-    A group without an image to attack has rows for every epsilon; they count only where no group
-    of the table has such an image.
-
-    Args:
-        table: has the columns `attack` and `epsilon`, and perhaps `n_attacked`.
-        target: usually the epsilon of the operating point.
-    """
-    nearest = {}
-    for attack, rows in table.groupby("attack", sort=False):
-        measured = rows[rows["n_attacked"] > 0] if "n_attacked" in rows else rows
-        some = rows if measured.empty else measured
-        nearest[str(attack)] = nearest_epsilon(some["epsilon"].unique().tolist(), target)
-    return nearest
-
-
 def at_nearest_epsilon(table: pd.DataFrame, target: float) -> pd.DataFrame:
-    """The rows of each attack at its measured epsilon nearest to `target`."""
+    """The rows of each attack at its epsilon nearest to `target`.
+
+    For tables of one iteration; others are cut at both by `analysis.operating_point.at`.
+    """
     if table.empty:
         return table
-    return table[table["epsilon"] == table["attack"].map(nearest_epsilons(table, target))]
-
-
-def at_iteration(table: pd.DataFrame, iterations: int) -> pd.DataFrame:
-    """The rows of each attack at its operating iteration: the last one if it has fewer."""
-    return at(table, iterations=iterations)
-
-
-def at_operating_point(table: pd.DataFrame, epsilon: float, iterations: int) -> pd.DataFrame:
-    """The rows of each attack at its operating iteration and its epsilon nearest to `epsilon`."""
-    return at_nearest_epsilon(at_iteration(table, iterations), epsilon)
+    return table[table["epsilon"] == table["attack"].map(operating_epsilons(table, target))]
 
 
 def nearest_note(epsilon: float, target: float) -> str:

@@ -8,15 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.plots.rows import at_nearest_epsilon, at_operating_point, main_networks
+from pgdose.analysis.operating_point import at
+from pgdose.analysis.registry import RESULT_TABLES
+from pgdose.plots.rows import at_nearest_epsilon, main_networks
 from pgdose.plots.style import Groups
 
 #: The result tables that the page shows; it leaves out those that a study does not have.
-PAGE_TABLES = (
-    "asr", "calibration", "class_counts", "conclusions", "confidence", "confusion", "doses",
-    "networks", "sources", "storage", "subgroups", "table1", "training_size",
-    "training_size_summary", "transfer", "transitions", "trends", "worst_case",
-)  # fmt: skip
+PAGE_TABLES = tuple(name for name, table in RESULT_TABLES.items() if table.on_page)
 #: Of these the page shows all networks of a group, of the others the main network.
 ALL_NETWORKS = ("networks", "transfer")
 CHECKS = ["group", "run", "role", "attack", "check", "verdict", "says"]
@@ -45,8 +43,8 @@ class ReportData:
     study:     the study's settings, as plain lists, dicts, numbers and texts; the page shows all
                of them as YAML, so nothing that its readers must not see may be among them
     groups:    the study's groups; the page takes their titles from Table 1
-    tables:    those of PAGE_TABLES that there are, with the columns of docs/reference; their rates
-               are those of the study's definition of success
+    tables:    those of PAGE_TABLES that there are, with the columns of `analysis.registry`; their
+               rates are those of the study's definition of success
     figures:   `{"fig1": PNG, ..., "fig3d": PNG}`, in the order of the page
     pictures:  `{group: {"network": PNG, "heatmap": PNG, "examples": PNG}}`
     checks:    `group run role attack check verdict says`, of all attacks and networks; the verdict
@@ -113,4 +111,4 @@ class ReportData:
     def success_rates(self, *, all_networks: bool = False) -> pd.DataFrame:
         """The rows of asr at the operating point, or at each attack's nearest amplitude."""
         table = self.tables.get("asr", pd.DataFrame()) if all_networks else self.table("asr")
-        return at_operating_point(table, self.epsilon, self.iterations) if len(table) else table
+        return at(table, iterations=self.iterations, epsilon=self.epsilon) if len(table) else table

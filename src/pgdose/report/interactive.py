@@ -16,9 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.plots import axes, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
-from pgdose.plots.rows import at_iteration, epsilon_label, nearest_epsilons, same_epsilon
+from pgdose.plots.rows import epsilon_label, same_epsilon
 from pgdose.plots.style import EPSILON, Groups
 
 DECIMALS = 4  # of the rates that the page holds
@@ -103,7 +104,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
-        rows = at_iteration(rows, iterations)
+        rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
         named = _rated_groups(rows, groups)
         figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
@@ -180,7 +181,7 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
 
 def _begin_at(chart: Chart, rows: pd.DataFrame, epsilon: float) -> Chart:
     """The chart that first shows its amplitude nearest to `epsilon`, and says which it is."""
-    (shown,) = nearest_epsilons(rows, epsilon).values()
+    (shown,) = operating_epsilons(rows, epsilon).values()
     if same_epsilon(shown, epsilon):
         return replace(chart, first=_name(epsilon))
     note = f"Shown at {epsilon_label(shown, epsilon)}."

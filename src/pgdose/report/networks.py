@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.plots.rows import attack_label, nearest_epsilons
+from pgdose.analysis.operating_point import operating_epsilons
+from pgdose.plots.rows import attack_label
 from pgdose.report import tables, wording
 from pgdose.report.data import ReportData
 from pgdose.report.tables import Cell, Column, Head, Print, Row, Table
@@ -39,7 +40,7 @@ def _quality(data: ReportData, group: str, rows: pd.DataFrame, rates: pd.DataFra
     """A row for each network: how good it is, and what each attack flips of it."""
     of_group = rates[rates["group"] == group] if len(rates) else rates
     by_network = {(row["run"], row["attack"]): row for row in of_group.to_dict("records")}
-    epsilons = nearest_epsilons(rates, data.epsilon) if len(rates) else {}
+    epsilons = operating_epsilons(rates, data.epsilon) if len(rates) else {}
     columns: list[Column] = [
         ("Network", "", tables.text("run")),
         ("Kind", "", tables.text("network")),

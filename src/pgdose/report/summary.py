@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.plots.rows import attack_label, epsilon_label, nearest_epsilons, same_epsilon
+from pgdose.analysis.operating_point import operating_epsilons
+from pgdose.plots.rows import attack_label, epsilon_label, same_epsilon
 from pgdose.plots.style import EPSILON, Groups, modality
 from pgdose.report.data import ReportData
 from pgdose.report.wording import epsilon as amplitude
@@ -141,7 +142,7 @@ def nearest(rates: pd.DataFrame, target: float) -> list[str]:
         return []
     return [
         f"{attack} at {epsilon_label(epsilon, target)}"
-        for attack, epsilon in nearest_epsilons(rates, target).items()
+        for attack, epsilon in operating_epsilons(rates, target).items()
         if not same_epsilon(epsilon, target)
     ]
 

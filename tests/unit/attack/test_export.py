@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import torch
 from helpers.workflow import PROJECT
+from pgdose.attack.engine import surface, trajectory
 from PIL import Image
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack import make, rerun, surface, surface_table, trajectory
+from pgdose.attack import rerun, surface_table
+from pgdose.attack.steps import make
 from pgdose.cohort import image_draws, images
 from pgdose.images import stores
 from pgdose.networks import architectures, folding, network_files

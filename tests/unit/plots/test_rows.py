@@ -1,6 +1,5 @@
 """Which rows figures show, and how the epsilon is named at which an attack is shown."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,11 +23,6 @@ def test_an_epsilon_that_is_not_the_asked_one_says_so(
     assert rows.epsilon_label(epsilon, target) == label
 
 
-def test_the_nearest_epsilon_of_two_equally_near_ones_is_the_smaller() -> None:
-    assert rows.nearest_epsilon([0.25, 0.75], 0.5) == 0.25
-    assert rows.nearest_epsilon([0.02, 0.5], 0.1) == 0.02
-
-
 def table() -> pd.DataFrame:
     measured = {"paper": [0.02, 0.1], "sign": [0.04, 0.3], "lost": [0.1, 0.5]}
     return pd.DataFrame(
@@ -49,14 +43,6 @@ def test_each_attack_has_its_own_nearest_epsilon() -> None:
     }
     assert len(shown) == 3 * len(GROUPS)  # groups without an image keep their rows
     assert rows.at_nearest_epsilon(table().iloc[:0], 0.1).empty
-
-
-def test_rows_without_images_choose_an_epsilon_only_where_there_are_no_others() -> None:
-    none = table()[["attack", "epsilon", "n_attacked"]].assign(n_attacked=0)
-    assert rows.nearest_epsilons(none, 0.1)["lost"] == 0.1
-    some = none.assign(n_attacked=np.where(none["epsilon"] == 0.5, 9, 0))
-    assert rows.nearest_epsilons(some, 0.1)["lost"] == 0.5
-    assert rows.nearest_epsilons(none.drop(columns="n_attacked"), 0.1)["sign"] == 0.04
 
 
 def test_a_label_names_the_epsilon_only_where_it_is_another_one() -> None:
