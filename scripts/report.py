@@ -1,7 +1,5 @@
-import json
 from pathlib import Path
 
-import pandas as pd
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
@@ -11,18 +9,8 @@ from pgdose.report.data import Provenance, ReportData
 from pgdose.tables import parquet, result_csv
 
 
-def read_diagnostics(path, attack):
-    """The checks of one attack on one run, a row for each, with what the attack ran on."""
-    facts = json.loads(Path(path).read_text())
-    rows = [
-        {"attack": attack, "check": check["name"], **check}
-        | {name: ", ".join(facts[name]) for name in ("device", "precision")}
-        for check in facts["checks"]
-    ]
-    return pd.DataFrame(rows)
-
-
 def named(names, paths, read):
+    """Each name with what its file holds."""
     return [(name, read(path)) for name, path in zip(names, paths, strict=True)]
 
 
@@ -32,10 +20,7 @@ with job(snakemake):
     tables = {Path(path).stem: result_csv.read_csv(path) for path in inputs.tables}
     for name in ("asr", "confidence"):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
-    diagnosed = [
-        (run, read_diagnostics(path, run["attack"]))
-        for run, path in zip(settings(params, "diagnosed"), inputs.diagnostics, strict=True)
-    ]
+    diagnosed = named(settings(params, "diagnosed"), inputs.diagnostics, parquet.read_table)
     rejects = [
         *named(settings(params, "sources"), inputs.rejects, parquet.read_table),
         *named(groups, inputs.left_out, parquet.read_table),
