@@ -15,8 +15,8 @@ import pytest
 import torch
 import yaml
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
-
 from pgdose.attack.engine import surface
+
 from pgdose.attack.steps import make
 from pgdose.attack.surface_table import read_surface
 from pgdose.cli.verify import verify
