@@ -1,0 +1,139 @@
+"""Lexicon files: mistakes in them, and what the shipped ones hold."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.lexicons import LEXICONS, RUSSIAN, shipped
+
+from pgdose.errors import UserError
+from pgdose.labelling.lexicon_file import load_lexicon
+from pgdose.labelling.reports import label
+from pgdose_phantom.report_phrases import REPORT_FINDINGS
+
+
+def with_lexicon(folder: Path, **changes: object) -> Path:
+    """The shipped lexicon with some of its top-level entries changed (None: left out)."""
+    content = yaml.safe_load(RUSSIAN.read_text(encoding="utf-8")) | changes
+    path = folder / "mine.yaml"
+    content = {key: value for key, value in content.items() if value is not None}
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+FIBROSIS = {"patterns": ["фиброз*"]}
+NORM = {"phrases": ["норма"]}
+NEGATION = {"before": ["без"], "after": ["нет"], "terminators": ["."]}
+MISTAKES = [
+    (
+        {"norms": []},
+        r"norms: unknown key; there may be abbreviations, capitals, findings, language",
+    ),
+    ({"norm": None}, r"norm: is missing"),
+    ({"norm": ["норма"]}, r"norm: \['норма'\] stands there; it must be a mapping with the keys"),
+    ({"norm": {"phrases": "норма"}}, r"norm\.phrases: 'норма' .* a list of words or phrases"),
+    ({"norm": {"phrases": ["норм*"]}}, r"norm\.phrases\[0\]: 'норм\*' stands there; .* without \*"),
+    ({"norm": {"phrases": ["норма 2"]}}, r"norm\.phrases\[0\]: 'норма 2' stands there"),
+    ({"norm": {"phrases": ["(норма|"]}}, r"norm\.phrases\[0\]: '\(норма\|' stands there"),
+    ({"norm": {"phrases": ["норма|норм"]}}, r"norm\.phrases\[0\]: 'норма\|норм' stands there"),
+    (
+        {"norm": {"phrases": ["норма", "Нoрма."]}},
+        r"phrases\[1\]: stands already at norm\.phrases\[0\]",
+    ),
+    ({"norm": {"phrases": []}}, r"norm\.phrases: \[\] stands there"),
+    ({"norm": NORM | {"head": ["вывод"]}}, r"norm\.head: unknown key"),
+    ({"language": 5}, r"language: 5 stands there; it must be a text"),
+    ({"capitals": "ja"}, r"capitals: 'ja' stands there; it must be true or false"),
+    ({"abbreviations": ["ср доля"]}, r"abbreviations\[0\]: 'ср доля' stands there; .* one word"),
+    ({"findings": ["fibrosis"]}, r"findings: \['fibrosis'\] stands there; it must be a mapping"),
+    ({"findings": {"norm": FIBROSIS}}, r"findings: 'norm' stands there; .* other than norm"),
+    ({"findings": {"Фиброз": FIBROSIS}}, r"findings: 'Фиброз' stands there"),
+    ({"findings": {"fibrosis": ["фиброз*"]}}, r"findings\.fibrosis: .* the keys exclude, patterns"),
+    ({"findings": {"fibrosis": {"pattern": []}}}, r"findings\.fibrosis\.pattern: unknown key"),
+    ({"findings": {"fibrosis": {"patterns": []}}}, r"findings\.fibrosis\.patterns: \[\] stands"),
+    ({"findings": {"f": {"patterns": ["a", False]}}}, r"f\.patterns\[1\]: False stands .*quote it"),
+    ({"findings": {"f": {"patterns": ["фи*роз"]}}}, r"f\.patterns\[0\]: 'фи\*роз' stands"),
+    ({"findings": {"f": {"patterns": ["тени .."]}}}, r"f\.patterns\[0\]: 'тени \.\.' stands"),
+    ({"findings": {"f": {"patterns": ["*"]}}}, r"f\.patterns\[0\]: '\*' stands"),
+    (
+        {"findings": {"f": {"patterns": ["очаг", "тень", "Oчаг"]}}},
+        r"f\.patterns\[2\]: stands already at findings\.f\.patterns\[0\]",
+    ),
+    (
+        {"findings": {"f": FIBROSIS, "g": FIBROSIS}},
+        r"findings\.g\.patterns\[0\]: stands already at findings\.f\.patterns\[0\]",
+    ),
+    ({"negation": {"before": []}}, r"negation\.after: is missing"),
+    ({"negation": NEGATION | {"befor": ["не"]}}, r"negation\.befor: unknown key"),
+    (
+        {"negation": NEGATION | {"both": ["нет"]}},
+        r"negation\.both\[0\]: stands already at negation\.after\[0\]",
+    ),
+    ({"uncertainty": "?"}, r"uncertainty: '\?' stands there; it must be a list"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), MISTAKES)
+def test_lexicon_mistakes(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        load_lexicon(with_lexicon(tmp_path, **changes))
+    assert str(error.value).startswith("mine.yaml: ")
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_unreadable_lexicons(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^none\.yaml: there is no such"):
+        load_lexicon(tmp_path / "none.yaml")
+    path = tmp_path / "mine.yaml"
+    path.write_text("norm: [норма\nfindings: 1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"^mine\.yaml: line \d: not valid YAML"):
+        load_lexicon(path)
+    path.write_bytes("норма".encode("cp1251"))
+    with pytest.raises(UserError, match="UTF-8"):
+        load_lexicon(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match=r"^mine\.yaml: nothing stands there"):
+        load_lexicon(path)
+
+
+def test_a_small_lexicon_will_do(tmp_path: Path) -> None:
+    path = with_lexicon(
+        tmp_path,
+        norm={"phrases": ["Всё (|очень )хорошо!"]},
+        findings={"fibrosis": FIBROSIS},
+        negation=NEGATION,
+        uncertainty=[],
+        abbreviations=None,
+        capitals=None,
+    )
+    lexicon = load_lexicon(path)
+    assert label("все  ХОРОШО", lexicon) == {"norm": 1, "fibrosis": 0}
+    assert label("Всё, очень хорошо.", lexicon) == {"norm": 1, "fibrosis": 0}
+    assert label("Фиброза нет. Фиброз", lexicon) == {"norm": 0, "fibrosis": 1}
+    assert label("Без фиброза", lexicon) == {"norm": 0, "fibrosis": 0}
+
+
+@pytest.mark.parametrize("name", ["ru", "en"])
+def test_words_of_norm_phrases_are_known(name: str) -> None:
+    """Else any other word would stand for them."""
+    lexicon = shipped(name)
+    assert len(lexicon.norm) > 100 and lexicon.tokens["абракадабра"].word.text not in " ".join(
+        lexicon.norm
+    )
+    assert "" not in lexicon.norm
+
+
+def test_a_lexicon_shows_no_words_of_reports(tmp_path: Path) -> None:
+    lexicon = shipped("ru")
+    label("Иванов фиброз", lexicon)
+    assert "Иванов" in lexicon.tokens and "иванов" not in repr(lexicon).lower()
+
+
+@pytest.mark.parametrize("name", ["ru", "en"])
+def test_no_pattern_finds_what_a_shorter_one_does(name: str) -> None:
+    content = yaml.safe_load((LEXICONS / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert set(content["findings"]) == set(REPORT_FINDINGS)
+    for entries in content["findings"].values():
+        stems = [p[:-1] for p in entries["patterns"] if re.fullmatch(r"\w+\*", p)]
+        assert not [(a, b) for a in stems for b in stems if a != b and b.startswith(a)]
