@@ -14,7 +14,6 @@ import numpy as np
 from pgdose.tables.keyed import generator
 
 KINDS = ("norm", "aorta", "tuberculosis", "other", "broken")
-BROKEN = ("truncated", "blank", "lateral", "web_page", "text", "saturated")
 NORM_STRATA = ((17, 25), (25, 42), (42, 81))  # years, from and below
 # Which stratum each next pair of norm films (one of a woman, one of a man) comes from: 25, 30, 45 %
 NORM_ORDER = (2, 1, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2, 0, 1, 2, 1, 0, 2)

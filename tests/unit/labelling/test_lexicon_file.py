@@ -28,49 +28,64 @@ NEGATION = {"before": ["без"], "after": ["нет"], "terminators": ["."]}
 MISTAKES = [
     (
         {"norms": []},
-        r"norms: unknown key; there may be abbreviations, capitals, findings, language",
+        r"norms: unknown key, did you mean norm\?; remove it or use one of abbreviations, capitals, f",
     ),
     ({"norm": None}, r"norm: is missing"),
-    ({"norm": ["норма"]}, r"norm: \['норма'\] stands there; it must be a mapping with the keys"),
+    ({"norm": ["норма"]}, r"norm: \['норма'\] cannot be used; give a mapping with the keys"),
     ({"norm": {"phrases": "норма"}}, r"norm\.phrases: 'норма' .* a list of words or phrases"),
-    ({"norm": {"phrases": ["норм*"]}}, r"norm\.phrases\[0\]: 'норм\*' stands there; .* without \*"),
-    ({"norm": {"phrases": ["норма 2"]}}, r"norm\.phrases\[0\]: 'норма 2' stands there"),
-    ({"norm": {"phrases": ["(норма|"]}}, r"norm\.phrases\[0\]: '\(норма\|' stands there"),
-    ({"norm": {"phrases": ["норма|норм"]}}, r"norm\.phrases\[0\]: 'норма\|норм' stands there"),
+    (
+        {"norm": {"phrases": ["норм*"]}},
+        r"norm\.phrases\[0\]: 'норм\*' cannot be used; give .* without \*",
+    ),
+    ({"norm": {"phrases": ["норма 2"]}}, r"norm\.phrases\[0\]: 'норма 2' cannot be used"),
+    ({"norm": {"phrases": ["(норма|"]}}, r"norm\.phrases\[0\]: '\(норма\|' cannot be used"),
+    ({"norm": {"phrases": ["норма|норм"]}}, r"norm\.phrases\[0\]: 'норма\|норм' cannot be used"),
     (
         {"norm": {"phrases": ["норма", "Нoрма."]}},
-        r"phrases\[1\]: stands already at norm\.phrases\[0\]",
+        r"phrases\[1\]: is the same as norm\.phrases\[0\]; remove one",
     ),
-    ({"norm": {"phrases": []}}, r"norm\.phrases: \[\] stands there"),
+    ({"norm": {"phrases": []}}, r"norm\.phrases: \[\] cannot be used"),
     ({"norm": NORM | {"head": ["вывод"]}}, r"norm\.head: unknown key"),
-    ({"language": 5}, r"language: 5 stands there; it must be a text"),
-    ({"capitals": "ja"}, r"capitals: 'ja' stands there; it must be true or false"),
-    ({"abbreviations": ["ср доля"]}, r"abbreviations\[0\]: 'ср доля' stands there; .* one word"),
-    ({"findings": ["fibrosis"]}, r"findings: \['fibrosis'\] stands there; it must be a mapping"),
-    ({"findings": {"norm": FIBROSIS}}, r"findings: 'norm' stands there; .* other than norm"),
-    ({"findings": {"Фиброз": FIBROSIS}}, r"findings: 'Фиброз' stands there"),
+    ({"language": 5}, r"language: 5 cannot be used; give a text"),
+    ({"capitals": "ja"}, r"capitals: 'ja' cannot be used; give true or false"),
+    (
+        {"abbreviations": ["ср доля"]},
+        r"abbreviations\[0\]: 'ср доля' cannot be used; give .* one word",
+    ),
+    ({"findings": ["fibrosis"]}, r"findings: \['fibrosis'\] cannot be used; give a mapping"),
+    ({"findings": {"norm": FIBROSIS}}, r"findings: 'norm' cannot be used; give .* other than norm"),
+    ({"findings": {"Фиброз": FIBROSIS}}, r"findings: 'Фиброз' cannot be used"),
     ({"findings": {"fibrosis": ["фиброз*"]}}, r"findings\.fibrosis: .* the keys exclude, patterns"),
     ({"findings": {"fibrosis": {"pattern": []}}}, r"findings\.fibrosis\.pattern: unknown key"),
-    ({"findings": {"fibrosis": {"patterns": []}}}, r"findings\.fibrosis\.patterns: \[\] stands"),
-    ({"findings": {"f": {"patterns": ["a", False]}}}, r"f\.patterns\[1\]: False stands .*quote it"),
-    ({"findings": {"f": {"patterns": ["фи*роз"]}}}, r"f\.patterns\[0\]: 'фи\*роз' stands"),
-    ({"findings": {"f": {"patterns": ["тени .."]}}}, r"f\.patterns\[0\]: 'тени \.\.' stands"),
-    ({"findings": {"f": {"patterns": ["*"]}}}, r"f\.patterns\[0\]: '\*' stands"),
+    (
+        {"findings": {"fibrosis": {"patterns": []}}},
+        r"findings\.fibrosis\.patterns: \[\] cannot be used",
+    ),
+    (
+        {"findings": {"f": {"patterns": ["a", False]}}},
+        r"f\.patterns\[1\]: False cannot be used; .*quote it",
+    ),
+    ({"findings": {"f": {"patterns": ["фи*роз"]}}}, r"f\.patterns\[0\]: 'фи\*роз' cannot be used"),
+    (
+        {"findings": {"f": {"patterns": ["тени .."]}}},
+        r"f\.patterns\[0\]: 'тени \.\.' cannot be used",
+    ),
+    ({"findings": {"f": {"patterns": ["*"]}}}, r"f\.patterns\[0\]: '\*' cannot be used"),
     (
         {"findings": {"f": {"patterns": ["очаг", "тень", "Oчаг"]}}},
-        r"f\.patterns\[2\]: stands already at findings\.f\.patterns\[0\]",
+        r"f\.patterns\[2\]: is the same as findings\.f\.patterns\[0\]; remove one",
     ),
     (
         {"findings": {"f": FIBROSIS, "g": FIBROSIS}},
-        r"findings\.g\.patterns\[0\]: stands already at findings\.f\.patterns\[0\]",
+        r"findings\.g\.patterns\[0\]: is the same as findings\.f\.patterns\[0\]; remove one",
     ),
     ({"negation": {"before": []}}, r"negation\.after: is missing"),
     ({"negation": NEGATION | {"befor": ["не"]}}, r"negation\.befor: unknown key"),
     (
         {"negation": NEGATION | {"both": ["нет"]}},
-        r"negation\.both\[0\]: stands already at negation\.after\[0\]",
+        r"negation\.both\[0\]: is the same as negation\.after\[0\]; remove one",
     ),
-    ({"uncertainty": "?"}, r"uncertainty: '\?' stands there; it must be a list"),
+    ({"uncertainty": "?"}, r"uncertainty: '\?' cannot be used; give a list"),
 ]
 
 
@@ -83,7 +98,7 @@ def test_lexicon_mistakes(changes: dict[str, object], message: str, tmp_path: Pa
 
 
 def test_unreadable_lexicons(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^none\.yaml: there is no such"):
+    with pytest.raises(UserError, match=r"^none\.yaml: no such lexicon"):
         load_lexicon(tmp_path / "none.yaml")
     path = tmp_path / "mine.yaml"
     path.write_text("norm: [норма\nfindings: 1\n", encoding="utf-8")
@@ -93,7 +108,7 @@ def test_unreadable_lexicons(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="UTF-8"):
         load_lexicon(path)
     path.write_text("", encoding="utf-8")
-    with pytest.raises(UserError, match=r"^mine\.yaml: nothing stands there"):
+    with pytest.raises(UserError, match=r"^mine\.yaml: is empty; give a mapping"):
         load_lexicon(path)
 
 

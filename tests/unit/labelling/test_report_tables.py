@@ -17,6 +17,7 @@ from pgdose.labelling.report_tables import (
     label_reports,
 )
 from pgdose.labelling.reports import read_report
+from pgdose.tables import user_tables
 from pgdose_phantom.report_phrases import REPORT_FINDINGS
 
 
@@ -56,14 +57,15 @@ def test_empty_tables(lexicon: Lexicon) -> None:
 
 
 def test_equal_texts_are_read_once(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    texts_read: list[str] = []
     original = read_report
     monkeypatch.setattr(
-        "pgdose.sources.reports.read_report",
-        lambda text, *rest: seen.append(text) or original(text, *rest),
+        report_tables,
+        "read_report",
+        lambda text, *rest: texts_read.append(text) or original(text, *rest),
     )
     label_reports(pd.Series(["Норма", "Бронхит"] * 500), lexicon)
-    assert sorted(seen) == ["Бронхит", "Норма"]
+    assert sorted(texts_read) == ["Бронхит", "Норма"]
 
 
 def test_wrong_encodings_are_noticed() -> None:
@@ -78,3 +80,43 @@ def test_wrong_encodings_are_noticed() -> None:
         with pytest.raises(UserError, match=rf"^sources\.xray\.reports\.encoding: .*{may}"):
             check_encoding(texts, "sources.xray.reports", "reports.csv")
 
+
+def test_a_table_of_reports_is_labelled(
+    lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Piece by piece; of equal ids the first counts, and a report without an id has no label."""
+    rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Бронхит"), ("9", "")]
+    path = tmp_path / "reports.csv"
+    pd.DataFrame(rows, columns=["nr", "words"]).to_csv(path, index=False, encoding="cp1251")
+    monkeypatch.setattr(user_tables, "ROWS", 2)
+    table = ReportTable(path, "sources.xray.reports", "nr", "words", "cp1251", negation=True)
+    labels, mentions = label_report_file(table, lexicon)
+    assert labels["report"].tolist() == [0, 1, 4]
+    assert labels["link"].tolist() == ["7", "8", "9"]
+    assert labels["label_norm"].tolist() == [1, 0, pd.NA]
+    assert labels["label_fibrosis"].tolist() == [0, pd.NA, pd.NA]
+    assert mentions[["report", "label", "state"]].to_numpy().tolist() == [
+        [0, "norm", "present"],
+        [1, "fibrosis", "uncertain"],
+        [2, "bronchitis", "present"],
+        [3, "bronchitis", "present"],
+    ]
+
+
+def test_an_empty_table_of_reports_is_labelled(lexicon: Lexicon, tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("id,text\n", encoding="utf-8")
+    table = ReportTable(path, "sources.xray.reports", "id", "text", "utf-8", negation=True)
+    labels, mentions = label_report_file(table, lexicon)
+    assert labels.empty and {"report", "link", "label_norm"} <= set(labels)
+    assert mentions.empty and list(mentions) == ["report", *report_tables.MENTION_COLUMNS]
+
+
+def test_a_table_of_reports_in_a_wrong_encoding_is_refused(
+    lexicon: Lexicon, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("id,text\n1,Пневмосклероз\n", encoding="utf-8")
+    table = ReportTable(path, "sources.xray.reports", "id", "text", "latin-1", negation=True)
+    with pytest.raises(UserError, match=r"^sources\.xray\.reports\.encoding: .*reports\.csv"):
+        label_report_file(table, lexicon)

@@ -7,6 +7,7 @@ import yaml
 from helpers.lexicons import RUSSIAN, expected
 
 from pgdose.labelling import clauses
+from pgdose.labelling.cue_scope import CueScopes
 from pgdose.labelling.hits import find_hits, select_subjects
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.reports import label, read_report, states
@@ -69,3 +70,55 @@ def test_without_negation_key_words_are_present(lexicon: Lexicon) -> None:
     assert label("Норма", lexicon, negation=False) == expected("norm", "")
     norm = "Лёгкие без очаговых и инфильтративных теней"
     assert label(norm, lexicon, negation=False) == expected("norm focal_shadows", "")
+
+
+def test_the_worked_example_of_clauses(lexicon: Lexicon) -> None:
+    """Each stage of the example in the docstring of `clauses`, with what stands there."""
+    explained = " ".join((clauses.__doc__ or "").split())
+    text = "Пнeвмосклероз справа, очаг. теней не видно."  # with a Latin e
+    assert f'"{text}"' in explained
+
+    tokens = tokenize(text)
+    assert tokens == ["Пнeвмосклероз", "справа", ",", "очаг", ".", "теней", "не", "видно", "."]
+    assert " | ".join(tokens) in explained
+
+    segments = Segments(tokens, lexicon)
+    spelled = [word.text for word in segments.words]
+    assert spelled == ["пневмосклероз", "unknown_", ",", "очаг", "теней", "не", "видно", "."]
+    assert " ".join(f"{i} {word}" for i, word in enumerate(spelled)) in explained
+    assert segments.words[0].is_statement and segments.words[7].begins_terminator
+
+    assert list(segments.clauses()) == [(0, 7)]
+    words = tuple(segments.words[:7])
+    content = yaml.safe_load(RUSSIAN.read_text(encoding="utf-8"))
+    hits = find_hits(words)
+    assert [
+        (hit.start, hit.end, role, entry(content, hit.entry.rule))
+        for role, hits_of_role in hits.items()
+        for hit in hits_of_role
+    ] == [
+        (0, 1, "patterns", "пневмоскл*"),
+        (3, 4, "patterns", "очаг"),
+        (5, 7, "both", "не видно"),
+    ]
+    subjects = select_subjects(hits)
+    assert [(hit.start, hit.entry.label) for hit in subjects] == [
+        (0, "pneumosclerosis"),
+        (3, "focal_shadows"),
+    ]
+    (cue,) = hits["both"]
+    assert CueScopes(words, subjects, [cue], hits).subjects_of(cue) == [1]  # the second subject
+
+    statements = clauses.read_clause(words, True)
+    assert [(s.start, s.entry.label, s.state) for s in statements] == [
+        (0, "pneumosclerosis", "present"),
+        (3, "focal_shadows", "absent"),
+    ]
+    assert [s.cue for s in statements] == [None, cue.entry.rule]
+
+    mentions = read_report(text, lexicon)
+    assert [(m.start, m.end) for m in mentions] == [(0, 13), (22, 26)]
+    assert {n: s for n, s in states(text, lexicon).items() if s != "unmentioned"} == {
+        "pneumosclerosis": "present",
+        "focal_shadows": "absent",
+    }
