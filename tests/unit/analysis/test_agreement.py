@@ -8,13 +8,13 @@ import pytest
 
 from pgdose.analysis.agreement import (
     errors_by_record,
+    hand_states,
     label_confusion,
     label_errors,
-    measure_agreement,
-    reports_of_both,
     labeller_states,
-    hand_states,
+    measure_agreement,
     read_hand_labels,
+    reports_of_both,
 )
 from pgdose.errors import UserError
 

@@ -1,5 +1,6 @@
 """Labels of hand-written sentences in Russian, Belarusian and English, and of norm reports."""
 
+import pandas as pd
 import pytest
 from helpers.lexicons import expected
 
