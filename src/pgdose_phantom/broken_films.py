@@ -10,9 +10,8 @@ from pgdose.tables.keyed import generator
 from pgdose_phantom.films import Film
 from pgdose_phantom.header import set_age
 
-BROKEN: Mapping[
-    str, str
-] = {  # kinds of unusable files, and the reason why a reader should reject each
+# Kinds of unusable files, and the reason why a reader should reject each
+BROKEN: Mapping[str, str] = {
     "truncated": "unreadable_pixels",
     "blank": "blank",
     "lateral": "lateral",

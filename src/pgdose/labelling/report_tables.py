@@ -67,7 +67,11 @@ def label_report_file(table: ReportTable, lexicon: Lexicon) -> tuple[pd.DataFram
     of_reports = of_reports.rename_axis("report").reset_index()
     of_reports = of_reports[of_reports["link"] != ""]
     repeated = of_reports["link"].duplicated()
-    log.info("%s: %d reports left out, whose id stood before", table.field, repeated.sum())
+    log.info(
+        "%s: %d reports left out because an earlier one has the same id",
+        table.field,
+        repeated.sum(),
+    )
     no_mentions = pd.DataFrame(columns=["report", *MENTION_COLUMNS])
     return of_reports[~repeated], pd.concat(mentions) if mentions else no_mentions
 

@@ -36,7 +36,7 @@ from pgdose_phantom.films import films
 from pgdose_phantom.header import DEVICES, make_header
 
 
-def written(how: Export, *, bits: int = 12, inverted: bool = False) -> tuple[Greys, FileDataset]:
+def written(export: Export, *, bits: int = 12, inverted: bool = False) -> tuple[Greys, FileDataset]:
     """A small film with a window, as plain pydicom reads it from the file."""
     film = next(films(5, "norm", 1))
     rng = generator(5, "test", "export")
@@ -44,7 +44,7 @@ def written(how: Export, *, bits: int = 12, inverted: bool = False) -> tuple[Gre
     values = ((ramp + rng.normal(0, 0.01, ramp.shape)) * (2**bits - 1)).astype(np.uint16)
     greys = Greys(values, bits, inverted, (float(values.min()), float(values.max())))
     dataset = make_header(rng, 5, film, DEVICES[0])
-    add_pixels(dataset, greys, how, rng)
+    add_pixels(dataset, greys, export, rng)
     return greys, pydicom.dcmread(io.BytesIO(to_bytes(dataset)))
 
 
@@ -68,24 +68,24 @@ def test_grey_scales_mean_the_same(window: str, modality: str) -> None:
         for bits, signed in itertools.product((10, 15), (False, True)):
             if (modality, signed) == ("table", True) or (window, modality) == ("table", "scaled"):
                 continue  # draw_export does not join them
-            how = Export(syntax=syntax, modality=modality, window=window, signed=signed)
-            check_grey_scale(*written(how, bits=bits), how)
+            export = Export(syntax=syntax, modality=modality, window=window, signed=signed)
+            check_grey_scale(*written(export, bits=bits), export)
 
 
-def check_grey_scale(greys: Greys, read: pydicom.Dataset, how: Export) -> None:
+def check_grey_scale(greys: Greys, read: pydicom.Dataset, export: Export) -> None:
     shown = apply_modality_lut(read.pixel_array, read).astype(int)
-    gain = 2 if how.modality in ("scaled", "table") else 1
+    gain = 2 if export.modality in ("scaled", "table") else 1
     values = greys.values.astype(int)
     assert np.array_equal(shown - shown.min(), gain * (values - values.min()))
     # What is left is the window; pydicom would turn its outcome over for a negative slope.
     for keyword in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"):
         read.pop(keyword, None)
-    seen = apply_voi_lut(shown, read)
+    windowed = apply_voi_lut(shown, read)
     order = np.argsort(values, axis=None, kind="stable")
-    assert (np.diff(seen.ravel()[order]) >= -1e-9).all()
-    lowest, middle, highest = np.percentile(seen, [0, 50, 100])
-    top = 2 ** (TABLE_BITS if how.window == "table" else greys.bits) - 1
-    assert highest - lowest > (0.74 if how.window == "sigmoid" else 0.98) * top
+    assert (np.diff(windowed.ravel()[order]) >= -1e-9).all()
+    lowest, middle, highest = np.percentile(windowed, [0, 50, 100])
+    top = 2 ** (TABLE_BITS if export.window == "table" else greys.bits) - 1
+    assert highest - lowest > (0.74 if export.window == "sigmoid" else 0.98) * top
     assert abs(middle - (lowest + highest) / 2) < 0.05 * top
 
 
@@ -104,13 +104,13 @@ def test_tags_of_the_ways_to_write() -> None:
     greys, _ = written(Export())
     for no_window, width in (("absent", "-"), ("zero", 0), ("empty", None)):
         header = make_header(generator(5, "t", ""), 5, next(films(5, "norm", 1)), DEVICES[0])
-        how = Export(no_window=no_window, frames="one")
-        add_pixels(header, replace(greys, window=None), how, generator(5, "t", ""))
+        export = Export(no_window=no_window, frames="one")
+        add_pixels(header, replace(greys, window=None), export, generator(5, "t", ""))
         assert header.get("WindowWidth", "-") == width and header.NumberOfFrames == 1
 
 
 def test_ways_to_write_are_drawn_by_their_shares() -> None:
-    drawn = [draw_export(generator(5, "export", f"norm {i}")) for i in range(3000)]
+    exports = [draw_export(generator(5, "export", f"norm {i}")) for i in range(3000)]
     for field, shares in (
         ("syntax", SYNTAXES),
         ("modality", MODALITIES),
@@ -118,13 +118,15 @@ def test_ways_to_write_are_drawn_by_their_shares() -> None:
         ("no_window", NO_WINDOWS),
         ("frames", FRAMES),
     ):
-        found = [getattr(how, field) for how in drawn]
+        values = [getattr(export, field) for export in exports]
         assert sum(shares.values()) == pytest.approx(1)
         for key, share in shares.items():
-            assert found.count(key) / len(drawn) == pytest.approx(share, abs=0.02)
-    for how in drawn:
-        assert not (how.stray_bits and how.syntax.is_encapsulated)
-        assert not (how.signed and (how.syntax == JPEGBaseline8Bit or how.modality == "table"))
-        assert not (how.window == "table" and how.modality == "scaled")
-    assert 0.02 < np.mean([how.signed for how in drawn]) < 0.04
-    assert 0.02 < np.mean([how.stray_bits for how in drawn]) < 0.05
+            assert values.count(key) / len(exports) == pytest.approx(share, abs=0.02)
+    for export in exports:
+        assert not (export.stray_bits and export.syntax.is_encapsulated)
+        assert not (
+            export.signed and (export.syntax == JPEGBaseline8Bit or export.modality == "table")
+        )
+        assert not (export.window == "table" and export.modality == "scaled")
+    assert 0.02 < np.mean([export.signed for export in exports]) < 0.04
+    assert 0.02 < np.mean([export.stray_bits for export in exports]) < 0.05
