@@ -27,7 +27,9 @@ from pgdose import devices
 from pgdose.histology import fields, slides
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
-from pgdose.study import FilmScreen, Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.sources import FilmScreen
+from pgdose.study.study import Study
 from pgdose.tables.private_paths import listed
 from pgdose.training import loop
 from pgdose.xray import dicom, screening

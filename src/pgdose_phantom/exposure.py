@@ -14,10 +14,10 @@ ToPixels = Callable[[float, float], tuple[float, float]]
 def expose(
     rng: np.random.Generator, density: np.ndarray, rows: int, columns: int
 ) -> tuple[np.ndarray, ToPixels, float, float]:
-    """Put the grid onto the film: position, exposure and noise.
+    """Put the density of the grid onto a film of rows x columns: position, exposure and noise.
 
-    Returns the film, the map, the pixels in a unit and the
-    millimetres in a pixel.
+    Returns the film, float32 (rows, columns) in 0..1; the function from thorax units to pixels;
+    the pixels per thorax unit; and the millimetres per pixel.
     """
     unit_mm = rng.uniform(0.95, 1.05) * UNIT_MM  # people are not all of a size
     units_per_px = 2 / (max(rows, columns) * np.clip(rng.normal(0.97, 0.03), 0.9, 1.05))
@@ -29,7 +29,7 @@ def expose(
         dx, dy = (x - shift[0]) / units_per_px, (y - shift[1]) / units_per_px
         return cos * dx + sin * dy + columns / 2, -sin * dx + cos * dy + rows / 2
 
-    # pixel -> thorax units -> grid, as PIL wants it
+    # PIL expects the map from pixels to the grid, by way of thorax units.
     to_grid = (GRID - 1) / (2 * REACH)
     a, b = cos * units_per_px * to_grid, -sin * units_per_px * to_grid
     centre_x, centre_y = ((shift + REACH) * to_grid + 0.5).tolist()
@@ -44,14 +44,10 @@ def expose(
         (columns, rows), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
     )
     film = np.array(big)
-    # Grain is the detector's: a few thousand numbers drawn once and laid at random rows suffice.
+    # The detector's grain: one strip of numbers, laid over every row from a random start.
     strip = rng.standard_normal(columns * 8 + 4096, dtype=np.float32) * rng.uniform(0.008, 0.016)
     starts = rng.integers(0, len(strip) - columns, rows)
     for row, start in enumerate(starts):
         film[row] += strip[start : start + columns]
-    return (
-        np.clip(film, 0, 1, out=film),
-        to_pixels,
-        1 / units_per_px,
-        round(float(unit_mm * units_per_px), 4),
-    )
+    film = np.clip(film, 0, 1, out=film)
+    return film, to_pixels, 1 / units_per_px, round(float(unit_mm * units_per_px), 4)
