@@ -202,12 +202,10 @@ class _LexiconReader:
         for key in section:
             if key not in keys:
                 near = difflib.get_close_matches(str(key), keys, n=1)
-                hint = f", did you mean {near[0]}?" if near else ""
-                raise UserError(
-                    f"{prefix}{key}: unknown key{hint}; remove it or use one of {', '.join(keys)}"
-                )
+                hint = f", did you mean {near[0]!r}?" if near else ""
+                raise UserError(f"{prefix}{key}: unknown key{hint}; use one of: {', '.join(keys)}")
         for key in sorted(required - section.keys()):
-            raise UserError(f"{prefix}{key}: is missing; add it")
+            raise UserError(f"{prefix}{key}: missing; add it")
         return section
 
     def mapping(self, value: Any, field: str, may: str) -> dict[Any, Any]:
@@ -225,8 +223,8 @@ class _LexiconReader:
 
     def mistake(self, field: str, value: Any, may: str) -> UserError:
         where = f"{self.file}: {field}" if field else self.file
-        problem = "is empty" if value is None else f"{value!r:.80} cannot be used"
-        return UserError(f"{where}: {problem}; give {may}")
+        shown = "null" if value is None else f"{value!r:.80}"
+        return UserError(f"{where}: {shown} must be {may}")
 
     def repetition(self, rule: str, first: str) -> UserError:
         return UserError(f"{self.file}: {rule}: is the same as {first}; remove one of the two")
