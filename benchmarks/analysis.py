@@ -102,7 +102,9 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
     epochs["training_accuracy"] = epochs["validation_accuracy"] = np.linspace(0.5, 0.99, 20)
     result_csv.write_csv(epochs, run / "training.csv")
     images = len(of_class)
-    margin = rng.gamma(2.0, 1.5, images)  # of the true class over the others: all are classified correctly
+    margin = rng.gamma(
+        2.0, 1.5, images
+    )  # of the true class over the others: all are classified correctly
     one_hot = np.eye(classes, dtype=np.float32)[of_class]
     clean = pd.DataFrame({"member": range(images), "logits": list(margin[:, None] * one_hot)})
     parquet.write_table(clean, run / "clean.parquet", CLEAN)
