@@ -83,8 +83,9 @@ class World:
     def flips(self, kind: str, rates: np.ndarray, images: int | None = None) -> np.ndarray:
         """Images x points, for rates of points or of images x points."""
         whose = self.patients[kind].of_image[:images]
-        own = self.person[kind]
-        people = np.sqrt(self.shared) * own + np.sqrt(1 - self.shared) * self._normal(len(own))
+        person = self.person[kind]
+        anew = np.sqrt(1 - self.shared) * self._normal(len(person))
+        people = np.sqrt(self.shared) * person + anew
         threshold = np.sqrt(self.icc) * people[whose, None]
         threshold = threshold + np.sqrt(1 - self.icc - self.wobble) * self._normal(len(whose), 1)
         if self.wobble:
@@ -176,8 +177,8 @@ def grows(*curves: np.ndarray, **how: float) -> Callable[[World], Finding]:
     """The groups take the curves in turn."""
 
     def study(here: World) -> Finding:
-        own = [curves[i % len(curves)] for i in range(len(MODALITY))]
-        groups = over_epsilon(replace(here, **how), own)
+        in_turn = [curves[i % len(curves)] for i in range(len(MODALITY))]
+        groups = over_epsilon(replace(here, **how), in_turn)
         return conclusions.grows_with_epsilon(groups)[0]
 
     return study
@@ -253,8 +254,8 @@ def trainings(slope: float, spread: float = 0.03, **how: float) -> Callable[[Wor
         rates = np.clip(rates + spread * one.rng.standard_normal(len(sizes)), 0.001, 0.999)
         flipped, patients = one.flips("histology", rates), one.patients["histology"]
         runs = {f"run{i}": draws_of(flipped[:, [i]], patients) for i in range(len(sizes))}
-        own = {f"run{i}": int(size) for i, size in enumerate(sizes)}
-        return conclusions.training_size(runs, own, OPERATING)
+        by_run = {f"run{i}": int(size) for i, size in enumerate(sizes)}
+        return conclusions.training_size(runs, by_run, OPERATING)
 
     return study
 
@@ -396,14 +397,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2019)
     names = sorted({truth.conclusion for truth in TRUTHS})
     parser.add_argument("--only", nargs="+", choices=[*names, "coverage"], default=[])
-    given = parser.parse_args()
-    truths = [t for t in TRUTHS if not given.only or t.conclusion in given.only]
+    arguments = parser.parse_args()
+    truths = [t for t in TRUTHS if not arguments.only or t.conclusion in arguments.only]
     if truths:
-        for line in verdicts(truths, given.sizes, given.studies, given.seed):
+        for line in verdicts(truths, arguments.sizes, arguments.studies, arguments.seed):
             print(line, flush=True)
-    if not given.only or "coverage" in given.only:
+    if not arguments.only or "coverage" in arguments.only:
         print("\nCoverage of the 95 % interval by patients / Wilson's by images, %\n")
-        for line in coverage(given.studies, given.seed):
+        for line in coverage(arguments.studies, arguments.seed):
             print(line, flush=True)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from pgdose.analysis import conclusions
 from pgdose.analysis.conclusion_draws import ConclusionDraws
 
-#: Of each conclusion its test, in a sentence, and what the paper found.
+#: Of each conclusion its test, in a sentence, and what the paper finding.
 TESTS = {
     "grows_with_epsilon": (
         "Rise of ASR over the ranks of eps in each group, intervals by patients that hold "
@@ -77,11 +77,11 @@ def conclude_attack(
     rows = [
         {
             **{"conclusion": name, "attack": attack},
-            **{"estimate": found.estimate, "ci_low": found.low, "ci_high": found.high},
-            **{"verdict": found.verdict, "paper": TESTS[name][1], "test": TESTS[name][0]},
-            "reason": found.reason,
+            **{"estimate": finding.estimate, "ci_low": finding.low, "ci_high": finding.high},
+            **{"verdict": finding.verdict, "paper": TESTS[name][1], "test": TESTS[name][0]},
+            "reason": finding.reason,
         }
-        for name, found in findings.items()
+        for name, finding in findings.items()
     ]
     trends = [
         {

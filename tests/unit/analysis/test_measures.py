@@ -1,4 +1,4 @@
-"""The measures of a run, all attacks in one file a table; and the tables over all runs from them."""
+"""The measures of a run, one file a table for all attacks, and the tables over all runs."""
 
 import json
 from pathlib import Path
