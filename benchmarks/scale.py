@@ -21,16 +21,16 @@ import pandas as pd
 import torch
 import yaml
 from PIL import Image
-from xray_pixels import write_film
+from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
 from pgdose.histology import fields, slides
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
 from pgdose.study import FilmScreen, Study, parse
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 from pgdose.training import loop
-from pgdose.xray import dicom, screening
+from pgdose.xray import headers, screening
 from pgdose.xray.anatomy import aorta_window
 from pgdose_phantom import svs
 
@@ -52,7 +52,7 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
-    film = listed(write_film(folder / "film.dcm"))
+    film = stat_file(write_film(folder / "film.dcm"))
     pixels = screening.read(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().known()
 
@@ -75,7 +75,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
     )
     tiles.columns = ["x", "y", "level", "extent"]
     return {
-        "header": seconds(lambda: dicom.read_header(film.path, tag="AccessionNumber")),
+        "header": seconds(lambda: headers.read_header(film.path, HEADERS)),
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
         "render": seconds(

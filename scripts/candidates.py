@@ -16,7 +16,7 @@ with job(snakemake) as log:
     tiles, states, seconds, seen = [], [], [], []
     for row in progress(of_shard(listed, snakemake), log, "slides"):
         start = time.perf_counter()
-        now = private_paths.listed(row["path"])  # before anything is read of it
+        now = private_paths.stat_file(row["path"])  # before anything is read of it
         seen.append({"record_id": row["record_id"], **now._asdict()})
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:

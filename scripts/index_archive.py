@@ -2,13 +2,14 @@ from job import job, settings
 
 from pgdose.errors import UserError
 from pgdose.labelling import reports
-from pgdose.tables import parquet, record_schemas
+from pgdose.tables import parquet, record_schemas, rejects
+from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
 
 with job(snakemake) as log:
     source, given = snakemake.wildcards.source, settings(snakemake.params, "reports")
     found = parquet.read_tables(snakemake.input.headers)
     broken = found["reason"].notna()
-    rejected = found[broken].assign(stage="index")[record_schemas.REJECTS.names]
+    rejected = found[broken].assign(stage="index")[rejects.REJECTS.names]
     labels = parquet.read_table(snakemake.input.labels)
     names = [name.removeprefix("label_") for name in labels if name.startswith("label_")]
     table = found[~broken].merge(labels, on="link", how="left").sort_values("record_id")
@@ -42,6 +43,6 @@ with job(snakemake) as log:
     )
     output = snakemake.output
     parquet.write_table(table, output.records, record_schemas.records_schema(names))
-    parquet.write_table(rejected, output.rejects, record_schemas.REJECTS)
-    parquet.write_table(mentions, output.mentions, record_schemas.MENTIONS)
-    parquet.write_table(conflicts, output.conflicts, record_schemas.CONFLICTS)
+    parquet.write_table(rejected, output.rejects, rejects.REJECTS)
+    parquet.write_table(mentions, output.mentions, MENTIONS)
+    parquet.write_table(conflicts, output.conflicts, CONFLICTS)

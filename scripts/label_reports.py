@@ -4,7 +4,7 @@ import pandas as pd
 from job import job, settings
 
 from pgdose.labelling import reports
-from pgdose.tables import parquet, record_schemas
+from pgdose.tables import parquet, report_schemas
 from pgdose.tables.user_tables import read_pieces
 
 with job(snakemake) as log:
@@ -28,10 +28,10 @@ with job(snakemake) as log:
     of_reports = of_reports[of_reports["link"] != ""]
     again = of_reports["link"].duplicated()
     log.info("%s: %d reports have an id that stood before", source, again.sum())
-    schema = record_schemas.report_labels_schema(lexicon.names)
+    schema = report_schemas.report_labels_schema(lexicon.names)
     place = {"table": str(table), "text": given["text"], "encoding": given["encoding"]}
     parquet.write_table(of_reports[~again], snakemake.output.labels, schema, place, private=True)
     where = pd.concat(mentions).rename(columns={"index": "report"}) if mentions else None
     where = pd.DataFrame(columns=["report"]) if where is None else where
-    schema = record_schemas.REPORT_MENTIONS
+    schema = report_schemas.REPORT_MENTIONS
     parquet.write_table(where, snakemake.output.mentions, schema, private=True)

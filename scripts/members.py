@@ -4,8 +4,8 @@ from job import job, settings
 from pgdose.cohort import membership, selection, splitting
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS
-from pgdose.tables.record_schemas import REJECTS
-from pgdose.xray import anatomy
+from pgdose.tables.rejects import REJECTS
+from pgdose.xray import aorta_boxes
 
 COLUMNS = ["record_id", "patient", "source", "class", "age", "sex", "view", "store", "row"]
 
@@ -21,7 +21,7 @@ with job(snakemake) as log:
     if given.exclude:
         left_out = pd.read_csv(given.exclude, dtype="str")
         selection.check_exclusions(left_out, group)
-    boxes = anatomy.read_boxes(given.boxes) if given.boxes else None
+    boxes = aorta_boxes.read_boxes(given.boxes) if given.boxes else None
     for name, ids in (
         ("exclude", left_out["record_id"]),
         ("boxes", [] if boxes is None else boxes.index),

@@ -1,7 +1,7 @@
 from job import job
 
 from pgdose.tables import parquet
-from pgdose.tables.record_schemas import REJECTS
+from pgdose.tables.rejects import REJECTS
 from pgdose.xray import screening
 
 with job(snakemake) as log:

@@ -16,7 +16,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from pgdose.errors import UserError
-from pgdose.tables.user_columns import listed
+from pgdose.tables.user_columns import describe_columns
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _CELLS = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
@@ -33,12 +33,12 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     that may be.
     """
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {listed(list(table.columns.astype(str)))}")
+        raise UserError(f"no column {id_column!r}; {describe_columns(list(table.columns.astype(str)))}")
     known = [name for name in names if name in table]
     if not known:
         raise UserError(
             f"no column is named as a label is; labels: {', '.join(names)}; "
-            f"{listed(list(table.columns.astype(str)))}"
+            f"{describe_columns(list(table.columns.astype(str)))}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():

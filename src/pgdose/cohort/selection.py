@@ -7,7 +7,7 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.tables.keyed import draw
-from pgdose.tables.user_columns import listed
+from pgdose.tables.user_columns import describe_columns
 
 
 def eligible(records: pd.DataFrame, where: Mapping) -> pd.Series:
@@ -152,5 +152,5 @@ def check_exclusions(left_out: pd.DataFrame, group: str) -> None:
     for column in ("record_id", "reason"):
         if column not in left_out:
             raise UserError(
-                f"groups.{group}.exclude: no column {column!r}; {listed(list(left_out.columns))}"
+                f"groups.{group}.exclude: no column {column!r}; {describe_columns(list(left_out.columns))}"
             )

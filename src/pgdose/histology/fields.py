@@ -14,8 +14,9 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images.codecs import image_size, read_image
 from pgdose.names import NAME_RULE, is_name
 from pgdose.tables.keyed import opaque
+from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside, walk
-from pgdose.tables.source_index import Reject, first_of_each
+from pgdose.tables.source_index import first_of_each
 
 SIZES_SHOWN = 5  # in a message
 

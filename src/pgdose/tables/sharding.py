@@ -2,5 +2,5 @@
 
 
 def shard_rows(n: int, shard: int, shards: int) -> range:
-    """The rows of `shard` when n rows are cut into `shards` runs of as equal a length as can be."""
+    """The rows of `shard` (from 0) when n rows are cut into `shards` runs of nearly equal length."""
     return range(n * shard // shards, n * (shard + 1) // shards)

@@ -14,7 +14,7 @@ from pgdose.images.rendering import resize
 from pgdose.images.stores import checksum
 from pgdose.tables import source_files
 from pgdose.tables.person_fields import LATERAL
-from pgdose.tables.private_paths import Listed
+from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import dicom
 from pgdose.xray.anatomy import aorta_window, looks_lateral
@@ -34,7 +34,7 @@ REASONS = {
 }
 
 
-def read(file: Listed, kind: str, modality: str, window: str = "percentile") -> Film:
+def read(file: SourceFile, kind: str, modality: str, window: str = "percentile") -> Film:
     """The pixels of an image of any source: uint8, grey for X-rays, else RGB."""
     path = source_files.unchanged(file)
     if kind == "dicom_archive":
@@ -74,7 +74,7 @@ def check_view(image: np.ndarray, limits: Mapping) -> None:
 
 def screen(
     table: Iterable[Mapping],
-    paths: Mapping[str, Listed],
+    paths: Mapping[str, SourceFile],
     *,
     kind: str,
     modality: str,

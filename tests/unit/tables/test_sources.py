@@ -16,7 +16,7 @@ from pgdose.preflight import check_inputs
 from pgdose.study import Study, parse
 from pgdose.tables import source_files, source_index, user_tables
 from pgdose.tables.keyed import opaque
-from pgdose.tables.user_columns import find_columns, header
+from pgdose.tables.user_columns import column_names, find_columns
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 KEY = b"k" * 32
@@ -63,7 +63,7 @@ def test_a_column_that_is_not_wanted_is_not_looked_for(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
-    assert header(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
+    assert column_names(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -113,7 +113,7 @@ def rows(*images: str, **columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"image": list(images), **known})
 
 
-def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.Indexed:
+def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.SourceIndex:
     return index_images(images, root, key=KEY, source="nih", **named)
 
 
@@ -174,9 +174,7 @@ LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(
-        rows("a.png", label=cell), root, labels=LABELS, separator=separator
-    )
+    (record,), _, _ = index(rows("a.png", label=cell), root, labels=LABELS, separator=separator)
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
@@ -234,7 +232,7 @@ def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
 @needs_real
 def test_real_table_of_chest_films_is_indexed() -> None:
     folder = REAL / "nih"
-    names = header(folder / "records.csv", "sources.films")
+    names = column_names(folder / "records.csv", "sources.films")
     wanted: dict[str, Any] = {name: name for name in ("image", "patient", "age", "sex", "view")}
     read = user_tables.read_columns(folder / "records.csv", {**wanted, "label": "finding"}, "f")
     assert {"image", "finding"} <= set(names)

@@ -11,15 +11,8 @@ from PIL import Image
 from pgdose.errors import UserError
 from pgdose.study import FilmScreen
 from pgdose.study import Image as GroupImage
-from pgdose.xray.anatomy import (
-    SIDE,
-    SIDE_MM,
-    AortaWindow,
-    aorta_window,
-    find_thorax,
-    looks_lateral,
-    read_boxes,
-)
+from pgdose.xray.anatomy import SIDE, SIDE_MM, AortaWindow, aorta_window, find_thorax, looks_lateral
+from pgdose.xray.aorta_boxes import read_boxes
 from pgdose_phantom.chest import FINDINGS, draw_chest
 
 LEAST_CONFIDENCE = GroupImage().least_confidence

@@ -18,11 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from helpers.dicom_files import NATIVE, SYNTAXES, film, save
+from helpers.dicom_files import NATIVE, SYNTAXES, film, header_settings, save
 from pydicom import uid
 from pydicom.datadict import dictionary_VR
 
-from pgdose.xray import dicom
+from pgdose.errors import Rejected
+from pgdose.tables.keyed import SourceIds
+from pgdose.xray import decode, films, headers
+from pgdose.xray.reject_reasons import REASONS
 
 COUNT = 20  # for each of the transfer syntaxes
 SECONDS, MEMORY = 5, 2e9  # of processor time for a file; bytes
@@ -155,24 +158,23 @@ def read_all(folder: Path) -> None:
     """What the child does: one line of JSON for each file, and the process's use at the end."""
     resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9, 4 * 10**9))
     paths = sorted((folder / "files").iterdir())
-    rows = dicom.headers(
-        ((path.name, path) for path in paths), key=b"k", source="x", tag="AccessionNumber"
-    )
+    files = ((path.name, path) for path in paths)
+    rows = headers.read_headers(files, SourceIds(b"k", "x"), header_settings())
     for path in paths:
         start, cpu = time.monotonic(), time.process_time()
         row = next(rows)
         told = {"name": row["record_id"], "header": row["reason"], "detail": row["detail"]}
         for window in ("percentile", "voi"):
             try:
-                pixels = dicom.read_film(path, window).pixels
+                pixels = films.read_film(path, window).pixels
                 assert pixels.dtype == np.uint8 and pixels.ndim == 2
                 told[window] = None
-            except dicom.Rejected as rejected:
+            except Rejected as rejected:
                 told[window] = rejected.reason
                 told[f"{window} detail"] = rejected.detail
         told |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - start}
         print(json.dumps(told), flush=True)
-    dicom.decode._child.stop()
+    decode.decoder_process.stop()
     own, decoder = (
         resource.getrusage(who).ru_maxrss * 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -200,7 +202,7 @@ def check(folder: Path, found: int) -> Counter:
     told: Counter = Counter()
     for row in rows:
         for step in ("header", "percentile", "voi"):
-            assert row[step] is None or row[step] in dicom.REASONS, row
+            assert row[step] is None or row[step] in REASONS, row
             told[step, row[step]] += 1
         # Of the clock three times as much, for the machine may be busy; the decoder limits itself.
         assert row["cpu"] < SECONDS and row["seconds"] < 3 * SECONDS, row
