@@ -22,7 +22,7 @@ from histology_timing import Clock, alone
 
 from pgdose.histology import slides
 from pgdose.images.stores import new_store
-from pgdose.study import Slides
+from pgdose.study.sources import Slides
 from pgdose_phantom.outlines import CLASS, GRID, feature, polygons, write_features
 from pgdose_phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
 from pgdose_phantom.svs import Mosaic, pyramid, write_svs

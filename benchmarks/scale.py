@@ -27,11 +27,14 @@ from pgdose import devices
 from pgdose.histology import fields, slides
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
-from pgdose.study import FilmScreen, Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.sources import FilmScreen
+from pgdose.study.study import Study
 from pgdose.tables.private_paths import stat_file
 from pgdose.training import loop
 from pgdose.xray import headers, screening
 from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.source_images import read_source_image
 from pgdose_phantom import svs
 
 RECORDS = 1_908_926  # of the paper's archive
@@ -53,11 +56,11 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
     film = stat_file(write_film(folder / "film.dcm"))
-    pixels = screening.read(film, "dicom_archive", "xray").pixels
+    pixels = read_source_image(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().known()
 
     def look() -> None:
-        found = screening.read(film, "dicom_archive", "xray").pixels
+        found = read_source_image(film, "dicom_archive", "xray").pixels
         screening.check_image(found, limits)
         screening.check_view(found, limits)
 
@@ -79,7 +82,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
         "render": seconds(
-            lambda: render(screening.read(film, "dicom_archive", "xray").pixels, 256)
+            lambda: render(read_source_image(film, "dicom_archive", "xray").pixels, 256)
         ),
         "field tile": seconds(
             lambda: list(fields.read_tiles(folder / "field.tif", places, 256))

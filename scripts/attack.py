@@ -1,6 +1,7 @@
 import numpy as np
 import torch
-from job import file_digest, job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.attack import external, make, surface, surface_table
@@ -9,6 +10,7 @@ from pgdose.checkpoints import Parts, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
 from pgdose.tables import parquet, sharding
+from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -17,7 +19,6 @@ with job(snakemake) as log:
     wanted = settings(params)
     members = images.load_members(
         snakemake.input.members,
-        snakemake.input.missing,
         params.results,
         **settings(params, "shape"),
     )
@@ -38,8 +39,7 @@ with job(snakemake) as log:
         snakemake.resources.batch_mb - pixels.nbytes // 10**6,
     )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    inputs = (snakemake.input.members, *snakemake.input.missing)
-    done = Parts(work_folder(snakemake, *inputs, device=device))
+    done = Parts(work_folder(snakemake, snakemake.input.members, device=device))
     known = done.known()
     if known:
         log.info("%s: going on after %d batches", name, len(known))

@@ -1,18 +1,19 @@
 import json
 
 import pandas as pd
-from job import job, progress, settings
+from job import job, settings
 
 from pgdose.errors import Rejected
 from pgdose.images import rendering, stores
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, sharding
 from pgdose.tables.cohort_schemas import MISSING
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
     shape, kinds = settings(params, "shape"), settings(params, "kinds")
-    members = parquet.read_table(snakemake.input.members)
+    members = parquet.read_table(snakemake.input.planned)
     rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
     files = {
@@ -26,9 +27,9 @@ with job(snakemake) as log:
         snakemake.output.images, len(members), shape["size"], shape["channels"]
     ) as store:
         of_records = members.groupby("record_id", sort=False)
-        for record_id, copies in progress(of_records, log, "images"):
+        for record_id, copies in log_progress(of_records, log, "images"):
             try:
-                film = screening.read(*files[record_id], modality, params.window)
+                film = read_source_image(*files[record_id], modality, params.window)
             except Rejected as r:
                 failed += [(member, r.reason, r.detail) for member in copies["member"]]
                 continue

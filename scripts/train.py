@@ -2,7 +2,8 @@ import shutil
 
 import pandas as pd
 import torch
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.cohort import images, membership, splitting
@@ -19,9 +20,7 @@ with job(snakemake) as log:
     device = used[0]
     devices.be_deterministic(wanted.pop("deterministic"), device)
     shape = settings(params, "shape")
-    members = images.load_members(
-        snakemake.input.members, snakemake.input.missing, params.results, **shape
-    )
+    members = images.load_members(snakemake.input.members, params.results, **shape)
     in_training = members.table["part"] == "training"
     validation = members.select(~in_training)
     learned = members.select(in_training)
@@ -44,7 +43,7 @@ with job(snakemake) as log:
     )
     how = loop.Settings(**wanted)
     log.info("%s: %d training images on %s", name, len(learned), ", ".join(map(str, used)))
-    work = work_folder(snakemake, snakemake.input.members, *snakemake.input.missing, device=device)
+    work = work_folder(snakemake, snakemake.input.members, device=device)
     readers = 1 if device.type == "cpu" else params.threads
     history = loop.train(
         network,

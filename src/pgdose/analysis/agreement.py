@@ -33,7 +33,9 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     that may be.
     """
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {describe_columns(list(table.columns.astype(str)))}")
+        raise UserError(
+            f"no column {id_column!r}; {describe_columns(list(table.columns.astype(str)))}"
+        )
     known = [name for name in names if name in table]
     if not known:
         raise UserError(

@@ -152,5 +152,6 @@ def check_exclusions(left_out: pd.DataFrame, group: str) -> None:
     for column in ("record_id", "reason"):
         if column not in left_out:
             raise UserError(
-                f"groups.{group}.exclude: no column {column!r}; {describe_columns(list(left_out.columns))}"
+                f"groups.{group}.exclude: no column {column!r}; "
+                f"{describe_columns(list(left_out.columns))}"
             )

@@ -93,7 +93,7 @@ def index(
         try:
             width, height = _checked_size(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
-            rejects.append((parent, "index", r.reason, r.detail))
+            rejects.append(Reject(parent, "index", r.reason, r.detail))
             continue
         sizes[width, height] += 1
         patient = opaque(key, patients or source, "patient", row["patient"])

@@ -5,6 +5,7 @@ from typing import Literal
 
 Role = Literal["main", "further", "sized"]
 MAIN_RUN = "full"  # the folder of a group's main network
+SIZED = r"n\d+-r\d+"  # the folders of networks trained on a part of the training images
 
 
 @dataclass(frozen=True)

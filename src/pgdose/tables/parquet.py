@@ -63,7 +63,10 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFra
 
 
 def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Several tables as one, in the order of `paths`; a column that one of them lacks is null."""
+    """Several tables as one, in the order of `paths`; a column that one of them lacks is null.
+
+    With `columns` there may be no table at all.
+    """
     parts = []
     for path in paths:
         present = columns
@@ -71,6 +74,8 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
             with _arrow_errors_as_damaged(path):
                 present = [name for name in pq.read_schema(path).names if name in columns]
         parts.append(read_table(path, present))
+    if columns is not None and not parts:
+        return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)
 

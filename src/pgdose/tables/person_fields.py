@@ -37,9 +37,7 @@ def parse_age(text: object, birth: str = "", *examinations: str) -> float | None
 def _years(birth: str, examination: str) -> float | None:
     """Full years, and the days since the last birthday as a part of a year."""
     try:
-        born, day = (
-            date.fromisoformat(d.strip().replace(".", "-")) for d in (birth, examination)
-        )
+        born, day = (date.fromisoformat(d.strip().replace(".", "-")) for d in (birth, examination))
     except ValueError:
         return None
     full = day.year - born.year - ((day.month, day.day) < (born.month, born.day))

@@ -43,7 +43,5 @@ def first_of_each(
     for number, name in table.loc[repeated, column].items():
         record_id = opaque(key, source, str(name), f"row {number}")
         paths.append({"record_id": record_id, "path": str(root / str(name))})
-        rejects.append(
-            Reject(record_id, "index", "duplicate_row", "the file has a row already")
-        )
+        rejects.append(Reject(record_id, "index", "duplicate_row", "the file has a row already"))
     return table[~repeated], paths, rejects

@@ -70,7 +70,9 @@ def aorta_window(image: np.ndarray, mm_per_px: float | None = None) -> AortaWind
     down = DOWNWARDS * thorax.width + DEEPER * thorax.height
     cos, sin = np.cos(thorax.tilt), np.sin(thorax.tilt)
     x, y = thorax.x + cos * right - sin * down, thorax.top + sin * right + cos * down
-    confidence = np.clip((thorax.likeness - NO_CONFIDENCE) / (FULL_CONFIDENCE - NO_CONFIDENCE), 0, 1)
+    confidence = np.clip(
+        (thorax.likeness - NO_CONFIDENCE) / (FULL_CONFIDENCE - NO_CONFIDENCE), 0, 1
+    )
     confidence *= _share_inside(x, y, side, image.shape) ** 2
     return AortaWindow(float(x), float(y), float(side), float(confidence))
 

@@ -6,11 +6,10 @@ Each step works on the table, at most 65,536 entries, and not on the pixels:
    other bits of the word do not count (PS3.5 8.1.1)
 2. -> modality value: Modality LUT Sequence, else RescaleSlope and RescaleIntercept (PS3.3 C.11.1)
 3. -> grey 0..255, by the `window` of the whole group:
-   - `voi`: the window that the file offers. VOI LUT Sequence, else WindowCenter and WindowWidth with
-     VOILUTFunction LINEAR (default), LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2, C.11.2.1.3); the
-     first of several. The file has no
-     window if the width is empty, no number, not positive, or under 1 for LINEAR, or if the
-     function has another name.
+   - `voi`: the window that the file offers. VOI LUT Sequence, else WindowCenter and WindowWidth
+     with VOILUTFunction LINEAR (default), LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2, C.11.2.1.3);
+     the first of several. The file has no window if the width is empty, no number, not positive,
+     or under 1 for LINEAR, or if the function has another name.
    - `percentile`: the 0.5 and 99.5 percentiles of the film's modality values to 0 and 255
    - `full`: the whole range that the stored bits can hold, after step 2, to 0..255
 4. -> inverted if the film is MONOCHROME1 or its PresentationLUTShape INVERSE. The two mean the

@@ -51,7 +51,7 @@ def read_headers(
     settings: HeaderSettings,
     root: Path | None = None,
 ) -> Iterator[dict]:
-    """One row (of HEADERS) for each (record_id, path), in order; a file is read when its row is due.
+    """One row (of HEADERS) for each (record_id, path), in order, each read when its row is due.
 
     All rows have record_id, source, reason and detail. The last two are None for a usable file;
     then the fields of `read_header` follow, patient and instance opaque, `link` in clear. A link

@@ -87,7 +87,9 @@ def search(small: np.ndarray, pattern: str) -> tuple[float, float, float, float,
         return fft.irfft2(spectra, (CANVAS, CANVAS))[:, :rows, :columns]
 
     variance = correlate(spectrum_of_squares * weights) - correlate(spectrum * weights) ** 2 / total
-    similarity = correlate(spectrum * values) / np.sqrt(np.maximum(variance, LEAST_VARIANCE * total))
+    similarity = correlate(spectrum * values) / np.sqrt(
+        np.maximum(variance, LEAST_VARIANCE * total)
+    )
     similarity -= np.array([unusualness(w, h, pattern) for w, h in sizes])[:, None, None]
     best, y, x = np.unravel_index(similarity.argmax(), similarity.shape)
     zoom = FINE // COARSE

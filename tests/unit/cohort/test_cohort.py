@@ -509,3 +509,44 @@ def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:
         part = splitting.split(few, 0.8, seed, "G")
         assert part.groupby(few["class"]).nunique().tolist() == [2, 2]
         assert part.groupby(few["patient"]).nunique().max() == 1
+
+
+# --- settled members --------------------------------------------------------------------------
+
+
+PLANNED = pd.DataFrame(
+    {
+        "member": [0, 1, 2, 3, 4],
+        "record_id": ["a", "a", "b", "c", "d"],
+        "class": ["A", "A", "A", "B", "B"],
+        "part": ["training", "training", "validation", "training", "validation"],
+    }
+)
+
+
+def missing(*members: int) -> pd.DataFrame:
+    return pd.DataFrame({"member": members, "reason": "file_missing", "detail": "gone"})
+
+
+def test_settled_members_are_the_planned_ones_that_can_be_read() -> None:
+    assert membership.settle(PLANNED, missing(), "G")["member"].tolist() == [0, 1, 2, 3, 4]
+    assert membership.settle(PLANNED, missing(1), "G")["member"].tolist() == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "part"),
+    [((0, 1), "A", "training"), ((2,), "A", "validation"), ((3, 0), "B", "training")],
+)
+def test_a_class_that_loses_all_images_of_a_part_stops_the_group(
+    members: tuple[int, ...], name: str, part: str
+) -> None:
+    with pytest.raises(UserError, match=rf"groups\.G\.classes\.{name}: none .* in {part} could"):
+        membership.settle(PLANNED, missing(*members), "G")
+
+
+def test_unreadable_members_are_rejects_of_the_stage_render() -> None:
+    lost = membership.unreadable(PLANNED, missing(1, 3))
+    assert lost[["record_id", "stage", "reason"]].values.tolist() == [
+        ["a", "render", "file_missing"],
+        ["c", "render", "file_missing"],
+    ]

@@ -19,7 +19,7 @@ from shapely.geometry import Polygon, box, mapping, shape
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import slides, tissue
 from pgdose.images import stores
-from pgdose.study import Slides
+from pgdose.study.sources import Slides
 from pgdose_phantom.outlines import FORMATS
 from pgdose_phantom.slides import write_slides
 

@@ -8,7 +8,7 @@ from helpers.workflow import PROJECT
 SOURCE = PROJECT / "src" / "pgdose"
 # Lowest first, as in DESIGN; rooms of one line may not import each other, but for themselves.
 ROOMS = [
-    {"errors", "names"},
+    {"errors", "names", "progress"},
     {"study"},
     {"tables"},
     {"rerun_digest", "out_of_memory", "preflight"},

@@ -23,10 +23,11 @@ from PIL import Image
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import fields, outlines, slides
 from pgdose.images import codecs
-from pgdose.imagetable import index
+from pgdose.imagetable.index import index_images
 from pgdose.labelling.lexicon import load_lexicon
+from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
-from pgdose.study import NAME_RULE, parse
+from pgdose.study.parsing import parse
 from pgdose.tables import source_files
 from pgdose.tables.keyed import SourceIds
 from pgdose.xray import films, headers
@@ -178,8 +179,8 @@ def root(tmp_path: Path) -> Path:
 def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
     named = {"key": KEY, "source": "s"}
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
-    found = index.index(pd.DataFrame([row]), root, **named)
-    assert found[0] == [] and found[2][0][2] == "outside_root"
+    indexed = index_images(pd.DataFrame([row]), root, SourceIds(KEY, "s"))
+    assert indexed.records == [] and indexed.rejects[0].reason == "outside_root"
     good = {**row, "file": "a/in.png"}
     cut = fields.index(pd.DataFrame([row, good]), root, tile=256, **named)
     assert [r[2] for r in cut.rejects] == ["outside_root"] and len(cut.records) == 1

@@ -11,11 +11,12 @@ from PIL import Image
 
 from pgdose.errors import Rejected, UserError
 from pgdose.images import codecs
-from pgdose.imagetable.index import index as index_images
+from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.preflight import check_inputs
-from pgdose.study import Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.study import Study
 from pgdose.tables import source_files, source_index, user_tables
-from pgdose.tables.keyed import opaque
+from pgdose.tables.keyed import SourceIds, opaque
 from pgdose.tables.user_columns import column_names, find_columns
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
@@ -114,7 +115,7 @@ def rows(*images: str, **columns: Any) -> pd.DataFrame:
 
 
 def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.SourceIndex:
-    return index_images(images, root, key=KEY, source="nih", **named)
+    return index_images(images, root, SourceIds(KEY, "nih"), **named)
 
 
 def test_a_row_of_a_table_becomes_a_record(pictures: Path) -> None:
@@ -174,7 +175,7 @@ LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(rows("a.png", label=cell), root, labels=LABELS, separator=separator)
+    (record,), _, _ = index(rows("a.png", label=cell), root, labels=TableLabels(LABELS, separator))
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
@@ -239,7 +240,7 @@ def test_real_table_of_chest_films_is_indexed() -> None:
     root = folder / "images" if (folder / "images" / read["image"][0]).is_file() else folder
     some = read.groupby("label").head(10)
     labels = {"norm": "No Finding", "pneumonia": "Pneumonia"}
-    records, paths, rejects = index(some, root, labels=labels, separator="|")
+    records, paths, rejects = index(some, root, labels=TableLabels(labels, "|"))
     assert (len(records), len(paths), rejects) == (20, 20, [])
     assert sum(r["label_norm"] for r in records) == 10
     assert all(r["rows"] == r["columns"] == 512 and r["sex"] in "FM" for r in records)
@@ -322,7 +323,7 @@ def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected = index_images(rows, tmp_path, key=KEY, source="films")
+    kept, _, rejected = index_images(rows, tmp_path, SourceIds(KEY, "films"))
     assert [record["age"] for record in kept] == [50]
     assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
 
@@ -334,7 +335,7 @@ def test_a_folder_that_cannot_be_read_stops_the_listing(
         onerror(PermissionError(13, "Permission denied"))
         return []
 
-    monkeypatch.setattr(codecs.os, "walk", broken)
+    monkeypatch.setattr(source_files.os, "walk", broken)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         list(source_files.list_files(tmp_path, key=KEY, source="films"))
 

@@ -13,8 +13,6 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.dicom_files import (
-    header_settings,
-    read_header,
     BY_GDCM,
     BY_PYDICOM,
     HTJ2K,
@@ -24,7 +22,9 @@ from helpers.dicom_files import (
     SYNTAXES,
     enclose,
     film,
+    header_settings,
     ramp,
+    read_header,
     save,
 )
 from helpers.workflow import PROJECT
@@ -35,7 +35,7 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images import codecs
 from pgdose.tables import person_fields
 from pgdose.tables.keyed import SourceIds
-from pgdose.xray import decode, films, headers
+from pgdose.xray import decode, dicom_file, films, headers
 from pgdose.xray.character_sets import decode_text
 from pgdose.xray.dicom_file import read_dicom
 from pgdose.xray.reject_reasons import REASONS
@@ -225,8 +225,8 @@ def test_no_more_of_a_deflated_file_is_inflated_than_a_film_has(
     assert path.stat().st_size < 100_000
     assert reason(read_header, path) in ("no_image", "unreadable_header")
     assert films.read_film(path).pixels.shape == (80, 100)
-    monkeypatch.setattr(dicom, "LARGEST", 1000)
-    monkeypatch.setattr(dicom, "_most_bytes", lambda: 2_000_000)
+    monkeypatch.setattr(dicom_file, "LARGEST", 1000)
+    monkeypatch.setattr(dicom_file, "LARGEST_FILE", 2_000_000)
     assert reason(films.read_film, path) == "absurd_size"
 
 
@@ -349,8 +349,8 @@ def pass_over(root: Path, **named: Any) -> list[dict]:
 def test_the_pass_keeps_and_rejects_all_that_it_finds(write: Write) -> None:
     root = write().parents[1]
     write(PatientID="ID-2")
-    for films in BAD_FILMS.values():
-        write(**films[0])
+    for bad_films in BAD_FILMS.values():
+        write(**bad_films[0])
     (root / "IVANOV" / "page.dcm").write_text("<html>")
     rows = pass_over(root)
     assert [row["record_id"] for row in rows] == [str(i) for i in range(len(rows))]
@@ -374,8 +374,8 @@ def test_the_pass_reads_a_file_when_its_row_is_asked_for(write: Write, tmp_path:
 
 def test_rows_give_nobody_away(write: Write) -> None:
     root = write(SOPInstanceUID="1.2.826.77").parents[1]
-    for films in BAD_FILMS.values():
-        for attributes in films:
+    for bad_films in BAD_FILMS.values():
+        for attributes in bad_films:
             write(**attributes)
     write().write_text("IVANOV IVAN")
     write(PhotometricInterpretation="IVANOV")

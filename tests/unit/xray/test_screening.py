@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected
-from pgdose.study import FilmScreen
-from pgdose.study import Image as GroupImage
-from pgdose.tables import parquet, rejects
+from pgdose.study.groups import Image as GroupImage
+from pgdose.study.sources import FilmScreen
+from pgdose.tables import parquet, person_fields, rejects
 from pgdose.tables.keyed import generator
 from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening
 from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.source_images import read_source_image
 from pgdose_phantom.chest import draw_chest
 
 LIMITS = FilmScreen().known()
@@ -68,7 +69,7 @@ def test_a_frontal_chest_passes(view: str | None, part: str | None) -> None:
     assert header_reason(view=view, body_part=part) is None
 
 
-@pytest.mark.parametrize("view", screening.LATERAL)
+@pytest.mark.parametrize("view", person_fields.LATERAL)
 def test_a_lateral_film_is_rejected(view: str) -> None:
     assert header_reason(view=view) == "lateral"
 
@@ -136,7 +137,7 @@ def look(table: pd.DataFrame, paths: dict[str, SourceFile], **named: Any) -> pd.
 
 
 def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd.DataFrame:
-    return screening.rejects(index, screened, pd.Series(instances, dtype="str"))
+    return screening.reject_all(index, screened, pd.Series(instances, dtype="str"))
 
 
 def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path) -> None:
@@ -177,9 +178,9 @@ def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:
 def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
     paths = write({"tile": colour})[1]
-    read = screening.read(paths["tile"], "table", "histology")
+    read = read_source_image(paths["tile"], "table", "histology")
     assert np.array_equal(read.pixels, colour) and read.applied == "none"
-    assert screening.read(paths["tile"], "table", "xray").pixels.ndim == 2
+    assert read_source_image(paths["tile"], "table", "xray").pixels.ndim == 2
 
 
 def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
         {"a": picture(), "b": same, "c": same, "d": same.copy(), "e": blank(1), "f": blank(1)}
     )
     screened = look(table, paths)
-    at_index = rejects.reject_table([("g", "index", "not_dicom", "")])
+    at_index = rejects.reject_table([rejects.Reject("g", "index", "not_dicom", "")])
     rejected = discard(at_index, screened)
     kept = set(table["record_id"]) - set(rejected["record_id"])
     assert kept == {"a", "b"}
