@@ -9,6 +9,7 @@ import pytest
 
 from pgdose.cohort import image_draws, membership, selection, splitting
 from pgdose.errors import UserError
+from pgdose.study.augmentation import Augment
 
 
 def archive(n: int, seed: int = 0, images_each: int = 1) -> pd.DataFrame:
@@ -55,7 +56,13 @@ def draw_members(
 ) -> pd.DataFrame:
     found = selection.candidates(records, classes)
     return membership.members(
-        found, classes, group="G", balance=balance or [], training=training, seed=seed
+        found,
+        classes,
+        group="G",
+        balance=balance or [],
+        training=training,
+        seed=seed,
+        augment=dict(Augment()),
     )
 
 
@@ -381,7 +388,8 @@ def test_patients_who_upset_the_proportions_are_spoken_of() -> None:
 def augmented(total: int = 100, seed: int = 1) -> pd.DataFrame:
     classes = by_age(count=30)
     classes["G1"]["augment_to"] = total
-    return draw_members(archive(300, images_each=3), classes, seed=seed)
+    records = archive(300, images_each=3)
+    return draw_members(records, classes, seed=seed)
 
 
 def test_copies_bring_a_class_to_its_total_in_each_part() -> None:

@@ -11,7 +11,7 @@ from helpers.workflow import PROJECT, checkout, snakemake
 
 from pgdose import cli
 from pgdose.errors import UserError
-from pgdose.images.augmentation import AUGMENTATION
+from pgdose.images.augmentation import LIMITS
 from pgdose.study.augmentation import Augment
 from pgdose.study.parsing import parse
 from pgdose.study.study import Study
@@ -367,8 +367,8 @@ def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
     assert "groups.train: 'train' is the name of a rule; choose another" in run.stderr + run.stdout
 
 
-def test_copies_differ_by_default_as_the_library_says() -> None:
-    assert Augment().known() == dict(AUGMENTATION)
+def test_the_study_gives_every_limit_of_augmentation() -> None:
+    assert set(Augment().known()) == LIMITS
 
 
 RAW = {"lr": 0.1}
