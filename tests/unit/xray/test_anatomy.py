@@ -243,7 +243,7 @@ WRONG = {
     "negative": ([HEAD, "a,1,2,-3"], "side in row 2: write a number above 0, in pixels"),
     "twice": (
         [HEAD, "a,1,2,3", "a,1,2,3"],
-        "record_id of row 3 stands there twice; keep one of the rows",
+        "record_id of row 3 stands there twice; keep one",
     ),
     "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3: write a number, in pixels"),
 }
