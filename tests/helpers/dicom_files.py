@@ -2,18 +2,22 @@
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gdcm  # type: ignore[import-untyped]
 import numpy as np
 import pydicom
+import pytest
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 
+from pgdose.errors import Rejected
 from pgdose.xray import headers
+from pgdose.xray.reject_reasons import REASONS
 
 NATIVE = (
     uid.ImplicitVRLittleEndian,
@@ -113,6 +117,14 @@ def enclose(ds: pydicom.Dataset, stream: bytes, syntax: str) -> None:
     ds["PixelData"].is_undefined_length = True
     ds["PixelData"].VR = "OB"
     ds.file_meta.TransferSyntaxUID = uid.UID(syntax)
+
+
+def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """The reason code with which the input is rejected; each is documented."""
+    with pytest.raises(Rejected) as caught:
+        act(*arguments, **named)
+    assert caught.value.reason in REASONS
+    return caught.value.reason
 
 
 def header_settings(**changes: Any) -> headers.HeaderSettings:
