@@ -1,6 +1,6 @@
 from job import job
 
-from pgdose.cohort import membership
+from pgdose.cohort import settling
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS, MISSING
 from pgdose.tables.rejects import REJECTS
@@ -9,8 +9,8 @@ with job(snakemake) as log:
     group = snakemake.wildcards.group
     planned = parquet.read_table(snakemake.input.planned)
     missing = parquet.read_tables(snakemake.input.missing, MISSING.names)
-    lost = membership.unreadable(planned, missing)
+    lost = settling.unreadable(planned, missing)
     parquet.write_table(lost, snakemake.output.unreadable, REJECTS)
-    members = membership.settle(planned, missing, group)
+    members = settling.settle(planned, missing, group)
     log.info("%s: %d members, %d could not be read", group, len(members), len(missing))
     parquet.write_table(members, snakemake.output.members, MEMBERS)

@@ -1,69 +1,43 @@
-import pandas as pd
 from job import job, settings
 
-from pgdose.cohort import membership, selection, splitting
+from pgdose.cohort import logs, planning, selection, splitting, usability
+from pgdose.study.groups import Augment, Class, Image
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.rejects import REJECTS
 from pgdose.xray import aorta_boxes
 
-COLUMNS = ["record_id", "patient", "source", "class", "age", "sex", "view", "store", "row"]
-
 with job(snakemake) as log:
     params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
-    classes, image = settings(params, "classes"), settings(params, "image")
-    labels = {entry["where"]["label"] for entry in classes.values()} - {None}
-    columns = [*COLUMNS, *(f"label_{name}" for name in sorted(labels))]
-    table = parquet.read_tables(given.records, columns)
-    found = selection.candidates(table, classes)
+    classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
+    records = parquet.read_tables(given.records, selection.columns(classes))
     screened = parquet.read_tables(given.screens).set_index("record_id")
-    left_out = pd.DataFrame(columns=["record_id", "reason"])
-    if given.exclude:
-        left_out = pd.read_csv(given.exclude, dtype="str")
-        selection.check_exclusions(left_out, group)
+    exclusions = usability.read_exclusions(given.exclude or None, group)
     boxes = aorta_boxes.read_boxes(given.boxes) if given.boxes else None
-    for name, ids in (
-        ("exclude", left_out["record_id"]),
-        ("boxes", [] if boxes is None else boxes.index),
-    ):
-        known = int(pd.Index(ids).isin(table["record_id"]).sum())
-        if known < len(ids):
-            log.warning(
-                "%s: %d of %d ids in %s are no records", group, len(ids) - known, len(ids), name
-            )
-    found = selection.fitness(
-        found,
+    logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
+    logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
+    candidates = usability.usability(
+        selection.candidates(records, classes),
         screened,
-        parquet.read_tables(given.rejects, ["record_id"])["record_id"],
-        dicom=settings(params, "dicom"),
-        window=image["window"],
-        crop=image["crop"],
-        least_confidence=image.get("least_confidence", 0.0),
+        Image.model_validate(settings(params, "image")),
+        dicom_sources=settings(params, "dicom_sources"),
+        rejected=parquet.read_tables(given.rejects, ["record_id"])["record_id"],
+        excluded=exclusions["record_id"],
         boxes=boxes,
-        excluded=left_out["record_id"],
     )
-    members = membership.members(
-        found,
+    plan = planning.Plan(
+        group,
         classes,
-        group=group,
-        balance=settings(params, "balance"),
-        training=params.training,
         seed=params.seed,
-        augment=settings(params, "augment"),
+        training=params.training,
+        balance=settings(params, "balance"),
+        augment=Augment.model_validate(settings(params, "augment")),
     )
+    members = planning.plan_members(candidates, plan)
     splitting.check_parts(members, screened["pixel_hash"], group)
     if not params.tiled:
-        members = membership.place(members, group, params.shards)
-
-    own = found[~found["usable"] & found["reason"].ne("rejected")].assign(stage="group")
-    for reason, count in own["reason"].value_counts().items():
-        log.info("%s: %s %d", group, reason, count)
-    log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
-    off = splitting.imbalance(members, params.training)
-    if off["off"].max() > splitting.TOLERANCE:
-        log.warning(
-            "%s: patients with several images keep the parts from the proportions asked for:\n%s",
-            *(group, off[off["off"] > splitting.TOLERANCE].to_string()),
-        )
+        members = planning.place(members, group, params.shards)
+    left_out = usability.left_out(candidates)
+    logs.report_plan(log, group, members, left_out, params.training)
     parquet.write_table(members, snakemake.output.planned, MEMBERS)
-    parquet.write_table(own, snakemake.output.left_out, REJECTS)
+    parquet.write_table(left_out, snakemake.output.left_out, REJECTS)

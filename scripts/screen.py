@@ -8,7 +8,7 @@ from pgdose.xray import screening
 
 with job(snakemake) as log:
     params, shard = snakemake.params, int(snakemake.wildcards.shard)
-    classes = settings(params, "classes")
+    classes = [screening_plan.ScreenedClass.parse(c) for c in settings(params, "classes")]
     columns = screening_plan.columns(classes)
     table = parquet.read_tables([snakemake.input.records], columns)
     planned = screening_plan.plan(table, classes)

@@ -6,7 +6,7 @@ from job import job, settings
 from work_folder import work_folder
 
 from pgdose import devices
-from pgdose.cohort import images, membership, splitting
+from pgdose.cohort import images, subsets
 from pgdose.networks import architectures, network_files
 from pgdose.tables import keyed, parquet, result_csv
 from pgdose.tables.network_schemas import CLEAN
@@ -25,11 +25,11 @@ with job(snakemake) as log:
     validation = members.select(~in_training)
     learned = members.select(in_training)
     if params.size:
-        drawn = membership.subset(learned.table, params.size, params.seed, run)
+        drawn = subsets.subset(learned.table, params.size, params.seed, run)
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
     share, judges = wanted.pop("held_out"), None
     if wanted["keep"] == "best" or wanted["patience"]:
-        held_out = splitting.held_out(learned.table, share, params.seed, name)
+        held_out = subsets.held_out(learned.table, share, params.seed, name)
         judges = learned.select(held_out & (learned.table["copy"] == 0))
         learned = learned.select(~held_out)
     known = {"classes": params.classes, "size": shape["size"]}

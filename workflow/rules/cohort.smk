@@ -30,7 +30,7 @@ rule plan_members:
         tiled=lambda w: STUDY.tiled(w.group),
         shards=lambda w: own_shards(w.group),
         image=lambda w: as_json(fitness(w.group)),
-        dicom=lambda w: as_json(archives(w.group)),
+        dicom_sources=lambda w: as_json(archives(w.group)),
         augment=lambda w: as_json(augmentation(w.group)),
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),

@@ -9,16 +9,18 @@ import pyarrow as pa
 from pgdose.tables.parquet import read_parquet
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # a few words, millions of times
-CANDIDATES = pa.schema(  # tiles of slides that a class may take; the columns of a slide are in SLIDES
-    [
-        ("parent", _WORD),
-        ("class", _WORD),
-        ("x", pa.int32()),
-        ("y", pa.int32()),
-        ("tissue_share", pa.float64()),
-        ("class_share", pa.float64()),
-        ("draw", pa.float64()),
-    ]
+CANDIDATES = (
+    pa.schema(  # tiles of slides that a class may take; the columns of a slide are in SLIDES
+        [
+            ("parent", _WORD),
+            ("class", _WORD),
+            ("x", pa.int32()),
+            ("y", pa.int32()),
+            ("tissue_share", pa.float64()),
+            ("class_share", pa.float64()),
+            ("draw", pa.float64()),
+        ]
+    )
 )
 SLIDES = pa.schema(  # one row a slide, usable or not
     [

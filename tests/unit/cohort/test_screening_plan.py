@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from pgdose.cohort import screening_plan
+from pgdose.cohort.screening_plan import ScreenedClass
+from pgdose.study.groups import Where
 
 RECORDS = pd.DataFrame(
     {
@@ -22,12 +24,11 @@ RECORDS = pd.DataFrame(
 )
 
 
-def where(crop: str = "none", **conditions: Any) -> dict[str, Any]:
-    names = dict.fromkeys(("label", "class", "age", "sex", "view"))
-    return {**names, **conditions, "crop": crop}
+def where(crop: str = "none", **conditions: Any) -> ScreenedClass:
+    return ScreenedClass.parse({**Where(**conditions).known(), "crop": crop})
 
 
-def planned(*classes: dict[str, Any]) -> dict[str, bool]:
+def planned(*classes: ScreenedClass) -> dict[str, bool]:
     table = screening_plan.plan(RECORDS, classes)
     assert list(table) == screening_plan.PLANNED
     return dict(zip(table["record_id"], table["aorta"].tolist(), strict=True))
