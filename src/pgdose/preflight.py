@@ -37,7 +37,7 @@ def _sources(study: Study) -> list[str]:
             found += _lexicon(study, name, source.lexicon)
         else:
             field, table, encoding = f"{at}.columns", source.table or "", "utf-8"
-            columns = source.columns.known()
+            columns = source.columns.settings()
             if isinstance(source, ImageTable) and source.labels:
                 columns["label"] = source.labels.column
         if study.synthetic(name):

@@ -25,7 +25,7 @@ RECORDS = pd.DataFrame(
 
 
 def where(crop: str = "none", **conditions: Any) -> ScreenedClass:
-    return ScreenedClass.parse({**Where(**conditions).known(), "crop": crop})
+    return ScreenedClass.parse({**Where(**conditions).settings(), "crop": crop})
 
 
 def planned(*classes: ScreenedClass) -> dict[str, bool]:

@@ -368,7 +368,7 @@ def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
 
 
 def test_the_study_gives_every_limit_of_augmentation() -> None:
-    assert set(Augment().known()) == LIMITS
+    assert set(dict(Augment())) == LIMITS
 
 
 RAW = {"lr": 0.1}

@@ -22,7 +22,7 @@ from pgdose.xray.anatomy import aorta_window
 from pgdose.xray.source_images import read_source_image
 from pgdose_phantom.chest import draw_chest
 
-LIMITS = FilmScreen().known()
+LIMITS = FilmScreen().settings()
 REAL = Path(__file__).parents[4] / "shared" / "real"
 
 
