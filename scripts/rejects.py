@@ -2,11 +2,11 @@ from job import job
 
 from pgdose.tables import parquet
 from pgdose.tables.rejects import REJECTS
-from pgdose.xray import screening
+from pgdose.xray.source_rejects import reject_all
 
 with job(snakemake) as log:
     records = parquet.read_table(snakemake.input.records, ["record_id", "instance"])
-    rejects = screening.reject_all(
+    rejects = reject_all(
         parquet.read_table(snakemake.input.index),
         parquet.read_tables(snakemake.input.screens),
         instances=records.set_index("record_id")["instance"],

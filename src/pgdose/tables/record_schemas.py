@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from pgdose.tables.label_columns import label_columns
+
 RECORDS = pa.schema(
     [
         ("record_id", pa.string()),
@@ -43,8 +45,3 @@ HEADERS = pa.schema(  # private: `link` is an identifier that joins a film to it
 def records_schema(labels: Iterable[str]) -> pa.Schema:
     """RECORDS and the columns of `labels`, see `label_columns`."""
     return pa.schema([*RECORDS, *label_columns(labels)])
-
-
-def label_columns(labels: Iterable[str]) -> list[tuple[str, pa.DataType]]:
-    """One tri-state column `label_<name>` (1, 0 or null) for each label."""
-    return [(f"label_{name}", pa.int8()) for name in labels]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from pgdose.tables.record_schemas import label_columns
+from pgdose.tables.label_columns import label_columns
 
 _MENTION = [  # where a report says something: positions in its text, never the text
     ("label", pa.string()),

@@ -1,7 +1,7 @@
 """Screening: one look at the pixels of each image that a group could choose.
 
 Every image is usable or has a reason why not, so that a cohort is drawn from usable images only
-and its counts and its balance hold. `screen` does a shard; `reject_all` puts a source's together.
+and its counts and its balance hold. `source_rejects` puts the rejects of all shards together.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,6 @@ from pgdose.images.rendering import resize
 from pgdose.images.stores import checksum
 from pgdose.tables.person_fields import LATERAL
 from pgdose.tables.private_paths import SourceFile
-from pgdose.tables.rejects import REJECTS
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray.anatomy import aorta_window, looks_lateral
 from pgdose.xray.reject_reasons import REASONS
@@ -92,23 +91,3 @@ def check_view(image: np.ndarray, limits: Mapping) -> None:
         score = looks_lateral(image)
         if score >= limits["lateral_score"]:
             raise Rejected("lateral", f"by the image, score {score:.2f}")
-
-
-def reject_all(
-    index_rejects: pd.DataFrame, screened: pd.DataFrame, instances: pd.Series
-) -> pd.DataFrame:
-    """All rejects of a source: of the index, of the screening, and all but one of equal images.
-
-    `instances` gives the hashed SOPInstanceUID of a record_id. Of equal images the usable one with
-    the smallest record_id stays. Returns a table of REJECTS, sorted.
-    """
-    usable = screened["usable"].astype(bool)
-    parts = [index_rejects, screened[~usable].assign(stage="screen")]
-    kept = screened[usable].sort_values("record_id")
-    kept = kept.assign(instance=kept["record_id"].map(instances))
-    for reason, column in (("duplicate_uid", "instance"), ("duplicate_pixels", "pixel_hash")):
-        repeated = kept[column].notna() & kept[column].duplicated()
-        parts.append(kept[repeated].assign(stage="screen", reason=reason, detail=REASONS[reason]))
-        kept = kept[~repeated]
-    rejects = pd.concat([part[REJECTS.names] for part in parts])
-    return rejects.sort_values(["stage", "reason", "record_id"])

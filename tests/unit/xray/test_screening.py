@@ -17,7 +17,7 @@ from pgdose.tables import parquet, person_fields, rejects
 from pgdose.tables.keyed import generator
 from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
-from pgdose.xray import screening
+from pgdose.xray import screening, source_rejects
 from pgdose.xray.anatomy import aorta_window
 from pgdose.xray.source_images import read_source_image
 from pgdose_phantom.chest import draw_chest
@@ -137,7 +137,7 @@ def look(table: pd.DataFrame, paths: dict[str, SourceFile], **named: Any) -> pd.
 
 
 def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd.DataFrame:
-    return screening.reject_all(index, screened, pd.Series(instances, dtype="str"))
+    return source_rejects.reject_all(index, screened, pd.Series(instances, dtype="str"))
 
 
 def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path) -> None:
