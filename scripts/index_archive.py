@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.labelling import reports
+from pgdose.labelling.conflicts import find_conflicts
 from pgdose.tables import parquet
 from pgdose.tables.record_schemas import records_schema
 from pgdose.tables.rejects import REJECTS
@@ -15,7 +15,7 @@ with job(snakemake) as log:
     films = archive_index.join_labels(headers, labels)
     archive_index.check_links(films, f"sources.{source}.reports", links["tag"], links["id"])
     mentions = archive_index.film_mentions(films, parquet.read_table(snakemake.input.mentions))
-    contradictory = reports.conflicts(
+    contradictory = find_conflicts(
         films.set_index("record_id"), mentions.rename(columns={"record_id": "index"})
     )
     log.info(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pgdose.errors import UserError
-from pgdose.labelling import reports
+from pgdose.labelling.conflicts import find_conflicts
 from pgdose.tables import parquet
 from pgdose.tables.record_schemas import HEADERS
 from pgdose.tables.rejects import REJECTS
@@ -88,7 +88,7 @@ def test_the_labeller_s_conflicts_fit_in(tmp_path) -> None:  # type: ignore[no-u
     films = archive_index.join_labels(headers(a="L1", b="L2"), table)
     rows = pd.DataFrame([mention(0, "norm"), mention(0, "focal", start=3), mention(1, "norm")])
     mentions = archive_index.film_mentions(films, rows.assign(pattern="p", cue=None))
-    contradictory = reports.conflicts(
+    contradictory = find_conflicts(
         films.set_index("record_id"), mentions.rename(columns={"record_id": "index"})
     )
     assert list(contradictory) == ["a"]
