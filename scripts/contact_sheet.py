@@ -3,7 +3,7 @@ from job import job, settings
 from pgdose.cohort import images
 from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet, private_paths
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 
 def film_reader(tables, kinds, window, record_ids):
@@ -13,7 +13,7 @@ def film_reader(tables, kinds, window, record_ids):
         for source, table in zip(kinds, tables, strict=True)
         for record_id, file in private_paths.read_paths(table, record_ids).items()
     }
-    return lambda record_id: screening.read(*files[record_id], "xray", window).pixels
+    return lambda record_id: read_source_image(*files[record_id], "xray", window).pixels
 
 
 with job(snakemake):

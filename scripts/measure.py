@@ -1,10 +1,11 @@
-from job import job, of_attack, settings
+from job import job, settings
 
 from pgdose.analysis import measures
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.attack import surface_table
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
+from pgdose.tables.sharding import surface_shards
 
 with job(snakemake) as log:
     params, inputs = snakemake.params, snakemake.input
@@ -13,7 +14,7 @@ with job(snakemake) as log:
     by_attack = {}
     for attack, doses in settings(params, "doses").items():
         surface = surface_table.read_surface(
-            of_attack(inputs.surfaces, attack), inputs.network, Doses(**doses)
+            surface_shards(inputs.surfaces, attack), inputs.network, Doses(**doses)
         )
         by_attack[attack] = one = measures.measure_attack(surface, members, how)
         if one.n_unknown:

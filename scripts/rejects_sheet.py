@@ -2,7 +2,7 @@ from job import job
 
 from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet, private_paths
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 with job(snakemake):
     params = snakemake.params
@@ -11,7 +11,7 @@ with job(snakemake):
     paths = private_paths.read_paths(snakemake.input.paths, sample["record_id"])
 
     def read(record_id):
-        return screening.read(paths[record_id], params.kind, params.modality).pixels
+        return read_source_image(paths[record_id], params.kind, params.modality).pixels
 
     images = sheet_samples.rejected_images(sample["record_id"], read)
     captions = sheet_samples.captions(sample, "reason")
