@@ -18,7 +18,7 @@ import pandas as pd
 from histology_timing import Clock, alone, in_turn
 from PIL import Image
 
-from pgdose.histology.fields import read_tiles
+from pgdose.histology.fields import read_field_tiles
 from pgdose.images.stores import new_store
 from pgdose_phantom.fields import HEIGHT, WIDTH, draw_field, draw_hand
 
@@ -62,7 +62,7 @@ def to_store(path: Path, file: Path, places: pd.DataFrame) -> float:
     n = len(places)
     with Clock() as clock, new_store(file, FIELDS * n, TILE, 3) as store:
         for first in range(0, FIELDS * n, n):
-            for number, tile in enumerate(read_tiles(path, places, TILE)):
+            for number, tile in enumerate(read_field_tiles(path, places, TILE, bits=16)):
                 store.put(first + number, tile)
     return clock.seconds
 

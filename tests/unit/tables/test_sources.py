@@ -174,9 +174,7 @@ LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(
-        rows("a.png", label=cell), root, labels=LABELS, separator=separator
-    )
+    (record,), _, _ = index(rows("a.png", label=cell), root, labels=LABELS, separator=separator)
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
