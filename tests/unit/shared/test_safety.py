@@ -208,8 +208,10 @@ def test_no_layout_leads_out_of_its_root(root: Path) -> None:
         (root / "norm" / part).mkdir(parents=True)
     Image.new("RGB", (256, 256)).save(root / "norm/in/a.png")
     (root / "norm/out/a.png").symlink_to(root.parent / "secret.png")
-    found = fields.from_layout(root, "{class}/{patient}/*.png")
-    cut = fields.index(found, root, key=KEY, source="s", tile=256)
+    table = fields.table_from_layout(root, "{class}/{patient}/*.png")
+    cut = fields.index_fields(
+        table, root, key=KEY, source="s", tile=256, margin="error", patients="s"
+    )
     assert len(cut.records) == 1
     assert sorted(r[2] for r in cut.rejects) == [*["not_in_layout"] * 3, "outside_root"]
 
