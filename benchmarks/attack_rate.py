@@ -20,7 +20,7 @@ from pgdose import devices
 from pgdose.attack import make, surface
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
-from pgdose.study import parse
+from pgdose.study.parsing import parse
 
 RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
 EPSILON, ITERATIONS = 0.10, 20
@@ -44,7 +44,6 @@ def main() -> None:
         folder = Path(study.results, "groups", group)
         members = images.load_members(
             folder / "members.parquet",
-            sorted(folder.glob("images/*.missing.parquet")),
             study.results,
             study.groups[group].image.size,
             study.channels(group),

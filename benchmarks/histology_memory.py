@@ -25,7 +25,7 @@ from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.histology.survey import survey_row
 from pgdose.histology.tile_selection import select_tiles
 from pgdose.images.stores import new_store
-from pgdose.study import Slides
+from pgdose.study.sources import Slides
 from pgdose_phantom.outlines import CLASS, GRID, feature, polygons, write_features
 from pgdose_phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
 from pgdose_phantom.svs import Mosaic, pyramid, write_svs
@@ -81,7 +81,7 @@ def whole_pass(folder: Path, slide: str, outlines: str) -> dict[str, float]:
     row |= {"record_id": "slide", "slide": slide, "patient": "1", "outlines": outlines}
     measured = {"before": _peak()}
     with Clock() as clock:
-        survey = survey_row(row, folder, settings.model_dump(mode="json", by_alias=True))
+        survey = survey_row(row, folder, settings.to_dict())
     measured["survey"] = clock.seconds
     with Clock() as clock:
         tiles = candidate_tiles(survey, "slide", seed=0)

@@ -28,7 +28,9 @@ from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
-from pgdose.study import FilmScreen, Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.sources import FilmScreen
+from pgdose.study.study import Study
 from pgdose.tables.private_paths import listed
 from pgdose.training import loop
 from pgdose.xray import dicom, screening

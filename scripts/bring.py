@@ -17,7 +17,7 @@ with job(snakemake) as log:
     torch.set_num_threads(params.threads)
     device = devices.device_of(snakemake.resources.get("gpu", 0))
     shape, classes = settings(params, "shape"), settings(params, "classes")
-    members = images.load_members(given.members, given.missing, params.results, **shape)
+    members = images.load_members(given.members, params.results, **shape)
     members = members.select(members.table["part"] == "validation")
     path, output = Path(given.file), snakemake.output.network
     network = network_files.bring(path, output, classes, shape["size"], settings(params)).to(device)

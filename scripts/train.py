@@ -5,7 +5,7 @@ import torch
 from job import job, settings, work_folder
 
 from pgdose import devices
-from pgdose.cohort import images, membership, splitting
+from pgdose.cohort import images, subsets
 from pgdose.networks import architectures, network_files
 from pgdose.tables import keyed, parquet, result_csv
 from pgdose.tables.network_schemas import CLEAN
@@ -19,18 +19,16 @@ with job(snakemake) as log:
     device = used[0]
     devices.be_deterministic(wanted.pop("deterministic"), device)
     shape = settings(params, "shape")
-    members = images.load_members(
-        snakemake.input.members, snakemake.input.missing, params.results, **shape
-    )
+    members = images.load_members(snakemake.input.members, params.results, **shape)
     in_training = members.table["part"] == "training"
     validation = members.select(~in_training)
     learned = members.select(in_training)
     if params.size:
-        drawn = membership.subset(learned.table, params.size, params.seed, run)
+        drawn = subsets.subset(learned.table, params.size, params.seed, run)
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
     share, judges = wanted.pop("held_out"), None
     if wanted["keep"] == "best" or wanted["patience"]:
-        held_out = splitting.held_out(learned.table, share, params.seed, name)
+        held_out = subsets.held_out(learned.table, share, params.seed, name)
         judges = learned.select(held_out & (learned.table["copy"] == 0))
         learned = learned.select(~held_out)
     known = {"classes": params.classes, "size": shape["size"]}
@@ -44,7 +42,7 @@ with job(snakemake) as log:
     )
     how = loop.Settings(**wanted)
     log.info("%s: %d training images on %s", name, len(learned), ", ".join(map(str, used)))
-    work = work_folder(snakemake, snakemake.input.members, *snakemake.input.missing, device=device)
+    work = work_folder(snakemake, snakemake.input.members, device=device)
     readers = 1 if device.type == "cpu" else params.threads
     history = loop.train(
         network,

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from pgdose.errors import UserError
-from pgdose.study import Study
+from pgdose.study.study import Study
 
 
 def schema() -> str:

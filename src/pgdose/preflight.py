@@ -9,7 +9,10 @@ from pathlib import Path
 import yaml
 
 from pgdose.errors import UserError
-from pgdose.study import FULL, DicomArchive, ImageTable, Network, Study
+from pgdose.study.networks import ExistingNetwork
+from pgdose.study.runs import MAIN_RUN
+from pgdose.study.sources import DicomArchive, ImageTable
+from pgdose.study.study import Study
 from pgdose.tables.user_columns import find_columns
 
 
@@ -66,10 +69,10 @@ def _groups(study: Study) -> list[str]:
     given += [("training.weights", study.training.weights)]
     for name in study.groups:
         for run, network in study.networks(name).items():
-            at = f"groups.{name}." + ("network" if run == FULL else f"networks.{run}")
-            if isinstance(network, Network):
+            at = f"groups.{name}." + ("network" if run == MAIN_RUN else f"networks.{run}")
+            if isinstance(network, ExistingNetwork):
                 given.append((f"{at}.file", network.file))
-            elif run != FULL:
+            elif run != MAIN_RUN:
                 given.append((f"{at}.weights", network.weights))
     return [
         f"{field}: there is no file {path!r}"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ from shapely.geometry import mapping
 
 from helpers.workflow import PROJECT
 from pgdose.errors import Rejected
+from pgdose.histology.settings import SurveySettings
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.histology.survey import SlideSurvey, survey_slide
-from pgdose.study import Slides
+from pgdose.study.sources import Slides
 
 KEY = b"k" * 32
 
@@ -25,10 +26,10 @@ PINK, GLASS, WHITE, BLACK = (210, 120, 170), (242, 241, 243), (255, 255, 255), (
 GREEN, BLUE, RED, MARKER = (40, 140, 80), (30, 70, 170), (200, 25, 35), (45, 45, 50)
 
 
-def settings(**options: Any) -> dict[str, Any]:
+def settings(**options: Any) -> SurveySettings:
     """A source of slides as the rules hand it over; tiles of 128."""
     required = {"kind": "slides", "root": "r", "table": "t", "tiles_per_class": 4, "tile": 128}
-    return Slides.model_validate(required | options).known()
+    return cast(SurveySettings, Slides.model_validate(required | options).to_dict())
 
 
 def reason(call: Callable, *args: Any, **kwargs: Any) -> str:

@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(workflow.basedir, "src")))
 from pgdose import rerun_digest
 from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
-from pgdose.study import SIZED, Network
-from pgdose.study import parse as parse_study
+from pgdose.study.runs import SIZED
+from pgdose.study.networks import ExistingNetwork
+from pgdose.study.parsing import parse as parse_study
 
 
 def read_study():
@@ -281,7 +282,7 @@ def events():
 
 def is_brought(group, run):
     """Whether a run's network exists already."""
-    return isinstance(STUDY.networks(group).get(run), Network)
+    return isinstance(STUDY.networks(group).get(run), ExistingNetwork)
 
 
 def groups_with(brought):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pgdose.errors import Rejected
+from pgdose.histology.settings import SurveySettings
 from pgdose.histology.survey import SlideSurvey, survey_row
 from pgdose.tables.keyed import draw
 from pgdose.tables.private_paths import listed
@@ -27,11 +28,11 @@ class ShardCandidates(NamedTuple):
 
 
 def survey_shard(
-    slides: Iterable[Mapping[str, Any]], root: Path, settings: Mapping[str, Any], seed: int
+    slides: Iterable[Mapping[str, Any]], root: Path, settings: SurveySettings, seed: int
 ) -> ShardCandidates:
     """Survey each slide; one that cannot be used is rejected, and the others go on.
 
-    `slides`: rows of `slide_table.SlideList`; `settings`: the study's, of the source.
+    `slides`: rows of `slide_table.SlideList`; `seed`: the study's.
     """
     candidates, facts, slide_files, seconds = [], [], [], []
     for row in slides:

@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
 import openslide
 
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
+from pgdose.histology.settings import SurveySettings
 
 COARSEST = 1 / 0.9  # times the study's mpp; a coarser slide is rejected rather than enlarged
 MOST_TILES = 20_000_000  # of a grid; a header that promises more is not plausible
@@ -76,7 +76,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def plan_grid(slide: openslide.OpenSlide, settings: Mapping[str, Any], table_mpp: str) -> Grid:
+def plan_grid(slide: openslide.OpenSlide, settings: SurveySettings, table_mpp: str) -> Grid:
     """The grid of a slide under the study's `tile`, `level` or `mpp`, and `overlap`.
 
     Rejects no_level, no_scale and too_coarse.

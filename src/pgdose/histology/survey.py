@@ -17,6 +17,7 @@ from pgdose.histology.grid import Grid, plan_grid
 from pgdose.histology.outlines import Outlines, read_outlines
 from pgdose.histology.overview import read_overview
 from pgdose.histology.regions import Bounds
+from pgdose.histology.settings import SurveySettings
 from pgdose.histology.slide_opening import open_slide, scanned_bounds
 from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
 from pgdose.tables.source_files import inside
@@ -38,7 +39,7 @@ class SlideSurvey:
     facts: dict[str, Any]  # columns of the table of slides
 
 
-def survey_row(row: Mapping[str, Any], root: Path, settings: Mapping[str, Any]) -> SlideSurvey:
+def survey_row(row: Mapping[str, Any], root: Path, settings: SurveySettings) -> SlideSurvey:
     """Survey the slide of one row of the source's table (see `slide_table.list_slides`).
 
     Rejects no_patient, no_outlines, files that are missing or outside `root`, and what
@@ -54,13 +55,13 @@ def survey_row(row: Mapping[str, Any], root: Path, settings: Mapping[str, Any]) 
 
 
 def survey_slide(
-    path: Path, outlines: Path | None, word: str, table_mpp: str, settings: Mapping[str, Any]
+    path: Path, outlines: Path | None, word: str, table_mpp: str, settings: SurveySettings
 ) -> SlideSurvey:
     """Survey a slide and find its candidates: tiles with enough tissue and one clear class.
 
     `outlines`: the file of its outlines; `word`: the table's class of everything outside them,
     empty for the study's `rest`; `table_mpp`: the table's micrometres per pixel, or empty.
-    `settings`: the study's, of the source. Rejects a slide that cannot be used.
+    Rejects a slide that cannot be used.
     """
     classes = {name: [name, *words] for name, words in settings["classes"].items()}
     rest = _class_of(word, classes) if word else settings["rest"]

@@ -1,9 +1,9 @@
 """Selecting the tiles of a source of slides: as many of each class, spread evenly over patients."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
@@ -15,6 +15,15 @@ from pgdose.tables.private_paths import Listed
 from pgdose.tables.source_index import Reject
 
 log = logging.getLogger(__name__)
+
+
+class SelectionSettings(TypedDict):
+    """Of a source of slides; other keys are ignored."""
+
+    tiles_per_class: int
+    tile_classes: list[str]  # the classes that tiles are taken from
+    tile: int  # pixels of a side
+    shards: int
 
 
 def select_tiles(
@@ -89,15 +98,14 @@ def index_tiles(
     candidates: pd.DataFrame,
     slides: pd.DataFrame,
     slide_list: SlideList,
-    settings: Mapping[str, Any],
+    settings: SelectionSettings,
     *,
     key: bytes,
     source: str,
 ) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
     """Records of the selected tiles with their stores; paths of slides and tiles; rejected slides.
 
-    `settings`: the study's tiles_per_class, tile_classes, tile and shards. Raises UserError if no
-    slide can be used, or a class has too few tiles.
+    Raises UserError if no slide can be used, or a class has too few tiles.
     """
     rejected = slides[slides["reason"].notna()]
     for reason, count in rejected["reason"].value_counts().items():

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -12,6 +11,7 @@ from skimage.morphology import remove_small_holes, remove_small_objects
 from pgdose.errors import Rejected
 from pgdose.histology.overview import Overview
 from pgdose.histology.regions import RasterRegion
+from pgdose.histology.settings import TissueSettings
 
 CELLS_PER_TILE = 8  # cells of the mask along a side of a tile
 BLACK = 0.04  # of the full range; a cell without a channel above it was not scanned
@@ -33,8 +33,8 @@ class Tissue:
         return float(self.region.cell_shares.mean())
 
 
-def find_tissue(overview: Overview, settings: dict[str, Any]) -> Tissue:
-    """The tissue of a slide; `settings` are those of the study's `tissue`. Rejects no_tissue.
+def find_tissue(overview: Overview, settings: TissueSettings) -> Tissue:
+    """The tissue of a slide; Rejects no_tissue.
 
     A cell is stained if its saturation, (max - min) / max of the channels, or its optical density,
     the mean of -log10(channel), exceeds a threshold: the study's, or Otsu's of this slide. Otsu's

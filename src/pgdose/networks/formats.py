@@ -10,7 +10,7 @@ from torch import nn
 
 from pgdose.errors import UserError
 from pgdose.networks import pt2
-from pgdose.study import NETWORK_FORMATS
+from pgdose.study.networks import NETWORK_FORMATS
 
 
 def module(format: str, content: bytes, name: str) -> nn.Module:

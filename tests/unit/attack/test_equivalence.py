@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack import make, trajectory
-from pgdose.study import FORMS, GradientAttack
+from pgdose.study.attacks import FORMS, GradientAttack
 
 STEPS, N = 10, 200
 

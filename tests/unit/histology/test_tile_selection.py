@@ -9,7 +9,12 @@ from helpers.slide_surveys import KEY
 
 from pgdose.errors import UserError
 from pgdose.histology.slide_table import SlideList, list_slides
-from pgdose.histology.tile_selection import index_tiles, keep_file_stamps, select_tiles
+from pgdose.histology.tile_selection import (
+    SelectionSettings,
+    index_tiles,
+    keep_file_stamps,
+    select_tiles,
+)
 from pgdose.tables import keyed
 from pgdose.tables.private_paths import listed
 
@@ -87,7 +92,12 @@ def test_a_class_of_which_there_is_nothing_is_told_too() -> None:
 
 # --- the index of a source ----------------------------------------------------------------------
 
-SETTINGS = {"tiles_per_class": 3, "tile_classes": ["tumour", "norm"], "tile": 128, "shards": 2}
+SETTINGS: SelectionSettings = {
+    "tiles_per_class": 3,
+    "tile_classes": ["tumour", "norm"],
+    "tile": 128,
+    "shards": 2,
+}
 
 
 def source_of(*reasons: str | None) -> tuple[pd.DataFrame, SlideList]:

@@ -15,7 +15,7 @@ from torchvision.models import inception
 
 from pgdose.errors import UserError
 from pgdose.networks import architectures, classifier, folding, network_files
-from pgdose.study import ARCHITECTURES
+from pgdose.study.networks import ARCHITECTURES
 
 KNOWN: dict[str, Any] = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 0.0625}
 

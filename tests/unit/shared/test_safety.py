@@ -25,8 +25,9 @@ from pgdose.histology import fields, outlines, overview, slide_opening, survey
 from pgdose.images import codecs
 from pgdose.imagetable import index
 from pgdose.labelling.lexicon import load_lexicon
+from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
-from pgdose.study import NAME_RULE, parse
+from pgdose.study.parsing import parse
 from pgdose.tables import source_files
 from pgdose.xray import dicom
 

@@ -12,7 +12,9 @@ from helpers.workflow import PROJECT, checkout, snakemake
 from pgdose import cli
 from pgdose.errors import UserError
 from pgdose.images.augmentation import AUGMENTATION
-from pgdose.study import Augment, Study, parse
+from pgdose.study.augmentation import Augment
+from pgdose.study.parsing import parse
+from pgdose.study.study import Study
 
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "resources/studies").glob("*.yaml"))]
 

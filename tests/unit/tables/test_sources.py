@@ -13,7 +13,8 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images import codecs
 from pgdose.imagetable.index import index as index_images
 from pgdose.preflight import check_inputs
-from pgdose.study import Study, parse
+from pgdose.study.parsing import parse
+from pgdose.study.study import Study
 from pgdose.tables import source_files, source_index, user_tables
 from pgdose.tables.keyed import opaque
 from pgdose.tables.user_columns import find_columns, header
@@ -334,7 +335,7 @@ def test_a_folder_that_cannot_be_read_stops_the_listing(
         onerror(PermissionError(13, "Permission denied"))
         return []
 
-    monkeypatch.setattr(codecs.os, "walk", broken)
+    monkeypatch.setattr(source_files.os, "walk", broken)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         list(source_files.list_files(tmp_path, key=KEY, source="films"))
 

@@ -9,8 +9,8 @@ from helpers.workflow import PROJECT
 from PIL import Image
 
 from pgdose.errors import UserError
-from pgdose.study import FilmScreen
-from pgdose.study import Image as GroupImage
+from pgdose.study.groups import Image as GroupImage
+from pgdose.study.sources import FilmScreen
 from pgdose.xray.anatomy import (
     SIDE,
     SIDE_MM,

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected
-from pgdose.study import FilmScreen
-from pgdose.study import Image as GroupImage
+from pgdose.study.groups import Image as GroupImage
+from pgdose.study.sources import FilmScreen
 from pgdose.tables import parquet, source_index
 from pgdose.tables.keyed import generator
 from pgdose.tables.private_paths import Listed, listed

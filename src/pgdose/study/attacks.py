@@ -1,0 +1,228 @@
+"""Section `attacks`: gradient attacks, the noise control and attacks of other libraries."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from pgdose.errors import UserError
+from pgdose.study.base import JOB_ONLY, Count, Identifier, Model, Name, UsedBy, mistake
+from pgdose.study.doses import Doses
+
+ATTACK_KINDS = ("gradient", "noise", "external")
+LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
+
+
+class Attack(Model):
+    """The keys that all attacks have."""
+
+    # Amplitudes in rising order, in units of the full intensity range; the length of the change
+    # with `clip: l2`.
+    epsilon: Annotated[
+        list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)
+    ]
+    max_iter: Count = 20
+    images: Count | Literal["all"] = "all"  # validation images to attack
+    export: Annotated[int, Field(ge=0), UsedBy("export")] = 0  # images of each group, as PNG
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
+    shards: Annotated[Count, JOB_ONLY] = 1
+    batch: Count | None = None  # images at a time; null: as many as fit into mem_mb or the GPU
+    threads: Annotated[Count, JOB_ONLY] = 2
+    mem_mb: Annotated[Count, JOB_ONLY] = 3000
+    runtime: Annotated[Count, JOB_ONLY] = 60  # minutes
+
+    @property
+    def doses(self) -> Doses:
+        return Doses(tuple(self.epsilon), self.max_iter)
+
+    @property
+    def largest_epsilon(self) -> float:
+        """The largest amplitude that makes sense."""
+        return 1.0
+
+    @field_validator("epsilon")
+    @classmethod
+    def _check_order(cls, epsilon: list[float]) -> list[float]:
+        try:
+            Doses(tuple(epsilon), max_iter=1)
+        except UserError:
+            raise mistake("must be amplitudes over 0 in rising order, each once") from None
+        return epsilon
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.epsilon[-1] > self.largest_epsilon:
+            raise mistake(
+                "{largest} is more than 1, the full intensity range; leave it out",
+                field="epsilon",
+                largest=self.epsilon[-1],
+            )
+        return self
+
+
+# The parts of well-known attacks. FGSM is one step that reaches the edge of every box.
+FORMS: dict[str, dict[str, Any]] = {
+    "fgsm": {"step": "sign", "start": "clean", "momentum": 0.0, "alpha": 1.0, "max_iter": 1},
+    "bim": {"step": "sign", "start": "clean", "momentum": 0.0},
+    "pgd": {"step": "sign", "start": "random", "momentum": 0.0},
+    "mi-fgsm": {"step": "sign", "start": "clean", "momentum": 1.0},
+    "pgd-l2": {"step": "l2", "start": "random", "momentum": 0.0, "clip": "l2"},
+    "apgd-ce": {"schedule": "apgd", "start": "random"},
+    "apgd-dlr": {"schedule": "apgd", "start": "random", "gradient_of": "dlr"},
+}
+PARTS_OF_ALL_FORMS = {"gradient_of": "cross_entropy", "clip": "iterate", "schedule": "constant"}
+
+
+class GradientAttack(Attack):
+    """Eq. 1 of the protocol and its relatives, composed of small parts."""
+
+    kind: Literal["gradient"] = "gradient"
+    # A well-known attack by its name. The settings hold the parts that it stands for instead.
+    form: Annotated[
+        Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None,
+        UsedBy(),
+    ] = None
+    gradient_of: Literal["probability", "logit", "cross_entropy", "margin", "dlr"] = "probability"
+    target: Name | None = None  # a class or least_likely; null: away from the true class
+    step: Literal["raw", "sign", "l2"] | None = None  # null: raw, but none with `schedule: apgd`
+    momentum: Annotated[float, Field(ge=0)] = 0.0
+    clip: Literal["iterate", "l2", "gradient"] = "iterate"
+    start: Literal["clean", "random"] = "clean"
+    restarts: Count = 1
+    schedule: Literal["constant", "apgd"] = "constant"
+    lr: Annotated[float, Field(gt=0)] | None = None
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    # Leave one out to check that it changes no result.
+    shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
+
+    @property
+    def largest_epsilon(self) -> float:
+        return float("inf") if self.clip == "l2" else 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, raw: Any) -> Any:
+        """Add the parts that a form stands for, and the step that is usual without one."""
+        if not isinstance(raw, dict):
+            return raw
+        if (form := str(raw.get("form"))) in FORMS:
+            parts = PARTS_OF_ALL_FORMS | FORMS[form]
+            for part, value in parts.items():
+                if raw.get(part, value) != value:
+                    raise mistake(
+                        "'form: {form}' sets '{part}: {value}', but the study sets {given}; leave "
+                        "one of the two out",
+                        field=part,
+                        **{"form": form, "part": part, "value": value, "given": raw[part]},
+                    )
+            raw = {**raw, **parts}
+        if raw.get("schedule", "constant") == "constant":
+            raw = {**raw, "step": raw.get("step") or "raw"}
+        return raw
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        for contradicts, text in CONTRADICTIONS:
+            if contradicts(self):
+                raise mistake(text, step=self.step, alpha=self.alpha)
+        return self
+
+
+# Parts that do not go together, and what to do.
+CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
+    (
+        lambda a: a.schedule == "apgd" and (a.step or a.momentum or a.lr or a.alpha),
+        "'schedule: apgd' sets step, momentum and rate itself; leave out 'step', 'momentum', "
+        "'lr' and 'alpha'",
+    ),
+    (
+        lambda a: a.schedule == "apgd" and a.clip == "gradient",
+        "'schedule: apgd' needs a box or a ball; use 'clip: iterate' or 'clip: l2'",
+    ),
+    (
+        lambda a: a.step == "raw" and (a.lr is None or a.alpha is not None),
+        "'step: raw' needs 'lr' and has no 'alpha'; set 'lr' alone",
+    ),
+    (
+        lambda a: a.step in ("sign", "l2") and (a.alpha is None or a.lr is not None),
+        "'step: {step}' needs 'alpha' and has no 'lr'; set 'alpha' alone",
+    ),
+    (
+        lambda a: a.step == "sign" and (a.alpha or 0) > 1,
+        "'alpha: {alpha}' is more than 1, the full intensity range; use at most 1",
+    ),
+    (
+        lambda a: a.clip == "gradient" and a.step != "raw",
+        "'clip: gradient' bounds a raw gradient; use 'clip: iterate' with 'step: {step}'",
+    ),
+    (
+        lambda a: a.momentum and a.step == "raw",
+        "'momentum' sums gradients of length 1, and 'step: raw' does not scale them; use "
+        "'step: sign' or 'step: l2'",
+    ),
+    (
+        lambda a: a.start == "random" and a.clip == "gradient",
+        "'start: random' draws from a box or a ball, and 'clip: gradient' has none; use "
+        "'start: clean'",
+    ),
+    (
+        lambda a: a.restarts > 1 and a.start == "clean",
+        "'restarts' from the clean image all end alike; use 'start: random'",
+    ),
+    (
+        lambda a: a.gradient_of == "dlr" and a.target is not None,
+        "'gradient_of: dlr' takes no 'target'; use 'gradient_of: margin'",
+    ),
+)
+
+
+class NoiseAttack(Attack):
+    """The control: uniform noise of the same amplitude, drawn anew at each iteration."""
+
+    kind: Literal["noise"]
+
+
+class ExternalAttack(Attack):
+    """An attack of another library, by the name of its class there."""
+
+    kind: Literal["external"]
+    library: Literal["art", "foolbox", "torchattacks"]
+    name: Identifier
+    arguments: dict[str, bool | int | float | str | None] = {}
+    # The argument that sets the number of iterations; null: the library has none, and the attack
+    # runs once, which counts as max_iter.
+    iterations_as: Identifier | None = None
+    at: list[Count] = []  # run for each of these numbers of iterations; empty: for max_iter alone
+
+    @property
+    def largest_epsilon(self) -> float:
+        return float("inf")  # the norm is the library's matter
+
+    @model_validator(mode="after")
+    def _check_runs(self) -> Self:
+        if self.export:
+            raise mistake(
+                "'export' makes images again, which other libraries' attacks do not allow; leave "
+                "it out"
+            )
+        if self.at and self.iterations_as is None:
+            raise mistake("'at' needs 'iterations_as', the library's argument for iterations")
+        if sorted(set(self.at)) != self.at or (self.at and self.at[-1] != self.max_iter):
+            raise mistake(
+                "must rise, hold each number once and end with max_iter, {max_iter}",
+                field="at",
+                max_iter=self.max_iter,
+            )
+        return self
+
+
+def attack_kind(raw: Any) -> str:
+    return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
+
+
+AnyAttack = Annotated[
+    Annotated[GradientAttack, Tag("gradient")]
+    | Annotated[NoiseAttack, Tag("noise")]
+    | Annotated[ExternalAttack, Tag("external")],
+    Discriminator(attack_kind),
+]
