@@ -27,7 +27,9 @@ from pgdose.histology.tile_selection import select_tiles
 from pgdose.images.stores import new_store
 from pgdose.study.sources import Slides
 from pgdose_phantom.outlines import CLASS, GRID, feature, polygons, write_features
-from pgdose_phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
+from pgdose_phantom.slide_regions import draw_regions
+from pgdose_phantom.slide_texture import draw_slide, draw_staining
+from pgdose_phantom.slides import LEVELS, MPP, POWER
 from pgdose_phantom.svs import Mosaic, pyramid, write_svs
 
 SIDE = 4000  # pixels of what is repeated
@@ -42,7 +44,7 @@ def draw(folder: Path, repeats: int) -> None:
     """Write the slides and the outlines."""
     rng = np.random.default_rng(0)
     tissue, tumour = draw_regions(rng, SIDE)
-    picture = draw_slide(rng, SIDE, tissue, polygons(tumour), draw_hand(rng))
+    picture = draw_slide(rng, SIDE, tissue, polygons(tumour), draw_staining(rng))
     levels = [
         Mosaic(level, repeats * level.shape[0], repeats * level.shape[1])
         for level in pyramid(picture, LEVELS)

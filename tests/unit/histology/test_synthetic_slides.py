@@ -18,7 +18,7 @@ from shapely.geometry import Polygon, box, shape
 
 from pgdose.histology.survey import survey_row
 from pgdose_phantom.outlines import FORMATS
-from pgdose_phantom.slides import write_slides
+from pgdose_phantom.slides import SlideAmounts, write_slides
 
 TILE = 80
 
@@ -31,7 +31,9 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFra
     """Seven slides, each way of outlining once, and three broken ones; with the truth."""
     root = tmp_path_factory.mktemp("hospital")
     truth = root / "truth" / "slides.csv"
-    write_slides(root / "slides", root / "slides.csv", truth, seed=3, slides=7, side=1024, broken=3)
+    write_slides(
+        root / "slides", root / "slides.csv", truth, seed=3, amounts=SlideAmounts(7, 1024, 3)
+    )
     return root, pd.read_csv(truth, dtype=str).fillna("")
 
 
