@@ -1,11 +1,6 @@
 """The synthetic hospital's X-ray archive: repeatable, and written as real sites write it."""
 
-import io
-import itertools
 import re
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,64 +8,29 @@ import pandas as pd
 import pydicom
 import pytest
 from helpers.phantom_files import file_hashes
-from pydicom.dataset import FileDataset
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.pixels import apply_modality_lut
 from pydicom.uid import (
-    UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
 )
 
 from pgdose.errors import UserError
 from pgdose.tables.keyed import generator
-from pgdose_phantom import report_texts
+from pgdose_phantom.broken_films import BROKEN, NOT_DICOM
 from pgdose_phantom.chest import FINDINGS, draw_chest
-from pgdose_phantom.export import (
-    FRAMES,
-    LOSSY,
-    MODALITIES,
-    NO_WINDOWS,
-    SYNTAXES,
-    TABLE_BITS,
-    WINDOWS,
-    Export,
-    Greys,
-    add_pixels,
-    draw_export,
-    to_bytes,
-)
 from pgdose_phantom.films import NORM_STRATA, films
 from pgdose_phantom.header import DEVICES, make_header, respell
-from pgdose_phantom.report_texts import write_denial, write_doubt, write_report
-from pgdose_phantom.xray import BROKEN, write_archive
+from pgdose_phantom.xray import ArchiveFiles, FilmCounts, write_archive
 
 COUNTS = {"norm": 24, "aorta": 3, "tuberculosis": 3, "other": 18, "broken": 2 * len(BROKEN)}
-NO_DICOM = ["web_page", "text"]
 BAD_PIXELS = ["truncated", "undecodable"]
-# The stems of what a report may say of a finding; a focal process of another name is not a shadow
-STEMS = {
-    "pneumosclerosis": "пневмоскл|пнеўмаскл",
-    "fibrosis": "фибро|фибр\\.|фіброз",
-    "emphysema": "эмфиз|эмфіз",
-    "pneumonia": "пневмони|пнеўман",
-    "focal_shadows": r"[оа]чаг(?!ов\w+ (?:пневмон|туберк)|овы \w*туберк)",
-    "bronchitis": "бронхит|бранхіт",
-    "tuberculosis": "(?<!противо)туберкул",
-    "aorta": "разверн|разворот|разгорн|разварот",
-}
 
 
 def archive(folder: Path, **counts: int) -> Path:
-    write_archive(
-        folder / "dicom",
-        folder / "reports.csv",
-        folder / "truth" / "xray.csv",
-        folder / "truth" / "hand_labels.csv",
-        seed=5,
-        **{**COUNTS, **counts},
+    truth = folder / "truth"
+    files = ArchiveFiles(
+        folder / "dicom", folder / "reports.csv", truth / "xray.csv", truth / "hand_labels.csv"
     )
+    write_archive(files, FilmCounts(**{**COUNTS, **counts}), seed=5)
     return folder
 
 
@@ -93,7 +53,7 @@ def read_truth(folder: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def headers(hospital: Path, truth: pd.DataFrame) -> dict[str, pydicom.Dataset]:
     """By file; all that are DICOM."""
-    dicom = truth[~truth["kind"].isin(NO_DICOM)]
+    dicom = truth[~truth["kind"].isin(NOT_DICOM)]
     return {file: pydicom.dcmread(hospital / "dicom" / file) for file in dicom["file"]}
 
 
@@ -121,7 +81,7 @@ def test_truth_and_reports_name_every_file(hospital: Path, truth: pd.DataFrame) 
     reports = pd.read_csv(hospital / "reports.csv", dtype=str)
     assert list(reports) == ["accession_number", "report_date", "physician", "report"]
     assert reports["accession_number"].is_unique and reports.notna().all(axis=None)
-    reported = truth[~truth["kind"].isin(NO_DICOM)]
+    reported = truth[~truth["kind"].isin(NOT_DICOM)]
     assert set(reports["accession_number"]) == set(reported["accession_number"])
 
 
@@ -290,175 +250,6 @@ def test_pixels(truth: pd.DataFrame, headers: dict[str, pydicom.Dataset]) -> Non
     assert max(centres["MONOCHROME1"]) < 0 < min(centres["MONOCHROME2"])
 
 
-# --- how a film is written --------------------------------------------------------------------
-
-
-def written(how: Export, *, bits: int = 12, inverted: bool = False) -> tuple[Greys, FileDataset]:
-    """A small film with a window, as plain pydicom reads it from the file."""
-    film = next(films(5, "norm", 1))
-    rng = generator(5, "test", "export")
-    ramp = np.linspace(0.1, 0.8, 60 * 50).reshape(60, 50)
-    values = ((ramp + rng.normal(0, 0.01, ramp.shape)) * (2**bits - 1)).astype(np.uint16)
-    greys = Greys(values, bits, inverted, (float(values.min()), float(values.max())))
-    dataset = make_header(rng, 5, film, DEVICES[0])
-    add_pixels(dataset, greys, how, rng)
-    return greys, pydicom.dcmread(io.BytesIO(to_bytes(dataset)))
-
-
-@pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
-def test_every_syntax_reads_back(syntax: UID, signed: bool) -> None:
-    greys, read = written(Export(syntax=syntax, signed=signed and syntax != JPEGBaseline8Bit))
-    assert read.file_meta.TransferSyntaxUID == syntax
-    expected, top = greys.values - 2048.0 * signed, 2**greys.bits - 1
-    if syntax == JPEGBaseline8Bit:
-        expected, top = greys.values / top * 255, 255
-    error = np.abs(read.pixel_array - expected)
-    assert error.mean() < 0.01 * top if syntax in LOSSY else error.max() == 0
-    assert (syntax in LOSSY) == (read.get("LossyImageCompression") == "01")
-
-
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("window", WINDOWS)
-def test_grey_scales_mean_the_same(window: str, modality: str) -> None:
-    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian):
-        for bits, signed in itertools.product((10, 15), (False, True)):
-            if (modality, signed) == ("table", True) or (window, modality) == ("table", "scaled"):
-                continue  # draw_export does not join them
-            how = Export(syntax=syntax, modality=modality, window=window, signed=signed)
-            check_grey_scale(*written(how, bits=bits), how)
-
-
-def check_grey_scale(greys: Greys, read: pydicom.Dataset, how: Export) -> None:
-    shown = apply_modality_lut(read.pixel_array, read).astype(int)
-    gain = 2 if how.modality in ("scaled", "table") else 1
-    values = greys.values.astype(int)
-    assert np.array_equal(shown - shown.min(), gain * (values - values.min()))
-    # What is left is the window; pydicom would turn its outcome over for a negative slope.
-    for keyword in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"):
-        read.pop(keyword, None)
-    seen = apply_voi_lut(shown, read)
-    order = np.argsort(values, axis=None, kind="stable")
-    assert (np.diff(seen.ravel()[order]) >= -1e-9).all()
-    lowest, middle, highest = np.percentile(seen, [0, 50, 100])
-    top = 2 ** (TABLE_BITS if how.window == "table" else greys.bits) - 1
-    assert highest - lowest > (0.74 if how.window == "sigmoid" else 0.98) * top
-    assert abs(middle - (lowest + highest) / 2) < 0.05 * top
-
-
-def test_stray_bits_lie_above_those_stored() -> None:
-    greys, read = written(Export(stray_bits=True, signed=True))
-    raw = np.frombuffer(read.PixelData, "<u2").reshape(greys.values.shape)
-    assert len(np.unique(raw >> 12)) == 16
-    assert np.array_equal(read.pixel_array, greys.values.astype(int) - 2048)
-
-
-def test_tags_of_the_ways_to_write() -> None:
-    _, read = written(Export(frames="empty", lut_shape=True), inverted=True)
-    assert "NumberOfFrames" in read and not read.NumberOfFrames
-    assert read.PhotometricInterpretation == "MONOCHROME1"
-    assert read.PresentationLUTShape == "INVERSE"
-    greys, _ = written(Export())
-    for no_window, width in (("absent", "-"), ("zero", 0), ("empty", None)):
-        header = make_header(generator(5, "t", ""), 5, next(films(5, "norm", 1)), DEVICES[0])
-        how = Export(no_window=no_window, frames="one")
-        add_pixels(header, replace(greys, window=None), how, generator(5, "t", ""))
-        assert header.get("WindowWidth", "-") == width and header.NumberOfFrames == 1
-
-
-def test_ways_to_write_are_drawn_by_their_shares() -> None:
-    drawn = [draw_export(generator(5, "export", f"norm {i}")) for i in range(3000)]
-    for field, shares in (
-        ("syntax", SYNTAXES),
-        ("modality", MODALITIES),
-        ("window", WINDOWS),
-        ("no_window", NO_WINDOWS),
-        ("frames", FRAMES),
-    ):
-        found = [getattr(how, field) for how in drawn]
-        assert sum(shares.values()) == pytest.approx(1)
-        for key, share in shares.items():
-            assert found.count(key) / len(drawn) == pytest.approx(share, abs=0.02)
-    for how in drawn:
-        assert not (how.stray_bits and how.syntax.is_encapsulated)
-        assert not (how.signed and (how.syntax == JPEGBaseline8Bit or how.modality == "table"))
-        assert not (how.window == "table" and how.modality == "scaled")
-    assert 0.02 < np.mean([how.signed for how in drawn]) < 0.04
-    assert 0.02 < np.mean([how.stray_bits for how in drawn]) < 0.05
-
-
-# --- reports ----------------------------------------------------------------------------------
-
-
-def texts(count: int) -> Iterator[tuple[str, frozenset[str], str, dict[str, str]]]:
-    """Writer, findings asked for, text and states of many reports."""
-    for i in range(count):
-        rng = generator(7, "test", f"texts {i}")
-        findings = frozenset(map(str, rng.permutation(FINDINGS)[: rng.integers(0, 4)]))
-        sex, age = str(rng.choice(["F", "M"])), float(rng.uniform(17, 90))
-        if i % 10 < 8:
-            yield "report", findings, *write_report(rng, findings, sex, age)
-        else:
-            write = write_doubt if i % 10 == 8 else write_denial
-            yield write.__name__, frozenset(), *write(rng, sex, age)
-
-
-def test_a_report_says_what_its_states_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_texts, "TYPING_ERROR_SHARE", 0)
-    latin = str.maketrans("aeopcyxABEKMHOPCTX", "аеорсухАВЕКМНОРСТХ")
-    for writer, findings, text, states in texts(4000):
-        assert list(states) == list(report_texts.FINDINGS)
-        said = defaultdict(set)
-        for finding, state in states.items():
-            said[state].add(finding)
-        assert said["present"] == findings, text
-        if writer == "write_doubt":
-            assert len(said["uncertain"]) == 1 and len(said["absent"]) < 2
-        elif writer == "write_denial":
-            assert not said["uncertain"] and len(said["absent"]) > 1
-        elif not findings:
-            assert not said["uncertain"]
-        plain = " ".join(text.translate(latin).lower().replace("ё", "е").split())
-        mentioned = {finding for finding, stem in STEMS.items() if re.search(stem, plain)}
-        assert mentioned == set(FINDINGS) - said["unmentioned"], text
-
-
-def test_norm_reports_are_phrases_or_end_in_one() -> None:
-    phrases = set(report_texts._RUSSIAN.norm) | set(report_texts._BELARUSIAN.norm)
-    latin = str.maketrans("aeopcyxABEKMHOPCTX", "аеорсухАВЕКМНОРСТХ")
-    wanted = {re.sub(r"\W+", " ", p.lower().replace("ё", "е")) for p in phrases}
-    described = 0
-    for i in range(1000):
-        text, _ = write_report(generator(8, "test", str(i)), frozenset(), "F", 40)
-        plain = re.sub(r"\W+", " ", text.translate(latin).lower().replace("ё", "е")).strip()
-        described += plain not in wanted
-        assert any(re.search(f"(^|закл|з е|вывод|заключ).*{w}$", plain) for w in wanted), text
-    assert 0.07 < described / 1000 < 0.13
-
-
-def test_slips_and_doubts_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = frozenset({"tuberculosis"})
-
-    def write(i: int) -> tuple[str, dict[str, str]]:
-        return write_report(generator(9, "test", str(i)), asked, "M", 50)
-
-    doubts = sum("uncertain" in write(i)[1].values() for i in range(1000))
-    assert 20 < doubts <= 70
-    slips = sum(
-        report_texts._mistype(generator(9, "slip", str(i)), "Норма ОГК") == "Норма ОГК"
-        for i in range(9)
-    )
-    assert slips == 9  # no long word, no slip
-    seen = {report_texts._mistype(generator(9, "slip", str(i)), "пневмосклероз") for i in range(60)}
-    assert {len(word) for word in seen} == {12, 13, 14}
-    assert all(word[0] == "п" for word in seen)
-
-
-def test_unknown_findings_are_refused() -> None:
-    with pytest.raises(ValueError, match="cold"):
-        write_report(np.random.default_rng(0), frozenset({"cold"}), "F", 30)
-
-
 def test_a_real_archive_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "dicom").mkdir()
     (tmp_path / "dicom" / "real.dcm").write_text("a patient's")
@@ -469,7 +260,7 @@ def test_a_real_archive_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_chest_truth_follows_the_film() -> None:
     plain, unfolded = frozenset[str](), frozenset({"aorta"})
-    arguments = {"rows": 300, "columns": 280, "age": 60.0, "sex": "M"}
+    arguments = {"shape": (300, 280), "age": 60.0, "sex": "M"}
 
     def film(findings: frozenset[str], name: str) -> tuple[np.ndarray, dict]:
         return draw_chest(generator(1, "test", name), findings=findings, **arguments)
