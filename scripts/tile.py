@@ -18,7 +18,7 @@ with job(snakemake) as log:
         read = tiling.field_reader(params.tile, params.bits)
     parents = progress(records.groupby("parent", sort=False), log, "parents")
     with new_store(snakemake.output.tiles, len(records), params.tile, 3) as tiles:
-        screened, seconds = tiling.fill_store(tiles, parents, files, read)
-    log.info("%d tiles, %d usable", len(screened), int(screened["usable"].sum()))
-    parquet.write_table(screened, snakemake.output.screen, SCREEN)
+        screen, seconds = tiling.fill_store(tiles, parents, files, read)
+    log.info("%d tiles, %d usable", len(screen), int(screen["usable"].sum()))
+    parquet.write_table(screen, snakemake.output.screen, SCREEN)
     result_csv.write_csv(seconds, snakemake.output.seconds)

@@ -1,7 +1,6 @@
 """A small slide of pink tissue on glass, its survey under a study's settings, and its tiles."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +10,6 @@ import pytest
 from shapely.geometry import mapping
 
 from helpers.workflow import PROJECT
-from pgdose.errors import Rejected
 from pgdose.histology.settings import SurveySettings
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.histology.survey import SlideSurvey, survey_slide
@@ -30,12 +28,6 @@ def settings(**options: Any) -> SurveySettings:
     """A source of slides as the rules hand it over; tiles of 128."""
     required = {"kind": "slides", "root": "r", "table": "t", "tiles_per_class": 4, "tile": 128}
     return cast(SurveySettings, Slides.model_validate(required | options).to_dict())
-
-
-def reason(call: Callable, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(Rejected) as caught:
-        call(*args, **kwargs)
-    return caught.value.reason
 
 
 def tissue_image(side: int = 1024) -> np.ndarray:

@@ -79,10 +79,10 @@ class ClassCounter:
             -(-(gap + length) // step)
             for gap, length in zip((above, before), numbers.shape, strict=True)
         )
-        framed = np.full((rows * step, columns * step), NO_CLASS, np.uint8)
-        framed[above : above + numbers.shape[0], before : before + numbers.shape[1]] = numbers
+        block = np.full((rows * step, columns * step), NO_CLASS, np.uint8)
+        block[above : above + numbers.shape[0], before : before + numbers.shape[1]] = numbers
         for number in range(len(self.classes)):
-            belongs = framed == number
+            belongs = block == number
             if belongs.any():
                 by_row = belongs.reshape(rows, step, -1).sum(axis=1, dtype=np.uint16)
                 counts = by_row.reshape(rows, columns, step).sum(axis=2, dtype=np.float32)

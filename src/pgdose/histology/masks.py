@@ -95,9 +95,9 @@ def _read_tiff(
     for level in reversed(fine_enough[1:]):
         try:
             return _count(level, placement, tile, classes)
-        except Rejected as rejected:
+        except Rejected as error:
             # An averaged pyramid has values between the classes, but not at its finest level.
-            if rejected.reason != "unmapped_class":
+            if error.reason != "unmapped_class":
                 raise
     return _count(levels[0], placement, tile, classes)
 

@@ -25,7 +25,7 @@ FORMATS = (
     "(.csv) or a mask (.png, .bmp, .tif, .tiff)"
 )
 EMPTY = Polygon()
-# The ids by which QuPath told other objects from annotations before it wrote their objectType.
+# QuPath's ids of objects that are no annotations, from before it wrote their objectType.
 OLD_OBJECT_IDS = ("PathDetectionObject", "PathCellObject", "PathTileObject", "TMACoreObject")
 ASAP_AREAS = ("Polygon", "Rectangle", "Spline")
 FREEHAND, RECTANGLE, ELLIPSE = "0", "1", "2"  # types of ImageScope's regions

@@ -72,11 +72,11 @@ def _regions(drawing: Drawing, classes: Classes, size: Size) -> dict[str, Region
         shapes_of[name].append(shape)
     _check_inside([shape for _, shape in drawing.outlines], size)
     regions: dict[str, Region] = {}
-    covered: BaseGeometry = EMPTY
+    earlier: BaseGeometry = EMPTY
     for name, shapes in shapes_of.items():
         whole = keep_polygons(shapely.union_all(shapes).intersection(box(0, 0, *size)))
-        rest = keep_polygons(whole.difference(covered))
-        covered = covered.union(whole)
+        rest = keep_polygons(whole.difference(earlier))
+        earlier = earlier.union(whole)
         if not rest.is_empty:
             regions[name] = PolygonRegion(rest)
     return regions

@@ -50,16 +50,16 @@ def survey_row(row: Mapping[str, Any], root: Path, settings: SurveySettings) -> 
     path = inside(root, row["slide"])
     if not row["outlines"] and not row["class"]:
         raise Rejected("no_outlines", "the table has neither outlines nor a class; give one")
-    outlines = inside(root, row["outlines"]) if row["outlines"] else None
-    return survey_slide(path, outlines, row["class"], row["mpp"], settings)
+    outline_file = inside(root, row["outlines"]) if row["outlines"] else None
+    return survey_slide(path, outline_file, row["class"], row["mpp"], settings)
 
 
 def survey_slide(
-    path: Path, outlines: Path | None, word: str, table_mpp: str, settings: SurveySettings
+    path: Path, outline_file: Path | None, word: str, table_mpp: str, settings: SurveySettings
 ) -> SlideSurvey:
     """Survey a slide and find its candidates: tiles with enough tissue and one clear class.
 
-    `outlines`: the file of its outlines; `word`: the table's class of everything outside them,
+    `outline_file`: its outlines; `word`: the table's class of everything outside them,
     empty for the study's `rest`; `table_mpp`: the table's micrometres per pixel, or empty.
     Rejects a slide that cannot be used.
     """
@@ -69,10 +69,10 @@ def survey_slide(
         bounds = scanned_bounds(slide)
         grid = plan_grid(slide, settings, table_mpp)
         x, y = grid.corners(bounds)
-        drawn = Outlines({}, mended=0, dropped=0)
-        if outlines:
-            drawn = read_outlines(outlines, classes, slide.dimensions, bounds, grid.extent)
-            if not drawn.regions and not word:  # all of it would be `rest`, tumour too
+        outlines = Outlines({}, mended=0, dropped=0)
+        if outline_file:
+            outlines = read_outlines(outline_file, classes, slide.dimensions, bounds, grid.extent)
+            if not outlines.regions and not word:  # all of it would be `rest`, tumour too
                 raise Rejected(
                     "nothing_drawn", "the outlines are empty; give the slide's class in the table"
                 )
@@ -81,14 +81,14 @@ def survey_slide(
     tissue = find_tissue(overview, settings["tissue"])
     shares = tissue.region.coverage(x, y, grid.extent)
     tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": shares})
-    _classify(tiles, drawn, rest, grid.extent)
+    _classify(tiles, outlines, rest, grid.extent)
     usable = tiles["tissue_share"] >= settings["tissue"]["share"] - ROUNDING
     # A tile touched by ink would teach the network the ink.
     usable &= tissue.ink.coverage(x, y, grid.extent) < ROUNDING
     usable &= tiles["class_share"] >= settings["class_share"] - ROUNDING
     usable &= tiles["class"] != IGNORE
-    facts |= _survey_facts(grid, tissue, drawn)
-    return SlideSurvey(bounds, grid, tissue, drawn, tiles[usable], facts)
+    facts |= _survey_facts(grid, tissue, outlines)
+    return SlideSurvey(bounds, grid, tissue, outlines, tiles[usable], facts)
 
 
 def _class_of(word: str, classes: Classes) -> str:

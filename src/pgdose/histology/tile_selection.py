@@ -107,11 +107,11 @@ def index_tiles(
 
     Raises UserError if no slide can be used, or a class has too few tiles.
     """
-    rejected = slides[slides["reason"].notna()]
-    for reason, count in rejected["reason"].value_counts().items():
+    rejected_slides = slides[slides["reason"].notna()]
+    for reason, count in rejected_slides["reason"].value_counts().items():
         log.info("%s: %s %d", source, reason, count)
-    if len(rejected) == len(slides):
-        reasons = ", ".join(f"{r} {n}" for r, n in rejected["reason"].value_counts().items())
+    if len(rejected_slides) == len(slides):
+        reasons = ", ".join(f"{r} {n}" for r, n in rejected_slides["reason"].value_counts().items())
         raise UserError(
             f"sources.{source}: none of its {len(slides)} slides can be used ({reasons}); "
             "correct its table or its files"
@@ -123,7 +123,7 @@ def index_tiles(
     records = tile_records(tiles, slides, slide_list.slides, key=key, source=source, tile=tile)
     paths = slide_list.paths + records[["record_id", "path"]].to_dict("records")
     rejects = list(slide_list.rejects)
-    for row in rejected[["record_id", "reason", "detail"]].to_dict("records"):
+    for row in rejected_slides[["record_id", "reason", "detail"]].to_dict("records"):
         rejects.append((row["record_id"], "index", row["reason"], row["detail"]))
     return place_tiles(records, source, settings["shards"]), paths, rejects
 

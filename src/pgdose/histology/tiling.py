@@ -52,14 +52,14 @@ def fill_store(
     their place); `files`: the file of each. A file that is gone, was changed since the index, or
     cannot be read costs its own tiles alone.
     """
-    screened: list[dict] = []
+    screen: list[dict] = []
     seconds = []
     for parent, tiles in parents:
         start = time.perf_counter()
-        screened += _cut_parent(store, files[parent], tiles, read)
+        screen += _cut_parent(store, files[parent], tiles, read)
         seconds.append((parent, round(time.perf_counter() - start, 3)))
     return (
-        pd.DataFrame(screened, columns=SCREEN.names),
+        pd.DataFrame(screen, columns=SCREEN.names),
         pd.DataFrame(seconds, columns=["record_id", "seconds"]),
     )
 
@@ -75,12 +75,12 @@ def _cut_parent(store: NewStore, file: Listed, tiles: pd.DataFrame, read: TileRe
         failed = read(unchanged(file), tiles, put)
     except Rejected as r:
         failed = dict.fromkeys(range(len(tiles)), r)
-    screened = []
+    screen = []
     for number, record_id in enumerate(tiles["record_id"]):
         row = {"record_id": record_id, "usable": number not in failed}
         if number in failed:
             row |= {"reason": failed[number].reason, "detail": failed[number].detail}
         else:
             row["pixel_hash"] = hashes[number]
-        screened.append(row)
-    return screened
+        screen.append(row)
+    return screen

@@ -80,10 +80,10 @@ def _ink(light: np.ndarray) -> np.ndarray:
     """
     red, green, blue = np.moveaxis(light, -1, 0)
     high, low = light.max(axis=2), light.min(axis=2)
-    marked = green - np.maximum(red, blue) > 0.04
-    marked |= (blue - red > 0.25) & (green - red > 0.08)
-    marked |= red - np.maximum(green, blue) > 0.45
-    marked |= (high < 0.45) & (high - low < 0.08)
-    marked &= high >= BLACK
-    marked = remove_small_objects(marked, max_size=round(LEAST_INK * CELLS_PER_TILE**2))
-    return binary_dilation(marked, np.ones((3, 3)))  # a stroke's edge is half ink
+    ink = green - np.maximum(red, blue) > 0.04
+    ink |= (blue - red > 0.25) & (green - red > 0.08)
+    ink |= red - np.maximum(green, blue) > 0.45
+    ink |= (high < 0.45) & (high - low < 0.08)
+    ink &= high >= BLACK
+    ink = remove_small_objects(ink, max_size=round(LEAST_INK * CELLS_PER_TILE**2))
+    return binary_dilation(ink, np.ones((3, 3)))  # a stroke's edge is half ink

@@ -1,7 +1,6 @@
 """Microscope fields: records by table or layout, and tiles by place."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from helpers.rejections import reason
 from PIL import Image
 
-from pgdose.errors import Rejected, UserError
+from pgdose.errors import UserError
 from pgdose.histology.fields import FieldIndex, index_fields, read_field_tiles, table_from_layout
 from pgdose.images.codecs import read_image
 from pgdose.tables.user_tables import read_columns
@@ -23,17 +23,6 @@ KEY = b"k" * 32
 
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
-
-
-def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """The reason code with which the input is rejected."""
-    return rejection(act, *arguments, **named).reason
-
-
-def rejection(act: Callable[..., Any], *arguments: Any, **named: Any) -> Rejected:
-    with pytest.raises(Rejected) as caught:
-        act(*arguments, **named)
-    return caught.value
 
 
 def field_table(*names: str, patient: str = "P1", kind: str = "ovary_norm") -> pd.DataFrame:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from helpers.rejections import reason
 from helpers.slide_files import write_slide
-from helpers.slide_surveys import reason, survey, tissue_image
+from helpers.slide_surveys import survey, tissue_image
 
 from pgdose.histology.grid import Grid, micrometres_per_pixel
 

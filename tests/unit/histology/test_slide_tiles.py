@@ -6,13 +6,13 @@ import numpy as np
 import openslide
 import pandas as pd
 import pytest
+from helpers.rejections import reason
 from helpers.slide_files import write_slide
 from helpers.slide_surveys import (
     GLASS,
     PINK,
     places_at,
     read_all,
-    reason,
     tissue_image,
 )
 

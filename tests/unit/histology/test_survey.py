@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from helpers.rejections import reason
 from helpers.slide_files import write_scn, write_slide
 from helpers.slide_surveys import (
     PINK,
     classes_of,
     read_all,
-    reason,
     survey,
     tissue_image,
     write_outlines,

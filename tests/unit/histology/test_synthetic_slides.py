@@ -10,8 +10,8 @@ import openslide
 import pandas as pd
 import pytest
 import shapely
+from helpers.rejections import reason
 from helpers.slide_surveys import (
-    reason,
     settings,
 )
 from shapely.geometry import Polygon, box, shape

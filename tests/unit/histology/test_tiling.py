@@ -46,12 +46,12 @@ def test_each_tile_lies_in_its_row_with_its_hash(
     table = records("a", "b").assign(row=[7, 1, 2, 3, 4, 5, 6, 0])
     files = {name: listed(folder / f"{name}.{suffix}") for name in "ab"}
     with new_store(folder / "s.npy", 8, TILE, 3) as store:
-        screened, seconds = fill_store(store, table.groupby("parent", sort=False), files, read)
-    assert list(screened) == SCREEN.names and screened["usable"].all()
-    assert screened["record_id"].tolist() == table["record_id"].tolist()
+        screen, seconds = fill_store(store, table.groupby("parent", sort=False), files, read)
+    assert list(screen) == SCREEN.names and screen["usable"].all()
+    assert screen["record_id"].tolist() == table["record_id"].tolist()
     assert seconds["record_id"].tolist() == ["a", "b"] and (seconds["seconds"] >= 0).all()
     images = Store(folder / "s.npy")
-    for tile, hashed in zip(table.to_dict("records"), screened["pixel_hash"], strict=True):
+    for tile, hashed in zip(table.to_dict("records"), screen["pixel_hash"], strict=True):
         with Image.open(folder / f"{tile['parent']}.png") as image:
             corner = (tile["x"], tile["y"], tile["x"] + TILE, tile["y"] + TILE)
             expected = np.asarray(image.crop(corner))
@@ -81,23 +81,23 @@ def test_a_file_that_cannot_be_used_costs_its_own_tiles(
     elif damage == "changed":
         os.utime(path, (1, 1))
     with new_store(folder / "s.npy", 8, TILE, 3) as store:
-        screened, _ = fill_store(store, records("a", "b").groupby("parent"), files, read)
+        screen, _ = fill_store(store, records("a", "b").groupby("parent"), files, read)
     broken = "unreadable_slide" if suffix == "svs" else "not_an_image"
     reason = {"gone": "file_missing", "changed": "file_changed", "broken": broken}[damage]
-    assert screened["usable"].tolist() == [False] * 4 + [True] * 4
-    assert screened["reason"].tolist()[:4] == [reason] * 4
-    assert screened["pixel_hash"].notna().tolist() == [False] * 4 + [True] * 4
+    assert screen["usable"].tolist() == [False] * 4 + [True] * 4
+    assert screen["reason"].tolist()[:4] == [reason] * 4
+    assert screen["pixel_hash"].notna().tolist() == [False] * 4 + [True] * 4
     assert not np.load(folder / "s.npy")[:4].any()
 
 
 def test_a_tile_that_cannot_be_read_costs_itself_alone(folder: Path) -> None:
     table = records("a").assign(level=[0, 0, 9, 0])
     with new_store(folder / "s.npy", 4, TILE, 3) as store:
-        screened, _ = fill_store(
+        screen, _ = fill_store(
             store,
             table.groupby("parent"),
             {"a": listed(folder / "a.svs")},
             slide_reader(TILE, threads=1),
         )
-    assert screened["usable"].tolist() == [True, True, False, True]
-    assert screened["reason"].tolist()[2] == "unreadable_tile"
+    assert screen["usable"].tolist() == [True, True, False, True]
+    assert screen["reason"].tolist()[2] == "unreadable_tile"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import openslide
 import pytest
+from helpers.rejections import reason
 from helpers.slide_files import write_slide
 from helpers.slide_surveys import (
     BLACK,
@@ -16,7 +17,6 @@ from helpers.slide_surveys import (
     PINK,
     RED,
     WHITE,
-    reason,
     settings,
     tissue_image,
 )

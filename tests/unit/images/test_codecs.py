@@ -3,7 +3,6 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,11 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from helpers.rejections import reason, rejection
 from PIL import Image, ImageOps
 
 from pgdose.errors import Rejected
 from pgdose.images import codecs
-
-
-def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """The reason code with which the input is rejected."""
-    return rejection(act, *arguments, **named).reason
-
-
-def rejection(act: Callable[..., Any], *arguments: Any, **named: Any) -> Rejected:
-    with pytest.raises(Rejected) as caught:
-        act(*arguments, **named)
-    return caught.value
-
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (48, 80, 3), dtype=np.uint8)
 
