@@ -1,6 +1,7 @@
 import numpy as np
 import torch
-from job import file_digest, job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.attack import external, make, surface, surface_table
@@ -9,6 +10,7 @@ from pgdose.checkpoints import Parts, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
 from pgdose.tables import parquet, sharding
+from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards

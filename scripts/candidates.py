@@ -1,8 +1,9 @@
 from pathlib import Path
 
-from job import job, progress, settings
+from job import job, settings
 
 from pgdose.histology import candidates, slide_table
+from pgdose.progress import log_progress
 from pgdose.tables import keyed, parquet, private_paths, result_csv
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
@@ -17,7 +18,7 @@ with job(snakemake) as log:
         patients=params.patients,
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
-    result = candidates.survey_shard(progress(shard, log, "slides"), root, entry, params.seed)
+    result = candidates.survey_shard(log_progress(shard, log, "slides"), root, entry, params.seed)
     log.info("%d slides, %d candidates", len(result.slides), len(result.candidates))
     parquet.write_table(result.candidates, snakemake.output.candidates, CANDIDATES)
     parquet.write_table(result.slides, snakemake.output.slides, SLIDES)

@@ -2,13 +2,14 @@ import json
 
 import numpy as np
 import torch
-from job import job, of_attack, settings
+from job import job, settings
 
 from pgdose import devices
 from pgdose.attack import diagnostics, rerun, surface_table
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
 from pgdose.tables import output_files, parquet
+from pgdose.tables.sharding import surface_shards
 
 
 def tensor(column, *shape):
@@ -19,7 +20,9 @@ def diagnose(attack, wanted, device):
     """What the checks of one attack on the run find, and on what."""
     params, given = snakemake.params, snakemake.input
     checks = settings(params, "checks")
-    surface, shards = surface_table.read_surface(of_attack(given.surfaces, attack), given.network)
+    surface, shards = surface_table.read_surface(
+        surface_shards(given.surfaces, attack), given.network
+    )
     e, iterations = len(wanted["epsilon"]), wanted["max_iter"] + 1
     whole = surface[::e]  # one row of each attacked image
     m = len(whole)

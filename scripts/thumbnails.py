@@ -1,10 +1,11 @@
 from pathlib import Path
 
-from job import job, progress, settings
+from job import job, settings
 
 from pgdose.errors import Rejected
 from pgdose.histology import overview, slide_table, survey
 from pgdose.plots import sheets, style
+from pgdose.progress import log_progress
 from pgdose.tables import keyed, parquet, source_files
 
 SIDE = 1200  # pixels of the longer side
@@ -52,7 +53,7 @@ with job(snakemake) as log:
     taken = parquet.read_table(snakemake.input.records, columns)
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
-    for row in progress(shard, log, "slides"):
+    for row in log_progress(shard, log, "slides"):
         try:
             figure = draw(row, root, wanted, taken[taken["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened

@@ -1,8 +1,9 @@
-from job import job, progress
+from job import job
 
 from pgdose.histology import tiling
 from pgdose.histology.tile_placement import store_name
 from pgdose.images.stores import new_store
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, result_csv
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -16,7 +17,7 @@ with job(snakemake) as log:
         read = tiling.slide_reader(params.tile, snakemake.threads)
     else:
         read = tiling.field_reader(params.tile, params.bits)
-    parents = progress(records.groupby("parent", sort=False), log, "parents")
+    parents = log_progress(records.groupby("parent", sort=False), log, "parents")
     with new_store(snakemake.output.tiles, len(records), params.tile, 3) as tiles:
         screen, seconds = tiling.fill_store(tiles, parents, files, read)
     log.info("%d tiles, %d usable", len(screen), int(screen["usable"].sum()))

@@ -1,6 +1,7 @@
 import numpy as np
 import torch
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.attack import make, surface_table, transfer

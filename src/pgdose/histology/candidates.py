@@ -12,7 +12,7 @@ from pgdose.errors import Rejected
 from pgdose.histology.settings import SurveySettings
 from pgdose.histology.survey import SlideSurvey, survey_row
 from pgdose.tables.keyed import draw
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 from pgdose.tables.slide_schemas import CANDIDATES
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def survey_shard(
     for row in slides:
         start = time.perf_counter()
         record_id = row["record_id"]
-        slide_files.append({"record_id": record_id, **listed(row["path"])._asdict()})
+        slide_files.append({"record_id": record_id, **stat_file(row["path"])._asdict()})
         slide = {"record_id": record_id, "patient": row["patient_id"]}
         try:
             survey = survey_row(row, root, settings)

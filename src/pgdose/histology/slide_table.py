@@ -6,9 +6,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from pgdose.tables.keyed import opaque
+from pgdose.tables.rejects import Reject
 from pgdose.tables.sharding import shard_rows
 from pgdose.tables.source_files import check_folder
-from pgdose.tables.source_index import Reject, first_of_each
+from pgdose.tables.source_index import first_of_each
 from pgdose.tables.user_tables import read_columns
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import pandas as pd
 
@@ -11,8 +11,8 @@ from pgdose.errors import UserError
 from pgdose.histology.slide_table import SlideList
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables.keyed import opaque
-from pgdose.tables.private_paths import Listed
-from pgdose.tables.source_index import Reject
+from pgdose.tables.private_paths import SourceFile
+from pgdose.tables.rejects import Reject
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,14 @@ def tile_records(
     return tiles.assign(record_id=ids, source=source, rows=tile, columns=tile)
 
 
+class TileIndex(NamedTuple):
+    """The selected tiles of a source of slides."""
+
+    records: pd.DataFrame  # one a tile, with its store and row
+    paths: list[dict]  # {record_id, path} of slides and tiles
+    rejects: list[Reject]  # slides, and rows that repeat one
+
+
 def index_tiles(
     candidates: pd.DataFrame,
     slides: pd.DataFrame,
@@ -102,8 +110,8 @@ def index_tiles(
     *,
     key: bytes,
     source: str,
-) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
-    """Records of the selected tiles with their stores; paths of slides and tiles; rejected slides.
+) -> TileIndex:
+    """Select the tiles of a source and place them in stores.
 
     Raises UserError if no slide can be used, or a class has too few tiles.
     """
@@ -124,11 +132,11 @@ def index_tiles(
     paths = slide_list.paths + records[["record_id", "path"]].to_dict("records")
     rejects = list(slide_list.rejects)
     for row in rejected_slides[["record_id", "reason", "detail"]].to_dict("records"):
-        rejects.append((row["record_id"], "index", row["reason"], row["detail"]))
-    return place_tiles(records, source, settings["shards"]), paths, rejects
+        rejects.append(Reject(row["record_id"], "index", row["reason"], row["detail"]))
+    return TileIndex(place_tiles(records, source, settings["shards"]), paths, rejects)
 
 
-def keep_file_stamps(paths: Iterable[dict], files: Iterable[Listed]) -> list[dict]:
+def keep_file_stamps(paths: Iterable[dict], files: Iterable[SourceFile]) -> list[dict]:
     """Rows {record_id, path}, with the `size` and `modified` that `files` have for the path.
 
     The stamps are from before the survey, so that a slide that has changed since is noticed.

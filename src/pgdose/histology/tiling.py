@@ -11,7 +11,7 @@ from pgdose.errors import Rejected
 from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.stores import NewStore
-from pgdose.tables.private_paths import Listed
+from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.tables.source_files import unchanged
 
@@ -43,7 +43,7 @@ def slide_reader(tile: int, threads: int) -> TileReader:
 def fill_store(
     store: NewStore,
     parents: Iterable[tuple[str, pd.DataFrame]],
-    files: Mapping[str, Listed],
+    files: Mapping[str, SourceFile],
     read: TileReader,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Put all tiles of a shard into its store; returns SCREEN of the tiles, seconds of the parents.
@@ -64,7 +64,9 @@ def fill_store(
     )
 
 
-def _cut_parent(store: NewStore, file: Listed, tiles: pd.DataFrame, read: TileReader) -> list[dict]:
+def _cut_parent(
+    store: NewStore, file: SourceFile, tiles: pd.DataFrame, read: TileReader
+) -> list[dict]:
     """Put the tiles of one field or slide into the store; a row of SCREEN each."""
     rows, hashes = tiles["row"].tolist(), {}
 

@@ -16,7 +16,7 @@ from pgdose.histology.tile_selection import (
     select_tiles,
 )
 from pgdose.tables import keyed
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 
 
 def candidate_tiles_of(slides_of: dict[str, dict[str, tuple[int, int]]]) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_a_source_without_a_usable_slide_is_a_mistake() -> None:
 def test_files_keep_the_stamps_from_before_the_survey(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    before = listed(tmp_path / "a")
+    before = stat_file(tmp_path / "a")
     (tmp_path / "a").write_text("another")
     paths = [{"record_id": str(i), "path": str(tmp_path / name)} for i, name in enumerate("aab")]
     rows = keep_file_stamps(paths, [before])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pgdose.histology.tiling import TileReader, field_reader, fill_store, slide_reader
 from pgdose.images.stores import Store, new_store
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 from pgdose.tables.screening_schemas import SCREEN
 
 TILE = 128
@@ -44,7 +44,7 @@ def test_each_tile_lies_in_its_row_with_its_hash(
     folder: Path, suffix: str, read: TileReader
 ) -> None:
     table = records("a", "b").assign(row=[7, 1, 2, 3, 4, 5, 6, 0])
-    files = {name: listed(folder / f"{name}.{suffix}") for name in "ab"}
+    files = {name: stat_file(folder / f"{name}.{suffix}") for name in "ab"}
     with new_store(folder / "s.npy", 8, TILE, 3) as store:
         screen, seconds = fill_store(store, table.groupby("parent", sort=False), files, read)
     assert list(screen) == SCREEN.names and screen["usable"].all()
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_used_costs_its_own_tiles(
     path = folder / f"a.{suffix}"
     if damage == "broken":
         path.write_text("no image")
-    files = {name: listed(folder / f"{name}.{suffix}") for name in "ab"}
+    files = {name: stat_file(folder / f"{name}.{suffix}") for name in "ab"}
     if damage == "gone":
         path.unlink()
     elif damage == "changed":
@@ -96,7 +96,7 @@ def test_a_tile_that_cannot_be_read_costs_itself_alone(folder: Path) -> None:
         screen, _ = fill_store(
             store,
             table.groupby("parent"),
-            {"a": listed(folder / "a.svs")},
+            {"a": stat_file(folder / "a.svs")},
             slide_reader(TILE, threads=1),
         )
     assert screen["usable"].tolist() == [True, True, False, True]
