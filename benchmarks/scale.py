@@ -24,7 +24,8 @@ from PIL import Image
 from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
-from pgdose.histology import fields, slides
+from pgdose.histology.fields import read_field_tiles
+from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
 from pgdose.study.parsing import parse
@@ -85,10 +86,10 @@ def of_pixels(folder: Path) -> dict[str, float]:
             lambda: render(read_source_image(film, "dicom_archive", "xray").pixels, 256)
         ),
         "field tile": seconds(
-            lambda: list(fields.read_tiles(folder / "field.tif", places, 256))
+            lambda: list(read_field_tiles(folder / "field.tif", places, 256, bits=16))
         ) / len(places),
         "slide tile": seconds(
-            lambda: slides.read_tiles(folder / "slide.svs", tiles, 256, lambda *_: None)
+            lambda: read_slide_tiles(folder / "slide.svs", tiles, 256, lambda *_: None)
         ) / len(tiles),
     }  # fmt: skip
 

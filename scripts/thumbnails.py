@@ -1,52 +1,56 @@
 from pathlib import Path
 
 from job import job, settings
-from listing import list_slides, of_shard
 
 from pgdose.errors import Rejected
-from pgdose.histology import slides
+from pgdose.histology import overview, slide_table, survey
 from pgdose.plots import sheets, style
 from pgdose.progress import log_progress
-from pgdose.tables import parquet, source_files
+from pgdose.tables import keyed, parquet, source_files
 
 SIDE = 1200  # pixels of the longer side
 
 
-def small(path):
-    view = slides.picture(path, SIDE)
-    return sheets.SlidePicture(view.pixels, view.cell, (view.left, view.top))
-
-
 def draw(row, root, source, tiles):
     """A slide with its contours and tiles; of a rejected slide its picture alone, and why."""
-    picture = small(source_files.inside(root, row["slide"]))
+    small = overview.thumbnail(source_files.inside(root, row["slide"]), SIDE)
+    picture = sheets.SlidePicture(small.pixels, small.cell, (small.left, small.top))
     try:
-        survey = slides.look(row, root, source)
+        surveyed = survey.survey_row(row, root, source)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
         return sheets.slide_sheet(picture, title, tiles)
     contours = sheets.Contours(
-        tissue=survey.tissue.cells.rings(),
-        ink=survey.tissue.ink.rings(),
-        outlines={name: area.rings() for name, area in survey.outlines.areas.items()},
+        tissue=surveyed.tissue.region.contours(),
+        ink=surveyed.tissue.ink.contours(),
+        outlines={name: area.contours() for name, area in surveyed.outlines.regions.items()},
     )
     return sheets.slide_sheet(
         picture,
         row["record_id"],
         tiles,
         contours=contours,
-        extent=survey.grid.extent,
+        extent=surveyed.grid.extent,
         classes=[*source["classes"], source["rest"]],
     )
 
 
 with job(snakemake) as log:
-    source, root = settings(snakemake.params), Path(snakemake.params.root)
-    listed, _, _ = list_slides(snakemake, source["columns"])
+    params, root = snakemake.params, Path(snakemake.params.root)
+    source = settings(params)
+    slides = slide_table.read_slide_list(
+        Path(snakemake.input.table),
+        source["columns"],
+        root,
+        key=keyed.load_key(Path(params.key), params.key_seed),
+        source=snakemake.wildcards.source,
+        patients=params.patients,
+    )
+    shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
     tiles = parquet.read_table(snakemake.input.records, ["parent", "class", "x", "y"])
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
-    for row in log_progress(of_shard(listed, snakemake), log, "slides"):
+    for row in log_progress(shard, log, "slides"):
         try:
             figure = draw(row, root, source, tiles[tiles["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened

@@ -71,7 +71,7 @@ def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
     rules = [rule for text in texts for rule in text.split("\nrule ")]
     own = [rule for rule in rules if f"scripts/{script.name}" in rule]
     if not own:
-        assert script.name in ("job.py", "listing.py")
+        assert script.name == "job.py"
         return
     named = re.search(r"envs/(\w+)\.yaml", own[0])
     assert named
@@ -82,7 +82,7 @@ def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
             for top in {name.split(".")[0] for name in names}:
-                known = top in sys.stdlib_module_names or top in ("pgdose", "job", "listing")
+                known = top in sys.stdlib_module_names or top in ("pgdose", "job")
                 assert known or IMPORTED_AS.get(top, top) in there, f"{module.name}: {top}"
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pgdose.histology import placing
+from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables import (
     cohort_schemas,
     keyed,
@@ -249,7 +249,7 @@ def tiles(fields: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("shards", [1, 2, 4, 9])
 def test_place_tiles_keeps_a_field_in_one_store_and_numbers_its_rows(shards: int) -> None:
-    placed = placing.place_tiles(tiles(5), "fields", shards)
+    placed = place_tiles(tiles(5), "fields", shards)
     assert sorted(placed["record_id"]) == sorted(tiles(5)["record_id"])
     assert (placed.groupby("parent")["store"].nunique() == 1).all()
     for store, rows in placed.groupby("store"):
@@ -260,7 +260,7 @@ def test_place_tiles_keeps_a_field_in_one_store_and_numbers_its_rows(shards: int
 
 
 def test_place_tiles_goes_row_by_row_through_a_field() -> None:
-    placed = placing.place_tiles(tiles(1), "fields", 1).sort_values("row")
+    placed = place_tiles(tiles(1), "fields", 1).sort_values("row")
     places = list(zip(placed["y"], placed["x"], strict=True))
     assert places == [(y, x) for y in (0, 256) for x in (0, 256, 512)]
 
