@@ -9,7 +9,6 @@ diagnostics of a finished study; without it every point of the surface costs its
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -56,7 +55,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
     film = listed(write_film(folder / "film.dcm"))
     pixels = screening.read(film, "dicom_archive", "xray").pixels
-    limits = FilmScreen().known()
+    limits = FilmScreen().to_dict()
 
     def look() -> None:
         found = screening.read(film, "dicom_archive", "xray").pixels
@@ -132,12 +131,14 @@ def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     known = study.attacks[attack]
     if known.kind == "noise":  # a look for each point, a third of a step
         return len(known.epsilon) * known.max_iter / 3, True
-    told = [
-        json.loads(path.read_text())["steps_per_image"]
-        for path in results.glob(f"groups/*/full/{attack}/diagnostics.json")
+    tables = [pd.read_parquet(p) for p in results.glob("groups/*/full/diagnostics.parquet")]
+    steps = [
+        float(table["steps_per_image"][table["attack"] == attack].iloc[0])
+        for table in tables
+        if (table["attack"] == attack).any()
     ]
-    if told:
-        return mean(filter(None, told)), True
+    if steps:
+        return mean(number for number in steps if number > 0), True
     return len(known.epsilon) * known.max_iter, False
 
 
@@ -191,7 +192,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
         steps, measured = steps_of(study, attack, results)
         attacked = hours = size = 0.0
         for g, group in study.groups.items():
-            runs = sum(attack in study.attacks_of(g, run) for run in study.runs(g))
+            runs = sum(attack in run.attacks for run in study.runs(g).values())
             images = runs * members(study, g) * (1 - study.split.training)
             attacked += images
             hours += images * steps * rates["attack", group.image.size] / 3600

@@ -84,15 +84,15 @@ def test_the_schema_of_slides_plans_no_training_but_of_slides(
 
 def test_the_labeller_s_code_plans_no_tile(small_study: Path, plan: Plan) -> None:
     for module in ("clauses.py", "lexicon.py"):
-        with changed(small_study / "src/pgdose/labelling" / module, lambda text: text + "\nN = 1\n"):
+        with changed(
+            small_study / "src/pgdose/labelling" / module, lambda text: text + "\nN = 1\n"
+        ):
             jobs = plan()
         assert jobs["label_reports"] == 1
         assert not set(jobs) & {"tile", "candidates", "index_fields", "headers", "phantom_xray"}
 
 
-@pytest.mark.parametrize(
-    ("module", "rule"), [("chest", "phantom_xray"), ("svs", "phantom_slides")]
-)
+@pytest.mark.parametrize(("module", "rule"), [("chest", "phantom_xray"), ("svs", "phantom_slides")])
 def test_the_code_of_the_synthetic_hospital_plans_what_it_draws(
     small_study: Path, plan: Plan, module: str, rule: str
 ) -> None:
@@ -174,7 +174,7 @@ def test_network_jobs_ask_for_one_gpu(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=fresh, text=True, capture_output=True)
     blocks = re.split(r"\n(?=rule )", run.stdout + run.stderr)
     asking = {b.split()[1].rstrip(":") for b in blocks if re.search(r"resources:.*\bgpu=1\b", b)}
-    assert asking == {"train", "attack", "transfer", "diagnose", "diagnose_sizes", "examples"}
+    assert asking == {"train", "attack", "transfer", "diagnose", "examples"}
 
 
 def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:

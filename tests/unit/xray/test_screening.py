@@ -21,7 +21,7 @@ from pgdose.xray import screening
 from pgdose.xray.anatomy import aorta_window
 from pgdose_phantom.chest import draw_chest
 
-LIMITS = FilmScreen().known()
+LIMITS = FilmScreen().to_dict()
 REAL = Path(__file__).parents[4] / "shared" / "real"
 
 
