@@ -14,9 +14,9 @@ from pgdose.cohort import image_draws
 
 def check_inputs(name, fields, device, log):
     """The surface of one attack, and what its checks need."""
-    params, given, attack = snakemake.params, snakemake.input, read_settings(fields)
+    params, files, attack = snakemake.params, snakemake.input, read_settings(fields)
     checks = settings(params, "checks")
-    surface = read_surface(of_attack(given.surfaces, name), given.network, attack.doses)
+    surface = read_surface(of_attack(files.surfaces, name), files.network, attack.doses)
     members = network_job.load_members(snakemake)
     # As in the surface, they are in the order of their numbers.
     members = members.select(members.table["member"].isin(surface.members))
@@ -24,8 +24,8 @@ def check_inputs(name, fields, device, log):
     purpose = f"checks {snakemake.wildcards.group}"
     order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], PROBED)]
-    network, _ = network_job.load_network(given.network, attack.entry.precision, device, log)
-    samples = network_job.samples(members, params.seed, device, given.clean, rows)
+    network, _ = network_job.load_network(files.network, attack.entry.precision, device, log)
+    samples = network_job.samples(members, params.seed, device, files.clean, rows)
     return surface, CheckInputs(
         **diagnostics.measured(surface),
         network=network,
