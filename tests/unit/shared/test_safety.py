@@ -24,7 +24,7 @@ from pgdose.errors import Rejected, UserError
 from pgdose.histology import fields, outlines, slides
 from pgdose.images import codecs
 from pgdose.imagetable import index
-from pgdose.labelling.lexicon import load_lexicon
+from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse

@@ -232,8 +232,7 @@ def test_which_of_equal_images_is_kept_does_not_go_by_order(write: Write) -> Non
 def chest(lateral: bool = False) -> np.ndarray:
     film, _ = draw_chest(
         generator(11, "chest", "one"),
-        300,
-        280,
+        (300, 280),
         age=50,
         sex="F",
         findings=frozenset(),
