@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 import yaml
 from PIL import Image
-from xray_pixels import write_film
+from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
 from pgdose.histology import fields, slides
@@ -29,10 +29,11 @@ from pgdose.networks import architectures, folding
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 from pgdose.training import loop
-from pgdose.xray import dicom, screening
+from pgdose.xray import headers, screening
 from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.source_images import read_source_image
 from pgdose_phantom import svs
 
 RECORDS = 1_908_926  # of the paper's archive
@@ -53,12 +54,12 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
-    film = listed(write_film(folder / "film.dcm"))
-    pixels = screening.read(film, "dicom_archive", "xray").pixels
+    film = stat_file(write_film(folder / "film.dcm"))
+    pixels = read_source_image(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().to_dict()
 
     def look() -> None:
-        found = screening.read(film, "dicom_archive", "xray").pixels
+        found = read_source_image(film, "dicom_archive", "xray").pixels
         screening.check_image(found, limits)
         screening.check_view(found, limits)
 
@@ -76,11 +77,11 @@ def of_pixels(folder: Path) -> dict[str, float]:
     )
     tiles.columns = ["x", "y", "level", "extent"]
     return {
-        "header": seconds(lambda: dicom.read_header(film.path, tag="AccessionNumber")),
+        "header": seconds(lambda: headers.read_header(film.path, HEADERS)),
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
         "render": seconds(
-            lambda: render(screening.read(film, "dicom_archive", "xray").pixels, 256)
+            lambda: render(read_source_image(film, "dicom_archive", "xray").pixels, 256)
         ),
         "field tile": seconds(
             lambda: list(fields.read_tiles(folder / "field.tif", places, 256))

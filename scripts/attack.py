@@ -1,6 +1,7 @@
 import network_job
 import numpy as np
-from job import file_digest, job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose.attack.batching import SHORTCUTS, Execution
 from pgdose.attack.external import external_surface
@@ -8,6 +9,7 @@ from pgdose.attack.settings import read_settings
 from pgdose.attack.surface import surface
 from pgdose.attack.surface_table import write_surface
 from pgdose.checkpoints import Parts, Progress
+from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input

@@ -2,11 +2,12 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from job import job, progress, settings
+from job import job, settings
 from listing import list_slides, of_shard
 
 from pgdose.errors import Rejected
 from pgdose.histology import slides
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, result_csv
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
@@ -14,9 +15,9 @@ with job(snakemake) as log:
     wanted, root = settings(snakemake.params), Path(snakemake.params.root)
     listed, _, _ = list_slides(snakemake, wanted["columns"])
     tiles, states, seconds, seen = [], [], [], []
-    for row in progress(of_shard(listed, snakemake), log, "slides"):
+    for row in log_progress(of_shard(listed, snakemake), log, "slides"):
         start = time.perf_counter()
-        now = private_paths.listed(row["path"])  # before anything is read of it
+        now = private_paths.stat_file(row["path"])  # before anything is read of it
         seen.append({"record_id": row["record_id"], **now._asdict()})
         state = {"record_id": row["record_id"], "patient": row["patient_id"]}
         try:

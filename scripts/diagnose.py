@@ -1,7 +1,7 @@
 import network_job
 import numpy as np
 import torch
-from job import job, of_attack, settings
+from job import job, settings
 
 from pgdose import devices
 from pgdose.attack.diagnostics import run as diagnostics
@@ -10,13 +10,14 @@ from pgdose.attack.diagnostics.inputs import CheckInputs
 from pgdose.attack.settings import read_settings
 from pgdose.attack.surface_table import read_surface
 from pgdose.cohort import image_draws
+from pgdose.tables.sharding import surface_shards
 
 
 def check_inputs(name, fields, device, log):
     """The surface of one attack, and what its checks need."""
     params, files, attack = snakemake.params, snakemake.input, read_settings(fields)
     checks = settings(params, "checks")
-    surface = read_surface(of_attack(files.surfaces, name), files.network, attack.doses)
+    surface = read_surface(surface_shards(files.surfaces, name), files.network, attack.doses)
     members = network_job.load_members(snakemake)
     # As in the surface, they are in the order of their numbers.
     members = members.select(members.table["member"].isin(surface.members))

@@ -1,8 +1,9 @@
-from job import job, of_attack, settings
+from job import job, settings
 
 from pgdose.analysis import bootstrap, doses, evidence, outcomes, success
 from pgdose.attack import surface_table
 from pgdose.tables import parquet, result_csv
+from pgdose.tables.sharding import surface_shards
 
 with job(snakemake) as log:
     params, given, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
@@ -10,7 +11,7 @@ with job(snakemake) as log:
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"]
     for place, (attack, known) in enumerate(settings(params, "doses").items()):
         surface, shards = surface_table.read_surface(
-            of_attack(given.surfaces, attack), given.network
+            surface_shards(given.surfaces, attack), given.network
         )
         found = outcomes.outcomes(
             surface,

@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from job import job, progress, settings
+from job import job, settings
 from listing import list_slides, of_shard
 
 from pgdose.errors import Rejected
 from pgdose.histology import slides
 from pgdose.plots import sheets, style
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, source_files
 
 SIDE = 1200  # pixels of the longer side
@@ -44,7 +45,7 @@ with job(snakemake) as log:
     taken = parquet.read_table(snakemake.input.records, columns)
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
-    for row in progress(of_shard(listed, snakemake), log, "slides"):
+    for row in log_progress(of_shard(listed, snakemake), log, "slides"):
         try:
             figure = draw(row, root, wanted, taken[taken["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened

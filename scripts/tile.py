@@ -1,11 +1,12 @@
 import time
 
 import pandas as pd
-from job import job, progress
+from job import job
 
 from pgdose.errors import Rejected
 from pgdose.histology import fields, slides
 from pgdose.images import stores
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, result_csv, source_files
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -31,7 +32,7 @@ with job(snakemake) as log:
     paths = private_paths.read_paths(snakemake.input.paths, table["parent"].unique())
     screened, seconds = [], []
     with stores.new_store(snakemake.output.tiles, len(table), params.tile, 3) as tiles:
-        for parent, positions in progress(table.groupby("parent", sort=False), log, "parents"):
+        for parent, positions in log_progress(table.groupby("parent", sort=False), log, "parents"):
             start = time.perf_counter()
             rows, sums = positions["row"].tolist(), {}
 

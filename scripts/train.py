@@ -2,7 +2,8 @@ import shutil
 
 import pandas as pd
 import torch
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.cohort import images, subsets

@@ -1,6 +1,7 @@
 import network_job
 import numpy as np
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose.attack.batching import Execution
 from pgdose.attack.settings import read_settings

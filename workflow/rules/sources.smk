@@ -96,7 +96,7 @@ rule label_reports:
 
 
 rule index_archive:
-    """Join headers and labels: one record a film."""
+    """Join the headers of films to the labels of their reports: one record a film."""
     input:
         headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
@@ -284,7 +284,7 @@ rule index_slides:
 
 
 rule screen:
-    """Look at the pixels of every image that a group could choose: usable, or why not."""
+    """Screen the pixels of every image that a group could choose: usable, or why not."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         paths=PATHS,
@@ -307,7 +307,7 @@ rule screen:
         modality=lambda w: STUDY.sources[w.source].modality,
         shards=lambda w: STUDY.sources[w.source].shards,
         limits=lambda w: as_json(STUDY.sources[w.source].screen.to_dict()),
-        wanted=lambda w: as_json(wanted_of(w.source)),
+        classes=lambda w: as_json(wanted_of(w.source)),
         code=script_digest("screen.py"),
     script:
         "../../scripts/screen.py"
@@ -431,7 +431,7 @@ rule thumbnails:
 
 
 rule rejects:
-    """All that was discarded of a source, with reasons."""
+    """List all rejects of a source, with reasons."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         index=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",

@@ -14,8 +14,9 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images.codecs import image_size, read_image
 from pgdose.names import NAME_RULE, is_name
 from pgdose.tables.keyed import opaque
+from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside, walk
-from pgdose.tables.source_index import Reject, first_of_each
+from pgdose.tables.source_index import first_of_each
 
 SIZES_SHOWN = 5  # in a message
 
@@ -92,7 +93,7 @@ def index(
         try:
             width, height = _checked_size(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
-            rejects.append((parent, "index", r.reason, r.detail))
+            rejects.append(Reject(parent, "index", r.reason, r.detail))
             continue
         sizes[width, height] += 1
         patient = opaque(key, patients or source, "patient", row["patient"])

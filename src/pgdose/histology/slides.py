@@ -19,8 +19,9 @@ from pgdose.histology.outlines import Outlines
 from pgdose.histology.outlines import read as read_outlines
 from pgdose.histology.tissue import CELLS, Overview, Tissue, find_tissue, overview, rgb
 from pgdose.tables.keyed import draw, opaque
+from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
-from pgdose.tables.source_index import Reject, first_of_each
+from pgdose.tables.source_index import first_of_each
 
 IGNORE = "ignore"
 COARSEST = 1 / 0.9  # of the wanted micrometres to a pixel; a coarser slide is not enlarged

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 import torch
 import yaml
-from helpers.dicom_files import film, save
+from helpers.dicom_files import film, header_settings, read_header, save
 from helpers.slide_files import write_slide
 from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
@@ -23,13 +23,14 @@ from PIL import Image
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import fields, outlines, slides
 from pgdose.images import codecs
-from pgdose.imagetable import index
+from pgdose.imagetable.index import index_images
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse
 from pgdose.tables import source_files
-from pgdose.xray import dicom
+from pgdose.tables.keyed import SourceIds
+from pgdose.xray import films, headers
 
 KEY = b"k" * 32
 CLASSES = {"tumour": ["tumor"], "norm": ["norm"]}
@@ -178,8 +179,8 @@ def root(tmp_path: Path) -> Path:
 def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
     named = {"key": KEY, "source": "s"}
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
-    found = index.index(pd.DataFrame([row]), root, **named)
-    assert found[0] == [] and found[2][0][2] == "outside_root"
+    indexed = index_images(pd.DataFrame([row]), root, SourceIds(KEY, "s"))
+    assert indexed.records == [] and indexed.rejects[0].reason == "outside_root"
     good = {**row, "file": "a/in.png"}
     cut = fields.index(pd.DataFrame([row, good]), root, tile=256, **named)
     assert [r[2] for r in cut.rejects] == ["outside_root"] and len(cut.records) == 1
@@ -220,9 +221,9 @@ def test_no_archive_leads_out_of_its_root(tmp_path: Path) -> None:
     (root / "within.dcm").symlink_to(root / "a.dcm")
     (root / "folder").symlink_to(tmp_path)
     (root / "ring.dcm").symlink_to(root / "ring.dcm")
-    listed = [(p.name, p) for p in source_files.walk(root)]
-    found = dicom.headers(listed, key=KEY, source="s", tag="AccessionNumber", root=root)
-    reasons = {row["record_id"]: row["reason"] for row in found}
+    files = [(p.name, p) for p in source_files.walk(root)]
+    rows = headers.read_headers(files, SourceIds(KEY, "s"), header_settings(), root)
+    reasons = {row["record_id"]: row["reason"] for row in rows}
     assert reasons == {"a.dcm": None, "out.dcm": "outside_root", "within.dcm": None}
 
 
@@ -301,8 +302,8 @@ def test_a_film_of_absurd_size_is_refused_by_its_header(
         film(np.zeros((80, 100), np.uint16), SOPInstanceUID="1.2", **values), tmp_path / "a"
     )
     if reason != "unreadable_pixels":
-        assert rejected(dicom.read_header, path) == reason
-    assert rejected(dicom.read_film, path) == reason
+        assert rejected(read_header, path) == reason
+    assert rejected(films.read_film, path) == reason
     little_memory()
 
 

@@ -18,9 +18,9 @@ from pgdose.tables import (
     parquet,
     private_paths,
     record_schemas,
+    rejects,
     result_csv,
     sharding,
-    source_index,
 )
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -166,7 +166,7 @@ def test_write_table_takes_the_schema_and_fills_what_is_absent_with_nulls(tmp_pa
         record_schemas.RECORDS,
         SCREEN,
         cohort_schemas.MEMBERS,
-        record_schemas.REJECTS,
+        rejects.REJECTS,
         cohort_schemas.MISSING,
     ],
 )
@@ -225,7 +225,7 @@ def test_json_is_the_same_text_whatever_the_order_of_keys(tmp_path: Path) -> Non
 
 
 def test_rejects_without_rows_have_their_columns() -> None:
-    assert list(source_index.rejects([])) == record_schemas.REJECTS.names
+    assert list(rejects.reject_table([])) == rejects.REJECTS.names
 
 
 # --- shards -----------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) 
     """What changes between the look and the index is then known to have changed."""
     slide = tmp_path / "a.svs"
     slide.write_bytes(b"seen")
-    seen = {"record_id": "1", "path": str(slide)} | private_paths.listed(slide)._asdict()
+    seen = {"record_id": "1", "path": str(slide)} | private_paths.stat_file(slide)._asdict()
     private_paths.write_paths([seen], tmp_path / "seen.parquet")
     slide.write_bytes(b"another one")
     stamp = private_paths.read_paths(tmp_path / "seen.parquet", ["1"])["1"]._asdict()
@@ -288,14 +288,14 @@ def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) 
         [{"record_id": r} | stamp for r in ("1", "tile")], tmp_path / "paths.parquet"
     )
     for found in private_paths.read_paths(tmp_path / "paths.parquet", ["1", "tile"]).values():
-        assert found.size == 4 and found != private_paths.listed(slide)
+        assert found.size == 4 and found != private_paths.stat_file(slide)
 
 
 def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xcf\xe5\xf2\xf0\xee\xe2.dcm")  # cp1251
     private_paths.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")
     assert private_paths.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {
-        "a": private_paths.Listed(Path(name), None, None)
+        "a": private_paths.SourceFile(Path(name), None, None)
     }
     assert private_paths.read_shard(tmp_path / "paths.parquet", 0, 1) == [("a", Path(name))]
 

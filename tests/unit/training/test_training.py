@@ -19,6 +19,7 @@ from pgdose import devices
 from pgdose.cohort.images import Members
 from pgdose.errors import UserError
 from pgdose.images.stores import new_store
+from pgdose.study.augmentation import Augment
 from pgdose.training import loading, loop
 
 CPU = torch.device("cpu")
@@ -137,7 +138,7 @@ HOW: list[dict[str, Any]] = [
     {"schedule": "constant"},
     {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1, "label_smoothing": 0.1},
     {"keep": "best", "lr": 0.3},
-    {"augment": {"rotation": 20.0, "flip": True}},
+    {"augment": dict(Augment(rotation=20.0, flip=True))},
 ]
 
 
@@ -328,7 +329,7 @@ def test_auxiliary_heads_have_a_weight_in_the_loss(members: Make, tmp_path: Path
         {"label_smoothing": 0.2},
         {"optimizer": "adamw", "weight_decay": 0.5},
         {"schedule": "cosine"},
-        {"augment": {"shift": 0.2}},
+        {"augment": dict(Augment(shift=0.2))},
     ],
 )
 def test_settings_do_something(members: Make, tmp_path: Path, other: dict[str, Any]) -> None:
