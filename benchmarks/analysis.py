@@ -25,7 +25,8 @@ import pandas as pd
 import yaml
 from histology_timing import Clock, alone
 
-from pgdose.attack import surface_table
+from pgdose.attack.surface_table import SurfaceTable, write_surface
+from pgdose.study.doses import Doses
 from pgdose.tables import output_files, parquet, record_schemas, result_csv, sharding
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.network_schemas import CLEAN
@@ -113,18 +114,19 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
         ease = rng.uniform(0.5, 1.5, (len(rows), 1, 1))
         left = (margin[part, None, None] - push * ease).astype(np.float32)
         logits = left[..., None] * own[part, None, None]
-        table = surface_table.surface_table(
+        metadata = {"n_images": str(len(rows)), "n_correct": str(len(rows))}
+        metadata["network"] = output_files.file_digest(network)
+        surface = SurfaceTable(
             np.arange(rows.start, rows.stop),
-            EPSILON,
+            Doses(tuple(EPSILON), MAX_ITER),
             logits=logits,
             stored=logits[:, :, -1],
             change=np.tile(EPSILON, (len(rows), 1)),
             zero_gradient=np.zeros(len(rows)),
             bad_gradient=np.zeros(len(rows)),
+            metadata=[metadata],
         )
-        told = {"n_images": str(len(rows)), "n_correct": str(len(rows))}
-        told["network"] = output_files.file_digest(network)
-        parquet.write_table(table, run / ATTACK / f"surface/{shard}.parquet", metadata=told)
+        write_surface(surface, run / ATTACK / f"surface/{shard}.parquet")
 
 
 def write_examples(folder: Path, rng: np.random.Generator) -> None:

@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pgdose.attack import surface_table
-from pgdose.errors import UserError
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables import (
     cohort_schemas,
@@ -265,69 +263,6 @@ def test_place_tiles_goes_row_by_row_through_a_field() -> None:
     placed = place_tiles(tiles(1), "fields", 1).sort_values("row")
     places = list(zip(placed["y"], placed["x"], strict=True))
     assert places == [(y, x) for y in (0, 256) for x in (0, 256, 512)]
-
-
-# --- surfaces ---------------------------------------------------------------------------------
-
-
-def of_surface(members: int) -> dict[str, np.ndarray]:
-    """Two epsilons, iterations 0 to 2, two classes."""
-
-    def counted(*shape: int) -> np.ndarray:
-        return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-
-    return {
-        "logits": counted(members, 2, 3, 2),
-        "stored": counted(members, 2, 2) + 100,
-        "change": counted(members, 2) / 10,
-        "zero_gradient": counted(members) / 4,
-        "bad_gradient": np.full(members, np.nan, np.float32),
-    }
-
-
-def test_surface_table_has_a_row_for_each_member_and_epsilon_and_iteration_0_first() -> None:
-    members, epsilons, values = np.array([4, 9, 11]), [0.02, 0.1], of_surface(3)
-    table = surface_table.surface_table(members, epsilons, **values)
-    lists = [pa.list_(pa.float32(), 6), pa.list_(pa.float32(), 2)]
-    assert table.schema.types == [pa.int32(), pa.float64(), *lists, *[pa.float32()] * 3]
-    assert table.column_names == ["member", "epsilon", *values]
-    assert table["member"].to_pylist() == [4, 4, 9, 9, 11, 11]
-    assert table["epsilon"].to_pylist() == [0.02, 0.1] * 3
-    rows, logits = table["logits"].to_pylist(), values["logits"]
-    assert rows[0] == logits[0, 0].ravel().tolist()
-    assert rows[3] == logits[1, 1].ravel().tolist()
-    assert rows[3][:2] == logits[1, 1, 0].tolist()
-    assert table["stored"].to_pylist()[3] == values["stored"][1, 1].tolist()
-    assert table["change"].to_pylist() == values["change"].ravel().tolist()
-    assert table["zero_gradient"].to_pylist() == [0, 0, 0.25, 0.25, 0.5, 0.5]
-
-
-def test_surface_table_of_no_members_is_a_legal_file(tmp_path: Path) -> None:
-    table = surface_table.surface_table(np.array([], np.int32), [0.02, 0.1], **of_surface(0))
-    parquet.write_table(table, tmp_path / "0.parquet")
-    assert len(parquet.read_table(tmp_path / "0.parquet")) == 0
-    assert pq.read_schema(tmp_path / "0.parquet").field("logits").type == pa.list_(pa.float32(), 6)
-
-
-def test_a_surface_of_another_network_is_refused(tmp_path: Path) -> None:
-    """A shard that was copied from elsewhere, say."""
-    network, other = tmp_path / "network.safetensors", tmp_path / "other.safetensors"
-    network.write_bytes(b"weights")
-    other.write_bytes(b"other weights")
-    shards = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
-    for shard, own in zip(shards, (network, other), strict=True):
-        table = surface_table.surface_table(
-            np.array([shard.stem], np.int32), [0.02, 0.1], **of_surface(1)
-        )
-        digest = output_files.file_digest(own)
-        parquet.write_table(table, shard, metadata={"network": digest, "steps": shard.stem})
-    found, known = surface_table.read_surface(shards[:1], network)
-    assert found["member"].tolist() == [0, 0] and known[0]["steps"] == "0"
-    with pytest.raises(UserError, match=r"1\.parquet: a surface of another network"):
-        surface_table.read_surface(shards, network)
-    parquet.write_table(table, shards[0])  # without a word of which it is
-    with pytest.raises(UserError, match="another network"):
-        surface_table.read_surface(shards[:1], network)
 
 
 def test_tables_with_different_labels_are_read_as_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The engine: shortcuts that change nothing, parts as their papers have them, input looked at."""
+"""The surface: shortcuts that change nothing, parts as their papers have them, input looked at."""
 
 import itertools
 from collections.abc import Callable
@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.attack import EPSILONS, ITERATIONS, network, pictures
+from helpers.attack import EPSILONS, ITERATIONS, measure, network, pictures, trajectory
+from helpers.attack import attack as make
 from torch import Tensor, nn
 
-from pgdose.attack import Surface, engine, make, surface, trajectory
-from pgdose.attack.steps import difference_of_logits_ratio, into_ball, margin
+from pgdose.attack.batching import SHORTCUTS, Part
+from pgdose.attack.loop import initial_items
+from pgdose.attack.objectives import difference_of_logits_ratio, margin
+from pgdose.attack.projections import into_ball
+from pgdose.attack.samples import Samples
+from pgdose.attack.surface import Surface
 from pgdose.errors import UserError
+from pgdose.study.doses import Doses
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,7 +31,7 @@ def found(settings: dict[str, Any], body: nn.Module = NETWORK, **named: Any) -> 
     true = body(images).argmax(dim=1) if true is None else true
     known = {"epsilons": EPSILONS, "max_iter": ITERATIONS, "keys": torch.arange(len(images)) + 7}
     attack = make({"kind": "gradient"} | settings)
-    return surface(body, images, true, attack, **(known | named))
+    return measure(body, images, true, attack, **(known | named))
 
 
 RATES = {"raw": {"lr": 0.3}, "sign": {"alpha": 0.011}, "l2": {"alpha": 0.09}}
@@ -70,7 +76,7 @@ def test_shortcuts_change_nothing(settings: dict[str, Any]) -> None:
     true[[2, 5]] = (true[[2, 5]] + 1) % 3
     plain = found(settings, true=true, shortcuts=())
     assert plain.attacked.sum() == 7 or "target" in settings
-    for shortcut in engine.SHORTCUTS:
+    for shortcut in SHORTCUTS:
         alike(plain, found(settings, true=true, shortcuts=(shortcut,)), 1e-8)
     alike(plain, found(settings, true=true, batch=2), 1e-8)
 
@@ -78,9 +84,7 @@ def test_shortcuts_change_nothing(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("settings", COMBINED, ids=named)
 def test_shortcuts_change_no_rate_in_float32(settings: dict[str, Any]) -> None:
     body, images = network(dtype=torch.float32, gain=2), pictures(60, torch.float32)
-    plain, short = (
-        found(settings, body, images=images, shortcuts=s) for s in ((), engine.SHORTCUTS)
-    )
+    plain, short = (found(settings, body, images=images, shortcuts=s) for s in ((), SHORTCUTS))
     true = plain.clean.argmax(dim=1)[:, None, None]
     flips = [one.logits.argmax(dim=-1) != true for one in (plain, short)]
     assert (flips[0] != flips[1]).float().mean() <= 0.005
@@ -96,8 +100,8 @@ def test_the_surface_is_that_of_each_epsilon_s_own_trajectory() -> None:
         attack = make({"kind": "gradient"} | settings)
         true = NETWORK(images).argmax(dim=1)
         for e, epsilon in enumerate(EPSILONS):
-            keys = torch.arange(len(images)) + 7
-            path = list(trajectory(NETWORK, attack, images, true, epsilon, ITERATIONS, keys))
+            samples = Samples(images, true, torch.arange(len(images)) + 7)
+            path = list(trajectory(NETWORK, attack, samples, epsilon, ITERATIONS))
             for k, (_, logits) in enumerate(path):
                 assert torch.allclose(whole.logits[:, e, k], logits, rtol=0, atol=1e-8)
             rounded = NETWORK((path[-1][0] * 255).round() / 255)
@@ -156,13 +160,36 @@ def test_a_fixed_point_is_filled_in() -> None:
     assert moving.steps > 2 * len(pictures())
 
 
+# --- clean logits that are known ------------------------------------------------------------------
+
+
+def test_known_clean_logits_are_iteration_0_and_choose_who_is_attacked() -> None:
+    images = pictures()
+    clean = NETWORK(images) * 1.25
+    true = clean.argmax(dim=1)
+    clean[3] = clean[3].roll(1)
+    plain, known = (found({"lr": 0.3}, true=true, clean=c) for c in (None, clean))
+    rows = known.attacked
+    assert rows.tolist() == [i != 3 for i in range(9)] and plain.attacked.all()
+    assert torch.equal(known.clean, clean)
+    assert torch.equal(known.logits[:, :, 0], clean[rows][:, None].expand(-1, 4, -1))
+    assert torch.allclose(known.logits[:, :, 1:], plain.logits[rows, :, 1:], rtol=0, atol=1e-9)
+
+
+def test_known_clean_logits_must_be_those_of_the_images() -> None:
+    with pytest.raises(UserError, match=r"clean logits of shape \[2, 3\] for 9 images"):
+        found({"lr": 0.3}, clean=torch.zeros(2, 3))
+    with pytest.raises(UserError, match="probabilities"):
+        found({"lr": 0.3}, clean=NETWORK(pictures()).softmax(dim=1))
+
+
 # --- parts ----------------------------------------------------------------------------------------
 
 
 def ends(settings: dict[str, Any], epsilon: float, images: Tensor) -> list[Tensor]:
     attack = make({"kind": "gradient"} | settings)
-    true = NETWORK(images).argmax(dim=1)
-    path = trajectory(NETWORK, attack, images, true, epsilon, ITERATIONS, torch.arange(len(images)))
+    samples = Samples(images, NETWORK(images).argmax(dim=1), torch.arange(len(images)))
+    path = trajectory(NETWORK, attack, samples, epsilon, ITERATIONS)
     return [iterate for iterate, _ in path]
 
 
@@ -195,14 +222,14 @@ def test_random_starts_fill_box_and_ball_and_differ() -> None:
     images = torch.full((4, 1, 8, 8), 0.5, dtype=torch.float64)
     for clip, length in (("iterate", lambda d: d.abs().amax((1, 2, 3))), ("l2", None)):
         attack = make({"kind": "gradient", "lr": 1.0, "clip": clip, "start": "random"})
-        items = engine.begin(
-            *(attack, images, torch.zeros(4).long(), torch.arange(4), [0.1, 0.2], 3, [0, 1])
-        )
+        true = torch.zeros(4).long()
+        samples = Samples(images, true, torch.arange(4))
+        items = initial_items(attack, samples, true, Doses((0.1, 0.2), 3), [0, 1])
         change = items.images - items.clean
         size = length(change) if length else change.flatten(1).norm(dim=1)
         assert (size[:4] > 0.05).all() and (size[:4] <= 0.1 + 1e-12).all()
         assert torch.allclose(2 * change[:4], change[4:])  # one pattern for all epsilons
-        again = attack.begin(items, 1) - items.clean
+        again = attack.initial_images(items, 1) - items.clean
         assert not torch.isclose(again, change).all()
         assert len({float(value) for value in change[:4, 0, 0, 0]}) == 4
 
@@ -250,11 +277,9 @@ def test_apgd_halves_its_step_where_progress_stalls() -> None:
 
     images = torch.full((2, 1, 4, 4), 0.6, dtype=torch.float64)
     attack = make({"kind": "gradient", "schedule": "apgd", "gradient_of": "logit"})
-    path = list(
-        trajectory(Bowl().eval(), attack, images, torch.zeros(2).long(), 0.3, 40, torch.arange(2))
-    )
+    samples = Samples(images, torch.zeros(2).long(), torch.arange(2))
+    path = list(trajectory(Bowl().eval(), attack, samples, 0.3, 40))
     assert (path[-1][0] - 0.53).abs().max() < 0.03 < (path[3][0] - 0.53).abs().max() + 0.02
-    assert engine.LEVELS == 255
 
 
 def test_a_target_is_driven_at() -> None:
@@ -345,10 +370,10 @@ def test_a_network_that_breaks_under_attack_is_no_success() -> None:
         ({"epsilons": [-0.1]}, "amplitudes over 0"),
         ({"epsilons": [0.1, 1.2]}, "at most 1"),
         ({"epsilons": [0.2, 0.1]}, "in rising order"),
-        ({"epsilons": [0.1, 0.1]}, "none twice"),
+        ({"epsilons": [0.1, 0.1]}, "each once"),
         ({"epsilons": [float("nan")]}, "amplitudes over 0"),
         ({"epsilons": []}, "amplitudes over 0"),
-        ({"max_iter": 0}, "max_iter: 0; at least 1"),
+        ({"max_iter": 0}, "max_iter: 0; give at least 1"),
         ({"images": pictures() * 255, "true": torch.zeros(9).long()}, r"lie in \[0, 1\]"),
         ({"images": pictures() - 0.3, "true": torch.zeros(9).long()}, r"lie in \[0, 1\]"),
         ({"images": pictures() * torch.nan, "true": torch.zeros(9).long()}, r"lie in \[0, 1\]"),
@@ -439,22 +464,22 @@ def test_another_error_is_not_taken_for_a_lack_of_memory() -> None:
 def test_a_killed_run_goes_on_to_an_equal_result(finished: int) -> None:
     """The same batches: bit for bit."""
     settings = {"step": "sign", "alpha": 0.02, "start": "random", "restarts": 2}
-    kept: list[engine.Part] = []
+    kept: list[Part] = []
     whole = found(settings, batch=4, keep=kept.append)
     assert [len(part["logits"]) for part in kept] == [4, 4, 1]
-    later: list[engine.Part] = []
-    again = found(settings, batch=4, parts=kept[:finished], keep=later.append)
+    later: list[Part] = []
+    again = found(settings, batch=4, finished=kept[:finished], keep=later.append)
     alike(whole, again, 0)
     assert len(later) == 3 - finished
     assert (again.steps, again.batch) == (whole.steps, whole.batch) == (whole.steps, 4)
 
 
 def test_a_halved_batch_stays_halved_after_a_kill() -> None:
-    kept: list[engine.Part] = []
+    kept: list[Part] = []
     true = NETWORK(pictures()).argmax(dim=1)
     found({"lr": 1.0}, Hungry(4, OUT), batch=8, keep=kept.append, true=true)
-    later: list[engine.Part] = []
-    found({"lr": 1.0}, Hungry(9, OUT), batch=8, parts=kept[:1], keep=later.append, true=true)
+    later: list[Part] = []
+    found({"lr": 1.0}, Hungry(9, OUT), batch=8, finished=kept[:1], keep=later.append, true=true)
     assert [len(part["logits"]) for part in later] == [4, 1]
 
 
