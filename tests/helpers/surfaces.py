@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pgdose.attack.surface_table import SurfaceTable, write_surface
 from pgdose.study.doses import Doses
@@ -37,3 +38,27 @@ def write(table: SurfaceTable, path: Path, network: Path) -> None:
     about = {**table.metadata[0], "network": file_digest(network)}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_surface(SurfaceTable(**{**vars(table), "metadata": [about]}), path)
+
+
+def dense(rows: pd.DataFrame, doses: Doses, classes: int, **metadata: str) -> SurfaceTable:
+    """The table of some rows, each with member, epsilon, logits and perhaps stored and change."""
+    members, place = np.unique(rows["member"].to_numpy(np.int64), return_inverse=True)
+    level = [doses.level_of(epsilon) for epsilon in rows["epsilon"]]
+    m, e, k = len(members), len(doses), doses.max_iter + 1
+
+    def values(name: str, *shape: int) -> np.ndarray:
+        table = np.full((m, e, *shape), np.nan)
+        if name in rows and len(rows):
+            table[place, level] = np.stack(rows[name].to_list()).reshape(-1, *shape)
+        return table
+
+    return SurfaceTable(
+        members=members,
+        doses=doses,
+        logits=values("logits", k, classes),
+        stored=values("stored", classes),
+        change=values("change"),
+        zero_gradient=np.zeros(m),
+        bad_gradient=np.zeros(m),
+        metadata=[metadata],
+    )

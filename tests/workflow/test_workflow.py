@@ -48,7 +48,7 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "sources/fields/tiles/1.npy groups/X-TB/members.parquet groups/X-TB/images/0.npy",
         "groups/X-TB/contact_sheet.png groups/H-BR/full/network.safetensors",
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
-        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/paper/asr.csv",
+        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
         "groups/H-OV/full/diagnostics.parquet report.html",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
