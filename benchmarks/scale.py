@@ -9,7 +9,6 @@ diagnostics of a finished study; without it every point of the surface costs its
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -134,12 +133,14 @@ def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     known = study.attacks[attack]
     if known.kind == "noise":  # a look for each point, a third of a step
         return len(known.epsilon) * known.max_iter / 3, True
-    told = [
-        json.loads(path.read_text())["steps_per_image"]
-        for path in results.glob(f"groups/*/full/{attack}/diagnostics.json")
+    tables = [pd.read_parquet(p) for p in results.glob("groups/*/full/diagnostics.parquet")]
+    steps = [
+        float(table["steps_per_image"][table["attack"] == attack].iloc[0])
+        for table in tables
+        if (table["attack"] == attack).any()
     ]
-    if told:
-        return mean(filter(None, told)), True
+    if steps:
+        return mean(number for number in steps if number > 0), True
     return len(known.epsilon) * known.max_iter, False
 
 

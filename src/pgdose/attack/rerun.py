@@ -1,5 +1,6 @@
 """Adversarial images made again: a surface holds logits, and an attack is cheap to run again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,20 @@ class Version:
     adversarial: Tensor
     before: Tensor
     after: Tensor
+
+    @property
+    def original(self) -> "Version":
+        """The image as if nothing had been done to it."""
+        return Version(self.clean, self.clean, self.before, self.before)
+
+    def predictions(self, names: Sequence[str]) -> dict[str, str | float]:
+        """The predicted classes, by their names, and their probabilities, before and after."""
+        return {
+            "class_before": names[int(self.before.argmax())],
+            "class_after": names[int(self.after.argmax())],
+            "confidence_before": float(self.before.max()),
+            "confidence_after": float(self.after.max()),
+        }
 
 
 def rerun(

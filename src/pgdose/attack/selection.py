@@ -18,7 +18,7 @@ from pgdose.out_of_memory import smaller
 
 @dataclass(frozen=True)
 class Selection:
-    """What is known of n images before their attack.
+    """n images before their attack.
 
     clean:        n x classes, logits of the clean images
     attacked:     n, bool; right on the clean image, and not of the class that a target names

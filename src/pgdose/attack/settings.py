@@ -26,7 +26,7 @@ class AttackSettings:
 
     @property
     def doses(self) -> Doses:
-        return Doses(tuple(self.entry.epsilon), self.entry.max_iter)
+        return self.entry.doses
 
     def make(self) -> Attack | None:
         """The attack; None for one of another library."""

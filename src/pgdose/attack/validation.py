@@ -1,4 +1,4 @@
-"""Checks of what an attack is given: network, doses, images, classes, logits."""
+"""Checks of the inputs of an attack: network, doses, images, classes, logits."""
 
 import torch
 from torch import Tensor, nn

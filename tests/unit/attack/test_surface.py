@@ -160,6 +160,29 @@ def test_a_fixed_point_is_filled_in() -> None:
     assert moving.steps > 2 * len(pictures())
 
 
+# --- clean logits that are known ------------------------------------------------------------------
+
+
+def test_known_clean_logits_are_iteration_0_and_choose_who_is_attacked() -> None:
+    images = pictures()
+    clean = NETWORK(images) * 1.25
+    true = clean.argmax(dim=1)
+    clean[3] = clean[3].roll(1)
+    plain, known = (found({"lr": 0.3}, true=true, clean=c) for c in (None, clean))
+    rows = known.attacked
+    assert rows.tolist() == [i != 3 for i in range(9)] and plain.attacked.all()
+    assert torch.equal(known.clean, clean)
+    assert torch.equal(known.logits[:, :, 0], clean[rows][:, None].expand(-1, 4, -1))
+    assert torch.allclose(known.logits[:, :, 1:], plain.logits[rows, :, 1:], rtol=0, atol=1e-9)
+
+
+def test_known_clean_logits_must_be_those_of_the_images() -> None:
+    with pytest.raises(UserError, match=r"clean logits of shape \[2, 3\] for 9 images"):
+        found({"lr": 0.3}, clean=torch.zeros(2, 3))
+    with pytest.raises(UserError, match="probabilities"):
+        found({"lr": 0.3}, clean=NETWORK(pictures()).softmax(dim=1))
+
+
 # --- parts ----------------------------------------------------------------------------------------
 
 

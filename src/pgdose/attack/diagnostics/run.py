@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 
 from pgdose.attack.diagnostics.cheap import CHEAP
 from pgdose.attack.diagnostics.expensive import EXPENSIVE
@@ -33,6 +34,16 @@ DIAGNOSTICS = pa.schema(
         "largest_change": pa.list_(pa.float64()),  # by level
     }
 )
+
+
+def measured(surface: SurfaceTable) -> dict[str, Any]:
+    """The fields of CheckInputs that a surface gives."""
+    names = ("logits", "change", "zero_gradient", "bad_gradient")
+    return {
+        "doses": surface.doses,
+        "batch": min(int(shard["batch"]) for shard in surface.metadata),
+        **{name: torch.from_numpy(getattr(surface, name)) for name in names},
+    }
 
 
 def diagnose(inputs: CheckInputs) -> list[dict[str, Any]]:
