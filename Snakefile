@@ -37,22 +37,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-
-
-rule all:
-    """Everything: tables, figures and the report over all groups."""
-    default_target: True
-    input:
-        [asr_tables(group) for group in STUDY.groups],
-        [exports(group) for group in STUDY.groups],
-        [contact_sheet(group) for group in STUDY.groups],
-        looks(),
-        tables(),
-        figures(),
-        group_figures(),
-        f"{RESULTS}/report.html",
-
-
 include: "workflow/rules/phantom.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/cohort.smk"
@@ -60,6 +44,29 @@ include: "workflow/rules/network.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+
+
+def results_of(group):
+    """What a group's name as a target stands for."""
+    return [
+        *run_file("measures/asr.parquet", runs(groups=[group])),
+        *run_file("diagnostics.parquet", runs(groups=[group])),
+        *exports(group),
+        *group_file("contact_sheet.png", [group]),
+    ]
+
+
+rule all:
+    """Everything: tables, figures and the report over all groups."""
+    default_target: True
+    input:
+        [results_of(group) for group in STUDY.groups],
+        source_sheets(),
+        result_tables(),
+        figures(CURVES, ["png", "svg", "csv"]),
+        figures(["fig1", "fig2"], ["png", "svg"]),
+        group_figures(),
+        f"{RESULTS}/report.html",
 
 
 check_group_names({rule.name for rule in workflow.rules})
@@ -70,10 +77,4 @@ for group in STUDY.groups:
         name:
             group
         input:
-            asr_tables(group),
-            [
-                f"{RESULTS}/groups/{group}/{run}/diagnostics.parquet"
-                for run in STUDY.runs(group)
-            ],
-            exports(group),
-            contact_sheet(group),
+            results_of(group),

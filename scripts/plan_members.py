@@ -35,7 +35,7 @@ with job(snakemake) as log:
     )
     members = planning.plan_members(candidates, plan)
     splitting.check_parts(members, screened["pixel_hash"], group)
-    if not params.tiled:
+    if params.shards:  # tiles lie in the stores of their source
         members = planning.place(members, group, params.shards)
     left_out = usability.left_out(candidates)
     logs.report_plan(log, group, members, left_out, params.training)

@@ -1,18 +1,27 @@
 # From response surfaces to tables.
 
-from pgdose.analysis import registry
-
 
 def columns_of(*rules):
     """The columns of the result tables that some rules make, for a job to hold to."""
     return as_json(registry.columns_of(*rules))
 
 
-def identities():
-    """Which run a row of a table is of, for every run in the order of the study."""
-    return [
-        run.identity() for group in STUDY.groups for run in STUDY.runs(group).values()
-    ]
+def shown_table(name):
+    """A result table; `snakemake --report` shows it if its entry in the registry says so."""
+    path = f"{RESULTS}/tables/{name}.csv"
+    is_shown = registry.RESULT_TABLES[name].in_snakemake_report
+    return shown(path, name, "Tables") if is_shown else path
+
+
+def kind_of(network):
+    """How a network is built, or of which kind its file is."""
+    return network.architecture or Path(network.file).suffix.lower()
+
+
+def size_runs():
+    """The runs that show how success depends on the training size: main and sized ones."""
+    size = STUDY.training_size
+    return runs("main", "sized", groups=[size.group]) if size else []
 
 
 def doses_of(attacks):
@@ -42,7 +51,7 @@ rule measure:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         network=f"{RUN}/network.safetensors",
-        surfaces=lambda w: of_surfaces(w.group, w.run),
+        surfaces=all_surfaces,
     output:
         **{
             name: f"{RUN}/measures/{name}.parquet"
@@ -55,13 +64,9 @@ rule measure:
         f"{BENCHMARKS}/measure/{{group}}-{{run}}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(60),
     params:
-        run=lambda w: as_json(STUDY.runs(w.group)[w.run].identity()),
-        doses=lambda w: as_json(doses_of(STUDY.runs(w.group)[w.run].attacks)),
+        run=lambda w: as_json(run_of(w).identity()),
+        doses=lambda w: as_json(doses_of(run_of(w).attacks)),
         settings=measure_settings(),
         columns=as_json(
             {**registry.columns_of("measure"), "images": list(registry.IMAGES)}
@@ -74,10 +79,10 @@ rule measure:
 rule table_sources:
     """What was found in each source, what is usable, and how often each finding occurs."""
     input:
-        records=[f"{RESULTS}/sources/{s}/records.parquet" for s in STUDY.sources],
+        records=source_file("records.parquet"),
         screens=[file for s in STUDY.sources for file in screens(s)],
-        rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
-        conflicts=[f"{RESULTS}/sources/{s}/conflicts.parquet" for s in reported()],
+        rejects=source_file("rejects.parquet"),
+        conflicts=source_file("conflicts.parquet", sources_of_kind("dicom_archive")),
     output:
         shown_table("sources"),
     log:
@@ -86,13 +91,9 @@ rule table_sources:
         f"{BENCHMARKS}/table_sources.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(20),
     params:
         screens=as_json({s: screens(s) for s in STUDY.sources}),
-        reported=as_json(reported()),
+        reported=as_json(sources_of_kind("dicom_archive")),
         columns=columns_of("table_sources"),
         code=script_digest("table_sources.py"),
     script:
@@ -102,8 +103,8 @@ rule table_sources:
 rule table1:
     """Table 1: groups, sizes and accuracy beside the paper's."""
     input:
-        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
-        clean=of_groups("clean.parquet"),
+        members=group_file("members.parquet"),
+        clean=run_file("clean.parquet", runs("main")),
     output:
         **{name: shown_table(name) for name in registry.tables_of("table1")},
     log:
@@ -112,10 +113,6 @@ rule table1:
         f"{BENCHMARKS}/table1.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(20),
     params:
         groups=as_json(
             [
@@ -138,8 +135,8 @@ rule table1:
 rule quality:
     """How good each network is: accuracy, reliability, confusion, and whether attacks mean much."""
     input:
-        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
-        clean=of_networks("clean.parquet"),
+        members=group_file("members.parquet"),
+        clean=run_file("clean.parquet", runs("main", "further")),
     output:
         **{name: shown_table(name) for name in registry.tables_of("quality")},
     log:
@@ -148,19 +145,10 @@ rule quality:
         f"{BENCHMARKS}/quality.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(20),
     params:
         groups=as_json(list(STUDY.groups)),
         networks=as_json(
-            [
-                (run.identity(), kind_of_network(g, run.name))
-                for g in STUDY.groups
-                for run in STUDY.runs(g).values()
-                if run.role != "sized"
-            ]
+            [(run.identity(), kind_of(run.network)) for run in runs("main", "further")]
         ),
         columns=columns_of("quality"),
         draws=STUDY.measures.draws,
@@ -170,15 +158,16 @@ rule quality:
         "../../scripts/quality.py"
 
 
-if transfers():  # groups with several networks
+if transferred():  # some group has several networks
 
     rule table_transfer:
         """How often an attack on one network of a group flips what another one sees."""
         input:
-            members=[f"{RESULTS}/groups/{g}/members.parquet" for g in networked()],
+            members=group_file("members.parquet", with_several_networks()),
             transfers=[
-                f"{RESULTS}/groups/{g}/{run}/{attack}/transfer.parquet"
-                for g, run, attack in transfers()
+                file
+                for run, attack in transferred()
+                for file in run_file(f"{attack}/transfer.parquet", [run])
             ],
         output:
             shown_table("transfer"),
@@ -188,17 +177,10 @@ if transfers():  # groups with several networks
             f"{BENCHMARKS}/table_transfer.tsv"
         conda:
             "../../envs/data.yaml"
-        threads: 1
-        resources:
-            mem_mb=grows(4000),
-            runtime=grows(20),
         params:
-            groups=as_json(networked()),
+            groups=as_json(with_several_networks()),
             transfers=as_json(
-                [
-                    (STUDY.runs(g)[run].identity(), attack)
-                    for g, run, attack in transfers()
-                ]
+                [(run.identity(), attack) for run, attack in transferred()]
             ),
             columns=columns_of("table_transfer"),
             draws=STUDY.measures.draws,
@@ -212,14 +194,14 @@ rule tables:
     """The measures of all groups together, and the verdicts about the five conclusions."""
     input:
         **{
-            name: of_all_runs(f"measures/{name}.parquet")
+            name: run_file(f"measures/{name}.parquet", runs())
             for name in registry.tables_of("measure")
         },
-        images=of_groups("measures/images.parquet"),
-        draws=of_all_runs("measures/conclusion_draws.parquet"),
-        clean=of_sized_runs("clean.parquet"),
+        images=run_file("measures/images.parquet", runs("main")),
+        draws=run_file("measures/conclusion_draws.parquet", runs()),
+        clean=run_file("clean.parquet", size_runs()),
         members=(
-            f"{RESULTS}/groups/{STUDY.training_size.group}/members.parquet"
+            group_file("members.parquet", [STUDY.training_size.group])
             if STUDY.training_size
             else []
         ),
@@ -236,19 +218,15 @@ rule tables:
         f"{BENCHMARKS}/tables.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(30),
     params:
-        runs=as_json(identities()),
+        runs=as_json([run.identity() for run in runs()]),
         doses=as_json(doses_of(STUDY.attacks)),
         measures=registry.tables_of("measure"),
         sized_group=STUDY.training_size.group if STUDY.training_size else "",
         sized_attacks=as_json(
             STUDY.training_size.attacks if STUDY.training_size else []
         ),
-        modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
+        modality=modalities(),
         settings=measure_settings(),
         columns=columns_of("measure", "tables"),
         code=script_digest("tables.py"),

@@ -1,14 +1,51 @@
 # Who takes part in a group, and the pixels of groups that own theirs.
 
 
+def member_image_settings(w):
+    """The settings of `image` that decide who can be a member."""
+    image = STUDY.groups[w.group].image
+    settings = {"window": image.window, "crop": image.crop}
+    if image.crop != "none":
+        settings["least_confidence"] = image.least_confidence
+    return as_json(settings)
+
+
+def copy_limits(w):
+    """How far copies may differ; nothing for a group without copies."""
+    group = STUDY.groups[w.group]
+    copies = any(entry.augment_to for entry in group.classes.values())
+    return as_json(group.augment.to_dict() if copies else {})
+
+
+def dicom_sources(w):
+    archives = sources_of_kind("dicom_archive")
+    return as_json([name for name in STUDY.sources_of(w.group) if name in archives])
+
+
+def missing(w):
+    """Tables of the members whose image could not be read; tiles were screened before."""
+    if STUDY.tiled(w.group):
+        return []
+    return [
+        store.removesuffix(".npy") + ".missing.parquet" for store in stores(w.group)
+    ]
+
+
+def if_cropped(files):
+    """Files that only groups need whose images are cut out of whole films."""
+    return lambda w: [] if STUDY.groups[w.group].image.crop == "none" else files(w)
+
+
+def group_screens(w):
+    return [file for name in STUDY.sources_of(w.group) for file in screens(name)]
+
+
 rule plan_members:
     """Choose, balance and split a group's records."""
     input:
-        records=lambda w: records_of(w.group),
-        screens=lambda w: [f for s in STUDY.sources_of(w.group) for f in screens(s)],
-        rejects=lambda w: [
-            f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources_of(w.group)
-        ],
+        records=lambda w: source_file("records.parquet", STUDY.sources_of(w.group)),
+        screens=group_screens,
+        rejects=lambda w: source_file("rejects.parquet", STUDY.sources_of(w.group)),
         exclude=lambda w: STUDY.groups[w.group].exclude or [],
         boxes=lambda w: STUDY.groups[w.group].image.boxes or [],
     output:
@@ -20,18 +57,13 @@ rule plan_members:
         f"{BENCHMARKS}/plan_members/{{group}}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(60),
     params:
         seed=STUDY.seed,
         training=lambda w: STUDY.training_share(w.group),
-        tiled=lambda w: STUDY.tiled(w.group),
-        shards=lambda w: own_shards(w.group),
-        image=lambda w: as_json(fitness(w.group)),
-        dicom_sources=lambda w: as_json(archives(w.group)),
-        augment=lambda w: as_json(augmentation(w.group)),
+        shards=lambda w: 0 if STUDY.tiled(w.group) else STUDY.groups[w.group].shards,
+        image=member_image_settings,
+        dicom_sources=dicom_sources,
+        augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),
         code=script_digest("plan_members.py"),
@@ -43,9 +75,7 @@ rule render:
     """Read, crop, resize and augment the images of a shard of an X-ray or table group."""
     input:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
-        paths=lambda w: [
-            f"{PRIVATE}/{s}/paths.parquet" for s in STUDY.sources_of(w.group)
-        ],
+        paths=lambda w: private_paths(w.group),
     output:
         images=f"{RESULTS}/groups/{{group}}/images/{{shard}}.npy",
         missing=f"{RESULTS}/groups/{{group}}/images/{{shard}}.missing.parquet",
@@ -54,18 +84,16 @@ rule render:
     benchmark:
         f"{BENCHMARKS}/render/{{group}}-{{shard}}.tsv"
     wildcard_constraints:
-        group=names(g for g in STUDY.groups if not STUDY.tiled(g)),
+        group=one_of(g for g in STUDY.groups if not STUDY.tiled(g)),
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(2000),
         runtime=grows(240),
     params:
         shards=lambda w: STUDY.groups[w.group].shards,
         window=lambda w: STUDY.groups[w.group].image.window,
         shape=lambda w: image_shape(w.group),
-        kinds=lambda w: kinds_of(w.group),
+        kinds=lambda w: source_kinds(w.group),
         code=script_digest("render.py"),
     script:
         "../../scripts/render.py"
@@ -75,7 +103,7 @@ rule members:
     """Settle who takes part: the planned members whose image could be read."""
     input:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
-        missing=lambda w: missing(w.group),
+        missing=missing,
     output:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         unreadable=f"{RESULTS}/groups/{{group}}/unreadable.parquet",
@@ -85,10 +113,6 @@ rule members:
         f"{BENCHMARKS}/members/{{group}}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
     params:
         code=script_digest("members.py"),
     script:
@@ -100,8 +124,8 @@ rule contact_sheet:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        screens=lambda w: cropped(w.group, screens),
-        paths=lambda w: cropped(w.group, lambda s: [f"{PRIVATE}/{s}/paths.parquet"]),
+        screens=if_cropped(group_screens),
+        paths=if_cropped(lambda w: private_paths(w.group)),
     output:
         f"{RESULTS}/groups/{{group}}/contact_sheet.png",
     log:
@@ -110,16 +134,12 @@ rule contact_sheet:
         f"{BENCHMARKS}/contact_sheet/{{group}}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         window=lambda w: STUDY.groups[w.group].image.window,
-        kinds=lambda w: kinds_of(w.group),
+        kinds=lambda w: source_kinds(w.group),
         code=script_digest("contact_sheet.py"),
     script:
         "../../scripts/contact_sheet.py"

@@ -1,5 +1,40 @@
 # From tables to figures.
 
+CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])
+GROUP_FIGURES = {
+    "heatmap": ("png", "svg", "csv"),
+    "network": ("png", "svg", "csv"),
+    "examples": ("png", "svg"),
+}
+
+
+def figures(names, kinds):
+    return [f"{RESULTS}/figures/{name}.{kind}" for name in names for kind in kinds]
+
+
+def group_figures():
+    """Of every group: its heat map, its network, its examples."""
+    return [
+        file
+        for name, kinds in GROUP_FIGURES.items()
+        for group in STUDY.groups
+        for file in figures([f"{name}/{group}"], kinds)
+    ]
+
+
+def shown_figures(paths):
+    """Figures as outputs; `snakemake --report` shows the PNG of each."""
+
+    def one(path):
+        folder, name = Path(path).parent.name, Path(path).stem
+        if not path.endswith(".png"):
+            return path
+        if folder == "figures":
+            return shown(path, name, "Figures")
+        return shown(path, folder, "Groups", name)
+
+    return [one(path) for path in paths]
+
 
 rule curves:
     """Figs. 3a-3d: success over eps, iterations, clean confidence and training size.
@@ -11,23 +46,15 @@ rule curves:
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
     output:
-        [
-            shown_figure(f"{RESULTS}/figures/{name}.{kind}")
-            for name in CURVES
-            for kind in ("png", "svg", "csv")
-        ],
+        shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:
         f"{LOGS}/curves.log",
     benchmark:
         f"{BENCHMARKS}/curves.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
     params:
-        groups=group_modalities(),
+        groups=modalities(),
         points=as_json(STUDY.operating_points.to_dict()),
         success=STUDY.measures.success,
         code=script_digest("curves.py"),
@@ -41,23 +68,15 @@ rule pictures:
         images=f"{RESULTS}/figures/examples.npz",
         table=f"{RESULTS}/figures/examples.csv",
     output:
-        [
-            shown_figure(f"{RESULTS}/figures/{name}.{kind}")
-            for name in ("fig1", "fig2")
-            for kind in ("png", "svg")
-        ],
+        shown_figures(figures(["fig1", "fig2"], ("png", "svg"))),
     log:
         f"{LOGS}/pictures.log",
     benchmark:
         f"{BENCHMARKS}/pictures.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
     params:
-        groups=group_modalities(),
+        groups=modalities(),
         epsilon=STUDY.operating_points.flips_epsilon,
         code=script_digest("pictures.py"),
     script:
@@ -70,23 +89,19 @@ rule group_figures:
         asr=f"{RESULTS}/tables/asr.csv",
         calibration=f"{RESULTS}/tables/calibration.csv",
         confusion=f"{RESULTS}/tables/confusion.csv",
-        training=of_groups("training.csv"),
+        training=run_file("training.csv", runs("main")),
         images=f"{RESULTS}/figures/examples.npz",
         table=f"{RESULTS}/figures/examples.csv",
     output:
-        [shown_figure(path) for path in group_figures()],
+        shown_figures(group_figures()),
     log:
         f"{LOGS}/group_figures.log",
     benchmark:
         f"{BENCHMARKS}/group_figures.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
     params:
-        groups=group_modalities(),
+        groups=modalities(),
         success=STUDY.measures.success,
         code=script_digest("group_figures.py"),
     script:

@@ -1,7 +1,59 @@
 # The jobs that want a GPU. `--resources gpu=0` runs them on the CPU, side by side. Their scripts take
 # the number of threads from the study, not from --cores: on a CPU it is part of the result.
 
-RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
+SHOWN = STUDY.attacks[STUDY.shown_attack()]  # the attack of Figs. 1 and 2
+
+
+def network_of(w):
+    """How a run's network is trained, or the file that it comes from."""
+    return run_of(w).network
+
+
+def groups_with(*, trained):
+    """The wildcard `group` of RUN where the run's network is trained here, or exists already."""
+    chosen = [run for run in runs() if run.is_trained == trained]
+    return one_of(f"{run.group}(?=/{run.name}/)" for run in chosen)
+
+
+def initial_weights(w):
+    """The file of weights that a training starts from, if there is one."""
+    weights = network_of(w).weights
+    return [] if weights in (None, "imagenet") else weights
+
+
+def tensorboard():
+    """The folder that TensorBoard reads, if the study asks for it."""
+    return (
+        {"events": directory(f"{RUN}/tensorboard")}
+        if STUDY.training.tensorboard
+        else {}
+    )
+
+
+def attack_settings(group, attack):
+    """What the result of an attack depends on, with its target class as the group numbers it."""
+    target = STUDY.target(group, attack)
+    return {**STUDY.attacks[attack].settings("attack"), "target": target}
+
+
+def attack_of(w):
+    return STUDY.attacks[w.attack]
+
+
+def all_surfaces(w):
+    """The shards of all attacks on a run."""
+    return [
+        file for attack in run_of(w).attacks for file in surfaces(run_of(w), attack)
+    ]
+
+
+def main_surfaces(group, attack):
+    return surfaces(STUDY.runs(group)[MAIN_RUN], attack)
+
+
+def judges(w):
+    """The networks of a group that judge each other's adversarial images."""
+    return runs("main", "further", groups=[w.group])
 
 
 rule train:
@@ -9,9 +61,9 @@ rule train:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        weights=lambda w: start_weights(w.group, w.run),
+        weights=initial_weights,
     output:
-        **events(),
+        **tensorboard(),
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
@@ -20,31 +72,31 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=groups_with(brought=False),
+        group=groups_with(trained=True),
     conda:
         "../../envs/network.yaml"
-    threads: lambda w: training(w.group, w.run).threads
+    threads: lambda w: network_of(w).threads
     resources:
-        gpu=lambda w: training(w.group, w.run).gpus,
-        mem_mb=grows(lambda w: training(w.group, w.run).mem_mb),
-        runtime=grows(lambda w: training(w.group, w.run).runtime),
+        gpu=lambda w: network_of(w).gpus,
+        mem_mb=grows(lambda w: network_of(w).mem_mb),
+        runtime=grows(lambda w: network_of(w).runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         classes=lambda w: len(STUDY.groups[w.group].classes),
         shape=lambda w: image_shape(w.group),
-        size=lambda w: training_images(w.run),
-        settings=lambda w: network_settings(w.group, w.run),
-        threads=lambda w: training(w.group, w.run).threads,
+        size=lambda w: run_of(w).size or 0,
+        settings=lambda w: as_json(network_of(w).settings()),
+        threads=lambda w: network_of(w).threads,
         code=script_digest("train.py"),
     script:
         "../../scripts/train.py"
 
 
-rule bring:
-    """Take over a network that exists already, if it can be attacked."""
+rule import_network:
+    """Import a network that was trained elsewhere, if it can be attacked."""
     input:
-        file=lambda w: STUDY.networks(w.group)[w.run].file,
+        file=lambda w: network_of(w).file,
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
     output:
@@ -52,28 +104,27 @@ rule bring:
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
     log:
-        f"{LOGS}/bring/{{group}}-{{run}}.log",
+        f"{LOGS}/import_network/{{group}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/bring/{{group}}-{{run}}.tsv"
+        f"{BENCHMARKS}/import_network/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=groups_with(brought=True),
+        group=groups_with(trained=False),
     conda:
         "../../envs/network.yaml"
     threads: STUDY.training.threads
     resources:
         gpu=1,
         mem_mb=grows(STUDY.training.mem_mb),
-        runtime=grows(60),
     params:
         results=lambda w: RESULTS,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
-        settings=lambda w: network_settings(w.group, w.run),
+        settings=lambda w: as_json(network_of(w).settings()),
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
-        code=script_digest("bring.py"),
+        code=script_digest("import_network.py"),
     script:
-        "../../scripts/bring.py"
+        "../../scripts/import_network.py"
 
 
 rule attack:
@@ -91,19 +142,19 @@ rule attack:
         f"{BENCHMARKS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.tsv"
     conda:
         "../../envs/network.yaml"
-    threads: lambda w: STUDY.attacks[w.attack].threads
+    threads: lambda w: attack_of(w).threads
     resources:
         gpu=1,
-        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
-        batch_mb=lambda w: STUDY.attacks[w.attack].mem_mb,  # the same at every attempt
-        runtime=grows(lambda w: STUDY.attacks[w.attack].runtime),
+        mem_mb=grows(lambda w: attack_of(w).mem_mb),
+        batch_mb=lambda w: attack_of(w).mem_mb,  # the same at every attempt
+        runtime=grows(lambda w: attack_of(w).runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
-        shards=lambda w: STUDY.attacks[w.attack].shards,
+        shards=lambda w: attack_of(w).shards,
         settings=lambda w: as_json(attack_settings(w.group, w.attack)),
-        threads=lambda w: STUDY.attacks[w.attack].threads,
+        threads=lambda w: attack_of(w).threads,
         code=script_digest("attack.py"),
     script:
         "../../scripts/attack.py"
@@ -112,11 +163,13 @@ rule attack:
 rule examples:
     """Adversarial images for Figs. 1 and 2, made again from the networks."""
     input:
-        members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
+        members=group_file("members.parquet"),
         stores=sorted({store for g in STUDY.groups for store in stores(g)}),
-        networks=of_groups("network.safetensors"),
+        networks=run_file("network.safetensors", runs("main")),
         surfaces=[
-            s for g in STUDY.groups for s in surfaces(g, "full", STUDY.shown_attack())
+            file
+            for g in STUDY.groups
+            for file in main_surfaces(g, STUDY.shown_attack())
         ],
     output:
         images=f"{RESULTS}/figures/examples.npz",
@@ -127,11 +180,10 @@ rule examples:
         f"{BENCHMARKS}/examples.tsv"
     conda:
         "../../envs/network.yaml"
-    threads: STUDY.attacks[STUDY.shown_attack()].threads
+    threads: SHOWN.threads
     resources:
         gpu=1,
-        mem_mb=grows(STUDY.attacks[STUDY.shown_attack()].mem_mb),
-        runtime=grows(60),
+        mem_mb=grows(SHOWN.mem_mb),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
@@ -140,7 +192,7 @@ rule examples:
                 g: {
                     "shape": image_shape(g),
                     "classes": list(STUDY.groups[g].classes),
-                    "surfaces": surfaces(g, "full", STUDY.shown_attack()),
+                    "surfaces": main_surfaces(g, STUDY.shown_attack()),
                     "settings": attack_settings(g, STUDY.shown_attack()),
                 }
                 for g in STUDY.groups
@@ -150,7 +202,7 @@ rule examples:
         iterations=STUDY.operating_points.iterations,
         epsilon=STUDY.operating_points.epsilon,
         flips_epsilon=STUDY.operating_points.flips_epsilon,
-        threads=STUDY.attacks[STUDY.shown_attack()].threads,
+        threads=SHOWN.threads,
         code=script_digest("examples.py"),
     script:
         "../../scripts/examples.py"
@@ -161,31 +213,30 @@ rule export:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        network=f"{RESULTS}/groups/{{group}}/full/network.safetensors",
-        surfaces=lambda w: surfaces(w.group, "full", w.attack),
+        network=f"{RESULTS}/groups/{{group}}/{MAIN_RUN}/network.safetensors",
+        surfaces=lambda w: main_surfaces(w.group, w.attack),
     output:
-        directory(f"{RESULTS}/groups/{{group}}/full/{{attack}}/images"),
+        directory(f"{RESULTS}/groups/{{group}}/{MAIN_RUN}/{{attack}}/images"),
     log:
         f"{LOGS}/export/{{group}}-{{attack}}.log",
     benchmark:
         f"{BENCHMARKS}/export/{{group}}-{{attack}}.tsv"
     conda:
         "../../envs/network.yaml"
-    threads: lambda w: STUDY.attacks[w.attack].threads
+    threads: lambda w: attack_of(w).threads
     resources:
         gpu=1,
-        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
-        runtime=grows(60),
+        mem_mb=grows(lambda w: attack_of(w).mem_mb),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
         settings=lambda w: as_json(attack_settings(w.group, w.attack)),
-        amount=lambda w: STUDY.attacks[w.attack].export,
+        amount=lambda w: attack_of(w).export,
         epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
-        threads=lambda w: STUDY.attacks[w.attack].threads,
+        threads=lambda w: attack_of(w).threads,
         code=script_digest("export.py"),
     script:
         "../../scripts/export.py"
@@ -198,7 +249,7 @@ rule diagnose:
         stores=lambda w: stores(w.group),
         network=f"{RUN}/network.safetensors",
         clean=f"{RUN}/clean.parquet",
-        surfaces=lambda w: of_surfaces(w.group, w.run),
+        surfaces=all_surfaces,
     output:
         f"{RUN}/diagnostics.parquet",
     log:
@@ -217,10 +268,10 @@ rule diagnose:
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         settings=lambda w: as_json(
-            {a: attack_settings(w.group, a) for a in STUDY.attacks_of(w.group, w.run)}
+            {a: attack_settings(w.group, a) for a in run_of(w).attacks}
         ),
         threads=lambda w: as_json(
-            {a: STUDY.attacks[a].threads for a in STUDY.attacks_of(w.group, w.run)}
+            {a: STUDY.attacks[a].threads for a in run_of(w).attacks}
         ),
         checks=as_json(STUDY.checks.to_dict()),
         epsilon=STUDY.operating_points.epsilon,
@@ -234,10 +285,7 @@ rule transfer:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        networks=lambda w: [
-            f"{RESULTS}/groups/{w.group}/{run}/network.safetensors"
-            for run in STUDY.networks(w.group)
-        ],
+        networks=lambda w: run_file("network.safetensors", judges(w)),
         clean=f"{RUN}/clean.parquet",
     output:
         f"{RUN}/{{attack}}/transfer.parquet",
@@ -247,20 +295,20 @@ rule transfer:
         f"{BENCHMARKS}/transfer/{{group}}-{{run}}-{{attack}}.tsv"
     conda:
         "../../envs/network.yaml"
-    threads: lambda w: STUDY.attacks[w.attack].threads
+    threads: lambda w: attack_of(w).threads
     resources:
         gpu=1,
-        mem_mb=grows(lambda w: STUDY.attacks[w.attack].mem_mb),
-        batch_mb=lambda w: STUDY.attacks[w.attack].mem_mb,  # the same at every attempt
-        runtime=grows(lambda w: STUDY.attacks[w.attack].runtime),
+        mem_mb=grows(lambda w: attack_of(w).mem_mb),
+        batch_mb=lambda w: attack_of(w).mem_mb,  # the same at every attempt
+        runtime=grows(lambda w: attack_of(w).runtime),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
-        judges=lambda w: as_json(list(STUDY.networks(w.group))),
+        judges=lambda w: as_json([run.name for run in judges(w)]),
         settings=lambda w: as_json(attack_settings(w.group, w.attack)),
         iterations=STUDY.operating_points.iterations,
-        threads=lambda w: STUDY.attacks[w.attack].threads,
+        threads=lambda w: attack_of(w).threads,
         code=script_digest("transfer.py"),
     script:
         "../../scripts/transfer.py"

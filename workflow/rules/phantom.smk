@@ -1,6 +1,14 @@
 # The synthetic hospital writes what a real site would hand over. Its rules take part only in
 # studies that have a `phantom:` section and sources below its root.
 
+HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
+
+
+def phantom_amounts(part):
+    """How much of a part the synthetic hospital makes; empty without such a section."""
+    amounts = getattr(STUDY.phantom, part) if STUDY.phantom else None
+    return as_json(amounts.to_dict() if amounts else {})
+
 
 rule phantom_xray:
     """Draw the X-ray archive: DICOM files, and the table of their reports."""
@@ -14,10 +22,6 @@ rule phantom_xray:
         f"{BENCHMARKS}/phantom_xray.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/xray",
         seed=STUDY.seed,
@@ -38,10 +42,6 @@ rule phantom_fields:
         f"{BENCHMARKS}/phantom_fields.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/fields",
         seed=STUDY.seed,
@@ -62,10 +62,6 @@ rule phantom_slides:
         f"{BENCHMARKS}/phantom_slides.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
     params:
         root=lambda w: f"{HOSPITAL}/slides",
         seed=STUDY.seed,

@@ -5,12 +5,87 @@ RECORDS = dict(
     rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
 )
 PATHS = f"{PRIVATE}/{{source}}/paths.parquet"
+ONE_ARCHIVE = one_of(sources_of_kind("dicom_archive"))
+ONE_TABLE = one_of(sources_of_kind("table"))
+ONE_SET_OF_FIELDS = one_of(sources_of_kind("microscope_fields"))
+ONE_SET_OF_SLIDES = one_of(sources_of_kind("slides"))
+
+
+def source_of(w):
+    """The entry of a job's source in the study."""
+    return STUDY.sources[w.source]
+
+
+def patients_of(w):
+    """Sources with the same word here number their patients alike."""
+    return source_of(w).patients or w.source
+
+
+def key_seed(w):
+    """The ids of the synthetic hospital repeat; a real site's key is secret."""
+    return STUDY.seed if STUDY.synthetic(w.source) else None
+
+
+def made_by_phantom(w):
+    """The file that stands for all those of a source that the synthetic hospital makes."""
+    if not STUDY.synthetic(w.source):
+        return []
+    if source_of(w).kind == "microscope_fields":
+        return f"{STUDY.phantom.root}/fields.csv"
+    return source_of(w).reports.table
+
+
+def report_settings(w, *names):
+    """Some settings of a source's reports; where the reports lie is an input."""
+    return as_json({name: getattr(source_of(w).reports, name) for name in names})
+
+
+def screened_classes(w):
+    """`where` and crop of every class of every group that draws on a source."""
+    settings = {
+        as_json({**entry.where.to_dict(), "crop": group.image.crop})
+        for group in STUDY.groups.values()
+        for entry in group.classes.values()
+        if entry.source == w.source
+    }
+    return [json.loads(text) for text in sorted(settings)]
+
+
+def codes(w):
+    """The words of ViewPosition, and of BodyPartExamined, that the study names for a source."""
+    views = {view for where in screened_classes(w) for view in where["view"] or []}
+    codes = {"views": sorted(views)}
+    if source_of(w).kind == "dicom_archive":
+        codes["parts"] = source_of(w).screen.body_parts
+    return as_json(codes)
+
+
+def source_sheets():
+    """What a person looks over: rejected images, tiles and slides, and the labeller's agreement."""
+    archives_and_tables = sources_of_kind("dicom_archive", "table")
+    fields_and_slides = sources_of_kind("microscope_fields", "slides")
+    slides = sources_of_kind("slides")
+    return [
+        *source_file("agreement.csv", hand_labelled()),
+        *source_file("rejects.png", archives_and_tables),
+        *source_file("tiles.png", fields_and_slides),
+        *source_file("slides.csv", slides),
+        *(f for name in slides for f in source_shards(name, "thumbnails", ending="")),
+    ]
+
+
+def selection_settings(w):
+    """What the selection among the candidates of slides depends on."""
+    entry = source_of(w)
+    return as_json(
+        {**entry.settings("index_slides"), "tile_classes": entry.tile_classes}
+    )
 
 
 rule list_archive:
     """List the files of a DICOM archive."""
     input:
-        made=lambda w: made_by_phantom(w.source),
+        made=made_by_phantom,
     output:
         PATHS,
     log:
@@ -18,17 +93,15 @@ rule list_archive:
     benchmark:
         f"{BENCHMARKS}/list_archive/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive"),
+        source=ONE_ARCHIVE,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(2000),
         runtime=grows(240),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
+        root=lambda w: source_of(w).root,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
+        key_seed=key_seed,
         code=script_digest("list_archive.py"),
     script:
         "../../scripts/list_archive.py"
@@ -45,22 +118,20 @@ rule headers:
     benchmark:
         f"{BENCHMARKS}/headers/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive"),
+        source=ONE_ARCHIVE,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(2000),
         runtime=grows(240),
     params:
-        shards=lambda w: STUDY.sources[w.source].shards,
-        tag=lambda w: STUDY.sources[w.source].reports.tag,
-        encoding=lambda w: STUDY.sources[w.source].encoding or "",
-        root=lambda w: STUDY.sources[w.source].root,
-        codes=lambda w: codes(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        shards=lambda w: source_of(w).shards,
+        tag=lambda w: source_of(w).reports.tag,
+        encoding=lambda w: source_of(w).encoding or "",
+        root=lambda w: source_of(w).root,
+        codes=codes,
+        patients=patients_of,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
+        key_seed=key_seed,
         code=script_digest("headers.py"),
     script:
         "../../scripts/headers.py"
@@ -69,8 +140,8 @@ rule headers:
 rule label_reports:
     """Label the reports of an archive: norm, and each finding of the lexicon."""
     input:
-        reports=lambda w: STUDY.sources[w.source].reports.table,
-        lexicon=lambda w: STUDY.sources[w.source].lexicon,
+        reports=lambda w: source_of(w).reports.table,
+        lexicon=lambda w: source_of(w).lexicon,
     output:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
@@ -79,17 +150,11 @@ rule label_reports:
     benchmark:
         f"{BENCHMARKS}/label_reports/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive"),
+        source=ONE_ARCHIVE,
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(60),
     params:
-        reports=lambda w: report_settings(
-            w.source, "id", "text", "encoding", "negation"
-        ),
+        reports=lambda w: report_settings(w, "id", "text", "encoding", "negation"),
         code=script_digest("label_reports.py"),
     script:
         "../../scripts/label_reports.py"
@@ -98,7 +163,7 @@ rule label_reports:
 rule index_archive:
     """Join the headers of films to the labels of their reports: one record a film."""
     input:
-        headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
+        headers=lambda w: source_shards(w.source, "headers", root=PRIVATE),
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
     output:
@@ -110,15 +175,13 @@ rule index_archive:
     benchmark:
         f"{BENCHMARKS}/index_archive/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive"),
+        source=ONE_ARCHIVE,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
         mem_mb=grows(8000),
-        runtime=grows(60),
     params:
-        reports=lambda w: report_settings(w.source, "id", "tag"),
+        reports=lambda w: report_settings(w, "id", "tag"),
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -129,8 +192,8 @@ rule agreement:
     input:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
-        headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
-        hand=lambda w: STUDY.sources[w.source].reports.hand_labels.table,
+        headers=lambda w: source_shards(w.source, "headers", root=PRIVATE),
+        hand=lambda w: source_of(w).reports.hand_labels.table,
     output:
         agreement=f"{RESULTS}/sources/{{source}}/agreement.csv",
         confusion=f"{RESULTS}/sources/{{source}}/label_confusion.csv",
@@ -140,16 +203,12 @@ rule agreement:
     benchmark:
         f"{BENCHMARKS}/agreement/{{source}}.tsv"
     wildcard_constraints:
-        source=names(hand_labelled()),
+        source=one_of(hand_labelled()),
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(30),
     params:
         seed=STUDY.seed,
-        id=lambda w: STUDY.sources[w.source].reports.hand_labels.id,
+        id=lambda w: source_of(w).reports.hand_labels.id,
         code=script_digest("agreement.py"),
     script:
         "../../scripts/agreement.py"
@@ -158,7 +217,7 @@ rule agreement:
 rule index_table:
     """Read a table of ready images: one record an image."""
     input:
-        table=lambda w: STUDY.sources[w.source].table,
+        table=lambda w: source_of(w).table,
     output:
         **RECORDS,
         paths=PATHS,
@@ -167,20 +226,16 @@ rule index_table:
     benchmark:
         f"{BENCHMARKS}/index_table/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("table"),
+        source=ONE_TABLE,
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: table_settings(w.source),
-        codes=lambda w: codes(w.source),
+        root=lambda w: source_of(w).root,
+        settings=lambda w: as_json(source_of(w).settings("index_table")),
+        codes=codes,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key_seed=key_seed,
+        patients=patients_of,
         code=script_digest("index_table.py"),
     script:
         "../../scripts/index_table.py"
@@ -189,7 +244,7 @@ rule index_table:
 rule index_fields:
     """Index the tiles of microscope fields: one record a tile."""
     input:
-        table=lambda w: STUDY.sources[w.source].table or made_by_phantom(w.source),
+        table=lambda w: source_of(w).table or made_by_phantom(w),
     output:
         **RECORDS,
         paths=PATHS,
@@ -198,19 +253,15 @@ rule index_fields:
     benchmark:
         f"{BENCHMARKS}/index_fields/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("microscope_fields"),
+        source=ONE_SET_OF_FIELDS,
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: field_settings(w.source),
+        root=lambda w: source_of(w).root,
+        settings=lambda w: as_json(source_of(w).settings("index_fields")),
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key_seed=key_seed,
+        patients=patients_of,
         code=script_digest("index_fields.py"),
     script:
         "../../scripts/index_fields.py"
@@ -219,7 +270,7 @@ rule index_fields:
 rule candidates:
     """Survey a shard of slides: tissue, outlines, and the candidate tiles of each class."""
     input:
-        table=lambda w: STUDY.sources[w.source].table,
+        table=lambda w: source_of(w).table,
     output:
         candidates=f"{RESULTS}/sources/{{source}}/candidates/{{shard}}.parquet",
         slides=f"{RESULTS}/sources/{{source}}/slides/{{shard}}.parquet",
@@ -230,21 +281,19 @@ rule candidates:
     benchmark:
         f"{BENCHMARKS}/candidates/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("slides"),
+        source=ONE_SET_OF_SLIDES,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(4000),
         runtime=grows(240),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: slide_settings(w.source),
-        shards=lambda w: STUDY.sources[w.source].shards,
+        root=lambda w: source_of(w).root,
+        settings=lambda w: as_json(source_of(w).settings("candidates")),
+        shards=lambda w: source_of(w).shards,
         seed=STUDY.seed,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key_seed=key_seed,
+        patients=patients_of,
         code=script_digest("candidates.py"),
     script:
         "../../scripts/candidates.py"
@@ -253,10 +302,10 @@ rule candidates:
 rule index_slides:
     """Select tiles among the candidates of all slides: one record a tile."""
     input:
-        table=lambda w: STUDY.sources[w.source].table,
-        candidates=lambda w: of_shards(w.source, "candidates"),
-        slides=lambda w: of_shards(w.source, "slides"),
-        slide_files=lambda w: of_shards(w.source, "slide_files", root=PRIVATE),
+        table=lambda w: source_of(w).table,
+        candidates=lambda w: source_shards(w.source, "candidates"),
+        slides=lambda w: source_shards(w.source, "slides"),
+        slide_files=lambda w: source_shards(w.source, "slide_files", root=PRIVATE),
     output:
         **RECORDS,
         paths=PATHS,
@@ -265,19 +314,17 @@ rule index_slides:
     benchmark:
         f"{BENCHMARKS}/index_slides/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("slides"),
+        source=ONE_SET_OF_SLIDES,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
         mem_mb=grows(8000),
-        runtime=grows(60),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: as_json(choice_settings(w.source)),
+        root=lambda w: source_of(w).root,
+        settings=selection_settings,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key_seed=key_seed,
+        patients=patients_of,
         code=script_digest("index_slides.py"),
     script:
         "../../scripts/index_slides.py"
@@ -295,19 +342,17 @@ rule screen:
     benchmark:
         f"{BENCHMARKS}/screen/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive", "table"),
+        source=one_of(sources_of_kind("dicom_archive", "table")),
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(2000),
         runtime=grows(240),
     params:
-        kind=lambda w: STUDY.sources[w.source].kind,
-        modality=lambda w: STUDY.sources[w.source].modality,
-        shards=lambda w: STUDY.sources[w.source].shards,
-        limits=lambda w: as_json(STUDY.sources[w.source].screen.to_dict()),
-        classes=lambda w: as_json(wanted_of(w.source)),
+        kind=lambda w: source_of(w).kind,
+        modality=lambda w: source_of(w).modality,
+        shards=lambda w: source_of(w).shards,
+        limits=lambda w: as_json(source_of(w).screen.to_dict()),
+        classes=lambda w: as_json(screened_classes(w)),
         code=script_digest("screen.py"),
     script:
         "../../scripts/screen.py"
@@ -327,17 +372,16 @@ rule tile:
     benchmark:
         f"{BENCHMARKS}/tile/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("microscope_fields", "slides"),
+        source=one_of(sources_of_kind("microscope_fields", "slides")),
     conda:
         "../../envs/data.yaml"
-    threads: lambda w: getattr(STUDY.sources[w.source], "threads", 1)
+    threads: lambda w: getattr(source_of(w), "threads", 1)
     resources:
-        mem_mb=grows(2000),
         runtime=grows(240),
     params:
-        kind=lambda w: STUDY.sources[w.source].kind,
-        tile=lambda w: STUDY.sources[w.source].tile,
-        bits=lambda w: getattr(STUDY.sources[w.source], "bits", 8),
+        kind=lambda w: source_of(w).kind,
+        tile=lambda w: source_of(w).tile,
+        bits=lambda w: getattr(source_of(w), "bits", 8),
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
@@ -348,7 +392,7 @@ rule tiles_sheet:
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         screens=lambda w: screens(w.source),
-        stores=lambda w: of_shards(w.source, "tiles", "npy"),
+        stores=lambda w: source_shards(w.source, "tiles", ".npy"),
     output:
         f"{RESULTS}/sources/{{source}}/tiles.png",
     log:
@@ -356,13 +400,9 @@ rule tiles_sheet:
     benchmark:
         f"{BENCHMARKS}/tiles_sheet/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("microscope_fields", "slides"),
+        source=one_of(sources_of_kind("microscope_fields", "slides")),
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
     params:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
@@ -375,8 +415,8 @@ rule slides_table:
     """What became of each slide: state, reason, scale, and tiles by class."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
-        candidates=lambda w: of_shards(w.source, "candidates"),
-        slides=lambda w: of_shards(w.source, "slides"),
+        candidates=lambda w: source_shards(w.source, "candidates"),
+        slides=lambda w: source_shards(w.source, "slides"),
         screens=lambda w: screens(w.source),
     output:
         f"{RESULTS}/sources/{{source}}/slides.csv",
@@ -385,15 +425,11 @@ rule slides_table:
     benchmark:
         f"{BENCHMARKS}/slides_table/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("slides"),
+        source=ONE_SET_OF_SLIDES,
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=grows(20),
     params:
-        classes=lambda w: STUDY.sources[w.source].tile_classes,
+        classes=lambda w: source_of(w).tile_classes,
         code=script_digest("slides_table.py"),
     script:
         "../../scripts/slides_table.py"
@@ -402,7 +438,7 @@ rule slides_table:
 rule thumbnails:
     """A picture of each slide of a shard: tissue, outlines and the tiles taken."""
     input:
-        table=lambda w: STUDY.sources[w.source].table,
+        table=lambda w: source_of(w).table,
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
     output:
         directory(f"{RESULTS}/sources/{{source}}/thumbnails/{{shard}}"),
@@ -411,20 +447,18 @@ rule thumbnails:
     benchmark:
         f"{BENCHMARKS}/thumbnails/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("slides"),
+        source=ONE_SET_OF_SLIDES,
     conda:
         "../../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=grows(4000),
         runtime=grows(240),
     params:
-        root=lambda w: STUDY.sources[w.source].root,
-        settings=lambda w: slide_settings(w.source),
-        shards=lambda w: STUDY.sources[w.source].shards,
+        root=lambda w: source_of(w).root,
+        settings=lambda w: as_json(source_of(w).settings("candidates")),
+        shards=lambda w: source_of(w).shards,
         key=STUDY.privacy.key,
-        key_seed=lambda w: key_seed(w.source),
-        patients=lambda w: STUDY.sources[w.source].patients or w.source,
+        key_seed=key_seed,
+        patients=patients_of,
         code=script_digest("thumbnails.py"),
     script:
         "../../scripts/thumbnails.py"
@@ -444,10 +478,6 @@ rule rejects:
         f"{BENCHMARKS}/rejects/{{source}}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
     params:
         code=script_digest("rejects.py"),
     script:
@@ -466,17 +496,13 @@ rule rejects_sheet:
     benchmark:
         f"{BENCHMARKS}/rejects_sheet/{{source}}.tsv"
     wildcard_constraints:
-        source=sources_of_kind("dicom_archive", "table"),
+        source=one_of(sources_of_kind("dicom_archive", "table")),
     conda:
         "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
     params:
         seed=STUDY.seed,
-        kind=lambda w: STUDY.sources[w.source].kind,
-        modality=lambda w: STUDY.sources[w.source].modality,
+        kind=lambda w: source_of(w).kind,
+        modality=lambda w: source_of(w).modality,
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"

@@ -39,12 +39,16 @@ class Run:
         return f"{self.group}/{self.name}"
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the network is trained here; else it comes from a file."""
+        return isinstance(self.network, Training)
+
+    @property
     def field(self) -> str:
         """The place of the run's network in the study file."""
         if self.role == "further":
             return f"groups.{self.group}.networks.{self.name}"
-        is_trained = isinstance(self.network, Training)
-        return "training" if is_trained else f"groups.{self.group}.network"
+        return "training" if self.is_trained else f"groups.{self.group}.network"
 
     def identity(self) -> dict[str, Any]:
         """The columns that tell runs apart in result tables, by name."""

@@ -9,7 +9,7 @@ from pgdose.study.attacks import AnyAttack
 from pgdose.study.base import Model, Name, OutputPath
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.groups import Group
-from pgdose.study.networks import OF_ARCHITECTURE, ExistingNetwork, Training, network_kind
+from pgdose.study.networks import OF_ARCHITECTURE, Training, network_kind
 from pgdose.study.phantom import Phantom
 from pgdose.study.runs import MAIN_RUN, Run
 from pgdose.study.sources import TILED, AnySource, DicomArchive
@@ -92,13 +92,6 @@ class Study(Model):
                 for repeat in range(1, self.training_size.repeats + 1)
             ]
         return {run.name: run for run in runs}
-
-    def networks(self, group: str) -> dict[str, ExistingNetwork | Training]:
-        """The networks of a group's main and further runs."""
-        return {r.name: r.network for r in self.runs(group).values() if r.role != "sized"}
-
-    def attacks_of(self, group: str, run: str) -> list[str]:
-        return list(self.runs(group)[run].attacks)
 
     def modality(self, group: str) -> str:
         """xray, histology or other: that of the group's first source."""
