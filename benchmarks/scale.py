@@ -31,7 +31,8 @@ from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
 from pgdose.tables.private_paths import listed
-from pgdose.training import loop
+from pgdose.training.state import TrainingState
+from pgdose.training.step import Batch, gradients
 from pgdose.xray import dicom, screening
 from pgdose.xray.anatomy import aorta_window
 from pgdose_phantom import svs
@@ -101,15 +102,15 @@ def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tupl
         labels = torch.arange(batch) % 2
         network = architectures.build("inception_v3", 2, size, study.training.width).to(device)
         network.to(memory_format=torch.channels_last)
-        settings = loop.Settings(epochs=1, batch=batch, lr=1e-3, schedule="constant")
-        state = loop.State(network, settings, 1, device)
+        settings = Training(epochs=1, batch=batch, lr=1e-3, schedule="constant")
+        state = TrainingState(network, settings, 1, device)
         folded, _ = devices.with_precision(folding.fold(network), "fp32", device)
         pixels = devices.scaled(images, device)
 
         def learn(state=state, images=images, labels=labels) -> None:
             state.network.train()
             state.optimiser.zero_grad(set_to_none=True)
-            loop.gradients(state, state.network, torch.from_numpy(images), labels, len(images))
+            gradients(state, state.network, Batch(torch.from_numpy(images), labels))
             state.step()
 
         def step(folded=folded, pixels=pixels) -> None:

@@ -5,7 +5,7 @@ from job import file_digest, job, settings, work_folder
 from pgdose import devices
 from pgdose.attack import external, make, surface, surface_table
 from pgdose.attack.engine import SHORTCUTS
-from pgdose.checkpoints import Parts, Progress
+from pgdose.checkpoints import Checkpoints, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
 from pgdose.tables import parquet, sharding
@@ -39,8 +39,8 @@ with job(snakemake) as log:
     )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     inputs = (snakemake.input.members, *snakemake.input.missing)
-    done = Parts(work_folder(snakemake, *inputs, device=device))
-    known = done.known()
+    done = Checkpoints(work_folder(snakemake, *inputs, device=device))
+    known = done.load()
     if known:
         log.info("%s: going on after %d batches", name, len(known))
     doses = {
@@ -49,7 +49,7 @@ with job(snakemake) as log:
         "keys": torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
         "batch": batch,
         "parts": known,
-        "keep": done.keep,
+        "keep": done.save,
         "progress": Progress(log, name),
     }
     classes = torch.from_numpy(members.labels).to(device)

@@ -4,7 +4,7 @@ from job import job, settings, work_folder
 
 from pgdose import devices
 from pgdose.attack import make, surface_table, transfer
-from pgdose.checkpoints import Parts, Progress
+from pgdose.checkpoints import Checkpoints, Progress
 from pgdose.cohort import image_draws, images
 from pgdose.networks import network_files
 from pgdose.tables import parquet
@@ -36,7 +36,7 @@ with job(snakemake) as log:
         snakemake.resources.batch_mb - pixels.nbytes // 10**6,
     )
     inputs = (snakemake.input.members, *snakemake.input.missing)
-    done = Parts(work_folder(snakemake, *inputs, device=device))
+    done = Checkpoints(work_folder(snakemake, *inputs, device=device))
     iteration = min(wanted["max_iter"], params.iterations)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     found = transfer(
@@ -50,8 +50,8 @@ with job(snakemake) as log:
         max_iter=wanted["max_iter"],
         keys=torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
         batch=batch,
-        parts=done.known(),
-        keep=done.keep,
+        parts=done.load(),
+        keep=done.save,
         progress=Progress(log, name),
     )
     attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]

@@ -42,8 +42,8 @@ rule train:
         "../../scripts/train.py"
 
 
-rule bring:
-    """Take over a network that exists already, if it can be attacked."""
+rule import_network:
+    """Import a network that was trained elsewhere, if it can be attacked."""
     input:
         file=lambda w: STUDY.networks(w.group)[w.run].file,
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
@@ -54,9 +54,9 @@ rule bring:
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
     log:
-        f"{LOGS}/bring/{{group}}-{{run}}.log",
+        f"{LOGS}/import_network/{{group}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/bring/{{group}}-{{run}}.tsv"
+        f"{BENCHMARKS}/import_network/{{group}}-{{run}}.tsv"
     wildcard_constraints:
         group=groups_with(brought=True),
     conda:
@@ -73,9 +73,9 @@ rule bring:
         settings=lambda w: network_settings(w.group, w.run),
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
-        code=script_digest("bring.py"),
+        code=script_digest("import_network.py"),
     script:
-        "../../scripts/bring.py"
+        "../../scripts/import_network.py"
 
 
 rule attack:

@@ -27,7 +27,7 @@ from pgdose.attack.steps import (
     margin,
 )
 from pgdose.errors import UserError
-from pgdose.out_of_memory import smaller
+from pgdose.out_of_memory import halve_batch
 
 SHORTCUTS = ("sharing", "repeats", "wrong")
 LEVELS = 255  # of a stored image: 8 bits
@@ -287,7 +287,7 @@ def in_parts(
         try:
             part = one(some, batch)
         except RuntimeError as error:
-            batch = smaller(batch, error)
+            batch = halve_batch(batch, error)
             continue
         parts.append(part | {"batch": torch.tensor(batch)})
         if len(some):
@@ -510,7 +510,7 @@ def judged(network: nn.Module, images: Tensor, batch: int) -> tuple[Tensor, int]
             with torch.no_grad():
                 found.append(network(some))
         except RuntimeError as error:
-            batch = smaller(batch, error)
+            batch = halve_batch(batch, error)
             continue
         done += max(len(some), 1)
     logits = torch.cat(found)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pgdose.attack import external, make, surface
 from pgdose.attack.external import available, external_surface, square
-from pgdose.checkpoints import Parts
+from pgdose.checkpoints import Checkpoints
 from pgdose.errors import UserError
 
 EPSILONS = [0.02, 0.1]
@@ -204,7 +204,7 @@ def test_with_nothing_to_attack_the_surface_is_empty(n: int) -> None:
 
 def test_it_goes_on_from_the_parts_that_were_kept(tmp_path: Path) -> None:
     kept: list[Any] = []
-    files = Parts(tmp_path / "parts")
+    files = Checkpoints(tmp_path / "parts")
     told: list[tuple[int, int, int]] = []
     settings = random_pgd("torchattacks")
 
@@ -214,7 +214,7 @@ def test_it_goes_on_from_the_parts_that_were_kept(tmp_path: Path) -> None:
 
     whole = found(settings, batch=4, keep=keep)
     assert [len(part["logits"]) for part in kept] == [4, 4, 1]
-    read = Parts(tmp_path / "parts").known()
+    read = Checkpoints(tmp_path / "parts").load()
     rest: list[Any] = []
     again = found(
         *(settings,),

@@ -77,7 +77,7 @@ def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
     assert named
     listed = yaml.safe_load((PROJECT / f"envs/{named[1]}.yaml").read_text())["dependencies"]
     there = {CONDA_NAMES.get(entry.split()[0], entry.split()[0]) for entry in listed}
-    for module in rerun_digest.modules(script):
+    for module in rerun_digest.source_files(script):
         for node in ast.walk(ast.parse(module.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []

@@ -71,7 +71,9 @@ def test_a_pickle_given_as_weights_is_refused_and_not_executed(
         torch.save({"a": Bomb(proof)}, path)
     else:
         path.write_bytes(pickle.dumps(Bomb(proof)))
-    with pytest.raises(UserError, match=r"training\.weights: weights\.pt is no safetensors file"):
+    with pytest.raises(
+        UserError, match=r"training\.weights: weights\.pt is not a safetensors file"
+    ):
         architectures.build("inception_v3", 2, 75, 0.0625, str(path))
     assert not proof.exists()
 
@@ -83,7 +85,7 @@ def test_a_pickle_in_the_place_of_imagenet_s_weights_is_refused_and_not_executed
     (tmp_path / "checkpoints").mkdir()
     proof = tmp_path / "proof"
     torch.save({"a": Bomb(proof)}, tmp_path / "checkpoints/inception_v3_google-0cc3c7bd.pth")
-    with pytest.raises(UserError, match=r"training\.weights: imagenet wants"):
+    with pytest.raises(UserError, match=r"training\.weights: imagenet needs"):
         architectures.build("inception_v3", 2, 75, 1.0, "imagenet")
     assert not proof.exists()
 

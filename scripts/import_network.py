@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import torch
+from job import job, settings
+
+from pgdose import devices
+from pgdose.cohort import images
+from pgdose.networks import folding, network_files, probe
+from pgdose.study.networks import ExistingNetwork
+from pgdose.tables import result_csv
+from pgdose.training import evaluation, history
+
+with job(snakemake) as log:
+    params, files = snakemake.params, snakemake.input
+    torch.set_num_threads(params.threads)
+    device = devices.device_of(snakemake.resources.get("gpu", 0))
+    shape, classes = settings(params, "shape"), settings(params, "classes")
+    existing = ExistingNetwork.model_validate(settings(params) | {"file": files.file})
+    members = images.load_members(files.members, files.missing, params.results, **shape)
+    members = members.select(members.table["part"] == "validation")
+    network = network_files.import_network(
+        existing, snakemake.output.network, classes, shape["size"]
+    ).to(device)
+    rows = probe.rows_to_probe(members.labels, len(classes))
+    pixels, name = devices.scaled(members.read(rows), device), Path(files.file).name
+    probe.check(folding.fold(network), pixels, len(classes), name)
+    logits = evaluation.evaluate(network, members, params.batch, device)
+    log.info(
+        "%s: accuracy %.3f on %d images",
+        *(name, evaluation.accuracy(logits, members.labels), len(members)),
+    )
+    result_csv.write_csv(history.empty_table(), snakemake.output.training)
+    evaluation.write_clean_logits(snakemake.output.clean, members, logits)
