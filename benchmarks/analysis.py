@@ -27,7 +27,7 @@ from histology_timing import Clock, alone
 
 from pgdose.attack import surface_table
 from pgdose.tables import output_files, parquet, record_schemas, result_csv, sharding
-from pgdose.tables.cohort_schemas import MEMBERS, MISSING
+from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.network_schemas import CLEAN
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -80,15 +80,13 @@ def write_inputs(results: Path, images: int, films: int, classes: int, patients:
     parquet.write_table(
         table, results / "sources/films/records.parquet", record_schemas.records_schema([])
     )
-    members = table.loc[: n - 1, ["record_id", "patient"]]
+    members = table.loc[: n - 1, ["record_id", "patient", "sex", "age"]]
     members["member"] = np.arange(n)
     members["class_index"] = rng.integers(0, classes, n)
     members["class"] = "C" + members["class_index"].astype(str)
     members["part"] = np.where(members["member"] < images, "validation", "training")
     group = results / "groups" / GROUP
     parquet.write_table(members, group / "members.parquet", MEMBERS)
-    nothing = members.iloc[:0]
-    parquet.write_table(nothing, group / "images/0.missing.parquet", MISSING)
     of_class = members["class_index"].to_numpy()[:images]
     write_network(group / "full", rng, of_class, classes)
     write_examples(results / "figures", rng)

@@ -44,7 +44,6 @@ def main() -> None:
         folder = Path(study.results, "groups", group)
         members = images.load_members(
             folder / "members.parquet",
-            sorted(folder.glob("images/*.missing.parquet")),
             study.results,
             study.groups[group].image.size,
             study.channels(group),

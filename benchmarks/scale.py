@@ -27,6 +27,7 @@ from pgdose import devices
 from pgdose.histology import fields, slides
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
+from pgdose.study.networks import Training
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study

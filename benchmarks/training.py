@@ -7,9 +7,9 @@
 Images per second of one epoch over made-up stores, of three loops in turn, several rounds:
 
 floor   steps on one batch of float32 that stays on the device: no reading, no scaling.
-ours    `training.train`'s epoch, as a study runs it.
+ours    `training.epoch.train_epoch`, as a study runs it.
 plain   a loop in the style of torchvision's reference scripts: DataLoader, transforms of each
-        image, channels first, the loss asked for at each step; the same network and images.
+        image, channels first, the loss fetched at each step; the same network and images.
 
 With --memory: the resident memory of a process that trains one epoch on 1,000 and on more images.
 With --reads: images per second read in a random order and in shuffled blocks of neighbours, from
@@ -37,8 +37,12 @@ from pgdose import devices
 from pgdose.cohort.images import Members
 from pgdose.images.stores import new_store
 from pgdose.networks import architectures, classifier
+from pgdose.study.networks import Training
 from pgdose.tables import parquet
 from pgdose.training import loading, loop
+from pgdose.training.data import TrainingData
+from pgdose.training.epoch import Epoch, train_epoch
+from pgdose.training.state import TrainingState
 
 SHARDS = 4
 TABLE = "members.parquet"
@@ -91,31 +95,32 @@ def synchronised(device: torch.device) -> float:
 def loops(given: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
     """What to time; each returns how many images it has learned from."""
     device = given.device
-    settings = loop.Settings(
+    settings = Training(
         epochs=1, batch=given.batch, lr=1e-4, schedule="constant", precision=given.precision
     )
     steps = len(members) // given.batch
     order = np.random.default_rng(0).permutation(len(members))[: steps * given.batch]
 
-    def of(network: classifier.Classifier) -> loop.State:
+    def state_of(network: classifier.Classifier) -> TrainingState:
         network.to(memory_format=torch.channels_last).train()
-        return loop.State(network, settings, 10**6, device)
+        return TrainingState(network, settings, 10**6, device)
 
-    ours, held = of(network_of(given)), of(network_of(given))
+    ours, held = state_of(network_of(given)), state_of(network_of(given))
     images, labels = next(loading.batches(members, order, given.batch))
     pixels, classes = devices.scaled(images, device), labels.to(device)
 
     def floor() -> int:
         for _ in range(steps):
             held.optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(device.type, held.lower or torch.bfloat16, bool(held.lower)):
+            dtype = held.autocast or torch.bfloat16
+            with torch.autocast(device.type, dtype, enabled=bool(held.autocast)):
                 loss = torch.nn.functional.cross_entropy(held.network(pixels), classes)
             held.scaler.scale(loss).backward()
             held.step()
         return steps * given.batch
 
     def epoch() -> int:
-        loop._epoch(ours, members, order, given.batch, [device], 1, "G", given.readers)
+        train_epoch(ours, members, Epoch(1, "G", order), [device], given.readers)
         return len(order)
 
     plainly = network_of(given).train()
@@ -167,17 +172,10 @@ def learn(given: argparse.Namespace) -> None:
     members = Members(parquet.read_table(Path(given.folder, TABLE)), given.folder, given.size, 1)
     torch.set_num_threads(given.readers)
     network = network_of(given)
-    settings = loop.Settings(epochs=1, batch=given.batch, lr=1e-4)
-    loop.train(
-        network,
-        members,
-        members.select(slice(0, 100)),
-        settings,
-        seed=0,
-        name="G",
-        devices=[given.device],
-        work=Path(given.folder, "work"),
-    )
+    data = TrainingData(members, members.select(slice(0, 100)))
+    settings = Training(epochs=1, batch=given.batch, lr=1e-4)
+    resources = loop.Resources([given.device], Path(given.folder, "work"))
+    loop.train(network, data, settings, resources, seed=0, name="G")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

@@ -17,7 +17,6 @@ with job(snakemake) as log:
     wanted = settings(params)
     members = images.load_members(
         snakemake.input.members,
-        snakemake.input.missing,
         params.results,
         **settings(params, "shape"),
     )
@@ -38,8 +37,7 @@ with job(snakemake) as log:
         snakemake.resources.batch_mb - pixels.nbytes // 10**6,
     )
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    inputs = (snakemake.input.members, *snakemake.input.missing)
-    done = Checkpoints(work_folder(snakemake, *inputs, device=device))
+    done = Checkpoints(work_folder(snakemake, snakemake.input.members, device=device))
     known = done.load()
     if known:
         log.info("%s: going on after %d batches", name, len(known))

@@ -52,9 +52,7 @@ def cropped(shown, crops, paths, kinds, window):
 
 with job(snakemake):
     given, params = snakemake.input, snakemake.params
-    members = images.load_members(
-        given.members, given.missing, params.results, **settings(params, "shape")
-    )
+    members = images.load_members(given.members, params.results, **settings(params, "shape"))
     shown = sample(members, given.screens, params.seed)
     pixels = members.read(shown.index)
     pixels = pixels[:, 0] if members.channels == 1 else pixels.transpose(0, 2, 3, 1)

@@ -24,9 +24,7 @@ def diagnose(attack, wanted, device):
     whole = surface[::e]  # one row of each attacked image
     m = len(whole)
 
-    members = images.load_members(
-        given.members, given.missing, params.results, **settings(params, "shape")
-    )
+    members = images.load_members(given.members, params.results, **settings(params, "shape"))
     # As the surface, they are in the order of their numbers.
     members = members.select(members.table["member"].isin(whole["member"]))
     clean = parquet.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]

@@ -62,9 +62,7 @@ with job(snakemake) as log:
     for (group, known), table, path in zip(
         groups.items(), snakemake.input.members, snakemake.input.networks, strict=True
     ):
-        members = images.load_members(
-            table, known["missing"], params.results, **json.loads(known["shape"])
-        )
+        members = images.load_members(table, params.results, **json.loads(known["shape"]))
         network, _ = network_files.load_to_attack(path, wanted["precision"], device)
         loaded[group] = (network, members, known["classes"])
         surface, _ = surface_table.read_surface(known["surfaces"], path)

@@ -21,7 +21,6 @@ with job(snakemake) as log:
     device = devices.device_of(snakemake.resources.get("gpu", 0))
     members = images.load_members(
         snakemake.input.members,
-        snakemake.input.missing,
         params.results,
         **settings(params, "shape"),
     )

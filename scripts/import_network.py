@@ -16,7 +16,7 @@ with job(snakemake) as log:
     device = devices.device_of(snakemake.resources.get("gpu", 0))
     shape, classes = settings(params, "shape"), settings(params, "classes")
     existing = ExistingNetwork.model_validate(settings(params) | {"file": files.file})
-    members = images.load_members(files.members, files.missing, params.results, **shape)
+    members = images.load_members(files.members, params.results, **shape)
     members = members.select(members.table["part"] == "validation")
     network = network_files.import_network(
         existing, snakemake.output.network, classes, shape["size"]

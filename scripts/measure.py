@@ -2,7 +2,7 @@ from job import job, of_attack, settings
 
 from pgdose.analysis import bootstrap, doses, evidence, outcomes, success
 from pgdose.attack import surface_table
-from pgdose.tables import cohort_schemas, parquet, result_csv
+from pgdose.tables import parquet, result_csv
 
 with job(snakemake) as log:
     params, given, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
@@ -25,7 +25,6 @@ with job(snakemake) as log:
         patients = bootstrap.draw_patients(whose["patient"], params.draws, params.seed)
         iteration = success.operating_iteration(found.iterations, params.iterations)
         counts = {n: sum(int(shard[n]) for shard in shards) for n in ("n_images", "n_correct")}
-        people = cohort_schemas.read_people(given.records, whose["record_id"])
         point = {"iteration": iteration, "success": params.success}
         of_what = {"group": wildcards.group, "run": wildcards.run, "attack": attack}
         tables = {
@@ -34,7 +33,7 @@ with job(snakemake) as log:
             "storage": success.stored(found, surface, patients),
             "transitions": doses.transitions(found, iteration, classes.tolist()),
             "doses": doses.curve_summary(found, patients, **point),
-            "subgroups": doses.subgroups(found, patients, people, **point),
+            "subgroups": doses.subgroups(found, patients, whose, **point),
         }
         for name, table in tables.items():
             table = table.assign(**of_what)[[*of_what, *table.columns]]

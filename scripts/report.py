@@ -43,12 +43,9 @@ with job(snakemake):
     named = [
         *zip(settings(params, "sources"), given.rejects, strict=True),
         *zip(settings(params, "groups"), given.left_out, strict=True),
+        *zip(settings(params, "groups"), given.unreadable, strict=True),
     ]
-    lost = [(g, path) for g, paths in settings(params, "missing").items() for path in paths]
-    rejects = pd.concat(
-        [parquet.read_table(path).assign(source=name) for name, path in named]
-        + [parquet.read_table(path).assign(source=g, stage="render") for g, path in lost]
-    )
+    rejects = pd.concat([parquet.read_table(path).assign(source=name) for name, path in named])
     labelled = zip(settings(params, "hand_labelled"), given.agreement, strict=True)
     agreement = [result_csv.read_csv(path).assign(source=source) for source, path in labelled]
     checks, devices = [], []

@@ -2,6 +2,7 @@ import pandas as pd
 from job import job, progress, settings
 
 from pgdose.cohort import selection
+from pgdose.study.groups import Where
 from pgdose.tables import parquet, private_paths, sharding
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening
@@ -15,9 +16,10 @@ with job(snakemake) as log:
     table = parquet.read_tables([snakemake.input.records], [*COLUMNS, *sorted(labels)])
     fits, cropped = (pd.Series(False, index=table.index) for _ in range(2))
     for where in wanted:
-        eligible = selection.eligible(table, where)
+        cropping = where.pop("crop") == "aorta"
+        eligible = selection.eligible(table, Where.model_validate(where))
         fits |= eligible
-        if where["crop"] == "aorta":
+        if cropping:
             cropped |= eligible
     table = table.assign(aorta=cropped)[fits].sort_values("record_id")
     table = table.iloc[

@@ -2,7 +2,7 @@ import pandas as pd
 from job import job, settings
 
 from pgdose.analysis import conclusions, doses, evidence, quality, success, tables
-from pgdose.tables import cohort_schemas, parquet, result_csv
+from pgdose.tables import parquet, result_csv
 
 
 def joined(paths):
@@ -40,7 +40,7 @@ with job(snakemake):
 
     sized, accuracies, sizes = params.sized, {}, {}
     if sized:
-        members = cohort_schemas.read_members(inputs.members, inputs.missing)
+        members = parquet.read_table(inputs.members)
         n_training = int((members["part"] == "training").sum())
         for run, path in zip(settings(params, "sized_runs"), inputs.clean, strict=True):
             accuracies[run] = quality.accuracy(members, parquet.read_table(path))

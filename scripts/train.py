@@ -18,9 +18,7 @@ with job(snakemake) as log:
     device = used[0]
     devices.set_deterministic(training.deterministic, device)
     shape = settings(params, "shape")
-    members = images.load_members(
-        snakemake.input.members, snakemake.input.missing, params.results, **shape
-    )
+    members = images.load_members(snakemake.input.members, params.results, **shape)
     chosen = data.select_data(
         members, training, seed=params.seed, group=group, run=run, size=params.size
     )
@@ -28,7 +26,7 @@ with job(snakemake) as log:
         training, params.classes, shape["size"], seed=params.seed, name=name
     )
     log.info("%s: %d training images on %s", name, len(chosen.training), ", ".join(map(str, used)))
-    work = work_folder(snakemake, snakemake.input.members, *snakemake.input.missing, device=device)
+    work = work_folder(snakemake, snakemake.input.members, device=device)
     readers = 1 if device.type == "cpu" else params.threads
     history = loop.train(
         network,

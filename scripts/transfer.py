@@ -16,7 +16,6 @@ with job(snakemake) as log:
     wanted, judges = settings(params), settings(params, "judges")
     members = images.load_members(
         snakemake.input.members,
-        snakemake.input.missing,
         params.results,
         **settings(params, "shape"),
     )
@@ -35,8 +34,7 @@ with job(snakemake) as log:
         device,
         snakemake.resources.batch_mb - pixels.nbytes // 10**6,
     )
-    inputs = (snakemake.input.members, *snakemake.input.missing)
-    done = Checkpoints(work_folder(snakemake, *inputs, device=device))
+    done = Checkpoints(work_folder(snakemake, snakemake.input.members, device=device))
     iteration = min(wanted["max_iter"], params.iterations)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     found = transfer(

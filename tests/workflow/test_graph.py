@@ -15,16 +15,7 @@ from helpers.workflow import SMALL, checkout, planned, snakemake
 
 Plan = Callable[..., dict[str, int]]
 
-AFTER_ATTACK = {
-    "transfer",
-    "table_transfer",
-    "attack",
-    "measure",
-    "diagnose",
-    "measure_sizes",
-    "diagnose_sizes",
-    "tables",
-}
+AFTER_ATTACK = {"transfer", "table_transfer", "attack", "measure", "diagnose", "tables"}
 AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "all"}
 
 
@@ -72,20 +63,59 @@ def test_the_attack_s_code_plans_attacks_and_what_follows(small_study: Path, pla
     assert plan() == {}
 
 
+def groups_of(details: str, rule: str) -> set[str]:
+    """The groups for which a dry run plans a rule."""
+    jobs = re.findall(rf"^rule {rule}:.*?wildcards: group=([\w-]+)", details, re.M | re.S)
+    return set(jobs)
+
+
+def test_the_schema_of_slides_plans_no_training_but_of_slides(
+    small_study: Path, plan: Plan
+) -> None:
+    """Not even those of fields, which are tiles as well."""
+    schemas = small_study / "src/pgdose/tables/slide_schemas.py"
+    with changed(schemas, lambda text: text + "\nNEW = 1\n"):
+        jobs = plan()
+        details = snakemake(small_study, "--dry-run").stdout
+    assert jobs["candidates"] == jobs["index_slides"] == 1
+    assert not set(jobs) & {"index_fields", "screen", "label_reports", "phantom_slides"}
+    assert groups_of(details, "train") == {"H-BR"}
+
+
+def test_the_labeller_s_code_plans_no_tile(small_study: Path, plan: Plan) -> None:
+    for module in ("clauses.py", "lexicon.py"):
+        with changed(
+            small_study / "src/pgdose/labelling" / module, lambda text: text + "\nN = 1\n"
+        ):
+            jobs = plan()
+        assert jobs["label_reports"] == 1
+        assert not set(jobs) & {"tile", "candidates", "index_fields", "headers", "phantom_xray"}
+
+
+@pytest.mark.parametrize(("module", "rule"), [("chest", "phantom_xray"), ("svs", "phantom_slides")])
+def test_the_code_of_the_synthetic_hospital_plans_what_it_draws(
+    small_study: Path, plan: Plan, module: str, rule: str
+) -> None:
+    file = small_study / f"src/pgdose_phantom/{module}.py"
+    with changed(file, lambda text: text + "\nNEW = 1\n"):
+        jobs = plan()
+    assert {name for name in jobs if name.startswith("phantom_")} == {rule}
+
+
 def test_a_plot_s_code_plans_the_plots(small_study: Path, plan: Plan) -> None:
     with changed(small_study / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
         assert set(plan()) == {"curves", "report", "all"}
 
 
-@pytest.mark.parametrize("file", ["src/pgdose/attack/engine.py", "scripts/train.py"])
+@pytest.mark.parametrize("file", ["src/pgdose/attack/loop.py", "scripts/train.py"])
 def test_a_comment_plans_nothing(small_study: Path, plan: Plan, file: str) -> None:
     with changed(small_study / file, lambda text: text + "\n# A remark.\n"):
         assert plan() == {}
 
 
 def test_a_docstring_plans_nothing(small_study: Path, plan: Plan) -> None:
-    engine = small_study / "src/pgdose/attack/engine.py"
-    with changed(engine, replaced("The whole response surface", "All of the response surface")):
+    module = small_study / "src/pgdose/attack/loop.py"
+    with changed(module, lambda text: text.replace('"""', '"""Reworded. ', 1)):
         assert plan() == {}
 
 
@@ -94,7 +124,7 @@ def test_a_touch_plans_nothing(small_study: Path, plan: Plan) -> None:
     touched = [*small_study.glob("scripts/*.py"), *small_study.glob("src/pgdose/**/*.py")]
     touched += [small_study / "resources/lexicons/ru.yaml", small_study / SMALL]
     touched += [*small_study.glob("workflow/**/*.smk"), small_study / "Snakefile"]
-    touched += [*small_study.glob("src/pgdose/plots/page/*")]
+    touched += [*small_study.glob("src/pgdose/report/page_files/*")]
     for path in touched:
         os.utime(path, (later, later))
     assert plan() == {}

@@ -272,7 +272,7 @@ def test_other_shards_give_the_same_logits(small_study: Path) -> None:
     """In float64, where batches of other members do not change the sums' rounding visibly."""
     folder = results(small_study) / "groups/H-OV"
     network = folding.fold(network_files.load(folder / "full/network.safetensors").double())
-    members = images.load_members(folder / "members.parquet", [], results(small_study), 75, 3)
+    members = images.load_members(folder / "members.parquet", results(small_study), 75, 3)
     pixels = torch.from_numpy(members.read(range(len(members)))).double() / 255
     keys = torch.from_numpy(image_draws.image_keys(members.table, 7))
     labels = torch.from_numpy(members.labels)

@@ -5,7 +5,6 @@ rule measure:
     """What the attacks on a run come to: success rates, flips, and the draws of conclusions."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
-        records=lambda w: records_of(w.group),
         network=f"{RUN}/network.safetensors",
         surfaces=lambda w: of_surfaces(w.group, w.run),
     output:
@@ -80,7 +79,6 @@ rule table1:
     input:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
         clean=of_groups("clean.parquet"),
-        missing=[table for g in STUDY.groups for table in missing(g)],
     output:
         table1=shown_table("table1"),
         class_counts=f"{RESULTS}/tables/class_counts.csv",
@@ -101,7 +99,6 @@ rule table1:
                 for name, group in STUDY.groups.items()
             }
         ),
-        missing=as_json({g: missing(g) for g in STUDY.groups}),
         draws=STUDY.measures.draws,
         seed=STUDY.seed,
         code=script_digest("table1.py"),
@@ -187,7 +184,6 @@ rule tables:
             if STUDY.training_size
             else []
         ),
-        missing=missing(STUDY.training_size.group) if STUDY.training_size else [],
     output:
         **{name: shown_table(name) for name in [*MEASURES, *FINDINGS]},
     log:

@@ -1,7 +1,7 @@
 # Who takes part in a group, and the pixels of groups that own theirs.
 
 
-rule members:
+rule plan_members:
     """Choose, balance and split a group's records."""
     input:
         records=lambda w: records_of(w.group),
@@ -12,12 +12,12 @@ rule members:
         exclude=lambda w: STUDY.groups[w.group].exclude or [],
         boxes=lambda w: STUDY.groups[w.group].image.boxes or [],
     output:
-        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
         left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
     log:
-        f"{LOGS}/members/{{group}}.log",
+        f"{LOGS}/plan_members/{{group}}.log",
     benchmark:
-        f"{BENCHMARKS}/members/{{group}}.tsv"
+        f"{BENCHMARKS}/plan_members/{{group}}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -30,19 +30,19 @@ rule members:
         tiled=lambda w: STUDY.tiled(w.group),
         shards=lambda w: own_shards(w.group),
         image=lambda w: as_json(fitness(w.group)),
-        dicom=lambda w: as_json(archives(w.group)),
+        dicom_sources=lambda w: as_json(archives(w.group)),
         augment=lambda w: as_json(augmentation(w.group)),
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),
-        code=script_digest("members.py"),
+        code=script_digest("plan_members.py"),
     script:
-        "../../scripts/members.py"
+        "../../scripts/plan_members.py"
 
 
 rule render:
     """Read, crop, resize and augment the images of a shard of an X-ray or table group."""
     input:
-        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
         paths=lambda w: [
             f"{PRIVATE}/{s}/paths.parquet" for s in STUDY.sources_of(w.group)
         ],
@@ -71,12 +71,35 @@ rule render:
         "../../scripts/render.py"
 
 
+rule members:
+    """Settle who takes part: the planned members whose image could be read."""
+    input:
+        planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
+        missing=lambda w: missing(w.group),
+    output:
+        members=f"{RESULTS}/groups/{{group}}/members.parquet",
+        unreadable=f"{RESULTS}/groups/{{group}}/unreadable.parquet",
+    log:
+        f"{LOGS}/members/{{group}}.log",
+    benchmark:
+        f"{BENCHMARKS}/members/{{group}}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(20),
+    params:
+        code=script_digest("members.py"),
+    script:
+        "../../scripts/members.py"
+
+
 rule contact_sheet:
     """A sample of each class with ids, for a person's look and `exclude:`."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         screens=lambda w: cropped(w.group, screens),
         paths=lambda w: cropped(w.group, lambda s: [f"{PRIVATE}/{s}/paths.parquet"]),
     output:

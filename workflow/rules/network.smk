@@ -9,7 +9,6 @@ rule train:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         weights=lambda w: start_weights(w.group, w.run),
     output:
         **events(),
@@ -48,7 +47,6 @@ rule import_network:
         file=lambda w: STUDY.networks(w.group)[w.run].file,
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
     output:
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
@@ -83,7 +81,6 @@ rule attack:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         network=f"{RUN}/network.safetensors",
     output:
         f"{RUN}/{{attack}}/surface/{{shard}}.parquet",
@@ -116,7 +113,6 @@ rule examples:
     input:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
         stores=sorted({store for g in STUDY.groups for store in stores(g)}),
-        missing=[table for g in STUDY.groups for table in missing(g)],
         networks=of_groups("network.safetensors"),
         surfaces=[
             s for g in STUDY.groups for s in surfaces(g, "full", STUDY.shown_attack())
@@ -145,7 +141,6 @@ rule examples:
                     "classes": list(STUDY.groups[g].classes),
                     "surfaces": surfaces(g, "full", STUDY.shown_attack()),
                     "settings": attack_settings(g, STUDY.shown_attack()),
-                    "missing": missing(g),
                 }
                 for g in STUDY.groups
             }
@@ -165,7 +160,6 @@ rule export:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         network=f"{RESULTS}/groups/{{group}}/full/network.safetensors",
         surfaces=lambda w: surfaces(w.group, "full", w.attack),
     output:
@@ -201,7 +195,6 @@ rule diagnose:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         network=f"{RUN}/network.safetensors",
         clean=f"{RUN}/clean.parquet",
         surfaces=lambda w: of_surfaces(w.group, w.run),
@@ -243,7 +236,6 @@ rule transfer:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
-        missing=lambda w: missing(w.group),
         networks=lambda w: [
             f"{RESULTS}/groups/{w.group}/{run}/network.safetensors"
             for run in STUDY.networks(w.group)

@@ -11,7 +11,7 @@ rule report:
         examples=[f"{RESULTS}/figures/examples/{g}.png" for g in STUDY.groups],
         rejects=[f"{RESULTS}/sources/{s}/rejects.parquet" for s in STUDY.sources],
         left_out=[f"{RESULTS}/groups/{g}/left_out.parquet" for g in STUDY.groups],
-        missing=[table for g in STUDY.groups for table in missing(g)],
+        unreadable=[f"{RESULTS}/groups/{g}/unreadable.parquet" for g in STUDY.groups],
         agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
         diagnostics=[
             file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
@@ -43,7 +43,6 @@ rule report:
         sources=as_json(list(STUDY.sources)),
         groups=as_json(list(STUDY.groups)),
         modality=group_modalities(),
-        missing=as_json({g: missing(g) for g in STUDY.groups}),
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json(
             [

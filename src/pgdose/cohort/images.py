@@ -8,7 +8,7 @@ import pandas as pd
 
 from pgdose.images.rendering import resize
 from pgdose.images.stores import Store
-from pgdose.tables.cohort_schemas import read_members
+from pgdose.tables.parquet import read_table
 
 
 class Members:
@@ -54,13 +54,6 @@ class Members:
         return images
 
 
-def load_members(
-    members: str | Path,
-    missing: Iterable[str | Path],
-    results: str | Path,
-    size: int,
-    channels: int,
-) -> Members:
-    """The members whose images are there; `missing` are the tables of failed rows, if any."""
-    table = read_members(members, missing)
-    return Members(table, results, size, channels)
+def load_members(members: str | Path, results: str | Path, size: int, channels: int) -> Members:
+    """The images of the members in `members.parquet`; stores lie below `results`."""
+    return Members(read_table(members), results, size, channels)

@@ -6,21 +6,21 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.tables.keyed import draw
 
-TOLERANCE = 0.01  # of a stratum's images: parts further from their proportions are spoken of
+TOLERANCE = 0.01  # share of a stratum's images; a larger imbalance is logged
 
 
 def split(chosen: pd.DataFrame, training: float, seed: int, group: str) -> pd.Series:
     """`training` or `validation` for each record; no patient on both sides.
 
-    Each stratum (class and sex) has room for its share of validation images. Patients come in a
-    keyed order, twice: first those go to validation whose images all fit, then those who leave the
-    rooms nearer to full than they were, though they overfill some. A class that is still without
-    validation images gets the patient who overfills least, if others remain.
+    Each stratum (class and sex) has room for its share of validation images. Patients are visited
+    in a keyed order, twice: first a patient goes to validation if all their images fit; then also
+    if that brings the rooms nearer to full, even if some overflow. A class that still has no
+    validation images gets the patient who overfills least, if other patients remain.
     """
     patient, _ = pd.factorize(chosen["patient"], sort=True)
     names = chosen["patient"].drop_duplicates().sort_values()
     stratum = chosen.assign(sex=chosen["sex"].fillna("unknown")).groupby(["class", "sex"]).ngroup()
-    images = np.zeros((len(names), stratum.nunique()), dtype=np.int64)  # of a patient in a stratum
+    images = np.zeros((len(names), stratum.nunique()), dtype=np.int64)  # patients x strata
     np.add.at(images, (patient, stratum.to_numpy()), 1)
     room = rooms(chosen, 1 - training)
     order = np.lexsort((names, draw(seed, f"split {group}", names)))
@@ -42,15 +42,15 @@ def split(chosen: pd.DataFrame, training: float, seed: int, group: str) -> pd.Se
         if overfill(i) < 0:
             take(i)
     for _, rows in chosen.groupby("class").indices.items():
-        own = order[np.isin(order, patient[rows])]
-        if len(own) > 1 and not in_validation[own].any():
-            take(min(own, key=overfill))
+        patients = order[np.isin(order, patient[rows])]
+        if len(patients) > 1 and not in_validation[patients].any():
+            take(min(patients, key=overfill))
     part = np.where(in_validation[patient], "validation", "training")
     return pd.Series(part, index=chosen.index, dtype="str")
 
 
 def rooms(chosen: pd.DataFrame, share: float) -> np.ndarray:
-    """How many images of each stratum (class and sex, sorted) make `share` of it; whole numbers.
+    """int64: how many images of each stratum (class and sex, sorted) make up `share` of it.
 
     Rounded so that the strata of a class add up to the rounded share of the class.
     """
@@ -61,10 +61,10 @@ def rooms(chosen: pd.DataFrame, share: float) -> np.ndarray:
 
 
 def imbalance(members: pd.DataFrame, training: float) -> pd.DataFrame:
-    """How far the parts are from the proportions asked for, by class and sex of the originals.
+    """How far the split is from the study's proportions, by class and sex of the originals.
 
-    Columns n_images, n_validation, wanted (images in validation), off (share of the stratum by
-    which validation differs from what was wanted; 0.01 is one percent).
+    Columns: n_images, n_validation, wanted (validation images by the proportions) and off
+    (|n_validation - wanted| / n_images).
     """
     originals = members[members["copy"] == 0]
     by = originals.assign(
@@ -79,9 +79,9 @@ def imbalance(members: pd.DataFrame, training: float) -> pd.DataFrame:
 
 
 def check_parts(members: pd.DataFrame, hashes: pd.Series, group: str) -> None:
-    """Raises UserError where a patient, or an image, stands on both sides of the split.
+    """UserError if a patient, or an image, stands on both sides of the split.
 
-    `hashes` gives the pixel hash of a record_id.
+    `hashes` is indexed by record_id: the pixel hash of each image.
     """
     images = members["record_id"].map(hashes).fillna(members["record_id"])
     for what, keys in (("patient", members["patient"]), ("image", images)):
@@ -90,22 +90,6 @@ def check_parts(members: pd.DataFrame, hashes: pd.Series, group: str) -> None:
         if len(both):
             ids = members.loc[keys.eq(both.index[0]).to_numpy(), "record_id"].unique()
             raise UserError(
-                f"groups.{group}: {len(both)} {what}s stand in training and in validation; "
-                f"for example the records {', '.join(ids[:4])}"
+                f"groups.{group}: {len(both)} {what}s are in training and in validation, for "
+                f"example records {', '.join(ids[:4])}; exclude one of each"
             )
-
-
-def held_out(learned: pd.DataFrame, share: float, seed: int, run: str) -> pd.Series:
-    """Which training members judge the epochs instead of being learned; no patient on both sides.
-
-    Of a patient with copies the copies are on the same side. Every class must be on both.
-    """
-    part = split(learned.assign(sex=None), 1 - share, seed, f"held out {run}")
-    judges = part.eq("validation")
-    sides = learned.assign(judges=judges).groupby("class")["judges"].nunique()
-    if (sides < 2).any():
-        raise UserError(
-            f"training.held_out: class {sides.idxmin()} of {run} has too few patients for a part "
-            "of their own; keep: last and no patience need none"
-        )
-    return judges

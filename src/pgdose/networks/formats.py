@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,24 +9,12 @@ from torch import nn
 
 from pgdose.errors import UserError
 from pgdose.networks import pt2
-from pgdose.study.networks import NETWORK_FORMATS
 
 NEWEST_OPSET = 17  # that onnx2torch reads
 
 
-def format_of(path: Path) -> str:
-    """The format of a file, by its name; UserError if pgdose reads none of that name."""
-    format = NETWORK_FORMATS.get(path.suffix.lower())
-    if format is None:
-        raise UserError(
-            f"{path.name}: {path.suffix!r} is not a format of networks; "
-            f"use one of {', '.join(NETWORK_FORMATS)}"
-        )
-    return format
-
-
 def read_module(format: str, content: bytes, name: str) -> nn.Module:
-    """The network in a file of one of NETWORK_FORMATS except weights.
+    """The network in a file of one of `study.networks.NETWORK_FORMATS`, except weights.
 
     UserError, naming the file, if it is refused.
     """

@@ -68,11 +68,12 @@ def import_network(
     path, declared = Path(existing.file), existing.input or Input()
     order = [existing.classes.index(name) for name in classes]
     if existing.architecture is None:
-        content, format = path.read_bytes(), formats.format_of(path)
-        formats.read_module(format, content, path.name)  # refuses it before anything is written
+        content = path.read_bytes()
+        # Refuses the file before anything is written.
+        formats.read_module(existing.format, content, path.name)
         expected = Preprocessing.from_study(declared, existing.outputs, order)
         program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        metadata = {"format": format, "seen": expected.as_metadata()}
+        metadata = {"format": existing.format, "seen": expected.as_metadata()}
         tensor_files.save({"program": program}, output, metadata)
     else:
         description: dict[str, Any] = {

@@ -1,54 +1,66 @@
 """Section `attacks`: gradient attacks, the noise control and attacks of other libraries."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Discriminator,
-    Field,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from pgdose.study.base import Count, Identifier, Model, Name, mistake
+from pgdose.errors import UserError
+from pgdose.study.base import JOB_ONLY, Count, Identifier, Model, Name, UsedBy, mistake
+from pgdose.study.doses import Doses
+
+ATTACK_KINDS = ("gradient", "noise", "external")
+LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
 
 
 class Attack(Model):
+    """The keys that all attacks have."""
+
+    # Amplitudes in rising order, in units of the full intensity range; the length of the change
+    # with `clip: l2`.
     epsilon: Annotated[
         list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)
     ]
     max_iter: Count = 20
-    images: Count | Literal["all"] = "all"
-    export: Annotated[int, Field(ge=0)] = 0  # images of each group written as PNG
+    images: Count | Literal["all"] = "all"  # validation images to attack
+    export: Annotated[int, Field(ge=0), UsedBy("export")] = 0  # images of each group, as PNG
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
-    shards: Count = 1
-    batch: Count | None = None  # images at a time; null: what fits into mem_mb or the GPU
-    threads: Count = 2
-    mem_mb: Count = 3000
-    runtime: Count = 60  # minutes
+    shards: Annotated[Count, JOB_ONLY] = 1
+    batch: Count | None = None  # images at a time; null: as many as fit into mem_mb or the GPU
+    threads: Annotated[Count, JOB_ONLY] = 2
+    mem_mb: Annotated[Count, JOB_ONLY] = 3000
+    runtime: Annotated[Count, JOB_ONLY] = 60  # minutes
 
     @property
-    def longest(self) -> float:
+    def doses(self) -> Doses:
+        return Doses(tuple(self.epsilon), self.max_iter)
+
+    @property
+    def largest_epsilon(self) -> float:
         """The largest amplitude that makes sense."""
         return 1.0
 
     @field_validator("epsilon")
     @classmethod
-    def _ascending(cls, epsilon: list[float]) -> list[float]:
-        if sorted(set(epsilon)) != epsilon:
-            raise mistake("amplitudes in rising order, none twice, in units of the range [0, 1]")
+    def _check_order(cls, epsilon: list[float]) -> list[float]:
+        try:
+            Doses(tuple(epsilon), max_iter=1)
+        except UserError:
+            raise mistake("must be amplitudes over 0 in rising order, each once") from None
         return epsilon
 
     @model_validator(mode="after")
-    def _within_the_range(self) -> Self:
-        if self.epsilon[-1] > self.longest:
+    def _check_range(self) -> Self:
+        if self.epsilon[-1] > self.largest_epsilon:
             raise mistake(
-                "epsilon: {stands}; at most 1, the full intensity range", stands=self.epsilon[-1]
+                "{largest} is more than 1, the full intensity range; leave it out",
+                field="epsilon",
+                largest=self.epsilon[-1],
             )
         return self
 
 
-# What the well-known attacks are made of. FGSM is one step that reaches the edge of every box.
+# The parts of well-known attacks. FGSM is one step that reaches the edge of every box.
 FORMS: dict[str, dict[str, Any]] = {
     "fgsm": {"step": "sign", "start": "clean", "momentum": 0.0, "alpha": 1.0, "max_iter": 1},
     "bim": {"step": "sign", "start": "clean", "momentum": 0.0},
@@ -58,24 +70,21 @@ FORMS: dict[str, dict[str, Any]] = {
     "apgd-ce": {"schedule": "apgd", "start": "random"},
     "apgd-dlr": {"schedule": "apgd", "start": "random", "gradient_of": "dlr"},
 }
-
-
-LEAST_LIKELY = "least_likely"
-
-
-_OF_ALL_FORMS = {"gradient_of": "cross_entropy", "clip": "iterate", "schedule": "constant"}
+PARTS_OF_ALL_FORMS = {"gradient_of": "cross_entropy", "clip": "iterate", "schedule": "constant"}
 
 
 class GradientAttack(Attack):
-    """Eq. 1 of the protocol and its relatives, put together of small parts."""
+    """Eq. 1 of the protocol and its relatives, composed of small parts."""
 
     kind: Literal["gradient"] = "gradient"
-    form: Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None = (
-        None  # a well-known attack by its name; stands for the parts that it is made of
-    )
+    # A well-known attack by its name. The settings hold the parts that it stands for instead.
+    form: Annotated[
+        Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None,
+        UsedBy(),
+    ] = None
     gradient_of: Literal["probability", "logit", "cross_entropy", "margin", "dlr"] = "probability"
-    target: Name | None = None  # a class's name or least_likely; null: away from the true class
-    step: Literal["raw", "sign", "l2"] | None = None  # raw, unless the schedule has its own
+    target: Name | None = None  # a class or least_likely; null: away from the true class
+    step: Literal["raw", "sign", "l2"] | None = None  # null: raw, but none with `schedule: apgd`
     momentum: Annotated[float, Field(ge=0)] = 0.0
     clip: Literal["iterate", "l2", "gradient"] = "iterate"
     start: Literal["clean", "random"] = "clean"
@@ -83,28 +92,28 @@ class GradientAttack(Attack):
     schedule: Literal["constant", "apgd"] = "constant"
     lr: Annotated[float, Field(gt=0)] | None = None
     alpha: Annotated[float, Field(gt=0)] | None = None
-    # Work that need not be done; each can be left out of the list to see that nothing changes.
+    # Leave one out to check that it changes no result.
     shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
 
     @property
-    def longest(self) -> float:
+    def largest_epsilon(self) -> float:
         return float("inf") if self.clip == "l2" else 1.0
 
     @model_validator(mode="before")
     @classmethod
-    def _spelt_out(cls, raw: Any) -> Any:
-        """The parts that a form stands for; a step where the schedule has none."""
+    def _spell_out(cls, raw: Any) -> Any:
+        """Add the parts that a form stands for, and the step that is usual without one."""
         if not isinstance(raw, dict):
             return raw
-        parts = FORMS.get(str(raw.get("form")))
-        if parts is not None:
-            parts = _OF_ALL_FORMS | parts
+        if (form := str(raw.get("form"))) in FORMS:
+            parts = PARTS_OF_ALL_FORMS | FORMS[form]
             for part, value in parts.items():
                 if raw.get(part, value) != value:
                     raise mistake(
-                        "form: {form} means '{part}: {value}', but {stands} stands there; leave "
+                        "'form: {form}' sets '{part}: {value}', but the study sets {given}; leave "
                         "one of the two out",
-                        **{"form": raw["form"], "part": part, "value": value, "stands": raw[part]},
+                        field=part,
+                        **{"form": form, "part": part, "value": value, "given": raw[part]},
                     )
             raw = {**raw, **parts}
         if raw.get("schedule", "constant") == "constant":
@@ -112,55 +121,59 @@ class GradientAttack(Attack):
         return raw
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        for wrong, why in (
-            (
-                self.schedule == "apgd" and (self.step or self.momentum or self.lr or self.alpha),
-                "'schedule: apgd' has its own step, momentum and rate; leave out 'step', "
-                "'momentum', 'lr' and 'alpha'",
-            ),
-            (
-                self.schedule == "apgd" and self.clip == "gradient",
-                "'schedule: apgd' needs a box or ball; use 'clip: iterate' or 'clip: l2'",
-            ),
-            (
-                self.step == "raw" and (self.lr is None or self.alpha is not None),
-                "'step: raw' takes 'lr' and no 'alpha'",
-            ),
-            (
-                self.step in ("sign", "l2") and (self.alpha is None or self.lr is not None),
-                f"'step: {self.step}' takes 'alpha' and no 'lr'",
-            ),
-            (
-                self.step == "sign" and (self.alpha or 0) > 1,
-                f"alpha: {self.alpha}; at most 1 with 'step: sign', the full intensity range",
-            ),
-            (
-                self.clip == "gradient" and self.step != "raw",
-                "'clip: gradient' bounds a raw gradient; with 'step: sign' or 'l2' use iterate",
-            ),
-            (
-                self.momentum and self.step == "raw",
-                "'momentum' adds up gradients of length 1, which are not raw; use 'step: sign' "
-                "or 'step: l2'",
-            ),
-            (
-                self.start == "random" and self.clip == "gradient",
-                "'start: random' draws from a box or ball, and 'clip: gradient' has none; use "
-                "'start: clean'",
-            ),
-            (
-                self.restarts > 1 and self.start == "clean",
-                "'restarts' from the clean image would all be one; use 'start: random'",
-            ),
-            (
-                self.gradient_of == "dlr" and self.target is not None,
-                "'gradient_of: dlr' has no target here; use margin",
-            ),
-        ):
-            if wrong:
-                raise mistake("{why}", why=why)
+    def _check_parts(self) -> Self:
+        for contradicts, text in CONTRADICTIONS:
+            if contradicts(self):
+                raise mistake(text, step=self.step, alpha=self.alpha)
         return self
+
+
+# Parts that do not go together, and what to do.
+CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
+    (
+        lambda a: a.schedule == "apgd" and (a.step or a.momentum or a.lr or a.alpha),
+        "'schedule: apgd' sets step, momentum and rate itself; leave out 'step', 'momentum', "
+        "'lr' and 'alpha'",
+    ),
+    (
+        lambda a: a.schedule == "apgd" and a.clip == "gradient",
+        "'schedule: apgd' needs a box or a ball; use 'clip: iterate' or 'clip: l2'",
+    ),
+    (
+        lambda a: a.step == "raw" and (a.lr is None or a.alpha is not None),
+        "'step: raw' needs 'lr' and has no 'alpha'; set 'lr' alone",
+    ),
+    (
+        lambda a: a.step in ("sign", "l2") and (a.alpha is None or a.lr is not None),
+        "'step: {step}' needs 'alpha' and has no 'lr'; set 'alpha' alone",
+    ),
+    (
+        lambda a: a.step == "sign" and (a.alpha or 0) > 1,
+        "'alpha: {alpha}' is more than 1, the full intensity range; use at most 1",
+    ),
+    (
+        lambda a: a.clip == "gradient" and a.step != "raw",
+        "'clip: gradient' bounds a raw gradient; use 'clip: iterate' with 'step: {step}'",
+    ),
+    (
+        lambda a: a.momentum and a.step == "raw",
+        "'momentum' sums gradients of length 1, and 'step: raw' does not scale them; use "
+        "'step: sign' or 'step: l2'",
+    ),
+    (
+        lambda a: a.start == "random" and a.clip == "gradient",
+        "'start: random' draws from a box or a ball, and 'clip: gradient' has none; use "
+        "'start: clean'",
+    ),
+    (
+        lambda a: a.restarts > 1 and a.start == "clean",
+        "'restarts' from the clean image all end alike; use 'start: random'",
+    ),
+    (
+        lambda a: a.gradient_of == "dlr" and a.target is not None,
+        "'gradient_of: dlr' takes no 'target'; use 'gradient_of: margin'",
+    ),
+)
 
 
 class NoiseAttack(Attack):
@@ -170,35 +183,40 @@ class NoiseAttack(Attack):
 
 
 class ExternalAttack(Attack):
-    """An attack of another library, by its class's name there."""
+    """An attack of another library, by the name of its class there."""
 
     kind: Literal["external"]
     library: Literal["art", "foolbox", "torchattacks"]
     name: Identifier
     arguments: dict[str, bool | int | float | str | None] = {}
-    # What the library calls the number of iterations; null: it has none, and max_iter is one run.
+    # The argument that sets the number of iterations; null: the library has none, and the attack
+    # runs once, which counts as max_iter.
     iterations_as: Identifier | None = None
-    at: list[Count] = []  # iterations to run it for; nothing: max_iter alone
+    at: list[Count] = []  # run for each of these numbers of iterations; empty: for max_iter alone
 
     @property
-    def longest(self) -> float:
-        return float("inf")  # the library's norm is not known here
+    def largest_epsilon(self) -> float:
+        return float("inf")  # the norm is the library's matter
 
     @model_validator(mode="after")
-    def _runs(self) -> Self:
+    def _check_runs(self) -> Self:
         if self.export:
-            raise mistake("'export' makes images again, which is for kind gradient and noise")
+            raise mistake(
+                "'export' makes images again, which other libraries' attacks do not allow; leave "
+                "it out"
+            )
         if self.at and self.iterations_as is None:
-            raise mistake("'at' needs 'iterations_as', the library's word for iterations")
+            raise mistake("'at' needs 'iterations_as', the library's argument for iterations")
         if sorted(set(self.at)) != self.at or (self.at and self.at[-1] != self.max_iter):
-            raise mistake("at: {at}; rising, none twice, max_iter the last", at=self.at)
+            raise mistake(
+                "must rise, hold each number once and end with max_iter, {max_iter}",
+                field="at",
+                max_iter=self.max_iter,
+            )
         return self
 
 
-ATTACK_KINDS = ("gradient", "noise", "external")
-
-
-def _attack_kind(raw: Any) -> str:
+def attack_kind(raw: Any) -> str:
     return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
 
 
@@ -206,5 +224,5 @@ AnyAttack = Annotated[
     Annotated[GradientAttack, Tag("gradient")]
     | Annotated[NoiseAttack, Tag("noise")]
     | Annotated[ExternalAttack, Tag("external")],
-    Discriminator(_attack_kind),
+    Discriminator(attack_kind),
 ]

@@ -1,4 +1,10 @@
-"""The pieces that every section of the study file is made of: models, field types, mistakes."""
+"""What every section of the study file is built from: the base model, field types, markers.
+
+Two markers on a field, `Annotated[type, marker]`, say what else of pgdose does with it:
+
+    UsedBy(rules)   only the settings of these rules hold the field, see `Model.settings`
+    IS_PATH         the field says where files lie; the report leaves it out
+"""
 
 import codecs
 import difflib
@@ -6,103 +12,112 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from pgdose.names import NAME
 
-
-def mistake(text: str, **values: Any) -> PydanticCustomError:
-    return PydanticCustomError("study", text, values)
+INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
 
 
-def _codec(name: str) -> str:
+class UsedBy:
+    """Marks a field that the results of these rules depend on, and of no other rule."""
+
+    def __init__(self, *rules: str) -> None:
+        self.rules = rules
+
+
+JOB_ONLY = UsedBy()  # how a job is run, or an input of its rule: no result depends on the value
+IS_PATH = "path"
+
+
+def mistake(text: str, field: str | None = None, **values: Any) -> PydanticCustomError:
+    """The error that a validator raises: `text` with its {placeholders} filled from `values`.
+
+    A validator of one field says what must stand there: "must be ...". A validator of a whole
+    section writes a sentence, and names the `field` that it is about, if it is about one.
+    """
+    return PydanticCustomError("study", text, values | ({"field": field} if field else {}))
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """`, did you mean 'NAME'?` with the most similar of the choices; empty if none is similar."""
+    similar = difflib.get_close_matches(name, list(choices), n=1)
+    return f", did you mean {similar[0]!r}?" if similar else ""
+
+
+def one_of(choices: Iterable[str]) -> str:
+    """`use one of: NAME, NAME`."""
+    return f"use one of: {', '.join(choices) or '(there is none)'}"
+
+
+class Model(BaseModel):
+    """The base of all sections: keys that it does not name are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def to_dict(self, *, paths: bool = True) -> dict[str, Any]:
+        """JSON values by the keys of the study file; `paths=False` leaves out where files lie."""
+        values = self.model_dump(mode="json", by_alias=True)
+        if paths:
+            return values
+        kept: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value, key = getattr(self, name), field.alias or name
+            if isinstance(value, Model):
+                kept[key] = value.to_dict(paths=False)
+            elif isinstance(value, dict) and all(isinstance(v, Model) for v in value.values()):
+                kept[key] = {name: entry.to_dict(paths=False) for name, entry in value.items()}
+            elif IS_PATH not in field.metadata:
+                kept[key] = values[key]
+        return kept
+
+    def settings(self, rule: str = "") -> dict[str, Any]:
+        """JSON values of the fields that the results of a rule depend on, for its params.
+
+        These are all fields but those marked `UsedBy` other rules. What is left out and has no
+        default is an input or a parameter of the rule: the script adds it before it reads the
+        settings, `Slides.model_validate({**settings, "root": root, ...})`.
+        """
+        left_out = {
+            name
+            for name, field in type(self).model_fields.items()
+            for marker in field.metadata
+            if isinstance(marker, UsedBy) and rule not in marker.rules
+        }
+        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
+
+
+def _check_encoding(name: str) -> str:
     try:
         codecs.lookup(name)
     except LookupError:
-        raise mistake("an encoding that Python knows, such as utf-8, cp1251 or koi8-r") from None
+        raise mistake("must be an encoding of Python, such as utf-8, cp1251 or koi8-r") from None
     return name
 
 
-def _identifier(name: str) -> str:
+def _check_identifier(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name):
-        raise mistake("a name of the library's own, such as PGD or max_iter")
+        raise mistake("must be a name as the library writes it, such as PGD or max_iter")
     return name
 
 
-def _place(path: str) -> str:
+def _check_output_path(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
-            "a path without braces, which stand for wildcards in Snakemake, and line breaks"
+            "must be a path without line breaks and without braces, which Snakemake reads as "
+            "wildcards"
         )
     return path
 
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
-
-
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-
-
 Epsilon = Annotated[float, Field(gt=0, le=1)]
-
-
 Count = Annotated[int, Field(ge=1)]
-
-
-IS_PATH = "path"  # marks fields that say where files lie
-
-
-FilePath = Annotated[str, IS_PATH]
-
-
-Place = Annotated[str, IS_PATH, AfterValidator(_place)]  # of what the workflow makes
-
-
-Identifier = Annotated[str, AfterValidator(_identifier)]
-
-
-Encoding = Annotated[str, AfterValidator(_codec)]
-
-
-Column = str | list[str]  # a column's name, or several of which the first that is there counts
-
-
-INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end of InceptionV3
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    def known(self) -> dict[str, Any]:
-        """Plain values, for a rule's params."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    def shown(self) -> dict[str, Any]:
-        """Plain values for the report, without the fields that say where files lie."""
-        plain = self.known()
-        found: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if isinstance(value, Model):
-                found[name] = value.shown()
-            elif isinstance(value, dict) and all(isinstance(v, Model) for v in value.values()):
-                found[name] = {key: entry.shown() for key, entry in value.items()}
-            elif IS_PATH not in field.metadata:
-                found[field.alias or name] = plain[field.alias or name]
-        return found
-
-
-def nearest(value: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(value, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
-
-
-def known_names(known: Iterable[str]) -> str:
-    return f"known: {', '.join(known) or 'none'}"
+Share = Annotated[float, Field(ge=0, le=1)]
+InputPath = Annotated[str, IS_PATH]
+OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]  # the workflow writes it
+Identifier = Annotated[str, AfterValidator(_check_identifier)]
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
+Column = str | list[str]  # a column's name, or several names: the first that the table has counts

@@ -1,195 +1,251 @@
-"""Mistakes that lie between the sections of a study file."""
+"""Mistakes that lie between the sections of a study file: one function a topic."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
-from pgdose.study.base import INCEPTION_MINIMUM, known_names, nearest
-from pgdose.study.evaluation import TrainingSize
-from pgdose.study.groups import Group
-from pgdose.study.networks import ONE_WIDTH, Training
-from pgdose.study.runs import MAIN_RUN, SIZED
-from pgdose.study.sources import TILED, DicomArchive, ImageTable, MicroscopeFields, Slides
+from pgdose.study.base import INCEPTION_MINIMUM, nearest, one_of
+from pgdose.study.groups import Class
+from pgdose.study.networks import ExistingNetwork, Training
+from pgdose.study.runs import Run, may_be_further
+from pgdose.study.sources import (
+    TILED,
+    AnySource,
+    DicomArchive,
+    ImageTable,
+    MicroscopeFields,
+    Slides,
+)
 from pgdose.study.study import Study
 
 
 def cross_checks(study: Study) -> list[str]:
-    """Mistakes that lie between the sections."""
-    found = []
+    """A line for each mistake."""
+    topics = (
+        _sources_of_classes,
+        _images,
+        _copies,
+        _modalities,
+        _names,
+        _architectures,
+        _further_networks,
+        _existing_networks,
+        _training_size,
+        _operating_points,
+        _attacks,
+        _starting_weights,
+    )
+    return [line for topic in topics for line in topic(study)]
 
-    def reference(field: str, value: str, known: Iterable[str], what: str) -> bool:
-        if value not in known:
-            near = nearest(value, known)
-            found.append(
-                f"{field}: {value!r} is no {what} of this study{near}; {known_names(known)}"
-            )
-            return False
-        return True
 
+def _unknown(field: str, name: str, choices: Iterable[str], what: str) -> list[str]:
+    """A line if a field names something that is not there."""
+    if name in choices:
+        return []
+    return [f"{field}: {name!r} is no {what}{nearest(name, choices)}; {one_of(choices)}"]
+
+
+def _classes(study: Study) -> Iterator[tuple[str, str, Class, AnySource]]:
+    """Group, class, its entry and its source; without classes whose source is unknown."""
     for g, group in study.groups.items():
-        kinds = set()
-        channels = set()
         for c, entry in group.classes.items():
-            at = f"groups.{g}.classes.{c}"
-            if not reference(f"{at}.source", entry.source, study.sources, "source"):
-                continue
-            source = study.sources[entry.source]
-            kinds.add(source.kind in TILED)
-            channels.add(source.modality == "xray")
-            if isinstance(source, ImageTable) and entry.where.label:
-                names = source.labels.names if source.labels else {}
-                reference(f"{at}.where.label", entry.where.label, names, "label of its source")
-            if isinstance(source, Slides) and entry.where.class_:
-                known = source.tile_classes
-                reference(f"{at}.where.class", entry.where.class_, known, "class of its source")
-            if isinstance(source, MicroscopeFields | Slides) and group.image.size > source.tile:
-                found.append(
-                    f"groups.{g}.image.size: {group.image.size} is larger than the tiles of "
-                    f"source {entry.source} ({source.tile}); at most that is allowed"
-                )
-            if group.image.crop == "aorta" and source.modality != "xray":
-                found.append(
-                    f"groups.{g}.image.crop: 'aorta' needs X-rays, but source {entry.source} "
-                    f"is {source.modality}; use none"
-                )
-            if group.image.window != "percentile" and not isinstance(source, DicomArchive):
-                found.append(
-                    f"groups.{g}.image.window: {group.image.window!r} is for DICOM files, but "
-                    f"source {entry.source} is of kind {source.kind}; leave it out"
-                )
-            if entry.augment_to and group.network:
-                found.append(
-                    f"{at}.augment_to: a network that exists already learns from no copies; leave "
-                    "it out"
-                )
-            if entry.augment_to and source.kind in TILED:
-                found.append(
-                    f"{at}.augment_to: tiles belong to their source and are not augmented; "
-                    "leave it out"
-                )
-        found += _network_checks(study, g, grey=channels == {True})
-        if len(kinds) > 1 or len(channels) > 1:
-            found.append(
-                f"groups.{g}.classes: sources of different kinds in one group; all classes must "
-                "come from tile sources or none, and all be X-rays or none"
-            )
-    for source_name in study.sources:
-        if source_name in study.groups:
-            found.append(f"sources.{source_name}: a group has the same name; choose another")
-    if study.training_size:
-        size = study.training_size
-        if reference("training_size.group", size.group, study.groups, "group"):
-            found += _size_checks(size, study.groups[size.group])
-            if study.groups[size.group].network:
-                found.append(
-                    f"training_size.group: {size.group} has a network that exists already; name a "
-                    "group that is trained"
-                )
-        for attack in size.attacks:
-            reference("training_size.attacks", attack, study.attacks, "attack")
-    shown = study.shown_attack()
-    if (
-        reference("operating_points.attack", shown, study.attacks, "attack")
-        and study.attacks[shown].kind == "external"
-    ):
-        found.append(
-            f"operating_points.attack: {shown!r} is of another library, and its images are not "
-            "made again for figures; name one of kind gradient or noise"
-        )
-    found += _attack_checks(study)
-    epsilon = study.operating_points.epsilon
-    doses = sorted({e for attack in study.attacks.values() for e in attack.epsilon})
-    if not any(abs(dose - epsilon) < 1e-9 for dose in doses):
-        found.append(
-            f"operating_points.epsilon: {epsilon} is an amplitude of no attack; one of {doses}"
-        )
-    if study.training.weights == "imagenet" and study.training.width != 1:
-        found.append(f"training.weights: {ONE_WIDTH}")
-    return found
+            if entry.source in study.sources:
+                yield g, c, entry, study.sources[entry.source]
 
 
-def _network_checks(study: Study, g: str, grey: bool) -> list[str]:
-    """Mistakes between a group and the networks that it is given."""
-    group, found = study.groups[g], []
-    for name in group.networks:
-        if name in (MAIN_RUN, "images") or re.fullmatch(SIZED, name):
-            found.append(
-                f"groups.{g}.networks.{name}: {name!r} is the name of another run or folder; "
-                "choose another"
+def _runs(study: Study) -> Iterator[Run]:
+    """The main and further runs of all groups."""
+    for group in study.groups:
+        yield from (run for run in study.runs(group).values() if run.role != "sized")
+
+
+def _sources_of_classes(study: Study) -> Iterator[str]:
+    for g, group in study.groups.items():
+        for c, entry in group.classes.items():
+            field = f"groups.{g}.classes.{c}.source"
+            yield from _unknown(field, entry.source, study.sources, "source of this study")
+    for g, c, entry, source in _classes(study):
+        field = f"groups.{g}.classes.{c}.where"
+        if isinstance(source, ImageTable) and entry.where.label:
+            labels = source.labels.names if source.labels else {}
+            yield from _unknown(f"{field}.label", entry.where.label, labels, "label of its source")
+        if isinstance(source, Slides) and entry.where.class_:
+            classes = source.tile_classes
+            yield from _unknown(
+                f"{field}.class", entry.where.class_, classes, "class of its source"
             )
-    for run, network in study.networks(g).items():
-        at = f"groups.{g}.network" + (f"s.{run}" if run != MAIN_RUN else "")
-        if network.architecture == "inception_v3" and group.image.size < INCEPTION_MINIMUM:
-            found.append(
-                f"groups.{g}.image.size: {group.image.size}, but inception_v3 takes "
-                f"{INCEPTION_MINIMUM} pixels and more"
+
+
+def _images(study: Study) -> Iterator[str]:
+    for g, _, entry, source in _classes(study):
+        image, field, name = study.groups[g].image, f"groups.{g}.image", entry.source
+        if isinstance(source, MicroscopeFields | Slides) and image.size > source.tile:
+            yield (
+                f"{field}.size: {image.size} is larger than the tiles of source {name}; use at "
+                f"most {source.tile}"
             )
-        if isinstance(network, Training):
-            if group.network:
-                found.append(
-                    f"{at}: nothing is left to train on beside groups.{g}.network, for which all "
-                    "images are validation; give a 'file' here, or make that one of 'networks'"
+        if image.crop == "aorta" and source.modality != "xray":
+            yield (
+                f"{field}.crop: 'aorta' needs X-rays, but source {name} is {source.modality}; "
+                "use none"
+            )
+        if image.window != "percentile" and not isinstance(source, DicomArchive):
+            yield (
+                f"{field}.window: {image.window!r} is for DICOM files, but source {name} is of "
+                f"kind {source.kind}; leave it out"
+            )
+
+
+def _copies(study: Study) -> Iterator[str]:
+    for g, c, entry, source in _classes(study):
+        field = f"groups.{g}.classes.{c}.augment_to"
+        if entry.augment_to and study.groups[g].network:
+            yield f"{field}: an existing network does not learn from copies; leave it out"
+        if entry.augment_to and source.kind in TILED:
+            yield f"{field}: tiles belong to their source and get no copies; leave it out"
+
+
+def _modalities(study: Study) -> Iterator[str]:
+    for g in study.groups:
+        sources = [source for group, _, _, source in _classes(study) if group == g]
+        tiled = {source.kind in TILED for source in sources}
+        xray = {source.modality == "xray" for source in sources}
+        if len(tiled) > 1 or len(xray) > 1:
+            yield (
+                f"groups.{g}.classes: sources of different kinds in one group; let all classes or "
+                "none come from tiles, and all or none be X-rays"
+            )
+
+
+def _names(study: Study) -> Iterator[str]:
+    for name in study.sources:
+        if name in study.groups:
+            yield f"sources.{name}: a group has the same name; choose another"
+    for g, group in study.groups.items():
+        for name in group.networks:
+            if not may_be_further(name):
+                yield (
+                    f"groups.{g}.networks.{name}: {name!r} is the name of another run or folder; "
+                    "choose another"
                 )
-            if network.tensorboard != study.training.tensorboard:
-                found.append(
-                    f"{at}.tensorboard: {str(network.tensorboard).lower()}, but "
-                    f"training.tensorboard is {str(study.training.tensorboard).lower()}; it is for "
-                    "all networks or none"
-                )
-            if network.weights == "imagenet" and network.width != 1 and run != MAIN_RUN:
-                found.append(f"{at}.weights: {ONE_WIDTH}")
+
+
+def _architectures(study: Study) -> Iterator[str]:
+    for run in _runs(study):
+        size = study.groups[run.group].image.size
+        if run.network.architecture == "inception_v3" and size < INCEPTION_MINIMUM:
+            yield (
+                f"groups.{run.group}.image.size: {size} is too small for inception_v3; use at "
+                f"least {INCEPTION_MINIMUM} pixels"
+            )
+
+
+def _further_networks(study: Study) -> Iterator[str]:
+    for run in _runs(study):
+        if not isinstance(run.network, Training) or run.role != "further":
+            continue
+        if study.groups[run.group].network:
+            yield (
+                f"{run.field}: no images are left to train on, since groups.{run.group}.network "
+                "makes all of them validation; give a 'file' here, or move that one to 'networks'"
+            )
+        if run.network.tensorboard != study.training.tensorboard:
+            everywhere = str(study.training.tensorboard).lower()
+            yield (
+                f"{run.field}.tensorboard: {str(run.network.tensorboard).lower()} differs from "
+                f"training.tensorboard, which is for all networks; use {everywhere}"
+            )
+        yield from _width_of_imagenet(f"{run.field}.weights", run.network)
+
+
+def _existing_networks(study: Study) -> Iterator[str]:
+    for run in _runs(study):
+        network, group = run.network, study.groups[run.group]
+        if not isinstance(network, ExistingNetwork):
             continue
         if set(network.classes) != set(group.classes):
-            found.append(
-                f"{at}.classes: {network.classes}; the group's classes, {list(group.classes)}, in "
-                "the order of the network's outputs"
+            yield (
+                f"{run.field}.classes: {network.classes} are not the group's classes; list "
+                f"{list(group.classes)} in the order of the network's outputs"
             )
-        seen = network.input
-        if seen and seen.size is not None and seen.size != group.image.size:
-            found.append(
-                f"groups.{g}.image.size: {group.image.size}, but a network takes {seen.size} "
-                f"pixels ({at}.input.size)"
+        if not network.input:
+            continue
+        if network.input.size not in (None, group.image.size):
+            yield (
+                f"groups.{run.group}.image.size: {group.image.size} is not the size that a network "
+                f"expects ({run.field}.input.size); use {network.input.size}"
             )
-        if seen and seen.channels == 1 and not grey:
-            found.append(f"{at}.input.channels: 1, but the group's images have colours")
-    return found
+        xray = {s.modality == "xray" for g, _, _, s in _classes(study) if g == run.group}
+        if network.input.channels == 1 and xray != {True}:
+            yield f"{run.field}.input.channels: 1, but the group's images have colours; use 3"
 
 
-def _attack_checks(study: Study) -> list[str]:
-    """Attacks that a group of the study has too few, or other, classes for."""
-    found = []
+def _training_size(study: Study) -> Iterator[str]:
+    size = study.training_size
+    if size is None:
+        return
+    for attack in size.attacks:
+        yield from _unknown("training_size.attacks", attack, study.attacks, "attack of this study")
+    for field, entries in (("sizes", size.sizes), ("attacks", size.attacks)):
+        if len(set(entries)) < len(entries):
+            yield f"training_size.{field}: {entries} has an entry twice; name each once"
+    if size.group not in study.groups:
+        yield from _unknown("training_size.group", size.group, study.groups, "group of this study")
+        return
+    group = study.groups[size.group]
+    if group.network:
+        yield f"training_size.group: {size.group} has an existing network; name a trained group"
+    classes = len(group.classes)
+    counts = [entry.augment_to or entry.count for entry in group.classes.values()]
+    most = min((n for n in counts if isinstance(n, int)), default=None)
+    for n in size.sizes:
+        if n % classes or n < 2 * classes:
+            yield (
+                f"training_size.sizes: {n} does not suit the {classes} classes of {size.group}; "
+                f"use a multiple of {classes}, at least {2 * classes}"
+            )
+        elif most is not None and n > most * classes:
+            yield (
+                f"training_size.sizes: {n} is more than {size.group} has; use at most "
+                f"{most * classes}"
+            )
+
+
+def _operating_points(study: Study) -> Iterator[str]:
+    name, field = study.shown_attack(), "operating_points.attack"
+    yield from _unknown(field, name, study.attacks, "attack of this study")
+    if name in study.attacks and study.attacks[name].kind == "external":
+        yield (
+            f"{field}: {name!r} is of another library, and its images cannot be made again for "
+            "figures; name one of kind gradient or noise"
+        )
+    doses = [attack.doses for attack in study.attacks.values()]
+    epsilon = study.operating_points.epsilon
+    if all(d.level_of(epsilon) is None for d in doses):
+        choices = sorted({e for d in doses for e in d.epsilons})
+        yield f"operating_points.epsilon: no attack has {epsilon}; use one of {choices}"
+
+
+def _attacks(study: Study) -> Iterator[str]:
     for name, attack in study.attacks.items():
         if not isinstance(attack, GradientAttack):
             continue
         for g, group in study.groups.items():
             if attack.gradient_of == "dlr" and len(group.classes) < 3:
-                found.append(
+                yield (
                     f"attacks.{name}.gradient_of: 'dlr' compares three classes, but group {g} has "
                     f"{len(group.classes)}; use margin"
                 )
             if attack.target not in (None, LEAST_LIKELY, *group.classes):
-                found.append(
-                    f"attacks.{name}.target: {attack.target!r} is no class of group {g}; "
+                yield (
+                    f"attacks.{name}.target: {attack.target!r} is no class of group {g}; use "
                     f"{LEAST_LIKELY}, or a class that every group has"
                 )
-    return found
 
 
-def _size_checks(size: TrainingSize, group: Group) -> list[str]:
-    classes = len(group.classes)
-    counts = [entry.augment_to or entry.count for entry in group.classes.values()]
-    most = min((n for n in counts if isinstance(n, int)), default=None)
-    found = []
-    for n in size.sizes:
-        if n % classes or n < 2 * classes:
-            found.append(
-                f"training_size.sizes: {n}; a multiple of {classes}, the number of classes of "
-                f"{size.group}, and at least {2 * classes}"
-            )
-        elif most is not None and n > most * classes:
-            found.append(
-                f"training_size.sizes: {n} is more than {size.group} has; at most {most * classes}"
-            )
-    if len(set(size.sizes)) < len(size.sizes) or len(set(size.attacks)) < len(size.attacks):
-        found.append("training_size: a size or an attack stands twice; each once")
-    return found
+def _starting_weights(study: Study) -> Iterator[str]:
+    yield from _width_of_imagenet("training.weights", study.training)
+
+
+def _width_of_imagenet(field: str, training: Training) -> Iterator[str]:
+    if training.weights == "imagenet" and training.width != 1:
+        yield f"{field}: 'imagenet' fits 'width: 1' alone; use null or a file"

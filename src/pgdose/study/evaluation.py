@@ -1,19 +1,17 @@
-"""Sections `checks`, `training_size`, `operating_points` and `measures`."""
+"""Sections `checks`, `training_size`, `operating_points` and `measures`: how attacks are judged."""
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from pgdose.study.base import Count, Epsilon, Model, Name
 
 
 class Checks(Model):
-    """The dear ones of the checks of each attack: on how many images, and how far they go."""
+    """How far the expensive checks of an attack go."""
 
-    images: Annotated[int, Field(ge=0)] = 8  # 0: the cheap checks alone
-    queries: Count = 200  # of Square, an image
+    images: Annotated[int, Field(ge=0)] = 8  # that they use; 0: only the cheap checks
+    queries: Count = 200  # of the Square attack, for each image
 
 
 class TrainingSize(Model):
@@ -26,17 +24,17 @@ class TrainingSize(Model):
 
 
 class OperatingPoints(Model):
-    """Where Figs. 1-3 cut the response surface."""
+    """The doses at which Figs. 1-3 cut the response surface."""
 
-    attack: Name | None = None  # of Figs. 1 and 2; the first of the study if not given
-    epsilon: Epsilon = 0.10  # Figs. 3c and 3d
+    attack: Name | None = None  # of Figs. 1 and 2; null: the first one of the study
+    epsilon: Epsilon = 0.10  # of Figs. 3c and 3d
     iterations: Count = 20
-    epsilons_over_iterations: list[Epsilon] = [0.02, 0.10]  # Fig. 3b
-    flips_epsilon: Epsilon = 0.02  # Fig. 2
+    epsilons_over_iterations: list[Epsilon] = [0.02, 0.10]  # of Fig. 3b
+    flips_epsilon: Epsilon = 0.02  # of Fig. 2
 
 
 class Measures(Model):
-    """How the response surfaces are measured."""
+    """How response surfaces are measured."""
 
-    success: Literal["final", "any"] = "final"  # any: flipped at some iteration up to this one
+    success: Literal["final", "any"] = "final"  # any: flipped at this or an earlier iteration
     draws: Annotated[int, Field(ge=200, le=100_000)] = 2000  # of the bootstrap over patients

@@ -1,62 +1,63 @@
-"""Section `groups`: which images a study group holds, and which networks."""
+"""Section `groups`: which images a study group holds, and which networks it has."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import IS_PATH, Count, Label, Model, Name, mistake
+from pgdose.study.base import IS_PATH, Count, Label, Model, Name, Share, mistake
 from pgdose.study.networks import AnyNetwork, ExistingNetwork
 
 
 class Where(Model):
+    """The records that a class may take; a key that is left out restricts nothing."""
+
     label: Label | None = None
     class_: Annotated[Name | None, Field(alias="class")] = None
-    age: tuple[float, float] | None = None
+    age: tuple[float, float] | None = None  # full years, both ends included
     sex: Literal["F", "M"] | None = None
     view: list[str] | None = None
 
     @field_validator("age")
     @classmethod
-    def _ascending(cls, age: tuple[float, float] | None) -> tuple[float, float] | None:
+    def _check_age(cls, age: tuple[float, float] | None) -> tuple[float, float] | None:
         if age is not None and not 0 <= age[0] <= age[1] <= 130:
-            raise mistake("a range of full years [from, to], 0 <= from <= to <= 130")
+            raise mistake("must be a range of full years [from, to] with 0 <= from <= to <= 130")
         return age
 
 
 class Class(Model):
-    """One class of a group: which records, and how many of them."""
+    """One class of a group: which records, and how many."""
 
     source: Name
     where: Where = Where()
     count: Count | Literal["all"] | None = None
     at_most: Count | None = None
-    augment_to: Count | None = None
+    augment_to: Count | None = None  # add copies until the class has so many images
 
     @model_validator(mode="after")
-    def _one_amount(self) -> Self:
+    def _check_amount(self) -> Self:
         if (self.count is None) == (self.at_most is None):
-            raise mistake("exactly one of 'count' (a number or all) and 'at_most' must be given")
+            raise mistake("give one of 'count' (a number or all) and 'at_most'")
         if self.augment_to and isinstance(self.count, int) and self.augment_to < self.count:
-            raise mistake("'augment_to' must not be smaller than 'count'")
+            raise mistake("must be at least 'count', {count}", field="augment_to", count=self.count)
         return self
 
 
 class Image(Model):
-    size: Annotated[int, Field(ge=16, le=2048)] = 256
-    window: Literal["voi", "percentile", "full"] = "percentile"  # what a grey value of DICOM means
+    """How a group's images are made."""
+
+    size: Annotated[int, Field(ge=16, le=2048)] = 256  # pixels of a side
+    # Which grey values of a DICOM file become black and white.
+    window: Literal["voi", "percentile", "full"] = "percentile"
     crop: Literal["none", "aorta"] = "none"
-    least_confidence: Annotated[float, Field(ge=0, le=1)] = 0.4  # that the aorta was found
-    boxes: Annotated[str | None, IS_PATH] = None  # windows by hand, before those found
+    least_confidence: Share = 0.4  # of the aorta's window; a film with less is left out
+    boxes: Annotated[str | None, IS_PATH] = None  # a table of windows drawn by hand
 
     @model_validator(mode="after")
-    def _boxes_of_a_crop(self) -> Self:
+    def _check_boxes(self) -> Self:
         if self.boxes and self.crop != "aorta":
-            raise mistake("'boxes' goes with 'crop: aorta'")
+            raise mistake("'boxes' needs 'crop: aorta'; add it, or leave 'boxes' out")
         return self
 
 
@@ -64,28 +65,27 @@ class Group(Model):
     title: str
     image: Image = Image()
     balance: list[Literal["sex", "class"]] = []
-    augment: Augment = Augment()
+    augment: Augment = Augment()  # of the copies that `augment_to` adds
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
-    network: ExistingNetwork | None = None  # one that exists already; null: it is trained
-    networks: dict[Name, AnyNetwork] = {}  # more of them; keys left out are those of `training`
-    exclude: Annotated[str | None, IS_PATH] = None
+    network: ExistingNetwork | None = None  # null: the group's network is trained
+    networks: dict[Name, AnyNetwork] = {}  # further ones; keys left out are those of `training`
+    exclude: Annotated[str | None, IS_PATH] = None  # a table of records to leave out
     shards: Count = 1
-    paper_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    paper_accuracy: Share | None = None
 
     @model_validator(mode="after")
-    def _counts_fit_the_balance(self) -> Self:
+    def _check_balance(self) -> Self:
         for name, entry in self.classes.items():
-            if "sex" in self.balance and isinstance(entry.count, int) and entry.count % 2:
+            if not isinstance(entry.count, int):
+                continue
+            field = f"classes.{name}.count"
+            if "sex" in self.balance and entry.count % 2:
+                raise mistake("must be even with 'balance: [sex]'", field=field)
+            if "class" in self.balance:
                 raise mistake(
-                    "classes.{name}.count is {count}; with 'balance: [sex]' it must be even",
-                    name=name,
-                    count=entry.count,
-                )
-            if "class" in self.balance and isinstance(entry.count, int):
-                raise mistake(
-                    "classes.{name}.count is {count}; 'balance: [class]' is for 'at_most' and "
-                    "'count: all', exact counts are what they are",
-                    name=name,
+                    "{count} is exact, and 'balance: [class]' would change it; use 'at_most' or "
+                    "'count: all'",
+                    field=field,
                     count=entry.count,
                 )
         return self

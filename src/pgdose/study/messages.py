@@ -1,91 +1,127 @@
-"""Validation errors of pydantic as lines that name the field, what stands there and what may."""
+"""Validation errors of pydantic as lines: the field's path, what stands there, what may stand."""
 
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-)
+from pydantic import BaseModel, Tag, ValidationError
 
 from pgdose.names import NAME_RULE
 from pgdose.study.attacks import ATTACK_KINDS
-from pgdose.study.base import known_names, nearest
-from pgdose.study.networks import ExistingNetwork, Training, network_kind
+from pgdose.study.base import nearest, one_of
 from pgdose.study.sources import SOURCE_KINDS
 from pgdose.study.study import Study
 
+CONSTANTS = {None: "null", True: "true", False: "false"}  # as YAML writes them
+
 
 def message(lines: list[str]) -> str:
-    head = "The study has a mistake" if len(lines) == 1 else f"The study has {len(lines)} mistakes"
-    return "\n".join([f"{head}:", *(f"  {line}" for line in lines)])
+    """All mistakes of a study under one heading."""
+    count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return "\n".join([f"The study has {count}:", *(f"  {line}" for line in lines)])
 
 
-def line(raw: Any, error: Any) -> str:
-    """`path.of.the.field: what stands there; what may`."""
-    path, model = _locate(raw, error["loc"])
-    stands = error["input"]
-    shown = "" if isinstance(stands, dict) else f"{stands!r}: "
-    if error["type"] == "extra_forbidden":
+def validation_lines(error: ValidationError) -> list[str]:
+    """A line for each mistake; the choices of one field share a line."""
+    texts: dict[str, list[str]] = {}
+    for entry in error.errors(include_url=False):
+        start, text = _start_and_text(entry)
+        texts.setdefault(start, []).append(text)
+    return [
+        start + " or ".join([first, *(text.removeprefix("must be ") for text in others)])
+        for start, (first, *others) in texts.items()
+    ]
+
+
+def _start_and_text(error: Any) -> tuple[str, str]:
+    """`path.of.the.field: VALUE ` and `must be ...`, or another sentence without a value."""
+    keys, model = _locate(error["loc"])
+    value, kind, context = error["input"], error["type"], error.get("ctx", {})
+    if "field" in context:
+        for key in context["field"].split("."):
+            keys, value = [*keys, key], value.get(key) if isinstance(value, dict) else None
+    path = _shown(keys)
+    if kind == "extra_forbidden":
         known = [field.alias or name for name, field in model.model_fields.items()]
-        return f"{path}: unknown key{nearest(path.rsplit('.', 1)[-1], known)}; {known_names(known)}"
-    if error["type"] == "missing":
-        return f"{path}: missing; it must be given"
-    if error["type"] == "string_pattern_mismatch":
-        label = error["ctx"]["pattern"].startswith("^[a-z]")
-        rule = "a small letter, then small letters, digits or '_'" if label else NAME_RULE
-        return f"{path}: {stands!r} is no valid name; {rule}"
-    if error["type"].startswith("union_tag"):
-        told = stands.get("kind") if isinstance(stands, dict) else stands
-        kinds = SOURCE_KINDS if path.startswith("sources.") else ATTACK_KINDS
-        return f"{path}.kind: {told!r} is no kind{nearest(str(told), kinds)}; {known_names(kinds)}"
-    text = error["msg"]
-    return f"{path}: {shown}{text[:1].lower()}{text[1:]}"
+        return f"{path}: ", f"unknown key{nearest(keys[-1], known)}; {one_of(known)}"
+    if kind == "missing":
+        return f"{path}: ", "missing; add this key"
+    if kind.startswith("union_tag"):
+        name = value.get("kind") if isinstance(value, dict) else value
+        kinds = SOURCE_KINDS if keys[0] == "sources" else ATTACK_KINDS
+        text = f"{name!r} is no kind of {keys[0].removesuffix('s')}"
+        return f"{path}.kind: ", f"{text}{nearest(str(name), kinds)}; {one_of(kinds)}"
+    if kind == "string_pattern_mismatch":
+        is_label = context["pattern"].startswith("^[a-z]")
+        label_rule = "a small letter, then at most 39 small letters, digits or '_'"
+        text = f"must be {label_rule if is_label else NAME_RULE}"
+    else:
+        text = error["msg"].replace("Input should be", "must be", 1)
+        text = text[:1].lower() + text[1:]
+    if not text.startswith("must "):
+        return f"{path}: ", text
+    stands = "" if isinstance(value, dict) else f"{_written(value)} "
+    return f"{path}: {stands}", text
 
 
-def _locate(raw: Any, loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
-    """The field's path as its author knows it, and the model that the last part belongs to."""
-    path: list[str] = []
+def _written(value: Any) -> str:
+    is_constant = value is None or isinstance(value, bool)
+    return CONSTANTS[value] if is_constant else repr(value)
+
+
+def _shown(keys: list[str]) -> str:
+    # A key that is no name can hold a line break, or characters that turn the line round.
+    return ".".join(key if key.isprintable() else ascii(key) for key in keys) or "the file"
+
+
+def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
+    """The keys of the study file that lead to an error, and the section that holds the last one.
+
+    pydantic puts more into `loc`: the tags and choices of unions, "[key]" for a mapping's key.
+    """
+    keys: list[str] = []
+    section: type[BaseModel] = Study
     kind: Any = Study
-    model: type[BaseModel] = Study
-    for i, part in enumerate(loc):
-        inside = isinstance(raw, dict) and part in raw
-        inside = inside or (isinstance(raw, list) and isinstance(part, int) and part < len(raw))
-        kind = _resolve(kind, raw)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            model = kind
-            fields = {field.alias or name: field for name, field in kind.model_fields.items()}
-            if not inside and part not in fields:
-                if i == len(loc) - 1 and not path:
-                    path.append(str(part))
-                continue  # the tag of a union, not a key of the file
-            kind = fields[part].annotation if part in fields else Any
+    for part in loc:
+        kind, members = _resolve(kind)
+        if members:
+            kind = members.get(part)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            section = kind
+            keys.append(str(part))
+            kind = _annotation(kind, str(part))
         elif get_origin(kind) is dict:
-            if part == "[key]":
-                continue
-            kind = get_args(kind)[1]
-        elif not inside:
-            continue
-        path.append(str(part))
-        raw = raw[part] if inside else None
-    # One that is no name can hold a line break, or turn the line round.
-    shown = [part if part.isprintable() else ascii(part) for part in path]
-    return ".".join(shown) or "the file", model
+            if part != "[key]":
+                keys.append(str(part))
+                kind = get_args(kind)[1]
+        elif isinstance(part, int):  # of a list
+            keys.append(str(part))
+            kind = None
+    return keys, section
 
 
-def _resolve(kind: Any, raw: Any) -> Any:
-    """Look through Annotated, Optional and unions told apart by `kind:`."""
+def _annotation(model: type[BaseModel], key: str) -> Any:
+    for name, field in model.model_fields.items():
+        if key == (field.alias or name):
+            return field.annotation
+    return None
+
+
+def _resolve(kind: Any) -> tuple[Any, dict[Any, Any]]:
+    """A type without Annotated and `| None`; of a union of sections their types by tag."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
-    if get_origin(kind) in (Union, types.UnionType):
-        choices = [_resolve(choice, raw) for choice in get_args(kind) if choice is not type(None)]
-        models = [c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)]
-        if Training in models:
-            return ExistingNetwork if network_kind(raw) == "brought" else Training
-        told = raw.get("kind", "gradient") if isinstance(raw, dict) else None
-        for choice in models:
-            if "kind" in choice.model_fields and told in get_args(
-                choice.model_fields["kind"].annotation
-            ):
-                return choice
-        return models[0] if models else (choices[0] if choices else Any)
-    return kind
+    if get_origin(kind) not in (Union, types.UnionType):
+        return kind, {}
+    choices = [choice for choice in get_args(kind) if choice is not type(None)]
+    if len(choices) == 1:
+        return _resolve(choices[0])
+    return kind, {_tag(choice): choice for choice in choices if _tag(choice)}
+
+
+def _tag(choice: Any) -> str | None:
+    """The tag of a section in a union: its `Tag`, or else the value of its key `kind`."""
+    if get_origin(choice) is Annotated:
+        return next((m.tag for m in get_args(choice)[1:] if isinstance(m, Tag)), None)
+    if isinstance(choice, type) and issubclass(choice, BaseModel):
+        return str(get_args(choice.model_fields["kind"].annotation)[0])
+    return None

@@ -15,7 +15,18 @@ from pydantic import (
 )
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import IS_PATH, Count, FilePath, Model, Name, mistake, nearest
+from pgdose.study.base import (
+    IS_PATH,
+    JOB_ONLY,
+    Count,
+    InputPath,
+    Model,
+    Name,
+    Share,
+    mistake,
+    nearest,
+    one_of,
+)
 
 # torchvision's classification networks.
 ARCHITECTURES = (
@@ -39,94 +50,104 @@ ARCHITECTURES = (
 )
 
 
-def _architecture(name: str) -> str:
+def _check_architecture(name: str) -> str:
     if name not in ARCHITECTURES and not re.fullmatch(r"timm/[A-Za-z0-9_.]{1,80}", name):
-        near = nearest(name, ARCHITECTURES)
         raise mistake(
-            "no network of torchvision's{near}; a name of its classification networks, or "
-            "timm/NAME for one of timm's",
-            near=near,
+            "must be a classification network of torchvision{near}, or timm/NAME for one of timm",
+            near=nearest(name, ARCHITECTURES),
         )
     return name
 
 
-Architecture = Annotated[str, AfterValidator(_architecture)]
+Architecture = Annotated[str, AfterValidator(_check_architecture)]
 
-
-# By a file's suffix; safetensors hold weights alone and want an architecture beside them.
+# By the suffix of a network's file. A file of weights needs an architecture beside it.
 NETWORK_FORMATS = {
     **{".pt2": "exported program", ".onnx": "onnx", ".safetensors": "weights"},
     **{".pt": "torchscript", ".ts": "torchscript", ".torchscript": "torchscript"},
 }
 
 
-def _several(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
 class Input(Model):
-    """What a network from elsewhere is used to see."""
+    """The input that a network from elsewhere expects."""
 
-    size: Count | None = None  # pixels; if given, `image.size` must be the same
+    size: Count | None = None  # pixels of a side; if given, `image.size` must be the same
     channels: Literal[1, 3] = 3
     range: tuple[float, float] = (0.0, 1.0)  # the values of black and of white
-    # In that range, one for all channels or one each; null: the architecture's, or else 0 and 1.
-    mean: Annotated[list[float], BeforeValidator(_several)] | None = None
-    std: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_several)] | None = None
+    # In that range, one for all channels or one each. null: those of the architecture's ImageNet
+    # weights if there is one, else 0 and 1.
+    mean: Annotated[list[float], BeforeValidator(_as_list)] | None = None
+    std: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_as_list)] | None = None
     layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check(self) -> Self:
         if self.range[0] >= self.range[1]:
-            raise mistake("'range' is [black, white], and black is less")
-        given = [values for values in (self.mean, self.std) if values is not None]
-        if any(len(values) not in (1, self.channels) for values in given):
-            raise mistake("'mean' and 'std' have one number for all channels, or one each")
+            raise mistake("must be [black, white] with black < white", field="range")
+        for field in ("mean", "std"):
+            values = getattr(self, field)
+            if values is not None and len(values) not in (1, self.channels):
+                raise mistake(
+                    "must hold one number for all channels, or {channels} numbers",
+                    field=field,
+                    channels=self.channels,
+                )
         return self
 
 
 class ExistingNetwork(Model):
-    """A network that was trained elsewhere; the group's images are all for validation then."""
+    """A network trained elsewhere; all images of its group are for validation."""
 
-    file: FilePath
-    classes: Annotated[list[Name], Field(min_length=2)]  # in the order of its outputs
-    architecture: Architecture | None = None  # of weights alone (safetensors)
-    input: Input | None = None  # null: as the architecture's ImageNet weights; else Input's own
+    file: Annotated[InputPath, JOB_ONLY]
+    classes: Annotated[list[Name], Field(min_length=2)]  # in the order of the outputs
+    architecture: Architecture | None = None  # for files of weights (.safetensors) alone
+    # null: as the architecture's ImageNet weights, or Input's defaults without an architecture
+    input: Input | None = None
     outputs: Literal["logits", "probabilities"] = "logits"
-    trust: bool = False  # TorchScript is a program of its own: whoever says true, runs it
+    trust: bool = False  # allows TorchScript, which runs as a program when it is read
+
+    @property
+    def format(self) -> str:
+        """One of NETWORK_FORMATS' values."""
+        return NETWORK_FORMATS[PurePath(self.file).suffix.lower()]
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check(self) -> Self:
         suffix = PurePath(self.file).suffix.lower()
-        kind = NETWORK_FORMATS.get(suffix)
-        if kind is None:
+        if suffix not in NETWORK_FORMATS:
             raise mistake(
-                "file: '{suffix}' is no kind of network; one of {known}",
+                "'{suffix}' is no format of networks; {choices}",
+                field="file",
                 suffix=suffix,
-                known=", ".join(NETWORK_FORMATS),
+                choices=one_of(NETWORK_FORMATS),
             )
-        if (kind == "weights") != (self.architecture is not None):
+        if self.format == "weights" and self.architecture is None:
+            raise mistake("a .safetensors file holds weights alone; give 'architecture' too")
+        if self.format != "weights" and self.architecture is not None:
+            raise mistake("'architecture' is for .safetensors files alone; leave it out")
+        if self.format == "torchscript" and not self.trust:
             raise mistake(
-                "'architecture' goes with a file of weights (.safetensors), and only with one"
-            )
-        if kind == "torchscript" and not self.trust:
-            raise mistake(
-                "file: TorchScript is a program that reading it would run; give an exported "
-                "program (.pt2), or say 'trust: true' if you know who made it"
+                "a TorchScript file runs as a program when it is read; give an exported program "
+                "(.pt2), or set 'trust: true' if you know who made it",
+                field="file",
             )
         if len(set(self.classes)) < len(self.classes):
-            raise mistake("'classes' names one twice")
+            raise mistake("must name each class once", field="classes")
         return self
 
 
 class Training(Model):
-    """How a group's network is made. What stands here but for the last part decides its weights."""
+    """How a group's network is trained."""
 
     architecture: Architecture = "inception_v3"
     width: Annotated[float, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
-    weights: Annotated[str | None, IS_PATH] = None  # imagenet, or a safetensors file
+    weights: Annotated[str | None, IS_PATH] = None  # to start from: imagenet or a safetensors file
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
-    auxiliary: Annotated[float, Field(ge=0, le=1)] = 0.4  # weight of auxiliary heads' loss
+    auxiliary: Share = 0.4  # weight of the auxiliary heads' loss
     optimizer: Literal["adam", "adamw"] = "adam"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -134,51 +155,53 @@ class Training(Model):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     epochs: Count = 20
     batch: Annotated[int, Field(ge=2)] = 32
-    augment: Augment | None = None  # anew in each epoch; copies made before are a class's matter
+    augment: Augment | None = None  # anew in each epoch, beside the copies of `augment_to`
     keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
-    patience: Count | None = None  # epochs without a smaller one, after which training ends
+    patience: Count | None = None  # stop after so many epochs without a smaller loss
     held_out: Annotated[float, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"  # others on CUDA only
-    deterministic: bool = False  # on CUDA; on a CPU it always is
+    deterministic: bool = False  # on CUDA; training on a CPU always is
     gpus: Annotated[int, Field(ge=1, le=16)] = 1  # that share each batch
-    tensorboard: bool = False
-    threads: Count = 2
-    mem_mb: Count = 3000
-    runtime: Count = 60  # minutes
+    tensorboard: Annotated[bool, JOB_ONLY] = False
+    threads: Annotated[Count, JOB_ONLY] = 2
+    mem_mb: Annotated[Count, JOB_ONLY] = 3000
+    runtime: Annotated[Count, JOB_ONLY] = 60  # minutes
 
     @field_validator("width")
     @classmethod
-    def _sixteenths(cls, width: float) -> float:
+    def _check_width(cls, width: float) -> float:
         if (width * 16) % 1:
-            raise mistake("a multiple of 1/16, so that all channel counts stay whole")
+            raise mistake("must be a multiple of 1/16, so that all channel counts stay whole")
         return width
 
     @model_validator(mode="after")
-    def _goes_together(self) -> Self:
+    def _check(self) -> Self:
         if self.width != 1 and self.architecture != "inception_v3":
             raise mistake(
-                "'width: {width}' is of inception_v3; leave it out for {architecture}",
-                width=self.width,
+                "'width' is for inception_v3 alone; leave it out for {architecture}",
                 architecture=self.architecture,
             )
         if self.batch < 2 * self.gpus:
-            raise mistake("'batch' must be at least 2 images for each of 'gpus'")
+            raise mistake(
+                "must be at least {least}, two images for each of {gpus} 'gpus'",
+                field="batch",
+                least=2 * self.gpus,
+                gpus=self.gpus,
+            )
         return self
 
 
-ONE_WIDTH = "'imagenet' fits 'width: 1' only; give null or a file"
+# Keys that a further network does not take from section `training` if its architecture differs.
+OF_ARCHITECTURE = ("width", "weights", "dropout")
 
 
-def network_kind(raw: Any) -> str:
-    """A file makes it a network that exists already."""
-    there = isinstance(raw, ExistingNetwork) or (isinstance(raw, dict) and "file" in raw)
-    return "brought" if there else "trained"
+def network_kind(raw: Any) -> Literal["existing", "trained"]:
+    """Tells an entry of `networks` apart, before it is validated: one with a `file` exists."""
+    exists = isinstance(raw, ExistingNetwork) or (isinstance(raw, dict) and "file" in raw)
+    return "existing" if exists else "trained"
 
 
 AnyNetwork = Annotated[
-    Annotated[ExistingNetwork, Tag("brought")] | Annotated[Training, Tag("trained")],
+    Annotated[ExistingNetwork, Tag("existing")] | Annotated[Training, Tag("trained")],
     Discriminator(network_kind),
 ]
-
-
-OF_ARCHITECTURE = ("width", "weights", "dropout")  # what another one does not take over

@@ -1,23 +1,27 @@
-"""Section `phantom`: the amounts that the synthetic hospital makes."""
+"""Section `phantom`: how many patients, films, fields and slides the synthetic hospital makes."""
 
 from typing import Annotated
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
-from pgdose.study.base import Count, Model, Place
+from pgdose.study.base import Count, Model, OutputPath
+
+CountOrZero = Annotated[int, Field(ge=0)]
 
 
 class PhantomXray(Model):
+    """Films by what they show."""
+
     norm: Count = 800
     aorta: Count = 200
     tuberculosis: Count = 70
-    other: Annotated[int, Field(ge=0)] = 60
-    broken: Annotated[int, Field(ge=0)] = 12
+    other: CountOrZero = 60
+    broken: CountOrZero = 12  # files that a reader has to reject
 
 
 class PhantomFields(Model):
+    """Microscope fields; width and height in pixels."""
+
     patients_per_organ: Count = 10
     fields_per_patient: Count = 1
     width: Annotated[int, Field(ge=256, le=8192)] = 2048
@@ -25,15 +29,17 @@ class PhantomFields(Model):
 
 
 class PhantomSlides(Model):
+    """Whole slides, each of another patient."""
+
     slides: Count = 12
-    side: Annotated[int, Field(ge=1024, le=100_000)] = 4096
-    broken: Annotated[int, Field(ge=0)] = 3
+    side: Annotated[int, Field(ge=1024, le=100_000)] = 4096  # pixels
+    broken: CountOrZero = 3  # slides that a reader has to reject
 
 
 class Phantom(Model):
-    """The synthetic hospital: how much of each kind it makes."""
+    """The synthetic hospital; it makes nothing of a kind that is left out."""
 
-    root: Place = "hospital"
+    root: OutputPath = "hospital"
     xray: PhantomXray | None = None
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None

@@ -1,11 +1,15 @@
-"""The runs of a group: each is one network, and the attacks that it meets."""
+"""The runs of a group: each is one network, and the attacks on it."""
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from pgdose.study.networks import ExistingNetwork, Training
 
 Role = Literal["main", "further", "sized"]
 MAIN_RUN = "full"  # the folder of a group's main network
 SIZED = r"n\d+-r\d+"  # the folders of networks trained on a part of the training images
+RESERVED = ("images",)  # other folders of a group
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,16 @@ class Run:
     name:    folder below the group's, unique in the group
     role:    main: the group's own network; further: another network on the same images;
              sized: the main architecture trained on a part of the training images
+    network: how it is trained, or the file that it comes from
+    attacks: names of the attacks, in the order of the study
     size:    training images of a sized run; None for all of them
     repeat:  of a sized run, counted from 1; None for others
-    attacks: names of the attacks, in the order of the study
     """
 
     group: str
     name: str
     role: Role
+    network: ExistingNetwork | Training
     attacks: tuple[str, ...]
     size: int | None = None
     repeat: int | None = None
@@ -31,3 +37,26 @@ class Run:
     def path(self) -> str:
         """`group/name`, the run's folder below groups/."""
         return f"{self.group}/{self.name}"
+
+    @property
+    def field(self) -> str:
+        """The place of the run's network in the study file."""
+        if self.role == "further":
+            return f"groups.{self.group}.networks.{self.name}"
+        is_trained = isinstance(self.network, Training)
+        return "training" if is_trained else f"groups.{self.group}.network"
+
+    def identity(self) -> dict[str, Any]:
+        """The columns that tell runs apart in result tables, by name."""
+        return {
+            "group": self.group,
+            "run": self.name,
+            "role": self.role,
+            "size": self.size,
+            "repeat": self.repeat,
+        }
+
+
+def may_be_further(name: str) -> bool:
+    """Whether a further network may have a name; others are folders of another kind."""
+    return name not in (MAIN_RUN, *RESERVED) and not re.fullmatch(SIZED, name)

@@ -1,50 +1,53 @@
-"""Section `sources`: where images, labels and reports come from."""
+"""Section `sources`: where images, labels and reports come from. One model for each kind."""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from pgdose.study.base import (
     INCEPTION_MINIMUM,
     IS_PATH,
+    JOB_ONLY,
     Column,
     Count,
     Encoding,
-    FilePath,
+    InputPath,
     Label,
     Model,
     Name,
+    Share,
+    UsedBy,
     mistake,
+    one_of,
 )
+
+SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
+TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
+IGNORE = "ignore"  # the class of areas that no tile is taken from
+CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
 class HandLabels(Model):
-    """A table of labels by hand, one row a report: the labeller is measured against it."""
+    """A table of labels by hand, one row a report; the labeller is measured against it."""
 
-    table: FilePath
+    table: InputPath
     id: str = "accession_number"
 
 
 class Reports(Model):
-    """A table of free-text reports; `id` holds what the DICOM attribute `tag` holds."""
+    """A table of free-text reports; column `id` holds the values of the DICOM attribute `tag`."""
 
-    table: FilePath
+    table: InputPath
     id: str = "accession_number"
     text: str = "report"
     tag: Name = "AccessionNumber"
     encoding: Encoding = "utf-8"
-    negation: bool = True  # false: plain keyword match, as in the paper
+    negation: bool = True  # false: every mention of a finding counts, as in the paper
     hand_labels: HandLabels | None = None
 
 
 class Screen(Model):
-    """Which images are of no use to any group."""
+    """Limits of screening: which images no group can use."""
 
     smallest: Annotated[int, Field(ge=8)] = 64  # pixels of the shorter side
     least_spread: Annotated[float, Field(ge=0)] = 4.0  # grey levels, standard deviation
@@ -53,19 +56,23 @@ class Screen(Model):
 
 
 class FilmScreen(Screen):
-    body_parts: list[str] = ["CHEST", "THORAX", "LUNG", "LUNGS", "HEART"]  # what may stand there
+    # A film whose BodyPartExamined holds none of these words is discarded.
+    body_parts: list[str] = ["CHEST", "THORAX", "LUNG", "LUNGS", "HEART"]
 
 
 class Source(Model):
-    root: FilePath
-    patients: Name | None = None  # sources with one word here number their patients alike
-    shards: Count = 1
+    root: Annotated[InputPath, JOB_ONLY]
+    # Sources with the same word here number their patients alike.
+    patients: Annotated[Name | None, UsedBy("index_table")] = None
+    shards: Annotated[Count, UsedBy("index_fields", "index_slides")] = 1
 
 
 class DicomArchive(Source):
+    """A folder of DICOM files with free-text reports."""
+
     kind: Literal["dicom_archive"]
     reports: Reports
-    lexicon: FilePath
+    lexicon: InputPath
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
     screen: FilmScreen = FilmScreen()
 
@@ -82,16 +89,16 @@ class FieldColumns(Model):
 
 
 class MicroscopeFields(Source):
-    """Whole images of known class; a table or their folders say which (`layout`)."""
+    """Whole images of one class each, which a table or their folders (`layout`) name."""
 
-    kind: Literal["microscope_fields"]
+    kind: Annotated[Literal["microscope_fields"], UsedBy()]
     table: Annotated[str | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
-    # "{class}/{patient}/*.tif", where there is no table
-    layout: Annotated[str | None, IS_PATH] = None
-    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
-    margin: Literal["error", "drop"] = "error"  # what does not fill a tile
-    bits: Annotated[int, Field(ge=9, le=16)] = 16  # used ones of files with 16 bits a channel
+    layout: Annotated[str | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256  # pixels of a side
+    margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
+    # How many bits of files with 16 bits a channel are in use.
+    bits: Annotated[int, Field(ge=9, le=16), UsedBy("tile")] = 16
 
     @property
     def modality(self) -> str:
@@ -99,15 +106,18 @@ class MicroscopeFields(Source):
 
     @field_validator("layout")
     @classmethod
-    def _placeholders(cls, layout: str | None) -> str | None:
+    def _check_placeholders(cls, layout: str | None) -> str | None:
         if layout is not None and any(layout.count(f"{{{n}}}") != 1 for n in ("class", "patient")):
-            raise mistake("a path with {class} and {patient} once each, '*' for what may differ")
+            raise mistake(
+                "must be a path that holds {class} and {patient} once each, and * for parts that "
+                "differ"
+            )
         return layout
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _check_table_or_layout(self) -> Self:
         if (self.table is None) == (self.layout is None):
-            raise mistake("exactly one of 'table' and 'layout' says what each field is")
+            raise mistake("the class of each field comes from 'table' or 'layout'; give one of two")
         return self
 
 
@@ -120,21 +130,21 @@ class SlideColumns(Model):
 
 
 class Tissue(Model):
-    """What of a slide is tissue. Areas are in tiles, since not every slide tells its scale."""
+    """Which part of a slide is tissue. Areas are in tiles: not every slide states its scale."""
 
     method: Literal["saturation", "optical_density"] = "saturation"
     threshold: Annotated[float, Field(gt=0)] | None = None  # null: Otsu's, of each slide
-    between: tuple[float, float] = (0.04, 0.10)  # Otsu's threshold is kept within
+    between: tuple[float, float] = (0.04, 0.10)  # Otsu's threshold is clipped to this range
     smallest_island: Annotated[float, Field(ge=0)] = 0.5
     smallest_hole: Annotated[float, Field(ge=0)] = 0.5
-    pen: bool = True  # leave out what a pen has marked
-    share: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a tile
+    pen: bool = True  # leave out pen marks
+    share: Share = 0.5  # of a tile that must be tissue
 
     @field_validator("between")
     @classmethod
-    def _ascending(cls, between: tuple[float, float]) -> tuple[float, float]:
+    def _check_range(cls, between: tuple[float, float]) -> tuple[float, float]:
         if not 0 < between[0] <= between[1]:
-            raise mistake("a range [from, to], 0 < from <= to")
+            raise mistake("must be a range [from, to] with 0 < from <= to")
         return between
 
 
@@ -143,33 +153,31 @@ def _as_text(words: Any) -> Any:
     return [str(word) for word in words] if isinstance(words, list) else words
 
 
-IGNORE = "ignore"  # the class of what no tile is taken from
-
-
 Words = Annotated[list[str], BeforeValidator(_as_text)]
 
 
 class Slides(Source):
-    """Whole slides, and outlines that say what is what on them."""
+    """Whole slides, and outlines of the tissue's classes on them."""
 
-    kind: Literal["slides"]
-    table: FilePath
+    kind: Annotated[Literal["slides"], CANDIDATES]
+    table: Annotated[InputPath, JOB_ONLY]
     columns: SlideColumns = SlideColumns()
-    # Which words of the outlines stand for which class; where two overlap, the first named counts.
-    classes: Annotated[dict[Name, Words], Field(min_length=1)] = {
+    # The words of the outlines for each class; where outlines overlap, the first class counts.
+    classes: Annotated[dict[Name, Words], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
         "norm": ["norm", "normal"],
     }
-    rest: Name = "norm"  # the class of tissue outside all outlines
-    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256
-    level: Annotated[int, Field(ge=0)] | None = None  # 0 unless `mpp` is given
-    mpp: Annotated[float, Field(gt=0)] | None = None  # micrometres to a pixel of a tile
-    overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.0  # of neighbouring tiles, share of a side
-    tiles_per_class: Count
-    class_share: Annotated[float, Field(gt=0.5, le=1)] = 0.9  # of a tile
-    tissue: Tissue = Tissue()
-    threads: Count = 1
+    rest: Annotated[Name, CANDIDATES] = "norm"  # the class of tissue outside all outlines
+    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256  # pixels of a side
+    # Resolution of the tiles: a pyramid level (0 unless `mpp` is given), or micrometres per pixel.
+    level: Annotated[int | None, Field(ge=0), CANDIDATES] = None
+    mpp: Annotated[float | None, Field(gt=0), CANDIDATES] = None
+    overlap: Annotated[float, Field(ge=0, le=0.9), CANDIDATES] = 0.0  # of neighbours, of a side
+    tiles_per_class: Annotated[Count, UsedBy("index_slides")]
+    class_share: Annotated[float, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
+    tissue: Annotated[Tissue, CANDIDATES] = Tissue()
+    threads: Annotated[Count, JOB_ONLY] = 1
 
     @property
     def modality(self) -> str:
@@ -177,23 +185,32 @@ class Slides(Source):
 
     @property
     def tile_classes(self) -> list[str]:
-        """The classes that tiles are taken of."""
+        """The classes that tiles are taken from."""
         return [name for name in dict.fromkeys([*self.classes, self.rest]) if name != IGNORE]
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_resolution(self) -> Self:
         if self.level is not None and self.mpp is not None:
-            raise mistake("'level' or 'mpp' says how fine the tiles are, not both")
+            raise mistake("'level' and 'mpp' both set the resolution of the tiles; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
         if self.columns.outlines is None and self.columns.class_ is None:
-            raise mistake("'columns' names neither outlines nor class; one is needed")
-        words = [word.strip().casefold() for those in self.classes.values() for word in those]
-        if twice := sorted({word for word in words if words.count(word) > 1}):
-            raise mistake("classes: '{word}' stands for two classes", word=twice[0])
+            raise mistake("must name a column 'outlines' or 'class'", field="columns")
+        words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
+        if repeated := sorted({word for word in words if words.count(word) > 1}):
+            raise mistake(
+                "'{word}' stands for two classes; leave it out of one",
+                field="classes",
+                word=repeated[0],
+            )
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
-                "rest: '{rest}' is no class of the source; one of: {known}",
+                "'{rest}' is no class of the source; {choices}",
+                field="rest",
                 rest=self.rest,
-                known=", ".join(dict.fromkeys([*self.classes, IGNORE])),
+                choices=one_of(dict.fromkeys([*self.classes, IGNORE])),
             )
         return self
 
@@ -208,7 +225,7 @@ class TableColumns(Model):
 
 
 class TableLabels(Model):
-    """Labels in one column: a value, or several with a separator between them."""
+    """Labels in one column: one value, or several values with a separator between them."""
 
     column: Column
     separator: str | None = None
@@ -219,19 +236,13 @@ class ImageTable(Source):
     """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
 
     kind: Literal["table"]
-    table: FilePath
+    table: Annotated[InputPath, JOB_ONLY]
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None
-    screen: Screen = Screen()
+    screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
 
 AnySource = Annotated[
     DicomArchive | MicroscopeFields | Slides | ImageTable, Field(discriminator="kind")
 ]
-
-
-SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
-
-
-TILED = ("microscope_fields", "slides")  # kinds of source that own the pixels of their groups

@@ -1,38 +1,36 @@
-"""The whole study file, and the questions that other code asks of it."""
+"""The whole study file, and the questions that the workflow asks of it."""
 
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import Model, Name, Place
+from pgdose.study.base import Model, Name, OutputPath
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.groups import Group
 from pgdose.study.networks import OF_ARCHITECTURE, ExistingNetwork, Training, network_kind
 from pgdose.study.phantom import Phantom
-from pgdose.study.runs import MAIN_RUN
+from pgdose.study.runs import MAIN_RUN, Run
 from pgdose.study.sources import TILED, AnySource, DicomArchive
+from pgdose.study.versions import WITHOUT_KEY
 
 
 class Privacy(Model):
-    key: Place = "private/key"
-    folder: Place = ""  # private/<name of the results folder>
+    key: OutputPath = "private/key"  # the secret of the opaque ids
+    folder: OutputPath = ""  # private/<name of the results folder>
 
 
 class Split(Model):
-    training: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    training: Annotated[float, Field(gt=0, lt=1)] = 0.8  # share of the patients
     by: Literal["patient"] = "patient"
 
 
 class Study(Model):
+    format_version: Annotated[int, Field(ge=0)] = WITHOUT_KEY
     study: Name
     seed: Annotated[int, Field(ge=0)] = 2019
-    results: Place = ""
+    results: OutputPath = ""  # results/<study>
     privacy: Privacy = Privacy()
     phantom: Phantom | None = None
     sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
@@ -47,8 +45,8 @@ class Study(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_folders(cls, raw: Any) -> Any:
-        """Two studies share neither results nor the paths that lead to their files."""
+    def _fill_in_folders(cls, raw: Any) -> Any:
+        """Two studies share neither results nor the private tables that lead to their files."""
         if isinstance(raw, dict):
             results = str(raw.get("results") or f"results/{raw.get('study')}").rstrip("/")
             privacy = raw.get("privacy") or {}
@@ -59,86 +57,95 @@ class Study(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _as_the_others(cls, raw: Any) -> Any:
-        """What a group's further networks do not say of their training is the study's."""
-
-        def mapping(value: Any) -> dict[str, Any]:
-            return value if isinstance(value, dict) else {}
-
-        def filled(entry: Any) -> Any:
-            if not isinstance(entry, dict) or network_kind(entry) == "brought":
-                return entry
-            usual = dict(mapping(raw.get("training")))
-            try:
-                Training.model_validate(usual)
-            except ValidationError:  # told once, where it stands
-                return entry
-            own = usual.get("architecture", "inception_v3")
-            if entry.get("architecture", own) != own:
-                usual = {k: v for k, v in usual.items() if k not in OF_ARCHITECTURE}
-            return {**usual, **entry}
-
+    def _fill_in_networks(cls, raw: Any) -> Any:
+        """A group's further networks take the keys that they leave out from section `training`."""
+        training = _mapping(_mapping(raw).get("training"))
+        try:
+            Training.model_validate(training)
+        except ValidationError:  # reported once, at `training`
+            return raw
         groups = {
-            name: {**group, "networks": {n: filled(e) for n, e in group["networks"].items()}}
-            for name, group in mapping(mapping(raw).get("groups")).items()
+            name: {
+                **group,
+                "networks": {
+                    run: _filled_in(network, training) for run, network in group["networks"].items()
+                },
+            }
+            for name, group in _mapping(_mapping(raw).get("groups")).items()
             if isinstance(group, dict) and isinstance(group.get("networks"), dict)
         }
         return {**raw, "groups": {**raw["groups"], **groups}} if groups else raw
 
+    def runs(self, group: str) -> dict[str, Run]:
+        """The runs of a group by name: the main one, further networks, then sized ones."""
+        entry = self.groups[group]
+        attacks, main = tuple(self.attacks), entry.network or self.training
+        runs = [Run(group, MAIN_RUN, "main", main, attacks)]
+        runs += [Run(group, name, "further", n, attacks) for name, n in entry.networks.items()]
+        if self.training_size and self.training_size.group == group:
+            attacks = tuple(self.training_size.attacks)
+            runs += [
+                Run(group, f"n{size}-r{repeat}", "sized", self.training, attacks, size, repeat)
+                for size in self.training_size.sizes
+                for repeat in range(1, self.training_size.repeats + 1)
+            ]
+        return {run.name: run for run in runs}
+
+    def networks(self, group: str) -> dict[str, ExistingNetwork | Training]:
+        """The networks of a group's main and further runs."""
+        return {r.name: r.network for r in self.runs(group).values() if r.role != "sized"}
+
+    def attacks_of(self, group: str, run: str) -> list[str]:
+        return list(self.runs(group)[run].attacks)
+
     def modality(self, group: str) -> str:
-        """xray, histology or other: what the group's first source says."""
+        """xray, histology or other: that of the group's first source."""
         return self.sources[next(iter(self.groups[group].classes.values())).source].modality
 
     def channels(self, group: str) -> int:
-        """A grey X-ray is one channel, also to the attack; all else is colour."""
+        """1 for X-rays, which are grey to the attack too; 3 for all others."""
         return 1 if self.modality(group) == "xray" else 3
 
     def sources_of(self, group: str) -> list[str]:
         return sorted({entry.source for entry in self.groups[group].classes.values()})
 
     def tiled(self, group: str) -> bool:
-        """Whether the group's pixels are tiles that its sources own."""
+        """Whether the group's images are tiles, which lie with its sources."""
         return all(self.sources[source].kind in TILED for source in self.sources_of(group))
 
     def training_share(self, group: str) -> float:
-        """How much of a group is learned from; nothing where the network exists already."""
+        """The share of a group's images that is trained on; 0 if its network exists already."""
         return 0.0 if self.groups[group].network else self.split.training
-
-    def networks(self, group: str) -> dict[str, ExistingNetwork | Training]:
-        """By run: the group's network, `full`, and more of them on the same images."""
-        own = self.groups[group]
-        return {MAIN_RUN: own.network or self.training, **own.networks}
-
-    def runs(self, group: str) -> list[str]:
-        """`full`, other networks, and for the group of `training_size` one per size and repeat."""
-        more = []
-        if self.training_size and self.training_size.group == group:
-            more = [
-                f"n{size}-r{repeat}"
-                for size in self.training_size.sizes
-                for repeat in range(1, self.training_size.repeats + 1)
-            ]
-        return [*self.networks(group), *more]
-
-    def attacks_of(self, group: str, run: str) -> list[str]:
-        if run in self.networks(group) or self.training_size is None:
-            return list(self.attacks)
-        return list(self.training_size.attacks)
 
     def synthetic(self, source: str) -> bool:
         """Whether the synthetic hospital makes the source."""
         entry = self.sources[source]
         table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
-        place = table or entry.root
-        return self.phantom is not None and PurePath(place).is_relative_to(self.phantom.root)
+        path = table or entry.root
+        return self.phantom is not None and PurePath(path).is_relative_to(self.phantom.root)
 
     def target(self, group: str, attack: str) -> int | str | None:
-        """What a targeted attack aims at: a class's index in the group, least_likely or None."""
-        wanted = getattr(self.attacks[attack], "target", None)
+        """The target class of an attack: its index in the group, least_likely, or None."""
+        target = getattr(self.attacks[attack], "target", None)
         classes = list(self.groups[group].classes)
-        return classes.index(wanted) if wanted in classes else wanted
+        return classes.index(target) if target in classes else target
 
     def shown_attack(self) -> str:
-        """The attack of Figs. 1 and 2, whose images are made again for them."""
-        own = [a for a, attack in self.attacks.items() if attack.kind != "external"]
-        return self.operating_points.attack or next(iter([*own, *self.attacks]))
+        """The attack of Figs. 1 and 2, for which its images are made again."""
+        repeatable = [name for name, attack in self.attacks.items() if attack.kind != "external"]
+        return self.operating_points.attack or next(iter([*repeatable, *self.attacks]))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _filled_in(network: Any, training: dict[str, Any]) -> Any:
+    """An entry of `networks` with the keys of `training` that it leaves out."""
+    if not isinstance(network, dict) or network_kind(network) == "existing":
+        return network
+    default = Training.model_fields["architecture"].default
+    architecture = training.get("architecture", default)
+    if network.get("architecture", architecture) != architecture:
+        training = {key: v for key, v in training.items() if key not in OF_ARCHITECTURE}
+    return {**training, **network}

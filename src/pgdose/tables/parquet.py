@@ -105,7 +105,10 @@ def write_rows(
 
 
 def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Several tables as one, in the order given; a column that one of them lacks is null there."""
+    """Several tables as one, in the order given; a column that one of them lacks is null there.
+
+    With `columns` there may be no table at all.
+    """
     parts = []
     for path in paths:
         wanted = columns
@@ -113,5 +116,7 @@ def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -
             with _whole(path):
                 wanted = [name for name in pq.read_schema(path).names if name in columns]
         parts.append(read_table(path, wanted))
+    if columns is not None and not parts:
+        return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
     return table if columns is None else table.reindex(columns=columns)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pgdose.cohort import membership, splitting
+from pgdose.cohort import subsets
 from pgdose.cohort.images import Members
 from pgdose.study.networks import Training
 
@@ -28,10 +28,10 @@ def select_data(
     in_training = members.table["part"] == "training"
     validation, training = members.select(~in_training), members.select(in_training)
     if size:
-        subset = membership.subset(training.table, size, seed, run)
+        subset = subsets.subset(training.table, size, seed, run)
         training = training.select(training.table["member"].isin(subset["member"]))
     if settings.keep != "best" and not settings.patience:
         return TrainingData(training, validation)
-    judging = splitting.held_out(training.table, settings.held_out, seed, f"{group}/{run}")
+    judging = subsets.held_out(training.table, settings.held_out, seed, f"{group}/{run}")
     held_out = training.select(judging & (training.table["copy"] == 0))
     return TrainingData(training.select(~judging), validation, held_out)

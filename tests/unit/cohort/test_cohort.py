@@ -1,14 +1,28 @@
 """Who takes part: choosing, balancing and splitting, on made-up tables of records."""
 
+import logging
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pgdose.cohort import image_draws, membership, selection, splitting
-from pgdose.errors import UserError
+from pgdose.cohort import (
+    image_draws,
+    logs,
+    planning,
+    selection,
+    settling,
+    splitting,
+    subsets,
+    usability,
+)
+from pgdose.cohort.rendering import render_members
+from pgdose.errors import Rejected, UserError
+from pgdose.images.stores import new_store
+from pgdose.study.groups import Class, Image, Where
 
 
 def archive(n: int, seed: int = 0, images_each: int = 1) -> pd.DataFrame:
@@ -32,13 +46,11 @@ def archive(n: int, seed: int = 0, images_each: int = 1) -> pd.DataFrame:
     )
 
 
-def one_class(count: int | str | None = "all", **spec: Any) -> dict[str, Any]:
-    where = spec.pop("where", {})
-    known = {"source": "xray", "where": where, "count": count, "at_most": None, "augment_to": None}
-    return known | spec
+def one_class(count: int | str | None = "all", **spec: Any) -> Class:
+    return Class.model_validate({"source": "xray", "count": count} | spec)
 
 
-def by_age(**spec: Any) -> dict[str, dict[str, Any]]:
+def by_age(**spec: Any) -> dict[str, Class]:
     """Young and old, as in X-NR2."""
     return {
         "G1": one_class(where={"age": [20, 40]}, **spec),
@@ -48,15 +60,13 @@ def by_age(**spec: Any) -> dict[str, dict[str, Any]]:
 
 def draw_members(
     records: pd.DataFrame,
-    classes: dict[str, dict[str, Any]],
+    classes: dict[str, Class],
     balance: list[str] | None = None,
     training: float = 0.8,
     seed: int = 1,
 ) -> pd.DataFrame:
-    found = selection.candidates(records, classes)
-    return membership.members(
-        found, classes, group="G", balance=balance or [], training=training, seed=seed
-    )
+    plan = planning.Plan("G", classes, seed, training, balance or [])
+    return planning.plan_members(selection.candidates(records, classes), plan)
 
 
 def sides(members: pd.DataFrame) -> pd.Series:
@@ -69,7 +79,7 @@ def sides(members: pd.DataFrame) -> pd.Series:
 def fits(where: dict[str, Any], **columns: list[Any]) -> list[bool]:
     n = len(next(iter(columns.values())))
     table = archive(n).assign(**columns)
-    return selection.eligible(table, where).to_list()
+    return selection.eligible(table, Where.model_validate(where)).to_list()
 
 
 def test_ages_are_full_years_with_both_ends_included() -> None:
@@ -84,8 +94,8 @@ def test_a_label_that_is_unknown_does_not_count() -> None:
 
 
 def test_an_unknown_label_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"'flu' is no label of the source; known: norm, tb"):
-        selection.eligible(archive(3), {"label": "flu"})
+    with pytest.raises(UserError, match=r"'flu' is no label of the source; use one of: norm, tb"):
+        selection.eligible(archive(3), Where(label="flu"))
 
 
 def test_sex_class_and_view_select() -> None:
@@ -178,7 +188,7 @@ def test_what_there_is_tells_usable_images_apart() -> None:
     found = selection.candidates(archive(100), by_age())
     found["usable"] = found["sex"] != "M"
     with pytest.raises(UserError) as caught:
-        membership.members(found, by_age(count=60), group="G", balance=[], training=0.8, seed=1)
+        planning.plan_members(found, planning.Plan("G", by_age(count=60), 1))
     men = (found["class"].eq("G2") & found["sex"].eq("M")).sum()
     assert ["M", str(men), "0"] in [line.split() for line in str(caught.value).splitlines()]
 
@@ -248,9 +258,7 @@ def test_another_seed_or_group_draws_others() -> None:
 
     def drawn(seed: int, group: str) -> tuple[set[str], set[str]]:
         found, classes = selection.candidates(records, by_age()), by_age(count=40)
-        members = membership.members(
-            found, classes, group=group, balance=[], training=0.8, seed=seed
-        )
+        members = planning.plan_members(found, planning.Plan(group, classes, seed))
         return set(members["record_id"]), set(
             members.loc[members["part"] == "validation", "record_id"]
         )
@@ -315,16 +323,18 @@ def screened(found: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     return table.astype({"voi": "str"})
 
 
-def fitness(found: pd.DataFrame, screens: pd.DataFrame, **settings: Any) -> pd.DataFrame:
-    known = {"dicom": ["xray"], "window": "percentile", "crop": "none", "least_confidence": 0.4}
-    return selection.fitness(found, screens, settings.pop("rejected", []), **(known | settings))
+def usable(
+    found: pd.DataFrame, screens: pd.DataFrame, image: dict[str, Any] | None = None, **lists: Any
+) -> pd.DataFrame:
+    settings = Image.model_validate(image or {})
+    return usability.usability(found, screens, settings, dicom_sources=["xray"], **lists)
 
 
 def test_a_window_is_one_meaning_for_all_dicom_files_of_a_group() -> None:
     found = archive(4).assign(source=["xray", "xray", "png", "xray"])
     screens = screened(found, voi=["lut", None, None, "linear"])
-    assert fitness(found, screens)["window"].tolist() == ["percentile"] * 2 + ["none", "percentile"]
-    fit = fitness(found, screens, window="voi")
+    assert usable(found, screens)["window"].tolist() == ["percentile"] * 2 + ["none", "percentile"]
+    fit = usable(found, screens, {"window": "voi"})
     assert fit["window"].fillna("").tolist() == ["voi lut", "", "none", "voi linear"]
     assert fit["reason"].fillna("").tolist() == ["", "no_window", "", ""]
     assert fit["usable"].tolist() == [True, False, True, True]
@@ -334,17 +344,17 @@ def test_an_uncertain_aorta_is_left_out_unless_a_person_gave_its_box() -> None:
     found = archive(4)
     screens = screened(found, aorta_confidence=[0.9, 0.39, 0.1, np.nan])
     boxes = pd.DataFrame({"x": [1.0], "y": [2.0], "side": [3.0]}, index=[found["record_id"][2]])
-    fit = fitness(found, screens, crop="aorta", boxes=boxes)
+    fit = usable(found, screens, {"crop": "aorta"}, boxes=boxes)
     assert fit["reason"].fillna("").tolist() == ["", "aorta_not_found", "", "aorta_not_found"]
     assert fit["crop_x"].tolist() == [9, 9, 1, 9] and fit["crop_side"].tolist() == [7, 7, 3, 7]
-    assert fitness(found, screens)["crop_side"].isna().all()
+    assert usable(found, screens)["crop_side"].isna().all()
 
 
 def test_reasons_of_the_source_and_of_a_person() -> None:
     found = archive(4)
     ids = found["record_id"]
     screens = screened(found).drop(index=ids[0])
-    fit = fitness(found, screens, rejected=[ids[1]], excluded=[ids[1], ids[2]])
+    fit = usable(found, screens, rejected=[ids[1]], excluded=[ids[1], ids[2]])
     assert fit["reason"].fillna("").tolist() == ["rejected", "rejected", "excluded", ""]
 
 
@@ -355,10 +365,10 @@ def test_a_patient_or_an_image_on_both_sides_stops_the_rule() -> None:
     one, other = (members.index[members["part"] == part][0] for part in ("training", "validation"))
     twins = hashes.copy()
     twins[members.loc[one, "record_id"]] = twins[members.loc[other, "record_id"]]
-    with pytest.raises(UserError, match="1 images stand in training and in validation"):
+    with pytest.raises(UserError, match="1 images are in training and in validation"):
         splitting.check_parts(members, twins, "G")
     members.loc[one, "patient"] = members.loc[other, "patient"]
-    with pytest.raises(UserError, match="1 patients stand in training and in validation"):
+    with pytest.raises(UserError, match="1 patients are in training and in validation"):
         splitting.check_parts(members, hashes, "G")
 
 
@@ -380,7 +390,7 @@ def test_patients_who_upset_the_proportions_are_spoken_of() -> None:
 
 def augmented(total: int = 100, seed: int = 1) -> pd.DataFrame:
     classes = by_age(count=30)
-    classes["G1"]["augment_to"] = total
+    classes["G1"] = classes["G1"].model_copy(update={"augment_to": total})
     return draw_members(archive(300, images_each=3), classes, seed=seed)
 
 
@@ -421,7 +431,7 @@ def training_part() -> pd.DataFrame:
 
 
 def test_a_subset_is_balanced_and_of_the_size_asked_for() -> None:
-    chosen = membership.subset(training_part(), 20, seed=1, run="n20-r1")
+    chosen = subsets.subset(training_part(), 20, seed=1, run="n20-r1")
     assert chosen["class"].value_counts().to_dict() == {"G1": 10, "G2": 10}
     assert set(chosen["member"]) <= set(training_part()["member"])
     assert chosen["member"].is_monotonic_increasing
@@ -431,17 +441,17 @@ def test_a_subset_is_balanced_and_of_the_size_asked_for() -> None:
 def test_a_subset_is_keyed_by_its_run() -> None:
     def members(run: str, seed: int = 1) -> set[int]:
         shuffled = training_part().sample(frac=1, random_state=seed)
-        return set(membership.subset(shuffled, 20, seed, run)["member"])
+        return set(subsets.subset(shuffled, 20, seed, run)["member"])
 
     first = members("n20-r1")
-    assert first == set(membership.subset(training_part(), 20, 1, "n20-r1")["member"])
+    assert first == set(subsets.subset(training_part(), 20, 1, "n20-r1")["member"])
     assert members("n20-r2") != first
     assert members("n20-r1", seed=2) != first
 
 
 def test_a_subset_larger_than_the_group_names_what_is_possible() -> None:
-    with pytest.raises(UserError, match=r"training_size\.sizes: 90 wants 45 .* at most 80 is"):
-        membership.subset(training_part(), 90, 1, "n90-r1")
+    with pytest.raises(UserError, match=r"training_size\.sizes: 90 needs 45 .* use at most 80"):
+        subsets.subset(training_part(), 90, 1, "n90-r1")
 
 
 def test_attacked_members_are_all_or_a_keyed_draw() -> None:
@@ -478,7 +488,7 @@ def test_each_image_has_a_key_of_its_own() -> None:
 
 @pytest.mark.parametrize("shards", [1, 3, 7, 100])
 def test_each_member_has_a_place_of_its_own(shards: int) -> None:
-    placed = membership.place(training_part(), "G", shards)
+    placed = planning.place(training_part(), "G", shards)
     assert len(placed) == 80
     assert not placed.duplicated(["store", "row"]).any()
     counts = Counter(placed["store"])
@@ -491,9 +501,9 @@ def test_each_member_has_a_place_of_its_own(shards: int) -> None:
 @pytest.mark.parametrize("column", ["record_id", "reason"])
 def test_a_list_of_exclusions_has_both_columns(column: str) -> None:
     left_out = pd.DataFrame({"record_id": ["a"], "reason": ["turned"]})
-    selection.check_exclusions(left_out, "G")
+    usability.check_exclusions(left_out, "G")
     with pytest.raises(UserError, match=rf"groups\.G\.exclude: no column '{column}'; its col"):
-        selection.check_exclusions(left_out.drop(columns=column), "G")
+        usability.check_exclusions(left_out.drop(columns=column), "G")
 
 
 def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:
@@ -509,3 +519,87 @@ def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:
         part = splitting.split(few, 0.8, seed, "G")
         assert part.groupby(few["class"]).nunique().tolist() == [2, 2]
         assert part.groupby(few["patient"]).nunique().max() == 1
+
+
+# --- settled members --------------------------------------------------------------------------
+
+
+PLANNED = pd.DataFrame(
+    {
+        "member": [0, 1, 2, 3, 4],
+        "record_id": ["a", "a", "b", "c", "d"],
+        "class": ["A", "A", "A", "B", "B"],
+        "part": ["training", "training", "validation", "training", "validation"],
+    }
+)
+
+
+def missing(*members: int) -> pd.DataFrame:
+    return pd.DataFrame({"member": members, "reason": "file_missing", "detail": "gone"})
+
+
+def test_settled_members_are_the_planned_ones_that_can_be_read() -> None:
+    assert settling.settle(PLANNED, missing(), "G")["member"].tolist() == [0, 1, 2, 3, 4]
+    assert settling.settle(PLANNED, missing(1), "G")["member"].tolist() == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "part"),
+    [((0, 1), "A", "training"), ((2,), "A", "validation"), ((3, 0), "B", "training")],
+)
+def test_a_class_that_loses_all_images_of_a_part_stops_the_group(
+    members: tuple[int, ...], name: str, part: str
+) -> None:
+    with pytest.raises(UserError, match=rf"groups\.G\.classes\.{name}: none .* in {part} could"):
+        settling.settle(PLANNED, missing(*members), "G")
+
+
+def test_unreadable_members_are_rejects_of_the_stage_render() -> None:
+    lost = settling.unreadable(PLANNED, missing(1, 3))
+    assert lost[["record_id", "stage", "reason"]].values.tolist() == [
+        ["a", "render", "file_missing"],
+        ["c", "render", "file_missing"],
+    ]
+
+
+def test_left_out_are_the_unusable_candidates_but_those_their_source_rejected() -> None:
+    found = archive(4)
+    ids = found["record_id"]
+    screens = screened(found).drop(index=ids[0])
+    fit = usable(found, screens, rejected=[ids[1]], excluded=[ids[2]])
+    lost = usability.left_out(fit)
+    assert lost[["record_id", "stage", "reason"]].values.tolist() == [[ids[2], "group", "excluded"]]
+
+
+def test_exclusions_are_read_as_text(tmp_path: Path) -> None:
+    assert usability.read_exclusions(None, "G").empty
+    (tmp_path / "list.csv").write_text("record_id,reason\n007,turned\n")
+    listed = usability.read_exclusions(tmp_path / "list.csv", "G")
+    assert listed.values.tolist() == [["007", "turned"]]
+
+
+def test_unknown_ids_of_a_list_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("test")
+    records = pd.DataFrame({"record_id": ["a", "b"]})
+    logs.warn_unknown_ids(log, "G", "exclude", ["a"], records)
+    assert not caplog.records
+    logs.warn_unknown_ids(log, "G", "exclude", ["a", "x", "y"], records)
+    assert "G: 2 of 3 ids in exclude belong to no record" in caplog.text
+
+
+def test_an_image_that_cannot_be_read_is_missing_with_all_its_copies(tmp_path: Path) -> None:
+    columns = {"crop_x": np.nan, "crop_y": np.nan, "crop_side": np.nan, "augmentation": "{}"}
+    members = pd.DataFrame(
+        {"member": [4, 5, 6], "record_id": ["a", "a", "b"], "copy": [0, 1, 0], "row": [0, 1, 2]}
+    ).assign(**columns)
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+
+    def read(record_id: str) -> np.ndarray:
+        if record_id == "a":
+            raise Rejected("file_missing", "gone")
+        return pixels
+
+    with new_store(tmp_path / "0.npy", 3, 8, 1) as store:
+        lost = render_members(members.groupby("record_id"), read, store, 8)
+    assert lost.values.tolist() == [[4, "file_missing", "gone"], [5, "file_missing", "gone"]]
+    assert np.array_equal(np.load(tmp_path / "0.npy")[2], pixels)

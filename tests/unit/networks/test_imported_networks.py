@@ -168,11 +168,6 @@ def test_mean_and_std_left_out_are_the_architecture_s(
     assert torch.allclose(imported(some), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_an_unknown_kind_of_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"n\.h5: '\.h5' is not a format .*; use one of \.pt2"):
-        formats.format_of(tmp_path / "n.h5")
-
-
 @pytest.mark.parametrize("format", ["torchscript", "onnx"])
 def test_a_file_that_is_no_network_is_named(format: str) -> None:
     if format == "onnx":

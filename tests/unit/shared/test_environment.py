@@ -1,4 +1,4 @@
-"""The project's own files install what it needs, the same from each of them."""
+"""pyproject, requirements.txt and the conda environments install the same dependencies."""
 
 import ast
 import json
@@ -64,26 +64,35 @@ def test_conda_environments_hold_all_of_the_library() -> None:
     assert library <= listed
 
 
-@pytest.mark.parametrize("script", sorted((PROJECT / "scripts").glob("*.py")), ids=lambda p: p.stem)
+SCRIPTS = sorted((PROJECT / "scripts").glob("*.py"))
+OURS = {"pgdose", "pgdose_phantom", *(script.stem for script in SCRIPTS)}
+
+
+def imported(path: Path) -> set[str]:
+    """The packages and modules that a file imports, by the first part of their name."""
+    tree = ast.parse(path.read_text())
+    names = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
+    names += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
 def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
-    """What the script and our modules under it import, by the environment that its rule names."""
+    """It imports, also by way of our modules, only packages of its rule's environment."""
     texts = [path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk")]
     rules = [rule for text in texts for rule in text.split("\nrule ")]
     own = [rule for rule in rules if f"scripts/{script.name}" in rule]
-    if not own:
-        assert script.name in ("job.py", "listing.py")
+    if not own:  # a module of other scripts
+        assert any(script.stem in imported(other) for other in SCRIPTS)
         return
-    named = re.search(r"envs/(\w+)\.yaml", own[0])
-    assert named
-    listed = yaml.safe_load((PROJECT / f"envs/{named[1]}.yaml").read_text())["dependencies"]
-    there = {CONDA_NAMES.get(entry.split()[0], entry.split()[0]) for entry in listed}
+    environment = re.search(r"envs/(\w+)\.yaml", own[0])
+    assert environment
+    file = PROJECT / f"envs/{environment[1]}.yaml"
+    entries = [entry.split()[0] for entry in yaml.safe_load(file.read_text())["dependencies"]]
+    installed = {CONDA_NAMES.get(entry, entry) for entry in entries}
     for module in rerun_digest.source_files(script):
-        for node in ast.walk(ast.parse(module.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for top in {name.split(".")[0] for name in names}:
-                known = top in sys.stdlib_module_names or top in ("pgdose", "job", "listing")
-                assert known or IMPORTED_AS.get(top, top) in there, f"{module.name}: {top}"
+        for name in imported(module) - OURS - sys.stdlib_module_names:
+            assert IMPORTED_AS.get(name, name) in installed, f"{module.name}: {name}"
 
 
 def test_pins_lie_within_the_ranges() -> None:

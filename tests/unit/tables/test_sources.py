@@ -335,7 +335,7 @@ def test_a_folder_that_cannot_be_read_stops_the_listing(
         onerror(PermissionError(13, "Permission denied"))
         return []
 
-    monkeypatch.setattr(codecs.os, "walk", broken)
+    monkeypatch.setattr(source_files.os, "walk", broken)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         list(source_files.list_files(tmp_path, key=KEY, source="films"))
 

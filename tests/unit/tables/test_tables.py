@@ -372,17 +372,6 @@ def test_csv_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(result_csv.read_csv(tmp_path / "t.csv"), table)
 
 
-def test_members_whose_image_is_missing_are_not_read(tmp_path: Path) -> None:
-    parquet.write_table(pd.DataFrame({"member": range(5)}), tmp_path / "members.parquet")
-    missing = [tmp_path / f"{shard}.parquet" for shard in range(3)]
-    for path, lost in zip(missing, ([1], [], [3, 4]), strict=True):
-        gone = pd.DataFrame({"member": lost, "reason": "file_missing", "detail": ""})
-        parquet.write_table(gone, path, cohort_schemas.MISSING)
-    for paths, left in ((missing, [0, 2]), ([], [0, 1, 2, 3, 4])):
-        members = cohort_schemas.read_members(tmp_path / "members.parquet", paths)
-        assert members["member"].to_list() == left
-
-
 def test_what_a_killed_job_left_goes_when_the_file_is_written(tmp_path: Path) -> None:
     left, others = tmp_path / ".0.4711.npy", [".0.missing.12.npy", ".1.12.npy", ".0.12.parquet"]
     for name in (left.name, *others):

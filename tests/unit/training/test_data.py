@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pgdose.cohort import membership, splitting
+from pgdose.cohort import subsets
 from pgdose.cohort.images import Members
 from pgdose.errors import UserError
 from pgdose.study.networks import Training
@@ -50,7 +50,7 @@ def test_the_parts_of_the_split_are_training_and_validation(members: Members) ->
 def test_a_sized_run_trains_on_its_keyed_subset(members: Members) -> None:
     data = chosen(members, "n20-r1", 20)
     everything = chosen(members)
-    expected = membership.subset(everything.training.table, 20, SEED, "n20-r1")
+    expected = subsets.subset(everything.training.table, 20, SEED, "n20-r1")
     assert ids(data.training) == expected["member"].tolist()
     assert data.training.table["class_index"].value_counts().tolist() == [10, 10]
     assert ids(data.validation) == ids(everything.validation)
@@ -64,7 +64,7 @@ def test_where_epochs_are_judged_patients_are_held_out_without_copies(
     data = chosen(members, held_out=0.25, **settings)
     assert data.held_out is not None
     everything = chosen(members).training.table
-    judging = splitting.held_out(everything, 0.25, SEED, "G/full")
+    judging = subsets.held_out(everything, 0.25, SEED, "G/full")
     assert ids(data.training) == everything.loc[~judging, "member"].tolist()
     assert (
         ids(data.held_out) == everything.loc[judging & everything["copy"].eq(0), "member"].tolist()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pgdose import devices
 from pgdose.images import rendering
-from pgdose.images.augmentation import AUGMENTATION
+from pgdose.study.augmentation import Augment
 from pgdose.training import device_augmentation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,7 +67,7 @@ def test_noise_is_as_strong_as_it_says_and_comes_again() -> None:
 
 
 def test_parameters_keep_to_their_limits() -> None:
-    limits = AUGMENTATION | {"flip": True, "rotation": 30.0}
+    limits = Augment(flip=True, rotation=30.0).model_dump()
     table = device_augmentation.draw_augmentations(np.random.default_rng(0), limits, 500)
     by_name = dict(zip(NAMES, table.T, strict=True))
     assert 25 < by_name["rotation"].abs().max() <= 30

@@ -1,0 +1,43 @@
+from job import job, settings
+
+from pgdose.cohort import logs, planning, selection, splitting, usability
+from pgdose.study.groups import Augment, Class, Image
+from pgdose.tables import parquet
+from pgdose.tables.cohort_schemas import MEMBERS
+from pgdose.tables.record_schemas import REJECTS
+from pgdose.xray import anatomy
+
+with job(snakemake) as log:
+    params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
+    classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
+    records = parquet.read_tables(given.records, selection.columns(classes))
+    screened = parquet.read_tables(given.screens).set_index("record_id")
+    exclusions = usability.read_exclusions(given.exclude or None, group)
+    boxes = anatomy.read_boxes(given.boxes) if given.boxes else None
+    logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
+    logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
+    candidates = usability.usability(
+        selection.candidates(records, classes),
+        screened,
+        Image.model_validate(settings(params, "image")),
+        dicom_sources=settings(params, "dicom_sources"),
+        rejected=parquet.read_tables(given.rejects, ["record_id"])["record_id"],
+        excluded=exclusions["record_id"],
+        boxes=boxes,
+    )
+    plan = planning.Plan(
+        group,
+        classes,
+        seed=params.seed,
+        training=params.training,
+        balance=settings(params, "balance"),
+        augment=Augment.model_validate(settings(params, "augment")),
+    )
+    members = planning.plan_members(candidates, plan)
+    splitting.check_parts(members, screened["pixel_hash"], group)
+    if not params.tiled:
+        members = planning.place(members, group, params.shards)
+    left_out = usability.left_out(candidates)
+    logs.report_plan(log, group, members, left_out, params.training)
+    parquet.write_table(members, snakemake.output.planned, MEMBERS)
+    parquet.write_table(left_out, snakemake.output.left_out, REJECTS)

@@ -1,0 +1,40 @@
+"""What the log says about a group's members."""
+
+import logging
+from collections.abc import Collection
+
+import pandas as pd
+
+from pgdose.cohort.splitting import TOLERANCE, imbalance
+
+
+def warn_unknown_ids(
+    log: logging.Logger, group: str, field: str, ids: Collection[str], records: pd.DataFrame
+) -> None:
+    """Warn of record_ids in a person's list that no record has."""
+    unknown = int((~pd.Index(ids).isin(records["record_id"])).sum())
+    if unknown:
+        log.warning(
+            "%s: %d of %d ids in %s belong to no record; check the list",
+            *(group, unknown, len(ids), field),
+        )
+
+
+def report_plan(
+    log: logging.Logger,
+    group: str,
+    members: pd.DataFrame,
+    left_out: pd.DataFrame,
+    training: float,
+) -> None:
+    """Log reasons of exclusion, sizes of classes and parts, and a split that is out of balance."""
+    for reason, count in left_out["reason"].value_counts().items():
+        log.info("%s: %s %d", group, reason, count)
+    log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
+    table = imbalance(members, training)
+    off = table[table["off"] > TOLERANCE]
+    if len(off):
+        log.warning(
+            "%s: patients with several images keep the split from its proportions:\n%s",
+            *(group, off.to_string()),
+        )
