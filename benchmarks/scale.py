@@ -58,7 +58,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds a film or tile, one core."""
     film = listed(write_film(folder / "film.dcm"))
     pixels = screening.read(film, "dicom_archive", "xray").pixels
-    limits = FilmScreen().known()
+    limits = FilmScreen().to_dict()
 
     def look() -> None:
         found = screening.read(film, "dicom_archive", "xray").pixels
@@ -193,7 +193,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
         steps, measured = steps_of(study, attack, results)
         attacked = hours = size = 0.0
         for g, group in study.groups.items():
-            runs = sum(attack in study.attacks_of(g, run) for run in study.runs(g))
+            runs = sum(attack in run.attacks for run in study.runs(g).values())
             images = runs * members(study, g) * (1 - study.split.training)
             attacked += images
             hours += images * steps * rates["attack", group.image.size] / 3600

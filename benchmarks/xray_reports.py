@@ -1,10 +1,10 @@
-"""Reports per second on one core: the synthetic hospital's, with negation, doubt and positions.
+"""Reports labelled per second on one core, with negation, doubt and positions.
 
 .venv/bin/python benchmarks/xray_reports.py [--reports 50000]
 
-Twice: as an archive has them (64 % norm, as in the paper, so that short texts recur), and all
-different with two findings each in the mean. Processor time, so that other programs on the machine
-count little; what the first report costs is part of it.
+Measures the synthetic hospital's reports twice: as an archive has them (64 % norm, as in the paper,
+so that short texts recur), and all different with two findings each in the mean. Counts processor
+time, so that other programs on the machine matter little; reading the lexicon is part of it.
 """
 
 import argparse
@@ -15,15 +15,17 @@ import numpy as np
 import pandas as pd
 
 from pgdose.labelling.clauses import read_clause
-from pgdose.labelling.reports import label_reports, load_lexicon
-from pgdose_phantom.report_texts import FINDINGS, write_report
+from pgdose.labelling.lexicon_file import load_lexicon
+from pgdose.labelling.report_tables import label_reports
+from pgdose_phantom.report_phrases import REPORT_FINDINGS
+from pgdose_phantom.report_texts import write_report
 
 LEXICON = Path(__file__).parents[1] / "resources" / "lexicons" / "ru.yaml"
 NORM = 1_215_648 / 1_908_926  # of the paper's archive
 
 
 def write(rng: np.random.Generator, numbers: list[int]) -> str:
-    findings = frozenset(rng.choice(FINDINGS, rng.choice(numbers), replace=False).tolist())
+    findings = frozenset(rng.choice(REPORT_FINDINGS, rng.choice(numbers), replace=False).tolist())
     return write_report(rng, findings, "FM"[rng.integers(2)], rng.uniform(17, 90))[0]
 
 

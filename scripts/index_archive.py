@@ -1,7 +1,7 @@
 from job import job, settings
 
 from pgdose.errors import UserError
-from pgdose.labelling import reports
+from pgdose.labelling.conflicts import find_conflicts
 from pgdose.tables import parquet, record_schemas
 
 with job(snakemake) as log:
@@ -28,7 +28,7 @@ with job(snakemake) as log:
     mentions = parquet.read_table(snakemake.input.mentions)
     reported = table[["report", "record_id"]].dropna().astype({"report": "int64"})
     mentions = reported.merge(mentions, on="report").sort_values(["record_id", "start", "label"])
-    at_odds = reports.conflicts(
+    at_odds = find_conflicts(
         table.set_index("record_id"), mentions.rename(columns={"record_id": "index"})
     )
     conflicts = mentions[mentions["record_id"].isin(at_odds) & mentions["label"].ne("norm")]

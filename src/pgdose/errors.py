@@ -1,18 +1,18 @@
-"""The exceptions that are meant for the person at the keyboard."""
+"""Exceptions whose message a person reads."""
 
 from os import PathLike
 
 
 class UserError(Exception):
-    """A mistake in the study or its inputs. The message is shown as it stands, without a traceback.
+    """A mistake in the study or its inputs; its message is shown without a traceback.
 
-    It names the field or the record (never a path from a source: those may carry patients'
-    names), what stood there and what may stand there.
+    The message names the field or the record, what stands there, what may stand there, and what
+    to do. It never names a path from a source: those may carry patients' names.
     """
 
 
 class Damaged(UserError):  # noqa: N818 - it names what happened to a file
-    """A file of pgdose's own that is not as it was written; what wrote it can make it again."""
+    """A file that pgdose wrote and that has changed since; its rule can make it again."""
 
     def __init__(self, path: str | PathLike[str], what: str) -> None:
         super().__init__(f"{path}: damaged, {what}")
@@ -20,7 +20,7 @@ class Damaged(UserError):  # noqa: N818 - it names what happened to a file
 
 
 class Rejected(Exception):  # noqa: N818 - it names what happened to an input
-    """One input that cannot be used: a reason code, and a detail that gives nobody away."""
+    """An input that cannot be used: a reason code, and a detail without personal data."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)

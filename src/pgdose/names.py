@@ -1,4 +1,4 @@
-"""The alphabet of names that a study gives; they become parts of paths and of tables."""
+"""The alphabet of the names in a study; they become parts of paths and values of tables."""
 
 import re
 
@@ -7,5 +7,5 @@ NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
 
 
 def is_name(text: str) -> bool:
-    """Whether a study can name something so."""
+    """Whether a study may use the text as a name."""
     return re.fullmatch(NAME, text) is not None

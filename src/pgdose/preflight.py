@@ -1,111 +1,119 @@
-"""What of a study's inputs can be checked before any job: they are there, with their columns.
+"""Checks of a study's inputs before any job: its folders, files and columns are there.
 
-Runs whenever the Snakefile is parsed, so it imports nothing heavy. Files below the synthetic
-hospital are left out: they may not have been made yet.
+Runs whenever the Snakefile is parsed, so it imports nothing heavy. Sources of the synthetic
+hospital are left out, since it may not have made them yet.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from pgdose.errors import UserError
 from pgdose.study.networks import ExistingNetwork
-from pgdose.study.runs import MAIN_RUN
-from pgdose.study.sources import DicomArchive, ImageTable
+from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
 from pgdose.tables.user_columns import find_columns
 
 
 def check_inputs(study: Study) -> None:
-    """Raises one UserError with a line per missing folder, file or column."""
-    found = [*_sources(study), *_groups(study)]
-    if found:
+    """Raises one UserError with a line for each folder, file, column or label that is missing."""
+    checks = (_source_files, _hand_labels, _lexicons, _group_files, _network_files)
+    if lines := [line for check in checks for line in check(study)]:
         head = "The study's inputs are not in order:"
-        raise UserError("\n".join([head, *(f"  {line}" for line in found)]))
+        raise UserError("\n".join([head, *(f"  {line}" for line in lines)]))
 
 
-def _sources(study: Study) -> list[str]:
-    found = []
+def _source_files(study: Study) -> Iterator[str]:
     for name, source in study.sources.items():
-        at = f"sources.{name}"
-        if isinstance(source, DicomArchive):
-            reports = source.reports
-            field, table = f"{at}.reports", reports.table
-            columns: dict = {"id": reports.id, "text": reports.text}
-            encoding = reports.encoding
-            found += _hand_labels(study, name, source)
-            found += _lexicon(study, name, source.lexicon)
-        else:
-            field, table, encoding = f"{at}.columns", source.table or "", "utf-8"
-            columns = source.columns.known()
-            if isinstance(source, ImageTable) and source.labels:
-                columns["label"] = source.labels.column
         if study.synthetic(name):
             continue
         if not Path(source.root).is_dir():
-            found.append(f"{at}.root: there is no folder {source.root!r}")
-        if not table:
+            yield f"sources.{name}.root: there is no folder {source.root!r}; correct the path"
+        if isinstance(source, DicomArchive):
+            field, reports = f"sources.{name}.reports", source.reports
+            columns: dict = {"id": reports.id, "text": reports.text}
+            yield from _table(f"{field}.table", reports.table, columns, field, reports.encoding)
+        elif source.table:
+            field = f"sources.{name}"
+            yield from _table(
+                f"{field}.table", source.table, _columns(source), f"{field}.columns", "utf-8"
+            )
+
+
+def _columns(source: AnySource) -> dict:
+    """The columns that the table of a source must have, by their keys in the study."""
+    assert not isinstance(source, DicomArchive)
+    columns = source.columns.to_dict()
+    if isinstance(source, ImageTable) and source.labels:
+        columns["label"] = source.labels.column
+    return columns
+
+
+def _hand_labels(study: Study) -> Iterator[str]:
+    for name, source in study.sources.items():
+        if not isinstance(source, DicomArchive) or study.synthetic(name):
             continue
-        if not Path(table).is_file():
-            at_table = f"{field}.table" if isinstance(source, DicomArchive) else f"{at}.table"
-            found.append(f"{at_table}: there is no file {table!r}")
-            continue
+        if hand := source.reports.hand_labels:
+            field = f"sources.{name}.reports.hand_labels"
+            yield from _table(f"{field}.table", hand.table, {"id": hand.id}, field, "utf-8")
+
+
+def _table(
+    field: str, table: str, columns: dict, field_of_columns: str, encoding: str
+) -> Iterator[str]:
+    """A line if a table is missing, or one of its columns is."""
+    yield from _file(field, table)
+    if Path(table).is_file():
         try:
-            find_columns(Path(table), columns, field, encoding)
+            find_columns(Path(table), columns, field_of_columns, encoding)
         except UserError as error:
-            found.append(str(error))
-    return found
+            yield str(error)
 
 
-def _groups(study: Study) -> list[str]:
-    given = [
-        (field, path)
-        for name, group in study.groups.items()
-        for field, path in (
-            (f"groups.{name}.exclude", group.exclude),
-            (f"groups.{name}.image.boxes", group.image.boxes),
-        )
-    ]
-    given += [("training.weights", study.training.weights)]
-    for name in study.groups:
-        for run, network in study.networks(name).items():
-            at = f"groups.{name}." + ("network" if run == MAIN_RUN else f"networks.{run}")
-            if isinstance(network, ExistingNetwork):
-                given.append((f"{at}.file", network.file))
-            elif run != MAIN_RUN:
-                given.append((f"{at}.weights", network.weights))
-    return [
-        f"{field}: there is no file {path!r}"
-        for field, path in given
-        if path not in (None, "imagenet") and not Path(path).is_file()
-    ]
+def _file(field: str, path: str | None) -> Iterator[str]:
+    """A line if the study names a file that is not there."""
+    if path is not None and not Path(path).is_file():
+        yield f"{field}: there is no file {path!r}; correct the path"
 
 
-def _hand_labels(study: Study, name: str, source: DicomArchive) -> list[str]:
-    hand = source.reports.hand_labels
-    if hand is None or study.synthetic(name):
-        return []
-    field = f"sources.{name}.reports.hand_labels"
-    if not Path(hand.table).is_file():
-        return [f"{field}.table: there is no file {hand.table!r}"]
-    try:
-        find_columns(Path(hand.table), {"id": hand.id}, field)
-    except UserError as error:
-        return [str(error)]
-    return []
+def _lexicons(study: Study) -> Iterator[str]:
+    """Lexicons that are missing, and labels of classes that a lexicon does not define."""
+    for name, source in study.sources.items():
+        if not isinstance(source, DicomArchive):
+            continue
+        path = Path(source.lexicon)
+        if not path.is_file():
+            yield from _file(f"sources.{name}.lexicon", source.lexicon)
+            continue
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        findings = content.get("findings") if isinstance(content, dict) else None
+        labels = ["norm", *(findings if isinstance(findings, dict) else ())]
+        for g, group in study.groups.items():
+            for c, entry in group.classes.items():
+                if entry.source == name and entry.where.label not in (None, *labels):
+                    yield (
+                        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is no label "
+                        f"of the lexicon {path.name}; use one of: {', '.join(map(str, labels))}"
+                    )
 
 
-def _lexicon(study: Study, source: str, path: str) -> list[str]:
-    """Labels that a group wants and the lexicon does not know."""
-    if not Path(path).is_file():
-        return [f"sources.{source}.lexicon: there is no file {path!r}"]
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    findings = content.get("findings") if isinstance(content, dict) else None
-    known = ["norm", *(findings if isinstance(findings, dict) else ())]
-    return [
-        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is no label of the lexicon "
-        f"{Path(path).name}; known: {', '.join(known)}"
-        for g, group in study.groups.items()
-        for c, entry in group.classes.items()
-        if entry.source == source and entry.where.label not in (None, *known)
-    ]
+def _group_files(study: Study) -> Iterator[str]:
+    for name, group in study.groups.items():
+        yield from _file(f"groups.{name}.exclude", group.exclude)
+        yield from _file(f"groups.{name}.image.boxes", group.image.boxes)
+
+
+def _network_files(study: Study) -> Iterator[str]:
+    """Existing networks, and weights that trainings start from."""
+    networks = {
+        run.field: run.network
+        for group in study.groups
+        for run in study.runs(group).values()
+        if run.role != "sized"
+    }
+    for field, network in {"training": study.training, **networks}.items():
+        if isinstance(network, ExistingNetwork):
+            yield from _file(f"{field}.file", network.file)
+        elif network.weights != "imagenet":
+            yield from _file(f"{field}.weights", network.weights)

@@ -1,10 +1,10 @@
-"""How a film's pixels are written into a DICOM file.
+"""Exporting a film: its pixels as they are written into a DICOM file.
 
-Most films are unsigned, uncompressed and have one linear window or none. A few have what an
-archive of many stations and years has besides: other transfer syntaxes, grey scales that go
-through a modality transform, windows of other functions, signed values, stray bits above those
-stored. Whatever is written, the picture is the same: to the last grey level of the workstation,
-but for the few films with a lossy syntax.
+Most films are unsigned, uncompressed and have one linear window or none. A few are written as only
+an archive of many stations and years has them: other transfer syntaxes, grey scales that go through
+a modality transform, windows of other functions, signed values, stray bits above those stored.
+Whatever is written, the picture is the same to the last grey level of the workstation, except in
+the few films with a lossy syntax.
 """
 
 import io
@@ -31,7 +31,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-# Shares of the films that are to be kept
+# Shares of the usable films
 SYNTAXES: Mapping[UID, float] = {
     ExplicitVRLittleEndian: 0.80,
     ImplicitVRLittleEndian: 0.04,
@@ -52,7 +52,7 @@ MODALITIES = {  # from stored values to those that windows are given in
 }
 WINDOWS = {  # VOI functions of films that have a window
     "linear": 0.76,
-    "named": 0.05,  # LINEAR, said in words
+    "named": 0.05,  # LINEAR, named in VOILUTFunction
     "exact": 0.07,
     "sigmoid": 0.06,
     "table": 0.06,  # a VOI LUT Sequence
@@ -61,9 +61,9 @@ NO_WINDOWS = {"absent": 0.9, "zero": 0.05, "empty": 0.05}  # of films that fill 
 FRAMES = {"absent": 0.92, "one": 0.05, "empty": 0.03}  # NumberOfFrames
 SIGNED = 0.03
 STRAY_BITS = 0.04
-LUT_SHAPE = 0.3  # say in PresentationLUTShape what the photometric interpretation says
+LUT_SHAPE = 0.3  # repeat in PresentationLUTShape what the photometric interpretation says
 
-ENCODERS = {  # named, since another encoder of the same syntax may write other bytes
+ENCODERS = {  # fixed, because another encoder of the same syntax may write other bytes
     RLELossless: "gdcm",
     JPEGLSLossless: "pyjpegls",
     JPEG2000Lossless: "pylibjpeg",
@@ -72,7 +72,7 @@ ENCODERS = {  # named, since another encoder of the same syntax may write other 
 LOSSY = {JPEG2000: "ISO_15444_1", JPEGBaseline8Bit: "ISO_10918_1"}
 J2K_RATIO = 5  # uncompressed to compressed, of the lossy JPEG 2000
 JPEG_QUALITY = 96
-TABLE_BITS = 12  # of what a VOI LUT gives out
+TABLE_BITS = 12  # of the values in a VOI LUT
 
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Greys:
-    """What a workstation makes of a film, before it is exported.
+    """The grey values of a film at its workstation, before the export.
 
     `values`: uint16 (rows, columns), 0 .. 2**bits - 1; `inverted`: high is dark (MONOCHROME1);
     `window`: the lowest and the highest value that the film takes, or None where it fills the
@@ -109,7 +109,7 @@ class Greys:
 
 
 def draw_export(rng: np.random.Generator) -> Export:
-    """How a film is exported, by the shares above; only what can go together."""
+    """Draw how a film is exported, by the shares above, without impossible combinations."""
     syntax = _choice(rng, SYNTAXES)
     modality, window = _choice(rng, MODALITIES), _choice(rng, WINDOWS)
     no_window, frames = _choice(rng, NO_WINDOWS), _choice(rng, FRAMES)
@@ -122,7 +122,7 @@ def draw_export(rng: np.random.Generator) -> Export:
         window,
         no_window,
         frames,
-        # A table over signed values of 15 bits has more entries than a signed count can tell.
+        # A table over signed values of 15 bits has more entries than a signed count can hold.
         signed=bool(signed) and syntax != JPEGBaseline8Bit and modality != "table",
         stray_bits=bool(stray_bits) and not syntax.is_encapsulated,
         lut_shape=bool(lut_shape),
@@ -134,9 +134,11 @@ def _choice(rng: np.random.Generator, shares: Mapping[T, float]) -> T:
     return keys[rng.choice(len(keys), p=list(shares.values()))]
 
 
-def add_pixels(dataset: FileDataset, greys: Greys, how: Export, rng: np.random.Generator) -> None:
+def add_pixels(
+    dataset: FileDataset, greys: Greys, export: Export, rng: np.random.Generator
+) -> None:
     """Put the film into the data set and set its transfer syntax. `rng` draws stray bits."""
-    if how.syntax == JPEGBaseline8Bit:
+    if export.syntax == JPEGBaseline8Bit:
         greys = _in_8_bits(greys)
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME1" if greys.inverted else "MONOCHROME2"
@@ -144,24 +146,24 @@ def add_pixels(dataset: FileDataset, greys: Greys, how: Export, rng: np.random.G
     dataset.BitsAllocated = 8 if greys.bits == 8 else 16
     dataset.BitsStored = greys.bits
     dataset.HighBit = greys.bits - 1
-    dataset.PixelRepresentation = int(how.signed)
-    if how.lut_shape:
+    dataset.PixelRepresentation = int(export.signed)
+    if export.lut_shape:
         dataset.PresentationLUTShape = "INVERSE" if greys.inverted else "IDENTITY"
-    stored, gain, offset = _store(dataset, greys, how)
-    _add_window(dataset, greys, how, gain, offset)
-    if how.stray_bits:
+    stored, gain, offset = _store(dataset, greys, export)
+    _add_window(dataset, greys, export, gain, offset)
+    if export.stray_bits:
         junk = rng.integers(0, 2 ** (16 - greys.bits), stored.shape) << greys.bits
         stored = stored & (2**greys.bits - 1) | junk
-    _add_pixel_data(dataset, stored, how.syntax)
-    if how.frames != "absent":
-        dataset.NumberOfFrames = 1 if how.frames == "one" else None
+    _add_pixel_data(dataset, stored, export.syntax)
+    if export.frames != "absent":
+        dataset.NumberOfFrames = 1 if export.frames == "one" else None
 
 
 def to_bytes(dataset: FileDataset) -> bytes:
-    """The whole file; a syntax that pydicom does not know is written as explicit little endian."""
+    """The bytes of the file; a syntax unknown to pydicom is written as explicit little endian."""
     buffer = io.BytesIO()
-    known = not dataset.file_meta.TransferSyntaxUID.is_private
-    encoding = {} if known else {"implicit_vr": False, "little_endian": True}
+    is_standard = not dataset.file_meta.TransferSyntaxUID.is_private
+    encoding = {} if is_standard else {"implicit_vr": False, "little_endian": True}
     dcmwrite(buffer, dataset, enforce_file_format=True, **encoding)
     return buffer.getvalue()
 
@@ -173,45 +175,45 @@ def _in_8_bits(greys: Greys) -> Greys:
     return replace(greys, values=values, bits=8, window=window)
 
 
-def _store(dataset: Dataset, greys: Greys, how: Export) -> tuple[np.ndarray, int, int]:
+def _store(dataset: Dataset, greys: Greys, export: Export) -> tuple[np.ndarray, int, int]:
     """The stored values (int32), and gain and offset from grey values to what windows mean."""
-    lowest = -(2 ** (greys.bits - 1)) if how.signed else 0
-    if how.modality == "negative":
+    lowest = -(2 ** (greys.bits - 1)) if export.signed else 0
+    if export.modality == "negative":
         direction, base = -1, 2**greys.bits - 1 + lowest
     else:
         direction, base = 1, lowest
     transforms = {"scaled": (2, -1000), "negative": (-1, base), "table": (2, 0)}
-    slope, intercept = transforms.get(how.modality, (1, 0))
-    if how.modality == "table":
-        item = _lookup_table(np.arange(2**greys.bits) * slope, 0, 16, how.syntax)
+    slope, intercept = transforms.get(export.modality, (1, 0))
+    if export.modality == "table":
+        item = _lookup_table(np.arange(2**greys.bits) * slope, 0, 16, export.syntax)
         item.ModalityLUTType = "US"
         dataset.ModalityLUTSequence = Sequence([item])
-    elif how.modality != "none":
+    elif export.modality != "none":
         dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
         dataset.RescaleType = "US"
     stored = direction * greys.values.astype(np.int32) + base
     return stored, slope * direction, slope * base + intercept
 
 
-def _add_window(dataset: Dataset, greys: Greys, how: Export, gain: int, offset: int) -> None:
+def _add_window(dataset: Dataset, greys: Greys, export: Export, gain: int, offset: int) -> None:
     if greys.window is None:
-        if how.no_window != "absent":
-            dataset.WindowCenter = dataset.WindowWidth = 0 if how.no_window == "zero" else None
+        if export.no_window != "absent":
+            dataset.WindowCenter = dataset.WindowWidth = 0 if export.no_window == "zero" else None
         return
     low, high = (gain * value + offset for value in greys.window)
-    if how.window == "table":
+    if export.window == "table":
         first, last = int(np.floor(low)), int(np.ceil(high))
         t = np.linspace(0, 1, last - first + 1)
         curve = (0.5 * t + 0.5 * t * t * (3 - 2 * t)) * (2**TABLE_BITS - 1)
-        item = _lookup_table(np.rint(curve), first, TABLE_BITS, how.syntax)
+        item = _lookup_table(np.rint(curve), first, TABLE_BITS, export.syntax)
         dataset.VOILUTSequence = Sequence([item])
         return
     centre, width = round((low + high) / 2), round(high - low)
     dataset.WindowCenter = [centre, centre] if greys.second_window else centre
     dataset.WindowWidth = [width, round(0.7 * width)] if greys.second_window else width
     function = {"named": "LINEAR", "exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
-    if how.window in function:
-        dataset.VOILUTFunction = function[how.window]
+    if export.window in function:
+        dataset.VOILUTFunction = function[export.window]
 
 
 def _lookup_table(table: np.ndarray, first: int, bits: int, syntax: UID) -> Dataset:

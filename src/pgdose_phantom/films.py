@@ -1,7 +1,7 @@
-"""Who comes to the X-ray department, when, and what for.
+"""The films of the X-ray department: their patients, days, kinds and numbers.
 
-A film's place in its kind (norm 0, norm 1, ...) keys all its draws, so asking for more films of a
-kind leaves the earlier ones as they were.
+A film's place in its kind (norm 0, norm 1, ...) keys all its draws. So more films of a kind leave
+the earlier ones as they were.
 """
 
 import datetime
@@ -14,7 +14,6 @@ import numpy as np
 from pgdose.tables.keyed import generator
 
 KINDS = ("norm", "aorta", "tuberculosis", "other", "broken")
-BROKEN = ("truncated", "blank", "lateral", "web_page", "text", "saturated")
 NORM_STRATA = ((17, 25), (25, 42), (42, 81))  # years, from and below
 # Which stratum each next pair of norm films (one of a woman, one of a man) comes from: 25, 30, 45 %
 NORM_ORDER = (2, 1, 0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 1, 2, 0, 1, 2, 1, 0, 2)
@@ -26,7 +25,7 @@ LAST_DAY = datetime.date(2014, 12, 19)
 
 @dataclass(frozen=True)
 class Film:
-    """One film to be made: who, when and what for. `place` is its place in its kind."""
+    """One film of the archive. `place` is its place among the films of its kind."""
 
     kind: str
     place: int
@@ -38,7 +37,7 @@ class Film:
 
     @property
     def name(self) -> str:
-        """What keys the film's draws."""
+        """The key of the film's draws."""
         return f"{self.kind} {self.place}"
 
     @property
@@ -48,7 +47,7 @@ class Film:
 
     @property
     def full_years(self) -> int:
-        """Age as people say it."""
+        """Age in completed years."""
         before = (self.day.month, self.day.day) < (self.birth.month, self.birth.day)
         return self.day.year - self.birth.year - before
 
@@ -82,7 +81,7 @@ def _visits(
     years = np.cumsum([0.0, *rng.uniform(0.3, 1.6, times - 1)])
     margin = 0.02  # a week from both ends, so that leap days can't push anyone over
     if high - low > 30 and kind != "tuberculosis" and rng.uniform() < 0.65:
-        low, high = max(low, 50), min(high, 71)  # most who come are of these ages
+        low, high = max(low, 50), min(high, 71)  # most patients are of these ages
     age = rng.uniform(low + margin, high - margin - years[-1])
     span = (LAST_DAY - FIRST_DAY).days - int(years[-1] * 365.25)
     first = FIRST_DAY + datetime.timedelta(int(rng.integers(0, span)))
@@ -101,7 +100,7 @@ def patient_number(seed: int, film: Film) -> str:
 
 
 def _number(seed: int, purpose: str, kind: str, place: int) -> str:
-    """Eight digits that tell neither kind nor place; unique, for the map can be undone."""
+    """Eight digits that show neither kind nor place; unique, because the map is invertible."""
     serial = place * len(KINDS) + KINDS.index(kind)
     offset = int(generator(seed, purpose, "").integers(10**8))
     return f"{(serial * 73_687_877 + offset) % 10**8:08d}"

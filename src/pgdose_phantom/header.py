@@ -1,4 +1,4 @@
-"""All of a DICOM file but its pixels: the workstations, the patients' names, the identities.
+"""The header of a film's DICOM file: workstation, patient's name, UIDs, age and sex.
 
 Ages and sexes are spelled in several ways, and a few stations write Cyrillic letters in a code
 page that they do not declare.
@@ -43,7 +43,7 @@ class Device:
     sop_class: UID
     bits: int
     charset: str
-    places: str  # how its exports name folders and files
+    path_template: str  # how its exports name folders and files
 
 
 DEVICES = (
@@ -83,7 +83,7 @@ FIRST_NAMES = {
     "F": ("Анна", "Мария", "Елена", "Ольга", "Татьяна", "Наталья", "Ирина", "Светлана", "Галина"),
     "M": ("Иван", "Сергей", "Николай", "Андрей", "Виктор", "Олег", "Михаил", "Пётр", "Юрий"),
 }
-FATHERS = {
+PATRONYMICS = {
     "F": ("Ивановна", "Петровна", "Сергеевна", "Николаевна", "Андреевна", "Викторовна"),
     "M": ("Иванович", "Петрович", "Сергеевич", "Николаевич", "Андреевич", "Викторович"),
 }
@@ -94,14 +94,14 @@ class Person:
     """A patient's names; `latin` is the surname in Latin letters."""
 
     surname: str
-    first: str
-    father: str
+    first_name: str
+    patronymic: str
     latin: str
 
     @property
     def dicom(self) -> str:
-        """As the attribute PatientName has it."""
-        return f"{self.surname}^{self.first}^{self.father}"
+        """The value of the attribute PatientName."""
+        return f"{self.surname}^{self.first_name}^{self.patronymic}"
 
 
 def draw_person(seed: int, film: Film) -> Person:
@@ -110,28 +110,28 @@ def draw_person(seed: int, film: Film) -> Person:
     surname, latin = list(SURNAMES.items())[rng.integers(len(SURNAMES))]
     if film.sex == "F":
         surname, latin = surname + "а", latin + "A"
-    first, father = rng.choice(FIRST_NAMES[film.sex]), rng.choice(FATHERS[film.sex])
-    return Person(surname, str(first), str(father), latin)
+    first_name, patronymic = rng.choice(FIRST_NAMES[film.sex]), rng.choice(PATRONYMICS[film.sex])
+    return Person(surname, str(first_name), str(patronymic), latin)
 
 
 def file_name(seed: int, film: Film, device: Device) -> str:
     """Where the workstation's export puts the film, relative to the archive."""
     person = draw_person(seed, film)
-    return device.places.format(
+    return device.path_template.format(
         year=film.day.year,
         month=film.day.month,
         date=film.day.isoformat(),
         number=patient_number(seed, film),
         latin=person.latin,
         surname=person.surname,
-        initials=f"{person.first[0]}.{person.father[0]}.",
+        initials=f"{person.first_name[0]}.{person.patronymic[0]}.",
         accession=accession_number(seed, film),
         visit=film.visit + 1,
     )
 
 
 def make_header(rng: np.random.Generator, seed: int, film: Film, device: Device) -> FileDataset:
-    """A data set without pixels: a frontal view of the chest in the usual spellings."""
+    """A data set without pixels: a frontal view of the chest, in the usual spellings."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = device.sop_class
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -179,19 +179,19 @@ def identify(dataset: FileDataset, seed: int, film: Film) -> None:
 
 
 def set_age(dataset: FileDataset, spelling: str) -> None:
-    """Write the age as it is, for not all spellings are the standard's."""
+    """Write the age without validation, because not all spellings are the standard's."""
     element = DataElement("PatientAge", "AS", spelling, validation_mode=config.IGNORE)
     dataset.add(element)
 
 
 def respell(dataset: FileDataset, seed: int, film: Film) -> None:
-    """Write a few films' ages, sexes and names in less usual ways; none changes its meaning."""
+    """Spell age, sex and name of a few films in less usual ways that mean the same."""
     rng = generator(seed, "spelling", film.name)
     years = film.full_years
-    age, sex, page = rng.uniform(size=3)
+    age, sex, code_page = rng.uniform(size=3)
     if dataset.PatientAge and years * 12 < 1000:
         in_small_letters = AGE_IN_MONTHS + AGE_IN_SMALL_LETTERS
-        if age < AGE_IN_MONTHS:  # of full years, so that months say what the other spellings do
+        if age < AGE_IN_MONTHS:  # of full years, so that all spellings mean the same
             set_age(dataset, f"{years * 12:03d}M")
         elif age < in_small_letters:
             set_age(dataset, f"{years:03d}y")
@@ -204,7 +204,7 @@ def respell(dataset: FileDataset, seed: int, film: Film) -> None:
     else:
         spelling = film.sex
     dataset.add(DataElement("PatientSex", "CS", spelling, validation_mode=config.IGNORE))
-    if page < UNDECLARED_CODE_PAGE:
+    if code_page < UNDECLARED_CODE_PAGE:
         dataset.SpecificCharacterSet = "ISO_IR 100"
         for keyword in ("PatientName", "InstitutionName"):
             text = str(dataset[keyword].value)

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
 
-from pgdose.cli import verify
+from pgdose.cli.verify import verify
 from pgdose.errors import UserError
 from pgdose.tables import keyed, parquet, private_paths
 

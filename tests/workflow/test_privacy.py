@@ -228,7 +228,7 @@ def test_jobs_that_fail_quote_nothing(planted: tuple[Path, Run]) -> None:
     logs = folder / "results/failing/logs"
     assert "rule index_fields failed: ParserError at" in (logs / "index/fields.log").read_text()
     told = (logs / "agreement/xray.log").read_text()
-    assert "column 'norm', row 1: it must be 1, 0, ? or nothing" in told
+    assert "column 'norm', row 1: write 1, 0, ? or nothing" in told
     for part in ("results/failing", "work", ".snakemake"):
         assert leaks(folder / part, PATIENTS) == [], part
     assert leaks(folder / "results/failing", [*STUDY, str(folder)]) == []

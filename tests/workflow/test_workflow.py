@@ -18,7 +18,7 @@ from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
 
 from pgdose.analysis.outcomes import unpack
 from pgdose.attack import make, surface
-from pgdose.cli import verify
+from pgdose.cli.verify import verify
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
 from pgdose.study.parsing import parse
@@ -277,7 +277,7 @@ def test_other_shards_give_the_same_logits(small_study: Path) -> None:
     keys = torch.from_numpy(image_draws.image_keys(members.table, 7))
     labels = torch.from_numpy(members.labels)
     study = yaml.safe_load((small_study / SMALL).read_text())
-    for settings in (parse(study).attacks[name].known() for name in ("paper", "noise")):
+    for settings in (parse(study).attacks[name].to_dict() for name in ("paper", "noise")):
 
         def attacked(shards: int, settings: dict = settings) -> torch.Tensor:
             parts = []

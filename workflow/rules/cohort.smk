@@ -33,7 +33,7 @@ rule plan_members:
         dicom_sources=lambda w: as_json(archives(w.group)),
         augment=lambda w: as_json(augmentation(w.group)),
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
-        classes=lambda w: as_json(STUDY.groups[w.group].known()["classes"]),
+        classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),
         code=script_digest("plan_members.py"),
     script:
         "../../scripts/plan_members.py"

@@ -92,9 +92,10 @@ def as_json(value):
 
 def attack_settings(group, attack):
     """What of an attack its result depends on; the rest is how the job is run."""
-    left_out = {"shards", "threads", "mem_mb", "runtime", "export", "form"}
-    settings = STUDY.attacks[attack].model_dump(mode="json", exclude=left_out)
-    return {**settings, "target": STUDY.target(group, attack)}
+    return {
+        **STUDY.attacks[attack].settings("attack"),
+        "target": STUDY.target(group, attack),
+    }
 
 
 def shards(of):
@@ -104,7 +105,7 @@ def shards(of):
 def phantom_amounts(part):
     """How much of a part the synthetic hospital is to make; nothing if it is not wanted."""
     wanted = getattr(STUDY.phantom, part) if STUDY.phantom else None
-    return as_json(wanted.known() if wanted else {})
+    return as_json(wanted.to_dict() if wanted else {})
 
 
 def key_seed(source):
@@ -139,7 +140,7 @@ def own_shards(group):
 def augmentation(group):
     """How far copies may differ; nothing for a group without copies."""
     copies = any(c.augment_to for c in STUDY.groups[group].classes.values())
-    return STUDY.groups[group].augment.known() if copies else {}
+    return STUDY.groups[group].augment.to_dict() if copies else {}
 
 
 def made_by_phantom(source):
@@ -170,10 +171,7 @@ def report_settings(source, *names):
 
 def table_settings(source):
     """What of a table's settings its index depends on."""
-    left_out = {"root", "table", "screen", "shards"}
-    return as_json(
-        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
-    )
+    return as_json(STUDY.sources[source].settings("index_table"))
 
 
 def codes(source):
@@ -188,26 +186,18 @@ def codes(source):
 
 def field_settings(source):
     """What of a source of fields its index depends on."""
-    left_out = {"root", "patients", "bits", "kind"}
-    return as_json(
-        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
-    )
+    return as_json(STUDY.sources[source].settings("index_fields"))
 
 
 def slide_settings(source):
     """What of a source of slides its candidates depend on."""
-    left_out = {"root", "table", "shards", "threads", "tiles_per_class", "patients"}
-    return as_json(
-        STUDY.sources[source].model_dump(mode="json", by_alias=True, exclude=left_out)
-    )
+    return as_json(STUDY.sources[source].settings("candidates"))
 
 
 def choice_settings(source):
     """What of a source of slides the choice among the candidates depends on."""
     entry = STUDY.sources[source]
-    names = ("tile", "tiles_per_class", "tile_classes", "shards")
-    chosen = {name: getattr(entry, name) for name in names}
-    return {**chosen, "columns": entry.columns.known()}
+    return {**entry.settings("index_slides"), "tile_classes": entry.tile_classes}
 
 
 def cropped(group, files):
@@ -220,7 +210,7 @@ def cropped(group, files):
 def wanted_of(source):
     """The `where` of every class of every group that draws on a source, and its crop."""
     wanted = {
-        as_json({**entry.where.known(), "crop": group.image.crop})
+        as_json({**entry.where.to_dict(), "crop": group.image.crop})
         for group in STUDY.groups.values()
         for entry in group.classes.values()
         if entry.source == source
@@ -303,9 +293,7 @@ def training_images(run):
 
 def network_settings(group, run):
     """What of a run's network its weights depend on; the rest is how the job is run."""
-    left_out = {"file", "threads", "mem_mb", "runtime", "tensorboard"}
-    network = training(group, run)
-    return as_json(network.model_dump(mode="json", exclude=left_out))
+    return as_json(training(group, run).settings())
 
 
 def kind_of_network(group, run):

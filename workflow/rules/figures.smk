@@ -28,7 +28,7 @@ rule curves:
         runtime=grows(20),
     params:
         groups=group_modalities(),
-        points=as_json(STUDY.operating_points.known()),
+        points=as_json(STUDY.operating_points.to_dict()),
         success=STUDY.measures.success,
         code=script_digest("curves.py"),
     script:

@@ -224,7 +224,7 @@ rule diagnose:
         threads=lambda w: as_json(
             {a: STUDY.attacks[a].threads for a in STUDY.attacks_of(w.group, w.run)}
         ),
-        checks=as_json(STUDY.checks.known()),
+        checks=as_json(STUDY.checks.to_dict()),
         epsilon=STUDY.operating_points.epsilon,
         code=script_digest("diagnose.py"),
     script:

@@ -39,7 +39,7 @@ rule report:
         mem_mb=grows(2000),
         runtime=grows(20),
     params:
-        study=as_json(STUDY.shown()),
+        study=as_json(STUDY.to_dict(paths=False)),
         sources=as_json(list(STUDY.sources)),
         groups=as_json(list(STUDY.groups)),
         modality=group_modalities(),

@@ -306,7 +306,7 @@ rule screen:
         kind=lambda w: STUDY.sources[w.source].kind,
         modality=lambda w: STUDY.sources[w.source].modality,
         shards=lambda w: STUDY.sources[w.source].shards,
-        limits=lambda w: as_json(STUDY.sources[w.source].screen.known()),
+        limits=lambda w: as_json(STUDY.sources[w.source].screen.to_dict()),
         wanted=lambda w: as_json(wanted_of(w.source)),
         code=script_digest("screen.py"),
     script:

@@ -1,12 +1,12 @@
-"""How well a labeller's states agree with a person's, finding by finding.
+"""Agreement of the labeller's states with those that a person gave, finding by finding.
 
 Tables of states: one row per report (the index is its id), one column per label, cells `present`,
-`absent`, `uncertain` or `unmentioned`; a missing cell of the person's was not judged and is left
+`absent`, `uncertain` or `unmentioned`. A missing cell of the person's was not judged and is left
 out, and so is a report that stands in one table alone.
 
-Only `present` counts as positive, on both sides: a study group takes what is present. So doubt
-of the labeller about what the person calls present is a miss, and what it calls present without
-the person's being sure is a false alarm. `confusion` shows the doubts.
+Only `present` counts as positive, on both sides, because a study group takes what is present. So a
+doubt of the labeller about what the person calls present is a miss, and what it calls present
+without the person being sure is a false alarm. `label_confusion` shows the doubts.
 """
 
 from pathlib import Path
@@ -19,33 +19,46 @@ from pgdose.errors import UserError
 from pgdose.tables.user_columns import listed
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
-_CELLS = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
-_CELLS |= {"?": "uncertain", "": "unmentioned"} | {state: state for state in STATES}
-_DRAWS = 2000
+_STATE_OF_CELL = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
+_STATE_OF_CELL |= {"?": "uncertain", "": "unmentioned"} | {state: state for state in STATES}
+_BOOTSTRAP_DRAWS = 2000
+
+
+# The two tables of states
 
 
 def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") -> pd.DataFrame:
     """A person's labels, as they stand in a CSV file, as a table of states.
 
     `table` has a column of ids and one for some or all of the labels `names`; other columns are
-    passed over. Cells: 1, 0, ? or nothing, which is present, absent, uncertain, unmentioned; or
-    these words. Raises UserError that names the column, the row (the first is 1) and the cells
-    that may be.
+    ignored. Cells: 1, 0, ? or nothing, which is present, absent, uncertain, unmentioned; or these
+    words. Raises UserError that names the column, the row (the first is 1) and the cells allowed.
     """
+    columns = list(table.columns.astype(str))
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {listed(list(table.columns.astype(str)))}")
-    known = [name for name in names if name in table]
-    if not known:
+        raise UserError(f"no column {id_column!r}; {listed(columns)}")
+    labels = [name for name in names if name in table]
+    if not labels:
         raise UserError(
-            f"no column is named as a label is; labels: {', '.join(names)}; "
-            f"{listed(list(table.columns.astype(str)))}"
+            f"no column has the name of a label; labels: {', '.join(names)}; {listed(columns)}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():
         row = int(np.flatnonzero(ids.duplicated())[0]) + 1
-        raise UserError(f"the id in row {row} stands in a row before; give one row")
-    columns = {name: _states(table[name], name) for name in known}
-    return pd.DataFrame(columns).set_axis(pd.Index(ids, name=id_column))
+        raise UserError(f"row {row} repeats the id of an earlier row; keep one row per id")
+    states = {name: _cell_states(table[name], name) for name in labels}
+    return pd.DataFrame(states).set_axis(pd.Index(ids, name=id_column))
+
+
+def _cell_states(cells: pd.Series, name: str) -> list[str]:
+    texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip().str.lower()
+    for row, text in enumerate(texts, start=1):
+        if text not in _STATE_OF_CELL:
+            raise UserError(  # without the cell, which may hold a name or a report
+                f"column {name!r}, row {row}: write 1, 0, ? or nothing, or one of "
+                + ", ".join(STATES)
+            )
+    return [_STATE_OF_CELL[text] for text in texts]
 
 
 def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -> pd.DataFrame:
@@ -54,42 +67,63 @@ def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         return hand_states(table, names, id_column)
     except FileNotFoundError:
-        raise UserError(f"{field}: there is no file {path.name!r}") from None
+        raise UserError(f"{field}: there is no file {path.name!r}; check the path") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
-        raise UserError(f"{field}: {path.name} is no CSV table in UTF-8") from None
+        raise UserError(f"{field}: {path.name} is no CSV table in UTF-8; save it as one") from None
     except UserError as error:
         raise UserError(f"{field}: {path.name}: {error}") from None
 
 
-def found_states(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.DataFrame:
-    """The labeller's tables as a table of states, a row per report.
+def labeller_states(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.DataFrame:
+    """The labeller's tables as a table of states, by the id of the report.
 
-    `labels` has the columns label_<name> and the reports' index, `mentions` the columns report
-    (that index), label and state. Of several mentions present beats uncertain, and uncertain
-    absent; `norm` is uncertain where the labeller left it open.
+    `labels`, a row per report, has the columns report, link (its id) and label_<name>, `mentions`
+    the columns report, label and state. Of several mentions present beats uncertain, and uncertain
+    absent; `norm` is uncertain in a conflict, where the labeller left it empty.
     """
+    labels = labels.set_index("report")
+    ids = labels.pop("link")
     names = [str(name).removeprefix("label_") for name in labels]
-    table = pd.DataFrame("unmentioned", index=labels.index, columns=names)
+    states = pd.DataFrame("unmentioned", index=labels.index, columns=names)
     for state in ("absent", "uncertain", "present"):
         for name, of_label in mentions[mentions["state"] == state].groupby("label"):
-            table.loc[table.index.isin(of_label["report"]), name] = state
-    table.loc[labels["label_norm"].isna() & (table["norm"] == "present"), "norm"] = "uncertain"
-    return table
+            states.loc[states.index.isin(of_label["report"]), name] = state
+    states.loc[labels["label_norm"].isna() & (states["norm"] == "present"), "norm"] = "uncertain"
+    return states.set_index(ids)
 
 
-def agreement(found: pd.DataFrame, hand: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def reports_of_both(
+    labeller: pd.DataFrame, hand: pd.DataFrame, field: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables of states, restricted to the reports in both, in the order of `hand`.
+
+    Raises UserError if there are none; `field` of the study stands before the message.
+    """
+    both = hand.index.intersection(labeller.index)
+    if both.empty:
+        raise UserError(
+            f"{field}: none of its {len(hand)} ids is the id of a report; "
+            "name the column that holds the reports' ids"
+        )
+    return labeller.loc[both], hand.loc[both]
+
+
+# How they agree
+
+
+def measure_agreement(labeller: pd.DataFrame, hand: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """A row per label: label n n_present true_positive false_positive false_negative
     true_negative, then precision recall f1, each with `_low` and `_high`, its 95 % interval.
 
     n: reports judged; n_present: by hand. Wilson score intervals for precision and recall; for
     F1 = 2 TP / (2 TP + FP + FN) percentiles of 2000 bootstrap draws of n reports. NaN where
-    nothing was found or nothing is present.
+    the denominator is 0.
     """
     rows = []
-    for name, pairs in _pairs(found, hand):
-        is_found, is_there = pairs["found"] == "present", pairs["hand"] == "present"
-        hits = int((is_found & is_there).sum())
-        alarms, misses = int(is_found.sum()) - hits, int(is_there.sum()) - hits
+    for name, pairs in _judged_pairs(labeller, hand):
+        is_labelled, is_true = pairs["found"] == "present", pairs["hand"] == "present"
+        hits = int((is_labelled & is_true).sum())
+        alarms, misses = int(is_labelled.sum()) - hits, int(is_true.sum()) - hits
         counts = (hits, alarms, misses, len(pairs) - hits - alarms - misses)
         rng = np.random.default_rng([seed, *name.encode()])
         rows.append(
@@ -105,45 +139,58 @@ def agreement(found: pd.DataFrame, hand: pd.DataFrame, seed: int = 0) -> pd.Data
     return pd.DataFrame(rows, columns=["label", "n", "n_present", *counted, *measures])
 
 
-def confusion(found: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
-    """How often which states meet: label hand found n, all 16 pairs of states for each label."""
-    pairs = pd.MultiIndex.from_product([STATES, STATES], names=["hand", "found"])
-    tables = [
-        together.groupby(["hand", "found"])
-        .size()
-        .reindex(pairs, fill_value=0)
-        .reset_index(name="n")
-        for _, together in _pairs(found, hand)
-    ]
-    names = [name for name, _ in _pairs(found, hand)]
-    for name, table in zip(names, tables, strict=True):
+def label_confusion(labeller: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
+    """A row per label and pair of states, all 16 of them: label hand found n.
+
+    `hand` is the person's state, `found` the labeller's, n the number of reports.
+    """
+    pairs_of_states = pd.MultiIndex.from_product([STATES, STATES], names=["hand", "found"])
+    tables = []
+    for name, pairs in _judged_pairs(labeller, hand):
+        counts = pairs.groupby(["hand", "found"]).size().reindex(pairs_of_states, fill_value=0)
+        table = counts.reset_index(name="n")
         table.insert(0, "label", name)
+        tables.append(table)
     empty = pd.DataFrame(columns=["label", "hand", "found", "n"])
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 
-def errors(found: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
+def label_errors(labeller: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
     """The false alarms and the misses: label id hand found, in the order of `hand`."""
-    tables = []
-    for name, pairs in _pairs(found, hand):
-        wrong = pairs[(pairs["found"] == "present") != (pairs["hand"] == "present")]
-        tables.append(wrong.rename_axis("id").reset_index().assign(label=name))
     columns = ["label", "id", "hand", "found"]
-    return (
-        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-    )
+    tables = []
+    for name, pairs in _judged_pairs(labeller, hand):
+        errors = pairs[(pairs["found"] == "present") != (pairs["hand"] == "present")]
+        tables.append(errors.rename_axis("id").reset_index().assign(label=name))
+    empty = pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True)[columns] if tables else empty
 
 
-def _pairs(found: pd.DataFrame, hand: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def errors_by_record(errors: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
+    """`label_errors` with the record_id of a film in place of the report's id.
+
+    `headers` has the columns record_id and link (the report's id, an accession number); of several
+    films with one report the first counts. Results never hold accession numbers.
+    """
+    films = headers.dropna().drop_duplicates("link").set_index("link")["record_id"]
+    errors = errors.copy()
+    errors.insert(0, "record_id", errors.pop("id").map(films))
+    return errors
+
+
+def _judged_pairs(labeller: pd.DataFrame, hand: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Per label that both tables have, the reports judged: columns `hand` and `found`."""
-    for table in (found, hand):
+    for table in (labeller, hand):
         if not table.index.is_unique:
             raise ValueError("a report may stand in a table of states once")
-    reports = hand.index[hand.index.isin(found.index)]
+    reports = hand.index[hand.index.isin(labeller.index)]
     return [
-        (str(name), pd.DataFrame({"hand": hand[name], "found": found[name]}).loc[reports].dropna())
+        (
+            str(name),
+            pd.DataFrame({"hand": hand[name], "found": labeller[name]}).loc[reports].dropna(),
+        )
         for name in hand
-        if name in found
+        if name in labeller
     ]
 
 
@@ -154,23 +201,16 @@ def _share(hits: int, n: int) -> tuple[float, float, float]:
 
 
 def _f1(counts: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float, float]:
-    """F1 and its bootstrap interval from (true positive, false positive, false negative, rest)."""
+    """F1 and its bootstrap interval.
+
+    `counts`: true positives, false positives, false negatives, true negatives.
+    """
     n = sum(counts)
     if not n or counts[3] == n:
         return np.nan, np.nan, np.nan
-    drawn = rng.multinomial(n, np.divide(counts, n), size=_DRAWS)  # counts in n reports redrawn
-    hits, wrong = 2 * drawn[:, 0], drawn[:, 1] + drawn[:, 2]
-    some = hits + wrong > 0
-    low, high = np.percentile(hits[some] / (hits + wrong)[some], [2.5, 97.5])
+    # A draw of n reports with replacement is a multinomial draw of the four counts.
+    draws = rng.multinomial(n, np.divide(counts, n), size=_BOOTSTRAP_DRAWS)
+    hits, errors = 2 * draws[:, 0], draws[:, 1] + draws[:, 2]
+    defined = hits + errors > 0
+    low, high = np.percentile(hits[defined] / (hits + errors)[defined], [2.5, 97.5])
     return 2 * counts[0] / (2 * counts[0] + counts[1] + counts[2]), low, high
-
-
-def _states(cells: pd.Series, name: str) -> list[str]:
-    texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip().str.lower()
-    for row, text in enumerate(texts, start=1):
-        if text not in _CELLS:
-            raise UserError(  # what stands there may be a name or a report
-                f"column {name!r}, row {row}: it must be 1, 0, ? or nothing, or one of "
-                + ", ".join(STATES)
-            )
-    return [_CELLS[text] for text in texts]

@@ -1,1 +1,1 @@
-"""Labels from free-text radiological reports."""
+"""Labels from free-text radiological reports: lexicons, clauses, reports, tables of reports."""

@@ -11,6 +11,31 @@ from pgdose.study.base import nearest, one_of
 from pgdose.study.sources import SOURCE_KINDS
 from pgdose.study.study import Study
 
+# pydantic's types of errors in other words, filled from their context.
+TEXTS = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of keys and values",
+    "model_type": "must be a mapping of keys and values",
+    "model_attributes_type": "must be a mapping of keys and values",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than": "must be less than {lt:g}",
+    "too_short": "has too few entries; give at least {min_length}",
+    "literal_error": "must be {expected}",
+    "missing": "missing; add it",
+}
+LABEL_RULE = "a small letter, then at most 39 small letters, digits or '_'"
 CONSTANTS = {None: "null", True: "true", False: "false"}  # as YAML writes them
 
 
@@ -34,33 +59,33 @@ def validation_lines(error: ValidationError) -> list[str]:
 
 def _start_and_text(error: Any) -> tuple[str, str]:
     """`path.of.the.field: VALUE ` and `must be ...`, or another sentence without a value."""
-    keys, model = _locate(error["loc"])
-    value, kind, context = error["input"], error["type"], error.get("ctx", {})
+    loc, value, kind = error["loc"], error["input"], error["type"]
+    context = error.get("ctx", {})
+    if loc and loc[-1] == "[key]" and kind != "extra_forbidden":
+        loc = loc[:-1]  # a mapping's key is wrong itself
+    keys, section = _locate(loc)
     if "field" in context:
         for key in context["field"].split("."):
             keys, value = [*keys, key], value.get(key) if isinstance(value, dict) else None
     path = _shown(keys)
     if kind == "extra_forbidden":
-        known = [field.alias or name for name, field in model.model_fields.items()]
+        known = [field.alias or name for name, field in section.model_fields.items()]
         return f"{path}: ", f"unknown key{nearest(keys[-1], known)}; {one_of(known)}"
-    if kind == "missing":
-        return f"{path}: ", "missing; add this key"
     if kind.startswith("union_tag"):
         name = value.get("kind") if isinstance(value, dict) else value
         kinds = SOURCE_KINDS if keys[0] == "sources" else ATTACK_KINDS
-        text = f"{name!r} is no kind of {keys[0].removesuffix('s')}"
+        text = f"{_written(name)} is no kind of {keys[0].removesuffix('s')}"
         return f"{path}.kind: ", f"{text}{nearest(str(name), kinds)}; {one_of(kinds)}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
-        label_rule = "a small letter, then at most 39 small letters, digits or '_'"
-        text = f"must be {label_rule if is_label else NAME_RULE}"
+        text = f"is no valid name; use {LABEL_RULE if is_label else NAME_RULE}"
+    elif kind in TEXTS:
+        text = TEXTS[kind].format(**context)
     else:
-        text = error["msg"].replace("Input should be", "must be", 1)
-        text = text[:1].lower() + text[1:]
-    if not text.startswith("must "):
+        text = error["msg"][:1].lower() + error["msg"][1:]
+    if not text.startswith(("must ", "is ")) or isinstance(value, dict):
         return f"{path}: ", text
-    stands = "" if isinstance(value, dict) else f"{_written(value)} "
-    return f"{path}: {stands}", text
+    return f"{path}: {_written(value)} ", text
 
 
 def _written(value: Any) -> str:
@@ -76,7 +101,7 @@ def _shown(keys: list[str]) -> str:
 def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
     """The keys of the study file that lead to an error, and the section that holds the last one.
 
-    pydantic puts more into `loc`: the tags and choices of unions, "[key]" for a mapping's key.
+    pydantic puts more into `loc`: the tags and choices of unions.
     """
     keys: list[str] = []
     section: type[BaseModel] = Study
@@ -90,9 +115,8 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
             keys.append(str(part))
             kind = _annotation(kind, str(part))
         elif get_origin(kind) is dict:
-            if part != "[key]":
-                keys.append(str(part))
-                kind = get_args(kind)[1]
+            keys.append(str(part))
+            kind = get_args(kind)[1]
         elif isinstance(part, int):  # of a list
             keys.append(str(part))
             kind = None

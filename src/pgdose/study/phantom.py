@@ -29,7 +29,7 @@ class PhantomFields(Model):
 
 
 class PhantomSlides(Model):
-    """Whole slides, each of another patient."""
+    """Whole slides with outlines of their classes."""
 
     slides: Count = 12
     side: Annotated[int, Field(ge=1024, le=100_000)] = 4096  # pixels

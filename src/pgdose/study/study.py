@@ -27,6 +27,8 @@ class Split(Model):
 
 
 class Study(Model):
+    """A study file. Names of groups, sources and attacks are the keys of its mappings."""
+
     format_version: Annotated[int, Field(ge=0)] = WITHOUT_KEY
     study: Name
     seed: Annotated[int, Field(ge=0)] = 2019

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from pgdose.analysis.agreement import (
-    agreement,
-    confusion,
-    errors,
-    found_states,
+    errors_by_record,
     hand_states,
+    label_confusion,
+    label_errors,
+    labeller_states,
+    measure_agreement,
     read_hand_labels,
+    reports_of_both,
 )
 from pgdose.errors import UserError
 
@@ -22,13 +24,13 @@ HAND = pd.DataFrame(
     {"fibrosis": [P, P, P, P, P, Q, A, U, A, Q], "aorta": [U] * 10},
     index=pd.Index(list("abcdefghij"), name="id"),
 )
-FOUND = pd.DataFrame(
+LABELLED = pd.DataFrame(
     {"fibrosis": [P, P, P, Q, A, P, P, U, A, A], "aorta": [U] * 10}, index=HAND.index
 )
 
 
 def test_counts_and_measures() -> None:
-    row = agreement(FOUND, HAND).set_index("label").loc["fibrosis"]
+    row = measure_agreement(LABELLED, HAND).set_index("label").loc["fibrosis"]
     counted = ["n", "n_present", "true_positive", "false_positive", "false_negative"]
     assert row[[*counted, "true_negative"]].tolist() == [10, 5, 3, 2, 2, 3]
     assert row[["precision", "recall", "f1"]].tolist() == [0.6, 0.6, 0.6]
@@ -36,34 +38,39 @@ def test_counts_and_measures() -> None:
 
 def test_wilson_intervals() -> None:
     """(p + z2/2n +- z sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n) for 3 of 5, z = 1.96."""
-    row = agreement(FOUND, HAND).set_index("label").loc["fibrosis"]
+    row = measure_agreement(LABELLED, HAND).set_index("label").loc["fibrosis"]
     assert row["precision_low"] == row["recall_low"] == pytest.approx(0.2307, abs=5e-5)
     assert row["precision_high"] == row["recall_high"] == pytest.approx(0.8824, abs=5e-5)
 
 
 def test_f1_interval_is_that_of_redrawn_reports() -> None:
     """Against a bootstrap written out: reports drawn with replacement, F1 of each draw."""
-    hand, found = pd.concat([HAND] * 20), pd.concat([FOUND] * 20)
-    hand.index = found.index = pd.RangeIndex(200)
-    row = agreement(found, hand, seed=1).set_index("label").loc["fibrosis"]
-    there, seen = (hand["fibrosis"] == P).to_numpy(), (found["fibrosis"] == P).to_numpy()
+    hand, labeller = pd.concat([HAND] * 20), pd.concat([LABELLED] * 20)
+    hand.index = labeller.index = pd.RangeIndex(200)
+    row = measure_agreement(labeller, hand, seed=1).set_index("label").loc["fibrosis"]
+    is_true, is_labelled = (
+        (hand["fibrosis"] == P).to_numpy(),
+        (labeller["fibrosis"] == P).to_numpy(),
+    )
     drawn = np.random.default_rng(2).integers(200, size=(4000, 200))
-    hits = (there & seen)[drawn].sum(axis=1)
-    f1 = 2 * hits / (there[drawn].sum(axis=1) + seen[drawn].sum(axis=1))
+    hits = (is_true & is_labelled)[drawn].sum(axis=1)
+    f1 = 2 * hits / (is_true[drawn].sum(axis=1) + is_labelled[drawn].sum(axis=1))
     assert row[["f1_low", "f1_high"]].tolist() == pytest.approx(
         np.percentile(f1, [2.5, 97.5]).tolist(), abs=0.015
     )
-    assert agreement(found, hand, seed=1).equals(agreement(found, hand, seed=1))
+    assert measure_agreement(labeller, hand, seed=1).equals(
+        measure_agreement(labeller, hand, seed=1)
+    )
 
 
 def test_nothing_there_is_no_measure() -> None:
-    row = agreement(FOUND, HAND).set_index("label").loc["aorta"]
+    row = measure_agreement(LABELLED, HAND).set_index("label").loc["aorta"]
     assert row["true_negative"] == 10
     assert row[["precision", "precision_low", "recall", "recall_high", "f1", "f1_low"]].isna().all()
 
 
 def test_perfect_agreement() -> None:
-    row = agreement(HAND, HAND).set_index("label").loc["fibrosis"]
+    row = measure_agreement(HAND, HAND).set_index("label").loc["fibrosis"]
     assert row[["precision", "recall", "f1", "f1_low", "f1_high"]].tolist() == [1] * 5
 
 
@@ -71,15 +78,15 @@ def test_what_was_not_judged_is_left_out() -> None:
     hand = HAND.drop(index="j")
     hand.loc["a", "fibrosis"] = None
     hand.loc["unknown"] = P
-    row = agreement(FOUND, hand).set_index("label").loc["fibrosis"]
+    row = measure_agreement(LABELLED, hand).set_index("label").loc["fibrosis"]
     assert row[["n", "n_present", "true_positive"]].tolist() == [8, 4, 2]
-    assert agreement(FOUND, hand.drop(columns="aorta"))["label"].tolist() == ["fibrosis"]
+    assert measure_agreement(LABELLED, hand.drop(columns="aorta"))["label"].tolist() == ["fibrosis"]
     with pytest.raises(ValueError, match="once"):
-        agreement(FOUND, pd.concat([hand, hand]))
+        measure_agreement(LABELLED, pd.concat([hand, hand]))
 
 
 def test_confusion() -> None:
-    table = confusion(FOUND, HAND)
+    table = label_confusion(LABELLED, HAND)
     assert list(table) == ["label", "hand", "found", "n"]
     assert len(table) == 2 * 16
     counts = table.set_index(["label", "hand", "found"])["n"]
@@ -98,21 +105,20 @@ def test_confusion() -> None:
 
 
 def test_errors() -> None:
-    assert errors(FOUND, HAND).to_numpy().tolist() == [
+    assert label_errors(LABELLED, HAND).to_numpy().tolist() == [
         ["fibrosis", "d", P, Q],
         ["fibrosis", "e", P, A],
         ["fibrosis", "f", Q, P],
         ["fibrosis", "g", A, P],
     ]
-    assert list(errors(HAND, HAND)) == ["label", "id", "hand", "found"]
+    assert list(label_errors(HAND, HAND)) == ["label", "id", "hand", "found"]
 
 
 def test_states_from_the_labellers_tables() -> None:
     labels = pd.DataFrame(
         {"label_norm": [0, None, 1], "label_fibrosis": [1, 1, 0], "label_aorta": [None, 0, 0]},
-        index=[4, 7, 9],
         dtype="Int8",
-    )
+    ).assign(report=[4, 7, 9], link=["c", "a", "b"])
     rows = [
         (4, "fibrosis", A),
         (4, "fibrosis", P),
@@ -124,9 +130,25 @@ def test_states_from_the_labellers_tables() -> None:
         (9, "fibrosis", A),
     ]
     mentions = pd.DataFrame(rows, columns=["report", "label", "state"])
-    table = found_states(labels, mentions)
-    assert table.index.tolist() == [4, 7, 9]
+    table = labeller_states(labels, mentions)
+    assert table.index.tolist() == ["c", "a", "b"]
     assert table.to_numpy().tolist() == [[U, P, Q], [Q, P, U], [P, A, U]]
+
+
+def test_only_reports_of_both_tables_are_compared() -> None:
+    hand = HAND.loc[["e", "b"]].rename(index={"b": "elsewhere"})
+    labeller, judged = reports_of_both(LABELLED, hand, "field")
+    assert labeller.index.tolist() == judged.index.tolist() == ["e"]
+    with pytest.raises(UserError, match=r"^field: none of its 1 ids is the id of a report"):
+        reports_of_both(LABELLED, hand.loc[["elsewhere"]], "field")
+
+
+def test_errors_have_records_and_no_accession_numbers() -> None:
+    errors = label_errors(LABELLED, HAND)
+    headers = pd.DataFrame({"record_id": ["r1", "r2", "r3", "r4"], "link": ["e", "d", "e", None]})
+    table = errors_by_record(errors, headers)
+    assert list(table) == ["record_id", "label", "hand", "found"]
+    assert table["record_id"].fillna("").tolist() == ["r2", "r1", "", ""]
 
 
 # --- a person's table -------------------------------------------------------------------------
@@ -146,11 +168,11 @@ MISTAKES = [
     ("nr,fibrosis\n1,1\n", r"no column 'id'; its columns are: nr, fibrosis"),
     (
         "id,fibrose\n1,1\n",
-        r"no column is named as a label is; labels: norm, fibrosis; .*id, fibrose",
+        r"no column has the name of a label; labels: norm, fibrosis; .*id, fibrose",
     ),
-    ("id,fibrosis\na,1\nb,0\na,1\n", r"the id in row 3 stands in a row before"),
-    ("id,fibrosis\na,1\nb,yes\n", r"column 'fibrosis', row 2: it must be 1, 0, \?"),
-    ("id,fibrosis\na,Пневмония у Иванова\n", r"column 'fibrosis', row 1: it must be"),
+    ("id,fibrosis\na,1\nb,0\na,1\n", r"row 3 repeats the id of an earlier row"),
+    ("id,fibrosis\na,1\nb,yes\n", r"column 'fibrosis', row 2: write 1, 0, \?"),
+    ("id,fibrosis\na,Пневмония у Иванова\n", r"column 'fibrosis', row 1: write"),
     ("", r"no CSV table in UTF-8"),
 ]
 

@@ -31,7 +31,7 @@ GREEN, BLUE, RED, MARKER = (40, 140, 80), (30, 70, 170), (200, 25, 35), (45, 45,
 def settings(**given: Any) -> dict[str, Any]:
     """A source of slides as the rules hand it over; tiles of 128."""
     known = {"kind": "slides", "root": "r", "table": "t", "tiles_per_class": 4, "tile": 128}
-    return Slides.model_validate(known | given).known()
+    return Slides.model_validate(known | given).to_dict()
 
 
 def reason(call: Callable, *args: Any, **kwargs: Any) -> str:

@@ -24,7 +24,7 @@ from pgdose.errors import Rejected, UserError
 from pgdose.histology import fields, outlines, slides
 from pgdose.images import codecs
 from pgdose.imagetable import index
-from pgdose.labelling.lexicon import load_lexicon
+from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse
@@ -425,7 +425,9 @@ def test_places_of_what_is_made_have_no_braces(
     study[section] = {**study.get(section, {}), name: path} if name else path
     with pytest.raises(UserError) as caught:
         parse(study)
-    assert f"{field}: {path!r}: a path without braces" in str(caught.value)
+    assert f"{field}: {path!r} must be a path without line breaks and without braces" in str(
+        caught.value
+    )
 
 
 def test_a_group_s_name_never_comes_to_a_shell(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def film(number: int, lateral: bool = False) -> Film:
     finding = FINDINGS[number // 2 % len(FINDINGS)]
     tone, truth = draw_chest(
         np.random.default_rng(number),
-        *SIZES[number % len(SIZES)],
+        SIZES[number % len(SIZES)],
         age=20 + number * 7 % 60,
         sex="FM"[number // 3 % 2],
         findings=frozenset({finding}) if number % 2 and not lateral else frozenset(),

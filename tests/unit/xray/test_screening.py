@@ -21,7 +21,7 @@ from pgdose.xray import screening
 from pgdose.xray.anatomy import aorta_window
 from pgdose_phantom.chest import draw_chest
 
-LIMITS = FilmScreen().known()
+LIMITS = FilmScreen().to_dict()
 REAL = Path(__file__).parents[4] / "shared" / "real"
 
 
@@ -232,8 +232,7 @@ def test_which_of_equal_images_is_kept_does_not_go_by_order(write: Write) -> Non
 def chest(lateral: bool = False) -> np.ndarray:
     film, _ = draw_chest(
         generator(11, "chest", "one"),
-        300,
-        280,
+        (300, 280),
         age=50,
         sex="F",
         findings=frozenset(),

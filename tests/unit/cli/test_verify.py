@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgdose import cli
+from pgdose.cli.verify import verify
 from pgdose.errors import UserError
 from pgdose.images.stores import new_store
 
@@ -19,13 +19,13 @@ def write(path: Path) -> Path:
 
 def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
     write(tmp_path / "groups/X/images/0.npy")
-    assert cli.verify(tmp_path) == ["1 image stores, tables and networks are as they were written"]
+    assert verify(tmp_path) == ["1 image stores, tables and networks are as they were written"]
     flipped, cut = write(tmp_path / "sources/a/tiles/0.npy"), write(tmp_path / "b.npy")
     content = flipped.read_bytes()
     flipped.write_bytes(content.replace(bytes([52] * 64), bytes([52] * 63 + [53])))
     cut.write_bytes(content[:-20])
     with pytest.raises(UserError) as caught:
-        cli.verify(tmp_path)
+        verify(tmp_path)
     message = str(caught.value)
     assert "2 of 3 files are damaged" in message
     assert "tiles/0.npy: damaged, 1 images, rows 2; delete it, and name it as a target" in message
@@ -34,4 +34,4 @@ def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
 
 def test_verify_says_so_where_there_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no image stores"):
-        cli.verify(tmp_path)
+        verify(tmp_path)

@@ -1,0 +1,42 @@
+"""`pgdose evidence RECORD_ID`: a record's report, and the words in it that made each label."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pgdose.errors import UserError
+from pgdose.tables.user_tables import read_pieces
+
+
+def evidence(record_id: str, folder: Path) -> list[str]:
+    """The report of a film, then a line for each mention of a label in it.
+
+    folder: the private folder of the film's source
+    """
+    if not (folder / "labels.parquet").is_file():
+        raise UserError(f"source {folder.name} has no reports; ask for a film of another source")
+    header = _rows(folder / "headers", "record_id", record_id)
+    report = _rows(folder / "labels.parquet", "link", header[0]["link"]) if header else []
+    if not report:
+        return ["no report belongs to this record"]
+    text = _report_text(folder / "labels.parquet", report[0]["report"])
+    lines = [text, ""]
+    for mention in _rows(folder / "mentions.parquet", "report", report[0]["report"]):
+        words = text[mention["start"] : mention["end"]]
+        rule = " ".join(filter(None, (mention["pattern"], mention["cue"])))
+        lines.append(f"{mention['label']}: {mention['state']}, {words!r}, by {rule}")
+    return lines
+
+
+def _rows(table: Path, column: str, value: object) -> list[dict[str, Any]]:
+    return pq.read_table(table, filters=[(column, "=", value)]).to_pylist()
+
+
+def _report_text(labels: Path, number: int) -> str:
+    """The text of a report; the metadata of the labels' table name the table of reports."""
+    metadata = pq.read_schema(labels).metadata
+    reports = {key.decode(): value.decode() for key, value in metadata.items()}
+    columns = {"text": reports["text"]}
+    pieces = read_pieces(Path(reports["table"]), columns, "sources", reports["encoding"])
+    return next(str(piece.loc[number, "text"]) for piece in pieces if number in piece.index)

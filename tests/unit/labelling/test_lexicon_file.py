@@ -1,0 +1,153 @@
+"""Lexicon files: mistakes in them, and what the shipped ones hold."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.lexicons import LEXICONS, RUSSIAN, shipped
+
+from pgdose.errors import UserError
+from pgdose.labelling.lexicon_file import load_lexicon
+from pgdose.labelling.reports import label
+from pgdose_phantom.report_phrases import REPORT_FINDINGS
+
+
+def with_lexicon(folder: Path, **changes: object) -> Path:
+    """The shipped lexicon with some of its top-level entries changed (None: left out)."""
+    content = yaml.safe_load(RUSSIAN.read_text(encoding="utf-8")) | changes
+    path = folder / "mine.yaml"
+    content = {key: value for key, value in content.items() if value is not None}
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+FIBROSIS = {"patterns": ["фиброз*"]}
+NORM = {"phrases": ["норма"]}
+NEGATION = {"before": ["без"], "after": ["нет"], "terminators": ["."]}
+MISTAKES = [
+    (
+        {"norms": []},
+        r"norms: unknown key, did you mean 'norm'\?; use one of: abbreviations, capit",
+    ),
+    ({"norm": None}, r"norm: missing; add it"),
+    ({"norm": ["норма"]}, r"norm: \['норма'\] must be a mapping with the keys"),
+    ({"norm": {"phrases": "норма"}}, r"norm\.phrases: 'норма' .* a list of words or phrases"),
+    (
+        {"norm": {"phrases": ["норм*"]}},
+        r"norm\.phrases\[0\]: 'норм\*' must be .* without \*",
+    ),
+    ({"norm": {"phrases": ["норма 2"]}}, r"norm\.phrases\[0\]: 'норма 2' must be"),
+    ({"norm": {"phrases": ["(норма|"]}}, r"norm\.phrases\[0\]: '\(норма\|' must be"),
+    ({"norm": {"phrases": ["норма|норм"]}}, r"norm\.phrases\[0\]: 'норма\|норм' must be"),
+    (
+        {"norm": {"phrases": ["норма", "Нoрма."]}},
+        r"phrases\[1\]: is the same as norm\.phrases\[0\]; remove one",
+    ),
+    ({"norm": {"phrases": []}}, r"norm\.phrases: \[\] must be"),
+    ({"norm": NORM | {"head": ["вывод"]}}, r"norm\.head: unknown key"),
+    ({"language": 5}, r"language: 5 must be a text"),
+    ({"capitals": "ja"}, r"capitals: 'ja' must be true or false"),
+    (
+        {"abbreviations": ["ср доля"]},
+        r"abbreviations\[0\]: 'ср доля' must be one word",
+    ),
+    ({"findings": ["fibrosis"]}, r"findings: \['fibrosis'\] must be a mapping"),
+    ({"findings": {"norm": FIBROSIS}}, r"findings: 'norm' must be .* other than norm"),
+    ({"findings": {"Фиброз": FIBROSIS}}, r"findings: 'Фиброз' must be"),
+    ({"findings": {"fibrosis": ["фиброз*"]}}, r"findings\.fibrosis: .* the keys exclude, patterns"),
+    ({"findings": {"fibrosis": {"pattern": []}}}, r"findings\.fibrosis\.pattern: unknown key"),
+    (
+        {"findings": {"fibrosis": {"patterns": []}}},
+        r"findings\.fibrosis\.patterns: \[\] must be",
+    ),
+    (
+        {"findings": {"f": {"patterns": ["a", False]}}},
+        r"f\.patterns\[1\]: False must be .*quote it",
+    ),
+    ({"findings": {"f": {"patterns": ["фи*роз"]}}}, r"f\.patterns\[0\]: 'фи\*роз' must be"),
+    (
+        {"findings": {"f": {"patterns": ["тени .."]}}},
+        r"f\.patterns\[0\]: 'тени \.\.' must be",
+    ),
+    ({"findings": {"f": {"patterns": ["*"]}}}, r"f\.patterns\[0\]: '\*' must be"),
+    (
+        {"findings": {"f": {"patterns": ["очаг", "тень", "Oчаг"]}}},
+        r"f\.patterns\[2\]: is the same as findings\.f\.patterns\[0\]; remove one",
+    ),
+    (
+        {"findings": {"f": FIBROSIS, "g": FIBROSIS}},
+        r"findings\.g\.patterns\[0\]: is the same as findings\.f\.patterns\[0\]; remove one",
+    ),
+    ({"negation": {"before": []}}, r"negation\.after: missing; add it"),
+    ({"negation": NEGATION | {"befor": ["не"]}}, r"negation\.befor: unknown key"),
+    (
+        {"negation": NEGATION | {"both": ["нет"]}},
+        r"negation\.both\[0\]: is the same as negation\.after\[0\]; remove one",
+    ),
+    ({"uncertainty": "?"}, r"uncertainty: '\?' must be a list"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), MISTAKES)
+def test_lexicon_mistakes(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        load_lexicon(with_lexicon(tmp_path, **changes))
+    assert str(error.value).startswith("mine.yaml: ")
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_unreadable_lexicons(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^none\.yaml: no such lexicon"):
+        load_lexicon(tmp_path / "none.yaml")
+    path = tmp_path / "mine.yaml"
+    path.write_text("norm: [норма\nfindings: 1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"^mine\.yaml: line \d: not valid YAML"):
+        load_lexicon(path)
+    path.write_bytes("норма".encode("cp1251"))
+    with pytest.raises(UserError, match="UTF-8"):
+        load_lexicon(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match=r"^mine\.yaml: null must be a mapping"):
+        load_lexicon(path)
+
+
+def test_a_small_lexicon_will_do(tmp_path: Path) -> None:
+    path = with_lexicon(
+        tmp_path,
+        norm={"phrases": ["Всё (|очень )хорошо!"]},
+        findings={"fibrosis": FIBROSIS},
+        negation=NEGATION,
+        uncertainty=[],
+        abbreviations=None,
+        capitals=None,
+    )
+    lexicon = load_lexicon(path)
+    assert label("все  ХОРОШО", lexicon) == {"norm": 1, "fibrosis": 0}
+    assert label("Всё, очень хорошо.", lexicon) == {"norm": 1, "fibrosis": 0}
+    assert label("Фиброза нет. Фиброз", lexicon) == {"norm": 0, "fibrosis": 1}
+    assert label("Без фиброза", lexicon) == {"norm": 0, "fibrosis": 0}
+
+
+@pytest.mark.parametrize("name", ["ru", "en"])
+def test_words_of_norm_phrases_are_known(name: str) -> None:
+    """Else any other word would stand for them."""
+    lexicon = shipped(name)
+    unknown_word = lexicon.vocabulary["абракадабра"].word.text
+    assert len(lexicon.norm) > 100 and "" not in lexicon.norm
+    assert unknown_word not in " ".join(lexicon.norm)
+
+
+def test_a_lexicon_shows_no_words_of_reports(tmp_path: Path) -> None:
+    lexicon = shipped("ru")
+    label("Иванов фиброз", lexicon)
+    assert "Иванов" in lexicon.vocabulary and "иванов" not in repr(lexicon).lower()
+
+
+@pytest.mark.parametrize("name", ["ru", "en"])
+def test_no_pattern_finds_what_a_shorter_one_does(name: str) -> None:
+    content = yaml.safe_load((LEXICONS / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert set(content["findings"]) == set(REPORT_FINDINGS)
+    for entries in content["findings"].values():
+        stems = [p[:-1] for p in entries["patterns"] if re.fullmatch(r"\w+\*", p)]
+        assert not [(a, b) for a in stems for b in stems if a != b and b.startswith(a)]

@@ -1,0 +1,122 @@
+"""Labels of whole tables of reports: in memory, and of files as a study names them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pgdose.errors import UserError
+from pgdose.labelling import report_tables
+from pgdose.labelling.conflicts import find_conflicts
+from pgdose.labelling.lexicon import Lexicon
+from pgdose.labelling.report_tables import (
+    ReportTable,
+    check_encoding,
+    label_report_file,
+    label_reports,
+)
+from pgdose.labelling.reports import read_report
+from pgdose.tables import user_tables
+from pgdose_phantom.report_phrases import REPORT_FINDINGS
+
+
+def test_tables(lexicon: Lexicon) -> None:
+    index = ["c", "a", "b", "d", "e"]
+    texts = pd.Series(["Норма", None, "Туберкулёз?", "Норма", "Фиброз, бронхита нет"], index=index)
+    table, mentions = label_reports(texts, lexicon)
+    assert list(table.index) == index
+    assert list(table) == ["label_norm", *(f"label_{name}" for name in REPORT_FINDINGS)]
+    assert (table.dtypes == "Int8").all()
+    assert table["label_norm"].tolist() == [1, pd.NA, 0, 1, 0]
+    assert table["label_tuberculosis"].tolist() == [0, pd.NA, pd.NA, 0, 0]
+    assert table["label_fibrosis"].tolist() == [0, pd.NA, 0, 0, 1]
+    assert list(mentions) == ["index", "label", "state", "start", "end", "pattern", "cue"]
+    assert mentions[["index", "label", "state", "start", "end"]].values.tolist() == [
+        ["c", "norm", "present", 0, 5],
+        ["b", "tuberculosis", "uncertain", 0, 10],
+        ["d", "norm", "present", 0, 5],
+        ["e", "fibrosis", "present", 0, 6],
+        ["e", "bronchitis", "absent", 8, 16],
+    ]
+    assert not mentions.isin(texts.dropna()).any(axis=None)
+
+
+def test_conflicts_are_listed(lexicon: Lexicon) -> None:
+    texts = ["Норма", "Фиброз. Заключение: норма", "Фиброз?", "Фиброза нет. Заключение: норма"]
+    table, mentions = label_reports(pd.Series(texts, index=list("wxyz")), lexicon)
+    assert find_conflicts(table, mentions).tolist() == ["x"]
+
+
+def test_empty_tables(lexicon: Lexicon) -> None:
+    for texts in (pd.Series([], dtype=str), pd.Series([None, np.nan], dtype=object)):
+        table, mentions = label_reports(texts, lexicon)
+        assert len(table) == len(texts) and table.shape[1] == 9
+        assert table.isna().all(axis=None)
+        assert mentions.empty and mentions.shape[1] == 7
+
+
+def test_equal_texts_are_read_once(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts_read: list[str] = []
+    original = read_report
+    monkeypatch.setattr(
+        report_tables,
+        "read_report",
+        lambda text, *rest: texts_read.append(text) or original(text, *rest),
+    )
+    label_reports(pd.Series(["Норма", "Бронхит"] * 500), lexicon)
+    assert sorted(texts_read) == ["Бронхит", "Норма"]
+
+
+def test_wrong_encodings_are_noticed() -> None:
+    right = pd.Series(["Пневмосклероз. Очаговых теней нет.", "Норма", None])
+    check_encoding(right, "sources.xray.reports", "reports.csv")
+    check_encoding(
+        pd.Series(["Radiographie sans anomalie: poumons clairs, cœur normal, âgé"]), *"xy"
+    )
+    latin1 = right.map(lambda text: text.encode("cp1251").decode("latin-1"), na_action="ignore")
+    cp1251 = right.map(lambda text: text.encode().decode("cp1251", "replace"), na_action="ignore")
+    for texts, may in ((latin1, "cp1251"), (cp1251, "utf-8")):
+        with pytest.raises(UserError, match=rf"^sources\.xray\.reports\.encoding: .*{may}"):
+            check_encoding(texts, "sources.xray.reports", "reports.csv")
+
+
+def test_a_table_of_reports_is_labelled(
+    lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Piece by piece; of equal ids the first counts, and a report without an id has no label."""
+    rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Бронхит"), ("9", "")]
+    path = tmp_path / "reports.csv"
+    pd.DataFrame(rows, columns=["nr", "words"]).to_csv(path, index=False, encoding="cp1251")
+    monkeypatch.setattr(user_tables, "ROWS", 2)
+    table = ReportTable(path, "sources.xray.reports", "nr", "words", "cp1251", negation=True)
+    labels, mentions = label_report_file(table, lexicon)
+    assert labels["report"].tolist() == [0, 1, 4]
+    assert labels["link"].tolist() == ["7", "8", "9"]
+    assert labels["label_norm"].tolist() == [1, 0, pd.NA]
+    assert labels["label_fibrosis"].tolist() == [0, pd.NA, pd.NA]
+    assert mentions[["report", "label", "state"]].to_numpy().tolist() == [
+        [0, "norm", "present"],
+        [1, "fibrosis", "uncertain"],
+        [2, "bronchitis", "present"],
+        [3, "bronchitis", "present"],
+    ]
+
+
+def test_an_empty_table_of_reports_is_labelled(lexicon: Lexicon, tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("id,text\n", encoding="utf-8")
+    table = ReportTable(path, "sources.xray.reports", "id", "text", "utf-8", negation=True)
+    labels, mentions = label_report_file(table, lexicon)
+    assert labels.empty and {"report", "link", "label_norm"} <= set(labels)
+    assert mentions.empty and list(mentions) == ["report", *report_tables.MENTION_COLUMNS]
+
+
+def test_a_table_of_reports_in_a_wrong_encoding_is_refused(
+    lexicon: Lexicon, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("id,text\n1,Пневмосклероз\n", encoding="utf-8")
+    table = ReportTable(path, "sources.xray.reports", "id", "text", "latin-1", negation=True)
+    with pytest.raises(UserError, match=r"^sources\.xray\.reports\.encoding: .*reports\.csv"):
+        label_report_file(table, lexicon)
