@@ -19,7 +19,7 @@ from pgdose import rerun_digest
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "gdcm": "python-gdcm"}
 CONDA_NAMES |= {"python-xxhash": "xxhash"}
 IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "gdcm": "python-gdcm"}
-IMPORTED_AS |= {"openslide": "openslide-python"}
+IMPORTED_AS |= {"openslide": "openslide-python", "pydantic_core": "pydantic"}
 NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
 
 
