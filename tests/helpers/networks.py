@@ -1,13 +1,14 @@
 """Small networks, files of them in every format, and images for them."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from pgdose.networks import architectures, classifier
+from pgdose.networks import architectures, classifier, network_files
 
 
 def small(classes: int = 2, seed: int = 0) -> classifier.Classifier:
@@ -102,3 +103,22 @@ EXPECTED = classifier.Preprocessing(
     layout="channels_first",
     range=[0, 1],
 )
+
+DESCRIPTION: dict[str, Any] = {
+    "architecture": "inception_v3",
+    "classes": 2,
+    "size": 75,
+    "width": 0.0625,
+}
+
+
+def saved(path: Path, network: classifier.Classifier, **changed: Any) -> Path:
+    """The file of a network as `small` builds it, but for what changed."""
+    network_files.save(network, path, DESCRIPTION | changed)
+    return path
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have equal weights."""
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)

@@ -1,5 +1,6 @@
 """Networks to train, by the name of their architecture."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,9 @@ from torchvision import models
 from torchvision.models import inception
 
 from pgdose.errors import UserError
-from pgdose.networks.classifier import Classifier
+from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.weights import TIMM, start_from
-from pgdose.study.networks import Training
+from pgdose.study.networks import Input, Training
 from pgdose.tables.keyed import generator
 
 # The smallest image sizes at which auxiliary heads still get a feature map.
@@ -106,9 +107,14 @@ def untrained(
                 "or another image.size"
             ) from None
     if architecture in AUXILIARY:  # torchvision's `transform_input` amounts to the same
-        return Classifier(body, [0.5], [0.5])
+        return _normalised(body, [0.5], [0.5])
     preprocessing = models.get_model_weights(architecture)["DEFAULT"].transforms()
-    return Classifier(body, list(preprocessing.mean), list(preprocessing.std))
+    return _normalised(body, preprocessing.mean, preprocessing.std)
+
+
+def _normalised(body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Classifier:
+    """The body behind images in [0, 1], less the mean and divided by the standard deviation."""
+    return Classifier(body, Preprocessing.from_study(Input(mean=list(mean), std=list(std))))
 
 
 def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> nn.Module:
@@ -147,4 +153,4 @@ def _build_timm(architecture: str, classes: int) -> Classifier:
         raise UserError(
             f"training.architecture: {architecture}: {error}; timm.list_models() names all"
         ) from None
-    return Classifier(body, list(body.pretrained_cfg["mean"]), list(body.pretrained_cfg["std"]))
+    return _normalised(body, body.pretrained_cfg["mean"], body.pretrained_cfg["std"])

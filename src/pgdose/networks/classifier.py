@@ -33,16 +33,22 @@ class Preprocessing:
 
     @classmethod
     def from_study(
-        cls, declared: Input, outputs: str, order: list[int], trained: "Classifier | None" = None
+        cls,
+        declared: Input,
+        outputs: str = "logits",
+        order: list[int] | None = None,
+        architecture: "Classifier | None" = None,
     ) -> Self:
-        """From the study's `input`. Mean and std that it leaves out are 0 and 1, or with weights
-        of an architecture (`trained`) those of its ImageNet weights, scaled to the range.
+        """Complete the study's `input`.
+
+        A mean and std that it leaves out are 0 and 1, or those of `architecture`, a network for
+        images in [0, 1], scaled to the declared range.
         """
         low, high = declared.range
         mean, std = [0.0], [1.0]
-        if trained is not None:
-            mean = [low + value * (high - low) for value in trained.mean.flatten().tolist()]
-            std = [value * (high - low) for value in trained.std.flatten().tolist()]
+        if architecture is not None:
+            mean = [low + value * (high - low) for value in architecture.mean.flatten().tolist()]
+            std = [value * (high - low) for value in architecture.std.flatten().tolist()]
         return cls(
             outputs=outputs,
             order=order,
@@ -62,11 +68,10 @@ class Preprocessing:
 class Classifier(nn.Module):
     """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes.
 
-    Each image is expanded to `channels` (a grey one to three equal ones), normalised with `mean`
-    and `std` (one number for all channels, or one each), and given to the body, as n x size x
-    size x channels if `channels_last`. `probabilities` are turned into logits; `order` puts the
-    outputs in the order of the group's classes. In training mode a body with auxiliary heads
-    gives a tuple: the logits, then those of the heads.
+    Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
+    and given to the body in the expected layout. Probabilities are turned into logits, and the
+    outputs are put in the order of the group's classes. In training mode a body with auxiliary
+    heads gives a tuple: the logits, then those of the heads.
 
     `opaque` marks a body that was built outside of pgdose: its modules are never changed, and its
     images are contiguous, as its graph may take for granted.
@@ -75,22 +80,15 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        body: nn.Module,
-        mean: list[float],
-        std: list[float],
-        *,
-        channels: int = 3,
-        channels_last: bool = False,
-        probabilities: bool = False,
-        order: list[int] | None = None,
-        opaque: bool = False,
-    ) -> None:
+    def __init__(self, body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> None:
         super().__init__()
         self.body, self.opaque = body, opaque
-        self.channels, self.channels_last = channels, channels_last
-        self.probabilities, self.order = probabilities, order
+        self.channels, self.order = expected.channels, expected.order
+        self.channels_last = expected.layout == "channels_last"
+        self.probabilities = expected.outputs == "probabilities"
+        low, high = expected.range
+        mean = [(value - low) / (high - low) for value in expected.mean]  # of images in [0, 1]
+        std = [value / (high - low) for value in expected.std]
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
@@ -109,21 +107,6 @@ class Classifier(nn.Module):
                 output = output[:, self.order]
         return output
 
-
-def wrap(body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> Classifier:
-    """A frozen classifier of a body that expects other images than those in [0, 1]."""
-    low, high = expected.range
-    return (
-        Classifier(
-            body,
-            [(mean - low) / (high - low) for mean in expected.mean],
-            [std / (high - low) for std in expected.std],
-            channels=expected.channels,
-            channels_last=expected.layout == "channels_last",
-            probabilities=expected.outputs == "probabilities",
-            order=expected.order,
-            opaque=opaque,
-        )
-        .eval()
-        .requires_grad_(False)
-    )
+    def frozen(self) -> Self:
+        """The network itself, in evaluation mode and without gradients of its weights."""
+        return self.eval().requires_grad_(False)

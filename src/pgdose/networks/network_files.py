@@ -15,7 +15,7 @@ from pgdose.devices import with_precision
 from pgdose.errors import UserError
 from pgdose.networks import formats
 from pgdose.networks.architectures import untrained
-from pgdose.networks.classifier import Classifier, Preprocessing, wrap
+from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
 from pgdose.study.networks import ExistingNetwork, Input
@@ -44,11 +44,11 @@ def load(path: str | Path) -> Classifier:
     if "format" in metadata:
         content = tensors["program"].numpy().tobytes()
         body = formats.read_module(metadata["format"], content, Path(path).name)
-        return wrap(body, Preprocessing(**metadata["seen"]), opaque=True)
+        return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
     network = untrained(*(metadata[key] for key in ("architecture", "classes", "size", "width")))
     network.load_state_dict(tensors)
     if "seen" in metadata:
-        network = wrap(network.body, Preprocessing(**metadata["seen"]))
+        network = Classifier(network.body, Preprocessing(**metadata["seen"])).frozen()
     return network.eval()
 
 

@@ -90,7 +90,7 @@ def test_weights_of_another_network_are_refused(
     ],
 )
 def test_images_are_given_as_the_network_expects_them(change: dict[str, Any], same: Any) -> None:
-    network = classifier.wrap(nn.Identity(), replace(EXPECTED, **change))
+    network = classifier.Classifier(nn.Identity(), replace(EXPECTED, **change))
     some = images(2, 1, 8)
     assert torch.allclose(network(some), same(some), atol=1e-5)
 
@@ -103,7 +103,7 @@ def test_outputs_are_put_in_the_group_s_order_and_probabilities_become_logits() 
             return output
 
     expected = replace(EXPECTED, outputs="probabilities", order=[2, 0, 1])
-    logits = classifier.wrap(Constant(), expected)(images(1, 1, 8))
+    logits = classifier.Classifier(Constant(), expected)(images(1, 1, 8))
     assert torch.allclose(logits.softmax(dim=1), output[:, [2, 0, 1]])
 
 

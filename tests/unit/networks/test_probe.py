@@ -65,12 +65,12 @@ def test_a_network_that_cannot_be_attacked_is_refused_with_the_reason(
     network: Any, message: str
 ) -> None:
     with pytest.raises(UserError, match=f"n.pt2: .*{message}"):
-        probe.check(classifier.wrap(network.eval(), EXPECTED), images(9, 1, 16), 2, "n.pt2")
+        probe.check(classifier.Classifier(network, EXPECTED).frozen(), images(9, 1, 16), 2, "n.pt2")
 
 
 def test_a_wrong_number_of_outputs_is_not_cut_to_the_classes() -> None:
     network = TwoClasses(last=nn.Linear(2, 5)).eval()
-    five = classifier.wrap(network, replace(EXPECTED, order=[1, 0]))
+    five = classifier.Classifier(network, replace(EXPECTED, order=[1, 0]))
     with pytest.raises(UserError, match=r"gives \[8, 5\] for 8 images"):
         probe.check(five, images(9, 1, 16), 2, "n.pt2")
 
@@ -79,17 +79,18 @@ def test_a_fixed_number_of_images_is_named() -> None:
     file = io.BytesIO()
     program = torch.export.export(TwoClasses().eval(), (torch.zeros(8, 1, 16, 16),))
     torch.export.save(program, file)
-    network = classifier.wrap(pt2.read(file.getvalue(), "n.pt2"), EXPECTED, opaque=True)
+    network = classifier.Classifier(pt2.read(file.getvalue(), "n.pt2"), EXPECTED, opaque=True)
+    network = network.frozen()
     with pytest.raises(UserError, match=r"n\.pt2: takes .* images"):
         probe.check(network, images(9, 1, 16), 2, "n.pt2")
 
 
 def test_probabilities_are_accepted_where_they_are_declared() -> None:
     expected = replace(EXPECTED, outputs="probabilities")
-    network = classifier.wrap(TwoClasses(last=nn.Softmax(dim=1)), expected)
+    network = classifier.Classifier(TwoClasses(last=nn.Softmax(dim=1)), expected)
     probe.check(network, images(9, 1, 16), 2, "n")
     with pytest.raises(UserError, match="do not add up to 1"):
-        probe.check(classifier.wrap(TwoClasses(), expected), images(9, 1, 16), 2, "n")
+        probe.check(classifier.Classifier(TwoClasses(), expected), images(9, 1, 16), 2, "n")
 
 
 @pytest.mark.parametrize(

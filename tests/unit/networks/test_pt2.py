@@ -56,9 +56,6 @@ def test_a_program_says_what_its_network_said(small: tuple[nn.Module, bytes]) ->
     assert gradient.abs().max() > 0
 
 
-# --- what is refused --------------------------------------------------------------------------
-
-
 def changed(content: bytes, file: str, change: Callable[[bytes], bytes]) -> bytes:
     """The archive with one file in it changed, or added."""
     old, new = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()

@@ -90,9 +90,6 @@ def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) ->
     assert devices.device_of(1) == torch.device("cuda", 0)
 
 
-# --- precision and memory ---------------------------------------------------------------------
-
-
 CPU = torch.device("cpu")
 
 
