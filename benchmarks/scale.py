@@ -55,7 +55,7 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 
 
 def of_pixels(folder: Path) -> dict[str, float]:
-    """Seconds a film or tile, one core."""
+    """Seconds per film or tile on one core."""
     film = listed(write_film(folder / "film.dcm"))
     pixels = screening.read(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().to_dict()
@@ -95,7 +95,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
 
 
 def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tuple[str, int], float]:
-    """Seconds an image of a training step, a clean look and a step of an attack."""
+    """Seconds per image of a training step and of an attack's step."""
     batch = 8 if device.type == "cpu" else study.training.batch
     found = {}
     for size in sizes:
@@ -108,17 +108,17 @@ def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tupl
         folded, _ = devices.with_precision(folding.fold(network), "fp32", device)
         pixels = devices.scaled(images, device)
 
-        def learn(state=state, images=images, labels=labels) -> None:
+        def train(state=state, images=images, labels=labels) -> None:
             state.network.train()
             state.optimiser.zero_grad(set_to_none=True)
             gradients(state, state.network, Batch(torch.from_numpy(images), labels))
             state.step()
 
         def step(folded=folded, pixels=pixels) -> None:
-            own = pixels.detach().requires_grad_()
-            torch.autograd.grad(folded(own).sum(), own)[0].sum().item()
+            images = pixels.detach().requires_grad_()
+            torch.autograd.grad(folded(images).sum(), images)[0].sum().item()
 
-        found["training", size] = seconds(learn) / batch
+        found["training", size] = seconds(train) / batch
         found["attack", size] = seconds(step) / batch
     return found
 
@@ -131,16 +131,16 @@ def members(study: Study, group: str) -> int:
 
 def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     """Gradient steps per image, and whether they were measured."""
-    known = study.attacks[attack]
-    if known.kind == "noise":  # a look for each point, a third of a step
-        return len(known.epsilon) * known.max_iter / 3, True
-    told = [
+    settings = study.attacks[attack]
+    if settings.kind == "noise":  # one forward pass for each point, a third of a step
+        return len(settings.epsilon) * settings.max_iter / 3, True
+    steps = [
         json.loads(path.read_text())["steps_per_image"]
         for path in results.glob(f"groups/*/full/{attack}/diagnostics.json")
     ]
-    if told:
-        return mean(filter(None, told)), True
-    return len(known.epsilon) * known.max_iter, False
+    if steps:
+        return mean(filter(None, steps)), True
+    return len(settings.epsilon) * settings.max_iter, False
 
 
 def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float, float, str]]:
@@ -208,15 +208,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results/phantom"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    study = parse(yaml.safe_load(given.study.read_text()))
-    device = torch.device(given.device)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    study = parse(yaml.safe_load(arguments.study.read_text()))
+    device = torch.device(arguments.device)
     with tempfile.TemporaryDirectory() as folder:
         rates: dict = of_pixels(Path(folder))
     rates |= of_network(study, {group.image.size for group in study.groups.values()}, device)
     name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{given.threads} threads"
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{arguments.threads} threads"
     )
     print(f"network stages on {name}; all others on one core\n")
     print("| rate | ms |\n|---|---|")
@@ -224,7 +226,7 @@ def main() -> None:
         text = what if isinstance(what, str) else f"{what[0]} step, {what[1]} px, an image"
         print(f"| {text} | {1000 * rate:.3g} |")
     print("\n| stage | things | hours | bytes |\n|---|---|---|---|")
-    for what, number, hours, size in rows(study, rates, given.results):
+    for what, number, hours, size in rows(study, rates, arguments.results):
         print(f"| {what} | {number:,.0f} | {hours:,.1f} | {size} |")
 
 

@@ -30,23 +30,24 @@ def pyproject() -> dict:
 def ranges() -> dict[str, SpecifierSet]:
     project = pyproject()
     extras = (entry for extra in project["optional-dependencies"].values() for entry in extra)
-    wanted = [*project["dependencies"], *extras]
-    found = {r.name: r.specifier for r in map(Requirement, wanted)}
-    return found | {"python": SpecifierSet(project["requires-python"])}
+    requirements = map(Requirement, [*project["dependencies"], *extras])
+    return {r.name: r.specifier for r in requirements} | {
+        "python": SpecifierSet(project["requires-python"])
+    }
 
 
 def pins() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for line in (PROJECT / "requirements.txt").read_text().splitlines():
         if match := re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line):
-            found.setdefault(match[1], []).append(match[2])
-    return found
+            versions.setdefault(match[1], []).append(match[2])
+    return versions
 
 
 @pytest.mark.parametrize("name", ["data", "network"])
 def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
-    listed = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
-    for entry in listed:
+    entries = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
+    for entry in entries:
         package, _, spec = entry.partition(" ")
         if package not in NOT_ON_PYPI:
             package = CONDA_NAMES.get(package, package)
@@ -54,14 +55,14 @@ def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
 
 
 def test_conda_environments_hold_all_of_the_library() -> None:
-    listed = {
+    installed = {
         CONDA_NAMES.get(name, name)
         for file in ("data", "network")
         for entry in yaml.safe_load((PROJECT / f"envs/{file}.yaml").read_text())["dependencies"]
         for name in [entry.split()[0]]
     }
     library = {Requirement(r).name for r in pyproject()["dependencies"]} - {"openslide-bin"}
-    assert library <= listed
+    assert library <= installed
 
 
 SCRIPTS = sorted((PROJECT / "scripts").glob("*.py"))
@@ -122,8 +123,8 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     project = pyproject()
     extras = project["optional-dependencies"]
     optional = [r for name, some in extras.items() if name != "dev" for r in some]
-    wanted = {Requirement(r).name for r in [*project["dependencies"], *optional]}
-    assert wanted <= named
+    dependencies = {Requirement(r).name for r in [*project["dependencies"], *optional]}
+    assert dependencies <= named
 
 
 def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
@@ -138,7 +139,7 @@ def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
 
 
 def audited(tmp_path: Path, answer: str) -> subprocess.CompletedProcess[str]:
-    """What `make audit` says when pip-audit answers so."""
+    """Run `make audit`'s script with a pip-audit that gives this answer."""
     (tmp_path / "answer").write_text(answer)
     stand_in = tmp_path / "pip-audit"
     stand_in.write_text(f"#!/bin/sh\ncat '{tmp_path}/answer'\n")
