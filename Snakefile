@@ -71,6 +71,9 @@ for group in STUDY.groups:
             group
         input:
             asr_tables(group),
-            of_attacks("diagnostics.json", group),
+            [
+                f"{RESULTS}/groups/{group}/{run}/diagnostics.parquet"
+                for run in STUDY.runs(group)
+            ],
             exports(group),
             contact_sheet(group),

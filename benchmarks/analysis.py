@@ -25,7 +25,8 @@ import pandas as pd
 import yaml
 from histology_timing import Clock, alone
 
-from pgdose.attack import surface_table
+from pgdose.attack.surface_table import SurfaceTable, write_surface
+from pgdose.study.doses import Doses
 from pgdose.tables import output_files, parquet, record_schemas, result_csv, sharding
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.network_schemas import CLEAN
@@ -101,9 +102,11 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
     epochs["training_accuracy"] = epochs["validation_accuracy"] = np.linspace(0.5, 0.99, 20)
     result_csv.write_csv(epochs, run / "training.csv")
     images = len(of_class)
-    margin = rng.gamma(2.0, 1.5, images)  # of the true class over the others: all are seen right
-    own = np.eye(classes, dtype=np.float32)[of_class]
-    clean = pd.DataFrame({"member": range(images), "logits": list(margin[:, None] * own)})
+    margin = rng.gamma(
+        2.0, 1.5, images
+    )  # of the true class over the others: all are classified correctly
+    one_hot = np.eye(classes, dtype=np.float32)[of_class]
+    clean = pd.DataFrame({"member": range(images), "logits": list(margin[:, None] * one_hot)})
     parquet.write_table(clean, run / "clean.parquet", CLEAN)
     # Attacks take from the margin by dose and iteration, of some images more than of others.
     push = np.outer(EPSILON, np.arange(MAX_ITER + 1)) * 2
@@ -112,19 +115,19 @@ def write_network(run: Path, rng: np.random.Generator, of_class: np.ndarray, cla
         part = slice(rows.start, rows.stop)
         ease = rng.uniform(0.5, 1.5, (len(rows), 1, 1))
         left = (margin[part, None, None] - push * ease).astype(np.float32)
-        logits = left[..., None] * own[part, None, None]
-        table = surface_table.surface_table(
-            np.arange(rows.start, rows.stop),
-            EPSILON,
+        logits = left[..., None] * one_hot[part, None, None]
+        about = {"n_images": str(len(rows)), "n_correct": str(len(rows))}
+        table = SurfaceTable(
+            members=np.arange(rows.start, rows.stop),
+            doses=Doses(tuple(EPSILON), MAX_ITER),
             logits=logits,
             stored=logits[:, :, -1],
-            change=np.tile(EPSILON, (len(rows), 1)),
-            zero_gradient=np.zeros(len(rows)),
-            bad_gradient=np.zeros(len(rows)),
+            change=np.tile(np.float32(EPSILON), (len(rows), 1)),
+            zero_gradient=np.zeros(len(rows), np.float32),
+            bad_gradient=np.zeros(len(rows), np.float32),
+            metadata=[about | {"network": output_files.file_digest(network)}],
         )
-        told = {"n_images": str(len(rows)), "n_correct": str(len(rows))}
-        told["network"] = output_files.file_digest(network)
-        parquet.write_table(table, run / ATTACK / f"surface/{shard}.parquet", metadata=told)
+        write_surface(table, run / ATTACK / f"surface/{shard}.parquet")
 
 
 def write_examples(folder: Path, rng: np.random.Generator) -> None:
@@ -156,23 +159,23 @@ def measure(images: int, films: int, classes: int, patients: int) -> dict[str, A
         if run.returncode:
             sys.exit(run.stdout[-2000:] + run.stderr[-2000:])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found = {"call": clock.seconds, "peak": after.ru_maxrss * 1024 / 1e6}
-        found["processors"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        costs = {"call": clock.seconds, "peak": after.ru_maxrss * 1024 / 1e6}
+        costs["processors"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         timed = results / "benchmarks"
         for rule in RULES:
             files = [*timed.glob(f"{rule}.tsv"), *timed.glob(f"{rule}/*.tsv")]
-            found[rule] = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in files)
-        return found
+            costs[rule] = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in files)
+        return costs
 
 
 def report(images: int, films: int) -> None:
     columns = [*RULES, "all rules", "call", "processors", "peak, MB"]
     print(f"{f'{images} images':26}" + "".join(f"{column:>15}" for column in columns))
     for classes, patients in ((2, films), (2, FIELD_PATIENTS), (4, FIELD_PATIENTS)):
-        found = alone(measure, images, films, classes, patients)
-        found |= {"all rules": sum(found[rule] for rule in RULES), "peak, MB": found["peak"]}
+        costs = alone(measure, images, films, classes, patients)
+        costs |= {"all rules": sum(costs[rule] for rule in RULES), "peak, MB": costs["peak"]}
         many = "a patient each" if patients == films else f"{patients} patients"
-        figures = "".join(f"{found[column]:15.1f}" for column in columns)
+        figures = "".join(f"{costs[column]:15.1f}" for column in columns)
         print(f"{f'{classes} classes, {many}':26}{figures}", flush=True)
 
 
@@ -180,5 +183,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=40_000, help="attacked ones")
     parser.add_argument("--films", type=int, default=FILMS, help="records of the archive")
-    given = parser.parse_args()
-    report(given.images, given.films)
+    arguments = parser.parse_args()
+    report(arguments.images, arguments.films)

@@ -38,12 +38,19 @@ from attack_peers import PEERS, Call, installed
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.batching import Execution
+from pgdose.attack.samples import Samples
+from pgdose.attack.settings import make
+from pgdose.attack.surface import surface
 from pgdose.networks import architectures, classifier, folding
+from pgdose.study.attacks import GradientAttack
+from pgdose.study.doses import Doses
 
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]
 ITERATIONS, ALPHA = 20, 0.01
-SETTINGS = {"kind": "gradient", "gradient_of": "cross_entropy", "step": "sign", "alpha": ALPHA}
+SETTINGS = GradientAttack(
+    gradient_of="cross_entropy", step="sign", alpha=ALPHA, epsilon=EPSILONS, max_iter=ITERATIONS
+)
 LAYOUTS = {"as called": torch.contiguous_format, "channels_last": torch.channels_last}
 FAR_SLOWER = 1.25  # times the fastest peer: one round is enough
 WANTED_TIMES, WANTED_FLOOR = {128: 1.4, 256: 1.3}, 0.92  # of a step, by size
@@ -115,15 +122,12 @@ def task(
 
 def pgdose(given: Task, epsilons: Sequence[float], steps: int) -> tuple[float, float]:
     """Gradient steps of an image, and the share of flips at the largest epsilon's end."""
-    found = surface(
-        *(given.folded, given.images, given.classes, make(SETTINGS)),
-        epsilons=epsilons,
-        max_iter=steps,
-        keys=torch.arange(len(given.images)),
-        batch=devices.MOST_AT_ONCE[given.images.device.type],
-    )
-    flips = found.logits[:, -1, -1].argmax(dim=1) != given.classes.cpu()
-    return found.steps / len(given.images), float(flips.float().mean())
+    samples = Samples(given.images, given.classes, torch.arange(len(given.images)))
+    execution = Execution(batch=devices.MOST_AT_ONCE[given.images.device.type])
+    doses = Doses(tuple(epsilons), steps)
+    measured = surface(given.folded, samples, make(SETTINGS), doses, execution)
+    flips = measured.logits[:, -1, -1].argmax(dim=1) != given.classes.cpu()
+    return measured.steps / len(given.images), float(flips.float().mean())
 
 
 def floor(given: Task, steps: int) -> None:

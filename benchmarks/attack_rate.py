@@ -17,9 +17,13 @@ import torch
 import yaml
 
 from pgdose import devices
-from pgdose.attack import make, surface
+from pgdose.attack.samples import Samples
+from pgdose.attack.settings import make
+from pgdose.attack.surface import surface
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
+from pgdose.study.attacks import GradientAttack
+from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
 
 RATES = [m * 10.0**k for k in range(-6, 3) for m in (1, 3)]
@@ -38,7 +42,7 @@ def main() -> None:
     if attack not in raw:
         parser.error(f"--attack takes one with a raw step: {', '.join(raw) or 'there is none'}")
     print(f"{attack}:")
-    device = devices.device_of(1)
+    device = devices.claim_device(1)
     rows = []
     for group in study.groups:
         folder = Path(study.results, "groups", group)
@@ -51,21 +55,19 @@ def main() -> None:
         learned = members.select(members.table["part"] == "training")
         drawn = image_draws.attacked(learned.table, given.images, study.seed, f"{group} rate")
         learned = learned.select(learned.table["member"].isin(drawn["member"]))
-        pixels = devices.scaled(learned.read(range(len(learned))), device)
         classes = torch.from_numpy(learned.labels).to(device)
+        samples = Samples(
+            devices.scaled(learned.read(range(len(learned))), device),
+            classes,
+            torch.from_numpy(image_draws.image_keys(learned.table, study.seed)),
+        )
         network = folding.fold(network_files.load(folder / "full/network.safetensors")).to(device)
-        settings = study.attacks[attack].model_dump() | {"target": study.target(group, attack)}
+        settings, target = study.attacks[attack], study.target(group, attack)
+        assert isinstance(settings, GradientAttack)
         for rate in RATES:
-            found = surface(
-                network,
-                pixels,
-                classes,
-                make(settings | {"lr": rate}),
-                epsilons=[EPSILON],
-                max_iter=ITERATIONS,
-                keys=torch.from_numpy(image_draws.image_keys(learned.table, study.seed)),
-            )
-            flips = found.logits[:, 0, -1].argmax(dim=1) != classes.cpu()[found.attacked]
+            at_rate = make(settings.model_copy(update={"lr": rate}), target)
+            measured = surface(network, samples, at_rate, Doses((EPSILON,), ITERATIONS))
+            flips = measured.logits[:, 0, -1].argmax(dim=1) != classes.cpu()[measured.attacked]
             rows.append({"lr": rate, "group": group, "asr": float(flips.float().mean())})
     table = pd.DataFrame(rows).pivot(index="lr", columns="group", values="asr")[list(study.groups)]
     table["mean"] = table.mean(axis=1)

@@ -5,7 +5,7 @@
 A study has four X-ray and four histology groups. Each image has a threshold, part of it its
 patient's, and is flipped at a dose where the dose's strength is over it, so flips are correlated
 within patients, patients are correlated over the groups of their kind, and the rate that a curve
-tends to is exactly the one asked for. The outcomes go the way of a real study's: evidence, then
+tends to is exactly the one asked for. The outcomes go the way of a real study's: draws, then
 the conclusion. Where a verdict would be wrong it may be said in at most 5 % of the studies;
 where one is clearly right it should be said in at least 80 %, if the study is large enough. The
 second table is the coverage of the interval of a rate, beside Wilson's over images. All of it takes
@@ -22,10 +22,11 @@ from scipy.special import ndtri
 
 from pgdose.analysis import bootstrap, conclusions
 from pgdose.analysis.bootstrap import Patients, draw_patients
-from pgdose.analysis.conclusions import Finding
-from pgdose.analysis.evidence import Evidence, evidence
+from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws
+from pgdose.analysis.intervals import rate_interval, wilson
 from pgdose.analysis.outcomes import Outcomes
-from pgdose.analysis.success import wilson
+from pgdose.analysis.verdicts import Finding
+from pgdose.study.doses import Doses
 from pgdose.tables.keyed import generator
 
 MODALITY = {f"{kind[0].upper()}{i}": kind for kind in ("xray", "histology") for i in range(1, 5)}
@@ -82,8 +83,9 @@ class World:
     def flips(self, kind: str, rates: np.ndarray, images: int | None = None) -> np.ndarray:
         """Images x points, for rates of points or of images x points."""
         whose = self.patients[kind].of_image[:images]
-        own = self.person[kind]
-        people = np.sqrt(self.shared) * own + np.sqrt(1 - self.shared) * self._normal(len(own))
+        person = self.person[kind]
+        anew = np.sqrt(1 - self.shared) * self._normal(len(person))
+        people = np.sqrt(self.shared) * person + anew
         threshold = np.sqrt(self.icc) * people[whose, None]
         threshold = threshold + np.sqrt(1 - self.icc - self.wobble) * self._normal(len(whose), 1)
         if self.wobble:
@@ -111,31 +113,31 @@ def world(rng: np.random.Generator, size: Size, number: int) -> World:
     )
 
 
-def told(
+def draws_of(
     flipped: np.ndarray,
     patients: Patients,
     *,
     epsilons: Sequence[float] = (OPERATING,),
     iterations: Sequence[int] = (LAST,),
     confidence: float | np.ndarray = 0.9,
-) -> Evidence:
-    """Evidence of flips, images x (epsilons x iterations); no other iteration was measured."""
+) -> ConclusionDraws:
+    """Draws of flips, images x (epsilons x iterations); no other iteration was measured."""
     n = len(flipped)
-    seen = np.zeros((n, len(epsilons), LAST + 1), np.int16)
-    seen[:, :, iterations] = flipped.reshape(n, len(epsilons), len(iterations))
-    known = np.zeros(seen.shape[1:], bool)
-    known[:, iterations] = True
-    found = Outcomes(
+    predicted = np.zeros((n, len(epsilons), LAST + 1), np.int16)
+    predicted[:, :, iterations] = flipped.reshape(n, len(epsilons), len(iterations))
+    measured = np.zeros(predicted.shape[1:], bool)
+    measured[:, iterations] = True
+    result = Outcomes(
         members=np.arange(n),
         true=np.zeros(n, np.int64),
-        seen=seen,
-        known=known,
+        predicted=predicted,
+        measured=measured,
         confidence=np.broadcast_to(confidence, n),
-        epsilons=tuple(epsilons),
-        unknown=0,
+        doses=Doses(tuple(epsilons), LAST),
+        n_unknown=0,
     )
-    some = patients.of(np.arange(n))
-    return evidence(found, some, epsilon=OPERATING, iteration=LAST, success="final")
+    some = patients.subset(np.arange(n))
+    return conclusion_draws(result, some, epsilon=OPERATING, iteration=LAST, success="final")
 
 
 # --- truths -----------------------------------------------------------------------------------
@@ -164,9 +166,9 @@ def step(rise: float, low: float = 0.3) -> np.ndarray:
     return low + up * rise / (up @ ranks / (ranks @ ranks) * (len(EPSILONS) - 1))
 
 
-def over_epsilon(here: World, curves: Sequence[np.ndarray]) -> dict[str, Evidence]:
+def over_epsilon(here: World, curves: Sequence[np.ndarray]) -> dict[str, ConclusionDraws]:
     return {
-        group: told(here.flips(kind, curve), here.patients[kind], epsilons=EPSILONS)
+        group: draws_of(here.flips(kind, curve), here.patients[kind], epsilons=EPSILONS)
         for (group, kind), curve in zip(MODALITY.items(), curves, strict=True)
     }
 
@@ -175,8 +177,8 @@ def grows(*curves: np.ndarray, **how: float) -> Callable[[World], Finding]:
     """The groups take the curves in turn."""
 
     def study(here: World) -> Finding:
-        own = [curves[i % len(curves)] for i in range(len(MODALITY))]
-        groups = over_epsilon(replace(here, **how), own)
+        in_turn = [curves[i % len(curves)] for i in range(len(MODALITY))]
+        groups = over_epsilon(replace(here, **how), in_turn)
         return conclusions.grows_with_epsilon(groups)[0]
 
     return study
@@ -202,7 +204,7 @@ def levels(*curves: Sequence[float], **how: float) -> Callable[[World], Finding]
     def study(here: World) -> Finding:
         one = replace(here, **how)
         groups = {
-            group: told(
+            group: draws_of(
                 one.flips(kind, np.array(curves[i % len(curves)])),
                 one.patients[kind],
                 iterations=STEPS,
@@ -232,7 +234,7 @@ def drops(
             n = int(one.size.images * (1 - 0.6 * part))
             sure = other.flips(kind, np.array([0.2 + 0.6 * part]), n)
             rates = scale * (0.2 + 0.7 * part) * np.where(sure, ratio, 1.0)
-            groups[group] = told(
+            groups[group] = draws_of(
                 one.flips(kind, rates, n),
                 one.patients[kind],
                 confidence=np.where(sure[:, 0], 0.99, 0.8),
@@ -251,9 +253,9 @@ def trainings(slope: float, spread: float = 0.03, **how: float) -> Callable[[Wor
         rates = 0.45 + slope * np.log10(sizes / sizes.mean())
         rates = np.clip(rates + spread * one.rng.standard_normal(len(sizes)), 0.001, 0.999)
         flipped, patients = one.flips("histology", rates), one.patients["histology"]
-        runs = {f"run{i}": told(flipped[:, [i]], patients) for i in range(len(sizes))}
-        own = {f"run{i}": int(size) for i, size in enumerate(sizes)}
-        return conclusions.training_size(runs, own, OPERATING)
+        runs = {f"run{i}": draws_of(flipped[:, [i]], patients) for i in range(len(sizes))}
+        by_run = {f"run{i}": int(size) for i, size in enumerate(sizes)}
+        return conclusions.training_size(runs, by_run, OPERATING)
 
     return study
 
@@ -384,7 +386,7 @@ def held(
     by_image = wilson(flipped.sum(axis=0), np.full(BLOCK, len(flipped)))
     return tuple(  # type: ignore[return-value]
         float(((low <= rate) & (rate <= high)).mean())
-        for low, high in (bootstrap.rate_interval(drawn, number), by_image)
+        for low, high in (rate_interval(drawn, number), by_image)
     )
 
 
@@ -395,14 +397,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2019)
     names = sorted({truth.conclusion for truth in TRUTHS})
     parser.add_argument("--only", nargs="+", choices=[*names, "coverage"], default=[])
-    given = parser.parse_args()
-    truths = [t for t in TRUTHS if not given.only or t.conclusion in given.only]
+    arguments = parser.parse_args()
+    truths = [t for t in TRUTHS if not arguments.only or t.conclusion in arguments.only]
     if truths:
-        for line in verdicts(truths, given.sizes, given.studies, given.seed):
+        for line in verdicts(truths, arguments.sizes, arguments.studies, arguments.seed):
             print(line, flush=True)
-    if not given.only or "coverage" in given.only:
+    if not arguments.only or "coverage" in arguments.only:
         print("\nCoverage of the 95 % interval by patients / Wilson's by images, %\n")
-        for line in coverage(given.studies, given.seed):
+        for line in coverage(arguments.studies, arguments.seed):
             print(line, flush=True)
 
 

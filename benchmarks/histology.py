@@ -19,15 +19,15 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=5, help="of each way beside the peers")
     histology_slides.add_arguments(parser)
     histology_peers.add_peers(parser)
-    wanted = parser.parse_args()
-    peers = histology_peers.known(wanted.peers)
-    for part in [wanted.part] if wanted.part else parts:
+    arguments = parser.parse_args()
+    peers = histology_peers.parse_peers(arguments.peers)
+    for part in [arguments.part] if arguments.part else parts:
         if part == "slides":
-            histology_slides.report(wanted.slides, wanted.rounds)
+            histology_slides.report(arguments.slides, arguments.rounds)
         elif part == "peers":
-            histology_peers.report(wanted.slides, peers, wanted.processes, wanted.rounds)
+            histology_peers.report(arguments.slides, peers, arguments.processes, arguments.rounds)
         elif part == "fields":
-            histology_fields.report(wanted.rounds)
+            histology_fields.report(arguments.rounds)
         else:
             histology_memory.report(repeats=10)
         print()

@@ -18,11 +18,12 @@ import pandas as pd
 from histology_timing import Clock, alone, in_turn
 from PIL import Image
 
-from pgdose.histology.fields import read_tiles
+from pgdose.histology.fields import read_field_tiles
 from pgdose.images.stores import new_store
-from pgdose_phantom.fields import HEIGHT, WIDTH, draw_field, draw_hand
+from pgdose_phantom.field_textures import draw_field, draw_staining
 
 TILE = 256
+WIDTH, HEIGHT = 2048, 1536
 DOWN, ACROSS = HEIGHT // TILE, WIDTH // TILE
 FIELDS = 8  # in a round, all of them the same file
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -62,7 +63,7 @@ def to_store(path: Path, file: Path, places: pd.DataFrame) -> float:
     n = len(places)
     with Clock() as clock, new_store(file, FIELDS * n, TILE, 3) as store:
         for first in range(0, FIELDS * n, n):
-            for number, tile in enumerate(read_tiles(path, places, TILE)):
+            for number, tile in enumerate(read_field_tiles(path, places, TILE, bits=16)):
                 store.put(first + number, tile)
     return clock.seconds
 
@@ -87,7 +88,7 @@ def report(rounds: int) -> None:
     columns = ("memory, ms", "map, ms", "pgdose, ms", "memory/pgdose", "map/pgdose")
     print(f"{'a field to':22}" + "".join(f"{name:>15}" for name in columns))
     rng = np.random.default_rng(0)
-    field = Image.fromarray(draw_field(rng, "ovary_tumour", draw_hand(rng)))
+    field = Image.fromarray(draw_field(rng, "ovary_tumour", draw_staining(rng), WIDTH, HEIGHT))
     with tempfile.TemporaryDirectory() as folder:
         for name, (ending, options) in FORMATS.items():
             path = Path(folder, f"field.{ending}")

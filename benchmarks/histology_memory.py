@@ -4,7 +4,7 @@
 
 The slide is a drawn one of 4,000 pixels, repeated, with levels of 1, 4 and 16 or with the first
 alone; its outlines are GeoJSON or a mask of full resolution, a tiled TIFF of one level. The pass
-takes 500 tiles of each of two classes: survey, choice, reading into a store. It and the drawing
+takes 500 tiles of each of two classes: survey, selection, reading into a store. It and the drawing
 have processes of their own; the peak is the process's, with Python and the libraries.
 """
 
@@ -20,11 +20,16 @@ import pandas as pd
 import tifffile
 from histology_timing import Clock, alone
 
-from pgdose.histology import slides
+from pgdose.histology.candidates import candidate_tiles
+from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.survey import survey_row
+from pgdose.histology.tile_selection import select_tiles
 from pgdose.images.stores import new_store
 from pgdose.study.sources import Slides
 from pgdose_phantom.outlines import CLASS, GRID, feature, polygons, write_features
-from pgdose_phantom.slides import LEVELS, MPP, POWER, draw_hand, draw_regions, draw_slide
+from pgdose_phantom.slide_regions import draw_regions
+from pgdose_phantom.slide_texture import draw_slide, draw_staining
+from pgdose_phantom.slides import LEVELS, MPP, POWER
 from pgdose_phantom.svs import Mosaic, pyramid, write_svs
 
 SIDE = 4000  # pixels of what is repeated
@@ -39,7 +44,7 @@ def draw(folder: Path, repeats: int) -> None:
     """Write the slides and the outlines."""
     rng = np.random.default_rng(0)
     tissue, tumour = draw_regions(rng, SIDE)
-    picture = draw_slide(rng, SIDE, tissue, polygons(tumour), draw_hand(rng))
+    picture = draw_slide(rng, SIDE, tissue, polygons(tumour), draw_staining(rng))
     levels = [
         Mosaic(level, repeats * level.shape[0], repeats * level.shape[1])
         for level in pyramid(picture, LEVELS)
@@ -58,10 +63,14 @@ def draw(folder: Path, repeats: int) -> None:
 def _mask_tiles(tumour: np.ndarray, repeats: int) -> Iterator[np.ndarray]:
     """The tiles of the mask at full resolution, row by row: 1 is tumour."""
     cells = np.tile(tumour, (repeats, repeats)).astype(np.uint8)
-    some = TILE // GRID
-    for top in range(0, len(cells), some):
-        for left in range(0, len(cells), some):
-            part = cells[top : top + some, left : left + some].repeat(GRID, 0).repeat(GRID, 1)
+    cells_per_tile = TILE // GRID
+    for top in range(0, len(cells), cells_per_tile):
+        for left in range(0, len(cells), cells_per_tile):
+            part = (
+                cells[top : top + cells_per_tile, left : left + cells_per_tile]
+                .repeat(GRID, 0)
+                .repeat(GRID, 1)
+            )
             yield np.pad(part, [(0, TILE - side) for side in part.shape])
 
 
@@ -74,22 +83,22 @@ def whole_pass(folder: Path, slide: str, outlines: str) -> dict[str, float]:
     row |= {"record_id": "slide", "slide": slide, "patient": "1", "outlines": outlines}
     measured = {"before": _peak()}
     with Clock() as clock:
-        found = slides.look(row, folder, settings.model_dump(mode="json", by_alias=True))
+        survey = survey_row(row, folder, settings.to_dict())
     measured["survey"] = clock.seconds
     with Clock() as clock:
-        tiles = slides.candidates(found, "slide", seed=0)
-        states = pd.DataFrame([row]).assign(reason=None)
-        chosen = slides.choose(tiles, states, PER_CLASS, settings.tile_classes, "slides")
-        chosen = chosen.assign(level=found.grid.level, extent=found.grid.extent)
-    measured["choice"] = clock.seconds
+        tiles = candidate_tiles(survey, "slide", seed=0)
+        facts = pd.DataFrame([row]).assign(reason=None)
+        selected = select_tiles(tiles, facts, PER_CLASS, settings.tile_classes, "slides")
+        selected = selected.assign(level=survey.grid.level, extent=survey.grid.extent)
+    measured["selection"] = clock.seconds
     with Clock() as clock:
-        _read(folder / slide, chosen, folder / "store.npy")
+        _read(folder / slide, selected, folder / "store.npy")
     return measured | {"reading": clock.seconds, "peak": _peak(), "candidates": len(tiles)}
 
 
-def _read(path: Path, chosen: pd.DataFrame, file: Path) -> None:
-    with new_store(file, len(chosen), TILE, 3) as store:
-        failed = slides.read_tiles(path, chosen, TILE, store.put)
+def _read(path: Path, selected: pd.DataFrame, file: Path) -> None:
+    with new_store(file, len(selected), TILE, 3) as store:
+        failed = read_slide_tiles(path, selected, TILE, store.put)
         assert not failed, failed
 
 
@@ -99,18 +108,18 @@ def _peak() -> float:
 
 def report(repeats: int) -> None:
     side = repeats * SIDE
-    columns = ("survey, s", "choice, s", "reading, s", "candidates", "before, MB", "peak, MB")
+    columns = ("survey, s", "selection, s", "reading, s", "candidates", "before, MB", "peak, MB")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         alone(draw, folder, repeats)
-        print(f"{f'{side} x {side} pixels':28}" + "".join(f"{column:>12}" for column in columns))
+        print(f"{f'{side} x {side} pixels':28}" + "".join(f"{column:>14}" for column in columns))
         for kind, slide in SLIDES.items():
             for drawn, outlines in OUTLINES.items():
                 at = alone(whole_pass, folder, slide, outlines)
                 print(
-                    f"{f'{kind}; {drawn}':28}{at['survey']:12.1f}{at['choice']:12.2f}"
-                    f"{at['reading']:12.1f}{at['candidates']:12}{at['before']:12.0f}"
-                    f"{at['peak']:12.0f}",
+                    f"{f'{kind}; {drawn}':28}{at['survey']:14.1f}{at['selection']:14.2f}"
+                    f"{at['reading']:14.1f}{at['candidates']:14}{at['before']:14.0f}"
+                    f"{at['peak']:14.0f}",
                     flush=True,
                 )
 

@@ -37,14 +37,14 @@ PACKAGES = {
 }
 
 
-def interpreter(peer: str, given: Mapping[str, Path]) -> Path | None:
+def interpreter(peer: str, interpreters: Mapping[str, Path]) -> Path | None:
     """The Python that has a peer; makes its environment if there is none."""
-    if peer in given:
-        return given[peer]
-    folder, wanted = BENCH / peer, "\n".join(PACKAGES[peer])
-    made = folder / "packages.txt"
+    if peer in interpreters:
+        return interpreters[peer]
+    folder, packages = BENCH / peer, "\n".join(PACKAGES[peer])
+    stamp = folder / "packages.txt"
     python = folder / "bin/python"
-    if made.exists() and made.read_text() == wanted:
+    if stamp.exists() and stamp.read_text() == packages:
         return python
     print(f"{peer}: installing below {BENCH.name}/", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +54,7 @@ def interpreter(peer: str, given: Mapping[str, Path]) -> Path | None:
     if run.returncode:
         print(f"{peer}: left out, pip failed: {_last_line(run.stderr)}")
         return None
-    made.write_text(wanted)
+    stamp.write_text(packages)
     return python
 
 
@@ -84,32 +84,33 @@ def _store(folder: Path, way: str) -> Path:
 
 def compare(kind: str, slide: Path, pythons: Mapping[str, Path], times: int, rounds: int) -> None:
     places = grid(slide)
-    taken: dict[str, list[float]] = {way: [] for way in WAYS if way.split()[0] in pythons}
+    seconds_of: dict[str, list[float]] = {way: [] for way in WAYS if way.split()[0] in pythons}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "places.json").write_text(json.dumps(places[["x", "y"]].to_numpy().tolist()))
         for _ in range(times):
-            for way in list(taken):
-                found = measure(pythons[way.split()[0]], way, slide, folder, rounds)
-                if isinstance(found, str):
-                    print(f"{kind}, {way}: left out: {found}")
-                    del taken[way]
+            for way in list(seconds_of):
+                result = measure(pythons[way.split()[0]], way, slide, folder, rounds)
+                if isinstance(result, str):
+                    print(f"{kind}, {way}: left out: {result}")
+                    del seconds_of[way]
                 else:
-                    taken[way].append(found)
+                    seconds_of[way].append(result)
         ours = np.load(_store(folder, "pgdose")).astype(int)
-        own = median(taken["pgdose"]) / len(places)
-        for way, seconds in taken.items():
+        ours_each = median(seconds_of["pgdose"]) / len(places)
+        for way, seconds in seconds_of.items():
             apart = np.abs(ours - np.load(_store(folder, way))).max()
             each = median(seconds) / len(places)
             print(
-                f"{f'{kind}, {way}':38}{1e3 * each:12.3f}{own / each:12.3f}{apart:12}", flush=True
+                f"{f'{kind}, {way}':38}{1e3 * each:12.3f}{ours_each / each:12.3f}{apart:12}",
+                flush=True,
             )
 
 
-def report(slides: Path, given: Mapping[str, Path], times: int, rounds: int) -> None:
+def report(slides: Path, interpreters: Mapping[str, Path], times: int, rounds: int) -> None:
     pythons = {"pgdose": Path(sys.executable)}
     for peer in PACKAGES:
-        if python := interpreter(peer, given):
+        if python := interpreter(peer, interpreters):
             pythons[peer] = python
     print(f"{'a tile':38}{'ms':>12}{'pgdose/it':>12}{'apart':>12}", flush=True)
     for kind, slide in find(slides):
@@ -122,12 +123,12 @@ def add_peers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def known(peers: list[str]) -> dict[str, Path]:
+def parse_peers(peers: list[str]) -> dict[str, Path]:
     """The interpreters that --peers names."""
-    named = dict(peer.split("=", 1) for peer in peers)
-    if not set(named) <= set(PACKAGES):
+    by_name = dict(peer.split("=", 1) for peer in peers)
+    if not set(by_name) <= set(PACKAGES):
         sys.exit(f"--peers takes {', '.join(PACKAGES)}")
-    return {name: Path(python).absolute() for name, python in named.items()}
+    return {name: Path(python).absolute() for name, python in by_name.items()}
 
 
 if __name__ == "__main__":
@@ -137,4 +138,4 @@ if __name__ == "__main__":
     parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    report(arguments.slides, known(arguments.peers), arguments.processes, arguments.rounds)
+    report(arguments.slides, parse_peers(arguments.peers), arguments.processes, arguments.rounds)

@@ -21,7 +21,7 @@ import pandas as pd
 import tifffile
 from histology_timing import Clock, alone, in_turn
 
-from pgdose.histology.slides import read_tiles
+from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.stores import new_store
 
 SLIDES = Path(__file__).resolve().parents[2] / "shared/real/slides"
@@ -33,8 +33,8 @@ def find(folder: Path) -> Iterator[tuple[str, Path]]:
     """The slides of a folder, with what their tiles are compressed by."""
     for path in sorted(folder.glob("*.svs")):
         with openslide.OpenSlide(path) as slide:
-            told = slide.properties.get("tiff.ImageDescription", "")
-        yield "JPEG 2000" if "J2K" in told else "JPEG", path
+            description = slide.properties.get("tiff.ImageDescription", "")
+        yield "JPEG 2000" if "J2K" in description else "JPEG", path
 
 
 def enlarge(path: Path, to: Path) -> None:
@@ -97,7 +97,7 @@ def stored(path: Path, places: pd.DataFrame, threads: int, store: Path) -> float
     """Seconds of pgdose from the slide to a store."""
     store.unlink(missing_ok=True)
     with Clock() as clock, new_store(store, len(places), TILE, 3) as tiles:
-        failed = read_tiles(path, places, TILE, tiles.put, threads)
+        failed = read_slide_tiles(path, places, TILE, tiles.put, threads)
     assert not failed, failed
     return clock.seconds
 

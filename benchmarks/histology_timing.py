@@ -18,12 +18,12 @@ def in_turn(routes: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
     as the others. The first round warms the caches and does not count.
     """
     names = list(routes)
-    taken: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for round_ in range(rounds + 1):
         first = round_ % len(names)
         for name in names[first:] + names[:first]:
-            taken[name].append(routes[name]())
-    return {name: median(times[1:]) for name, times in taken.items()}
+            seconds[name].append(routes[name]())
+    return {name: median(times[1:]) for name, times in seconds.items()}
 
 
 class Clock:

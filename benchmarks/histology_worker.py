@@ -26,14 +26,14 @@ Pass = Callable[[], None]  # from an opened slide to the store
 def pgdose(path: str, places: Places, store: Path) -> Callable[[], Pass]:
     import pandas as pd
 
-    from pgdose.histology.slides import read_tiles
+    from pgdose.histology.slide_tiles import read_slide_tiles
     from pgdose.images.stores import new_store
 
     table = pd.DataFrame(places, columns=["x", "y"]).assign(level=0, extent=float(TILE))
 
     def once() -> None:
         with new_store(store, len(places), TILE, 3) as tiles:
-            failed = read_tiles(Path(path), table, TILE, tiles.put)
+            failed = read_slide_tiles(Path(path), table, TILE, tiles.put)
             assert not failed, failed
 
     return lambda: once
@@ -54,10 +54,10 @@ def dlup(path: str, places: Places, store: Path, backend: str, bare: bool) -> Ca
     from dlup.utils.backends import ImageBackend
 
     # It opens no slide without a scale; reading at level 0 does not use it.
-    told = "openslide.mpp-x" in openslide.OpenSlide(path).properties
-    scale: dict[str, Any] = {} if told else {"overwrite_mpp": (0.25, 0.25)}
+    has_scale = "openslide.mpp-x" in openslide.OpenSlide(path).properties
+    scale: dict[str, Any] = {} if has_scale else {"overwrite_mpp": (0.25, 0.25)}
 
-    def opened() -> Pass:
+    def open_slide() -> Pass:
         size = (TILE, TILE)
         if bare:
             source = ImageBackend[backend](path)
@@ -67,7 +67,7 @@ def dlup(path: str, places: Places, store: Path, backend: str, bare: bool) -> Ca
             tiles = (slide.read_region(at, 1.0, size).to_numpy() for at in places)
         return lambda: by_hand(store, tiles, len(places))
 
-    return opened
+    return open_slide
 
 
 def tiatoolbox(path: str, places: Places, store: Path, way: str) -> Callable[[], Pass]:
@@ -75,7 +75,7 @@ def tiatoolbox(path: str, places: Places, store: Path, way: str) -> Callable[[],
 
     level = {"resolution": 0, "units": "level"}
 
-    def opened() -> Pass:
+    def open_slide() -> Pass:
         slide = WSIReader.open(path)
         if way == "rect":
             tiles = (slide.read_rect(at, (TILE, TILE), **level) for at in places)
@@ -83,7 +83,7 @@ def tiatoolbox(path: str, places: Places, store: Path, way: str) -> Callable[[],
             tiles = (slide.read_bounds((x, y, x + TILE, y + TILE), **level) for x, y in places)
         return lambda: by_hand(store, tiles, len(places))
 
-    return opened
+    return open_slide
 
 
 WAYS: dict[str, Callable[..., Callable[[], Pass]]] = {
@@ -100,15 +100,15 @@ WAYS: dict[str, Callable[..., Callable[[], Pass]]] = {
 def main(way: str, path: str, places: str, store: str, rounds: str) -> None:
     warnings.simplefilter("ignore")
     corners = [(x, y) for x, y in json.loads(Path(places).read_text())]
-    opened = WAYS[way](path, corners, Path(store))
-    taken = []
+    open_slide = WAYS[way](path, corners, Path(store))
+    seconds = []
     for _ in range(int(rounds) + 1):
         Path(store).unlink(missing_ok=True)
-        act = opened()
+        act = open_slide()
         start = time.perf_counter()
         act()
-        taken.append(time.perf_counter() - start)
-    print(json.dumps(taken[1:]))
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps(seconds[1:]))
 
 
 if __name__ == "__main__":

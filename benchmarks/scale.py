@@ -9,7 +9,6 @@ diagnostics of a finished study; without it every point of the surface costs its
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,21 +20,23 @@ import pandas as pd
 import torch
 import yaml
 from PIL import Image
-from xray_pixels import write_film
+from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
-from pgdose.histology import fields, slides
+from pgdose.histology.fields import read_field_tiles
+from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
 from pgdose.study.networks import Training
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
-from pgdose.tables.private_paths import listed
+from pgdose.tables.private_paths import stat_file
 from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, gradients
-from pgdose.xray import dicom, screening
+from pgdose.xray import headers, screening
 from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.source_images import read_source_image
 from pgdose_phantom import svs
 
 RECORDS = 1_908_926  # of the paper's archive
@@ -56,12 +57,12 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds per film or tile on one core."""
-    film = listed(write_film(folder / "film.dcm"))
-    pixels = screening.read(film, "dicom_archive", "xray").pixels
+    film = stat_file(write_film(folder / "film.dcm"))
+    pixels = read_source_image(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().to_dict()
 
     def look() -> None:
-        found = screening.read(film, "dicom_archive", "xray").pixels
+        found = read_source_image(film, "dicom_archive", "xray").pixels
         screening.check_image(found, limits)
         screening.check_view(found, limits)
 
@@ -79,17 +80,17 @@ def of_pixels(folder: Path) -> dict[str, float]:
     )
     tiles.columns = ["x", "y", "level", "extent"]
     return {
-        "header": seconds(lambda: dicom.read_header(film.path, tag="AccessionNumber")),
+        "header": seconds(lambda: headers.read_header(film.path, HEADERS)),
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
         "render": seconds(
-            lambda: render(screening.read(film, "dicom_archive", "xray").pixels, 256)
+            lambda: render(read_source_image(film, "dicom_archive", "xray").pixels, 256)
         ),
         "field tile": seconds(
-            lambda: list(fields.read_tiles(folder / "field.tif", places, 256))
+            lambda: list(read_field_tiles(folder / "field.tif", places, 256, bits=16))
         ) / len(places),
         "slide tile": seconds(
-            lambda: slides.read_tiles(folder / "slide.svs", tiles, 256, lambda *_: None)
+            lambda: read_slide_tiles(folder / "slide.svs", tiles, 256, lambda *_: None)
         ) / len(tiles),
     }  # fmt: skip
 
@@ -134,12 +135,14 @@ def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     settings = study.attacks[attack]
     if settings.kind == "noise":  # one forward pass for each point, a third of a step
         return len(settings.epsilon) * settings.max_iter / 3, True
+    tables = [pd.read_parquet(p) for p in results.glob("groups/*/full/diagnostics.parquet")]
     steps = [
-        json.loads(path.read_text())["steps_per_image"]
-        for path in results.glob(f"groups/*/full/{attack}/diagnostics.json")
+        float(table["steps_per_image"][table["attack"] == attack].iloc[0])
+        for table in tables
+        if (table["attack"] == attack).any()
     ]
     if steps:
-        return mean(filter(None, steps)), True
+        return mean(number for number in steps if number > 0), True
     return len(settings.epsilon) * settings.max_iter, False
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pgdose.tables import parquet, record_schemas, sharding
+from pgdose.tables import parquet, record_schemas, rejects, sharding
 from pgdose.tables.screening_schemas import SCREEN
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ def make_tables(folder: Path, films: int) -> None:
         part = wanted.iloc[rows.start : rows.stop]
         parquet.write_table(part, source / f"screen/{shard}.parquet", SCREEN)
     bad = wanted.loc[~wanted["usable"], ["record_id"]].assign(stage="screen", reason="blank")
-    parquet.write_table(bad, source / "rejects.parquet", record_schemas.REJECTS)
+    parquet.write_table(bad, source / "rejects.parquet", rejects.REJECTS)
 
 
 def write_study(folder: Path, results: Path) -> Path:

@@ -1,84 +1,61 @@
+import network_job
 import numpy as np
-import torch
-from job import file_digest, job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
-from pgdose import devices
-from pgdose.attack import external, make, surface, surface_table
-from pgdose.attack.engine import SHORTCUTS
+from pgdose.attack.batching import SHORTCUTS, Execution
+from pgdose.attack.external import external_surface
+from pgdose.attack.settings import read_settings
+from pgdose.attack.surface import surface
+from pgdose.attack.surface_table import write_surface
 from pgdose.checkpoints import Checkpoints, Progress
-from pgdose.cohort import image_draws, images
-from pgdose.networks import network_files
-from pgdose.tables import parquet, sharding
+from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
-    params, wildcards = snakemake.params, snakemake.wildcards
-    torch.set_num_threads(params.threads)
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
-    wanted = settings(params)
-    members = images.load_members(
-        snakemake.input.members,
-        params.results,
-        **settings(params, "shape"),
+    params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
+    device = network_job.device_of(snakemake)
+    attack = read_settings(settings(params))
+    entry, doses = attack.entry, attack.doses
+    members = network_job.attacked_members(
+        snakemake, entry.images, int(wildcards.shard), params.shards
     )
-    validation = members.table[members.table["part"] == "validation"]
-    drawn = image_draws.attacked(validation, wanted["images"], params.seed, wildcards.group)
-    rows = sharding.shard_rows(len(drawn), int(wildcards.shard), params.shards)
-    members = members.select(members.table["member"].isin(drawn["member"].iloc[rows]))
-    pixels = devices.scaled(members.read(range(len(members))), device)
-    network, precision = network_files.load_to_attack(
-        snakemake.input.network, wanted["precision"], device
-    )
-    if precision != wanted["precision"]:
-        log.warning("precision: %s is for CUDA; %s it is", wanted["precision"], precision)
-    batch = wanted["batch"] or devices.fitting_batch(
-        network,
-        pixels.new_zeros((1, *pixels.shape[1:])),
-        device,
-        snakemake.resources.batch_mb - pixels.nbytes // 10**6,
-    )
+    network, precision = network_job.load_network(inputs.network, entry.precision, device, log)
+    # Another precision gives other logits than those stored after training.
+    clean = inputs.clean if precision == "fp32" else None
+    samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    done = Checkpoints(work_folder(snakemake, snakemake.input.members, device=device))
-    known = done.load()
-    if known:
-        log.info("%s: going on after %d batches", name, len(known))
-    doses = {
-        "epsilons": wanted["epsilon"],
-        "max_iter": wanted["max_iter"],
-        "keys": torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
-        "batch": batch,
-        "parts": known,
-        "keep": done.save,
-        "progress": Progress(log, name),
-    }
-    classes = torch.from_numpy(members.labels).to(device)
-    if wanted["kind"] == "external":
-        found = external.external_surface(network, pixels, classes, wanted, **doses)
+    checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
+    finished = checkpoints.load()
+    if finished:
+        log.info("%s: going on after %d batches", name, len(finished))
+    execution = Execution(
+        batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
+        shortcuts=getattr(entry, "shortcuts", SHORTCUTS),
+        finished=finished,
+        keep=checkpoints.save,
+        progress=Progress(log, name),
+    )
+    if entry.kind == "external":
+        measured = external_surface(network, samples, entry, doses, execution)
     else:
-        doses["shortcuts"] = wanted.get("shortcuts", SHORTCUTS)
-        found = surface(network, pixels, classes, make(wanted), **doses)
-    count = int(found.attacked.sum())
+        measured = surface(network, samples, attack.make(), doses, execution)
+    count = int(measured.attacked.sum())
     log.info(
         "%s: %d of %d images attacked, %.1f gradient steps each, %d at a time",
-        *(name, count, len(members), found.steps / max(count, 1), found.batch),
+        *(name, count, len(members), measured.steps / max(count, 1), measured.batch),
     )
-    values = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
-    parquet.write_table(
-        surface_table.surface_table(
-            members.table["member"].to_numpy(np.int32)[found.attacked.numpy()],
-            wanted["epsilon"],
-            **{value: getattr(found, value).float().numpy() for value in values},
-        ),
-        snakemake.output[0],
-        metadata={
-            "n_images": str(len(members)),
-            "n_correct": str(int((found.clean.argmax(dim=1) == classes.cpu()).sum())),
-            "network": file_digest(snakemake.input.network),
-            "members": file_digest(snakemake.input.members),
-            "attack": params.settings,
-            "device": device.type,
-            "precision": precision,
-            "batch": str(found.batch),
-            "steps": str(found.steps),
-        },
-    )
-    done.remove()
+    right = measured.clean.argmax(dim=1).numpy() == members.labels
+    metadata = {
+        "n_images": str(len(members)),
+        "n_correct": str(int(np.count_nonzero(right))),
+        "network": file_digest(inputs.network),
+        "members": file_digest(inputs.members),
+        "attack": params.settings,
+        "device": device.type,
+        "precision": precision,
+        "batch": str(measured.batch),
+        "steps": str(measured.steps),
+    }
+    table = measured.table(members.table["member"].to_numpy(np.int32), doses, metadata)
+    write_surface(table, snakemake.output[0])
+    checkpoints.remove()

@@ -1,37 +1,26 @@
-import time
 from pathlib import Path
 
-import pandas as pd
-from job import job, progress, settings
-from listing import list_slides, of_shard
+from job import job, settings
 
-from pgdose.errors import Rejected
-from pgdose.histology import slides
-from pgdose.tables import parquet, private_paths, result_csv
+from pgdose.histology import candidates, slide_table
+from pgdose.progress import log_progress
+from pgdose.tables import keyed, parquet, private_paths, result_csv
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
 with job(snakemake) as log:
-    wanted, root = settings(snakemake.params), Path(snakemake.params.root)
-    listed, _, _ = list_slides(snakemake, wanted["columns"])
-    tiles, states, seconds, seen = [], [], [], []
-    for row in progress(of_shard(listed, snakemake), log, "slides"):
-        start = time.perf_counter()
-        now = private_paths.listed(row["path"])  # before anything is read of it
-        seen.append({"record_id": row["record_id"], **now._asdict()})
-        state = {"record_id": row["record_id"], "patient": row["patient_id"]}
-        try:
-            found = slides.look(row, root, wanted)
-            tiles.append(slides.candidates(found, row["record_id"], snakemake.params.seed))
-            state |= found.state
-        except Rejected as r:
-            log.info("%s: %s, %s", row["record_id"], r.reason, r.detail)
-            state |= {"reason": r.reason, "detail": r.detail}
-        states.append(state)
-        seconds.append((row["record_id"], round(time.perf_counter() - start, 3)))
-    found = pd.concat(tiles) if tiles else pd.DataFrame(columns=CANDIDATES.names)
-    log.info("%d slides, %d candidates", len(states), len(found))
-    parquet.write_table(found, snakemake.output.candidates, CANDIDATES)
-    parquet.write_table(pd.DataFrame(states), snakemake.output.slides, SLIDES)
-    private_paths.write_paths(seen, snakemake.output.seen)
-    timed = pd.DataFrame(seconds, columns=["record_id", "seconds"])
-    result_csv.write_csv(timed, snakemake.output.seconds)
+    params, root, entry = snakemake.params, Path(snakemake.params.root), settings(snakemake.params)
+    slides = slide_table.read_slide_list(
+        Path(snakemake.input.table),
+        entry["columns"],
+        root,
+        key=keyed.load_key(Path(params.key), params.key_seed),
+        source=snakemake.wildcards.source,
+        patients=params.patients,
+    )
+    shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
+    result = candidates.survey_shard(log_progress(shard, log, "slides"), root, entry, params.seed)
+    log.info("%d slides, %d candidates", len(result.slides), len(result.candidates))
+    parquet.write_table(result.candidates, snakemake.output.candidates, CANDIDATES)
+    parquet.write_table(result.slides, snakemake.output.slides, SLIDES)
+    private_paths.write_paths(result.slide_files, snakemake.output.slide_files)
+    result_csv.write_csv(result.seconds, snakemake.output.seconds)

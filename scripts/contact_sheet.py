@@ -6,7 +6,7 @@ from pgdose.cohort import images
 from pgdose.errors import Rejected
 from pgdose.plots import sheets, style
 from pgdose.tables import keyed, parquet, private_paths
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 PER_CLASS = 20
 FILM = 256  # pixels of the longer side of a whole film
@@ -39,7 +39,7 @@ def cropped(shown, crops, paths, kinds, window):
     for member in shown.to_dict("records"):
         file, kind = files[member["record_id"]]
         try:
-            film = Image.fromarray(screening.read(file, kind, "xray", window).pixels)
+            film = Image.fromarray(read_source_image(file, kind, "xray", window).pixels)
         except Rejected:  # gone since it was cut
             film = Image.new("L", (FILM, FILM), 230)
         smaller = min(1, FILM / max(film.size))

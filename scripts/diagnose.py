@@ -1,83 +1,59 @@
-import json
-
+import network_job
 import numpy as np
 import torch
-from job import job, of_attack, settings
+from job import job, settings
 
 from pgdose import devices
-from pgdose.attack import diagnostics, rerun, surface_table
-from pgdose.cohort import image_draws, images
-from pgdose.networks import network_files
-from pgdose.tables import output_files, parquet
+from pgdose.attack.diagnostics import run as diagnostics
+from pgdose.attack.diagnostics.cheap import PROBED
+from pgdose.attack.diagnostics.inputs import CheckInputs
+from pgdose.attack.settings import read_settings
+from pgdose.attack.surface_table import read_surface
+from pgdose.cohort import image_draws
+from pgdose.tables.sharding import surface_shards
 
 
-def tensor(column, *shape):
-    return torch.from_numpy(np.array(column.to_list(), np.float32).reshape(shape))
-
-
-def diagnose(attack, wanted, device):
-    """What the checks of one attack on the run find, and on what."""
-    params, given = snakemake.params, snakemake.input
+def check_inputs(name, fields, device, log):
+    """The surface of one attack, and what its checks need."""
+    params, files, attack = snakemake.params, snakemake.input, read_settings(fields)
     checks = settings(params, "checks")
-    surface, shards = surface_table.read_surface(of_attack(given.surfaces, attack), given.network)
-    e, iterations = len(wanted["epsilon"]), wanted["max_iter"] + 1
-    whole = surface[::e]  # one row of each attacked image
-    m = len(whole)
-
-    members = images.load_members(given.members, params.results, **settings(params, "shape"))
-    # As the surface, they are in the order of their numbers.
-    members = members.select(members.table["member"].isin(whole["member"]))
-    clean = parquet.read_table(given.clean).set_index("member")["logits"].loc[whole["member"]]
-    # The same images for all attacks, of which the dear checks take the first.
+    surface = read_surface(surface_shards(files.surfaces, name), files.network, attack.doses)
+    members = network_job.load_members(snakemake)
+    # As in the surface, they are in the order of their numbers.
+    members = members.select(members.table["member"].isin(surface.members))
+    # The same images for all attacks, of which the expensive checks take the first.
     purpose = f"checks {snakemake.wildcards.group}"
     order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
-    rows = order[: max(checks["images"], diagnostics.PROBED)]
-    network, _ = network_files.load_to_attack(given.network, wanted["precision"], device)
-    change = tensor(surface["change"], m, e)
-    found = diagnostics.diagnose(
-        diagnostics.Evidence(
-            network=network,
-            settings=wanted,
-            epsilons=wanted["epsilon"],
-            epsilon=rerun.nearest(wanted["epsilon"], params.epsilon),
-            classes=torch.from_numpy(members.labels),
-            logits=tensor(surface["logits"], m, e, iterations, params.classes),
-            change=change,
-            zero_gradient=tensor(whole["zero_gradient"], m),
-            bad_gradient=tensor(whole["bad_gradient"], m),
-            clean=tensor(clean, m, params.classes),
-            rows=torch.from_numpy(rows),
-            images=devices.scaled(members.read(rows), device),
-            keys=torch.from_numpy(image_draws.image_keys(members.table.iloc[rows], params.seed)),
-            dear=checks["images"],
-            queries=checks["queries"],
-            batch=min(int(shard["batch"]) for shard in shards),
-        )
+    rows = order[: max(checks["images"], PROBED)]
+    network, _ = network_job.load_network(files.network, attack.entry.precision, device, log)
+    samples = network_job.samples(members, params.seed, device, files.clean, rows)
+    return surface, CheckInputs(
+        **diagnostics.measured(surface),
+        network=network,
+        attack=attack.make(),
+        precision=attack.entry.precision,
+        level=attack.doses.nearest_level(params.epsilon),
+        classes=torch.from_numpy(members.labels),
+        rows=torch.from_numpy(rows),
+        images=samples.images,
+        keys=samples.keys,
+        clean=samples.clean,
+        expensive=checks["images"],
+        queries=checks["queries"],
     )
-    counts = {name: sum(int(s[name]) for s in shards) for name in ("n_images", "n_correct")}
-    steps = sum(int(shard["steps"]) for shard in shards)
-    return {
-        **counts,
-        "epsilon": wanted["epsilon"],
-        "largest_change": change.amax(dim=0).tolist() if m else [0.0] * e,
-        "steps_per_image": steps / m if m else None,
-        "device": sorted({shard["device"] for shard in shards}),
-        "precision": sorted({shard["precision"] for shard in shards}),
-        "batch": sorted({int(shard["batch"]) for shard in shards}),
-        "network": shards[0]["network"],
-        "attack": json.loads(shards[0]["attack"]),
-        "checks": found,
-    }
 
 
 with job(snakemake) as log:
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
-    threads = settings(snakemake.params, "threads")
-    attacks = settings(snakemake.params).items()
-    for (attack, wanted), output in zip(attacks, snakemake.output, strict=True):
-        torch.set_num_threads(threads[attack])
-        found = diagnose(attack, wanted, device)
-        for check in found["checks"]:
+    device = devices.claim_device(snakemake.resources.get("gpu", 0))
+    threads, attacks = settings(snakemake.params, "threads"), settings(snakemake.params)
+    rows = []
+    for name, fields in attacks.items():
+        torch.set_num_threads(threads[name])
+        surface, inputs = check_inputs(name, fields, device, log)
+        checks = diagnostics.diagnose(inputs)
+        for check in checks:
             if check["verdict"] == "failed":
-                log.warning("%s: %s: %s", attack, check["name"], check["says"])
-        output_files.write_json(found, output)
+                log.warning("%s: %s: %s", name, check["check"], check["says"])
+        rows += diagnostics.diagnostics_rows(name, checks, surface)
+    digest = surface.metadata[0]["network"]
+    diagnostics.write_diagnostics(rows, attacks, digest, snakemake.output[0])

@@ -1,55 +1,46 @@
 from pathlib import Path
 
+import network_job
 import pandas as pd
 import torch
 from job import job, settings
 from PIL import Image
 
 from pgdose import devices
-from pgdose.attack import make, rerun, surface_table
-from pgdose.cohort import images
-from pgdose.networks import network_files
+from pgdose.analysis import examples
+from pgdose.attack import rerun
+from pgdose.attack.settings import read_settings
+from pgdose.attack.surface_table import read_surface
 from pgdose.tables import result_csv
 
 COLUMNS = ["member", "epsilon", "iteration", "class_before", "class_after", "class_after_storage"]
 COLUMNS += ["confidence_before", "confidence_after"]
 
 with job(snakemake) as log:
-    params, wanted = snakemake.params, settings(snakemake.params)
-    classes = settings(params, "classes")
-    torch.set_num_threads(params.threads)
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
-    members = images.load_members(
-        snakemake.input.members,
-        params.results,
-        **settings(params, "shape"),
+    params, inputs, attack = (
+        snakemake.params,
+        snakemake.input,
+        read_settings(settings(snakemake.params)),
     )
-    network, _ = network_files.load_to_attack(snakemake.input.network, wanted["precision"], device)
-    epsilon = rerun.nearest(wanted["epsilon"], params.epsilon)
-    iteration = min(wanted["max_iter"], params.iterations)
-    surface, _ = surface_table.read_surface(snakemake.input.surfaces, snakemake.input.network)
-    flipped, attacked = rerun.flips(
-        surface,
-        members.table.set_index("member")["class_index"],
-        len(classes),
-        epsilon,
-        iteration,
-    )
-    draw = rerun.export_draw(members.table, params.seed, snakemake.wildcards.group)
-    chosen = rerun.drawn(members.table, flipped, attacked, params.amount, draw)
+    classes, doses = settings(params, "classes"), attack.doses
+    device = network_job.device_of(snakemake)
+    members = network_job.load_members(snakemake)
+    network, _ = network_job.load_network(inputs.network, attack.entry.precision, device, log)
+    level, iteration = doses.nearest_level(params.epsilon), min(doses.max_iter, params.iterations)
+    epsilon = doses.epsilons[level]
+    surface = read_surface(inputs.surfaces, inputs.network, doses)
+    class_index = members.table.set_index("member")["class_index"]
+    flipped = examples.flipped_members(surface, class_index, level, iteration)
+    draw = examples.export_draw(members.table, params.seed, snakemake.wildcards.group)
+    chosen = examples.choose(members.table, flipped, surface.members, params.amount, draw)
     # Only in a box does epsilon say how far a pixel can go.
-    span = epsilon if wanted.get("clip", "iterate") == "iterate" else None
+    span = epsilon if getattr(attack.entry, "clip", "iterate") == "iterate" else None
     folder, rows = Path(snakemake.output[0]), []
     folder.mkdir(parents=True)
     for member in chosen:
-        found = rerun.again(
-            *(network, members, member, make(wanted)),
-            epsilon=epsilon,
-            iteration=iteration,
-            max_iter=wanted["max_iter"],
-            seed=params.seed,
-        )
-        before, after = (rerun.as_bytes(i) for i in (found.clean, found.adversarial))
+        sample = network_job.sample_of(members, member, params.seed, device)
+        version = rerun.rerun(network, sample, attack.make(), doses, level, iteration)
+        before, after = (rerun.as_bytes(i) for i in (version.clean, version.adversarial))
         pictures = {
             "original": before,
             "adversarial": after,
@@ -59,18 +50,11 @@ with job(snakemake) as log:
             Image.fromarray(picture).save(folder / f"{member}-{name}.png")
         stored = after[None] if after.ndim == 2 else after.transpose(2, 0, 1)
         with torch.no_grad():
-            again = network(devices.scaled(stored[None], device))[0]
-        rows.append(
-            {
-                "member": member,
-                "epsilon": epsilon,
-                "iteration": iteration,
-                "class_before": classes[int(found.before.argmax())],
-                "class_after": classes[int(found.after.argmax())],
-                "class_after_storage": classes[int(again.argmax())],
-                "confidence_before": float(found.before.max()),
-                "confidence_after": float(found.after.max()),
-            }
-        )
+            logits = network(devices.scaled(stored[None], device))[0]
+        place = {"member": member, "epsilon": epsilon, "iteration": iteration}
+        stored_class = {"class_after_storage": classes[int(logits.argmax())]}
+        rows.append(place | version.predictions(classes) | stored_class)
     result_csv.write_csv(pd.DataFrame(rows, columns=COLUMNS), folder / "images.csv")
-    log.info("%d of %d attacked images, %d flipped", len(chosen), len(attacked), len(flipped))
+    log.info(
+        "%d of %d attacked images, %d flipped", len(chosen), len(surface.members), len(flipped)
+    )

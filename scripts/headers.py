@@ -1,24 +1,22 @@
 from pathlib import Path
 
-from job import job, progress, settings
+from job import job, settings
 
+from pgdose.progress import log_progress
 from pgdose.tables import keyed, parquet, private_paths
 from pgdose.tables.record_schemas import HEADERS
-from pgdose.xray import dicom
+from pgdose.xray.headers import HeaderSettings, read_headers
 
 with job(snakemake) as log:
-    params, source = snakemake.params, snakemake.wildcards.source
-    files = private_paths.read_shard(
-        snakemake.input[0], int(snakemake.wildcards.shard), params.shards
-    )
-    found = dicom.headers(
-        progress(files, log, "files"),
-        key=keyed.load_key(Path(params.key), params.key_seed),
-        source=source,
-        tag=params.tag,
-        patients=params.patients,
-        encoding=params.encoding or None,
+    params, shard = snakemake.params, int(snakemake.wildcards.shard)
+    key = keyed.load_key(Path(params.key), params.key_seed)
+    files = private_paths.read_shard(snakemake.input[0], shard, params.shards)
+    rows = read_headers(
+        log_progress(files, log, "files"),
+        keyed.SourceIds(key, snakemake.wildcards.source, params.patients),
+        HeaderSettings(
+            tag=params.tag, encoding=params.encoding or None, **settings(params, "codes")
+        ),
         root=Path(params.root),
-        **settings(params, "codes"),
     )
-    parquet.write_rows(found, snakemake.output[0], HEADERS, private=True)
+    parquet.write_rows(rows, snakemake.output[0], HEADERS, private=True)

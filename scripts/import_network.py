@@ -7,13 +7,13 @@ from pgdose import devices
 from pgdose.cohort import images
 from pgdose.networks import folding, network_files, probe
 from pgdose.study.networks import ExistingNetwork
-from pgdose.tables import result_csv
+from pgdose.tables import clean_logits, result_csv
 from pgdose.training import evaluation, history
 
 with job(snakemake) as log:
     params, files = snakemake.params, snakemake.input
     torch.set_num_threads(params.threads)
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.claim_device(snakemake.resources.get("gpu", 0))
     shape, classes = settings(params, "shape"), settings(params, "classes")
     existing = ExistingNetwork.model_validate(settings(params) | {"file": files.file})
     members = images.load_members(files.members, params.results, **shape)
@@ -30,4 +30,4 @@ with job(snakemake) as log:
         *(name, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    evaluation.write_clean_logits(snakemake.output.clean, members, logits)
+    clean_logits.write(snakemake.output.clean, members.table["member"], logits)

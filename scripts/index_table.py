@@ -3,30 +3,28 @@ from pathlib import Path
 import pandas as pd
 from job import job, settings
 
-from pgdose.imagetable import index
-from pgdose.tables import keyed, record_schemas, source_files, source_index, user_tables
+from pgdose.imagetable.index import TableLabels, index_images
+from pgdose.tables import keyed, source_files, source_index, user_tables
+from pgdose.tables.record_schemas import records_schema
 
 with job(snakemake) as log:
-    source, root = snakemake.wildcards.source, Path(snakemake.params.root)
-    wanted = settings(snakemake.params)
-    labels = wanted["labels"] or {"names": {}, "column": None, "separator": None}
+    params, source = snakemake.params, snakemake.wildcards.source
+    table, root = settings(params), Path(params.root)
+    labels = table["labels"] or {"names": {}, "column": None, "separator": None}
     source_files.check_folder(root, f"sources.{source}.root")
     rows = user_tables.read_columns(
         Path(snakemake.input.table),
-        {**wanted["columns"], "label": labels["column"]},
+        {**table["columns"], "label": labels["column"]},
         f"sources.{source}.columns",
     )
-    found, paths, rejects = index.index(
+    index = index_images(
         rows,
         root,
-        key=keyed.load_key(Path(snakemake.params.key), snakemake.params.key_seed),
-        source=source,
-        labels=labels["names"],
-        separator=labels["separator"],
-        patients=snakemake.params.patients,
-        **settings(snakemake.params, "codes"),
+        keyed.SourceIds(keyed.load_key(Path(params.key), params.key_seed), source, params.patients),
+        TableLabels(labels["names"], labels["separator"]),
+        **settings(params, "codes"),
     )
-    log.info("%s: %d rows, %d readable images", source, len(rows), len(found))
-    schema = record_schemas.records_schema(labels["names"])
-    kept = pd.DataFrame(found, columns=schema.names).sort_values("record_id")
-    source_index.write_index(kept, rejects, paths, snakemake.output, schema)
+    log.info("%s: %d rows, %d readable images", source, len(rows), len(index.records))
+    schema = records_schema(labels["names"])
+    records = pd.DataFrame(index.records, columns=schema.names).sort_values("record_id")
+    source_index.write_index(records, index.rejects, index.paths, snakemake.output, schema)

@@ -1,8 +1,10 @@
-"""What every script shares: the log, the message of a mistake, settings, resume folders."""
+"""What every script shares: its log, and what a person reads there when it fails.
+
+Every job reruns when this module changes, so nothing else belongs here.
+"""
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import shutil
@@ -14,12 +16,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from pgdose.errors import Damaged, UserError
-from pgdose.tables.output_files import file_digest
 
 
 @contextlib.contextmanager
 def job(snakemake):
-    """Log to the job's file and the screen; a UserError is its message and no traceback."""
+    """Log to the job's file and the screen; on failure log what to do, and exit with 1.
+
+    A UserError is logged as its message alone. A damaged file is set aside, so that the next start
+    makes it again. Of other errors the log holds only the type and the places in the code, since
+    it lies with the results and a message may quote a file; the screen shows the whole traceback.
+    """
     handlers = [logging.StreamHandler()]
     with contextlib.suppress(OSError):  # a full disk has no room for the log either
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
@@ -31,16 +37,15 @@ def job(snakemake):
         with contextlib.suppress(FileNotFoundError):  # another job was first
             Path(error.path).rename(aside)
         logging.error("%s", error)
-        logging.error("It lies in %s now; start again, and it is made anew", aside)
+        logging.error("The file is now %s; start again, and it is made anew", aside)
         sys.exit(1)
     except UserError as error:
         logging.error("%s", error)
         sys.exit(1)
     except Exception as error:
-        if disk_is_full(error):
-            logging.error("%s", no_room(snakemake.output[0], "work"))
+        if is_disk_full(error):
+            logging.error("%s", disk_full_message(snakemake.output[0], "work"))
             sys.exit(1)
-        # The log lies with the results, and a message may quote a file: places alone go there.
         frames = traceback.extract_tb(error.__traceback__)
         places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
         logging.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
@@ -48,21 +53,21 @@ def job(snakemake):
         sys.exit(1)
 
 
-def disk_is_full(error):
-    """Whether that is what an error comes from; not every library passes its number on."""
+def is_disk_full(error):
+    """Whether a full disk caused an error; some libraries drop the errno, so texts count too."""
     while error is not None:
-        told = str(error).lower()
+        text = str(error).lower()
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if "no space left on device" in told or "disk quota exceeded" in told:
+        if "no space left on device" in text or "disk quota exceeded" in text:
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
-def no_room(*places):
-    """What to do about a full disk; of the places that a job writes to, the fullest is named."""
-    folders = [Path(place) for place in places]
+def disk_full_message(*paths):
+    """What to do about a full disk; it names the fullest of the places that a job writes to."""
+    folders = [Path(path) for path in paths]
     folders = [next(f for f in (folder, *folder.parents) if f.is_dir()) for folder in folders]
     free, folder = min((shutil.disk_usage(folder).free, str(folder)) for folder in folders)
     return (
@@ -72,29 +77,5 @@ def no_room(*places):
 
 
 def settings(params, name="settings"):
-    """A setting that the rules wrote as JSON."""
+    """A param that the rules wrote as JSON."""
     return json.loads(getattr(params, name))
-
-
-def of_attack(surfaces, attack):
-    """The shards of one attack among those of all attacks on a run."""
-    return [path for path in surfaces if Path(path).parent.parent.name == attack]
-
-
-def progress(things, log, what):
-    """The same things, with a line in the log at each tenth of many."""
-    tenth = max(len(things) // 10, 100)
-    for number, thing in enumerate(things):
-        if number and number % tenth == 0:
-            log.info("%d of %d %s", number, len(things), what)
-        yield thing
-
-
-def work_folder(snakemake, *small_inputs, device):
-    """Where the job keeps its resume state: another study, code, input or device has another."""
-    params = {k: v for k, v in snakemake.params.items() if k != "results"}
-    stamps = [(Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in snakemake.input]
-    what = [snakemake.rule, dict(snakemake.wildcards.items()), params, stamps, device.type]
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
-    digest.update(file_digest(*small_inputs).encode())
-    return Path("work", f"{snakemake.rule}-{digest.hexdigest()[:24]}")

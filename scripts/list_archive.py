@@ -8,6 +8,6 @@ with job(snakemake) as log:
     source, root = snakemake.wildcards.source, Path(snakemake.params.root)
     source_files.check_folder(root, f"sources.{source}.root")
     key = keyed.load_key(Path(snakemake.params.key), snakemake.params.key_seed)
-    found = source_files.list_files(root, key=key, source=source)
-    count = private_paths.write_paths(found, snakemake.output[0])
+    files = source_files.list_files(root, key=key, source=source)
+    count = private_paths.write_paths(files, snakemake.output[0])
     log.info("%s: %d files", source, count)

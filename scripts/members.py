@@ -3,7 +3,7 @@ from job import job
 from pgdose.cohort import settling
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS, MISSING
-from pgdose.tables.record_schemas import REJECTS
+from pgdose.tables.rejects import REJECTS
 
 with job(snakemake) as log:
     group = snakemake.wildcards.group

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose_phantom.fields import write_fields
+from pgdose_phantom.fields import FieldAmounts, write_fields
 
 with job(snakemake):
     write_fields(
@@ -10,5 +10,5 @@ with job(snakemake):
         Path(snakemake.output.table),
         Path(snakemake.output.truth),
         seed=snakemake.params.seed,
-        **settings(snakemake.params, "amounts"),
+        amounts=FieldAmounts(**settings(snakemake.params, "amounts")),
     )

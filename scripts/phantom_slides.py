@@ -2,7 +2,7 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose_phantom.slides import write_slides
+from pgdose_phantom.slides import SlideAmounts, write_slides
 
 with job(snakemake):
     write_slides(
@@ -10,5 +10,5 @@ with job(snakemake):
         Path(snakemake.output.table),
         Path(snakemake.output.truth),
         seed=snakemake.params.seed,
-        **settings(snakemake.params, "amounts"),
+        amounts=SlideAmounts(**settings(snakemake.params, "amounts")),
     )

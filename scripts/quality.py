@@ -1,32 +1,16 @@
-import pandas as pd
 from job import job, settings
 
-from pgdose.analysis import quality
-from pgdose.tables import parquet, result_csv
+from pgdose.analysis import network_tables, result_tables
 
 with job(snakemake) as log:
-    params, given = snakemake.params, snakemake.input
-    groups, rows = settings(params, "groups"), []
-    found = {"calibration": [], "confusion": [], "network_checks": []}
-    own = dict(zip(groups, given.members, strict=True))
-    runs = [(group, run, kind) for group in groups for run, kind in groups[group].items()]
-    for (group, run, kind), clean in zip(runs, given.clean, strict=True):
-        seen = parquet.read_table(own[group]), parquet.read_table(clean)
-        drawn = {"draws": params.draws, "seed": params.seed}
-        how = quality.quality(*seen, **drawn)
-        by_batches = parquet.read_metadata(clean).get("accuracy_by_batches")
-        checks = quality.checks(*seen, how, None if by_batches is None else float(by_batches))
-        for check in checks:
-            if check["verdict"] == "failed":
-                log.warning("%s/%s: %s: %s", group, run, check["check"], check["says"])
-        of_what = {"group": group, "run": run}
-        rows.append({**of_what, "network": kind, "n_images": len(seen[1]), **how})
-        for name, table in (
-            ("calibration", quality.calibration(*seen, **drawn)),
-            ("confusion", quality.confusion(*seen, **drawn)),
-            ("network_checks", pd.DataFrame(checks)),
-        ):
-            found[name].append(table.assign(**of_what)[[*of_what, *table.columns]])
-    for name, tables in found.items():
-        result_csv.write_csv(pd.concat(tables), snakemake.output[name])
-    result_csv.write_csv(pd.DataFrame(rows), snakemake.output.networks)
+    params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
+    members = dict(zip(settings(params, "groups"), inputs.members, strict=True))
+    networks = (
+        network_tables.read_network(run, kind, members[run["group"]], clean)
+        for (run, kind), clean in zip(settings(params, "networks"), inputs.clean, strict=True)
+    )
+    tables = network_tables.network_tables(networks, params.draws, params.seed)
+    for check in network_tables.failed_checks(tables["network_checks"]):
+        log.warning("%s", check)
+    for name, columns in settings(params, "columns").items():
+        result_tables.write_result_table(tables[name], outputs[name], columns)

@@ -5,7 +5,7 @@ from pgdose.errors import Rejected
 from pgdose.images import rendering
 from pgdose.plots import sheets, style
 from pgdose.tables import keyed, parquet, private_paths
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 EACH, SIDE = 10, 192  # images of a reason; pixels
 
@@ -19,7 +19,7 @@ with job(snakemake) as log:
     pixels, captions = [], []
     for record_id, reason in zip(shown["record_id"], shown["reason"], strict=True):
         try:
-            film = screening.read(paths[record_id], params.kind, params.modality)
+            film = read_source_image(paths[record_id], params.kind, params.modality)
             pixels.append(rendering.resize(film.pixels, SIDE))
         except Rejected:  # no pixels to show; the reason says so
             pixels.append(np.full((SIDE, SIDE), 230, np.uint8))

@@ -1,10 +1,11 @@
-from job import job, progress, settings
+from job import job, settings
 
 from pgdose.cohort.rendering import render_members
 from pgdose.images.stores import new_store
+from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, sharding
 from pgdose.tables.cohort_schemas import MISSING
-from pgdose.xray import screening
+from pgdose.xray.source_images import read_source_image
 
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
@@ -20,9 +21,9 @@ with job(snakemake) as log:
     modality = "xray" if shape["channels"] == 1 else "other"
 
     def read(record_id):
-        return screening.read(*files[record_id], modality, params.window).pixels
+        return read_source_image(*files[record_id], modality, params.window).pixels
 
-    by_record = progress(members.groupby("record_id", sort=False), log, "images")
+    by_record = log_progress(members.groupby("record_id", sort=False), log, "images")
     with new_store(
         snakemake.output.images, len(members), shape["size"], shape["channels"]
     ) as store:

@@ -1,15 +1,15 @@
 from job import job
 
-from pgdose.analysis import tables
+from pgdose.analysis.slide_table import slide_table
 from pgdose.tables import parquet, result_csv, slide_schemas
 
 with job(snakemake):
-    given = snakemake.input
-    found = tables.slides(
-        parquet.read_tables(given.slides),
-        slide_schemas.read_candidates(given.candidates, ["parent", "class"]),
-        parquet.read_table(given.records, ["record_id", "parent", "class"]),
-        parquet.read_tables(given.screens, ["record_id", "usable"]),
+    inputs = snakemake.input
+    table = slide_table(
+        parquet.read_tables(inputs.slides),
+        slide_schemas.read_candidates(inputs.candidates, ["parent", "class"]),
+        parquet.read_table(inputs.records, ["record_id", "parent", "class"]),
+        parquet.read_tables(inputs.screens, ["record_id", "usable"]),
         snakemake.params.classes,
     )
-    result_csv.write_csv(found, snakemake.output[0])
+    result_csv.write_csv(table, snakemake.output[0])

@@ -1,19 +1,19 @@
-import pandas as pd
 from job import job, settings
 
-from pgdose.analysis import tables
-from pgdose.tables import parquet, result_csv
+from pgdose.analysis import result_tables, table1
+from pgdose.tables import parquet
 
 with job(snakemake):
-    params = snakemake.params
-    draw = {"draws": params.draws, "seed": params.seed}
-    groups = settings(params, "groups")
-    rows, counts = [], []
-    for (group, known), path, clean in zip(
-        groups.items(), snakemake.input.members, snakemake.input.clean, strict=True
-    ):
-        members = parquet.read_table(path)
-        rows.append(tables.table1_row(group, members, parquet.read_table(clean), **known, **draw))
-        counts.append(tables.class_counts(group, members))
-    result_csv.write_csv(pd.DataFrame(rows), snakemake.output.table1)
-    result_csv.write_csv(pd.concat(counts), snakemake.output.class_counts)
+    params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
+    groups = [
+        table1.GroupImages(**about, members=parquet.read_table(m), clean=parquet.read_table(c))
+        for about, m, c in zip(
+            settings(params, "groups"), inputs.members, inputs.clean, strict=True
+        )
+    ]
+    tables = {
+        "table1": table1.table1(groups, params.draws, params.seed),
+        "class_counts": table1.class_counts(groups),
+    }
+    for name, columns in settings(params, "columns").items():
+        result_tables.write_result_table(tables[name], outputs[name], columns)

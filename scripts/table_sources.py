@@ -1,26 +1,22 @@
 from job import job, settings
 
-from pgdose.analysis import tables
-from pgdose.tables import parquet, result_csv
+from pgdose.analysis import result_tables, source_counts
+from pgdose.tables import parquet
 
 with job(snakemake):
-    screens = settings(snakemake.params, "screens")
-    conflicts = dict(
-        zip(settings(snakemake.params, "reported"), snakemake.input.conflicts, strict=True)
-    )
-    counted = [
-        tables.source_counts(
+    params, inputs = snakemake.params, snakemake.input
+    screens = settings(params, "screens")
+    conflicts = dict(zip(settings(params, "reported"), inputs.conflicts, strict=True))
+    counts = [
+        source_counts.source_counts(
             source,
-            parquet.read_table(table),
+            parquet.read_table(records),
             sum(len(parquet.read_table(path)) for path in screens[source]),
             parquet.read_table(rejects),
             parquet.read_table(conflicts[source]) if source in conflicts else None,
         )
-        for source, table, rejects in zip(
-            screens,
-            snakemake.input.records,
-            snakemake.input.rejects,
-            strict=True,
-        )
+        for source, records, rejects in zip(screens, inputs.records, inputs.rejects, strict=True)
     ]
-    result_csv.write_csv(tables.all_sources(counted), snakemake.output[0])
+    table = source_counts.all_sources(counts)
+    for columns in settings(params, "columns").values():
+        result_tables.write_result_table(table, snakemake.output[0], columns)

@@ -1,19 +1,20 @@
-import pandas as pd
 from job import job, settings
 
-from pgdose.analysis import transfer
-from pgdose.tables import parquet, result_csv
+from pgdose.analysis import result_tables, transfer
+from pgdose.tables import parquet
 
 with job(snakemake):
-    params, tables = snakemake.params, []
-    of_groups = dict(zip(settings(params, "groups"), snakemake.input.members, strict=True))
-    members = {g: parquet.read_table(path).set_index("member") for g, path in of_groups.items()}
-    for (group, run, attack), path in zip(
-        settings(params, "transfers"), snakemake.input.transfers, strict=True
-    ):
-        seen = parquet.read_table(path)
-        table = transfer.transfer(seen, run, members[group], params.draws, params.seed)
-        where = {"group": group, "attack": attack, "run": run}
-        where["iteration"] = int(parquet.read_metadata(path)["iteration"])
-        tables.append(table.assign(**where)[[*where, *table.columns]])
-    result_csv.write_csv(pd.concat(tables, ignore_index=True), snakemake.output[0])
+    params, inputs = snakemake.params, snakemake.input
+    members = {
+        group: parquet.read_table(path).set_index("member")
+        for group, path in zip(settings(params, "groups"), inputs.members, strict=True)
+    }
+    attacked = [
+        transfer.TransferredAttack(
+            run, attack, int(parquet.read_metadata(path)["iteration"]), parquet.read_table(path)
+        )
+        for (run, attack), path in zip(settings(params, "transfers"), inputs.transfers, strict=True)
+    ]
+    table = transfer.transfer_of_all(attacked, members, params.draws, params.seed)
+    for columns in settings(params, "columns").values():
+        result_tables.write_result_table(table, snakemake.output[0], columns)

@@ -1,20 +1,21 @@
 import shutil
 
 import torch
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
 from pgdose import devices
 from pgdose.cohort import images
 from pgdose.networks import architectures, network_files
 from pgdose.study.networks import Training
-from pgdose.tables import result_csv
+from pgdose.tables import clean_logits, result_csv
 from pgdose.training import batch_statistics, data, evaluation, loop, tensorboard
 
 with job(snakemake) as log:
     params, (group, run) = snakemake.params, (snakemake.wildcards.group, snakemake.wildcards.run)
     name, training = f"{group}/{run}", Training.model_validate_json(params.settings)
     torch.set_num_threads(params.threads)
-    used = devices.devices_of(min(snakemake.resources.get("gpu", 0), training.gpus))
+    used = devices.claim_devices(min(snakemake.resources.get("gpu", 0), training.gpus))
     device = used[0]
     devices.set_deterministic(training.deterministic, device)
     shape = settings(params, "shape")
@@ -57,5 +58,5 @@ with job(snakemake) as log:
     result_csv.write_csv(history, snakemake.output.training)
     by_batches = batch_statistics.accuracy_by_batches(network, *inference)
     metadata = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
-    evaluation.write_clean_logits(snakemake.output.clean, chosen.validation, logits, metadata)
+    clean_logits.write(snakemake.output.clean, chosen.validation.table["member"], logits, metadata)
     shutil.rmtree(work, ignore_errors=True)

@@ -1,62 +1,42 @@
+import network_job
 import numpy as np
-import torch
-from job import job, settings, work_folder
+from job import job, settings
+from work_folder import work_folder
 
-from pgdose import devices
-from pgdose.attack import make, surface_table, transfer
+from pgdose.attack.batching import Execution
+from pgdose.attack.settings import read_settings
+from pgdose.attack.transfer import transfer
+from pgdose.attack.transfer_table import transfer_table
 from pgdose.checkpoints import Checkpoints, Progress
-from pgdose.cohort import image_draws, images
-from pgdose.networks import network_files
 from pgdose.tables import parquet
 
 with job(snakemake) as log:
-    params, wildcards = snakemake.params, snakemake.wildcards
-    torch.set_num_threads(params.threads)
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
-    wanted, judges = settings(params), settings(params, "judges")
-    members = images.load_members(
-        snakemake.input.members,
-        params.results,
-        **settings(params, "shape"),
-    )
-    validation = members.table[members.table["part"] == "validation"]
-    drawn = image_draws.attacked(validation, wanted["images"], params.seed, wildcards.group)
-    members = members.select(members.table["member"].isin(drawn["member"]))
-    pixels = devices.scaled(members.read(range(len(members))), device)
-    loaded = {
-        run: network_files.load_to_attack(path, wanted["precision"], device)[0]
-        for run, path in zip(judges, snakemake.input.networks, strict=True)
+    params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
+    device = network_job.device_of(snakemake)
+    attack, judges = read_settings(settings(params)), settings(params, "judges")
+    entry, doses = attack.entry, attack.doses
+    members = network_job.attacked_members(snakemake, entry.images)
+    networks = {
+        run: network_job.load_network(path, entry.precision, device, log)
+        for run, path in zip(judges, inputs.networks, strict=True)
     }
-    network = loaded[wildcards.run]
-    batch = wanted["batch"] or devices.fitting_batch(
-        network,
-        pixels.new_zeros((1, *pixels.shape[1:])),
-        device,
-        snakemake.resources.batch_mb - pixels.nbytes // 10**6,
-    )
-    done = Checkpoints(work_folder(snakemake, snakemake.input.members, device=device))
-    iteration = min(wanted["max_iter"], params.iterations)
+    network, precision = networks[wildcards.run]
+    clean = inputs.clean if precision == "fp32" else None
+    samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    found = transfer(
-        network,
-        list(loaded.values()),
-        pixels,
-        torch.from_numpy(members.labels).to(device),
-        make(wanted),
-        epsilons=wanted["epsilon"],
-        iteration=iteration,
-        max_iter=wanted["max_iter"],
-        keys=torch.from_numpy(image_draws.image_keys(members.table, params.seed)),
-        batch=batch,
-        parts=done.load(),
-        keep=done.save,
+    checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
+    execution = Execution(
+        batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
+        finished=checkpoints.load(),
+        keep=checkpoints.save,
         progress=Progress(log, name),
     )
-    attacked = members.table["member"].to_numpy(np.int32)[found.attacked.numpy()]
+    iteration = min(doses.max_iter, params.iterations)
+    shown_to = [judge for judge, _ in networks.values()]
+    result = transfer(network, shown_to, samples, attack.make(), doses, iteration, execution)
+    attacked = members.table["member"].to_numpy(np.int32)[result.attacked.numpy()]
     log.info("%s: %d images, judged by %s", name, len(attacked), ", ".join(judges))
-    seen = surface_table.transfer_table(
-        attacked, judges, wanted["epsilon"], found.logits.float().numpy()
-    )
-    about = {"iteration": str(iteration), "device": device.type}
-    parquet.write_table(seen, snakemake.output[0], metadata=about)
-    done.remove()
+    table = transfer_table(attacked, judges, doses.epsilons, result.logits.float().numpy())
+    metadata = {"iteration": str(iteration), "device": device.type}
+    parquet.write_table(table, snakemake.output[0], metadata=metadata)
+    checkpoints.remove()

@@ -113,7 +113,7 @@ def backward_bytes(network: nn.Module, images: Tensor) -> int:
 gpu_locks: list[int] = []  # file descriptors, held until the process ends, however it ends
 
 
-def devices_of(gpus: int) -> list[torch.device]:
+def claim_devices(gpus: int) -> list[torch.device]:
     """Claim as many free GPUs of this machine as the job was given; the CPU without any.
 
     If other jobs hold all GPUs, the job shares the first one.
@@ -130,9 +130,9 @@ def devices_of(gpus: int) -> list[torch.device]:
     return claimed
 
 
-def device_of(gpus: int) -> torch.device:
-    """The first of `devices_of`, for a job that uses one device."""
-    return devices_of(min(gpus, 1))[0]
+def claim_device(gpus: int) -> torch.device:
+    """The first of `claim_devices`, for a job that uses one device."""
+    return claim_devices(min(gpus, 1))[0]
 
 
 def lock_gpu(uuid: str) -> bool:

@@ -1,7 +1,7 @@
 """Outlines of tumour as the viewers write them: the same regions in six formats.
 
 The regions come as a mask: bool (rows, columns), each cell GRID pixels of the slide's level 0
-wide and high, as an outline made from a pixel classifier has it. Every format says exactly the
+wide and high, as in an outline made from a pixel classifier. Every format holds exactly the
 same region; coordinates are pixels of level 0.
 """
 
@@ -27,12 +27,12 @@ RED = (200, 0, 0)
 
 def rectangles(mask: np.ndarray) -> list[tuple[int, int, int, int]]:
     """The runs of each row of a mask as x, y, width, height in pixels."""
-    found = []
+    runs = []
     for row, cells in enumerate(mask):
         edges = np.flatnonzero(np.diff(cells.astype(np.int8), prepend=0, append=0)).tolist()
         for start, end in zip(edges[::2], edges[1::2], strict=True):
-            found.append((start * GRID, row * GRID, (end - start) * GRID, GRID))
-    return found
+            runs.append((start * GRID, row * GRID, (end - start) * GRID, GRID))
+    return runs
 
 
 def polygons(mask: np.ndarray) -> list[Polygon]:
@@ -64,9 +64,9 @@ def write_geojson(mask: np.ndarray, path: Path) -> None:
 
 
 def write_asap(mask: np.ndarray, path: Path) -> None:
-    """ASAP: it knows no holes, so polygons that have some are cut into pieces that have none."""
-    top = Element("ASAP_Annotations")
-    annotations = SubElement(top, "Annotations")
+    """ASAP, which has no holes: polygons with holes are cut into pieces without."""
+    root = Element("ASAP_Annotations")
+    annotations = SubElement(root, "Annotations")
     pieces = [piece for polygon in polygons(mask) for piece in _without_holes(polygon)]
     for number, piece in enumerate(pieces):
         annotation = SubElement(
@@ -77,18 +77,18 @@ def write_asap(mask: np.ndarray, path: Path) -> None:
         for order, (x, y) in enumerate(_vertices(piece.exterior)):
             SubElement(coordinates, "Coordinate", Order=str(order), X=x, Y=y)
     group = SubElement(
-        SubElement(top, "AnnotationGroups"), "Group", Name=CLASS, PartOfGroup="None",
+        SubElement(root, "AnnotationGroups"), "Group", Name=CLASS, PartOfGroup="None",
         Color="#64FE2E",
     )  # fmt: skip
     SubElement(group, "Attributes")
-    _write_xml(top, path)
+    _write_xml(root, path)
 
 
 def write_imagescope(mask: np.ndarray, path: Path) -> None:
     """Aperio ImageScope: holes are regions that are marked negative."""
-    top = Element("Annotations")
+    root = Element("Annotations")
     annotation = SubElement(
-        top, "Annotation", Id="1", Name=CLASS, Type="4", LineColor="255", Visible="1"
+        root, "Annotation", Id="1", Name=CLASS, Type="4", LineColor="255", Visible="1"
     )
     regions = SubElement(annotation, "Regions")
     for polygon in polygons(mask):
@@ -101,7 +101,7 @@ def write_imagescope(mask: np.ndarray, path: Path) -> None:
             vertices = SubElement(region, "Vertices")
             for x, y in _vertices(ring):
                 SubElement(vertices, "Vertex", X=x, Y=y, Z="0")
-    _write_xml(top, path)
+    _write_xml(root, path)
 
 
 def write_mask(mask: np.ndarray, path: Path) -> None:
@@ -131,7 +131,7 @@ def write_rectangles(mask: np.ndarray, path: Path) -> None:
     write_csv(table.assign(**{"class": CLASS}), path)
 
 
-# By the name of the format: the ending of its files, and what writes one of a mask.
+# By the name of the format: the suffix of its files, and the writer of a mask.
 FORMATS: dict[str, tuple[str, Callable[[np.ndarray, Path], None]]] = {
     "geojson": (".geojson", write_geojson),
     "asap": (".xml", write_asap),
@@ -156,12 +156,12 @@ def _without_holes(polygon: Polygon) -> Iterator[Polygon]:
 
 
 def _vertices(ring: shapely.LinearRing) -> Iterator[tuple[str, str]]:
-    """The corners of a ring as text; the first does not come again."""
+    """The corners of a ring as text, without the first one repeated at the end."""
     for x, y in ring.coords[:-1]:
         yield f"{x:.1f}", f"{y:.1f}"
 
 
-def _write_xml(top: Element, path: Path) -> None:
-    ElementTree.indent(top)
+def _write_xml(root: Element, path: Path) -> None:
+    ElementTree.indent(root)
     with atomic(path) as beside:
-        ElementTree.ElementTree(top).write(beside, encoding="utf-8", xml_declaration=True)
+        ElementTree.ElementTree(root).write(beside, encoding="utf-8", xml_declaration=True)

@@ -1,10 +1,12 @@
 """Tools for drawing stained tissue: smooth noise, cells, fibres, and dyes turned into colours.
 
-Tissue is drawn as one layer per dye, uint8, 255 for the deepest colour that the dye takes; `dye`
-turns the layers into RGB by the law of Lambert and Beer. Lengths are pixels, angles radians.
+Tissue is drawn as one layer per dye, uint8, 255 for the deepest colour of the dye;
+`render_dyes` turns the layers into RGB by the law of Lambert and Beer. Lengths are pixels, angles
+radians.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -22,7 +24,7 @@ def smooth_noise(
 ) -> np.ndarray:
     """Smooth noise of mean 0 and deviation about 0.7 whose patches are about `cell` pixels wide.
 
-    For a picture of width x height, on a grid `reduce` times smaller: float32, read with `at`.
+    For a picture of width x height, on a grid `reduce` times smaller: float32, read with `sample`.
     """
     columns, rows = max(3, round(width / cell) + 3), max(3, round(height / cell) + 3)
     small = Image.fromarray(rng.standard_normal((rows, columns), dtype=np.float32))
@@ -31,14 +33,14 @@ def smooth_noise(
     return np.asarray(small.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def at(grid: np.ndarray, points: np.ndarray, reduce: int = 4) -> np.ndarray:
+def sample(grid: np.ndarray, points: np.ndarray, reduce: int = 4) -> np.ndarray:
     """The values of a reduced grid at points (n, 2) of the full picture, x first."""
     x = np.clip(points[:, 0] // reduce, 0, grid.shape[1] - 1).astype(int)
     y = np.clip(points[:, 1] // reduce, 0, grid.shape[0] - 1).astype(int)
     return grid[y, x]
 
 
-def scatter(
+def scatter_points(
     rng: np.random.Generator, width: int, height: int, spacing: float, jitter: float = 0.38
 ) -> np.ndarray:
     """Points (n, 2) about `spacing` apart: a shaken honeycomb, reaching over the edges a little."""
@@ -50,7 +52,7 @@ def scatter(
     return points + rng.uniform(-jitter, jitter, points.shape) * spacing
 
 
-def layer(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def new_layer(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     """An empty layer and the pen to draw on it."""
     image = Image.new("L", (width, height))
     return image, ImageDraw.Draw(image)
@@ -61,40 +63,45 @@ def soften(image: Image.Image, radius: float) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)))
 
 
-def draw_cells(
-    rng: np.random.Generator,
-    pen: ImageDraw.ImageDraw,
-    points: np.ndarray,
-    *,
-    length: float | np.ndarray,
-    breadth: float | np.ndarray,
-    angle: float | np.ndarray,
-    ragged: float,
-    ink: np.ndarray,
-    core: np.ndarray | None = None,
-) -> None:
-    """Draw oval bodies (nuclei): half axes `length`, `breadth`, outline shaken by `ragged` (0..1).
+@dataclass(frozen=True)
+class Cells:
+    """Oval bodies (nuclei, vessels, fat cells) at `points` (n, 2).
 
-    `ink` (n,) 0..255; `core` (n,) refills all but the rim, for nuclei that look like ground glass.
+    `length`, `breadth`: half axes; `angle`: of the length; each a number or an array (n,).
+    `ragged`: how much the outline is shaken, 0..1; `ink` (n,): 0..255; `core` (n,): refills all but
+    the rim, for nuclei that look like ground glass.
     """
-    n = len(points)
-    reach = 1 + ragged * rng.uniform(-1, 1, (n, len(_CORNERS)))
-    along = np.cos(_CORNERS) * reach * np.broadcast_to(length, n)[:, None]
-    across = np.sin(_CORNERS) * reach * np.broadcast_to(breadth, n)[:, None]
-    turn = np.broadcast_to(angle, n)[:, None]
+
+    points: np.ndarray
+    length: float | np.ndarray
+    breadth: float | np.ndarray
+    angle: float | np.ndarray
+    ragged: float
+    ink: np.ndarray
+    core: np.ndarray | None = None
+
+
+def draw_cells(rng: np.random.Generator, pen: ImageDraw.ImageDraw, cells: Cells) -> None:
+    """Draw cells in their order, later ones over earlier ones."""
+    n = len(cells.points)
+    reach = 1 + cells.ragged * rng.uniform(-1, 1, (n, len(_CORNERS)))
+    along = np.cos(_CORNERS) * reach * np.broadcast_to(cells.length, n)[:, None]
+    across = np.sin(_CORNERS) * reach * np.broadcast_to(cells.breadth, n)[:, None]
+    turn = np.broadcast_to(cells.angle, n)[:, None]
     x = along * np.cos(turn) - across * np.sin(turn)
     y = along * np.sin(turn) + across * np.cos(turn)
     outlines = np.stack([x, y], axis=2)
+    _fill(pen, outlines + cells.points[:, None], cells.ink)
+    if cells.core is not None:
+        _fill(pen, outlines * 0.68 + cells.points[:, None], cells.core)
+
+
+def _fill(pen: ImageDraw.ImageDraw, outlines: np.ndarray, ink: np.ndarray) -> None:
+    """Fill polygons (n, corners, 2) with their inks (n,)."""
     inks = np.clip(ink, 0, 255).astype(int).tolist()
-    for outline, fill in zip(
-        (outlines + points[:, None]).reshape(n, 2 * len(_CORNERS)).tolist(), inks, strict=True
-    ):
+    flat = outlines.reshape(len(outlines), 2 * len(_CORNERS)).tolist()
+    for outline, fill in zip(flat, inks, strict=True):
         pen.polygon(outline, fill=fill)
-    if core is not None:
-        inks = np.clip(core, 0, 255).astype(int).tolist()
-        inner = (outlines * 0.68 + points[:, None]).reshape(n, 2 * len(_CORNERS)).tolist()
-        for outline, fill in zip(inner, inks, strict=True):
-            pen.polygon(outline, fill=fill)
 
 
 def draw_fibres(
@@ -111,15 +118,15 @@ def draw_fibres(
 
     They are drawn at half size: strands are soft anyway.
     """
-    image, pen = layer(-(-width // 2), -(-height // 2))
-    points = scatter(rng, width, height, spacing, 0.5)
-    angle = at(angles, points, reduce) + rng.normal(0, 0.1, len(points))
-    step = rng.uniform(0.6, 1.4, len(points)) * length / 2
+    image, pen = new_layer(-(-width // 2), -(-height // 2))
+    points = scatter_points(rng, width, height, spacing, 0.5)
+    angle = sample(angles, points, reduce) + rng.normal(0, 0.1, len(points))
+    half = rng.uniform(0.6, 1.4, len(points)) * length / 2
     bend = rng.normal(0, 0.12, len(points)) * length
-    dx, dy = np.cos(angle) * step, np.sin(angle) * step
+    dx, dy = np.cos(angle) * half, np.sin(angle) * half
     x, y = points[:, 0], points[:, 1]
     lines = np.stack(
-        [x - dx, y - dy, x - dy / step * bend, y + dx / step * bend, x + dx, y + dy], 1
+        [x - dx, y - dy, x - dy / half * bend, y + dx / half * bend, x + dx, y + dy], 1
     )
     inks = rng.integers(50, 256, len(points)).tolist()
     wide = rng.integers(1, 4, len(points)).tolist()
@@ -129,13 +136,13 @@ def draw_fibres(
     return np.asarray(soft.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def enlarge(grid: np.ndarray, width: int, height: int) -> np.ndarray:
+def upsample(grid: np.ndarray, width: int, height: int) -> np.ndarray:
     """A reduced grid in 0..1 as a uint8 layer of the full size."""
     small = Image.fromarray((np.clip(grid, 0, 1) * 255).astype(np.uint8))
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def pile(*parts: tuple[np.ndarray, float]) -> np.ndarray:
+def add_layers(*parts: tuple[np.ndarray, float]) -> np.ndarray:
     """Layers on top of one another, each counted by its share; uint8."""
     total = np.zeros(parts[0][0].shape, dtype=np.float32)
     for part, share in parts:
@@ -143,19 +150,19 @@ def pile(*parts: tuple[np.ndarray, float]) -> np.ndarray:
     return np.minimum(total, 255).astype(np.uint8)
 
 
-def step(values: np.ndarray) -> np.ndarray:
+def smooth_step(values: np.ndarray) -> np.ndarray:
     """A soft step from 0 to 1 over -1..1."""
     t = np.clip(0.5 + 0.5 * values, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def along(hills: np.ndarray) -> np.ndarray:
+def contour_direction(hills: np.ndarray) -> np.ndarray:
     """The direction along the contours of a grid, radians."""
     down, right = np.gradient(hills)
     return np.arctan2(down, right) + np.pi / 2
 
 
-def dye(
+def render_dyes(
     rng: np.random.Generator,
     layers: Sequence[tuple[np.ndarray, Sequence[float]]],
     *,

@@ -10,12 +10,12 @@ from PIL import Image
 
 TILE = 256
 QUALITY = 85
-GLASS = (242, 241, 243)  # fills what the last tiles have beyond the picture
+GLASS = (242, 241, 243)  # fills the last tiles beyond the picture
 TIFF_LIMIT = 2**32  # bytes: offsets of a plain TIFF reach no further
 
 
 class Level(Protocol):
-    """What a level is read from: RGB, uint8; an array, or something that makes its pixels."""
+    """The source of a level's pixels, RGB, uint8: an array, or an object that computes them."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # rows, columns, 3

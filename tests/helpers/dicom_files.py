@@ -2,16 +2,22 @@
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gdcm  # type: ignore[import-untyped]
 import numpy as np
 import pydicom
+import pytest
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
+
+from pgdose.errors import Rejected
+from pgdose.xray import headers
+from pgdose.xray.reject_reasons import REASONS
 
 NATIVE = (
     uid.ImplicitVRLittleEndian,
@@ -78,7 +84,7 @@ def film(stored: np.ndarray | None = None, bits: int = 12, **attributes: Any) ->
 
 
 def save(ds: pydicom.Dataset, path: Path, syntax: str = uid.ExplicitVRLittleEndian) -> Path:
-    """Writes an uncompressed film in the transfer syntax `syntax`.
+    """Write an uncompressed film in the transfer syntax `syntax`.
 
     JPEG of 12 bits and HTJ2K, which nothing here encodes, are one fixed film, ramp().
     """
@@ -106,11 +112,29 @@ def save(ds: pydicom.Dataset, path: Path, syntax: str = uid.ExplicitVRLittleEndi
 
 
 def enclose(ds: pydicom.Dataset, stream: bytes, syntax: str) -> None:
-    """Puts a codestream of one frame into a film."""
+    """Put a codestream of one frame into a film."""
     ds.PixelData = encapsulate([stream])
     ds["PixelData"].is_undefined_length = True
     ds["PixelData"].VR = "OB"
     ds.file_meta.TransferSyntaxUID = uid.UID(syntax)
+
+
+def reason(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """The reason code with which the input is rejected; each is documented."""
+    with pytest.raises(Rejected) as caught:
+        act(*arguments, **named)
+    assert caught.value.reason in REASONS
+    return caught.value.reason
+
+
+def header_settings(**changes: Any) -> headers.HeaderSettings:
+    """Those of a study that links films by AccessionNumber and uses chests alone."""
+    settings = {"tag": "AccessionNumber", "encoding": None, "views": (), "parts": ("CHEST",)}
+    return headers.HeaderSettings(**{**settings, **changes})
+
+
+def read_header(path: Path, **changes: Any) -> dict:
+    return headers.read_header(path, header_settings(**changes))
 
 
 def _transcode(path: Path, syntax: int) -> None:

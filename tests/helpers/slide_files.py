@@ -41,7 +41,7 @@ def write_slide(
     generic TIFF has no place for `power`.
     """
     height, width = picture.shape[:2]
-    told = f"|AppMag = {power}" * (power is not None) + f"|MPP = {mpp}" * (mpp is not None)
+    scale = f"|AppMag = {power}" * (power is not None) + f"|MPP = {mpp}" * (mpp is not None)
     with tifffile.TiffWriter(path) as file:
         for level in _levels(picture, downsamples):
             options = _jpeg(tile)
@@ -50,7 +50,7 @@ def write_slide(
                 if level.shape != picture.shape:
                     size += f" -> {level.shape[1]}x{level.shape[0]}"
                 options["description"] = (
-                    f"Aperio Image Library v11.2.1\n{size} JPEG/RGB Q=90" + told
+                    f"Aperio Image Library v11.2.1\n{size} JPEG/RGB Q=90" + scale
                 )
             elif mpp is not None:
                 options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}

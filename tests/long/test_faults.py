@@ -208,7 +208,7 @@ def readable(path: Path) -> bool:
         ("sources/xray/screen/0.parquet", 0.5, "groups/X-TB/members.parquet"),
         ("groups/X-TB/images/0.npy", 0.5, "groups/X-TB/full/network.safetensors"),
         ("groups/H-BR/full/network.safetensors", 0.5, "groups/H-BR/full/noise/surface/0.parquet"),
-        ("groups/H-BR/full/paper/surface/1.parquet", 0.02, "groups/H-BR/full/paper/asr.csv"),
+        ("groups/H-BR/full/paper/surface/1.parquet", 0.02, "groups/H-BR/full/measures/asr.parquet"),
     ],
 )
 def test_a_flipped_bit_is_found_named_and_the_file_made_again(

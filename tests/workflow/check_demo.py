@@ -3,7 +3,6 @@
 .venv/bin/python tests/check_demo.py [results/phantom]
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -54,15 +53,15 @@ def main() -> int:
         lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]
         between = doses[(doses["epsilon"] < FINE) & (doses["asr"] < 0.9 * top)]
         check(lowest < 0.6 * top and len(between) > 0, f"{group}: the doses of sign show its rise")
-    surfaces = sorted(results.glob("groups/*/*/*/diagnostics.json"))
-    told = [json.loads(path.read_text()) for path in surfaces]
+    runs = sorted(results.glob("groups/*/*/diagnostics.parquet"))
+    checks = pd.concat(pd.read_parquet(path).assign(run=str(path.parent)) for path in runs)
+    surfaces = len(checks.groupby(["run", "attack"]))
     sound = {"repeatable", "outputs are logits", "inputs in range", "clean prediction", "box kept"}
-    checks = [check for one in told for check in one["checks"]]
-    failing = {c["name"] for c in checks if c["verdict"] == "failed"}
-    warned = sum(c["verdict"] == "failed" for c in checks)
+    failing = set(checks["check"][checks["verdict"] == "failed"])
+    warned = int((checks["verdict"] == "failed").sum())
     check(
-        len(told) == 44 and not sound & failing,
-        f"{len(told)} surfaces of sound networks; {warned} of {len(checks)} checks warn",
+        surfaces == 44 and not sound & failing,
+        f"{surfaces} surfaces of sound networks; {warned} of {len(checks)} checks warn",
     )
     verdicts = pd.read_csv(results / "tables/conclusions.csv")
     known = verdicts["verdict"].isin(["supported", "contradicted", "undecided"])

@@ -174,7 +174,7 @@ def test_network_jobs_ask_for_one_gpu(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=fresh, text=True, capture_output=True)
     blocks = re.split(r"\n(?=rule )", run.stdout + run.stderr)
     asking = {b.split()[1].rstrip(":") for b in blocks if re.search(r"resources:.*\bgpu=1\b", b)}
-    assert asking == {"train", "attack", "transfer", "diagnose", "diagnose_sizes", "examples"}
+    assert asking == {"train", "attack", "transfer", "diagnose", "examples"}
 
 
 def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ NETWORK = {
     "attack",
     "transfer",
     "diagnose",
-    "diagnose_sizes",
     "examples",
     "export",
 }

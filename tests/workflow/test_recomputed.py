@@ -288,11 +288,12 @@ def test_training_sizes(small_study: Path) -> None:
 def test_the_draws_of_conclusions_begin_with_the_sample(small_study: Path) -> None:
     """What the verdicts rest on is what the tables say."""
     for group, run, attack in RUNS:
-        path = folder_of(small_study) / f"groups/{group}/{run}/{attack}/evidence.parquet"
+        path = folder_of(small_study) / f"groups/{group}/{run}/measures/conclusion_draws.parquet"
         draws = pq.read_table(path)
-        epsilons = json.loads(draws.schema.metadata[b"epsilons"])
+        about = json.loads(draws.schema.metadata[b"attacks"])[attack]
+        rows = draws.to_pandas().query("attack == @attack")
         asr = told(small_study, "asr", **of_run(group, run, attack))
         last = asr[asr["iteration"] == asr["iteration"].max()].set_index("epsilon")["asr"]
-        first = draws["doses"][0].as_py()
-        assert np.array_equal(first, last[epsilons].to_numpy(), equal_nan=True)
-        assert len(draws) == 2001
+        expected = last[about["doses"]["epsilons"]].to_numpy()
+        assert np.array_equal(rows["by_epsilon"].iloc[0], expected, equal_nan=True)
+        assert rows["draw"].tolist() == list(range(2001))

@@ -1,6 +1,5 @@
 """The small study, carried out: its tree, its tables, what they promise, and that they repeat."""
 
-import json
 import os
 import re
 import signal
@@ -16,11 +15,17 @@ import torch
 import yaml
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
 
-from pgdose.analysis.outcomes import unpack
-from pgdose.attack import make, surface
+from pgdose.attack.batching import Execution
+from pgdose.attack.samples import Samples
+from pgdose.attack.settings import make
+from pgdose.attack.steps import Attack
+from pgdose.attack.surface import surface
+from pgdose.attack.surface_table import read_surface
 from pgdose.cli.verify import verify
 from pgdose.cohort import image_draws, images
 from pgdose.networks import folding, network_files
+from pgdose.study.attacks import ExternalAttack
+from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
 from pgdose.tables import keyed, parquet, sharding
 
@@ -43,8 +48,8 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "sources/fields/tiles/1.npy groups/X-TB/members.parquet groups/X-TB/images/0.npy",
         "groups/X-TB/contact_sheet.png groups/H-BR/full/network.safetensors",
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
-        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/paper/asr.csv",
-        "groups/H-OV/full/noise/diagnostics.json report.html",
+        "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
+        "groups/H-OV/full/diagnostics.parquet report.html",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
     tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "
@@ -178,16 +183,15 @@ def test_copies_stay_on_their_original_s_side_and_make_up_the_number(small_study
 def test_iteration_0_is_the_clean_image(small_study: Path) -> None:
     folder = results(small_study) / "groups/H-OV/full"
     clean = parquet.read_table(folder / "clean.parquet").set_index("member")["logits"]
-    surface = parquet.read_table(folder / "noise/surface/0.parquet")
-    first = unpack(surface, 2)[:, 0]
-    assert np.allclose(first, np.stack(clean[surface["member"]].to_list()), atol=1e-4)
+    surface = read_surface([folder / "noise/surface/0.parquet"], folder / "network.safetensors")
+    first = np.stack(clean[surface.members].to_list())
+    assert (surface.logits[:, :, 0] == first[:, None]).all()
 
 
 def test_the_largest_change_is_epsilon(small_study: Path) -> None:
-    told = json.loads(
-        (results(small_study) / "groups/H-BR/full/noise/diagnostics.json").read_text()
-    )
-    assert told["largest_change"] == pytest.approx([0.1], abs=1e-3)
+    table = parquet.read_table(results(small_study) / "groups/H-BR/full/diagnostics.parquet")
+    rows = table[table["attack"] == "noise"]
+    assert rows["largest_change"].iloc[0] == pytest.approx([0.1], abs=1e-3)
 
 
 def test_of_itself_a_network_s_transfer_is_its_success(small_study: Path) -> None:
@@ -277,20 +281,18 @@ def test_other_shards_give_the_same_logits(small_study: Path) -> None:
     keys = torch.from_numpy(image_draws.image_keys(members.table, 7))
     labels = torch.from_numpy(members.labels)
     study = yaml.safe_load((small_study / SMALL).read_text())
-    for settings in (parse(study).attacks[name].to_dict() for name in ("paper", "noise")):
+    for entry in (parse(study).attacks[name] for name in ("paper", "noise")):
+        assert not isinstance(entry, ExternalAttack)
+        attack = make(entry)
 
-        def attacked(shards: int, settings: dict = settings) -> torch.Tensor:
+        def attacked(shards: int, attack: Attack = attack) -> torch.Tensor:
             parts = []
             for shard in range(shards):
                 rows = sharding.shard_rows(len(members), shard, shards)
                 some = slice(rows.start, rows.stop)
-                found = surface(
-                    *(network, pixels[some], labels[some], make(settings)),
-                    epsilons=[0.02, 0.1],
-                    max_iter=2,
-                    keys=keys[some],
-                    batch=5,
-                )
+                samples = Samples(pixels[some], labels[some], keys[some])
+                doses = Doses((0.02, 0.1), 2)
+                found = surface(network, samples, attack, doses, Execution(batch=5))
                 parts.append(found.logits)
             return torch.cat(parts)
 

@@ -1,5 +1,41 @@
 # From response surfaces to tables.
 
+from pgdose.analysis import registry
+
+
+def columns_of(*rules):
+    """The columns of the result tables that some rules make, for a job to hold to."""
+    return as_json(registry.columns_of(*rules))
+
+
+def identities():
+    """Which run a row of a table is of, for every run in the order of the study."""
+    return [
+        run.identity() for group in STUDY.groups for run in STUDY.runs(group).values()
+    ]
+
+
+def doses_of(attacks):
+    """The doses of some attacks."""
+    return {
+        name: {"epsilons": attack.epsilon, "max_iter": attack.max_iter}
+        for name, attack in STUDY.attacks.items()
+        if name in attacks
+    }
+
+
+def measure_settings():
+    """At which point, by which success and with how many draws attacks are measured."""
+    return as_json(
+        {
+            "epsilon": STUDY.operating_points.epsilon,
+            "iterations": STUDY.operating_points.iterations,
+            "success": STUDY.measures.success,
+            "draws": STUDY.measures.draws,
+            "seed": STUDY.seed,
+        }
+    )
+
 
 rule measure:
     """What the attacks on a run come to: success rates, flips, and the draws of conclusions."""
@@ -8,13 +44,15 @@ rule measure:
         network=f"{RUN}/network.safetensors",
         surfaces=lambda w: of_surfaces(w.group, w.run),
     output:
-        **measured(STUDY.attacks),
+        **{
+            name: f"{RUN}/measures/{name}.parquet"
+            for name in [*registry.tables_of("measure"), "images"]
+        },
+        draws=f"{RUN}/measures/conclusion_draws.parquet",
     log:
         f"{LOGS}/measure/{{group}}-{{run}}.log",
     benchmark:
         f"{BENCHMARKS}/measure/{{group}}-{{run}}.tsv"
-    wildcard_constraints:
-        run=NETWORKS,
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -22,29 +60,15 @@ rule measure:
         mem_mb=grows(4000),
         runtime=grows(60),
     params:
-        doses=lambda w: as_json(
-            {
-                a: STUDY.attacks[a].model_dump(include={"epsilon", "max_iter"})
-                for a in STUDY.attacks_of(w.group, w.run)
-            }
+        run=lambda w: as_json(STUDY.runs(w.group)[w.run].identity()),
+        doses=lambda w: as_json(doses_of(STUDY.runs(w.group)[w.run].attacks)),
+        settings=measure_settings(),
+        columns=as_json(
+            {**registry.columns_of("measure"), "images": list(registry.IMAGES)}
         ),
-        operating_epsilon=STUDY.operating_points.epsilon,
-        iterations=STUDY.operating_points.iterations,
-        success=STUDY.measures.success,
-        draws=STUDY.measures.draws,
-        seed=STUDY.seed,
         code=script_digest("measure.py"),
     script:
         "../../scripts/measure.py"
-
-
-if STUDY.training_size:
-
-    use rule measure as measure_sizes with:
-        output:
-            **measured(attacks_of_sizes()),
-        wildcard_constraints:
-            run=SIZED,
 
 
 rule table_sources:
@@ -69,6 +93,7 @@ rule table_sources:
     params:
         screens=as_json({s: screens(s) for s in STUDY.sources}),
         reported=as_json(reported()),
+        columns=columns_of("table_sources"),
         code=script_digest("table_sources.py"),
     script:
         "../../scripts/table_sources.py"
@@ -80,8 +105,7 @@ rule table1:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
         clean=of_groups("clean.parquet"),
     output:
-        table1=shown_table("table1"),
-        class_counts=f"{RESULTS}/tables/class_counts.csv",
+        **{name: shown_table(name) for name in registry.tables_of("table1")},
     log:
         f"{LOGS}/table1.log",
     benchmark:
@@ -94,11 +118,16 @@ rule table1:
         runtime=grows(20),
     params:
         groups=as_json(
-            {
-                name: {"title": group.title, "paper_accuracy": group.paper_accuracy}
+            [
+                {
+                    "group": name,
+                    "title": group.title,
+                    "paper_accuracy": group.paper_accuracy,
+                }
                 for name, group in STUDY.groups.items()
-            }
+            ]
         ),
+        columns=columns_of("table1"),
         draws=STUDY.measures.draws,
         seed=STUDY.seed,
         code=script_digest("table1.py"),
@@ -112,10 +141,7 @@ rule quality:
         members=[f"{RESULTS}/groups/{g}/members.parquet" for g in STUDY.groups],
         clean=of_networks("clean.parquet"),
     output:
-        networks=f"{RESULTS}/tables/networks.csv",
-        calibration=f"{RESULTS}/tables/calibration.csv",
-        confusion=f"{RESULTS}/tables/confusion.csv",
-        network_checks=f"{RESULTS}/tables/network_checks.csv",
+        **{name: shown_table(name) for name in registry.tables_of("quality")},
     log:
         f"{LOGS}/quality.log",
     benchmark:
@@ -127,12 +153,16 @@ rule quality:
         mem_mb=grows(4000),
         runtime=grows(20),
     params:
-        groups=as_json(
-            {
-                g: {run: kind_of_network(g, run) for run in STUDY.networks(g)}
+        groups=as_json(list(STUDY.groups)),
+        networks=as_json(
+            [
+                (run.identity(), kind_of_network(g, run.name))
                 for g in STUDY.groups
-            }
+                for run in STUDY.runs(g).values()
+                if run.role != "sized"
+            ]
         ),
+        columns=columns_of("quality"),
         draws=STUDY.measures.draws,
         seed=STUDY.seed,
         code=script_digest("quality.py"),
@@ -164,7 +194,13 @@ if transfers():  # groups with several networks
             runtime=grows(20),
         params:
             groups=as_json(networked()),
-            transfers=as_json(transfers()),
+            transfers=as_json(
+                [
+                    (STUDY.runs(g)[run].identity(), attack)
+                    for g, run, attack in transfers()
+                ]
+            ),
+            columns=columns_of("table_transfer"),
             draws=STUDY.measures.draws,
             seed=STUDY.seed,
             code=script_digest("table_transfer.py"),
@@ -175,9 +211,12 @@ if transfers():  # groups with several networks
 rule tables:
     """The measures of all groups together, and the verdicts about the five conclusions."""
     input:
-        **{name: of_all_attacks(f"{name}.csv") for name in MEASURES},
-        images=of_all_attacks("images.parquet"),
-        evidence=of_all_attacks("evidence.parquet"),
+        **{
+            name: of_all_runs(f"measures/{name}.parquet")
+            for name in registry.tables_of("measure")
+        },
+        images=of_groups("measures/images.parquet"),
+        draws=of_all_runs("measures/conclusion_draws.parquet"),
         clean=of_sized_runs("clean.parquet"),
         members=(
             f"{RESULTS}/groups/{STUDY.training_size.group}/members.parquet"
@@ -185,7 +224,12 @@ rule tables:
             else []
         ),
     output:
-        **{name: shown_table(name) for name in [*MEASURES, *FINDINGS]},
+        **{
+            name: shown_table(name)
+            for rule in ("measure", "tables")
+            for name in registry.tables_of(rule)
+        },
+        format_version=f"{RESULTS}/tables/format_version.txt",
     log:
         f"{LOGS}/tables.log",
     benchmark:
@@ -197,26 +241,16 @@ rule tables:
         mem_mb=grows(4000),
         runtime=grows(30),
     params:
-        runs=as_json(
-            {
-                group: {run: STUDY.attacks_of(group, run) for run in STUDY.runs(group)}
-                for group in STUDY.groups
-            }
-        ),
-        attacks=as_json(
-            {name: attack.epsilon for name, attack in STUDY.attacks.items()}
-        ),
-        sized=STUDY.training_size.group if STUDY.training_size else "",
-        sized_runs=as_json(sized_runs()),
+        runs=as_json(identities()),
+        doses=as_json(doses_of(STUDY.attacks)),
+        measures=registry.tables_of("measure"),
+        sized_group=STUDY.training_size.group if STUDY.training_size else "",
         sized_attacks=as_json(
             STUDY.training_size.attacks if STUDY.training_size else []
         ),
         modality=as_json({g: STUDY.modality(g) for g in STUDY.groups}),
-        epsilon=STUDY.operating_points.epsilon,
-        iterations=STUDY.operating_points.iterations,
-        success=STUDY.measures.success,
-        draws=STUDY.measures.draws,
-        seed=STUDY.seed,
+        settings=measure_settings(),
+        columns=columns_of("measure", "tables"),
         code=script_digest("tables.py"),
     script:
         "../../scripts/tables.py"

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir, "src")))
 
 from pgdose import rerun_digest
+from pgdose.analysis.registry import RESULT_TABLES
 from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
 from pgdose.study.runs import SIZED
@@ -352,11 +353,6 @@ def of_attacks(file, group, runs=None):
     ]
 
 
-def of_all_attacks(file):
-    """One file of every attack on every run of every group."""
-    return [path for group in STUDY.groups for path in of_attacks(file, group)]
-
-
 def of_sized_runs(file):
     """One file of every run of the group of training sizes, if there is one."""
     group = STUDY.training_size.group if STUDY.training_size else None
@@ -372,7 +368,7 @@ def sized_runs():
 
 
 def asr_tables(group):
-    return of_attacks("asr.csv", group)
+    return of_runs("measures/asr.parquet", group)
 
 
 def networked():
@@ -417,34 +413,23 @@ def of_groups(file):
     return [f"{RESULTS}/groups/{group}/full/{file}" for group in STUDY.groups]
 
 
-# What one attack on one run is measured by, and what is told of all groups together.
-MEASURES = ["asr", "confidence", "storage", "transitions", "doses", "subgroups"]
-FINDINGS = [
-    "worst_case",
-    "training_size",
-    "training_size_summary",
-    "conclusions",
-    "trends",
-]
+def of_runs(file, group):
+    """One file of every run of a group."""
+    return [f"{RESULTS}/groups/{group}/{run}/{file}" for run in STUDY.runs(group)]
 
 
-def measured(attacks):
-    """Outputs of rule measure by their names, a file for each attack."""
-    files = {name: f"{name}.csv" for name in MEASURES}
-    files |= {name: f"{name}.parquet" for name in ("images", "evidence")}
-    run = f"{RESULTS}/groups/{{group}}/{{run}}"
-    return {
-        name: [f"{run}/{attack}/{file}" for attack in attacks]
-        for name, file in files.items()
-    }
+def of_all_runs(file):
+    """One file of every run of every group."""
+    return [path for group in STUDY.groups for path in of_runs(file, group)]
+
+
+def result_tables():
+    """The names of the result tables that this study has."""
+    return [name for name in RESULT_TABLES if name != "transfer" or transfers()]
 
 
 def tables():
-    of_networks = ["sources", "table1", "class_counts", "calibration", "confusion"]
-    of_networks += ["networks", "network_checks"]
-    of_networks += ["transfer"] if transfers() else []
-    wanted = [*of_networks, *MEASURES, *FINDINGS]
-    return [f"{RESULTS}/tables/{name}.csv" for name in wanted]
+    return [f"{RESULTS}/tables/{name}.csv" for name in result_tables()]
 
 
 def shown(path, caption, category, group=None):
@@ -472,8 +457,8 @@ def shown_figure(path):
 def shown_table(name):
     """A table of all groups together; asr.csv and others too long to look through are not shown."""
     path = f"{RESULTS}/tables/{name}.csv"
-    has_caption = Path(workflow.basedir, "workflow/report", f"{name}.rst").is_file()
-    return shown(path, name, "Tables") if has_caption else path
+    shown_there = RESULT_TABLES[name].in_snakemake_report
+    return shown(path, name, "Tables") if shown_there else path
 
 
 CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])

@@ -82,6 +82,7 @@ rule attack:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
         network=f"{RUN}/network.safetensors",
+        clean=f"{RUN}/clean.parquet",
     output:
         f"{RUN}/{{attack}}/surface/{{shard}}.parquet",
     log:
@@ -199,13 +200,11 @@ rule diagnose:
         clean=f"{RUN}/clean.parquet",
         surfaces=lambda w: of_surfaces(w.group, w.run),
     output:
-        [f"{RUN}/{attack}/diagnostics.json" for attack in STUDY.attacks],
+        f"{RUN}/diagnostics.parquet",
     log:
         f"{LOGS}/diagnose/{{group}}-{{run}}.log",
     benchmark:
         f"{BENCHMARKS}/diagnose/{{group}}-{{run}}.tsv"
-    wildcard_constraints:
-        run=NETWORKS,
     conda:
         "../../envs/network.yaml"
     threads: max(attack.threads for attack in STUDY.attacks.values())
@@ -217,7 +216,6 @@ rule diagnose:
         results=lambda w: RESULTS,
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
-        classes=lambda w: len(STUDY.groups[w.group].classes),
         settings=lambda w: as_json(
             {a: attack_settings(w.group, a) for a in STUDY.attacks_of(w.group, w.run)}
         ),
@@ -240,6 +238,7 @@ rule transfer:
             f"{RESULTS}/groups/{w.group}/{run}/network.safetensors"
             for run in STUDY.networks(w.group)
         ],
+        clean=f"{RUN}/clean.parquet",
     output:
         f"{RUN}/{{attack}}/transfer.parquet",
     log:
@@ -265,13 +264,3 @@ rule transfer:
         code=script_digest("transfer.py"),
     script:
         "../../scripts/transfer.py"
-
-
-# Smaller training sets meet some of the attacks only, and an output cannot depend on a wildcard.
-if STUDY.training_size:
-
-    use rule diagnose as diagnose_sizes with:
-        output:
-            [f"{RUN}/{attack}/diagnostics.json" for attack in attacks_of_sizes()],
-        wildcard_constraints:
-            run=SIZED,

@@ -96,7 +96,7 @@ rule label_reports:
 
 
 rule index_archive:
-    """Join headers and labels: one record a film."""
+    """Join the headers of films to the labels of their reports: one record a film."""
     input:
         headers=lambda w: of_shards(w.source, "headers", root=PRIVATE),
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
@@ -187,7 +187,7 @@ rule index_table:
 
 
 rule index_fields:
-    """List the tiles of the microscope fields."""
+    """Index the tiles of microscope fields: one record a tile."""
     input:
         table=lambda w: STUDY.sources[w.source].table or made_by_phantom(w.source),
     output:
@@ -217,13 +217,13 @@ rule index_fields:
 
 
 rule candidates:
-    """Find the tissue and the outlines of a shard of slides, and the tiles a class may take."""
+    """Survey a shard of slides: tissue, outlines, and the candidate tiles of each class."""
     input:
         table=lambda w: STUDY.sources[w.source].table,
     output:
         candidates=f"{RESULTS}/sources/{{source}}/candidates/{{shard}}.parquet",
         slides=f"{RESULTS}/sources/{{source}}/slides/{{shard}}.parquet",
-        seen=f"{PRIVATE}/{{source}}/seen/{{shard}}.parquet",
+        slide_files=f"{PRIVATE}/{{source}}/slide_files/{{shard}}.parquet",
         seconds=f"{BENCHMARKS}/slides/{{source}}-{{shard}}.csv",
     log:
         f"{LOGS}/candidates/{{source}}-{{shard}}.log",
@@ -251,12 +251,12 @@ rule candidates:
 
 
 rule index_slides:
-    """Choose among the candidates of all slides: one record a tile."""
+    """Select tiles among the candidates of all slides: one record a tile."""
     input:
         table=lambda w: STUDY.sources[w.source].table,
         candidates=lambda w: of_shards(w.source, "candidates"),
         slides=lambda w: of_shards(w.source, "slides"),
-        seen=lambda w: of_shards(w.source, "seen", root=PRIVATE),
+        slide_files=lambda w: of_shards(w.source, "slide_files", root=PRIVATE),
     output:
         **RECORDS,
         paths=PATHS,
@@ -284,7 +284,7 @@ rule index_slides:
 
 
 rule screen:
-    """Look at the pixels of every image that a group could choose: usable, or why not."""
+    """Screen the pixels of every image that a group could choose: usable, or why not."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         paths=PATHS,
@@ -307,7 +307,7 @@ rule screen:
         modality=lambda w: STUDY.sources[w.source].modality,
         shards=lambda w: STUDY.sources[w.source].shards,
         limits=lambda w: as_json(STUDY.sources[w.source].screen.to_dict()),
-        wanted=lambda w: as_json(wanted_of(w.source)),
+        classes=lambda w: as_json(wanted_of(w.source)),
         code=script_digest("screen.py"),
     script:
         "../../scripts/screen.py"
@@ -431,7 +431,7 @@ rule thumbnails:
 
 
 rule rejects:
-    """All that was discarded of a source, with reasons."""
+    """List all rejects of a source, with reasons."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         index=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",

@@ -16,7 +16,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from pgdose.errors import UserError
-from pgdose.tables.user_columns import listed
+from pgdose.tables.user_columns import describe_columns
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _STATE_OF_CELL = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
@@ -36,11 +36,12 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     """
     columns = list(table.columns.astype(str))
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {listed(columns)}")
+        raise UserError(f"no column {id_column!r}; {describe_columns(columns)}")
     labels = [name for name in names if name in table]
     if not labels:
         raise UserError(
-            f"no column has the name of a label; labels: {', '.join(names)}; {listed(columns)}"
+            f"no column has the name of a label; labels: {', '.join(names)}; "
+            f"{describe_columns(columns)}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():

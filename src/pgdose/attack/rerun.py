@@ -1,60 +1,17 @@
-"""Adversarial images made again from a network: whose, what they look like, and as stored files.
+"""Adversarial images made again: a surface holds logits, and an attack is cheap to run again."""
 
-A surface holds logits, not images; an attack is cheap enough to be run again for a few members.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from pgdose.analysis.outcomes import unpack
-from pgdose.attack import Attack, iterate
-from pgdose.cohort import image_draws
-from pgdose.cohort.images import Members
-from pgdose.devices import scaled
-
-
-def nearest(known: Iterable[float], wanted: float) -> float:
-    """The amplitude of an attack that is nearest to an operating point."""
-    return min(known, key=lambda epsilon: abs(epsilon - wanted))
-
-
-def flips(
-    surface: pd.DataFrame, class_index: pd.Series, classes: int, epsilon: float, iteration: int
-) -> tuple[list[int], list[int]]:
-    """The members that are flipped there, and all that were attacked; both rising.
-
-    `surface` is the surface's table, `class_index` a member's true class by member number.
-    """
-    here = surface[surface["epsilon"] == epsilon].sort_values("member")
-    if here.empty:  # the network got none of them right
-        return [], []
-    logits = unpack(here, classes)[:, iteration]
-    true = class_index.loc[here["member"]].to_numpy(np.int64)
-    flipped = np.isfinite(logits).all(axis=1) & (logits.argmax(axis=1) != true)
-    return here["member"][flipped].tolist(), here["member"].tolist()
-
-
-def drawn(
-    members: pd.DataFrame, flipped: Iterable[int], attacked: Iterable[int], n: int, draw: np.ndarray
-) -> list[int]:
-    """Up to n of the attacked members, the flipped ones first; among equals by the draw.
-
-    `members` is the table of members, `draw` one number in [0, 1) for each of its rows.
-    """
-    order = pd.DataFrame({"member": members["member"].to_numpy(np.int64), "draw": draw})
-    order = order[order["member"].isin(list(attacked))]
-    order = order.assign(later=~order["member"].isin(list(flipped)))
-    return order.sort_values(["later", "draw", "member"])["member"].head(n).tolist()
-
-
-def export_draw(members: pd.DataFrame, seed: int, group: str) -> np.ndarray:
-    """The keyed draw for `drawn`; the same for all attacks, so that their images compare."""
-    return image_draws.image_draw(members, seed, f"export {group}")
+from pgdose.attack.loop import iterate
+from pgdose.attack.projections import GREY_LEVELS
+from pgdose.attack.samples import Samples
+from pgdose.attack.steps import Attack
+from pgdose.study.doses import Doses
 
 
 @dataclass(frozen=True)
@@ -69,53 +26,56 @@ class Version:
     before: Tensor
     after: Tensor
 
+    @property
+    def original(self) -> "Version":
+        """The image as if nothing had been done to it."""
+        return Version(self.clean, self.clean, self.before, self.before)
 
-def again(
-    network: nn.Module,
-    members: Members,
-    member: int,
-    attack: Attack,
-    *,
-    epsilon: float,
-    iteration: int,
-    max_iter: int,
-    seed: int,
+    def predictions(self, names: Sequence[str]) -> dict[str, str | float]:
+        """The predicted classes, by their names, and their probabilities, before and after."""
+        return {
+            "class_before": names[int(self.before.argmax())],
+            "class_after": names[int(self.after.argmax())],
+            "confidence_before": float(self.before.max()),
+            "confidence_after": float(self.after.max()),
+        }
+
+
+def rerun(
+    network: nn.Module, sample: Samples, attack: Attack, doses: Doses, level: int, iteration: int
 ) -> Version:
-    """The iterate `iteration` of an attack of `max_iter` iterations on one member's image.
+    """Run the attack of a surface again on one image (`sample` has length 1), to `iteration`.
 
-    `network` is a folded one; the rest is as for `attack.iterate`.
+    `network` is the one that was attacked; the rest is as for `loop.iterate`.
     """
-    device = next(network.parameters()).device
-    row = int(np.flatnonzero(members.table["member"] == member)[0])
-    clean = scaled(members.read([row]), device)
-    true = torch.from_numpy(members.labels[[row]]).to(device)
-    key = torch.from_numpy(image_draws.image_keys(members.table.iloc[[row]], seed))
-    image, logits = iterate(network, attack, clean, true, epsilon, iteration, max_iter, key)
+    image, logits = iterate(network, sample, attack, doses, level, iteration)
     with torch.no_grad():
-        before = network(clean)
-    return Version(clean, image, before[0].softmax(dim=0).cpu(), logits[0].softmax(dim=0).cpu())
+        before = network(sample.images)
+    return Version(
+        sample.images, image, before[0].softmax(dim=0).cpu(), logits[0].softmax(dim=0).cpu()
+    )
 
 
-# --- files --------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------
 
 
 def as_bytes(image: Tensor) -> np.ndarray:
     """1 x channels x rows x columns in [0, 1] to the nearest uint8, rows x columns or x 3."""
-    levels = (image[0] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    levels = (image[0] * GREY_LEVELS).round().clamp(0, GREY_LEVELS).to(torch.uint8).cpu().numpy()
     return levels[0] if len(levels) == 1 else levels.transpose(1, 2, 0)
 
 
 def difference(
     original: np.ndarray, adversarial: np.ndarray, span: float | None = None
 ) -> np.ndarray:
-    """What an attack changed, as a picture: 0.5 + (adversarial - original) / (2 * span), uint8.
+    """The change of an attack as a picture: 0.5 + (adversarial - original) / (2 * span), uint8.
 
     Both are uint8 as stored, rows x columns or x 3. `span` is the change, in parts of the full
-    range, that becomes black or white, usually epsilon; None takes the image's largest one, for
-    attacks whose epsilon does not bound a pixel's change. Mid-grey (128) is no change.
+    range, that becomes black or white, usually epsilon; None takes the image's largest change, for
+    attacks of which epsilon does not bound the change of a pixel. Mid-grey (128) is no change.
     """
-    change = (adversarial.astype(np.float64) - original) / 255
+    change = (adversarial.astype(np.float64) - original) / GREY_LEVELS
     if span is None:
         span = float(np.abs(change).max())
     share = change / (2 * span) if span else change
-    return np.rint(np.clip(0.5 + share, 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(0.5 + share, 0, 1) * GREY_LEVELS).astype(np.uint8)

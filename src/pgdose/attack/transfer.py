@@ -1,29 +1,25 @@
 """Transfer: what other networks make of the adversarial images of one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack.engine import (
-    BROKEN,
-    Part,
-    attackable,
-    check_doses,
-    check_network,
-    in_parts,
-    iterate,
-)
+from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.loop import iterate
+from pgdose.attack.samples import Samples
+from pgdose.attack.selection import select_attacked
 from pgdose.attack.steps import Attack
-from pgdose.errors import UserError
+from pgdose.attack.validation import check_attacked_logits, check_doses, check_network
+from pgdose.study.doses import Doses
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What judges say of n images, of which m were attacked through one network.
+    """What judges make of n images, of which m were attacked through one network.
 
-    attacked: n, bool; as in `engine.Surface`
+    attacked: n, bool; as in `surface.Surface`
     logits:   m x judges x (1 + epsilons) x classes; first of the clean image, then at each epsilon
     batch:    images at a time, at the end
     """
@@ -36,46 +32,40 @@ class Transfer:
 def transfer(
     network: nn.Module,
     judges: Sequence[nn.Module],
-    images: Tensor,
-    classes: Tensor,
+    samples: Samples,
     attack: Attack,
-    *,
-    epsilons: Sequence[float],
+    doses: Doses,
     iteration: int,
-    max_iter: int,
-    keys: Tensor,
-    batch: int = 32,
-    parts: Sequence[Part] = (),
-    keep: Callable[[Part], None] = lambda part: None,
-    progress: Callable[[int, int, int], None] = lambda done, of, steps: None,
+    execution: Execution | None = None,
 ) -> Transfer:
     """Attack `network`, and show the images of `iteration` to each of the judges.
 
-    Judges see what it sees, images in [0, 1] -> logits of the same classes; it may be one of them.
-    The rest is as for `engine.surface`.
+    Judges take what the network takes, images in [0, 1] -> logits of the same classes; it may be
+    one of them. The rest is as for `surface.surface`.
     """
+    execution = execution or Execution()
     for judge in judges:
         check_network(judge)
-    check_doses(epsilons, max_iter, attack.clip)
-    _, right, _, batch = attackable(network, images, classes, attack, batch)
+    check_doses(doses, attack.clip)
+    selection = select_attacked(network, samples, attack, execution.batch)
 
-    def shown(to_all: Tensor) -> Tensor:
+    def judge_all(images: Tensor) -> Tensor:
         with torch.no_grad():
-            return torch.stack([judge(to_all) for judge in judges], dim=1)
+            return torch.stack([judge(images) for judge in judges], dim=1)
 
-    def one_batch(some: Tensor, batch: int) -> Part:
-        own, true, key = images[some], classes[some], keys[some.to(keys.device)]
-        seen = [shown(own)]
-        for epsilon in epsilons:
-            found = own
+    def compute(some: Tensor, batch: int) -> Part:
+        batch_samples = samples.select(some)
+        judged = [judge_all(batch_samples.images)]
+        for level in range(len(doses)):
+            images = batch_samples.images
             if len(some):
-                found, _ = iterate(network, attack, own, true, epsilon, iteration, max_iter, key)
-            seen.append(shown(found))
-        logits = torch.stack(seen, dim=2)
-        if not logits.isfinite().all():
-            raise UserError(BROKEN)
-        steps = torch.full((len(some),), len(epsilons) * iteration * attack.restarts)
+                images, _ = iterate(network, batch_samples, attack, doses, level, iteration)
+            judged.append(judge_all(images))
+        logits = torch.stack(judged, dim=2)
+        check_attacked_logits(logits)
+        steps = torch.full((len(some),), len(doses) * iteration * attack.restarts)
         return {"logits": logits.cpu(), "steps": steps}
 
-    found, batch = in_parts(one_batch, right.nonzero()[:, 0], batch, parts, keep, progress)
-    return Transfer(right.cpu(), found["logits"], batch)
+    rows = selection.attacked.nonzero()[:, 0]
+    values, batch = in_parts(compute, rows, selection.batch, execution)
+    return Transfer(selection.attacked.cpu(), values["logits"], batch)

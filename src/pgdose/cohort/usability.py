@@ -8,7 +8,7 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.study.groups import Image
-from pgdose.tables.user_columns import listed
+from pgdose.tables.user_columns import describe_columns
 
 
 def usability(
@@ -87,5 +87,6 @@ def check_exclusions(exclusions: pd.DataFrame, group: str) -> None:
         if column not in exclusions:
             raise UserError(
                 f"groups.{group}.exclude: no column {column!r}; "
-                f"{listed(list(exclusions.columns))}; give it the columns record_id and reason"
+                f"{describe_columns(list(exclusions.columns))}; "
+                "give it the columns record_id and reason"
             )

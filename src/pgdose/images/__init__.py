@@ -1,1 +1,1 @@
-"""Image stores, codecs, resizing, augmentation."""
+"""Pictures and image stores: codecs, grey levels, resizing and cropping, augmentation."""

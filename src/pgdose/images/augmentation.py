@@ -1,42 +1,36 @@
-"""How an augmented copy differs from its original: the limits, and the draw.
+"""The random parameters by which an augmented copy differs from its original.
 
-The parameters are drawn when members are made and stand in their table; `images.augment` applies
-them. All are 0 where nothing changes.
+They are drawn here and stand in the table of members; `rendering.augment` applies them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-#: How far a copy may differ; `images.augment` says what the numbers mean.
-AUGMENTATION: Mapping[str, float | bool] = {
-    "rotation": 7.0,
-    "shift": 0.04,
-    "scale": 0.06,
-    "brightness": 0.06,
-    "contrast": 0.12,
-    "noise": 0.012,
-    "flip": False,
-}
+LIMITS = {"rotation", "shift", "scale", "brightness", "contrast", "noise", "flip"}
 DIGITS = 6  # of a parameter, so that JSON holds it exactly
 
 
 def draw_augmentation(
-    rng: np.random.Generator, limits: Mapping[str, float | bool] = AUGMENTATION
+    rng: np.random.Generator,
+    limits: Mapping[str, float | bool] | Iterable[tuple[str, float | bool]],
 ) -> dict[str, float | int]:
-    """The parameters of one copy, for `images.augment`.
+    """The parameters of one copy, for `rendering.augment`; all are 0 where nothing changes.
 
-    Each is drawn evenly between minus and plus its limit, but for `noise`, which is the limit,
-    `noise_seed` (32 bits) and `flip`, which is 1 for every second copy if the limits say so.
-    `limits` are those of AUGMENTATION; what is left out has the value there.
+    `limits` are the study's `augment`, a mapping or the model itself, with all of LIMITS. Each
+    parameter is drawn evenly between minus and plus its limit, except `noise`, which is the limit
+    itself, `noise_seed` (32 bits) and `flip`, which is 1 for every second copy if `flip` is set.
 
     Raises:
-        ValueError: there is no such limit.
+        ValueError: `limits` has other names than LIMITS.
     """
-    if unknown := set(limits) - set(AUGMENTATION):
-        raise ValueError(f"no such augmentation: {', '.join(sorted(unknown))}")
-    limits = {**AUGMENTATION, **limits}
-    drawn = {
+    limits = dict(limits)
+    if wrong := LIMITS.symmetric_difference(limits):
+        raise ValueError(
+            f"limits of augmentation: {', '.join(sorted(wrong))} missing or unknown; "
+            f"give all of {', '.join(sorted(LIMITS))}"
+        )
+    parameters = {
         name: round(float(rng.uniform(-limit, limit)), DIGITS)
         for name, limit in (
             ("rotation", limits["rotation"]),
@@ -47,12 +41,11 @@ def draw_augmentation(
             ("contrast", limits["contrast"]),
         )
     }
-    # Drawn in any case, so that asking for flips changes nothing else.
-    noise_seed, flipped = int(rng.integers(2**32)), bool(rng.integers(2))
-    noise = round(float(limits["noise"]), DIGITS)
+    # Always drawn, so that asking for flips changes nothing else.
+    noise_seed, flip = int(rng.integers(2**32)), bool(rng.integers(2))
     return {
-        **drawn,
-        "noise": noise,
+        **parameters,
+        "noise": round(float(limits["noise"]), DIGITS),
         "noise_seed": noise_seed,
-        "flip": int(flipped and bool(limits["flip"])),
+        "flip": int(flip and bool(limits["flip"])),
     }

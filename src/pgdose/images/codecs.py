@@ -8,11 +8,11 @@ from PIL import ExifTags, Image
 from pgdose.errors import Rejected
 from pgdose.images import deep_color, grey_levels
 
-LARGEST = 400_000_000  # pixels; a header that promises more is not believed
-Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow stops at 179 million of its own, and asks nowhere else
-# Of all that Pillow knows: an EPS is a program, which it would hand to Ghostscript.
+LARGEST = 400_000_000  # pixels; a header that states more is taken for damaged
+Image.MAX_IMAGE_PIXELS = LARGEST  # else Pillow stops at 179 million; it has no other setting
+# A choice of what Pillow reads: it would run an EPS, which is a program, in Ghostscript.
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "JPEG2000", "WEBP", "PPM", "GIF")
-Image.init()  # else Pillow knows some of them only later
+Image.init()  # else Pillow registers some of them only later
 TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,7 +27,7 @@ TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels of the upright picture, from its header.
 
-    Rejects what is no picture (not_an_image) and more than LARGEST pixels (absurd_size).
+    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels).
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -46,13 +46,14 @@ def image_size(path: Path) -> tuple[int, int]:
 def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:
     """A picture as uint8, rows x columns (1 channel) or rows x columns x 3; 0 is black.
 
-    The Orientation of a JPEG or TIFF turns it; of several pages the first is read. Colours of 16
-    bits become 255 * value / (2**bits - 1), rounded, see `deep.to_8_bits`. Greys of more than 8
-    bits are stretched as those of DICOM files are. Palettes, CMYK and the like convert as Pillow
-    does. In RGB what is transparent is white, as glass is; in grey alpha is left out.
+    The picture is turned upright by the Orientation of a JPEG or TIFF; of several pages the first
+    is read. Colours of 16 bits become 255 * value / (2**bits - 1), rounded, see
+    `deep_color.to_8_bits`. Greys of more than 8 bits are stretched between percentiles, as those
+    of DICOM films are. Pillow converts palettes, CMYK and the like. In RGB transparent areas
+    become white, as glass is; in grey alpha is ignored.
 
-    Rejects what `image_size` does and: unreadable_pixels, not_8_or_16_bit, over_bits, under_bits,
-    and transparent where all of it is.
+    Raises Rejected: the codes of `image_size`, unreadable_pixels, not_8_or_16_bit, over_bits,
+    under_bits, transparent (all of the picture).
     """
     image_size(path)
     try:
@@ -75,7 +76,7 @@ def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture as EXIF's Orientation says that it was seen."""
+    """The picture turned upright by EXIF's Orientation."""
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
@@ -87,7 +88,7 @@ def _jpeg_orientation(image: Image.Image) -> int:
 
 
 def _stretched(image: Image.Image) -> Image.Image:
-    """Greys of more than 8 bits as those of 8."""
+    """Greys of up to 16 bits as 8 bits; rejects other values (not_8_or_16_bit)."""
     deep_greys = np.asarray(image)
     if image.mode[0] == "F" or deep_greys.min() < 0 or deep_greys.max() >= 2**16:
         raise Rejected("not_8_or_16_bit", image.mode)
@@ -95,9 +96,9 @@ def _stretched(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """The picture in RGB, laid on white; rejects one that is transparent all over."""
+    """The picture in RGB on a white ground; rejects one that is transparent all over."""
     if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
+        return image if image.mode == "RGB" else image.convert("RGB")  # convert copies
     image = image.convert("RGBA")
     faintest, strongest = image.getchannel("A").getextrema()
     if strongest == 0:
@@ -110,7 +111,10 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def stretch(stored: np.ndarray) -> np.ndarray:
-    """uint8 or uint16 to uint8 by the 0.5 and 99.5 percentiles, as those of films."""
+    """uint8 or uint16 greys to uint8: the 0.5 and 99.5 percentiles become 0 and 255, as in films.
+
+    Raises Rejected: not_grey, blank.
+    """
     if stored.ndim != 2 or stored.dtype not in (np.uint8, np.uint16):
         raise Rejected("not_grey", f"{stored.ndim} dimensions of {stored.dtype}")
     counts = grey_levels.count(stored)

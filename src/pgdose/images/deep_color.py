@@ -1,4 +1,4 @@
-"""Pictures with colours of 16 bits a channel, read with all of them: Pillow keeps the high 8."""
+"""Pictures with 16 bits a colour channel, read in full: Pillow would keep the high 8 bits."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,15 +11,15 @@ from pgdose.errors import Rejected
 from pgdose.images import grey_levels
 
 OPAQUE = 2**16 - 1
-BAND = 256  # rows
-LEAST_USED = 1 / 8  # of the range; a camera of as many bits as the study says reaches more
+BAND = 256  # rows converted at a time
+LEAST_USED = 1 / 8  # of the range; a camera with the bits that the study states uses more
 
-_DEPTH = 24  # where a PNG says how many bits a channel has
+_DEPTH = 24  # the byte of a PNG that states the bits of a channel
 _PLANES, _PREMULTIPLIED = 2, 1  # values of TIFF's PlanarConfiguration and ExtraSamples
 
 
 class Colours(NamedTuple):
-    """What a file holds, as it lies there."""
+    """The stored colours of a file."""
 
     values: np.ndarray  # uint16, rows x columns x 3 (or 1: grey beside an alpha)
     alpha: np.ndarray | None  # uint16, rows x columns x 1
@@ -28,7 +28,7 @@ class Colours(NamedTuple):
 
 
 def is_deep(image: Image.Image, path: Path) -> bool:
-    """Whether the file that Pillow has opened is a TIFF or PNG with such colours."""
+    """Whether the file that Pillow has opened is a TIFF or PNG with 16 bits a colour channel."""
     if image.mode not in ("RGB", "RGBA", "LA"):
         return False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -40,7 +40,7 @@ def is_deep(image: Image.Image, path: Path) -> bool:
 
 
 def read(image: Image.Image, path: Path) -> Colours:
-    """The colours of a file that `is_deep`; of a TIFF's pages the first. Raises what codecs do."""
+    """The colours of a file that `is_deep`; the first page of a TIFF. Raises the codecs' errors."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _read_tiff(image, path)
     values = imagecodecs.png_decode(path.read_bytes())
@@ -63,11 +63,12 @@ def _read_tiff(image: TiffImagePlugin.TiffImageFile, path: Path) -> Colours:
 
 
 def to_8_bits(colours: Colours, bits: int) -> np.ndarray:
-    """255 * value / (2**bits - 1), rounded: uint8, rows x columns x 3, laid on white.
+    """255 * value / (2**bits - 1), rounded, on a white ground: uint8, rows x columns x 3.
 
-    `bits` (9 to 16) are how many of the 16 the camera uses. Rejects a value that they cannot hold
-    (over_bits), values that all lie under 1/8 of their range (under_bits), and what is transparent
-    all over (transparent).
+    `bits` (9 to 16) are those of the 16 that the camera uses.
+
+    Raises Rejected: over_bits (a value that `bits` cannot hold), under_bits (all values lie under
+    1/8 of their range), transparent (all of the picture).
     """
     values, alpha = colours.values, colours.alpha
     top, brightest = 2**bits - 1, int(values.max())
@@ -83,7 +84,7 @@ def to_8_bits(colours: Colours, bits: int) -> np.ndarray:
         raise Rejected("transparent", "all of it is")
     else:
         pixels = np.empty(values.shape, np.uint8)
-        for row in range(0, len(values), BAND):  # as floats a large picture would not fit
+        for row in range(0, len(values), BAND):  # all of a large picture would not fit as floats
             band = slice(row, row + BAND)
             light = values[band] * np.float32(255 / top)
             share = alpha[band] * np.float32(1 / OPAQUE)

@@ -9,13 +9,13 @@ from pyarrow import compute
 from pgdose.errors import Rejected
 
 PERCENTILES = (0.5, 99.5)  # of the values; they become black and white
-COUNTED = 500_000  # pixels that percentiles are taken of, in every k-th row of a larger film
+COUNTED = 500_000  # pixels, about, that are counted: every k-th row of a larger film
 
 Curve = Callable[[np.ndarray], np.ndarray]  # modality values to grey, float64 in 0..255
 
 
 def count(words: np.ndarray) -> np.ndarray:
-    """How often each word stands in every k-th row, k by COUNTED: int64, 2**8 or 2**16."""
+    """How often each word occurs in every k-th row, k by COUNTED: int64, 2**8 or 2**16."""
     rows = words[:: max(words.size // COUNTED, 1)]
     return np.bincount(rows.ravel(), minlength=2 ** (8 * words.itemsize))
 
@@ -27,10 +27,10 @@ def look_up(table: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def percentiles(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """The 0.5 and 99.5 percentiles of `values`, each standing there `counts` times.
+    """The 0.5 and 99.5 percentiles of `values`, each of which occurs `counts` times.
 
-    A percentile is the first value with at least that share at or below it. Rejects two that are
-    the same (blank).
+    A percentile is the first value with at least that share at or below it. Raises Rejected
+    (blank) if the two are equal.
     """
     order = np.argsort(values, kind="stable")
     below = np.cumsum(counts[order])

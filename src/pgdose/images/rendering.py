@@ -10,13 +10,13 @@ from skimage.transform import AffineTransform, warp
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 to size x size by area averaging; other proportions are squeezed to the square."""
+    """uint8 to size x size by area averaging; an oblong image is squeezed to the square."""
     if image.shape[:2] == (size, size):
         return image
     if image.shape[0] >= 4 * size:
         image = _mean_rows(image, size)
     planes = image[..., None] if image.ndim == 2 else image
-    # As floats, since Pillow rounds bytes after the rows and again after the columns.
+    # As floats: Pillow would round bytes after the rows and again after the columns.
     means = [
         Image.fromarray(plane.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
         for plane in np.moveaxis(planes, -1, 0)
@@ -26,9 +26,9 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _mean_rows(image: np.ndarray, size: int) -> np.ndarray:
-    """The rows of `image` averaged to `size` rows, float32, as Pillow's box does, but faster.
+    """The rows of `image` averaged to `size` rows, float32, as Pillow's box filter does.
 
-    A float copy of a whole film costs more than all else on its way to 256x256.
+    It needs no float copy of the whole film, which would cost more than all other steps together.
     """
     rows = len(image)
     edges = (2 * np.arange(size + 1) * rows + size) // (2 * size)  # nearest to k / size of the rows
@@ -52,33 +52,32 @@ def augment(image: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
     """A copy of a uint8 image (rows x columns, or x 3), changed as `draw_augmentation` drew it.
 
     Args:
-        image: what to copy.
+        image: the original.
         parameters: `flip` (1 mirrors left and right, before all else); `rotation` (degrees,
             clockwise, about the middle); `scale` (0.06 enlarges by 6 %); `shift_x`, `shift_y` (of
             the width and the height, rightwards and down); `contrast` (0.12 spreads the greys by
             12 % about the middle of the range); `brightness` and `noise` (standard deviation), in
-            parts of the full range; `noise_seed`. What is left out is 0, and 0 changes nothing.
+            parts of the full range; `noise_seed`. Absent ones are 0, and 0 changes nothing.
 
-    Beyond the original's edge its edge pixels repeat. Scikit-image turns, scales and shifts in one
-    interpolation with parameters given from outside; torchvision would bring torch into a room
-    without tensors.
+    Beyond the original's edge its edge pixels repeat. Rotation, scale and shift are one
+    interpolation, by scikit-image: torchvision would import torch into a job without tensors.
     """
-    given = defaultdict(int, parameters)
-    if given["flip"]:
+    amounts = defaultdict(int, parameters)
+    if amounts["flip"]:
         image = image[:, ::-1]
     side = np.array(image.shape[1::-1])  # width, height
     middle = (side - 1) / 2
     about_middle = AffineTransform(translation=-middle)
     about_middle += AffineTransform(
-        scale=1 + given["scale"],
-        rotation=np.deg2rad(given["rotation"]),
-        translation=(given["shift_x"], given["shift_y"]) * side,
+        scale=1 + amounts["scale"],
+        rotation=np.deg2rad(amounts["rotation"]),
+        translation=(amounts["shift_x"], amounts["shift_y"]) * side,
     )
     about_middle += AffineTransform(translation=middle)
     values = warp(image, about_middle.inverse, mode="edge", order=1)  # float in [0, 1]
-    values = (values - 0.5) * (1 + given["contrast"]) + 0.5 + given["brightness"]
-    rng = np.random.default_rng(int(given["noise_seed"]))
-    values += rng.normal(0, given["noise"], values.shape)
+    values = (values - 0.5) * (1 + amounts["contrast"]) + 0.5 + amounts["brightness"]
+    rng = np.random.default_rng(int(amounts["noise_seed"]))
+    values += rng.normal(0, amounts["noise"], values.shape)
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
@@ -90,8 +89,8 @@ def render(
 ) -> np.ndarray:
     """An image as its group stores it, size x size: cropped, resized, augmented.
 
-    `window`: centre x, centre y and side of the crop, pixels of the image. `parameters`: those of
-    `augment`. None leaves the step out.
+    `window`: centre x, centre y and side of the crop, in pixels of the image. `parameters`: those
+    of `augment`. None skips the step.
     """
     if window is not None:
         image = crop_square(image, *window)

@@ -1,10 +1,9 @@
-"""Image stores: uint8 `.npy` memory maps, read in batches at network size.
+"""Image stores: uint8 `.npy` files of images at network size, read one by one.
 
-A store is one array, images x rows x columns (grey) or images x rows x columns x 3. Which image
-of which store a member is stands in `members` (store, row). Crops and augmentation happen before
-an image is stored, so what is read is what the network sees. After the array, where `np.load` does
-not look, a store carries a checksum of each image.
-
+A store is one array, images x rows x columns (grey) or images x rows x columns x 3. The table of
+members says which row of which store holds a member's image. Images are cropped and augmented
+before they are stored, so a store holds exactly the network's input. After the array, where
+`np.load` does not look, a store has a checksum of each image.
 """
 
 import errno
@@ -22,39 +21,37 @@ import xxhash
 from pgdose.errors import Damaged
 from pgdose.tables.output_files import atomic
 
-# --- stores -----------------------------------------------------------------------------------
-
 MARK = b"\npgdose checksums xxh3_128\n"  # between the array and 16 bytes for each image
 
 
 def checksum(image: np.ndarray) -> bytes:
     """16 bytes, equal for equal pixels of an equal shape (XXH3, 128 bits)."""
-    of = xxhash.xxh3_128(str(image.shape).encode())
-    of.update(np.ascontiguousarray(image).data)
-    return of.digest()
+    digest = xxhash.xxh3_128(str(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 class NewStore:
-    """A store that is being filled, image by image; from several threads, if need be.
+    """A store that is being filled, image by image, from one or several threads.
 
-    Plain writes at a place: through a memory map a full disk would be a bus error, and each page
-    of a new file a fault, which together cost more than a tile's decoding allows.
+    It uses plain writes: through a memory map a full disk would be a bus error, and the page
+    faults of a new file would cost as much as decoding a tile.
     """
 
     def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
-        about = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, about)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
         file.flush()
         self.shape = shape
         self._file = file.fileno()
         self._start = file.tell()
         self._bytes = math.prod(shape[1:])
-        os.truncate(self._file, self._start + math.prod(shape))  # what is not written is black
+        os.truncate(self._file, self._start + math.prod(shape))  # rows that nobody writes are black
         black = checksum(np.zeros(shape[1:], np.uint8))
         self._sums = [black] * shape[0]
 
     def put(self, row: int, image: np.ndarray) -> str:
-        """Store an image, uint8 of the store's size; its checksum, 32 hex digits."""
+        """Store an image (uint8, of the store's size); returns its checksum, 32 hex digits."""
         if image.shape != self.shape[1:] or image.dtype != np.uint8:
             raise ValueError(f"{image.shape} of {image.dtype} in a store of {self.shape[1:]}")
         image = np.ascontiguousarray(image)
@@ -71,9 +68,9 @@ class NewStore:
 
 @contextmanager
 def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[NewStore]:
-    """A store to fill with n images; appears whole when the block ends. n may be 0."""
+    """A store to fill with n images (0 or more); the file appears whole when the block ends."""
     shape = (n, size, size) if channels == 1 else (n, size, size, channels)
-    with atomic(path) as beside, beside.open("wb") as file:
+    with atomic(path) as unfinished, unfinished.open("wb") as file:
         store = NewStore(file, shape)
         yield store
         file.seek(0, os.SEEK_END)
@@ -84,12 +81,12 @@ def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[Ne
 class Store:
     """The images of a finished store, each checked as it is read.
 
-    Plain reads at a place: pages of a memory map would count as memory of the job, all of them once
-    a training has seen every image.
+    It uses plain reads: the pages of a memory map would count as memory of the job, and a training
+    reads them all.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Damaged if the file is not whole."""
+        """Raises Damaged if the file is not whole."""
         self.path = Path(path)
         self._file = self.path.open("rb", buffering=0)
         try:
@@ -118,14 +115,14 @@ class Store:
         return image, checksum(image) == self._sums[row].tobytes()
 
     def read(self, row: int) -> np.ndarray:
-        """One image, uint8; Damaged if it is not as it was written."""
+        """One image, uint8; raises Damaged if it is not as it was written."""
         image, whole = self._unchecked(row)
         if not whole:
             raise Damaged(self.path, f"row {row} is not as it was written")
         return image
 
     def check(self) -> None:
-        """Damaged if any image is not as it was written."""
+        """Raise Damaged if any image is not as it was written."""
         wrong = [row for row in range(len(self)) if not self._unchecked(row)[1]]
         if wrong:
             shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")

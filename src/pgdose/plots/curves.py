@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pgdose.analysis.success import at
+from pgdose.analysis.operating_point import at
 from pgdose.plots import style
 from pgdose.plots.style import AMPLITUDE, APART, ASR, EPSILON, FEW, INTERVAL, Groups, Look
 

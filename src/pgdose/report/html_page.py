@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pgdose.analysis.success import at
+from pgdose.analysis.operating_point import at
 from pgdose.plots import style
 from pgdose.plots.style import EPSILON, Groups
 from pgdose.report import interactive, summary, wording

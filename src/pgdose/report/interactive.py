@@ -16,7 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from pgdose.analysis.success import at
+from pgdose.analysis.operating_point import at
 from pgdose.plots import style
 from pgdose.plots.style import APART, EPSILON, FEW, Groups
 

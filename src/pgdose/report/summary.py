@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis.success import at
+from pgdose.analysis.operating_point import at
 from pgdose.plots.style import EPSILON, Groups, modality
 from pgdose.report.wording import dose, listed, several, short
 

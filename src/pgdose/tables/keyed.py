@@ -11,16 +11,14 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pgdose.tables.output_files import _make_private
+from pgdose.tables.output_files import make_private_folders
 
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
-
-
-# --- identities and draws ---------------------------------------------------------------------
 
 
 def load_key(path: Path, seed: int | None = None) -> bytes:
@@ -31,31 +29,50 @@ def load_key(path: Path, seed: int | None = None) -> bytes:
     if seed is not None:
         return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
     if not path.exists():
-        _make_private(path.parent)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(secrets.token_hex(32))
+        make_private_folders(path.parent)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_hex(32))
         with contextlib.suppress(FileExistsError):  # another job was first: take its key
-            path.hardlink_to(beside)
-        beside.unlink()
-    if path.stat().st_mode & 0o077:  # it was copied here, maybe
-        with contextlib.suppress(PermissionError):  # another's, who may let us read it
+            path.hardlink_to(unfinished)
+        unfinished.unlink()
+    if path.stat().st_mode & 0o077:  # a person copied it here, maybe
+        with contextlib.suppress(PermissionError):  # its owner may let others read it
             path.chmod(0o600)
     return bytes.fromhex(path.read_text().strip())
 
 
 def opaque(key: bytes, *names: str) -> str:
-    """A keyed hash (HMAC-SHA256) of a name: says nothing about it to who lacks the key."""
+    """A keyed hash (HMAC-SHA256) of a name: it says nothing about the name without the key."""
     text = "\0".join(names).encode()
     return hmac.new(key, text, hashlib.sha256).hexdigest()[:ID_DIGITS]
 
 
+class SourceIds(NamedTuple):
+    """The opaque ids of one source's records and patients."""
+
+    key: bytes  # see `load_key`
+    source: str
+    patients: str = ""  # name space of patient numbers; sources that share it share patients
+
+    def record(self, name: str) -> str:
+        return opaque(self.key, self.source, name)
+
+    def patient(self, number: str) -> str:
+        return opaque(self.key, self.patients or self.source, "patient", number)
+
+    def instance(self, uid: str) -> str:
+        """Of a SOPInstanceUID."""
+        return opaque(self.key, self.source, "instance", uid)
+
+
 def _hashes(seed: int, purpose: str, names: Iterable[str]) -> Iterator[bytes]:
-    keyed = hashlib.blake2b(f"{seed}\0{purpose}\0".encode(), digest_size=16)
+    """16 bytes for each name."""
+    start = hashlib.blake2b(f"{seed}\0{purpose}\0".encode(), digest_size=16)
     for name in names:
-        one = keyed.copy()
-        one.update(name.encode())
-        yield one.digest()
+        digest = start.copy()
+        digest.update(name.encode())
+        yield digest.digest()
 
 
 def draw(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
@@ -66,5 +83,5 @@ def draw(seed: int, purpose: str, ids: Iterable[str]) -> np.ndarray:
 
 
 def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
-    """A keyed random generator, for whoever needs more than one number."""
+    """A keyed random generator, where one number for each id is not enough."""
     return np.random.default_rng(int.from_bytes(next(_hashes(seed, purpose, [name])), "big"))

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# --- files ------------------------------------------------------------------------------------
-
 
 def file_digest(*paths: str | Path) -> str:
-    """16 hex digits of the files' contents."""
+    """16 hex digits that change with the contents of the files."""
     total = hashlib.sha256()
     for path in paths:
         with Path(path).open("rb") as file:
@@ -22,51 +20,55 @@ def file_digest(*paths: str | Path) -> str:
 
 
 def private_folder(path: Path) -> Path:
-    """A folder that only its owner can enter (Snakemake may have made it for all)."""
-    _make_private(path)
+    """Make a folder that only its owner can enter; tighten one that Snakemake made for all."""
+    make_private_folders(path)
     path.chmod(0o700)
     return path
 
 
-def _make_private(path: Path) -> None:
-    """Makes a folder, and those above it that are not there, for their owner alone."""
+def make_private_folders(path: Path) -> None:
+    """Make a folder and its missing parents for their owner alone; those that exist stay."""
     for folder in [*reversed(path.parents), path]:
         folder.mkdir(exist_ok=True, mode=0o700)
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
-    """A path to write to; it becomes `path` when the block ends, and vanishes if it fails."""
+    """Yield a path to write to. It becomes `path` when the block ends and goes if the block fails.
+
+    The file survives a loss of power once the block has ended. `private` makes the file and its
+    folder readable by their owner alone.
+    """
     path = Path(path)
     if private:
         private_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: many writers choose their format by it.
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    killed = f".{glob.escape(path.stem)}.[0-9]*{glob.escape(path.suffix)}"
-    for left in path.parent.glob(killed):  # by a job that could not clean up
-        left.unlink(missing_ok=True)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    leftovers = f".{glob.escape(path.stem)}.[0-9]*{glob.escape(path.suffix)}"
+    for leftover in path.parent.glob(leftovers):  # of a job that was killed
+        leftover.unlink(missing_ok=True)
     try:
         if private:
-            beside.touch(mode=0o600)
-        yield beside
-        _settle(beside)
-        beside.replace(path)
-        _settle(path.parent)
+            unfinished.touch(mode=0o600)
+        yield unfinished
+        _sync(unfinished)
+        unfinished.replace(path)
+        _sync(path.parent)
     finally:
-        beside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
-def _settle(path: Path) -> None:
-    """Until a file, or what a folder lists, would outlive a loss of power."""
-    opened = os.open(path, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)
 
 
 def write_json(value: Any, path: str | Path) -> None:
-    """Write JSON, atomically and with sorted keys."""
-    with atomic(path) as beside:
-        beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    """Write JSON atomically, with sorted keys."""
+    with atomic(path) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")

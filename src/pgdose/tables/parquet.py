@@ -1,4 +1,8 @@
-"""Parquet tables: written atomically with checksums, read back checked."""
+"""Parquet tables: written atomically with checksums, read back checked.
+
+Each page of a file carries Parquet's own checksum. The names, types and metadata at the end of the
+file have none, so `write_table` adds one of them to the metadata.
+"""
 
 import contextlib
 import hashlib
@@ -15,6 +19,9 @@ import pyarrow.parquet as pq
 from pgdose.errors import Damaged
 from pgdose.tables.output_files import atomic
 
+BATCH_ROWS = 10_000  # rows in memory at a time while rows are written as they come
+NULLABLE = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+
 
 def write_table(
     table: pd.DataFrame | pa.Table,
@@ -23,54 +30,91 @@ def write_table(
     metadata: Mapping[str, str] | None = None,
     private: bool = False,
 ) -> None:
-    """Write Parquet, atomically. Columns that `schema` names and the table lacks become null."""
+    """Write Parquet atomically. Columns of `schema` that the table lacks become null."""
     if isinstance(table, pd.DataFrame):
         if schema is not None:
             table = table.reindex(columns=schema.names)
         table = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
-    with atomic(path, private) as beside:
-        sealed = table.cast(_sealed(table.schema, metadata or {}))
-        pq.write_table(sealed, beside, write_page_checksum=True)
+    with atomic(path, private) as unfinished:
+        sealed = table.cast(_with_checksum(table.schema, metadata or {}))
+        pq.write_table(sealed, unfinished, write_page_checksum=True)
 
 
-def _checksum(schema: pa.Schema, told: Mapping[str, str]) -> str:
-    """Of what stands at the end of a file, which its pages' checksums leave out."""
-    # Parquet has a name of its own for the items of a list.
-    columns = [(field.name, str(field.type).replace("<item:", "<element:")) for field in schema]
-    text = json.dumps([columns, dict(told)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def write_rows(
+    rows: Iterable[dict], path: str | Path, schema: pa.Schema, private: bool = False
+) -> int:
+    """Write rows as they come, atomically; returns their number. Few are in memory at a time."""
+    remaining = iter(rows)
+    count = 0
+    schema_with_checksum = _with_checksum(schema, {})
+    with (
+        atomic(path, private) as unfinished,
+        pq.ParquetWriter(unfinished, schema_with_checksum, write_page_checksum=True) as writer,
+    ):
+        while batch := list(itertools.islice(remaining, BATCH_ROWS)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count
 
 
-def _sealed(schema: pa.Schema, told: Mapping[str, str]) -> pa.Schema:
-    return schema.with_metadata({**told, "checksum": _checksum(schema, told)})
+def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read Parquet; small integers with nulls stay integers. Damaged if it is not as written."""
+    return read_parquet(path, columns=columns).to_pandas(types_mapper=NULLABLE.get)
 
 
-def _told(schema: pa.Schema, path: str | Path) -> dict[str, str]:
-    told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    if told.pop("checksum", None) != _checksum(schema, told):
-        raise Damaged(path, "its checksum does not fit")
-    return told
+def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
+    """Several tables as one, in the order of `paths`; a column that one of them lacks is null.
 
-
-def read_metadata(path: str | Path) -> dict[str, str]:
-    """What `write_table` was given as metadata; Damaged if it is not that."""
-    with _whole(path):
-        return _told(pq.read_schema(path), path)
+    With `columns` there may be no table at all.
+    """
+    parts = []
+    for path in paths:
+        present = columns
+        if columns is not None:
+            with _arrow_errors_as_damaged(path):
+                present = [name for name in pq.read_schema(path).names if name in columns]
+        parts.append(read_table(path, present))
+    if columns is not None and not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    return table if columns is None else table.reindex(columns=columns)
 
 
 def read_parquet(path: str | Path, **options: Any) -> pa.Table:
     """Read Parquet with pyarrow's options; Damaged if it is not as it was written."""
     read_metadata(path)
-    with _whole(path):
+    with _arrow_errors_as_damaged(path):
         return pq.read_table(path, page_checksum_verification=True, **options)
 
 
-@contextlib.contextmanager
-def _whole(path: str | Path) -> Iterator[None]:
-    """What Arrow says of a file that is cut off or has other bytes, as Damaged.
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The `metadata` of `write_table`; Damaged if the end of the file is not as it was written."""
+    with _arrow_errors_as_damaged(path):
+        schema = pq.read_schema(path)
+        metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        if metadata.pop("checksum", None) != _checksum(schema, metadata):
+            raise Damaged(path, "its checksum does not fit")
+        return metadata
 
-    It says so with OSError too, but without a number: with one it is the disk, the network or the
-    memory that failed, and the file may be as it was.
+
+def _with_checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+    return schema.with_metadata({**metadata, "checksum": _checksum(schema, metadata)})
+
+
+def _checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> str:
+    """Of the columns and the metadata, which the checksums of pages leave out."""
+    # Parquet calls the items of a list "element", Arrow "item".
+    columns = [(field.name, str(field.type).replace("<item:", "<element:")) for field in schema]
+    text = json.dumps([columns, dict(metadata)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _arrow_errors_as_damaged(path: str | Path) -> Iterator[None]:
+    """Raise Damaged where Arrow finds that a file is cut off or has other bytes.
+
+    Arrow raises OSError for that too, but without an errno. An OSError with one means that the
+    disk, the network or the memory failed, and the file may be as it was.
     """
     try:
         yield
@@ -80,43 +124,3 @@ def _whole(path: str | Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise Damaged(path, f"{type(error).__name__} when it was read") from None
-
-
-def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read Parquet; small integers with nulls stay integers."""
-    nullable = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
-    return read_parquet(path, columns=columns).to_pandas(types_mapper=nullable.get)
-
-
-def write_rows(
-    rows: Iterable[dict], path: str | Path, schema: pa.Schema, private: bool = False
-) -> int:
-    """Write rows as they come, atomically, and say how many; only 10,000 are held at a time."""
-    waiting = iter(rows)
-    count = 0
-    with (
-        atomic(path, private) as beside,
-        pq.ParquetWriter(beside, _sealed(schema, {}), write_page_checksum=True) as writer,
-    ):
-        while some := list(itertools.islice(waiting, 10_000)):
-            writer.write_table(pa.Table.from_pylist(some, schema=schema))
-            count += len(some)
-    return count
-
-
-def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Several tables as one, in the order given; a column that one of them lacks is null there.
-
-    With `columns` there may be no table at all.
-    """
-    parts = []
-    for path in paths:
-        wanted = columns
-        if columns is not None:
-            with _whole(path):
-                wanted = [name for name in pq.read_schema(path).names if name in columns]
-        parts.append(read_table(path, wanted))
-    if columns is not None and not parts:
-        return pd.DataFrame(columns=columns)
-    table = pd.concat(parts, ignore_index=True)
-    return table if columns is None else table.reindex(columns=columns)

@@ -6,46 +6,45 @@ from datetime import date
 
 from pgdose.errors import Rejected
 
-OLDEST = 120.0  # years; an age above is a slip of the pen
-FRONTAL = ("PA", "AP")  # as ViewPosition has them
+OLDEST = 120.0  # years; a higher age is a typing error
+FRONTAL = ("PA", "AP")  # values of ViewPosition
 LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
-OTHER = "OTHER"  # a code that the study has no use for
-
+OTHER = "OTHER"  # any code that the study does not use
 
 _AGE = re.compile(r"([YMWD]?)(-?\d{1,3}(?:[.,]\d+)?)([YMWD]?)")
 _PER_YEAR = {"Y": 1.0, "": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
-def parse_age(text: object, born: str = "", *examined: str) -> float | None:
+def parse_age(text: object, birth: str = "", *examinations: str) -> float | None:
     """Age in years from `045Y`, `Y045`, `45`, `018M`, else from two dates YYYYMMDD, else None.
 
-    `examined` are dates in order of preference. The first age of all that is possible counts;
-    rejects one that is impossible where there is nothing better (impossible_age).
+    `examinations` are dates in order of preference. The first possible age counts; if there are
+    only impossible ones, raises Rejected (impossible_age).
     """
     match = _AGE.fullmatch(re.sub(r"\s", "", str(text or "")).upper())
-    ages = [_years(born, day) for day in examined]
+    ages = [_years(birth, day) for day in examinations]
     if match:
         years = float(match[2].replace(",", ".")) / _PER_YEAR[match[1] or match[3]]
-        # 000Y stands for unknown as often as for a newborn: dates know better.
+        # 000Y stands for unknown as often as for a newborn, so dates come first then.
         ages.insert(0 if years else len(ages), years)
-    known = [age for age in ages if age is not None]
-    possible = [age for age in known if 0 <= age <= OLDEST]
-    if known and not possible:
+    readable = [age for age in ages if age is not None]
+    possible = [age for age in readable if 0 <= age <= OLDEST]
+    if readable and not possible:
         raise Rejected("impossible_age", f"under 0 or over {OLDEST:.0f} years")
     return possible[0] if possible else None
 
 
-def _years(born: str, examined: str) -> float | None:
+def _years(birth: str, examination: str) -> float | None:
     """Full years, and the days since the last birthday as a part of a year."""
     try:
-        birth, day = (date.fromisoformat(d.strip().replace(".", "-")) for d in (born, examined))
+        born, day = (date.fromisoformat(d.strip().replace(".", "-")) for d in (birth, examination))
     except ValueError:
         return None
-    full = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    full = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
     if full < 0:
         return float(full)
-    last = date(birth.year + full, birth.month, min(birth.day, 28))
-    return full + min(max((day - last).days, 0) / 366, 0.999)
+    birthday = date(born.year + full, born.month, min(born.day, 28))
+    return full + min(max((day - birthday).days, 0) / 366, 0.999)
 
 
 def parse_sex(text: object) -> str | None:
@@ -56,7 +55,10 @@ def parse_sex(text: object) -> str | None:
     return "F" if word in women else "M" if word in men else None
 
 
-def parse_view(text: object, asked: Collection[str]) -> str | None:
-    """A usual ViewPosition or one that is `asked` for, else OTHER: people type into such fields."""
+def parse_view(text: object, views: Collection[str]) -> str | None:
+    """A usual ViewPosition or one of the study's `views`, else OTHER; None if the field is empty.
+
+    People type into this field, so an unknown text is not passed on.
+    """
     code = str(text or "").strip().upper()
-    return (code if code in (*FRONTAL, *LATERAL, *asked) else OTHER) if code else None
+    return (code if code in (*FRONTAL, *LATERAL, *views) else OTHER) if code else None

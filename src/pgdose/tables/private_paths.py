@@ -1,4 +1,4 @@
-"""Private tables that lead from a record_id to its file."""
+"""Private tables that map a record_id to its file."""
 
 import os
 from collections.abc import Iterable
@@ -22,36 +22,36 @@ PATHS = pa.schema(
 )
 
 
-class Listed(NamedTuple):
-    """A file of a source as it was when the source was indexed."""
+class SourceFile(NamedTuple):
+    """A file of a source, with the size and date that it had when the source was indexed."""
 
     path: Path
-    size: int | None  # bytes; None: it was not there
+    size: int | None  # bytes; None: the file was not there
     modified: int | None  # nanoseconds since 1970
 
 
-def listed(path: str | Path) -> Listed:
-    """A file as it is now."""
+def stat_file(path: str | Path) -> SourceFile:
+    """The file with its present size and date."""
     path = Path(path)
     try:
         stat = path.stat()
-    except (OSError, ValueError):  # not there, or a name that cannot be
-        return Listed(path, None, None)
-    return Listed(path, stat.st_size, stat.st_mtime_ns)
+    except (OSError, ValueError):  # not there, or a name that no file can have
+        return SourceFile(path, None, None)
+    return SourceFile(path, stat.st_size, stat.st_mtime_ns)
 
 
-def read_paths(path: str | Path, wanted: Iterable[str]) -> dict[str, Listed]:
-    """The files of the `wanted` record_ids."""
+def read_paths(path: str | Path, record_ids: Iterable[str]) -> dict[str, SourceFile]:
+    """The files of these records, by record_id; records that the table lacks are left out."""
     table = read_parquet(path)
-    table = table.filter(pc.is_in(table["record_id"], pa.array(list(wanted), pa.string())))
+    table = table.filter(pc.is_in(table["record_id"], pa.array(list(record_ids), pa.string())))
     return {
-        row["record_id"]: Listed(Path(os.fsdecode(row["path"])), row["size"], row["modified"])
+        row["record_id"]: SourceFile(Path(os.fsdecode(row["path"])), row["size"], row["modified"])
         for row in table.to_pylist()
     }
 
 
 def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Path]]:
-    """(record_id, file) of one shard of a table of paths."""
+    """(record_id, path) of each file in one shard of a table of paths."""
     table = read_parquet(path, memory_map=True)
     rows = shard_rows(len(table), shard, shards)
     table = table.slice(rows.start, len(rows))
@@ -60,12 +60,12 @@ def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Pat
 
 
 def write_paths(paths: Iterable[dict], output: str | Path) -> int:
-    """Write {record_id, path} pairs to a private table, and how the files are; says how many.
+    """Write rows {record_id, path} to a private table; returns their number.
 
-    A pair with `size` and `modified` was looked at before: so they stay.
+    Size and date are read now, except where a row brings `size` and `modified` along: those were
+    read before somebody opened the file.
     """
-
-    now = lru_cache(10_000)(listed)  # many tiles are of one file
-    stamped = (e if "size" in e else e | now(e["path"])._asdict() for e in paths)
-    rows = (entry | {"path": os.fsencode(entry["path"])} for entry in stamped)
+    stat = lru_cache(10_000)(stat_file)  # many tiles come from one file
+    stamped = (row if "size" in row else row | stat(row["path"])._asdict() for row in paths)
+    rows = (row | {"path": os.fsencode(row["path"])} for row in stamped)
     return write_rows(rows, output, PATHS, private=True)

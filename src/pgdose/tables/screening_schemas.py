@@ -9,7 +9,10 @@ SCREEN = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("pixel_hash", pa.string()),
-        ("voi", pa.string()),  # what `image.window: voi` would apply; null where there is nothing
+        (
+            "voi",
+            pa.string(),
+        ),  # what `image.window: voi` would apply; null if the film has no window
         ("aorta_x", pa.float64()),  # the aorta window in pixels of the original
         ("aorta_y", pa.float64()),
         ("aorta_side", pa.float64()),

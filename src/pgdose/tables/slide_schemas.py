@@ -9,28 +9,30 @@ import pyarrow as pa
 from pgdose.tables.parquet import read_parquet
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # a few words, millions of times
-CANDIDATES = pa.schema(  # tiles of slides that a class may take; what they share is in SLIDES
-    [
-        ("parent", _WORD),
-        ("class", _WORD),
-        ("x", pa.int32()),
-        ("y", pa.int32()),
-        ("tissue_share", pa.float64()),
-        ("class_share", pa.float64()),
-        ("draw", pa.float64()),
-    ]
+CANDIDATES = (
+    pa.schema(  # tiles of slides that a class may take; the columns of a slide are in SLIDES
+        [
+            ("parent", _WORD),
+            ("class", _WORD),
+            ("x", pa.int32()),
+            ("y", pa.int32()),
+            ("tissue_share", pa.float64()),
+            ("class_share", pa.float64()),
+            ("draw", pa.float64()),
+        ]
+    )
 )
-SLIDES = pa.schema(  # what became of each slide
+SLIDES = pa.schema(  # one row a slide, usable or not
     [
         ("record_id", pa.string()),
         ("patient", pa.string()),
-        ("reason", pa.string()),  # why it was rejected, null if it was not
+        ("reason", pa.string()),  # why the slide was rejected, null if it is usable
         ("detail", pa.string()),
         ("columns", pa.int32()),  # of level 0
         ("rows", pa.int32()),
         ("levels", pa.int16()),
-        ("level", pa.int16()),  # that tiles are read from
-        ("extent", pa.float64()),  # of a tile along a side, pixels of level 0
+        ("level", pa.int16()),  # of the slide that tiles are read from
+        ("extent", pa.float64()),  # side of a tile, pixels of level 0
         ("um_per_px", pa.float64()),  # of a tile
         ("scale_from", pa.string()),
         ("threshold", pa.float64()),  # of tissue
@@ -44,6 +46,6 @@ SLIDES = pa.schema(  # what became of each slide
 
 
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
-    """Several tables of CANDIDATES as one; their words are categories, sorted as they came."""
+    """Several tables of CANDIDATES as one, in order; words are categories."""
     parts = [read_parquet(path, columns=columns) for path in paths]
     return pa.concat_tables(parts).unify_dictionaries().to_pandas()

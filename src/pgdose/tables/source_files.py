@@ -6,18 +6,21 @@ from pathlib import Path
 
 from pgdose.errors import Rejected, UserError
 from pgdose.tables.keyed import opaque
-from pgdose.tables.private_paths import Listed, listed
+from pgdose.tables.private_paths import SourceFile, stat_file
 
 
 def walk(root: Path) -> Iterator[Path]:
     """All files below a folder, folder by folder in the order of their names.
 
     Links to folders are not followed; a link to a file may lead out, see `check_inside`. Raises
-    UserError where a folder cannot be read: what it holds would be missing without a word.
+    UserError where a folder cannot be read: its files would be missing without a word.
     """
 
     def stop(error: OSError) -> None:
-        raise UserError(f"a folder below the source's root cannot be read: {error.strerror}")
+        raise UserError(
+            f"a folder below the source's root cannot be read: {error.strerror}; "
+            "make it readable, or move it out of the root"
+        )
 
     for folder, folders, names in os.walk(root, onerror=stop):
         folders.sort()
@@ -28,29 +31,29 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def list_files(root: Path, *, key: bytes, source: str) -> Iterator[dict]:
-    """{record_id, path} of every file below `root`; the id depends on its place below it."""
+    """{record_id, path} of every file below `root`; the id depends on its place below the root."""
     for path in walk(root):
         name = os.fsencode(path.relative_to(root).as_posix()).decode("latin-1")
         yield {"record_id": opaque(key, source, name), "path": str(path)}
 
 
 def inside(root: Path, name: str) -> Path:
-    """The file `name` below `root`; rejects what is missing or leads out of it."""
+    """The file `name` below `root`; rejects one that is missing or leads out of the root."""
     try:
         path = (root / name).resolve()
-        there = bool(name) and path.is_file()
+        exists = bool(name) and path.is_file()
     except (OSError, ValueError, RuntimeError):  # too long a name, a NUL in it, a ring of links
         raise Rejected("file_missing", "the table names a file that cannot be") from None
     if not path.is_relative_to(root.resolve()):
         raise Rejected("outside_root", "a file outside the source's root")
-    if not there:
+    if not exists:
         raise Rejected("file_missing", "the table names a file that is not there")
     return path
 
 
-def unchanged(file: Listed) -> Path:
-    """Its path; rejects a file that is gone, or another one than when its source was indexed."""
-    now = listed(file.path)
+def unchanged(file: SourceFile) -> Path:
+    """The file's path; rejects a file that is gone or has changed since its source was indexed."""
+    now = stat_file(file.path)
     if now.size is None:
         raise Rejected("file_missing", "it is not there, or not any more")
     if now != file:
@@ -59,11 +62,12 @@ def unchanged(file: Listed) -> Path:
 
 
 def check_inside(root: Path, path: Path) -> None:
-    """Rejects a file that `walk` found below `root`, if it is a link that leads out of it."""
+    """Reject a file that `walk` listed below `root`, if it is a link that leads out of the root."""
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
         raise Rejected("outside_root", "a link out of the source's root")
 
 
 def check_folder(root: Path, field: str) -> None:
+    """Raise UserError if `root`, which the study names at `field`, is no folder."""
     if not root.is_dir():
         raise UserError(f"{field}: there is no such folder; give the one that holds the files")

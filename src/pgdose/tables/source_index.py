@@ -1,8 +1,8 @@
-"""What indexing a source leaves: records, rejects, paths."""
+"""What indexing a source produces: records, rejects, and the private table of paths."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -10,41 +10,38 @@ import pyarrow as pa
 from pgdose.tables.keyed import opaque
 from pgdose.tables.parquet import write_table
 from pgdose.tables.private_paths import write_paths
-from pgdose.tables.record_schemas import REJECTS
+from pgdose.tables.rejects import REJECTS, Reject, reject_table
 
 
-def rejects(rows: Iterable[tuple[str, str, str, str]]) -> pd.DataFrame:
-    """Rejects from (record_id, stage, reason, detail) tuples."""
-    return pd.DataFrame(list(rows), columns=REJECTS.names, dtype="str")
+class SourceIndex(NamedTuple):
+    """The images of a source: a record for each usable one, paths of all, rejects of the rest."""
+
+    records: list[dict]
+    paths: list[dict]  # {record_id, path}
+    rejects: list[Reject]
 
 
 def write_index(
-    kept: pd.DataFrame,
-    rejected: Iterable[tuple[str, str, str, str]],
+    records: pd.DataFrame,
+    rejects: Iterable[Reject],
     paths: Iterable[dict],
     output: Any,
     schema: pa.Schema,
 ) -> None:
-    """What every index leaves: `output.records` (of `schema`), `.rejects`, private `.paths`."""
-    write_table(kept, output.records, schema)
-    write_table(rejects(rejected), output.rejects, REJECTS)
+    """Write `output.records` (of `schema`), `output.rejects` and the private `output.paths`."""
+    write_table(records, output.records, schema)
+    write_table(reject_table(rejects), output.rejects, REJECTS)
     write_paths(paths, output.paths)
-
-
-Reject = tuple[str, str, str, str]  # record_id, stage, reason, detail
-
-
-Indexed = tuple[list[dict], list[dict], list[Reject]]  # records, paths, rejects
 
 
 def first_of_each(
     table: pd.DataFrame, column: str, root: Path, *, key: bytes, source: str
 ) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
-    """The rows that name a file for the first time; paths and rejects of the others."""
-    again = table[column].duplicated()
+    """The rows that name a file for the first time; paths and rejects of the repeated ones."""
+    repeated = table[column].duplicated()
     paths, rejects = [], []
-    for number, name in table.loc[again, column].items():
+    for number, name in table.loc[repeated, column].items():
         record_id = opaque(key, source, str(name), f"row {number}")
         paths.append({"record_id": record_id, "path": str(root / str(name))})
-        rejects.append((record_id, "index", "duplicate_row", "the file has a row already"))
-    return table[~again], paths, rejects
+        rejects.append(Reject(record_id, "index", "duplicate_row", "the file has a row already"))
+    return table[~repeated], paths, rejects

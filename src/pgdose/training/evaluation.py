@@ -1,18 +1,12 @@
 """Inference on clean images: logits, accuracy, cross-entropy."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
 
 from pgdose.cohort.images import Members
 from pgdose.devices import scaled
-from pgdose.tables import parquet
-from pgdose.tables.network_schemas import CLEAN
 from pgdose.training.loading import batches
 
 
@@ -37,14 +31,3 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
     """The mean cross-entropy in nats, without label smoothing."""
     return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))
-
-
-def write_clean_logits(
-    path: str | Path,
-    members: Members,
-    logits: np.ndarray,
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Write clean.parquet: `member` and `logits` of each image, in the order of the members."""
-    table = pd.DataFrame({"member": members.table["member"], "logits": list(logits)})
-    parquet.write_table(table, path, CLEAN, metadata)

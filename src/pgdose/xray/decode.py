@@ -1,9 +1,9 @@
-"""Compressed pixels, decoded in a process of its own.
+"""Decoding compressed pixels in a separate process.
 
-Decoders written in C crash, hang or ask for all memory on a damaged codestream, or spoil their
-memory so that a later film fails (found by trying thousands). Here that costs one film and not the
-job: a process that is started on the first compressed film forks for each, with limits of memory
-and time. If a fork dies the process ends, and the next film starts another.
+Decoders written in C crash, hang or ask for all memory on a damaged codestream, or corrupt their
+memory so that a later film fails (thousands of damaged files showed all of it). Here that costs
+one film and not the job: the first compressed film starts a process, which forks for each film,
+with limits of memory and time. If a fork dies the process ends, and the next film starts another.
 """
 
 import atexit
@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import resource
-import struct
 import subprocess
 import sys
 import threading
@@ -26,13 +25,14 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 
 from pgdose.errors import Rejected, UserError
+from pgdose.xray.codestream import codestream_size
 
 MEMORY = 2 * 10**9  # bytes of address space
-SECONDS = 4  # of processor time for a film, and those of each million pixels
-SECONDS_A_MILLION = 2
-PATIENCE = 300  # seconds by the clock, for a decoder that waits and uses no processor
-# One decoder for each transfer syntax, the one that is kept best: what is decoded does not hang on
-# what else is installed. The names are those of pydicom's plug-ins.
+SECONDS = 4  # of processor time for a film
+SECONDS_A_MILLION = 2  # and for each million of its pixels
+WAIT = 300  # seconds by the clock, for a decoder that hangs without using the processor
+# One decoder for each transfer syntax, so that other installed packages change no pixel. Each is
+# the best maintained one; the names are those of pydicom's plug-ins.
 DECODERS = {
     uid.RLELossless: "pydicom",
     uid.JPEGBaseline8Bit: "pillow",
@@ -50,8 +50,8 @@ DECODERS = {
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a film's header says of its compressed pixels."""
+class PixelHeader:
+    """What the header of a film says about its compressed pixels."""
 
     syntax: str
     rows: int
@@ -61,16 +61,16 @@ class Header:
     signed: bool
 
 
-def decode(pixel_data: bytes, header: Header) -> np.ndarray:
+def decode(pixel_data: bytes, header: PixelHeader) -> np.ndarray:
     """The words of an encapsulated film of one frame: uint8 or uint16, rows x columns.
 
-    Rejects what has no decoder (no_decoder), what is damaged or another size than its header says
-    (unreadable_pixels), and what kills its decoder (decoder_crashed).
+    Raises Rejected: no_decoder; unreadable_pixels (damaged, or not the size of the header);
+    decoder_crashed (killed, or out of its limits).
     """
     syntax = uid.UID(header.syntax)
     if syntax not in DECODERS:
         raise Rejected("no_decoder", syntax.name if syntax.name != syntax else "unknown syntax")
-    answer = _child.ask(json.dumps(asdict(header)).encode(), pixel_data)
+    answer = decoder_process.ask(json.dumps(asdict(header)).encode(), pixel_data)
     if answer is None:
         raise Rejected("decoder_crashed", syntax.name)
     kind, words = answer
@@ -80,7 +80,7 @@ def decode(pixel_data: bytes, header: Header) -> np.ndarray:
 
 
 def _environment() -> dict[str, str]:
-    """The child's. Where the package is not installed it is found beside this file."""
+    """The environment of the process. An uninstalled package is imported from beside this file."""
     paths = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
@@ -89,7 +89,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-class _Child:
+class DecoderProcess:
     """The process that decodes; one request at a time."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class _Child:
         self._end: Connection | None = None
 
     def ask(self, *request: bytes) -> tuple[str, bytes] | None:
-        """(type of the words or what is wrong, the words), None if the process died of it."""
+        """(dtype of the words or the error, the words); None if the process died or hung."""
         with self._lock:
             if self._end is None:
                 self._start()
@@ -106,7 +106,7 @@ class _Child:
             try:
                 for part in request:
                     self._end.send_bytes(part)
-                if not self._end.poll(PATIENCE):  # it waits for something and uses no processor
+                if not self._end.poll(WAIT):
                     self.stop()
                     return None
                 return self._end.recv_bytes().decode(), self._end.recv_bytes()
@@ -121,17 +121,23 @@ class _Child:
                 [sys.executable, "-m", __name__, str(other.fileno())],
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # C libraries write there what they like
+                stdout=subprocess.DEVNULL,  # C libraries print to it
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
             )
         try:
             self._end.recv_bytes()
-        except EOFError:  # no fault of the film
+        except EOFError:  # not the fault of the film
             self.stop()
             raise UserError(
-                f"compressed DICOM files cannot be decoded: python -m {__name__} does not start"
+                f"compressed DICOM files cannot be decoded: python -m {__name__} does not start; "
+                "run that command to see why"
             ) from None
+
+    @property
+    def pid(self) -> int | None:
+        """None while no process runs."""
+        return None if self._process is None else self._process.pid
 
     def stop(self) -> None:
         if self._end is not None and self._process is not None:
@@ -144,9 +150,9 @@ class _Child:
         self._process = self._end = None
 
 
-_child = _Child()
-atexit.register(_child.stop)
-os.register_at_fork(after_in_child=_child.forget)  # it is the parent's
+decoder_process = DecoderProcess()
+atexit.register(decoder_process.stop)
+os.register_at_fork(after_in_child=decoder_process.forget)  # the process is the parent's
 
 
 # --- in the process that decodes --------------------------------------------------------------
@@ -158,7 +164,7 @@ def _serve(end: Connection) -> None:
     end.send_bytes(b"ready")
     with contextlib.suppress(EOFError):
         while True:
-            header, pixel_data = Header(**json.loads(end.recv_bytes())), end.recv_bytes()
+            header, pixel_data = PixelHeader(**json.loads(end.recv_bytes())), end.recv_bytes()
             fork = os.fork()
             if fork == 0:
                 _answer(end, header, pixel_data)
@@ -167,32 +173,32 @@ def _serve(end: Connection) -> None:
                 return
 
 
-def _answer(end: Connection, header: Header, pixel_data: bytes) -> None:
+def _answer(end: Connection, header: PixelHeader, pixel_data: bytes) -> None:
     seconds = SECONDS + SECONDS_A_MILLION * header.rows * header.columns / 1e6
     _limit(resource.RLIMIT_CPU, round(seconds))
     try:
         words = _decoded(pixel_data, header)
         kind = words.dtype.name
     except Exception as error:
-        words, kind = np.empty(0, np.uint8), _told(error)
+        words, kind = np.empty(0, np.uint8), _describe(error)
     end.send_bytes(kind.encode())
     end.send_bytes(words.data.cast("B") if words.size else b"")
 
 
-def _told(error: Exception) -> str:
-    """What is wrong in words that do not come from the file."""
+def _describe(error: Exception) -> str:
+    """The error in words that do not come from the file."""
     return error.detail if isinstance(error, Rejected) else type(error).__name__
 
 
-def _limit(what: int, most: int) -> None:
-    """Sets a limit of this process where the system knows it and has no lower one."""
-    hard = resource.getrlimit(what)[1]
+def _limit(limit: int, most: int) -> None:
+    """Set a limit of this process, unless the system lacks it or has a lower one."""
+    hard = resource.getrlimit(limit)[1]
     if hard == resource.RLIM_INFINITY or most <= hard:
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(what, (most, hard))
+            resource.setrlimit(limit, (most, hard))
 
 
-def _decoded(pixel_data: bytes, header: Header) -> np.ndarray:
+def _decoded(pixel_data: bytes, header: PixelHeader) -> np.ndarray:
     stream = get_frame(pixel_data, 0, number_of_frames=1)
     syntax = uid.UID(header.syntax)
     depth = _check_size(stream, header)
@@ -206,7 +212,7 @@ def _decoded(pixel_data: bytes, header: Header) -> np.ndarray:
     return np.ascontiguousarray(words.reshape(header.rows, header.columns))
 
 
-def _by_pydicom(pixel_data: bytes, header: Header) -> np.ndarray:
+def _by_pydicom(pixel_data: bytes, header: PixelHeader) -> np.ndarray:
     syntax = uid.UID(header.syntax)
     options: dict[str, Any] = {
         "rows": header.rows,
@@ -224,8 +230,8 @@ def _by_pydicom(pixel_data: bytes, header: Header) -> np.ndarray:
     )[0]
 
 
-def _by_gdcm(stream: bytes, header: Header) -> np.ndarray:
-    """JPEG of more than 8 bits, which pydicom's plug-in for GDCM does not hand on."""
+def _by_gdcm(stream: bytes, header: PixelHeader) -> np.ndarray:
+    """JPEG of more than 8 bits, which pydicom's GDCM plug-in refuses."""
     import gdcm
 
     fragment = gdcm.Fragment()
@@ -244,58 +250,27 @@ def _by_gdcm(stream: bytes, header: Header) -> np.ndarray:
     image.SetTransferSyntax(gdcm.TransferSyntax(syntax))
     bits = header.bits_stored
     image.SetPixelFormat(gdcm.PixelFormat(1, 16, bits, bits - 1, 0))
-    # GDCM's bytes come as a text.
+    # GDCM hands its bytes over as a str.
     return np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), np.uint16)
 
 
-# --- what a codestream says of itself ---------------------------------------------------------
+def _check_size(stream: bytes, header: PixelHeader) -> int:
+    """The bit depth that a codestream states; 0 if it states none.
 
-
-def _check_size(stream: bytes, header: Header) -> int:
-    """The depth in bits of a codestream, 0 for RLE, which does not tell.
-
-    Rejects a codestream that is not one grey plane of the header's size. It is checked before a
-    decoder sees it, since decoders allocate what the codestream says.
+    Rejects a codestream that is not one grey plane of the header's size. This runs before any
+    decoder, since decoders allocate the size that the codestream states.
     """
-    if header.syntax == uid.RLELossless:
-        return 0
     try:
-        j2k = uid.UID(header.syntax).name.find("JPEG 2000") >= 0
-        rows, columns, planes, depth = (_j2k_size if j2k else _jpeg_size)(stream)
-    except (struct.error, ValueError):
+        size = codestream_size(stream, header.syntax)
+    except ValueError:
         raise Rejected("unreadable_pixels", "no such codestream") from None
-    if (rows, columns, planes) != (header.rows, header.columns, 1):
+    if size is None:
+        return 0
+    if (size.rows, size.columns, size.planes) != (header.rows, header.columns, 1):
         raise Rejected("unreadable_pixels", "the codestream's size contradicts the header")
-    if depth > header.bits_allocated:
+    if size.depth > header.bits_allocated:
         raise Rejected("unreadable_pixels", "the codestream's depth contradicts the header")
-    return depth
-
-
-def _jpeg_size(stream: bytes) -> tuple[int, int, int, int]:
-    """The same of JPEG (ISO 10918-1 B.2.2) and JPEG-LS (ISO 14495-1 C.2.2)."""
-    at = 2  # behind SOI
-    while True:
-        fill, marker, length = struct.unpack_from(">BBH", stream, at)
-        if fill != 0xFF or length < 2:
-            raise ValueError
-        if marker in _FRAMES:
-            depth, rows, columns, planes = struct.unpack_from(">BHHB", stream, at + 4)
-            return rows, columns, planes, depth
-        at += 2 + length
-
-
-# SOF0 to SOF15 without DHT, JPG and DAC, which stand among them; JPEG-LS's SOF55
-_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-
-
-def _j2k_size(stream: bytes) -> tuple[int, int, int, int]:
-    """(rows, columns, planes, depth) of JPEG 2000 and HTJ2K (ISO 15444-1 A.5.1)."""
-    soc = stream.find(b"\xff\x4f\xff\x51")  # a JP2 header may stand before it
-    if soc < 0:
-        raise ValueError
-    right, bottom, left, top = struct.unpack_from(">4I", stream, soc + 8)
-    planes, depth = struct.unpack_from(">HB", stream, soc + 40)
-    return bottom - top, right - left, planes, (depth & 0x7F) + 1
+    return size.depth
 
 
 if __name__ == "__main__":

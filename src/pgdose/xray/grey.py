@@ -1,27 +1,24 @@
-"""Stored values to grey, by one table a film: an entry for each word that a pixel can be.
+"""From the stored words of a film to grey, by a lookup table with an entry for each possible word.
 
-The way of a value, each step on the at most 65,536 entries of the table and not on the pixels:
+Each step works on the table, at most 65,536 entries, and not on the pixels:
 
 1. word -> stored value: the BitsStored bits that end at HighBit, signed by PixelRepresentation;
-   other bits of the word are no part of it (PS3.5 8.1.1)
+   other bits of the word do not count (PS3.5 8.1.1)
 2. -> modality value: Modality LUT Sequence, else RescaleSlope and RescaleIntercept (PS3.3 C.11.1)
 3. -> grey 0..255, by the `window` of the whole group:
-   - `voi`: what the file offers. VOI LUT Sequence, else WindowCenter and WindowWidth with
-     VOILUTFunction LINEAR (default), LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2, C.11.2.1.3); the
-     first of several. A width that is empty, no number, not positive, or under 1 for LINEAR, and
-     a function of another name, count as no window.
+   - `voi`: the window that the file offers. VOI LUT Sequence, else WindowCenter and WindowWidth
+     with VOILUTFunction LINEAR (default), LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2, C.11.2.1.3);
+     the first of several. The file has no window if the width is empty, no number, not positive,
+     or under 1 for LINEAR, or if the function has another name.
    - `percentile`: the 0.5 and 99.5 percentiles of the film's modality values to 0 and 255
-   - `full`: all that the stored bits can hold, after step 2, to 0..255
-4. -> inverted if the film is MONOCHROME1 or its PresentationLUTShape INVERSE. The two say the
-   same thing, so that both together invert once.
+   - `full`: the whole range that the stored bits can hold, after step 2, to 0..255
+4. -> inverted if the film is MONOCHROME1 or its PresentationLUTShape INVERSE. The two mean the
+   same, so a film with both is inverted once.
 
-Percentiles of a large film are those of every k-th row, so that about COUNTED pixels are counted.
-Pixel padding (PixelPaddingValue to PixelPaddingRangeLimit) is left out of them and black in the
-end. Padding that would cover more than PADDED of a film is not believed.
-
+Percentiles of a large film are taken of every k-th row, see `grey_levels.COUNTED`. Pixel padding
+(PixelPaddingValue to PixelPaddingRangeLimit) does not count in them and becomes black. Padding
+that would cover more than MOST_PADDING of a film is ignored.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from pydicom import Dataset, uid
@@ -29,38 +26,21 @@ from scipy.special import expit
 
 from pgdose.errors import Rejected
 from pgdose.images.grey_levels import Curve, count, linear, look_up, percentiles
+from pgdose.xray.dicom_file import WordLayout, first_number
 
 WINDOWS = ("voi", "percentile", "full")
-PADDED = 0.9  # of the pixels; what covers more of a film is the film
-LARGEST_NUMBER = 1e12  # in a header; what is beyond is a slip, and sums of it would overflow
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the words of a film hold its stored values."""
-
-    allocated: int  # bits of a word, 8 or 16
-    stored: int  # bits of a value
-    high: int  # number of its most significant bit
-    signed: bool
-
-    def values(self) -> np.ndarray:
-        """The stored value of each word: int32, 2**allocated."""
-        words = np.arange(2**self.allocated, dtype=np.int32)
-        values = (words >> (self.high - self.stored + 1)) & (2**self.stored - 1)
-        if self.signed:
-            values[values >= 2 ** (self.stored - 1)] -= 2**self.stored
-        return values
+MOST_PADDING = 0.9  # of the pixels; a value that covers more of a film is the film itself
 
 
 def to_grey(
-    words: np.ndarray, layout: Layout, ds: Dataset, window: str
+    words: np.ndarray, layout: WordLayout, ds: Dataset, window: str
 ) -> tuple[np.ndarray, str, str | None]:
-    """(pixels, applied, offered) of a film, see `dicom.Film`.
+    """(pixels, applied, offered) of a film, see `films.Film`.
 
-    `words` is uint8 or uint16, rows x columns; `ds` holds the attributes named above. Rejects a
-    film without contrast (blank), without a window where `window` is voi (no_window), and with
-    tables or factors that cannot be (bad_lut, bad_rescale).
+    `words` is uint8 or uint16, rows x columns; `ds` holds the attributes named above.
+
+    Raises Rejected: blank (no contrast), no_window (`window` is voi and the file has none),
+    bad_lut and bad_rescale (impossible tables or factors).
     """
     values = layout.values()
     modality = _modality(values, layout.signed, ds)
@@ -72,7 +52,7 @@ def to_grey(
         offered = curve = None
     counts = count(words)
     padding = _padding(values, layout, ds)
-    if counts[padding].sum() > PADDED * counts.sum():
+    if counts[padding].sum() > MOST_PADDING * counts.sum():
         padding[:] = False
     counts[padding] = 0
 
@@ -82,23 +62,23 @@ def to_grey(
             grey = 255 - grey
         grey[padding] = 0
         greys = np.rint(grey).astype(np.uint8)
-        percentiles(greys, counts)  # of the greys themselves: a window may show a single one
+        percentiles(greys, counts)  # rejects a window that shows a single grey
         return greys
 
     if window == "voi":
         if curve is None:
             raise Rejected("no_window", "neither a VOI LUT nor a window that can be used")
         return look_up(table(curve), words), f"voi {offered}", offered
-    ends = percentiles(modality, counts) if window == "percentile" else _ends(modality)
+    ends = percentiles(modality, counts) if window == "percentile" else _full_range(modality)
     if curve is not None:
         try:
             table(curve)
-        except Rejected:  # it would show nothing
+        except Rejected:  # the window would show nothing
             offered = None
     return look_up(table(linear(*ends)), words), window, offered
 
 
-def _ends(modality: np.ndarray) -> tuple[float, float]:
+def _full_range(modality: np.ndarray) -> tuple[float, float]:
     low, high = float(modality.min()), float(modality.max())
     if not low < high:
         raise Rejected("blank", "the modality transformation makes all values the same")
@@ -108,23 +88,23 @@ def _ends(modality: np.ndarray) -> tuple[float, float]:
 def _modality(values: np.ndarray, signed: bool, ds: Dataset) -> np.ndarray:
     """The modality value of each stored value: float64."""
     if ds.get("ModalityLUTSequence"):
-        entries, first, _ = _lut(ds.ModalityLUTSequence[0], signed, _order(ds))
+        entries, first, _ = _lut(ds.ModalityLUTSequence[0], signed, _byte_order(ds))
         return entries[np.clip(values - first, 0, len(entries) - 1)].astype(np.float64)
-    slope = number(ds, "RescaleSlope", absent=1.0)
-    intercept = number(ds, "RescaleIntercept", absent=0.0)
+    slope = first_number(ds, "RescaleSlope", absent=1.0)
+    intercept = first_number(ds, "RescaleIntercept", absent=0.0)
     if slope is None or intercept is None or slope == 0:
         raise Rejected("bad_rescale", "RescaleSlope or RescaleIntercept is zero or no number")
     return values * slope + intercept
 
 
 def _voi(ds: Dataset, modality: np.ndarray) -> tuple[str, Curve] | tuple[None, None]:
-    """The file's own way from modality values to grey, with its name; None if it has none."""
+    """The window that the file offers, its name and its curve; None if it has none."""
     if ds.get("VOILUTSequence"):
-        entries, first, bits = _lut(ds.VOILUTSequence[0], modality.min() < 0, _order(ds))
+        entries, first, bits = _lut(ds.VOILUTSequence[0], modality.min() < 0, _byte_order(ds))
         grey = entries * (255 / (2**bits - 1))
         last = len(entries) - 1
         return "lut", lambda x: grey[np.clip(np.rint(x) - first, 0, last).astype(np.int64)]
-    center, width = number(ds, "WindowCenter"), number(ds, "WindowWidth")
+    center, width = first_number(ds, "WindowCenter"), first_number(ds, "WindowWidth")
     name = str(ds.get("VOILUTFunction") or "LINEAR").strip().lower()
     if center is None or width is None or width <= 0:
         return None, None
@@ -140,8 +120,8 @@ def _voi(ds: Dataset, modality: np.ndarray) -> tuple[str, Curve] | tuple[None, N
     return None, None
 
 
-def _order(ds: Dataset) -> str:
-    """The order of the bytes in a file's words, as NumPy writes it."""
+def _byte_order(ds: Dataset) -> str:
+    """The byte order of a file's words, as NumPy writes it."""
     return ">" if ds.file_meta.get("TransferSyntaxUID") == uid.ExplicitVRBigEndian else "<"
 
 
@@ -164,35 +144,19 @@ def _lut(item: Dataset, signed: bool, order: str) -> tuple[np.ndarray, int, int]
     return entries, first, bits
 
 
-def _padding(values: np.ndarray, layout: Layout, ds: Dataset) -> np.ndarray:
+def _padding(values: np.ndarray, layout: WordLayout, ds: Dataset) -> np.ndarray:
     """Which words are padding: bool, one for each."""
-    first = number(ds, "PixelPaddingValue")
+    first = first_number(ds, "PixelPaddingValue")
     if first is None:
         return np.zeros(values.size, bool)
-    last = number(ds, "PixelPaddingRangeLimit", absent=first)
+    last = first_number(ds, "PixelPaddingRangeLimit", absent=first)
     ends = sorted((int(first), int(first if last is None else last)))
     if values.min() <= ends[0] and ends[1] <= values.max():
         return (values >= ends[0]) & (values <= ends[1])
-    # No value of these bits: a whole word, or one of the other sign.
+    # Not a value that these bits can hold: a whole word, or one of the other sign.
     return np.arange(values.size) == int(first) % 2**layout.allocated
 
 
 def _inverted(ds: Dataset) -> bool:
     shape = str(ds.get("PresentationLUTShape") or "").strip().upper()
     return ds.PhotometricInterpretation == "MONOCHROME1" or shape == "INVERSE"
-
-
-def number(ds: Dataset, keyword: str, absent: float | None = None) -> float | None:
-    """The first number of an attribute; `absent` if there is none, None if it cannot be one."""
-    try:
-        value = ds.get(keyword)
-        if isinstance(value, bytes):
-            return None
-        if not isinstance(value, str | float | int) and value is not None:
-            value = value[0] if len(value) else None
-        if value is None or value == "":
-            return absent
-        found = float(value)
-    except Exception:  # pydicom's converters raise of all kinds
-        return None
-    return found if abs(found) <= LARGEST_NUMBER else None  # None for NaN too

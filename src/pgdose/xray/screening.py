@@ -1,6 +1,7 @@
-"""One look at the pixels of each image that a group could choose: usable, or why not.
+"""Screening: one look at the pixels of each image that a group could choose.
 
-A cohort is drawn among what passes, so that its counts and its balance hold.
+Every image is usable or has a reason why not, so that a cohort is drawn from usable images only
+and its counts and its balance hold. `source_rejects` puts the rejects of all shards together.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,41 +10,61 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.images import codecs
 from pgdose.images.rendering import resize
 from pgdose.images.stores import checksum
-from pgdose.tables import source_files
 from pgdose.tables.person_fields import LATERAL
-from pgdose.tables.private_paths import Listed
+from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
-from pgdose.xray import dicom
 from pgdose.xray.anatomy import aorta_window, looks_lateral
-from pgdose.xray.dicom import Film
+from pgdose.xray.reject_reasons import REASONS
+from pgdose.xray.source_images import read_source_image
 
-SMALL = 64  # pixels; the side at which the spread of greys is taken
-REASONS = {
-    "file_missing": "the file was there when the source was indexed",
-    "file_changed": "its size or date is another than when the source was indexed",
-    "lateral": "a film from the side, by its ViewPosition or by the image",
-    "not_chest": "BodyPartExamined names another part of the body",
-    "tiny": "its shorter side has fewer pixels than `screen.smallest`",
-    "blank": "its greys spread less than `screen.least_spread`",
-    "saturated": "more than `screen.most_at_ends` of its pixels are black or white",
-    "duplicate_uid": "another usable file has the same SOPInstanceUID",
-    "duplicate_pixels": "another usable image has the same pixels",
-}
+SMALL = 64  # pixels; the size at which the spread of greys is measured
 
 
-def read(file: Listed, kind: str, modality: str, window: str = "percentile") -> Film:
-    """The pixels of an image of any source: uint8, grey for X-rays, else RGB."""
-    path = source_files.unchanged(file)
-    if kind == "dicom_archive":
-        return dicom.read_film(path, window)
-    return Film(codecs.read_image(path, channels=1 if modality == "xray" else 3), "none", None)
+def screen(
+    records: Iterable[Mapping],
+    paths: Mapping[str, SourceFile],
+    *,
+    kind: str,
+    modality: str,
+    limits: Mapping,
+) -> pd.DataFrame:
+    """Screen records; returns a table of SCREEN.
+
+    A record has record_id, view, body_part, mm_per_px, and `aorta`: whether to find its aorta
+    window. `paths` gives the file of a record_id, `limits` are the source's `screen`.
+    """
+    rows = []
+    for record in records:
+        row = {"record_id": record["record_id"], "usable": True}
+        try:
+            row |= _screen_image(record, paths[record["record_id"]], kind, modality, limits)
+        except Rejected as rejected:
+            row |= {"usable": False, "reason": rejected.reason, "detail": rejected.detail}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=SCREEN.names)
+
+
+def _screen_image(
+    record: Mapping, file: SourceFile, kind: str, modality: str, limits: Mapping
+) -> dict:
+    """The columns of SCREEN for a usable image. Raises Rejected for another."""
+    if modality == "xray":
+        check_header(record, limits)
+    film = read_source_image(file, kind, modality)
+    check_image(film.pixels, limits)
+    if modality == "xray":
+        check_view(film.pixels, limits)
+    row = {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
+    if record["aorta"]:
+        window = aorta_window(film.pixels, record["mm_per_px"])
+        row |= {f"aorta_{name}": value for name, value in window._asdict().items()}
+    return row
 
 
 def check_header(record: Mapping, limits: Mapping) -> None:
-    """Raises Rejected if the headers alone say that an X-ray is of no use."""
+    """Raise Rejected if the headers alone rule an X-ray out: lateral, not_chest."""
     view, part = record["view"], record["body_part"]
     if isinstance(view, str) and view in LATERAL:
         raise Rejected("lateral", f"ViewPosition {view}")
@@ -53,7 +74,7 @@ def check_header(record: Mapping, limits: Mapping) -> None:
 
 
 def check_image(image: np.ndarray, limits: Mapping) -> None:
-    """Raises Rejected if the image is of no use. uint8, rows x columns (x 3)."""
+    """Raise Rejected (tiny, blank, saturated). uint8, rows x columns (x 3)."""
     if min(image.shape[:2]) < limits["smallest"]:
         raise Rejected("tiny", f"{image.shape[1]}x{image.shape[0]}")
     spread = resize(image, SMALL).std()
@@ -65,61 +86,8 @@ def check_image(image: np.ndarray, limits: Mapping) -> None:
 
 
 def check_view(image: np.ndarray, limits: Mapping) -> None:
-    """Raises Rejected if a grey image looks like a chest from the side."""
+    """Raise Rejected (lateral) if a grey image looks like a chest from the side."""
     if limits["lateral_score"] is not None:
         score = looks_lateral(image)
         if score >= limits["lateral_score"]:
             raise Rejected("lateral", f"by the image, score {score:.2f}")
-
-
-def screen(
-    table: Iterable[Mapping],
-    paths: Mapping[str, Listed],
-    *,
-    kind: str,
-    modality: str,
-    limits: Mapping,
-) -> pd.DataFrame:
-    """The SCREEN table of these records; `paths` gives a record's file, `limits` the thresholds.
-
-    A record has record_id, view, body_part, mm_per_px, and `aorta`: whether its window is wanted.
-    """
-    rows = []
-    for record in table:
-        row = {"record_id": record["record_id"], "usable": True}
-        try:
-            if modality == "xray":
-                check_header(record, limits)
-            film = read(paths[record["record_id"]], kind, modality)
-            check_image(film.pixels, limits)
-            if modality == "xray":
-                check_view(film.pixels, limits)
-            row |= {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
-            if record["aorta"]:
-                names = ("aorta_x", "aorta_y", "aorta_side", "aorta_confidence")
-                window = aorta_window(film.pixels, record["mm_per_px"])
-                row |= dict(zip(names, window, strict=True))
-        except Rejected as r:
-            row |= {"usable": False, "reason": r.reason, "detail": r.detail}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=SCREEN.names)
-
-
-def rejects(index: pd.DataFrame, screened: pd.DataFrame, instances: pd.Series) -> pd.DataFrame:
-    """All rejects of a source: at the index, at the screen, and all but one of equal images.
-
-    `instances` gives the hashed SOPInstanceUID of a record_id. Of equal images the usable one with
-    the smallest record_id stays.
-    """
-    usable = screened["usable"].astype(bool)
-    found = [index, screened[~usable].assign(stage="screen")]
-    good = screened[usable].sort_values("record_id")
-    good = good.assign(instance=good["record_id"].map(instances))
-    for reason, column in (("duplicate_uid", "instance"), ("duplicate_pixels", "pixel_hash")):
-        again = good[column].notna() & good[column].duplicated()
-        found.append(good[again].assign(stage="screen", reason=reason, detail=REASONS[reason]))
-        good = good[~again]
-    columns = ["record_id", "stage", "reason", "detail"]
-    return pd.concat([part[columns] for part in found]).sort_values(
-        ["stage", "reason", "record_id"]
-    )

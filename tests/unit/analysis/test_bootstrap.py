@@ -8,7 +8,8 @@ from scipy import stats
 from scipy.special import ndtri
 
 from pgdose.analysis import bootstrap as b
-from pgdose.analysis.success import wilson
+from pgdose.analysis import intervals
+from pgdose.analysis.intervals import wilson
 from pgdose.tables.keyed import generator
 
 SEED = 2019
@@ -48,19 +49,19 @@ def test_weights_are_poisson_of_mean_one() -> None:
 
 def test_images_of_a_patient_share_its_weights_and_keep_them_in_a_part() -> None:
     drawn = draw("b", "a", "b", "c")
-    assert drawn.of_image[0] == drawn.of_image[2] and drawn.number == 3
-    part = drawn.of(np.array([True, False, True, False]))
-    assert part.number == 1
-    some = drawn.of(np.array([3, 0]))
-    assert some.of_image.tolist() == [drawn.of_image[3], drawn.of_image[0]] and some.number == 2
+    assert drawn.of_image[0] == drawn.of_image[2] and drawn.count == 3
+    part = drawn.subset(np.array([True, False, True, False]))
+    assert part.count == 1
+    some = drawn.subset(np.array([3, 0]))
+    assert some.of_image.tolist() == [drawn.of_image[3], drawn.of_image[0]] and some.count == 2
 
 
 def test_nobody_at_all() -> None:
     drawn = draw()
-    assert drawn.number == 0
+    assert drawn.count == 0
     assert b.totals(np.zeros((0, 2), bool), drawn).tolist() == [[0, 0]] * 51
     rates = b.rates(np.zeros((0, 2), bool), np.zeros((0, 2), bool), drawn)
-    assert np.isnan(rates).all() and np.isnan(b.rate_interval(rates, 0)).all()
+    assert np.isnan(rates).all() and np.isnan(intervals.rate_interval(rates, 0)).all()
 
 
 # --- totals and rates -------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def test_a_rate_of_nothing_is_unknown() -> None:
 def test_percentiles_are_the_expanded_ones(patients: int) -> None:
     """Hesterberg's table: at n = 10 the 2.5 % become 0.9 %; the rest is worked out by scipy."""
     values = np.random.default_rng(2).permutation(np.arange(1.0, 10_001))
-    low, high = b.percentiles(np.concatenate([[5000.0], values])[:, None], patients)
+    low, high = intervals.percentiles(np.concatenate([[5000.0], values])[:, None], patients)
     tail = stats.norm.cdf(stats.t.ppf(0.025, patients - 1) * math.sqrt(patients / (patients - 1)))
     assert low[0] == max(math.ceil(10_000 * tail), 1)
     assert high[0] == math.ceil(10_000 * (1 - tail))
@@ -110,28 +111,28 @@ def test_percentiles_are_the_expanded_ones(patients: int) -> None:
 
 def test_percentiles_may_be_infinite() -> None:
     drawn = np.array([1.0, *[1.0] * 50, *[math.inf] * 50])[:, None]
-    assert b.percentiles(drawn, 30) == (1.0, math.inf)
+    assert intervals.percentiles(drawn, 30) == (1.0, math.inf)
 
 
 def test_percentiles_leave_out_draws_that_are_unknown() -> None:
     known = np.arange(100.0)
     with_gaps = np.concatenate([[50.0], known, [math.nan] * 40])[:, None]
     whole = np.concatenate([[50.0], known])[:, None]
-    assert b.percentiles(with_gaps, 30) == b.percentiles(whole, 30)
+    assert intervals.percentiles(with_gaps, 30) == intervals.percentiles(whole, 30)
     sample_unknown = np.concatenate([[math.nan], known])[:, None]
-    assert np.isnan(b.percentiles(sample_unknown, 30)).all()
-    assert np.isnan(b.percentiles(np.array([[1.0], [math.nan]]), 30)).all()
+    assert np.isnan(intervals.percentiles(sample_unknown, 30)).all()
+    assert np.isnan(intervals.percentiles(np.array([[1.0], [math.nan]]), 30)).all()
 
 
 def test_one_patient_and_no_draws_have_no_interval() -> None:
     drawn = np.linspace(0, 1, 101)[:, None]
     for patients in (0, 1):
-        assert np.isnan(b.percentiles(drawn, patients)).all()
-        assert np.isnan(b.rate_interval(drawn, patients)).all()
-        assert np.isnan(b.contrast_interval(drawn, patients)).all()
-    assert np.isnan(b.percentiles(drawn[:1], 5)).all()
-    assert np.isnan(b.contrast_interval(drawn[:2], 5)).all()
-    assert np.isnan(b.rate_interval(np.zeros((101, 1)), 1)).all()
+        assert np.isnan(intervals.percentiles(drawn, patients)).all()
+        assert np.isnan(intervals.rate_interval(drawn, patients)).all()
+        assert np.isnan(intervals.contrast_interval(drawn, patients)).all()
+    assert np.isnan(intervals.percentiles(drawn[:1], 5)).all()
+    assert np.isnan(intervals.contrast_interval(drawn[:2], 5)).all()
+    assert np.isnan(intervals.rate_interval(np.zeros((101, 1)), 1)).all()
 
 
 def test_all_or_none_flipped_have_wilsons_interval_with_patients_for_images() -> None:
@@ -139,11 +140,11 @@ def test_all_or_none_flipped_have_wilsons_interval_with_patients_for_images() ->
     flipped[:4, 2] = True
     patients = draw(*"aabbccddeeff", draws=500)
     drawn = b.rates(flipped, np.ones_like(flipped), patients)
-    low, high = b.rate_interval(drawn, patients.number)
+    low, high = intervals.rate_interval(drawn, patients.count)
     z2 = ndtri(0.975) ** 2
     assert (low[0], high[0]) == pytest.approx((0, z2 / (6 + z2)))  # six patients, not twelve images
     assert (low[1], high[1]) == pytest.approx((6 / (6 + z2), 1))
-    assert [low[2], high[2]] == [end[2] for end in b.percentiles(drawn, 6)]
+    assert [low[2], high[2]] == [end[2] for end in intervals.percentiles(drawn, 6)]
     assert 0 <= low[2] < 1 / 3 < high[2] <= 1
 
 
@@ -154,10 +155,10 @@ def test_a_contrast_is_as_wide_as_students_t_times_the_spread() -> None:
     noise = np.random.default_rng(3).normal(0, 0.2, 500)
     drawn = np.concatenate([[0.0], noise, -noise])[:, None]  # even on both sides
     spread = drawn[1:].std(ddof=1)
-    assert b.standard_error(drawn) == pytest.approx(spread)
+    assert intervals.standard_error(drawn) == pytest.approx(spread)
     for tail in (0.025, 0.001):
         half = stats.t.ppf(1 - tail, 29) * spread
-        low, high = b.contrast_interval(drawn, 30, tail)
+        low, high = intervals.contrast_interval(drawn, 30, tail)
         assert (low[0], high[0]) == pytest.approx((-half, half))
 
 
@@ -165,7 +166,7 @@ def test_a_contrast_is_as_wide_as_students_t_times_the_spread() -> None:
 def test_a_contrast_goes_further_on_the_side_of_its_skew(side: int) -> None:
     """Ten of 300 patients changed: the exact bound of a Poisson count, within a tenth."""
     drawn = np.concatenate([[10.0], np.random.default_rng(4).poisson(10, 20_000)])[:, None] / 300
-    low, high = b.contrast_interval(side * drawn, 300, 0.003)
+    low, high = intervals.contrast_interval(side * drawn, 300, 0.003)
     outer, inner = (high, low) if side > 0 else (-low, -high)
     assert 300 * outer[0] == pytest.approx(stats.chi2.ppf(0.997, 22) / 2, rel=0.1)
     assert 300 * inner[0] == pytest.approx(10 - stats.t.ppf(0.997, 299) * math.sqrt(10), rel=0.1)
@@ -173,18 +174,20 @@ def test_a_contrast_goes_further_on_the_side_of_its_skew(side: int) -> None:
 
 def test_a_standard_error_leaves_out_draws_that_are_unknown() -> None:
     drawn = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, math.nan], [math.nan, math.nan]])
-    assert b.standard_error(drawn)[0] == pytest.approx(math.sqrt(2))
-    assert math.isnan(b.standard_error(drawn)[1])
+    assert intervals.standard_error(drawn)[0] == pytest.approx(math.sqrt(2))
+    assert math.isnan(intervals.standard_error(drawn)[1])
 
 
 def test_a_contrast_that_no_draw_shows_is_bounded_by_what_may_be_unseen() -> None:
     """Of 58 and 59 patients a share of 5 % stays unseen with a probability of 5.1 and 4.8 %."""
-    assert b.unseen(58, 0.05) > 0.05 > b.unseen(59, 0.05)
-    assert (1 - b.unseen(20)) ** 20 == pytest.approx(0.025)
+    assert (
+        intervals.largest_unseen_share(58, 0.05) > 0.05 > intervals.largest_unseen_share(59, 0.05)
+    )
+    assert (1 - intervals.largest_unseen_share(20)) ** 20 == pytest.approx(0.025)
     still = np.zeros((101, 1))
     for tail in (0.025, 0.001):
-        low, high = b.contrast_interval(still, 20, tail, 1.5)
-        bound = b.unseen(20, tail)
+        low, high = intervals.contrast_interval(still, 20, tail, 1.5)
+        bound = intervals.largest_unseen_share(20, tail)
         assert (low[0], high[0]) == pytest.approx((-bound, 1.5 * bound))
 
 
@@ -209,7 +212,7 @@ def test_the_interval_by_patients_holds_the_truth_where_wilsons_does_not(
     flipped, whose = correlated(rng, rate, patients=patients, images=8, icc=0.5, studies=studies)
     crowd = b.draw_patients(whose, 600, SEED)
     drawn = b.rates(flipped, np.ones_like(flipped), crowd)
-    low, high = b.rate_interval(drawn, patients)
+    low, high = intervals.rate_interval(drawn, patients)
     assert 0.925 < ((low <= rate) & (rate <= high)).mean() < 0.99
     low, high = wilson(flipped.sum(axis=0), np.full(studies, len(flipped)))
     assert ((low <= rate) & (rate <= high)).mean() < 0.85
@@ -225,7 +228,7 @@ def test_the_interval_of_a_contrast_holds_the_truth() -> None:
     crowd = b.draw_patients(whose.astype(str), 500, SEED)
     drawn = b.share(b.totals(rise, crowd), b.totals(np.ones_like(rise), crowd))
     for tail in (0.025, 0.01):
-        low, high = b.contrast_interval(drawn, patients, tail)
+        low, high = intervals.contrast_interval(drawn, patients, tail)
         held = ((low <= 0.2) & (high >= 0.2)).mean()
         assert held == pytest.approx(1 - 2 * tail, abs=0.015)
 
@@ -236,6 +239,6 @@ def test_a_share_that_is_not_seen_is_within_its_bound() -> None:
     flipped = np.repeat(rng.random((patients, studies)) < rate, 3, axis=0)
     crowd = b.draw_patients(np.repeat(np.arange(patients), 3).astype(str), 400, SEED)
     drawn = b.rates(flipped, np.ones_like(flipped), crowd)
-    _, high = b.contrast_interval(drawn, patients)
+    _, high = intervals.contrast_interval(drawn, patients)
     assert (drawn[0] == 0).mean() == pytest.approx(0.975**40, abs=0.03)  # where it matters
     assert (rate <= high).mean() >= 0.97

@@ -1,8 +1,9 @@
-"""The five conclusions: on evidence worked by hand, and on simulated studies with known truth."""
+"""The five conclusions: on draws worked by hand, and on simulated studies with known truth."""
 
 import importlib.util
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,10 +14,11 @@ from helpers.workflow import PROJECT
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from pgdose.analysis import bootstrap
+from pgdose.analysis import bootstrap, conclusion_tables, intervals
+from pgdose.analysis import conclusion_draws as e
 from pgdose.analysis import conclusions as c
-from pgdose.analysis import evidence as e
 from pgdose.analysis.outcomes import Outcomes
+from pgdose.study.doses import Doses
 
 DRAWS = 400
 
@@ -39,10 +41,10 @@ def told(
     sides: tuple[int, int] = (500, 500),
     seed: int = 1,
     epsilons: Sequence[float] | None = None,
-) -> e.Evidence:
-    own = tuple(epsilons or (0.02 * (i + 1) for i in range(len(doses))))
-    return e.Evidence(
-        own, drawn(doses, sd, seed), drawn(steps, sd, seed), drawn(counts), (patients, *sides)
+) -> e.ConclusionDraws:
+    ladder = Doses(tuple(epsilons or (0.02 * (i + 1) for i in range(len(doses)))), 20)
+    return e.ConclusionDraws(
+        ladder, drawn(doses, sd, seed), drawn(steps, sd, seed), drawn(counts), (patients, *sides)
     )
 
 
@@ -50,7 +52,7 @@ def states(trends: list[c.Trend]) -> dict[str, str]:
     return {t.group: t.state for t in trends}
 
 
-# --- evidence ---------------------------------------------------------------------------------
+# --- draws ------------------------------------------------------------------------------------
 
 EPSILONS = (0.02, 0.1)
 
@@ -63,58 +65,78 @@ def found(flips: dict[tuple[float, int], str], known: Sequence[int], last: int =
     mask = np.zeros(seen.shape[1:], bool)
     mask[:, known] = True
     confidence = np.array([0.95, 0.94, 0.99, 0.6])
-    return Outcomes(np.arange(4), np.ones(4, np.int64), seen, mask, confidence, EPSILONS, 0)
+    return Outcomes(
+        np.arange(4), np.ones(4, np.int64), seen, mask, confidence, Doses(EPSILONS, last), 0
+    )
 
 
 FLIPS = {(0.02, 8): "1000", (0.1, 1): "0100", (0.1, 6): "0110", (0.1, 8): "1010"}
 PEOPLE = bootstrap.draw_patients(["a", "a", "b", "c"], DRAWS, 1)
 
 
-def test_evidence_is_the_rates_that_conclusions_need() -> None:
+def test_draws_are_the_rates_that_conclusions_need() -> None:
     point = {"epsilon": 0.1, "iteration": 8, "success": "final"}
-    one = e.evidence(found(FLIPS, range(9)), PEOPLE, **point)
-    assert one.doses[0].tolist() == [0.25, 0.5]
-    assert one.steps[0].tolist() == [0.25, 0.5, 0.5]  # iterations 1, 6 and 8
-    assert one.counts[0].tolist() == [2, 2, 2, 0]  # 0.95 itself is over
+    one = e.conclusion_draws(found(FLIPS, range(9)), PEOPLE, **point)
+    assert one.by_epsilon[0].tolist() == [0.25, 0.5]
+    assert one.by_iteration[0].tolist() == [0.25, 0.5, 0.5]  # iterations 1, 6 and 8
+    assert one.by_confidence[0].tolist() == [2, 2, 2, 0]  # 0.95 itself is over
     assert one.patients == (3, 2, 2)
     a, b, other = PEOPLE.weights[7].astype(float)
-    assert one.doses[8, 1] == pytest.approx((a + b) / (2 * a + b + other))
-    assert one.counts[8].tolist() == [a + b, a + b, a + other, 0]
+    assert one.by_epsilon[8, 1] == pytest.approx((a + b) / (2 * a + b + other))
+    assert one.by_confidence[8].tolist() == [a + b, a + b, a + other, 0]
 
 
-def test_evidence_of_any_flip_counts_the_earlier_ones() -> None:
-    one = e.evidence(found(FLIPS, range(9)), PEOPLE, epsilon=0.1, iteration=8, success="any")
-    assert one.doses[0].tolist() == [0.25, 0.75] and one.steps[0].tolist() == [0.25, 0.5, 0.75]
+def test_draws_of_any_flip_counts_the_earlier_ones() -> None:
+    one = e.conclusion_draws(
+        found(FLIPS, range(9)), PEOPLE, epsilon=0.1, iteration=8, success="any"
+    )
+    assert one.by_epsilon[0].tolist() == [0.25, 0.75] and one.by_iteration[0].tolist() == [
+        0.25,
+        0.5,
+        0.75,
+    ]
 
 
 @pytest.mark.parametrize("known", [[0, 8], [1, 2, 3], [0, 1, 8], [0]])
 def test_steps_that_were_not_measured_are_unknown(known: list[int]) -> None:
     here = found(FLIPS, known)
-    one = e.evidence(here, PEOPLE, epsilon=0.1, iteration=known[-1], success="final")
-    assert np.isnan(one.steps).all()
+    one = e.conclusion_draws(here, PEOPLE, epsilon=0.1, iteration=known[-1], success="final")
+    assert np.isnan(one.by_iteration).all()
+
+
+def test_an_attack_without_the_operating_epsilon_is_measured_at_the_nearest_one() -> None:
+    here = found(FLIPS, range(9))
+    near, exact = (
+        e.conclusion_draws(here, PEOPLE, epsilon=epsilon, iteration=8, success="final")
+        for epsilon in (0.3, 0.1)
+    )
+    for name in ("by_epsilon", "by_iteration", "by_confidence"):
+        np.testing.assert_array_equal(getattr(near, name), getattr(exact, name))
 
 
 def test_an_operating_point_that_was_not_measured_is_unknown() -> None:
+    """No other epsilon stands in for it: the draws of several groups must be at the same one."""
     here = found(FLIPS, range(9))
-    one = e.evidence(here, PEOPLE, epsilon=0.3, iteration=8, success="final")
-    assert np.isnan(one.steps).all() and np.isnan(one.counts).all()
-    assert one.doses[0].tolist() == [0.25, 0.5]
+    here.measured[1] = False
+    one = e.conclusion_draws(here, PEOPLE, epsilon=0.1, iteration=8, success="final")
+    assert np.isnan(one.by_iteration).all() and np.isnan(one.by_confidence).all()
+    assert one.by_epsilon[0].tolist() == pytest.approx([0.25, math.nan], nan_ok=True)
 
 
-def test_evidence_of_no_image_is_unknown_and_has_no_patients() -> None:
+def test_draws_of_no_image_is_unknown_and_has_no_patients() -> None:
     whole = found(FLIPS, range(9))
     none = Outcomes(
         whole.members[:0],
         whole.true[:0],
-        whole.seen[:0],
-        whole.known,
+        whole.predicted[:0],
+        whole.measured,
         whole.confidence[:0],
-        EPSILONS,
+        whole.doses,
         4,
     )
     people = bootstrap.draw_patients([], DRAWS, 1)
-    one = e.evidence(none, people, epsilon=0.1, iteration=8, success="final")
-    assert np.isnan(one.doses).all() and one.patients == (0, 0, 0)
+    one = e.conclusion_draws(none, people, epsilon=0.1, iteration=8, success="final")
+    assert np.isnan(one.by_epsilon).all() and one.patients == (0, 0, 0)
     groups = {"A": one}
     assert states(c.grows_with_epsilon(groups)[1]) == {"A": c.NOT_MEASURED}
     assert states(c.levels_off(groups)[1]) == {"A": c.NOT_MEASURED}
@@ -122,15 +144,21 @@ def test_evidence_of_no_image_is_unknown_and_has_no_patients() -> None:
     assert c.drops_above_confidence(groups).verdict == "undecided"
 
 
-def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
-    one = told([0.1, math.nan, 0.3], sd=0.05, patients=12, sides=(5, 9))
-    e.write(one, tmp_path / "evidence.parquet")
-    again = e.read(tmp_path / "evidence.parquet")
-    for name in ("doses", "steps", "counts"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(one, name))
-    assert (again.epsilons, again.patients) == (one.epsilons, one.patients)
-    e.write(again, tmp_path / "again.parquet")
-    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "evidence.parquet").read_bytes()
+def test_draws_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Those of two attacks with different doses in one file."""
+    written = {
+        "paper": told([0.1, math.nan, 0.3], sd=0.05, patients=12, sides=(5, 9)),
+        "noise": told([0.2], steps=[math.nan] * 3),
+    }
+    e.write_draws(written, tmp_path / "draws.parquet")
+    again = e.read_draws(tmp_path / "draws.parquet")
+    assert list(again) == list(written)
+    for attack, one in written.items():
+        for name in ("by_epsilon", "by_iteration", "by_confidence"):
+            np.testing.assert_array_equal(getattr(again[attack], name), getattr(one, name))
+        assert (again[attack].doses, again[attack].patients) == (one.doses, one.patients)
+    e.write_draws(again, tmp_path / "again.parquet")
+    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "draws.parquet").read_bytes()
 
 
 # --- the rise over epsilon --------------------------------------------------------------------
@@ -141,7 +169,6 @@ def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
     [
         ((0.02, 0.04, 0.06), (0.1, 0.3, 0.5), 0.4),
         ((0.001, 0.01, 0.2), (0.1, 0.3, 0.5), 0.4),  # ranks, so that doses may stand unequally
-        ((0.2, 0.001, 0.01), (0.5, 0.1, 0.3), 0.4),  # in whatever order
         ((0.1, 0.2, 0.3, 0.4), (0.1, math.nan, 0.2, 0.4), 0.3),  # gaps are left out
         ((0.1, 0.2, 0.3, 0.4), (0.0, 0.0, 1.0, 1.0), 1.2),  # the line's end less its start
         ((0.1, 0.2), (0.7, 0.4), -0.3),
@@ -162,19 +189,19 @@ def test_the_rise_is_that_of_the_line_over_ranks(
 
 def test_the_rise_may_be_over_some_of_the_epsilons() -> None:
     one = told((0.1, 0.2, 0.7), epsilons=(0.02, 0.04, 0.06))
-    assert e.rise(one, [0.06, 0.04])[0] == pytest.approx(0.5)
+    assert e.rise(one, [2, 1])[0] == pytest.approx(0.5)
     assert e.rise(one)[0] == pytest.approx(0.6)
 
 
 def test_the_lowest_dose_is_the_smallest_that_was_measured() -> None:
-    assert e.lowest(told([0.9, 0.2, 0.1], epsilons=(0.3, 0.1, 0.2))) == 0.2
-    assert e.lowest(told([0.9, math.nan], epsilons=(0.3, 0.1))) == 0.9
-    assert math.isnan(e.lowest(told([math.nan])))
+    assert e.rate_at_lowest(told([0.2, 0.1, 0.9], epsilons=(0.1, 0.2, 0.3))) == 0.2
+    assert e.rate_at_lowest(told([math.nan, 0.9], epsilons=(0.1, 0.3))) == 0.9
+    assert math.isnan(e.rate_at_lowest(told([math.nan])))
 
 
-def test_shared_epsilons_are_those_of_all() -> None:
-    several = [told([0, 0, 0], epsilons=(0.3, 0.1, 0.2)), told([0, 0], epsilons=(0.2, 0.3))]
-    assert e.shared_epsilons(several) == [0.2, 0.3] and e.shared_epsilons([]) == []
+def test_shared_levels_are_those_measured_in_all() -> None:
+    several = [told([0, 0, math.nan]), told([math.nan, 0, 0]), told([0, 0, 0])]
+    assert e.shared_levels(several) == [1] and e.shared_levels([]) == []
 
 
 # --- 1: grows with epsilon --------------------------------------------------------------------
@@ -184,7 +211,7 @@ UP, FLAT, CEILING = (0.2, 0.4, 0.6), (0.4, 0.4, 0.4), (0.96, 0.98, 1.0)
 
 def groups(
     *doses: Sequence[float], sd: float = 0.01, patients: int = 1000
-) -> dict[str, e.Evidence]:
+) -> dict[str, e.ConclusionDraws]:
     return {
         f"G{i}": told(d, sd=sd, patients=patients, seed=i) for i, d in enumerate(doses, start=1)
     }
@@ -230,7 +257,7 @@ def test_intervals_of_many_groups_hold_together() -> None:
     one = (0.4, 0.4 + rise)
     assert states(c.grows_with_epsilon(groups(one, sd=sd))[1]) == {"G1": c.SHOWS}
     several = states(c.grows_with_epsilon(groups(*[one] * 8, sd=sd))[1])
-    assert set(several.values()) == {c.UNTOLD}
+    assert set(several.values()) == {c.CANNOT_TELL}
 
 
 def test_few_like_minded_patients_do_not_prove_that_nothing_rises() -> None:
@@ -242,7 +269,7 @@ def test_few_like_minded_patients_do_not_prove_that_nothing_rises() -> None:
 
 def test_one_patient_tells_nothing() -> None:
     answer, trends = c.grows_with_epsilon(groups(UP, sd=0.01, patients=1))
-    assert answer.verdict == "undecided" and trends[0].state == c.UNTOLD
+    assert answer.verdict == "undecided" and trends[0].state == c.CANNOT_TELL
     assert trends[0].estimate == pytest.approx(0.4) and math.isnan(trends[0].low)
 
 
@@ -263,7 +290,7 @@ def test_no_group_has_no_answer() -> None:
 
 def compared(
     histology: Sequence[float], xray: Sequence[float], sd: float = 0.001
-) -> tuple[dict[str, e.Evidence], dict[str, str]]:
+) -> tuple[dict[str, e.ConclusionDraws], dict[str, str]]:
     """Groups that rise by so much."""
     of = {f"H{i}": r for i, r in enumerate(histology)} | {f"X{i}": r for i, r in enumerate(xray)}
     several = {
@@ -311,19 +338,22 @@ def test_patients_of_several_groups_are_drawn_jointly() -> None:
     several, modality = compared((0.3, 0.31), (0.5, 0.51), sd=0.0)
     shift = drawn([0.0], 0.2)
     for name, one in several.items():
-        doses = one.doses + np.concatenate([np.zeros_like(shift), shift], axis=1)
-        several[name] = e.Evidence(one.epsilons, doses, one.steps, one.counts, one.patients)
+        rates = one.by_epsilon + np.concatenate([np.zeros_like(shift), shift], axis=1)
+        several[name] = replace(one, by_epsilon=rates)
     answer = c.histology_less_sensitive(several, modality)
     assert answer.high - answer.estimate < 0.05 and answer.verdict == "supported"
 
 
 def test_kinds_are_compared_over_the_epsilons_that_all_have() -> None:
     several, modality = compared((0.1, 0.12), (0.5, 0.52))
-    several["X0"] = told((0.9, 0.1, 0.6), epsilons=(0.01, 0.02, 0.04), sd=0.001, seed=9)
+    for name, one in several.items():  # a lower epsilon, which X1 alone lacks
+        lower = np.full((len(one.by_epsilon), 1), math.nan if name == "X1" else 0.9)
+        rates = np.concatenate([lower, one.by_epsilon], axis=1)
+        several[name] = replace(one, doses=Doses((0.01, 0.02, 0.04), 20), by_epsilon=rates)
     answer = c.histology_less_sensitive(several, modality)
     assert answer.estimate == pytest.approx(0.11 - 0.51)  # 0.01 is left out
-    strangers = told((0.1, 0.6), epsilons=(0.5, 0.7))
-    answer = c.histology_less_sensitive(several | {"X1": strangers}, modality)
+    gap = told((0.1, 0.6, math.nan), epsilons=(0.01, 0.02, 0.04))
+    answer = c.histology_less_sensitive(several | {"X0": gap}, modality)
     assert answer.verdict == "undecided" and "share no two epsilons" in answer.reason
 
 
@@ -346,7 +376,7 @@ def test_one_group_of_a_kind_is_not_enough() -> None:
 # --- 3: levels off ----------------------------------------------------------------------------
 
 
-def stepped(*steps: Sequence[float], sd: float = 0.005, **how: int) -> dict[str, e.Evidence]:
+def stepped(*steps: Sequence[float], sd: float = 0.005, **how: int) -> dict[str, e.ConclusionDraws]:
     return {f"G{i}": told(steps=s, sd=sd, seed=i, **how) for i, s in enumerate(steps, start=1)}
 
 
@@ -358,7 +388,7 @@ def stepped(*steps: Sequence[float], sd: float = 0.005, **how: int) -> dict[str,
         ((0.2, 0.50, 0.60), c.DOES_NOT),  # still rises
         ((0.4, 0.40, 0.40), c.DOES_NOT),  # never grew
         ((0.6, 0.40, 0.40), c.DOES_NOT),
-        ((0.2, 0.55, 0.60), c.UNTOLD),  # by exactly what matters
+        ((0.2, 0.55, 0.60), c.CANNOT_TELL),  # by exactly what matters
         ((0.35, 0.40, 0.40), c.SHOWS),  # grows a little, surely
         ((0.96, 0.98, 1.00), c.AT_CEILING),
         ((math.nan,) * 3, c.NOT_MEASURED),
@@ -407,12 +437,12 @@ SIMPSON = [(400, 180, 40, 36), (40, 2, 400, 40)]  # over, of them flipped, under
 
 def counted(
     strata: Sequence[Sequence[int]], spread: float = 0.05, sides: tuple[int, int] = (500, 500)
-) -> dict[str, e.Evidence]:
+) -> dict[str, e.ConclusionDraws]:
     """Groups of such counts, their draws of flips off by a share `spread`."""
     several = {}
     for i, stratum in enumerate(strata):
         one = told(counts=stratum, sides=sides)
-        one.counts[1:, [1, 3]] *= drawn([1.0, 1.0], spread, seed=i)[1:]
+        one.by_confidence[1:, [1, 3]] *= drawn([1.0, 1.0], spread, seed=i)[1:]
         several[f"G{i}"] = one
     return several
 
@@ -440,7 +470,7 @@ def test_a_drop_to_nothing_is_bounded_by_what_may_be_unseen() -> None:
     for patients, verdict in ((11, "undecided"), (100, "supported")):
         answer = c.drops_above_confidence(counted([(200, 0, 50, 20)], sides=(patients, 50)))
         assert (answer.estimate, answer.low) == (0, 0) and answer.verdict == verdict
-        assert answer.high == pytest.approx(bootstrap.unseen(patients) / 0.4)
+        assert answer.high == pytest.approx(intervals.largest_unseen_share(patients) / 0.4)
 
 
 @pytest.mark.parametrize(
@@ -544,7 +574,13 @@ def test_three_trainings_of_two_sizes_are_needed(sizes: list[int]) -> None:
     runs = {str(i): told([0.5], epsilons=(0.1,)) for i in range(len(sizes))}
     answer = c.training_size(runs, {str(i): n for i, n in enumerate(sizes)}, 0.1)
     assert answer.verdict == "undecided" and "three of two sizes are needed" in answer.reason
-    assert c.training_size(runs, {"0": 1, "1": 2, "2": 3}, 0.7).verdict == "undecided"
+
+
+def test_trainings_are_compared_at_the_nearest_epsilon() -> None:
+    runs = {str(i): told([0.1 * i, 0.5], epsilons=(0.1, 0.2)) for i in range(1, 4)}
+    sizes = {"1": 10, "2": 100, "3": 1000}
+    assert c.training_size(runs, sizes, 0.12).estimate == pytest.approx(0.1)
+    assert c.training_size(runs, sizes, 0.7).estimate == pytest.approx(0)
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -560,8 +596,11 @@ def test_every_conclusion_has_its_row_and_every_trend_its_own() -> None:
     several, modality = compared((0.1, 0.12), (0.5, 0.52))
     runs = {f"r{i}": told([0.5], epsilons=(0.1,)) for i in range(3)}
     sizes = {"r0": 10, "r1": 100, "r2": 1000}
-    table, trends = c.conclude("paper", several, modality, runs, sizes, 0.1)
-    assert table["conclusion"].to_list() == list(c.TESTS) and set(table["attack"]) == {"paper"}
+    draws = conclusion_tables.AttackDraws(several, modality, runs, sizes)
+    table, trends = conclusion_tables.conclude({"paper": draws}, 0.1)
+    assert table["conclusion"].to_list() == list(conclusion_tables.TESTS) and set(
+        table["attack"]
+    ) == {"paper"}
     assert set(table["verdict"]) <= {"supported", "contradicted", "undecided"}
     assert table[["test", "paper", "reason"]].map(len).gt(0).all(axis=None)
     second = table.set_index("conclusion").loc["histology_less_sensitive"]
@@ -571,9 +610,9 @@ def test_every_conclusion_has_its_row_and_every_trend_its_own() -> None:
         "grows_with_epsilon": 4,
         "levels_off": 8,
     }
-    empty, none = c.conclude("paper", {}, {}, {}, {}, 0.1)
+    nothing = conclusion_tables.AttackDraws({}, {}, {}, {})
+    empty, none = conclusion_tables.conclude({"paper": nothing}, 0.1)
     assert set(empty["verdict"]) == {"undecided"} and len(none) == 0
-    assert list(none) == list(trends)
 
 
 # --- simulated studies ------------------------------------------------------------------------

@@ -1,16 +1,24 @@
 """Surfaces that are not as they should be: clear words or an honest gap, never a wrong curve."""
 
-import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.surfaces import dense
 
-from pgdose.analysis import doses, evidence, success
 from pgdose.analysis.bootstrap import Patients, draw_patients
-from pgdose.analysis.outcomes import Outcomes, outcomes, unpack
+from pgdose.analysis.conclusion_draws import conclusion_draws
+from pgdose.analysis.dose_summary import dose_summary, smallest_level
+from pgdose.analysis.operating_point import operating_iteration
+from pgdose.analysis.outcomes import Outcomes, outcomes
+from pgdose.analysis.storage import survival_of_storage
+from pgdose.analysis.subgroups import success_of_subgroups
+from pgdose.analysis.success import success_by_confidence, success_rates
+from pgdose.analysis.transitions import transitions
+from pgdose.analysis.worst_case import worst_case
 from pgdose.errors import UserError
+from pgdose.study.doses import Doses
 
 MAX_ITER = 2
 EPSILONS = [0.02, 0.1, 0.2]
@@ -37,17 +45,19 @@ def surface(
 
 def without_numbers(table: pd.DataFrame, rows: Any, iterations: Any = slice(None)) -> pd.DataFrame:
     """The same with NaN in some rows, a mask, at some iterations."""
-    logits = unpack(table, 2).copy()
+    logits = unpack(table)
     some = logits[np.asarray(rows)]
     some[:, iterations] = np.nan
     logits[np.asarray(rows)] = some
     return table.assign(logits=list(logits.reshape(len(table), -1)))
 
 
-def outcomes_of(
-    table: pd.DataFrame, classes: int = 2, epsilons: list[float] = EPSILONS
-) -> Outcomes:
-    return outcomes(table, TRUE, classes, epsilons=epsilons, max_iter=MAX_ITER)
+def unpack(table: pd.DataFrame) -> np.ndarray:
+    return np.stack(table["logits"].to_list()).reshape(len(table), MAX_ITER + 1, 2)
+
+
+def outcomes_of(table: pd.DataFrame, epsilons: list[float] = EPSILONS) -> Outcomes:
+    return outcomes(dense(table, Doses(tuple(epsilons), MAX_ITER), 2), TRUE, 2)
 
 
 def patients_of(found: Outcomes) -> Patients:
@@ -57,25 +67,25 @@ def patients_of(found: Outcomes) -> Patients:
 def measured(found: Outcomes, patients: Patients | None = None) -> pd.DataFrame:
     n = len(found.members)
     drawn = patients or patients_of(found)
-    return success.success(found, drawn, n_images=12, n_correct=n + found.unknown)
+    return success_rates(found, drawn, n_images=12, n_correct=n + found.n_unknown)
 
 
 def all_measures(
     table: pd.DataFrame, found: Outcomes, patients: Patients | None = None
 ) -> dict[str, pd.DataFrame]:
-    """What scripts/measure.py makes of a surface."""
+    """What `measures.measure_attack` makes of a surface."""
     drawn = patients or patients_of(found)
-    iteration = success.operating_iteration(found.iterations, 20)
+    iteration = operating_iteration(found.iterations, 20)
     people = pd.DataFrame({"sex": ["F", "M"] * 6, "age": 50.0}).iloc[found.members]
     point = {"iteration": iteration, "success": "final"}
-    evidence.evidence(found, drawn, epsilon=0.1, **point)
+    conclusion_draws(found, drawn, epsilon=0.1, **point)
     return {
         "asr": measured(found, drawn),
-        "confidence": success.by_confidence(found, drawn, iteration=iteration),
-        "storage": success.stored(found, table, drawn),
-        "transitions": doses.transitions(found, iteration, NAMES),
-        "doses": doses.curve_summary(found, drawn, **point),
-        "subgroups": doses.subgroups(found, drawn, people, **point),
+        "confidence": success_by_confidence(found, drawn, iteration=iteration),
+        "storage": survival_of_storage(found, dense(table, found.doses, 2), drawn),
+        "transitions": transitions(found, NAMES, iteration=iteration),
+        "doses": dose_summary(found, drawn, **point),
+        "subgroups": success_of_subgroups(found, drawn, people, **point),
     }
 
 
@@ -88,11 +98,11 @@ ALL = all_measures(WHOLE, outcomes_of(WHOLE))
 
 def test_outcomes_are_those_of_the_logits() -> None:
     found = outcomes_of(WHOLE)
-    logits = unpack(WHOLE, 2).reshape(12, 3, 3, 2)
-    assert found.members.tolist() == list(range(12)) and found.unknown == 0
+    logits = unpack(WHOLE).reshape(12, 3, 3, 2)
+    assert found.members.tolist() == list(range(12)) and found.n_unknown == 0
     assert found.true.tolist() == TRUE.tolist()
-    assert np.array_equal(found.seen, logits.argmax(axis=3))
-    assert found.known.all() and found.iterations == [0, 1, 2]
+    assert np.array_equal(found.predicted, logits.argmax(axis=3))
+    assert found.measured.all() and found.iterations == [0, 1, 2]
     powers = np.exp(logits[:, 0, 0])
     assert found.confidence == pytest.approx(
         (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
@@ -117,9 +127,9 @@ def test_of_three_classes_any_other_is_a_flip() -> None:
     logits = np.array([[[3, 1, 1], [1, 3, 1]], [[1, 1, 3], [1, 1, 3]], [[1, 3, 1], [3, 1, 1]]])
     table = pd.DataFrame({"member": range(3), "epsilon": 0.1})
     table["logits"] = list(logits.reshape(3, 6))
-    found = outcomes(table, pd.Series([0, 2, 1]), 3, epsilons=[0.1], max_iter=1)
+    found = outcomes(dense(table, Doses((0.1,), 1), 3), pd.Series([0, 2, 1]), 3)
     assert found.flipped()[:, 0].tolist() == [[False, True], [False, False], [False, True]]
-    seen = doses.transitions(found, 1, ["a", "b", "c"])
+    seen = transitions(found, ["a", "b", "c"], iteration=1)
     flips = seen[(seen["class"] != seen["flipped_to"]) & (seen["n"] > 0)]
     assert flips[["class", "flipped_to", "n"]].values.tolist() == [["a", "b", 1], ["b", "a", 1]]
     assert seen["n"].sum() == 3
@@ -131,7 +141,7 @@ def test_of_three_classes_any_other_is_a_flip() -> None:
 def test_an_epsilon_that_nobody_has_is_a_gap() -> None:
     part = WHOLE[WHOLE["epsilon"] != 0.1]
     found = outcomes_of(part)
-    assert found.unknown == 0 and len(found.members) == 12
+    assert found.n_unknown == 0 and len(found.members) == 12
     made = all_measures(part, found)
     for name in ("asr", "confidence", "storage", "transitions", "subgroups"):
         other = ALL[name][ALL[name]["epsilon"] != 0.1].reset_index(drop=True)
@@ -141,8 +151,11 @@ def test_an_epsilon_that_nobody_has_is_a_gap() -> None:
 @pytest.mark.parametrize("epsilon", EPSILONS)
 def test_a_curve_with_a_gap_is_not_told_in_one_number(epsilon: float) -> None:
     """Beside the numbers of groups that have all amplitudes it would be a wrong one."""
-    row = doses.curve_summary(
-        found := outcomes_of(WHOLE[WHOLE["epsilon"] != epsilon]), patients_of(found), 2, "final"
+    row = dose_summary(
+        found := outcomes_of(WHOLE[WHOLE["epsilon"] != epsilon]),
+        patients_of(found),
+        iteration=2,
+        success="final",
     ).iloc[0]
     assert (row["n_attacked"], row["n_patients"]) == (12, 6)
     assert row.drop(["n_attacked", "n_patients"]).isna().all()
@@ -152,7 +165,7 @@ def test_images_without_some_epsilon_are_left_out_and_counted() -> None:
     """All points of a curve rest on the same images: a curve must not rise since others left."""
     lost = (WHOLE["member"].isin([3, 7])) & (WHOLE["epsilon"] == 0.2)
     found = outcomes_of(WHOLE[~lost])
-    assert found.unknown == 2 and set(range(12)) - set(found.members) == {3, 7}
+    assert found.n_unknown == 2 and set(range(12)) - set(found.members) == {3, 7}
     table = measured(found)
     assert (table["n_attacked"] == 10).all() and (table["n_unknown"] == 2).all()
     without = outcomes_of(WHOLE[~WHOLE["member"].isin([3, 7])])
@@ -163,21 +176,21 @@ def test_images_without_some_epsilon_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize("iterations", [slice(None), [0], [1], [2]])
 def test_images_whose_logits_are_no_numbers_are_left_out_and_counted(iterations: Any) -> None:
     found = outcomes_of(without_numbers(WHOLE, WHOLE["member"] == 3, iterations))
-    assert found.unknown == 1 and 3 not in found.members and len(found.members) == 11
+    assert found.n_unknown == 1 and 3 not in found.members and len(found.members) == 11
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_infinite_logits_are_no_numbers_either(bad: float) -> None:
     table = WHOLE.copy()
     table.at[4, "logits"] = np.r_[bad, table.at[4, "logits"][1:]]
-    assert outcomes_of(table).unknown == 1
+    assert outcomes_of(table).n_unknown == 1
 
 
 def test_an_epsilon_without_numbers_is_a_gap() -> None:
     """At none of its points: the others stand as they were."""
     broken = without_numbers(WHOLE, WHOLE["epsilon"] == 0.2)
     found = outcomes_of(broken)
-    assert found.unknown == 0 and not found.known[2].any()
+    assert found.n_unknown == 0 and not found.measured[2].any()
     known = ALL["asr"][ALL["asr"]["epsilon"] != 0.2]
     pd.testing.assert_frame_equal(measured(found), known)
 
@@ -199,14 +212,12 @@ def test_without_any_image_all_rows_are_there_and_nothing_is_known(lost: str) ->
     """No image was right before, or nothing is known of any."""
     table = WHOLE.iloc[:0] if lost == "no rows" else without_numbers(WHOLE, WHOLE["member"] >= 0)
     found = outcomes_of(table)
-    assert len(found.members) == 0 and found.unknown == (0 if lost == "no rows" else 12)
+    assert len(found.members) == 0 and found.n_unknown == (0 if lost == "no rows" else 12)
     made = all_measures(table, found)
-    for name, whole in ALL.items():
-        assert list(made[name]) == list(whole), name
     for name in ("asr", "confidence", "transitions"):
         assert len(made[name]) == len(ALL[name]), name
     asr = made["asr"]
-    assert (asr["n_attacked"] == 0).all() and (asr["n_unknown"] == found.unknown).all()
+    assert (asr["n_attacked"] == 0).all() and (asr["n_unknown"] == found.n_unknown).all()
     assert asr[["asr", "ci_low", "ci_high", "wilson_low", "asr_any"]].isna().all(axis=None)
     assert made["confidence"][["asr", "ci_low"]].isna().all(axis=None)
     assert made["storage"]["survival"].isna().all()
@@ -237,7 +248,7 @@ def test_an_absent_class_is_neither_attacked_nor_flipped() -> None:
     table = WHOLE[WHOLE["member"].map(TRUE) == 0]
     found = outcomes_of(table)
     assert len(found.members) == 6
-    seen = doses.transitions(found, 2, NAMES)
+    seen = transitions(found, NAMES, iteration=2)
     assert (seen[seen["class"] == "ill"]["n"] == 0).all()
     assert (seen.groupby("epsilon")["n"].sum() == 6).all()
     assert (measured(found)["n_attacked"] == 6).all()
@@ -250,8 +261,9 @@ def test_groups_of_other_epsilons_keep_their_own() -> None:
     images = {}
     for name, one in {"many": outcomes_of(WHOLE), "few": found}.items():
         images[name] = pd.DataFrame({"member": one.members, "patient": "p"})
-        images[name]["smallest_epsilon"] = doses.smallest_epsilon(one, 2, "final")
-    table = doses.worst_case(images, {"many": EPSILONS, "few": [0.1]}, 20, 0)
+        images[name]["smallest_level"] = smallest_level(one, iteration=2, success="final")
+    doses = {"many": Doses(tuple(EPSILONS), 2), "few": Doses((0.1,), 2)}
+    table = worst_case(images, doses, 20, 0)
     assert table["epsilon"].tolist() == EPSILONS
     alone = (outcomes_of(WHOLE).flipped()[:, 0, 2]).sum()  # at 0.02 there is one attack
     assert table["n_flipped"].iloc[0] == alone
@@ -260,35 +272,17 @@ def test_groups_of_other_epsilons_keep_their_own() -> None:
 # --- words ------------------------------------------------------------------------------------
 
 
-def refused(table: pd.DataFrame, **named: Any) -> str:
+def refused(table: pd.DataFrame, classes: int = 2) -> str:
     with pytest.raises(UserError) as error:
-        outcomes_of(table, **named)
-    assert "delete the surface and run again" in str(error.value)
+        outcomes(dense(table, Doses(tuple(EPSILONS), MAX_ITER), 2), TRUE, classes)
+    assert str(error.value).endswith("delete the surface and run again")
     return str(error.value)
 
 
-def test_an_epsilon_that_the_attack_has_not_is_named() -> None:
-    assert re.search(
-        r"epsilon 0\.2, the attack has 0\.02, 0\.1;", refused(WHOLE, epsilons=[0.02, 0.1])
-    )
-
-
 def test_a_member_that_the_group_has_not_is_named() -> None:
-    assert "holds member 77," in refused(WHOLE.replace({"member": {3: 77}}))
+    assert "holds member 77, which" in refused(WHOLE.replace({"member": {3: 77}}))
 
 
-def test_a_point_that_stands_there_twice_is_named() -> None:
-    twice = pd.concat([WHOLE, WHOLE.iloc[[4]]])
-    assert "member 1 at epsilon 0.1 twice" in refused(twice)
-
-
-@pytest.mark.parametrize(("classes", "wanted"), [(3, 9), (1, 3)])
-def test_logits_of_other_classes_are_told(classes: int, wanted: int) -> None:
-    message = refused(WHOLE, classes=classes)
-    assert f"holds 6 logits in a row; 2 iterations of {classes} classes make {wanted}" in message
-
-
-def test_one_row_of_another_length_is_told() -> None:
-    table = WHOLE.copy()
-    table.at[4, "logits"] = table.at[4, "logits"][:4]
-    assert "holds 4 logits in a row" in refused(table)
+@pytest.mark.parametrize("classes", [3, 1])
+def test_logits_of_other_classes_are_told(classes: int) -> None:
+    assert f"logits of 2 classes, the group has {classes};" in refused(WHOLE, classes)

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.attack import attack as make
+from helpers.attack import measure, trajectory
 from torch import Tensor, nn
 
-from pgdose.attack import make, surface, trajectory
+from pgdose.attack.samples import Samples
 
 EPSILONS = [0.03, 0.2]
 ITERATIONS = 5
@@ -44,7 +46,9 @@ def predicted(images: Tensor) -> Tensor:
 
 def gradient_attack(**settings: Any) -> Any:
     known = {"kind": "gradient", "gradient_of": "probability", "step": "raw", "clip": "iterate"}
-    return make(known | {"lr": 2.0, "alpha": 0.01} | settings)
+    known |= settings
+    rate = {"lr": 2.0} if known["step"] == "raw" else {"alpha": 0.01}
+    return make(rate | known)
 
 
 NOISE = make({"kind": "noise"})
@@ -58,7 +62,8 @@ def iterates(
     attack: Any, epsilon: float, images: Tensor, own: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     own = keys(len(images)) if own is None else own
-    return list(trajectory(NETWORK, attack, images, predicted(images), epsilon, ITERATIONS, own))
+    samples = Samples(images, predicted(images), own)
+    return list(trajectory(NETWORK, attack, samples, epsilon, ITERATIONS))
 
 
 def whole_surface(attack: Any, images: Tensor, classes: Tensor | None = None, **named: Any) -> Any:
@@ -68,7 +73,7 @@ def whole_surface(attack: Any, images: Tensor, classes: Tensor | None = None, **
         "keys": keys(len(images)),
     }
     true = predicted(images) if classes is None else classes
-    return surface(NETWORK, images, true, attack, **(settings | named))
+    return measure(NETWORK, images, true, attack, **(settings | named))
 
 
 # --- the formulas written out -----------------------------------------------------------------
@@ -125,9 +130,11 @@ READINGS = [
 @pytest.mark.parametrize("reading", READINGS, ids=lambda r: "-".join(r.values()))
 def test_each_reading_of_equation_1_is_as_written(reading: dict[str, str]) -> None:
     settings: dict[str, Any] = {"lr": 2.0, "alpha": 0.01} | reading
+    rate = "alpha" if reading["step"] == "raw" else "lr"
+    attack = gradient_attack(**{k: v for k, v in settings.items() if k != rate})
     images = pictures(3)
     for epsilon in EPSILONS:
-        found = iterates(gradient_attack(**settings), epsilon, images)
+        found = iterates(attack, epsilon, images)
         assert len(found) == ITERATIONS + 1
         for i, image in enumerate(images):
             for step, expected in enumerate(by_hand(image, epsilon, settings)):
@@ -282,7 +289,7 @@ def test_a_network_in_training_mode_is_refused() -> None:
     images = pictures(1)
     learning = network().train()
     with pytest.raises(ValueError, match="evaluation mode"):
-        surface(
+        measure(
             *(learning, images, predicted(images), NOISE), epsilons=[0.1], max_iter=1, keys=keys(1)
         )
 
@@ -291,7 +298,7 @@ def test_a_network_whose_weights_are_not_frozen_is_refused() -> None:
     images = pictures(1)
     free = network().requires_grad_()
     with pytest.raises(ValueError, match="frozen weights"):
-        surface(*(free, images, predicted(images), NOISE), epsilons=[0.1], max_iter=1, keys=keys(1))
+        measure(*(free, images, predicted(images), NOISE), epsilons=[0.1], max_iter=1, keys=keys(1))
 
 
 # --- noise ------------------------------------------------------------------------------------
@@ -346,5 +353,6 @@ def test_noise_asks_for_no_gradient() -> None:
             return images.flatten(1)[:, :3]
 
     clean = pictures(2)
-    path = trajectory(Flat().eval(), NOISE, clean, torch.zeros(2).long(), 0.1, 2, keys(2))
+    samples = Samples(clean, torch.zeros(2).long(), keys(2))
+    path = trajectory(Flat().eval(), NOISE, samples, 0.1, 2)
     assert len(list(path)) == 3

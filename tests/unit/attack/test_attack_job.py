@@ -1,4 +1,4 @@
-"""The job that attacks a shard: shards without images, and going on after a kill."""
+"""The jobs around attacks: empty shards, a kill, diagnoses, transfer, examples."""
 
 import json
 import runpy
@@ -13,9 +13,12 @@ import torch
 from helpers.workflow import PROJECT
 
 from pgdose import checkpoints
+from pgdose.attack.diagnostics.cheap import CHEAP
+from pgdose.attack.diagnostics.expensive import EXPENSIVE
+from pgdose.attack.surface_table import read_surface
 from pgdose.images import stores
 from pgdose.networks import architectures, network_files
-from pgdose.tables import parquet
+from pgdose.tables import output_files, parquet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,6 +28,8 @@ SETTINGS = {
     **{"clip": "iterate", "start": "random", "restarts": 2, "epsilon": [0.02, 0.05], "max_iter": 2},
     **{"precision": "fp32", "batch": 2, "images": 5, "shortcuts": ["wrong"]},
 }
+COMMON = ("epsilon", "max_iter", "precision", "batch", "images")
+NOISE = {"kind": "noise", "target": None} | {name: SETTINGS[name] for name in COMMON}
 
 
 @pytest.fixture
@@ -48,39 +53,58 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     members = members.assign(part="validation", class_index=seen, store="0.npy", row=range(6))
     parquet.write_table(members, tmp_path / "members.parquet")
+    with torch.no_grad():
+        logits = network(pixels).numpy()
+    clean = pd.DataFrame({"member": range(6), "logits": list(logits)})
+    parquet.write_table(clean, tmp_path / "clean.parquet")
     return tmp_path
 
 
 class Inputs(SimpleNamespace):
     def __iter__(self) -> Any:
-        return iter([self.members, self.network])
+        return iter([self.members, self.clean])
 
 
-def run(folder: Path, shard: int, shards: int, **changes: Any) -> pd.DataFrame:
-    """What `rule attack` does; its surface."""
-    known = {
-        "results": str(folder),
-        "seed": SEED,
-        "shape": json.dumps({"size": SIZE, "channels": 1}),
-        "shards": shards,
-        "settings": json.dumps(SETTINGS | changes),
-        "threads": 1,
-    }
-    job = SimpleNamespace(
-        input=Inputs(
-            members=folder / "members.parquet", missing=[], network=folder / "network.safetensors"
-        ),
-        output=[str(folder / f"{shard}.parquet")],
+def inputs(folder: Path, **more: Any) -> Inputs:
+    names = ("members.parquet", "clean.parquet", "network.safetensors")
+    return Inputs(**{name.split(".")[0]: folder / name for name in names}, **more)
+
+
+class Named(SimpleNamespace):
+    def items(self) -> Any:
+        return vars(self).items()
+
+
+class Resources(dict):  # type: ignore[type-arg]
+    batch_mb = 3000
+
+
+def script(name: str, folder: Path, **job: Any) -> None:
+    """Run scripts/<name>.py as Snakemake does, on the CPU."""
+    shape = json.dumps({"size": SIZE, "channels": 1})
+    params = {"results": str(folder), "seed": SEED, "threads": 1, "shape": shape}
+    wildcards = {"group": "G", "run": "full", "attack": "a"}
+    plain = SimpleNamespace(
+        rule=name,
         log=[str(folder / "log")],
-        rule="attack",
-        resources=type("R", (dict,), {"batch_mb": 3000})(gpu=0),
-        wildcards=type("W", (dict,), {"group": "G", "run": "full", "attack": "a"})(
-            group="G", run="full", attack="a", shard=str(shard)
-        ),
-        params=type("P", (SimpleNamespace,), {"items": lambda self: vars(self).items()})(**known),
+        resources=Resources(gpu=0),
+        params=Named(**{**params, **job.pop("params")}),
+        wildcards=Named(**wildcards, **job.pop("wildcards", {})),
+        **job,
     )
-    job.wildcards.shard = str(shard)
-    runpy.run_path(str(PROJECT / "scripts/attack.py"), {"snakemake": job})
+    runpy.run_path(str(PROJECT / f"scripts/{name}.py"), {"snakemake": plain})
+
+
+def run(folder: Path, shard: int, shards: int, noise: bool = False, **changes: Any) -> pd.DataFrame:
+    """What `rule attack` does; its surface."""
+    settings = (NOISE if noise else SETTINGS) | changes
+    script(
+        *("attack", folder),
+        input=inputs(folder),
+        output=[str(folder / f"{shard}.parquet")],
+        wildcards={"shard": str(shard)},
+        params={"shards": shards, "settings": json.dumps(settings)},
+    )
     return parquet.read_table(folder / f"{shard}.parquet")
 
 
@@ -90,7 +114,7 @@ def test_a_shard_may_have_no_images(folder: Path, batch: int | None) -> None:
     found = [run(folder, shard, 7, batch=batch) for shard in range(7)]
     assert sorted({len(table) for table in found}) == [0, 2]  # one row for each epsilon
     assert sum(map(len, found)) == 10
-    noise = run(folder, 0, 7, kind="noise", batch=batch)
+    noise = run(folder, 0, 7, noise=True, batch=batch)
     assert list(noise.columns) == list(found[1].columns)
 
 
@@ -135,3 +159,120 @@ def test_another_study_does_not_go_on_from_there(
     monkeypatch.setattr(checkpoints.Checkpoints, "save", lambda self, part: kept.append(part))
     run(folder, 0, 1, alpha=0.02)
     assert len(kept) == 3
+
+
+def test_clean_logits_stored_after_training_are_iteration_0(folder: Path) -> None:
+    """It also decides who is attacked: member 1 is told to be wrong."""
+    path = folder / "clean.parquet"
+    clean = parquet.read_table(path)
+    members = parquet.read_table(folder / "members.parquet").set_index("member")
+    changed = np.stack(clean["logits"].to_list()) * np.float32(1.5)
+    changed[1] = changed[1][::-1]
+    parquet.write_table(clean.assign(logits=list(changed)), path)
+    whole = read_surface([run_whole(folder)], folder / "network.safetensors")
+    assert 1 not in whole.members and len(whole.members) >= 4
+    assert (whole.logits[:, :, 0] == changed[whole.members][:, None]).all()
+    assert (whole.logits[:, 0, 0].argmax(axis=1) == members["class_index"][whole.members]).all()
+
+
+def test_clean_logits_of_other_members_are_refused(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean = parquet.read_table(folder / "clean.parquet")
+    parquet.write_table(clean.iloc[:0], folder / "clean.parquet")
+    with pytest.raises(SystemExit):
+        run(folder, 0, 1)
+    assert "clean.parquet: has no member 1; delete it and run again" in caplog.text
+
+
+def run_whole(folder: Path) -> Path:
+    run(folder, 0, 1)
+    return folder / "0.parquet"
+
+
+# --- the jobs that build on surfaces ------------------------------------------------------------
+
+
+def test_diagnose_has_a_row_for_each_attack_and_check(folder: Path) -> None:
+    surfaces = []
+    for name, noise in (("sign", False), ("noise", True)):
+        place = folder / f"{name}/surface"
+        place.mkdir(parents=True)
+        run(folder, 0, 1, noise=noise)
+        (folder / "0.parquet").rename(place / "0.parquet")
+        surfaces.append(str(place / "0.parquet"))
+    script(
+        *("diagnose", folder),
+        input=inputs(folder, surfaces=surfaces),
+        output=[str(folder / "diagnostics.parquet")],
+        params={
+            "settings": json.dumps({"sign": SETTINGS, "noise": NOISE}),
+            "threads": json.dumps({"sign": 1, "noise": 1}),
+            "checks": json.dumps({"images": 2, "queries": 5}),
+            "epsilon": 0.1,
+        },
+    )
+    table = parquet.read_table(folder / "diagnostics.parquet")
+    assert list(table.columns[:4]) == ["attack", "check", "verdict", "says"]
+    checks = [*CHEAP, *EXPENSIVE]
+    assert table["attack"].tolist() == ["sign"] * len(checks) + ["noise"] * len(checks)
+    assert table["check"].tolist() == checks * 2
+    verdicts = table.set_index(["attack", "check"])["verdict"]
+    assert verdicts["sign", "clean prediction"] == verdicts["noise", "box kept"] == "passed"
+    assert (verdicts["noise"][list(EXPENSIVE)] == "not done").all()
+    assert (table[["n_images", "n_correct"]] == 5).all(axis=None)
+    assert (table[["device", "precision", "batch"]] == ["cpu", "fp32", "2"]).all(axis=None)
+    assert (np.stack(table["largest_change"]) <= [0.02 + 1e-6, 0.05 + 1e-6]).all()
+    says = table["says"][table["check"] == "enough iterations"].iloc[0]
+    assert "at epsilon = 0.05" in says  # the nearest to 0.1
+    about = parquet.read_metadata(folder / "diagnostics.parquet")
+    assert json.loads(about["attacks"]) == {"sign": SETTINGS, "noise": NOISE}
+    assert about["network"] == output_files.file_digest(folder / "network.safetensors")
+
+
+def test_a_network_is_judged_by_itself_as_in_its_surface(folder: Path) -> None:
+    whole = read_surface([run_whole(folder)], folder / "network.safetensors")
+    script(
+        *("transfer", folder),
+        input=inputs(folder, networks=[folder / "network.safetensors"]),
+        output=[str(folder / "transfer.parquet")],
+        params={
+            "settings": json.dumps(SETTINGS),
+            "judges": json.dumps(["full"]),
+            "iterations": 2,
+        },
+    )
+    table = parquet.read_table(folder / "transfer.parquet")
+    assert table["member"].unique().tolist() == whole.members.tolist()
+    logits = np.stack(table["logits"].to_list()).reshape(-1, 3, 2)  # clean, 0.02, 0.05
+    assert np.allclose(logits[:, 1:], whole.logits[:, :, 2], rtol=0, atol=1e-3)
+
+
+def test_examples_show_originals_and_their_versions(folder: Path) -> None:
+    surfaces = [str(run_whole(folder))]
+    group = {"shape": json.dumps({"size": SIZE, "channels": 1}), "classes": ["tumour", "norm"]}
+    group |= {"surfaces": surfaces, "settings": SETTINGS}
+    output = SimpleNamespace(images=folder / "examples.npz", table=folder / "examples.csv")
+    script(
+        *("examples", folder),
+        input=SimpleNamespace(
+            members=[folder / "members.parquet"], networks=[folder / "network.safetensors"]
+        ),
+        output=output,
+        params={
+            **{"groups": json.dumps({"G": group}), "attack": "sign", "iterations": 2},
+            **{"epsilon": 0.1, "flips_epsilon": 0.03},
+        },
+    )
+    table, pictures = pd.read_csv(output.table), np.load(output.images)
+    assert len(pictures.files) == len(table)
+    first = table[table["figure"] == 1]
+    assert first["epsilon"].tolist() == [0, 0.02, 0.05]
+    assert first["iteration"].tolist() == [0, 2, 2]
+    original, *versions = (pictures[f"image{i}"] for i in range(3))
+    for picture, epsilon in zip(versions, (0.02, 0.05), strict=True):
+        assert 0 < np.abs(picture - original).max() <= epsilon + 1e-6
+    second = table[table["figure"] == 2]
+    assert set(second["epsilon"]) <= {0, 0.02}  # the nearest to 0.03
+    flipped = second[second["epsilon"] > 0]
+    assert (flipped["class_before"] != flipped["class_after"]).all()

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.attack import attack, measure
 from torch import Tensor, nn
 
-from pgdose.attack import diagnostics, external, make, surface
-from pgdose.attack.diagnostics import Evidence, diagnose
+from pgdose.attack import libraries
+from pgdose.attack.diagnostics import expensive
+from pgdose.attack.diagnostics.cheap import CHEAP
+from pgdose.attack.diagnostics.expensive import EXPENSIVE
+from pgdose.attack.diagnostics.inputs import CheckInputs
+from pgdose.attack.diagnostics.run import diagnose
+from pgdose.attack.noise import Noise
+from pgdose.attack.steps import Attack
+from pgdose.study.doses import Doses
 
 EPSILONS = [0.01, 0.02, 0.05, 0.1]
 ITERATIONS = 20
@@ -57,6 +65,18 @@ def plain() -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
+class Stated(nn.Module):
+    """A network that gives these logits, whatever the images are."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.logits[: len(images)]
+
+
 class Changed(nn.Module):
     """A network whose outputs are something else of its logits."""
 
@@ -70,60 +90,65 @@ class Changed(nn.Module):
         return found
 
 
-def evidence(
+def inputs(
     network: nn.Module | None = None,
     settings: dict[str, Any] = SIGN,
     *,
     epsilons: list[float] = EPSILONS,
     max_iter: int = ITERATIONS,
     images: int = 24,
-) -> Evidence:
+) -> CheckInputs:
     network = plain() if network is None else network
     pixels, classes = pictures(images, 1)
     keys = torch.arange(100, 100 + images)
-    doses = {"epsilons": epsilons, "max_iter": max_iter, "keys": keys}
-    found = surface(network, pixels, classes, make(settings), **doses)
-    own = found.attacked.nonzero()[:, 0]
-    return Evidence(
-        network=network,
-        settings=settings,
+    found = measure(
+        *(network, pixels, classes, attack(settings)),
         epsilons=epsilons,
-        epsilon=epsilons[-1],
+        max_iter=max_iter,
+        keys=keys,
+    )
+    own = found.attacked.nonzero()[:, 0]
+    return CheckInputs(
+        network=network,
+        attack=attack(settings),
+        precision="fp32",
+        doses=Doses(tuple(epsilons), max_iter),
+        level=len(epsilons) - 1,
         classes=classes[own],
         logits=found.logits,
         change=found.change,
         zero_gradient=found.zero_gradient,
         bad_gradient=found.bad_gradient,
-        clean=found.clean[own],
         rows=torch.arange(min(len(own), 8)),
         images=pixels[own][:8],
         keys=keys[own][:8],
-        dear=8,
+        clean=found.clean[own][:8],
+        expensive=8,
         queries=100,
     )
 
 
 @cache
-def sound() -> Evidence:
-    return evidence()
+def sound() -> CheckInputs:
+    return inputs()
 
 
-def verdicts(e: Evidence) -> dict[str, str]:
+def verdicts(e: CheckInputs) -> dict[str, str]:
     found = diagnose(e)
     json.dumps(found, allow_nan=False)
     assert all(check["says"].endswith(".") for check in found)
-    return {check["name"]: check["verdict"] for check in found}
+    return {check["check"]: check["verdict"] for check in found}
 
 
-def of(verdict: str, e: Evidence) -> set[str]:
+def of(verdict: str, e: CheckInputs) -> set[str]:
     return {name for name, own in verdicts(e).items() if own == verdict}
 
 
-def failed(e: Evidence) -> set[str]:
+def failed(e: CheckInputs) -> set[str]:
     return of("failed", e)
 
 
-def never_wrong(e: Evidence) -> Evidence:
+def never_wrong(e: CheckInputs) -> CheckInputs:
     """As if the attack had not succeeded anywhere."""
     clean = e.logits[:, :, :1].expand_as(e.logits)
     return replace(e, logits=clean)
@@ -134,9 +159,9 @@ def never_wrong(e: Evidence) -> Evidence:
 
 def test_a_plain_network_passes_all() -> None:
     found = verdicts(sound())
-    assert set(found) == {*diagnostics.CHEAP, *diagnostics.DEAR}
+    assert set(found) == {*CHEAP, *EXPENSIVE}
     assert set(found.values()) == {"passed"}
-    assert sound().wrong[:, -1, -1].all() and not sound().wrong[:, :, 0].any()
+    assert sound().flips[:, -1, -1].all() and not sound().flips[:, :, 0].any()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +176,7 @@ def test_a_plain_network_passes_all() -> None:
 )
 def test_other_sound_attacks_pass(settings: dict[str, Any]) -> None:
     epsilons = [0.2, 0.5, 1.0] if settings["clip"] == "l2" else EPSILONS
-    assert failed(evidence(settings=settings, epsilons=epsilons)) == set()
+    assert failed(inputs(settings=settings, epsilons=epsilons)) == set()
 
 
 def saturating(logits: Tensor) -> Tensor:
@@ -166,8 +191,8 @@ def clamped(logits: Tensor) -> Tensor:
     "mask", [lambda logits: logits * 1000, saturating, clamped], ids=["x1000", "tanh", "clamp"]
 )
 def test_a_network_that_masks_its_gradients_is_told(mask: Any) -> None:
-    e = evidence(Changed(plain(), mask))
-    assert len(e.classes) > 16 and not e.wrong[:, :, -1].all()
+    e = inputs(Changed(plain(), mask))
+    assert len(e.classes) > 16 and not e.flips[:, :, -1].all()
     expected = {"gradients", "loss rises", "large epsilon reaches chance", "stronger than Square"}
     assert failed(e) >= expected
 
@@ -175,7 +200,7 @@ def test_a_network_that_masks_its_gradients_is_told(mask: Any) -> None:
 def test_a_step_that_starves_is_told() -> None:
     """The raw step goes by p (1 - p), and these images are seen with confidence."""
     raw = {"kind": "gradient", "gradient_of": "probability", "step": "raw", "lr": 0.01}
-    assert failed(evidence(settings=raw)) >= {
+    assert failed(inputs(settings=raw)) >= {
         "large epsilon reaches chance",
         "stronger than Square",
     }
@@ -186,14 +211,14 @@ def test_a_step_that_starves_is_told() -> None:
 
 def test_a_network_that_draws_does_not_repeat() -> None:
     noisy = Changed(plain(), lambda logits: nn.functional.dropout(logits, 0.5, training=True))
-    assert "repeatable" in failed(replace(sound(), network=noisy, dear=0))
+    assert "repeatable" in failed(replace(sound(), network=noisy, expensive=0))
 
 
 def test_a_layer_in_training_mode_is_told_even_if_it_changes_nothing() -> None:
     network = nn.Sequential(plain(), nn.Dropout(0.0)).eval()
-    assert verdicts(replace(sound(), network=network, dear=0))["repeatable"] == "passed"
+    assert verdicts(replace(sound(), network=network, expensive=0))["repeatable"] == "passed"
     network[1].train()
-    assert failed(replace(sound(), network=network, dear=0)) == {"repeatable"}
+    assert failed(replace(sound(), network=network, expensive=0)) == {"repeatable"}
 
 
 def test_probabilities_are_no_logits() -> None:
@@ -203,26 +228,30 @@ def test_probabilities_are_no_logits() -> None:
         network=Changed(plain(), lambda logits: logits.softmax(dim=1)),
         logits=e.logits.softmax(dim=3),
         clean=e.clean.softmax(dim=1),
-        dear=0,
+        expensive=0,
     )
     assert "outputs are logits" in failed(probabilities)
 
 
 @pytest.mark.parametrize("change", [lambda x: x * 255, lambda x: x - 0.5, torch.ones_like])
 def test_images_out_of_range_are_told(change: Any) -> None:
-    assert "inputs in range" in failed(replace(sound(), images=change(sound().images), dear=0))
+    assert "inputs in range" in failed(replace(sound(), images=change(sound().images), expensive=0))
 
 
-def test_a_surface_of_other_images_is_told() -> None:
+def test_a_surface_or_a_network_of_other_images_is_told() -> None:
     e = sound()
-    assert failed(replace(e, clean=e.clean.roll(1, dims=0), dear=0)) == {"clean prediction"}
-    assert failed(replace(e, clean=e.clean + 1e-3, dear=0)) == set()
+    other = replace(e, logits=e.logits.roll(1, dims=0), classes=e.classes.roll(1), expensive=0)
+    assert failed(other) == {"clean prediction"}
+    changed = Changed(plain(), lambda logits: logits + 0.5)
+    assert failed(replace(e, network=changed, expensive=0)) == {"clean prediction"}
+    assert failed(replace(e, clean=e.clean.roll(1, dims=0), expensive=0)) == {"clean prediction"}
+    assert failed(replace(e, clean=e.clean + 1e-3, expensive=0)) == set()
 
 
 def test_a_change_beyond_epsilon_is_told() -> None:
     change = sound().change.clone()
     change[3, 0] += 1e-4
-    assert failed(replace(sound(), change=change, dear=0)) == {"box kept"}
+    assert failed(replace(sound(), change=change, expensive=0)) == {"box kept"}
 
 
 def test_zero_gradients_are_told_by_confidence() -> None:
@@ -231,9 +260,14 @@ def test_zero_gradients_are_told_by_confidence() -> None:
     logits[:2, :, 0] = torch.tensor([0.5, 0.0, 0.0])  # confidence 0.45
     zero = torch.zeros(24)
     zero[:2] = 0.9
-    e = replace(sound(), logits=logits, clean=logits[:, 0, 0], zero_gradient=zero, dear=0)
+    clean = logits[:8, 0, 0]
+    e = replace(
+        *(sound(),),
+        **{"network": Stated(clean), "logits": logits, "clean": clean},
+        **{"zero_gradient": zero, "expensive": 0},
+    )
     assert failed(e) == {"gradients"}
-    (told,) = [check for check in diagnose(e) if check["name"] == "gradients"]
+    (told,) = [check for check in diagnose(e) if check["check"] == "gradients"]
     assert told["figure"] == pytest.approx(0.9)
     assert [(b["confidence_from"], b["images"]) for b in told["details"]["bins"]] == [
         (0.0, 2),
@@ -245,16 +279,16 @@ def test_zero_gradients_are_told_by_confidence() -> None:
 def test_a_gradient_that_is_not_finite_is_told() -> None:
     bad = torch.zeros(24)
     bad[5] = 0.01
-    assert failed(replace(sound(), bad_gradient=bad, dear=0)) == {"gradients"}
+    assert failed(replace(sound(), bad_gradient=bad, expensive=0)) == {"gradients"}
 
 
 def test_a_loss_that_falls_is_told() -> None:
     e = sound()
-    back = replace(e, logits=e.logits.flip(2), clean=e.logits[:, 0, -1], dear=0)
+    back = replace(e, logits=e.logits.flip(2), clean=e.logits[:8, 0, -1], expensive=0)
     assert "loss rises" in failed(back)
     halfway = e.logits.clone()
     halfway[:, :, 15] = halfway[:, :, 0]
-    assert failed(replace(e, logits=halfway, dear=0)) == {"loss rises"}
+    assert failed(replace(e, logits=halfway, expensive=0)) == {"loss rises"}
 
 
 def test_a_loss_that_still_rises_at_the_end_is_told() -> None:
@@ -263,32 +297,34 @@ def test_a_loss_that_still_rises_at_the_end_is_told() -> None:
     own = torch.linspace(0.9, 0.1, ITERATIONS + 1)[None, :, None]
     shares = torch.nn.functional.one_hot(e.classes, 3)[:, None] * (1.5 * own - 0.5)
     steady = (shares + (1 - own) / 2).log()[:, None].repeat(1, 4, 1, 1)
-    assert failed(replace(e, logits=steady, clean=steady[:, 0, 0], dear=0)) == {"loss levels off"}
+    clean = steady[:8, 0, 0]
+    even = replace(e, network=Stated(clean), logits=steady, clean=clean, expensive=0)
+    assert failed(even) == {"loss levels off"}
 
 
 def test_success_that_is_lost_at_a_larger_epsilon_is_told() -> None:
     e = sound()
     order = [3, 0, 1, 2]
-    assert failed(replace(e, logits=e.logits[:, order], dear=0)) >= {"monotone in epsilon"}
+    assert failed(replace(e, logits=e.logits[:, order], expensive=0)) >= {"monotone in epsilon"}
 
 
 def test_success_that_is_lost_on_the_way_is_told() -> None:
     e = sound()
     logits = e.logits.clone()
     logits[:, :-1, 10] = logits[:, -1:, -1]
-    assert failed(replace(e, logits=logits, dear=0)) == {"no silent success"}
+    assert failed(replace(e, logits=logits, expensive=0)) == {"no silent success"}
 
 
 def test_an_attack_that_others_beat_is_told() -> None:
     """Noise of half the range flips some, Square and the attack itself all."""
-    weak = never_wrong(evidence(epsilons=[0.5]))
+    weak = never_wrong(inputs(epsilons=[0.5]))
     assert failed(weak) >= {
         "stronger than noise",
         "stronger than Square",
         "enough iterations",
         "enough restarts",
     }
-    figures = {check["name"]: check["figure"] for check in diagnose(weak)}
+    figures = {check["check"]: check["figure"] for check in diagnose(weak)}
     assert 0 < figures["stronger than noise"] < 1 == figures["stronger than Square"]
 
 
@@ -301,7 +337,7 @@ def test_an_attack_that_others_beat_is_told() -> None:
     ],
     ids=["sign", "l2", "l2 steps in a box"],
 )
-def test_what_the_dear_checks_run(
+def test_what_the_expensive_checks_run(
     monkeypatch: pytest.MonkeyPatch,
     settings: dict[str, Any],
     epsilon: float,
@@ -310,20 +346,28 @@ def test_what_the_dear_checks_run(
     reach: float,
 ) -> None:
     """Of 144 pixels: the diagonal of their cube is 12, noise of 1 has the length 12 / 3**0.5."""
-    runs = []
+    runs: list[tuple[Attack, Doses]] = []
 
-    def no_success(e: Evidence, *run: Any, **named: Any) -> Tensor:
-        runs.append(run)
+    def no_success(e: CheckInputs, attack: Attack, doses: Doses) -> Tensor:
+        runs.append((attack, doses))
         return torch.zeros(8, dtype=torch.bool)
 
-    monkeypatch.setattr(diagnostics, "_flips", no_success)
-    e = replace(sound(), settings=settings, epsilons=[0.01, 0.02, 0.05, epsilon], epsilon=epsilon)
+    monkeypatch.setattr(expensive, "flips_with", no_success)
+    own = attack(settings)
+    doses = Doses((0.01, 0.02, 0.05, epsilon), ITERATIONS)
+    e = replace(sound(), attack=own, doses=doses)
     assert failed(e) >= {"enough iterations"}
-    assert runs == [
-        ({"kind": "noise"}, pytest.approx(noise), 1),
-        ({"alpha": pytest.approx(long)}, pytest.approx(reach), ITERATIONS),
-        ({}, epsilon, 2 * ITERATIONS),
-        ({"start": "random", "restarts": 1}, epsilon, ITERATIONS),
+    assert [run[0] for run in runs] == [
+        Noise(),
+        replace(own, rate=pytest.approx(long)),
+        own,
+        replace(own, start="random", restarts=1),
+    ]
+    assert [(*run[1].epsilons, run[1].max_iter) for run in runs] == [
+        (pytest.approx(noise), 1),
+        (pytest.approx(reach), ITERATIONS),
+        (epsilon, 2 * ITERATIONS),
+        (epsilon, ITERATIONS),
     ]
     # Boxes are nested: what the surface has flipped is flipped at a larger epsilon.
     assert "large epsilon reaches chance" not in failed(e)
@@ -331,13 +375,13 @@ def test_what_the_dear_checks_run(
 
 
 def test_where_nobody_succeeds_nobody_is_beaten() -> None:
-    e = replace(sound(), epsilon=0.01)
+    e = replace(sound(), level=0)
     assert not e.flipped.any()
     assert failed(e) == set()
 
 
 def test_too_few_iterations_are_told() -> None:
-    short = evidence(settings={**SIGN, "alpha": 0.015}, max_iter=2)
+    short = inputs(settings={**SIGN, "alpha": 0.015}, max_iter=2)
     assert not short.flipped.any()
     assert "enough iterations" in failed(short)
 
@@ -352,31 +396,31 @@ def test_a_start_that_hides_the_way_is_told() -> None:
             out: Tensor = plain()(torch.where(here[:, None, None, None], images.detach(), images))
             return out
 
-    assert failed(evidence(Pit().eval())) >= {"enough restarts", "gradients"}
+    assert failed(inputs(Pit().eval())) >= {"enough restarts", "gradients"}
 
 
 # --- what does not apply --------------------------------------------------------------------------
 
 
 def test_noise_is_not_asked_what_only_attacks_can_do() -> None:
-    found = verdicts(evidence(settings=NOISE))
+    found = verdicts(inputs(settings=NOISE))
     passed = {"repeatable", "outputs are logits", "inputs in range", "clean prediction", "box kept"}
     assert {name for name, verdict in found.items() if verdict == "passed"} == passed
     assert set(found.values()) == {"passed", "not done"}
 
 
-def test_the_dear_checks_can_be_left_out() -> None:
-    assert of("not done", replace(sound(), dear=0)) == set(diagnostics.DEAR)
+def test_the_expensive_checks_can_be_left_out() -> None:
+    assert of("not done", replace(sound(), expensive=0)) == set(EXPENSIVE)
 
 
 def test_a_literal_clip_has_no_box() -> None:
     literal = {"kind": "gradient", "step": "raw", "clip": "gradient", "lr": 5.0}
     unbound = {"box kept", "stronger than noise", "enough restarts", "stronger than Square"}
-    assert of("not done", evidence(settings=literal)) == unbound
+    assert of("not done", inputs(settings=literal)) == unbound
 
 
 def test_without_the_library_square_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(external, "available", lambda library: False)
+    monkeypatch.setattr(libraries, "available", lambda library: False)
     assert of("not done", sound()) == {"stronger than Square"}
 
 
@@ -384,15 +428,14 @@ def test_another_library_s_attack_is_judged_by_what_it_gives() -> None:
     e = sound()
     logits, nothing = e.logits.clone(), torch.full((24,), torch.nan)
     logits[:, :, 1:-1] = torch.nan
-    given = {"kind": "external", "library": "art", "name": "ProjectedGradientDescent"}
-    other = replace(e, settings=given, logits=logits, zero_gradient=nothing, bad_gradient=nothing)
+    other = replace(e, attack=None, logits=logits, zero_gradient=nothing, bad_gradient=nothing)
     assert failed(other) == set()
-    assert of("not done", other) == {"gradients", "loss levels off", *diagnostics.DEAR}
-    assert failed(replace(never_wrong(other), dear=0)) == {"loss rises"}
+    assert of("not done", other) == {"gradients", "loss levels off", *EXPENSIVE}
+    assert failed(replace(never_wrong(other), expensive=0)) == {"loss rises"}
 
 
 def test_one_epsilon_has_no_neighbour_and_one_step_no_end() -> None:
-    once = evidence(settings={**SIGN, "alpha": 0.1}, epsilons=[0.1], max_iter=1)
+    once = inputs(settings={**SIGN, "alpha": 0.1}, epsilons=[0.1], max_iter=1)
     assert of("not done", once) == {"monotone in epsilon", "loss levels off"}
 
 

@@ -6,13 +6,16 @@ All start at the clean image, since draws differ.
 """
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from helpers.attack import trajectory
 from torch import Tensor, nn
 
-from pgdose.attack import make, trajectory
+from pgdose.attack.samples import Samples
+from pgdose.attack.settings import make
 from pgdose.study.attacks import FORMS, GradientAttack
 
 STEPS, N = 10, 200
@@ -45,9 +48,9 @@ NETWORK = network()
 def ours(form: str, images: Tensor, epsilon: float, alpha: float) -> Tensor:
     """The last iterates of a form of the study file, without its random start."""
     parts = GradientAttack(form=form, alpha=alpha, epsilon=[epsilon], max_iter=_steps(form))
-    attack = make(parts.model_dump() | {"start": "clean"})
-    classes = NETWORK(images).argmax(dim=1)
-    path = trajectory(NETWORK, attack, images, classes, epsilon, _steps(form), torch.arange(N))
+    attack = replace(make(parts), start="clean")
+    samples = Samples(images, NETWORK(images).argmax(dim=1), torch.arange(N))
+    path = trajectory(NETWORK, attack, samples, epsilon, _steps(form))
     *_, (last, _) = path
     return last
 

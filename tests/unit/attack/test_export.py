@@ -10,15 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import surfaces
+from helpers.attack import attack as make
+from helpers.attack import measure
 from helpers.workflow import PROJECT
 from PIL import Image
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack import make, rerun, surface, surface_table, trajectory
+from pgdose.analysis import examples
+from pgdose.attack import loop, rerun
+from pgdose.attack.samples import Samples
+from pgdose.attack.surface_table import write_surface
 from pgdose.cohort import image_draws, images
 from pgdose.images import stores
 from pgdose.networks import architectures, folding, network_files
+from pgdose.study.doses import Doses
 from pgdose.tables import output_files, parquet
 
 SIZE = 75  # the least that InceptionV3 takes
@@ -31,10 +38,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # --- which images -----------------------------------------------------------------------------
 
 
-def test_the_nearest_amplitude_is_taken() -> None:
-    assert rerun.nearest([0.02, 0.06, 0.2], 0.1) == 0.06
-
-
 def table(n: int) -> pd.DataFrame:
     names = [f"r{i}" for i in range(n)]
     return pd.DataFrame({"member": np.arange(10, 10 + n), "record_id": names, "copy": 0})
@@ -42,33 +45,39 @@ def table(n: int) -> pd.DataFrame:
 
 def test_flipped_members_come_first_and_then_what_was_attacked() -> None:
     draw = np.array([0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
-    chosen = [rerun.drawn(table(6), [10, 13], [10, 11, 12, 13, 14], n, draw) for n in (1, 3, 9)]
+    chosen = [examples.choose(table(6), [10, 13], [10, 11, 12, 13, 14], n, draw) for n in (1, 3, 9)]
     assert chosen == [[13], [13, 10, 14], [13, 10, 14, 12, 11]]  # 15 was not attacked
-    assert rerun.drawn(table(6), [], [], 3, draw) == []
+    assert examples.choose(table(6), [], [], 3, draw) == []
 
 
 def test_the_draw_is_keyed_by_the_record() -> None:
-    draw = rerun.export_draw(table(6), SEED, "H-OV")
-    later = rerun.export_draw(table(6).iloc[2:], SEED, "H-OV")
+    draw = examples.export_draw(table(6), SEED, "H-OV")
+    later = examples.export_draw(table(6).iloc[2:], SEED, "H-OV")
     assert draw[2:].tolist() == later.tolist() and len(set(draw)) == 6
-    assert draw.tolist() != rerun.export_draw(table(6), SEED, "H-TH").tolist()
-    assert draw.tolist() != rerun.export_draw(table(6), SEED + 1, "H-OV").tolist()
+    assert draw.tolist() != examples.export_draw(table(6), SEED, "H-TH").tolist()
+    assert draw.tolist() != examples.export_draw(table(6), SEED + 1, "H-OV").tolist()
 
 
 def test_flips_are_those_of_one_amplitude_and_iteration() -> None:
     right, wrong = [2.0, 0.0], [0.0, 2.0]
-    rows = [
-        (7, 0.1, [*right, *wrong, *wrong]),
-        (7, 0.2, [*right, *right, *wrong]),
-        (3, 0.1, [*right, *right, *wrong]),
-        (3, 0.2, [*right, *right, *right]),
-    ]
-    found = pd.DataFrame(rows, columns=["member", "epsilon", "logits"])
+    logits = [[[right, right, wrong], [right] * 3], [[right, wrong, wrong], [right, right, wrong]]]
+    surface = surfaces.surface_table([3, 7], Doses((0.1, 0.2), 2), logits)
     true = pd.Series([0, 0], index=[3, 7])
-    assert rerun.flips(found, true, 2, 0.1, 1) == ([7], [3, 7])
-    assert rerun.flips(found, true, 2, 0.1, 2) == ([3, 7], [3, 7])
-    assert rerun.flips(found, true, 2, 0.2, 2) == ([7], [3, 7])
-    assert rerun.flips(found, true, 2, 0.3, 2) == ([], [])
+    places = {(0, 1): [7], (0, 2): [3, 7], (1, 2): [7], (1, 1): []}
+    for (level, iteration), members in places.items():
+        assert examples.flipped_members(surface, true, level, iteration) == members
+
+
+def test_groups_are_shown_in_turn() -> None:
+    members = {"a": [1, 2, 3], "b": [], "c": [4, 5]}
+    turns = [("a", 1), ("c", 4), ("a", 2), ("c", 5), ("a", 3)]
+    assert [examples.in_turn(members, n) for n in (2, 9)] == [turns[:2], turns]
+
+
+def test_shown_epsilons_are_spread_from_the_smallest_to_the_largest() -> None:
+    few, many = Doses((0.1, 0.2), 1), Doses(tuple(0.01 * i for i in range(1, 11)), 1)
+    assert examples.spread_levels(few, 4) == [0, 1]
+    assert examples.spread_levels(many, 4) == [0, 3, 6, 9]
 
 
 # --- pixels -----------------------------------------------------------------------------------
@@ -146,19 +155,30 @@ ATTACKS: dict[str, dict[str, Any]] = {
 }
 
 
+def samples(members: images.Members, rows: list[int]) -> Samples:
+    table = members.table.iloc[rows]
+    return Samples(
+        devices.scaled(members.read(rows), torch.device("cpu")),
+        torch.from_numpy(members.labels[rows]),
+        torch.from_numpy(image_draws.image_keys(table, SEED)),
+    )
+
+
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_the_image_is_the_iterate_of_the_surface_s_attack(tmp_path: Path, name: str) -> None:
     members, network, attack = store(tmp_path, 4, 8, 1), Small(), make(ATTACKS[name])
-    found = rerun.again(
-        *(network, members, 12, attack), epsilon=0.1, iteration=7, max_iter=10, seed=SEED
-    )
-    clean = devices.scaled(members.read([2]), torch.device("cpu"))
-    key = torch.from_numpy(image_draws.image_keys(members.table.iloc[[2]], SEED))
-    path = list(trajectory(network, attack, clean, torch.tensor([0]), 0.1, 10, key))
-    assert torch.equal(found.clean, clean) and torch.equal(found.adversarial, path[7][0])
-    assert not torch.equal(found.adversarial, clean)
-    assert torch.allclose(found.before, network(clean)[0].softmax(dim=0))
-    assert torch.allclose(found.after, path[7][1][0].softmax(dim=0))
+    sample, doses = samples(members, [2]), Doses((0.02, 0.1), 10)
+    version = rerun.rerun(network, sample, attack, doses, 1, 7)
+    path = list(loop.trajectory(network, sample, attack, doses, 1))
+    assert torch.equal(version.clean, sample.images)
+    assert torch.equal(version.adversarial, path[7][0])
+    assert not torch.equal(version.adversarial, sample.images)
+    assert torch.allclose(version.before, network(sample.images)[0].softmax(dim=0))
+    assert torch.allclose(version.after, path[7][1][0].softmax(dim=0))
+    before, after = version.original.predictions("ab"), version.predictions("ab")
+    assert before["class_after"] == after["class_before"] == "ab"[int(version.before.argmax())]
+    assert before["confidence_after"] == after["confidence_before"] == float(version.before.max())
+    assert torch.equal(version.original.adversarial, sample.images)
 
 
 def test_of_several_restarts_the_surface_s_is_shown(tmp_path: Path) -> None:
@@ -168,19 +188,17 @@ def test_of_several_restarts_the_surface_s_is_shown(tmp_path: Path) -> None:
     true = network(pixels).argmax(dim=1)
     members.table["class_index"] = true.numpy()
     keys = torch.from_numpy(image_draws.image_keys(members.table, SEED))
-    whole = surface(
+    whole = measure(
         *(network, pixels, true, attack), epsilons=[0.02, 0.05], max_iter=6, keys=keys, batch=5
     )
-    others = 0
-    for row, member in enumerate(members.table["member"]):
-        for level, epsilon in enumerate((0.02, 0.05)):
-            own: Any = {"epsilon": epsilon, "iteration": 5, "max_iter": 6, "seed": SEED}
-            after = rerun.again(network, members, member, attack, **own).after
+    doses, others = Doses((0.02, 0.05), 6), 0
+    for row in range(12):
+        sample = samples(members, [row])
+        for level in range(2):
+            after = rerun.rerun(network, sample, attack, doses, level, 5).after
             expected = whole.logits[row, level, 5].softmax(dim=0)
             assert torch.allclose(after, expected, rtol=0, atol=1e-4)
-            first = list(
-                trajectory(network, attack, pixels[[row]], true[[row]], epsilon, 6, keys[[row]])
-            )
+            first = list(loop.trajectory(network, sample, attack, doses, level))
             others += not torch.allclose(first[5][1][0].softmax(dim=0), expected, atol=1e-4)
     assert others > 3
 
@@ -210,23 +228,20 @@ def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, righ
     own = own if right else 1 - own
     members.table["class_index"] = own.numpy()
     keys = torch.from_numpy(image_draws.image_keys(members.table, SEED))
-    doses: Any = {"epsilons": settings["epsilon"], "max_iter": settings["max_iter"], "keys": keys}
-    found = surface(folded, pixels, own, make(settings), **doses)
-    values = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
-    parquet.write_table(
-        surface_table.surface_table(
-            members.table["member"].to_numpy(np.int32)[found.attacked.numpy()],
-            settings["epsilon"],
-            **{value: getattr(found, value).numpy() for value in values},
-        ),
-        folder / "surface.parquet",
-        metadata={"network": output_files.file_digest(folder / "network.safetensors")},
+    doses = Doses(tuple(settings["epsilon"]), settings["max_iter"])
+    found = measure(
+        *(folded, pixels, own, make(settings)),
+        epsilons=doses.epsilons,
+        max_iter=doses.max_iter,
+        keys=keys,
     )
+    about = {"network": output_files.file_digest(folder / "network.safetensors")}
+    table = found.table(members.table["member"].to_numpy(np.int32), doses, about)
+    write_surface(table, folder / "surface.parquet")
     parquet.write_table(members.table, folder / "members.parquet")
     job = SimpleNamespace(
         input=SimpleNamespace(
             members=folder / "members.parquet",
-            missing=[],
             network=folder / "network.safetensors",
             surfaces=[folder / "surface.parquet"],
         ),

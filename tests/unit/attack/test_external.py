@@ -10,12 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.attack import attack, measure
 from torch import Tensor, nn
 
-from pgdose.attack import external, make, surface
-from pgdose.attack.external import available, external_surface, square
+from pgdose.attack import external, libraries
+from pgdose.attack.batching import Execution
+from pgdose.attack.external import external_surface
+from pgdose.attack.libraries import LibraryAttack, available
+from pgdose.attack.samples import Samples
 from pgdose.checkpoints import Checkpoints
 from pgdose.errors import UserError
+from pgdose.study.attacks import ExternalAttack
+from pgdose.study.doses import Doses
 
 EPSILONS = [0.02, 0.1]
 ITERATIONS = 6
@@ -102,8 +108,31 @@ def found(settings: dict[str, Any], images: Tensor | None = None, **named: Any) 
     images = pictures() if images is None else images
     one = GREY if images.shape[1] == 1 else COLOUR
     classes = named.pop("classes", predicted(images))
-    known = {"epsilons": EPSILONS, "max_iter": ITERATIONS, "keys": keys(len(images))}
-    return external_surface(one, images, classes, settings, **(known | named))
+    return measured(one, images, classes, settings, **named)
+
+
+def measured(
+    one: nn.Module,
+    images: Tensor,
+    classes: Tensor,
+    settings: dict[str, Any],
+    epsilons: list[float] = EPSILONS,
+    max_iter: int = ITERATIONS,
+    **named: Any,
+) -> Any:
+    """The surface of another library's attack, by its settings in the study."""
+    samples = Samples(images, classes, named.pop("keys", keys(len(images))))
+    doses = Doses(tuple(epsilons), max_iter)
+    entry = ExternalAttack(
+        **{"kind": "external", **settings}, epsilon=list(epsilons), max_iter=max_iter
+    )
+    return external_surface(one, samples, entry, doses, Execution(**named))
+
+
+def square(
+    one: nn.Module, images: Tensor, true: Tensor, epsilon: float, queries: int, own: Tensor
+) -> Tensor:
+    return external.square(one, Samples(images, true, own), epsilon, queries)
 
 
 def own(images: Tensor) -> Any:
@@ -111,7 +140,7 @@ def own(images: Tensor) -> Any:
     step = {"kind": "gradient", "gradient_of": "cross_entropy", "step": "sign", "alpha": ALPHA}
     one = GREY if images.shape[1] == 1 else COLOUR
     known: Any = {"epsilons": EPSILONS, "max_iter": ITERATIONS, "keys": keys(len(images))}
-    return surface(one, images, predicted(images), make(step | {"clip": "iterate"}), **known)
+    return measure(one, images, predicted(images), attack(step | {"clip": "iterate"}), **known)
 
 
 LIBRARIES = pytest.mark.parametrize("library", sorted(PGD))
@@ -209,7 +238,7 @@ def test_it_goes_on_from_the_parts_that_were_kept(tmp_path: Path) -> None:
     settings = random_pgd("torchattacks")
 
     def keep(part: Any) -> None:
-        files.keep(part)
+        files.save(part)
         kept.append(part)
 
     whole = found(settings, batch=4, keep=keep)
@@ -218,7 +247,7 @@ def test_it_goes_on_from_the_parts_that_were_kept(tmp_path: Path) -> None:
     rest: list[Any] = []
     again = found(
         *(settings,),
-        **{"batch": 4, "parts": read[:1], "keep": rest.append},
+        **{"batch": 4, "finished": read[:1], "keep": rest.append},
         progress=lambda *numbers: told.append(numbers),
     )
     assert len(rest) == 2 and [n for n, *_ in told] == [8, 9]
@@ -234,18 +263,18 @@ def test_what_is_less_than_half_a_level_is_not_stored(library: str) -> None:
     assert not torch.allclose(theirs.logits[:, 0, 6], theirs.clean, rtol=0, atol=1e-3)
 
 
-class Outwards(external._Attack):
+class Outwards(LibraryAttack):
     """An attack that keeps neither the box nor the range."""
 
-    def images(self, network: nn.Module, images: Tensor, *rest: Any) -> Tensor:
-        found = images.clone()
+    def images(self, network: nn.Module, samples: Samples, *rest: Any) -> Tensor:
+        found = samples.images.clone()
         found[:, :, 0, 0] = 0.5
         found[0, :, 0, 0] = 1.25
         return found
 
 
 def test_what_leaves_box_or_range_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(external, "_Attack", Outwards)
+    monkeypatch.setattr(external, "LibraryAttack", Outwards)
     images = pictures()
     images[:, :, 0, 0] = 1
     theirs = found(pgd("torchattacks"), images)
@@ -287,7 +316,7 @@ def test_a_library_that_meddles_is_undone(monkeypatch: pytest.MonkeyPatch) -> No
         one.requires_grad_(True)
         return images
 
-    monkeypatch.setitem(external.RUNS, "torchattacks", meddle)
+    monkeypatch.setitem(libraries.RUNS, "torchattacks", meddle)
     found(pgd("torchattacks"))
     assert not any(module.training for module in GREY.modules())
     assert not any(p.requires_grad for p in GREY.parameters())
@@ -375,8 +404,8 @@ def test_libraries_are_told_what_they_would_guess(monkeypatch: pytest.MonkeyPatc
         given.append(arguments)
         return images
 
-    monkeypatch.setitem(external.RUNS, "torchattacks", note)
-    monkeypatch.setitem(external.RUNS, "art", note)
+    monkeypatch.setitem(libraries.RUNS, "torchattacks", note)
+    monkeypatch.setitem(libraries.RUNS, "art", note)
     found({"library": "torchattacks", "name": "APGDT"}, epsilons=[0.1])
     found({"library": "torchattacks", "name": "APGDT", "arguments": {"seed": 3}}, epsilons=[0.1])
     found(pgd("art"), epsilons=[0.1])
@@ -397,7 +426,7 @@ def refused(settings: dict[str, Any], **named: Any) -> str:
 def test_a_missing_library_is_told_with_what_to_install(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package, module, _ = external.LIBRARIES[library]
+    package, module, _ = libraries.LIBRARIES[library]
     assert available(library)
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not there
     assert not available(library)
@@ -418,7 +447,7 @@ def test_a_wrong_argument_is_told(library: str) -> None:
     settings = pgd(library)
     wrong = settings | {"arguments": settings["arguments"] | {"random_strat": True}}
     message = refused(wrong)
-    assert f"of {library} takes no 'random_strat'" in message and "known: " in message
+    assert f"of {library} takes no 'random_strat'" in message and "give one of: " in message
     if library != "art":
         assert "did you mean 'random_start'?" in message
     message = refused(settings | {"iterations_as": "iteration"})
@@ -463,9 +492,9 @@ def test_input_is_checked_as_the_engine_does(named: dict[str, Any], told: str) -
 
 
 def test_images_with_nan_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(external.RUNS, "torchattacks", lambda *given: given[3] * torch.nan)
+    monkeypatch.setitem(libraries.RUNS, "torchattacks", lambda *given: given[3] * torch.nan)
     assert "finite values" in refused(pgd("torchattacks"))
-    monkeypatch.setitem(external.RUNS, "torchattacks", lambda *given: given[3][:1])
+    monkeypatch.setitem(libraries.RUNS, "torchattacks", lambda *given: given[3][:1])
     assert "gave no images of shape" in refused(pgd("torchattacks"))
 
 
@@ -477,15 +506,13 @@ def test_a_network_that_breaks_under_attack_is_no_success() -> None:
             same = torch.isin(images.flatten(1)[:, 5], first.flatten(1)[:, 5])
             return torch.where(same[:, None], GREY(images), torch.nan)
 
-    known: Any = {"epsilons": [0.1], "max_iter": 2, "keys": keys(9)}
+    doses: Any = {"epsilons": [0.1], "max_iter": 2}
     with pytest.raises(UserError, match="NaN or infinity for attacked images"):
-        external.external_surface(
-            Brittle().eval(), first, predicted(first), pgd("torchattacks"), **known
-        )
+        measured(Brittle().eval(), first, predicted(first), pgd("torchattacks"), **doses)
 
 
 def test_a_network_that_learns_is_refused() -> None:
     images = pictures(1)
-    known: Any = {"epsilons": [0.1], "max_iter": 1, "keys": keys(1)}
+    doses: Any = {"epsilons": [0.1], "max_iter": 1}
     with pytest.raises(ValueError, match="evaluation mode"):
-        external_surface(network().train(), images, predicted(images), pgd("torchattacks"), **known)
+        measured(network().train(), images, predicted(images), pgd("torchattacks"), **doses)

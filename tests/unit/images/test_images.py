@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from pgdose.errors import Damaged, UserError
 from pgdose.images.augmentation import draw_augmentation
 from pgdose.images.rendering import augment, crop_square, render, resize
 from pgdose.images.stores import Store, checksum, new_store
+from pgdose.study.augmentation import Augment
 from pgdose.tables import keyed, parquet
 
 
@@ -96,12 +98,12 @@ def film() -> np.ndarray:
     return (60 + 140 * np.exp(-((x - 22) ** 2 + (y - 32) ** 2) / 60)).astype(np.uint8)
 
 
-def drawn(name: str, **limits: float | bool) -> dict[str, float | int]:
-    return draw_augmentation(keyed.generator(7, "copy 1", name), limits)
+def draw_parameters(name: str, **limits: Any) -> dict[str, float | int]:
+    return draw_augmentation(keyed.generator(7, "copy 1", name), Augment(**limits))
 
 
 def copy(name: str, image: np.ndarray | None = None) -> np.ndarray:
-    return augment(film() if image is None else image, drawn(name))
+    return augment(film() if image is None else image, draw_parameters(name))
 
 
 def test_a_copy_is_keyed() -> None:
@@ -110,14 +112,14 @@ def test_a_copy_is_keyed() -> None:
 
 
 def test_parameters_survive_json_and_make_the_same_copy() -> None:
-    given = drawn("a")
+    given = draw_parameters("a")
     again = json.loads(json.dumps(given))
     assert again == given
     assert np.array_equal(augment(film(), again), augment(film(), given))
 
 
 def test_parameters_stay_within_their_limits_and_fill_them() -> None:
-    table = pd.DataFrame([drawn(str(number)) for number in range(200)])
+    table = pd.DataFrame([draw_parameters(str(number)) for number in range(200)])
     limits = {"rotation": 7, "shift_x": 0.04, "shift_y": 0.04, "scale": 0.06}
     for name, limit in {**limits, "brightness": 0.06, "contrast": 0.12}.items():
         assert -limit <= table[name].min() < -0.9 * limit
@@ -126,24 +128,44 @@ def test_parameters_stay_within_their_limits_and_fill_them() -> None:
     assert not table["flip"].any()
 
 
-def test_limits_replace_the_usual_ones_one_by_one() -> None:
-    plain, still = drawn("a"), drawn("a", rotation=0)
+def test_a_limit_changes_its_own_parameter_only() -> None:
+    plain, still = draw_parameters("a"), draw_parameters("a", rotation=0)
     assert still == {**plain, "rotation": 0}
-    with pytest.raises(ValueError, match="zoom"):
-        drawn("a", zoom=0.1)
+
+
+def test_the_draws_of_a_copy_never_change() -> None:
+    """Members of older results were drawn so."""
+    assert draw_parameters("a") == {
+        **{"rotation": 5.61699, "shift_x": -0.039963, "shift_y": -0.017907, "scale": -0.022971},
+        **{"brightness": -0.054227, "contrast": 0.041016},
+        **{"noise": 0.012, "noise_seed": 3488050358, "flip": 0},
+    }
+
+
+def test_the_limits_must_be_complete_and_known() -> None:
+    rng = keyed.generator(7, "copy 1", "a")
+    limits = dict(Augment())
+    with pytest.raises(ValueError, match="zoom missing or unknown"):
+        draw_augmentation(rng, limits | {"zoom": 0.1})
+    limits.pop("shift")
+    with pytest.raises(ValueError, match="shift missing or unknown"):
+        draw_augmentation(rng, limits)
+    assert draw_parameters("a") == draw_augmentation(keyed.generator(7, "copy 1", "a"), Augment())
 
 
 def test_half_of_the_copies_are_flipped_where_asked_for() -> None:
-    flips = [drawn(str(number), flip=True) for number in range(60)]
+    flips = [draw_parameters(str(number), flip=True) for number in range(60)]
     assert 15 < sum(parameters["flip"] for parameters in flips) < 45
-    assert [{**parameters, "flip": 0} for parameters in flips] == [drawn(str(n)) for n in range(60)]
+    assert [{**parameters, "flip": 0} for parameters in flips] == [
+        draw_parameters(str(n)) for n in range(60)
+    ]
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
 @pytest.mark.parametrize("shape", [(64, 64), (33, 50)])
 def test_parameters_of_0_change_nothing(shape: tuple[int, int], channels: tuple[int, ...]) -> None:
     image = noise(*shape, *channels)
-    zero = dict.fromkeys(drawn("a"), 0) | {"noise_seed": 5}
+    zero = dict.fromkeys(draw_parameters("a"), 0) | {"noise_seed": 5}
     assert np.array_equal(augment(image, zero), image)
     assert np.array_equal(augment(image, {}), image)
 
@@ -208,7 +230,7 @@ def test_a_copy_of_a_coloured_image_is_moved_as_one() -> None:
 
 
 def test_render_augments_what_is_a_copy() -> None:
-    assert np.array_equal(render(film(), 64, parameters=drawn("a")), copy("a"))
+    assert np.array_equal(render(film(), 64, parameters=draw_parameters("a")), copy("a"))
 
 
 # --- stores -----------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from PIL import Image
 
 from pgdose.tables.keyed import generator
 from pgdose_phantom import fields
-from pgdose_phantom.fields import CLASSES, draw_field, draw_hand, write_fields
+from pgdose_phantom.field_textures import CLASSES, draw_field, draw_staining
+from pgdose_phantom.fields import FieldAmounts, write_fields
 
 
 def test_fields(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_fields(tmp_path: Path) -> None:
             tmp_path / "fields.csv",
             tmp_path / "truth" / "fields.csv",
             seed=5,
-            patients_per_organ=patients,
+            amounts=FieldAmounts(patients, 1, 2048, 1536),
         )
         return file_hashes(tmp_path)
 
@@ -40,20 +41,20 @@ def test_fields(tmp_path: Path) -> None:
 
 def test_every_format_of_fields_says_the_same(tmp_path: Path) -> None:
     rng = generator(5, "test", "format")
-    picture = draw_field(rng, CLASSES[0], draw_hand(rng), 300, 200)
-    seen = {}
+    picture = draw_field(rng, CLASSES[0], draw_staining(rng), 300, 200)
+    formats = {}
     for form in set(fields.FORMATS):
         path = tmp_path / f"{form}.{form.split('_')[0]}"
-        fields._save(picture, path, form)
+        fields.save_field(picture, path, form)
         decode = {".tif": tifffile.imread, ".png": decode_png}.get(path.suffix, decode_plain)
         read = decode(path)
-        seen[path.suffix, read.shape[2], read.dtype.name] = form
+        formats[path.suffix, read.shape[2], read.dtype.name] = form
         if read.shape[2] == 4:
             assert (read[..., 3] == 255).all()
         colours = read[..., :3] / (257 if read.dtype == np.uint16 else 1)
         assert np.abs(colours - picture).max() <= (60 if form == "jpg" else 0)
         assert np.abs(colours - picture).mean() < 4
-    assert set(seen) == {
+    assert set(formats) == {
         (".jpg", 3, "uint8"),
         (".bmp", 3, "uint8"),
         (".tif", 3, "uint8"),
@@ -77,23 +78,24 @@ def test_formats_of_fields_tell_nothing_of_the_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each occurs in the default study, none in one kind of tissue alone."""
-    found: list[tuple[str, str]] = []
+    files: list[tuple[str, str]] = []
     blank = np.zeros((1, 1, 3), np.uint8)
-    monkeypatch.setattr(fields, "draw_field", lambda rng, label, hand, *size: blank)
-    monkeypatch.setattr(
-        fields, "_save", lambda picture, file, form: found.append((form, file.name.split("_")[1]))
-    )
-    write_fields(
-        tmp_path / "f", tmp_path / "f.csv", tmp_path / "t.csv", seed=5, patients_per_organ=46
-    )
-    assert len(found) == 184
-    assert set(found) == {(form, kind) for form in fields.FORMATS for kind in ("tumour", "norm")}
+
+    def record(picture: np.ndarray, file: Path, form: str) -> None:
+        files.append((form, file.name.split("_")[1]))
+
+    monkeypatch.setattr(fields, "draw_field", lambda rng, label, staining, *size: blank)
+    monkeypatch.setattr(fields, "save_field", record)
+    amounts = FieldAmounts(patients_per_organ=46, fields_per_patient=1, width=1, height=1)
+    write_fields(tmp_path / "f", tmp_path / "f.csv", tmp_path / "t.csv", seed=5, amounts=amounts)
+    assert len(files) == 184
+    assert set(files) == {(form, kind) for form in fields.FORMATS for kind in ("tumour", "norm")}
 
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_field_texture_is_everywhere(label: str) -> None:
     rng = generator(5, "test", label)
-    picture = draw_field(rng, label, draw_hand(rng), 1024, 768)
+    picture = draw_field(rng, label, draw_staining(rng), 1024, 768)
     tiles = picture.reshape(3, 256, 4, 256, 3).swapaxes(1, 2)[..., 0].reshape(12, -1)
     assert (tiles.std(axis=1) > 8).all()
     assert picture[..., 2].mean() > picture[..., 1].mean()  # blue and brown, never green

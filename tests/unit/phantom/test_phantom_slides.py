@@ -18,7 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from pgdose.tables.keyed import generator
 from pgdose_phantom import svs
 from pgdose_phantom.outlines import FORMATS, GRID, polygons
-from pgdose_phantom.slides import draw_regions, write_slides
+from pgdose_phantom.slide_regions import draw_regions
+from pgdose_phantom.slides import SlideAmounts, write_slides
 from pgdose_phantom.svs import TIFF_LIMIT, TILE, Mosaic, pyramid, write_svs
 
 SIDE, SLIDES = 1024, 9
@@ -32,9 +33,7 @@ def laboratory(folder: Path, slides: int, broken: int = 0) -> Path:
         folder / "slides.csv",
         folder / "truth" / "slides.csv",
         seed=5,
-        slides=slides,
-        side=SIDE,
-        broken=broken,
+        amounts=SlideAmounts(slides, SIDE, broken),
     )
     return folder
 
@@ -98,8 +97,8 @@ def test_table_of_slides(pathology: Path, slide_truth: pd.DataFrame) -> None:
     assert list(table) == ["slide", "patient", "outlines", "class"]
     assert table.equals(slide_truth[list(table)])
     assert table["slide"].is_unique and len(table) == SLIDES + 4
-    found = {str(f.relative_to(pathology / "slides")) for f in pathology.rglob("*.svs")}
-    assert found == set(table["slide"])
+    files = {str(f.relative_to(pathology / "slides")) for f in pathology.rglob("*.svs")}
+    assert files == set(table["slide"])
     good = table[:SLIDES]
     assert good["patient"].nunique() == SLIDES - 1
     assert good["patient"].iloc[-1] == good["patient"].iloc[-2]
@@ -119,8 +118,8 @@ def test_good_slides_open(pathology: Path, slide_truth: pd.DataFrame) -> None:
         with openslide.OpenSlide(path) as slide:
             assert slide.properties["openslide.vendor"] == "aperio"
             mpp, power = SCALES.get(number, USUAL)
-            told = slide.properties.get("openslide.mpp-x")
-            assert (told and float(told)) == mpp
+            mpp_property = slide.properties.get("openslide.mpp-x")
+            assert (mpp_property and float(mpp_property)) == mpp
             assert slide.properties.get("openslide.objective-power") == power
             assert slide.level_dimensions == ((1024, 1024), (256, 256), (64, 64))
         full = pixels_of(path).reshape(256, 4, 256, 4, 3).mean(axis=(1, 3))

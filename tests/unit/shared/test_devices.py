@@ -15,14 +15,14 @@ from helpers.networks import images, settled, small
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack.engine import check_network
+from pgdose.attack.validation import check_network
 from pgdose.networks import folding
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
-    assert devices.device_of(0) == torch.device("cpu")
+    assert devices.claim_device(0) == torch.device("cpu")
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[i
 
 
 def test_jobs_side_by_side_take_different_gpus(two_gpus: list[int]) -> None:
-    assert [devices.device_of(1) for _ in range(2)] == [
+    assert [devices.claim_device(1) for _ in range(2)] == [
         torch.device("cuda", 0),
         torch.device("cuda", 1),
     ]
-    assert devices.device_of(1) == torch.device("cuda")  # none is left: they share
-    assert two_gpus == [0, 1] and devices.device_of(0) == torch.device("cpu")
+    assert devices.claim_device(1) == torch.device("cuda")  # none is left: they share
+    assert two_gpus == [0, 1] and devices.claim_device(0) == torch.device("cpu")
 
 
 HOLDS = """
@@ -65,7 +65,7 @@ time.sleep(60)
 def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        devices.device_of(1)
+        devices.claim_device(1)
     finally:
         os.umask(before)
     (lock,) = tmp_path.glob("pgdose-gpu-*")
@@ -74,7 +74,7 @@ def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Pa
 
 def test_a_link_is_no_lock(two_gpus: list[int], tmp_path: Path) -> None:
     (tmp_path / "pgdose-gpu-GPU-a").symlink_to(tmp_path / "planted")
-    assert devices.device_of(1) == torch.device("cuda", 1)
+    assert devices.claim_device(1) == torch.device("cuda", 1)
     assert not (tmp_path / "planted").exists()
 
 
@@ -84,10 +84,10 @@ def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) ->
         [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, env=environment, text=True
     )
     assert other.stdout and other.stdout.readline() == "held\n"
-    assert devices.device_of(1) == torch.device("cuda", 1)
+    assert devices.claim_device(1) == torch.device("cuda", 1)
     other.kill()
     other.wait()
-    assert devices.device_of(1) == torch.device("cuda", 0)
+    assert devices.claim_device(1) == torch.device("cuda", 0)
 
 
 CPU = torch.device("cpu")

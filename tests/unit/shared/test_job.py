@@ -1,4 +1,4 @@
-"""What all scripts share: messages of full disks and damaged files, and resume folders."""
+"""What scripts share: messages about full disks and damaged files, and resume folders."""
 
 import errno
 import sys
@@ -22,6 +22,16 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     yield job
     del sys.modules["job"]
+
+
+@pytest.fixture
+def work_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(PROJECT / "scripts"))
+    import work_folder
+
+    yield work_folder.work_folder
+    del sys.modules["work_folder"]
 
 
 def described(**named: Any) -> Any:
@@ -48,14 +58,14 @@ def nested(error: Exception) -> Exception:
         nested(OSError(errno.ENOSPC, "")),
     ],
 )
-def test_a_full_disk_is_told_as_such(
+def test_a_full_disk_is_named_as_such(
     script: Any, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(SystemExit), script.job(described()):
         raise error
-    told = caplog.text
-    assert "no space left on its disk" in told and "start again: what is done is kept" in told
-    assert "attack failed" not in told
+    log = caplog.text
+    assert "no space left on its disk" in log and "start again: what is done is kept" in log
+    assert "attack failed" not in log
 
 
 def test_another_error_is_not_taken_for_a_full_disk(
@@ -72,22 +82,22 @@ def test_a_damaged_file_is_named_and_set_aside(
     Path("0.npy").write_bytes(b"damaged")
     with pytest.raises(SystemExit), script.job(described()):
         raise Damaged("0.npy", "row 3 is not as it was written")
-    told = caplog.text
-    assert "0.npy: damaged, row 3" in told and "0.npy.damaged" in told and "made anew" in told
+    log = caplog.text
+    assert "0.npy: damaged, row 3" in log and "0.npy.damaged" in log and "made anew" in log
     assert Path("0.npy.damaged").read_bytes() == b"damaged" and not Path("0.npy").exists()
 
 
-def test_the_work_folder_tells_all_that_a_result_depends_on(script: Any) -> None:
+def test_the_work_folder_changes_with_all_that_a_result_depends_on(work_folder: Any) -> None:
     Path("members").write_text("some")
     Path("network").write_text("weights")
 
     def folder(device: str = "cpu", **changes: Any) -> Path:
-        known = {"settings": '{"lr": 0.1}', "seed": 1, "code": "abc", "results": "here"} | changes
-        wildcards = {"group": known.pop("group", "G"), "run": "full"}
+        params = {"settings": '{"lr": 0.1}', "seed": 1, "code": "abc", "results": "here"} | changes
+        wildcards = {"group": params.pop("group", "G"), "run": "full"}
         described = SimpleNamespace(
-            rule="train", wildcards=wildcards, params=known, input=["members", "network"]
+            rule="train", wildcards=wildcards, params=params, input=["members", "network"]
         )
-        return script.work_folder(described, "members", device=torch.device(device))
+        return work_folder(described, "members", device=torch.device(device))
 
     first = folder()
     assert folder() == folder(results="elsewhere") == first

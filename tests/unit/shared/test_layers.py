@@ -11,7 +11,7 @@ from pgdose import rerun_digest
 SOURCE = PROJECT / "src" / "pgdose"
 # Lowest first, as in DESIGN; rooms of one line may not import each other, but for themselves.
 ROOMS = [
-    {"errors", "names"},
+    {"errors", "names", "progress"},
     {"study"},
     {"tables"},
     {"rerun_digest", "out_of_memory", "preflight"},

@@ -15,21 +15,22 @@ import pytest
 import tifffile
 import torch
 import yaml
-from helpers.dicom_files import film, save
+from helpers.dicom_files import film, header_settings, read_header, save
 from helpers.slide_files import write_slide
 from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import fields, outlines, slides
+from pgdose.histology import fields, outlines, overview, slide_opening, survey
 from pgdose.images import codecs
-from pgdose.imagetable import index
+from pgdose.imagetable.index import index_images
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse
 from pgdose.tables import source_files
-from pgdose.xray import dicom
+from pgdose.tables.keyed import SourceIds
+from pgdose.xray import films, headers
 
 KEY = b"k" * 32
 CLASSES = {"tumour": ["tumor"], "norm": ["norm"]}
@@ -176,14 +177,18 @@ def root(tmp_path: Path) -> Path:
 def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
     named = {"key": KEY, "source": "s"}
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
-    found = index.index(pd.DataFrame([row]), root, **named)
-    assert found[0] == [] and found[2][0][2] == "outside_root"
+    indexed = index_images(pd.DataFrame([row]), root, SourceIds(KEY, "s"))
+    assert indexed.records == [] and indexed.rejects[0].reason == "outside_root"
     good = {**row, "file": "a/in.png"}
-    cut = fields.index(pd.DataFrame([row, good]), root, tile=256, **named)
+    cut = fields.index_fields(
+        pd.DataFrame([row, good]), root, tile=256, margin="error", patients="s", **named
+    )
     assert [r[2] for r in cut.rejects] == ["outside_root"] and len(cut.records) == 1
-    assert rejected(slides.look, {**row, "outlines": "", "mpp": ""}, root, {}) == "outside_root"
+    assert (
+        rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, root, {}) == "outside_root"
+    )
     drawn = {**row, "slide": "a/in.png", "outlines": name, "mpp": ""}
-    assert rejected(slides.look, drawn, root, {}) == "outside_root"
+    assert rejected(survey.survey_row, drawn, root, {}) == "outside_root"
 
 
 def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
@@ -203,8 +208,10 @@ def test_no_layout_leads_out_of_its_root(root: Path) -> None:
         (root / "norm" / part).mkdir(parents=True)
     Image.new("RGB", (256, 256)).save(root / "norm/in/a.png")
     (root / "norm/out/a.png").symlink_to(root.parent / "secret.png")
-    found = fields.from_layout(root, "{class}/{patient}/*.png")
-    cut = fields.index(found, root, key=KEY, source="s", tile=256)
+    table = fields.table_from_layout(root, "{class}/{patient}/*.png")
+    cut = fields.index_fields(
+        table, root, key=KEY, source="s", tile=256, margin="error", patients="s"
+    )
     assert len(cut.records) == 1
     assert sorted(r[2] for r in cut.rejects) == [*["not_in_layout"] * 3, "outside_root"]
 
@@ -218,9 +225,9 @@ def test_no_archive_leads_out_of_its_root(tmp_path: Path) -> None:
     (root / "within.dcm").symlink_to(root / "a.dcm")
     (root / "folder").symlink_to(tmp_path)
     (root / "ring.dcm").symlink_to(root / "ring.dcm")
-    listed = [(p.name, p) for p in source_files.walk(root)]
-    found = dicom.headers(listed, key=KEY, source="s", tag="AccessionNumber", root=root)
-    reasons = {row["record_id"]: row["reason"] for row in found}
+    files = [(p.name, p) for p in source_files.walk(root)]
+    rows = headers.read_headers(files, SourceIds(KEY, "s"), header_settings(), root)
+    reasons = {row["record_id"]: row["reason"] for row in rows}
     assert reasons == {"a.dcm": None, "out.dcm": "outside_root", "within.dcm": None}
 
 
@@ -296,8 +303,8 @@ def test_a_film_of_absurd_size_is_refused_by_its_header(
         film(np.zeros((80, 100), np.uint16), SOPInstanceUID="1.2", **values), tmp_path / "a"
     )
     if reason != "unreadable_pixels":
-        assert rejected(dicom.read_header, path) == reason
-    assert rejected(dicom.read_film, path) == reason
+        assert rejected(read_header, path) == reason
+    assert rejected(films.read_film, path) == reason
     little_memory()
 
 
@@ -305,8 +312,8 @@ def test_a_slide_of_absurd_size_is_refused_by_its_header(
     tmp_path: Path, little_memory: Callable[..., None]
 ) -> None:
     path = tiff_header(tmp_path / "a.tif", 10**6, 10**6, tile=256, compression="jpeg")
-    assert rejected(slides.open_slide, path) in ("absurd_size", "unreadable_slide")
-    assert rejected(slides.picture, path, 1200) in ("absurd_size", "unreadable_slide")
+    assert rejected(slide_opening.open_slide, path) in ("absurd_size", "unreadable_slide")
+    assert rejected(overview.thumbnail, path, 1200) in ("absurd_size", "unreadable_slide")
     little_memory()
 
 
@@ -314,9 +321,9 @@ def test_a_slide_larger_than_any_glass_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_slide(tmp_path / "a.svs", np.full((1024, 1024, 3), 200, np.uint8))
-    slides.open_slide(path).close()
-    monkeypatch.setattr(slides, "LARGEST", 1024 * 1024 - 1)
-    assert rejected(slides.open_slide, path) == "absurd_size"
+    slide_opening.open_slide(path).close()
+    monkeypatch.setattr(slide_opening, "LARGEST_SLIDE", 1024 * 1024 - 1)
+    assert rejected(slide_opening.open_slide, path) == "absurd_size"
 
 
 @pytest.mark.parametrize("side", [10**6, 2**31 - 1])
@@ -326,9 +333,10 @@ def test_a_mask_of_absurd_size_is_refused_by_its_header(
     (tmp_path / "a.png").write_bytes(png_header(side, side))
     tiff_header(tmp_path / "a.tif", side, side)
     tiff_header(tmp_path / "b.tif", side, side, tile=256)
+    read = outlines.read_outlines
     for name in ("a.png", "a.tif", "b.tif"):
         for size in ((1000, 1000), (100_000, 100_000)):
-            assert rejected(outlines.read, tmp_path / name, CLASSES, size) == "absurd_size"
+            assert rejected(read, tmp_path / name, CLASSES, size, None, 256) == "absurd_size"
     little_memory()
 
 
@@ -343,8 +351,8 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
         text = f'<!DOCTYPE x [{entities}]><Annotations Name="">&a11;</Annotations>'
         (tmp_path / "a.xml").write_text(text, encoding=encoding)
         with pytest.raises(Rejected) as caught:
-            outlines.read(tmp_path / "a.xml", CLASSES, (1000, 1000))
-        detail = "a document type, which no viewer writes"
+            outlines.read_outlines(tmp_path / "a.xml", CLASSES, (1000, 1000), None, 256)
+        detail = "the XML has a document type; export it from the viewer again"
         assert (caught.value.reason, caught.value.detail) == ("unreadable_outlines", detail)
 
 
@@ -359,7 +367,9 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
 )
 def test_geojson_of_endless_depth_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(text)
-    reason = rejected(outlines.read, tmp_path / "a.geojson", CLASSES, (1000, 1000))
+    reason = rejected(
+        outlines.read_outlines, tmp_path / "a.geojson", CLASSES, (1000, 1000), None, 256
+    )
     assert reason in ("unreadable_outlines", "invalid_outline")
 
 

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers import surfaces
 
 from pgdose import tensor_files
 from pgdose.attack import surface_table
 from pgdose.errors import Damaged
+from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
 METADATA = {"classes": 2, "history": [{"epoch": 1, "loss": 0.1 + 0.2}]}
@@ -61,23 +63,20 @@ def test_no_flipped_bit_of_tensors_goes_unnoticed(tmp_path: Path) -> None:
         tensor_files.load(path)
 
 
-def surface() -> pa.Table:
-    rng = np.random.default_rng(2)
-    return surface_table.surface_table(
-        np.arange(40),
-        [0.02, 0.1],
-        logits=rng.normal(size=(40, 2, 5, 2)),
-        stored=rng.normal(size=(40, 2, 2)),
-        change=rng.random((40, 2)),
-        zero_gradient=rng.random(40),
-        bad_gradient=rng.random(40),
+def write_surface(path: Path, **metadata: str) -> None:
+    """A table with lists of numbers and metadata: the surface of 40 images."""
+    rng, doses = np.random.default_rng(2), Doses((0.02, 0.1), 4)
+    table = surfaces.surface_table(
+        np.arange(40), doses, rng.normal(size=(40, 2, 5, 2)), metadata, change=rng.random((40, 2))
     )
+    surface_table.write_surface(table, path)
 
 
 def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
     """A few bits mean nothing (padding, statistics): the table is then read as it was."""
-    path, metadata = tmp_path / "0.parquet", {"network": "abc", "n_images": "120"}
-    parquet.write_table(surface(), path, metadata=metadata)
+    path = tmp_path / "0.parquet"
+    write_surface(path, network="abc", n_images="120")
+    metadata = parquet.read_metadata(path)
     content, rng = path.read_bytes(), np.random.default_rng(3)
     whole, noticed = parquet.read_table(path), 0
     for _ in range(500):
@@ -105,7 +104,7 @@ def test_an_error_on_the_way_to_a_table_does_not_damage_it(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A damaged table is set aside, and everything made from it is made again."""
-    parquet.write_table(surface(), tmp_path / "0.parquet")
+    write_surface(tmp_path / "0.parquet")
 
     def fail(*_: Any, **__: Any) -> None:
         raise error
@@ -118,7 +117,7 @@ def test_an_error_on_the_way_to_a_table_does_not_damage_it(
 
 def test_a_table_that_was_cut_off_is_damaged_however_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "0.parquet"
-    parquet.write_table(surface(), path)
+    write_surface(path)
     path.write_bytes(path.read_bytes()[:-20])
     for read in (parquet.read_table, parquet.read_metadata, lambda p: parquet.read_tables([p], [])):
         with pytest.raises(Damaged, match=r"0\.parquet: damaged"):

@@ -11,13 +11,13 @@ from PIL import Image
 
 from pgdose.errors import Rejected, UserError
 from pgdose.images import codecs
-from pgdose.imagetable.index import index as index_images
+from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse
 from pgdose.study.study import Study
 from pgdose.tables import source_files, source_index, user_tables
-from pgdose.tables.keyed import opaque
-from pgdose.tables.user_columns import find_columns, header
+from pgdose.tables.keyed import SourceIds, opaque
+from pgdose.tables.user_columns import column_names, find_columns
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 KEY = b"k" * 32
@@ -64,7 +64,7 @@ def test_a_column_that_is_not_wanted_is_not_looked_for(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
-    assert header(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
+    assert column_names(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -114,8 +114,8 @@ def rows(*images: str, **columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"image": list(images), **known})
 
 
-def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.Indexed:
-    return index_images(images, root, key=KEY, source="nih", **named)
+def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.SourceIndex:
+    return index_images(images, root, SourceIds(KEY, "nih"), **named)
 
 
 def test_a_row_of_a_table_becomes_a_record(pictures: Path) -> None:
@@ -175,7 +175,7 @@ LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(rows("a.png", label=cell), root, labels=LABELS, separator=separator)
+    (record,), _, _ = index(rows("a.png", label=cell), root, labels=TableLabels(LABELS, separator))
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
@@ -233,14 +233,14 @@ def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
 @needs_real
 def test_real_table_of_chest_films_is_indexed() -> None:
     folder = REAL / "nih"
-    names = header(folder / "records.csv", "sources.films")
+    names = column_names(folder / "records.csv", "sources.films")
     wanted: dict[str, Any] = {name: name for name in ("image", "patient", "age", "sex", "view")}
     read = user_tables.read_columns(folder / "records.csv", {**wanted, "label": "finding"}, "f")
     assert {"image", "finding"} <= set(names)
     root = folder / "images" if (folder / "images" / read["image"][0]).is_file() else folder
     some = read.groupby("label").head(10)
     labels = {"norm": "No Finding", "pneumonia": "Pneumonia"}
-    records, paths, rejects = index(some, root, labels=labels, separator="|")
+    records, paths, rejects = index(some, root, labels=TableLabels(labels, "|"))
     assert (len(records), len(paths), rejects) == (20, 20, [])
     assert sum(r["label_norm"] for r in records) == 10
     assert all(r["rows"] == r["columns"] == 512 and r["sex"] in "FM" for r in records)
@@ -323,7 +323,7 @@ def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected = index_images(rows, tmp_path, key=KEY, source="films")
+    kept, _, rejected = index_images(rows, tmp_path, SourceIds(KEY, "films"))
     assert [record["age"] for record in kept] == [50]
     assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
 

@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pgdose.attack import surface_table
-from pgdose.errors import UserError
-from pgdose.histology import placing
+from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables import (
     cohort_schemas,
     keyed,
@@ -20,9 +18,9 @@ from pgdose.tables import (
     parquet,
     private_paths,
     record_schemas,
+    rejects,
     result_csv,
     sharding,
-    source_index,
 )
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -168,7 +166,7 @@ def test_write_table_takes_the_schema_and_fills_what_is_absent_with_nulls(tmp_pa
         record_schemas.RECORDS,
         SCREEN,
         cohort_schemas.MEMBERS,
-        record_schemas.REJECTS,
+        rejects.REJECTS,
         cohort_schemas.MISSING,
     ],
 )
@@ -227,7 +225,7 @@ def test_json_is_the_same_text_whatever_the_order_of_keys(tmp_path: Path) -> Non
 
 
 def test_rejects_without_rows_have_their_columns() -> None:
-    assert list(source_index.rejects([])) == record_schemas.REJECTS.names
+    assert list(rejects.reject_table([])) == rejects.REJECTS.names
 
 
 # --- shards -----------------------------------------------------------------------------------
@@ -251,7 +249,7 @@ def tiles(fields: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("shards", [1, 2, 4, 9])
 def test_place_tiles_keeps_a_field_in_one_store_and_numbers_its_rows(shards: int) -> None:
-    placed = placing.place_tiles(tiles(5), "fields", shards)
+    placed = place_tiles(tiles(5), "fields", shards)
     assert sorted(placed["record_id"]) == sorted(tiles(5)["record_id"])
     assert (placed.groupby("parent")["store"].nunique() == 1).all()
     for store, rows in placed.groupby("store"):
@@ -262,72 +260,9 @@ def test_place_tiles_keeps_a_field_in_one_store_and_numbers_its_rows(shards: int
 
 
 def test_place_tiles_goes_row_by_row_through_a_field() -> None:
-    placed = placing.place_tiles(tiles(1), "fields", 1).sort_values("row")
+    placed = place_tiles(tiles(1), "fields", 1).sort_values("row")
     places = list(zip(placed["y"], placed["x"], strict=True))
     assert places == [(y, x) for y in (0, 256) for x in (0, 256, 512)]
-
-
-# --- surfaces ---------------------------------------------------------------------------------
-
-
-def of_surface(members: int) -> dict[str, np.ndarray]:
-    """Two epsilons, iterations 0 to 2, two classes."""
-
-    def counted(*shape: int) -> np.ndarray:
-        return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-
-    return {
-        "logits": counted(members, 2, 3, 2),
-        "stored": counted(members, 2, 2) + 100,
-        "change": counted(members, 2) / 10,
-        "zero_gradient": counted(members) / 4,
-        "bad_gradient": np.full(members, np.nan, np.float32),
-    }
-
-
-def test_surface_table_has_a_row_for_each_member_and_epsilon_and_iteration_0_first() -> None:
-    members, epsilons, values = np.array([4, 9, 11]), [0.02, 0.1], of_surface(3)
-    table = surface_table.surface_table(members, epsilons, **values)
-    lists = [pa.list_(pa.float32(), 6), pa.list_(pa.float32(), 2)]
-    assert table.schema.types == [pa.int32(), pa.float64(), *lists, *[pa.float32()] * 3]
-    assert table.column_names == ["member", "epsilon", *values]
-    assert table["member"].to_pylist() == [4, 4, 9, 9, 11, 11]
-    assert table["epsilon"].to_pylist() == [0.02, 0.1] * 3
-    rows, logits = table["logits"].to_pylist(), values["logits"]
-    assert rows[0] == logits[0, 0].ravel().tolist()
-    assert rows[3] == logits[1, 1].ravel().tolist()
-    assert rows[3][:2] == logits[1, 1, 0].tolist()
-    assert table["stored"].to_pylist()[3] == values["stored"][1, 1].tolist()
-    assert table["change"].to_pylist() == values["change"].ravel().tolist()
-    assert table["zero_gradient"].to_pylist() == [0, 0, 0.25, 0.25, 0.5, 0.5]
-
-
-def test_surface_table_of_no_members_is_a_legal_file(tmp_path: Path) -> None:
-    table = surface_table.surface_table(np.array([], np.int32), [0.02, 0.1], **of_surface(0))
-    parquet.write_table(table, tmp_path / "0.parquet")
-    assert len(parquet.read_table(tmp_path / "0.parquet")) == 0
-    assert pq.read_schema(tmp_path / "0.parquet").field("logits").type == pa.list_(pa.float32(), 6)
-
-
-def test_a_surface_of_another_network_is_refused(tmp_path: Path) -> None:
-    """A shard that was copied from elsewhere, say."""
-    network, other = tmp_path / "network.safetensors", tmp_path / "other.safetensors"
-    network.write_bytes(b"weights")
-    other.write_bytes(b"other weights")
-    shards = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
-    for shard, own in zip(shards, (network, other), strict=True):
-        table = surface_table.surface_table(
-            np.array([shard.stem], np.int32), [0.02, 0.1], **of_surface(1)
-        )
-        digest = output_files.file_digest(own)
-        parquet.write_table(table, shard, metadata={"network": digest, "steps": shard.stem})
-    found, known = surface_table.read_surface(shards[:1], network)
-    assert found["member"].tolist() == [0, 0] and known[0]["steps"] == "0"
-    with pytest.raises(UserError, match=r"1\.parquet: a surface of another network"):
-        surface_table.read_surface(shards, network)
-    parquet.write_table(table, shards[0])  # without a word of which it is
-    with pytest.raises(UserError, match="another network"):
-        surface_table.read_surface(shards[:1], network)
 
 
 def test_tables_with_different_labels_are_read_as_one(tmp_path: Path) -> None:
@@ -345,7 +280,7 @@ def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) 
     """What changes between the look and the index is then known to have changed."""
     slide = tmp_path / "a.svs"
     slide.write_bytes(b"seen")
-    seen = {"record_id": "1", "path": str(slide)} | private_paths.listed(slide)._asdict()
+    seen = {"record_id": "1", "path": str(slide)} | private_paths.stat_file(slide)._asdict()
     private_paths.write_paths([seen], tmp_path / "seen.parquet")
     slide.write_bytes(b"another one")
     stamp = private_paths.read_paths(tmp_path / "seen.parquet", ["1"])["1"]._asdict()
@@ -353,14 +288,14 @@ def test_a_file_that_was_looked_at_before_keeps_how_it_was_then(tmp_path: Path) 
         [{"record_id": r} | stamp for r in ("1", "tile")], tmp_path / "paths.parquet"
     )
     for found in private_paths.read_paths(tmp_path / "paths.parquet", ["1", "tile"]).values():
-        assert found.size == 4 and found != private_paths.listed(slide)
+        assert found.size == 4 and found != private_paths.stat_file(slide)
 
 
 def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xcf\xe5\xf2\xf0\xee\xe2.dcm")  # cp1251
     private_paths.write_paths([{"record_id": "a", "path": name}], tmp_path / "paths.parquet")
     assert private_paths.read_paths(tmp_path / "paths.parquet", ["a", "b"]) == {
-        "a": private_paths.Listed(Path(name), None, None)
+        "a": private_paths.SourceFile(Path(name), None, None)
     }
     assert private_paths.read_shard(tmp_path / "paths.parquet", 0, 1) == [("a", Path(name))]
 

@@ -1,12 +1,9 @@
-"""Logits of clean images, in evaluation mode, and what is written of them."""
-
-from pathlib import Path
+"""Logits of clean images, in evaluation mode."""
 
 import numpy as np
 import pytest
 from helpers.training import CPU, MakeMembers, network
 
-from pgdose.tables import parquet
 from pgdose.training import evaluation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,15 +26,3 @@ def test_cross_entropy_is_the_mean_over_the_images() -> None:
     logits = np.log([[0.5, 0.5], [0.25, 0.75]])
     expected = -(np.log(0.5) + np.log(0.75)) / 2
     assert evaluation.cross_entropy(logits, np.array([0, 1])) == pytest.approx(expected)
-
-
-def test_clean_logits_are_written_in_the_members_order(
-    members: MakeMembers, tmp_path: Path
-) -> None:
-    images, path = members(6).select(slice(None, None, -2)), tmp_path / "clean.parquet"
-    logits = np.arange(6, dtype=np.float32).reshape(3, 2)
-    evaluation.write_clean_logits(path, images, logits, {"accuracy_by_batches": "0.5"})
-    table = parquet.read_table(path)
-    assert table["member"].tolist() == [5, 3, 1]
-    assert np.array_equal(np.stack(table["logits"].to_list()), logits)
-    assert parquet.read_metadata(path) == {"accuracy_by_batches": "0.5"}

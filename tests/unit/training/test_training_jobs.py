@@ -16,6 +16,7 @@ from pgdose.cohort.images import load_members
 from pgdose.images.stores import new_store
 from pgdose.networks import network_files
 from pgdose.study.networks import ExistingNetwork, Training
+from pgdose.tables import clean_logits as clean_table
 from pgdose.tables import parquet
 from pgdose.training import evaluation
 
@@ -66,7 +67,8 @@ def train(folder: Path, run: str = "full", size: int = 0, **changed: Any) -> pd.
 
 
 def clean_logits(folder: Path) -> np.ndarray:
-    return np.stack(parquet.read_table(folder / "clean.parquet")["logits"].to_list())
+    members = parquet.read_table(folder / "clean.parquet")["member"]
+    return clean_table.read(folder / "clean.parquet", members)
 
 
 def test_a_training_writes_its_network_its_history_and_clean_logits(folder: Path) -> None:
@@ -77,8 +79,8 @@ def test_a_training_writes_its_network_its_history_and_clean_logits(folder: Path
     network = network_files.load(folder / "network.safetensors")
     logits = evaluation.evaluate(network, validation, 8, torch.device("cpu"))
     assert np.allclose(clean_logits(folder), logits, atol=1e-5)
-    clean = parquet.read_table(folder / "clean.parquet")
-    assert clean["member"].tolist() == validation.table["member"].tolist()
+    table = parquet.read_table(folder / "clean.parquet")
+    assert table["member"].tolist() == validation.table["member"].tolist()
     by_batches = parquet.read_metadata(folder / "clean.parquet")["accuracy_by_batches"]
     assert 0 <= float(by_batches) <= 1
     description = tensor_files.load(folder / "network.safetensors")[1]

@@ -11,15 +11,8 @@ from PIL import Image
 from pgdose.errors import UserError
 from pgdose.study.groups import Image as GroupImage
 from pgdose.study.sources import FilmScreen
-from pgdose.xray.anatomy import (
-    SIDE,
-    SIDE_MM,
-    AortaWindow,
-    aorta_window,
-    find_thorax,
-    looks_lateral,
-    read_boxes,
-)
+from pgdose.xray.anatomy import SIDE, SIDE_MM, AortaWindow, aorta_window, find_thorax, looks_lateral
+from pgdose.xray.aorta_boxes import read_boxes
 from pgdose_phantom.chest import FINDINGS, draw_chest
 
 LEAST_CONFIDENCE = GroupImage().least_confidence
@@ -243,13 +236,16 @@ def test_no_boxes_are_a_legal_file(tmp_path: Path) -> None:
 HEAD = "record_id,x,y,side"
 WRONG = {
     "a column missing": (["record_id,x,y", "a,1,2"], "no column 'side'"),
-    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3: a number is wanted"),
-    "nothing": ([HEAD, "b,,2,3"], "x in row 2: a number is wanted"),
-    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2: a number is wanted"),
-    "no side": ([HEAD, "a,1,2,0"], "side in row 2: a number above 0"),
-    "negative": ([HEAD, "a,1,2,-3"], "side in row 2: a number above 0 is wanted"),
-    "twice": ([HEAD, "a,1,2,3", "a,1,2,3"], "record_id of row 3 stands there twice"),
-    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3: a number is wanted"),
+    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3: write a number, in pixels"),
+    "nothing": ([HEAD, "b,,2,3"], "x in row 2: write a number, in pixels"),
+    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2: write a number, in pixels"),
+    "no side": ([HEAD, "a,1,2,0"], "side in row 2: write a number above 0"),
+    "negative": ([HEAD, "a,1,2,-3"], "side in row 2: write a number above 0, in pixels"),
+    "twice": (
+        [HEAD, "a,1,2,3", "a,1,2,3"],
+        "record_id of row 3 stands there twice; keep one",
+    ),
+    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3: write a number, in pixels"),
 }
 
 

@@ -14,7 +14,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 from pgdose.errors import Rejected
 from pgdose.images import grey_levels
 from pgdose.images.rendering import resize
-from pgdose.xray import dicom, grey
+from pgdose.xray import films, grey
 
 SIZE = 20  # of the small image; the films are 80 x 100
 
@@ -40,9 +40,9 @@ def item(entries: np.ndarray, first: int, bits: int, vr: str = "US") -> pydicom.
     return ds
 
 
-def shown(tmp_path: Path, ds: pydicom.Dataset, window: str) -> dicom.Film:
+def shown(tmp_path: Path, ds: pydicom.Dataset, window: str) -> films.Film:
     """The film as it comes from a file."""
-    return dicom.read_film(save(ds, tmp_path / "film.dcm"), window)
+    return films.read_film(save(ds, tmp_path / "film.dcm"), window)
 
 
 def small(values: np.ndarray, inverted: bool = False) -> np.ndarray:
@@ -261,9 +261,9 @@ def test_a_width_that_is_no_number_is_none(tmp_path: Path) -> None:
     path = save(film(WindowCenter="5", WindowWidth="4444"), tmp_path / "film.dcm")
     for text in (b"many", b"nan ", b"inf "):
         path.write_bytes(path.read_bytes().replace(b"4444", text))
-        assert dicom.read_film(path, "full").offered is None
+        assert films.read_film(path, "full").offered is None
         path.write_bytes(path.read_bytes().replace(text, b"4444"))
-    assert dicom.read_film(path, "full").offered == "linear"
+    assert films.read_film(path, "full").offered == "linear"
 
 
 def test_the_first_of_several_windows_counts(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_rescale_that_cannot_be_is_rejected(
     for old, new in ((b"7777", slope), (b"8888", intercept)):
         path.write_bytes(path.read_bytes().replace(old, str(new).encode().ljust(4)))
     with pytest.raises(Rejected) as caught:
-        dicom.read_film(path)
+        films.read_film(path)
     assert caught.value.reason == "bad_rescale"
 
 

@@ -1,8 +1,8 @@
 """Hundreds of damaged DICOM files through headers and pixels: none crashes, hangs or eats memory.
 
-They are read in a process of its own, so that a crash of a C library would show as a failed test.
+A separate process reads them, so that a crash of a C library would show as a failed test.
 
-    python tests/test_mutated_dicom.py 5000 SEED    # many more, by hand
+    PYTHONPATH=tests python tests/unit/xray/test_mutated_dicom.py 5000 SEED    # many more, by hand
 """
 
 import json
@@ -18,11 +18,15 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from helpers.dicom_files import NATIVE, SYNTAXES, film, save
+from helpers.dicom_files import NATIVE, SYNTAXES, film, header_settings, save
+from helpers.workflow import PROJECT
 from pydicom import uid
 from pydicom.datadict import dictionary_VR
 
-from pgdose.xray import dicom
+from pgdose.errors import Rejected
+from pgdose.tables.keyed import SourceIds
+from pgdose.xray import decode, films, headers
+from pgdose.xray.reject_reasons import REASONS
 
 COUNT = 20  # for each of the transfer syntaxes
 SECONDS, MEMORY = 5, 2e9  # of processor time for a file; bytes
@@ -155,69 +159,71 @@ def read_all(folder: Path) -> None:
     """What the child does: one line of JSON for each file, and the process's use at the end."""
     resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9, 4 * 10**9))
     paths = sorted((folder / "files").iterdir())
-    rows = dicom.headers(
-        ((path.name, path) for path in paths), key=b"k", source="x", tag="AccessionNumber"
-    )
+    files = ((path.name, path) for path in paths)
+    rows = headers.read_headers(files, SourceIds(b"k", "x"), header_settings())
     for path in paths:
         start, cpu = time.monotonic(), time.process_time()
         row = next(rows)
-        told = {"name": row["record_id"], "header": row["reason"], "detail": row["detail"]}
+        outcomes = {"name": row["record_id"], "header": row["reason"], "detail": row["detail"]}
         for window in ("percentile", "voi"):
             try:
-                pixels = dicom.read_film(path, window).pixels
+                pixels = films.read_film(path, window).pixels
                 assert pixels.dtype == np.uint8 and pixels.ndim == 2
-                told[window] = None
-            except dicom.Rejected as rejected:
-                told[window] = rejected.reason
-                told[f"{window} detail"] = rejected.detail
-        told |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - start}
-        print(json.dumps(told), flush=True)
-    dicom.decode._child.stop()
-    own, decoder = (
+                outcomes[window] = None
+            except Rejected as rejected:
+                outcomes[window] = rejected.reason
+                outcomes[f"{window} detail"] = rejected.detail
+        outcomes |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - start}
+        print(json.dumps(outcomes), flush=True)
+    decode.decoder_process.stop()
+    reader, decoder = (
         resource.getrusage(who).ru_maxrss * 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    print(json.dumps({"own": own, "decoder": decoder}))
+    print(json.dumps({"reader": reader, "decoder": decoder}))
 
 
 def run(folder: Path) -> tuple[list[dict], dict]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    paths = [str(PROJECT / "tests"), os.environ.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     child = subprocess.run(
         [sys.executable, __file__, "--read", str(folder)],
         capture_output=True,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env=environment,
     )
     assert child.returncode == 0, (child.returncode, child.stdout[-300:], child.stderr[-2000:])
     *rows, used = (json.loads(line) for line in child.stdout.splitlines())
     return rows, used
 
 
-def check(folder: Path, found: int) -> Counter:
+def check(folder: Path, count: int) -> Counter:
     rows, used = run(folder)
-    assert len(rows) == found  # kept + rejected
+    assert len(rows) == count  # kept + rejected
     slowest = max(row["seconds"] for row in rows)
     print(f"slowest {slowest:.2f} s, most memory {max(used.values()) / 1e6:.0f} MB")
-    told: Counter = Counter()
+    counts: Counter = Counter()
     for row in rows:
         for step in ("header", "percentile", "voi"):
-            assert row[step] is None or row[step] in dicom.REASONS, row
-            told[step, row[step]] += 1
+            assert row[step] is None or row[step] in REASONS, row
+            counts[step, row[step]] += 1
         # Of the clock three times as much, for the machine may be busy; the decoder limits itself.
         assert row["cpu"] < SECONDS and row["seconds"] < 3 * SECONDS, row
         # No pixels are shown of a file whose picture the header pass rejects.
         if row["header"] not in (None, "no_patient", "impossible_age", "unreadable_header"):
             assert row["percentile"] is not None, row
-    assert used["own"] < MEMORY and used["decoder"] < MEMORY, used
-    return told
+    assert used["reader"] < MEMORY and used["decoder"] < MEMORY, used
+    return counts
 
 
 def test_damaged_files_are_kept_or_rejected(tmp_path: Path) -> None:
-    found = write_corpus(tmp_path, COUNT, seed=7)
-    assert found >= 300
-    told = check(tmp_path, found)
+    count = write_corpus(tmp_path, COUNT, seed=7)
+    assert count >= 300
+    counts = check(tmp_path, count)
     for step in ("header", "percentile"):  # neither all harmless nor all hopeless
-        assert 0.1 < told[step, None] / found < 0.9
-    assert {reason for _, reason in told} >= {"unreadable_pixels", "absurd_size", "multi_frame"}
+        assert 0.1 < counts[step, None] / count < 0.9
+    assert {reason for _, reason in counts} >= {"unreadable_pixels", "absurd_size", "multi_frame"}
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from PIL import Image
 from pgdose.errors import Rejected
 from pgdose.study.groups import Image as GroupImage
 from pgdose.study.sources import FilmScreen
-from pgdose.tables import parquet, source_index
+from pgdose.tables import parquet, person_fields, rejects
 from pgdose.tables.keyed import generator
-from pgdose.tables.private_paths import Listed, listed
+from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
-from pgdose.xray import screening
+from pgdose.xray import screening, source_rejects
 from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.source_images import read_source_image
 from pgdose_phantom.chest import draw_chest
 
 LIMITS = FilmScreen().to_dict()
@@ -68,7 +69,7 @@ def test_a_frontal_chest_passes(view: str | None, part: str | None) -> None:
     assert header_reason(view=view, body_part=part) is None
 
 
-@pytest.mark.parametrize("view", screening.LATERAL)
+@pytest.mark.parametrize("view", person_fields.LATERAL)
 def test_a_lateral_film_is_rejected(view: str) -> None:
     assert header_reason(view=view) == "lateral"
 
@@ -108,17 +109,17 @@ def test_an_image_is_saturated_when_most_pixels_are_black_or_white() -> None:
     assert reason(both) == "saturated"
 
 
-Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, Listed]]]
+Write = Callable[[dict[str, np.ndarray]], tuple[pd.DataFrame, dict[str, SourceFile]]]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Writes images as files; gives the table of records and their paths."""
 
-    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, dict[str, Listed]]:
+    def write_images(named: dict[str, np.ndarray]) -> tuple[pd.DataFrame, dict[str, SourceFile]]:
         for name, image in named.items():
             Image.fromarray(image).save(tmp_path / f"{name}.png")
-        paths = {name: listed(tmp_path / f"{name}.png") for name in named}
+        paths = {name: stat_file(tmp_path / f"{name}.png") for name in named}
         return described(list(named)), paths
 
     return write_images
@@ -129,14 +130,14 @@ def described(ids: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"record_id": ids} | columns)
 
 
-def look(table: pd.DataFrame, paths: dict[str, Listed], **named: Any) -> pd.DataFrame:
+def look(table: pd.DataFrame, paths: dict[str, SourceFile], **named: Any) -> pd.DataFrame:
     settings = {"kind": "table", "modality": "xray", "limits": LIMITS} | named
     aorta = settings.pop("aorta", False)
     return screening.screen(table.assign(aorta=aorta).to_dict("records"), paths, **settings)
 
 
 def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd.DataFrame:
-    return screening.rejects(index, screened, pd.Series(instances, dtype="str"))
+    return source_rejects.reject_all(index, screened, pd.Series(instances, dtype="str"))
 
 
 def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path
     )
     table.loc[table["record_id"] == "side", "view"] = "LL"
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:2000])
-    paths["cut"] = listed(tmp_path / "cut.png")
+    paths["cut"] = stat_file(tmp_path / "cut.png")
     Image.fromarray(picture(128, 6)).save(tmp_path / "other.png")
     os.utime(tmp_path / "other.png", ns=(0, paths["later"].modified))
     os.utime(tmp_path / "later.png", ns=(0, paths["later"].modified + 1))
@@ -177,9 +178,9 @@ def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:
 def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
     paths = write({"tile": colour})[1]
-    read = screening.read(paths["tile"], "table", "histology")
+    read = read_source_image(paths["tile"], "table", "histology")
     assert np.array_equal(read.pixels, colour) and read.applied == "none"
-    assert screening.read(paths["tile"], "table", "xray").pixels.ndim == 2
+    assert read_source_image(paths["tile"], "table", "xray").pixels.ndim == 2
 
 
 def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
         {"a": picture(), "b": same, "c": same, "d": same.copy(), "e": blank(1), "f": blank(1)}
     )
     screened = look(table, paths)
-    at_index = source_index.rejects([("g", "index", "not_dicom", "")])
+    at_index = rejects.reject_table([rejects.Reject("g", "index", "not_dicom", "")])
     rejected = discard(at_index, screened)
     kept = set(table["record_id"]) - set(rejected["record_id"])
     assert kept == {"a", "b"}
@@ -212,7 +213,7 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
 
 def test_a_second_export_of_a_film_is_known_by_its_uid(write: Write) -> None:
     table, paths = write({"a": blank(1), "b": chest(), "c": chest()[::2]})
-    rejected = discard(source_index.rejects([]), look(table, paths), a="u", b="u", c="u")
+    rejected = discard(rejects.reject_table([]), look(table, paths), a="u", b="u", c="u")
     reasons = rejected.set_index("record_id")["reason"].to_dict()
     assert reasons == {"a": "blank", "c": "duplicate_uid"}  # b is the first that can be used
 
@@ -220,7 +221,7 @@ def test_a_second_export_of_a_film_is_known_by_its_uid(write: Write) -> None:
 def test_which_of_equal_images_is_kept_does_not_go_by_order(write: Write) -> None:
     same = picture()
     table, paths = write({"a": same, "b": same})
-    nothing = source_index.rejects([])
+    nothing = rejects.reject_table([])
     for order in ([0, 1], [1, 0]):
         rejected = discard(nothing, look(table.iloc[order], paths))
         assert rejected["record_id"].to_list() == ["b"]
@@ -264,7 +265,7 @@ def test_the_screen_looks_for_the_aorta_only_when_asked(
 def test_real_films_pass_the_screen() -> None:
     found = sorted((REAL / "nih" / "images").glob("*.png"))[:12]
     table = described([p.stem for p in found])
-    paths = {p.stem: listed(p) for p in found}
+    paths = {p.stem: stat_file(p) for p in found}
     screened = look(table, paths, aorta=True)
     assert screened["usable"].all()
     assert (screened["aorta_confidence"] >= GroupImage().least_confidence).sum() >= 6

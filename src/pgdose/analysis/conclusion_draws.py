@@ -1,0 +1,164 @@
+"""What the conclusions need of one attack on one network: a few rates and their bootstrap draws.
+
+Small, so that the draws of all groups fit side by side: conclusions compare groups, and patients
+who are in several groups are drawn jointly.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pgdose.analysis import bootstrap, result_tables
+from pgdose.analysis.bootstrap import Patients
+from pgdose.analysis.confidence_bins import PRECISION
+from pgdose.analysis.outcomes import Outcomes
+from pgdose.study.doses import Doses
+from pgdose.tables import parquet
+
+CONFIDENT = 0.95  # clean confidence, of conclusion 4
+_PARTS = ("by_epsilon", "by_iteration", "by_confidence")
+
+
+@dataclass(frozen=True)
+class ConclusionDraws:
+    """Draws in rows, row 0 the sample itself; NaN where nothing was measured.
+
+    doses:         those of the attack, with e epsilons
+    by_epsilon:    (1 + draws, e), ASR at each epsilon, at the operating iteration
+    by_iteration:  (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
+                   K the last one
+    by_confidence: (1 + draws, 4), at the operating point: images over CONFIDENT, those of them that
+                   flip, images under it, those that flip
+    patients:      their number over all images, over CONFIDENT and under it
+
+    The operating epsilon is the nearest one that the attack has.
+    """
+
+    doses: Doses
+    by_epsilon: np.ndarray
+    by_iteration: np.ndarray
+    by_confidence: np.ndarray
+    patients: tuple[int, int, int]
+
+    @property
+    def measured_levels(self) -> list[int]:
+        """The levels of the epsilons that were measured, rising."""
+        return np.flatnonzero(~np.isnan(self.by_epsilon[0])).tolist()
+
+
+def conclusion_draws(
+    outcomes: Outcomes, patients: Patients, *, epsilon: float, iteration: int, success: str
+) -> ConclusionDraws:
+    """`epsilon` and `iteration` are the operating point, `success` is "final" or "any"."""
+    flips = outcomes.flipped(success)
+    draws = len(patients.weights) + 1
+    every_image = np.ones((len(outcomes.members), 1), bool)
+    levels = outcomes.measured[:, iteration]
+    by_epsilon = np.full((draws, len(outcomes.doses)), np.nan)
+    by_epsilon[:, levels] = bootstrap.rates(flips[:, levels, iteration], every_image, patients)
+    by_iteration, by_confidence = np.full((draws, 3), np.nan), np.full((draws, 4), np.nan)
+    confident = outcomes.confidence >= CONFIDENT - PRECISION
+    level = outcomes.doses.nearest_level(epsilon)
+    iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
+    if iterations:
+        by_iteration = bootstrap.rates(flips[:, level, iterations], every_image, patients)
+    if levels[level]:
+        flipped = flips[:, level, iteration]
+        counted = [confident, confident & flipped, ~confident, ~confident & flipped]
+        by_confidence = bootstrap.totals(np.stack(counted, axis=1), patients)
+    sides = patients.subset(confident).count, patients.subset(~confident).count
+    return ConclusionDraws(
+        outcomes.doses, by_epsilon, by_iteration, by_confidence, (patients.count, *sides)
+    )
+
+
+def _iterations(measured: np.ndarray) -> list[int]:
+    """1, K - K // 4 and K, if these three differ and were measured."""
+    if len(measured) < 2:
+        return []
+    last = int(measured[-1])
+    iterations = [1, last - last // 4, last]
+    complete = len(set(iterations)) == 3 and set(iterations) <= set(measured.tolist())
+    return iterations if complete else []
+
+
+def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> None:
+    """Write those of all attacks on a run, atomically: a row for each attack and draw.
+
+    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, by_confidence; doses
+    and numbers of patients are in the metadata.
+    """
+    tables, about = [], {}
+    for attack, draws in by_attack.items():
+        n = len(draws.by_epsilon)
+        columns = {"attack": pa.array([attack] * n, pa.string())}
+        columns |= {"draw": pa.array(np.arange(n), pa.int32())}
+        columns |= {name: pa.array(list(getattr(draws, name)), _DOUBLES) for name in _PARTS}
+        tables.append(pa.table(columns))
+        doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
+        about[attack] = {"doses": doses, "patients": draws.patients}
+    table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
+    result_tables.write_measures(table, path, {"attacks": json.dumps(about)})
+
+
+_DOUBLES = pa.list_(pa.float64())
+
+
+def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
+    """What `write_draws` wrote, by attack."""
+    about = json.loads(result_tables.read_measures_metadata(path)["attacks"])
+    table = parquet.read_table(path)
+    return {attack: _of_attack(table[table["attack"] == attack], about[attack]) for attack in about}
+
+
+def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
+    by_epsilon, by_iteration, by_confidence = (np.stack(rows[name].to_list()) for name in _PARTS)
+    return ConclusionDraws(
+        doses=Doses(**about["doses"]),
+        by_epsilon=by_epsilon,
+        by_iteration=by_iteration,
+        by_confidence=by_confidence,
+        patients=tuple(about["patients"]),
+    )
+
+
+def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
+    """The levels whose epsilon was measured in all of them, rising; all are of one attack."""
+    measured = [set(draws.measured_levels) for draws in several]
+    return sorted(set.intersection(*measured)) if measured else []
+
+
+def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndarray:
+    """Draws of the rise over epsilon, (1 + draws,): a line over ranks, its end less its start.
+
+    The least-squares line over the epsilons of some levels, or of all that were measured; NaN with
+    fewer than two.
+    """
+    rates = draws.by_epsilon if levels is None else draws.by_epsilon[:, sorted(levels)]
+    rates = rates[:, ~np.isnan(rates[0])]
+    if rates.shape[1] < 2:
+        return np.full(len(rates), np.nan)
+    ranks = _ranks(rates.shape[1])
+    return rates @ (ranks / (ranks @ ranks)) * (rates.shape[1] - 1)
+
+
+def largest_rise_of_a_patient(draws: ConclusionDraws) -> float:
+    """The rise of a patient whose images flip at all epsilons over the middle and at no other."""
+    n = len(draws.measured_levels)
+    ranks = _ranks(n)
+    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (n - 1)) if n > 1 else 1.0
+
+
+def rate_at_lowest(draws: ConclusionDraws) -> float:
+    """ASR at the smallest epsilon that was measured; NaN if none was."""
+    levels = draws.measured_levels
+    return float(draws.by_epsilon[0, levels[0]]) if levels else float("nan")
+
+
+def _ranks(n: int) -> np.ndarray:
+    return np.arange(n) - (n - 1) / 2

@@ -1,0 +1,114 @@
+"""The measures of a run: what the attacks on one network come to.
+
+`measure_attack` makes the tables of one attack, `write_run` joins those of all attacks on the
+run into one file a table, with the columns group, run, role, size, repeat and attack in front.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgdose.analysis import bootstrap, result_tables
+from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
+from pgdose.analysis.dose_summary import dose_summary, smallest_level
+from pgdose.analysis.operating_point import operating_iteration
+from pgdose.analysis.outcomes import Outcomes, outcomes
+from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.storage import survival_of_storage
+from pgdose.analysis.subgroups import success_of_subgroups
+from pgdose.analysis.success import success_by_confidence, success_rates
+from pgdose.analysis.transitions import transitions
+from pgdose.attack.surface_table import SurfaceTable
+
+ROUNDING = 1e-6  # a change of epsilon may be stored as a little more
+
+
+@dataclass(frozen=True)
+class AttackMeasures:
+    """The measures of one attack on one network.
+
+    tables:    asr, confidence, storage, transitions, doses, subgroups and images
+    draws:     what the conclusions need
+    bounded:   whether no image changes by more than its epsilon
+    n_unknown: images that are left out, without logits or with logits that are not finite
+    """
+
+    tables: dict[str, pd.DataFrame]
+    draws: ConclusionDraws
+    bounded: bool
+    n_unknown: int
+
+
+def measure_attack(
+    surface: SurfaceTable, members: pd.DataFrame, settings: MeasureSettings
+) -> AttackMeasures:
+    """Measure an attack; `members` are the group's, indexed by member."""
+    classes = members.drop_duplicates("class_index").sort_values("class_index")["class"].tolist()
+    result = outcomes(surface, members["class_index"], len(classes))
+    attacked = members.loc[result.members]
+    patients = bootstrap.draw_patients(attacked["patient"], settings.draws, settings.seed)
+    iteration = operating_iteration(result.iterations, settings.iterations)
+    point: dict[str, Any] = {"iteration": iteration, "success": settings.success}
+    counts = {n: sum(int(of[n]) for of in surface.metadata) for n in ("n_images", "n_correct")}
+    tables = {
+        "asr": success_rates(result, patients, **counts),
+        "confidence": success_by_confidence(result, patients, iteration=iteration),
+        "storage": survival_of_storage(result, surface, patients),
+        "transitions": transitions(result, classes, iteration=iteration),
+        "doses": dose_summary(result, patients, **point),
+        "subgroups": success_of_subgroups(result, patients, attacked, **point),
+        "images": _images(result, attacked, **point),
+    }
+    return AttackMeasures(
+        tables=tables,
+        draws=conclusion_draws(result, patients, epsilon=settings.epsilon, **point),
+        bounded=_bounded(surface),
+        n_unknown=result.n_unknown,
+    )
+
+
+def _images(
+    result: Outcomes, attacked: pd.DataFrame, *, iteration: int, success: str
+) -> pd.DataFrame:
+    level = smallest_level(result, iteration=iteration, success=success)
+    images = attacked[["patient"]].reset_index()
+    images["confidence"] = result.confidence
+    images["smallest_level"] = level
+    images["smallest_epsilon"] = np.append(result.epsilons, np.inf)[level]
+    return images
+
+
+def _bounded(surface: SurfaceTable) -> bool:
+    change = surface.change.astype(np.float64)
+    limit = np.array(surface.doses.epsilons) + ROUNDING
+    return bool(((change <= limit) | np.isnan(change)).all())
+
+
+def write_run(
+    by_attack: Mapping[str, AttackMeasures],
+    identity: Mapping[str, Any],
+    paths: Mapping[str, str | Path],
+    columns: Mapping[str, list[str]],
+) -> None:
+    """Write the measures of all attacks on a run, atomically, a file for each name in `paths`.
+
+    `identity` gives group, run, role, size and repeat; `columns` are those of each table. The
+    metadata of `images` names the attacks that are bounded.
+    """
+    for name, path in paths.items():
+        if name == "draws":
+            write_draws({attack: of.draws for attack, of in by_attack.items()}, path)
+            continue
+        tables = [of.tables[name].assign(attack=attack) for attack, of in by_attack.items()]
+        filled = [table for table in tables if len(table)]
+        table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+        table = table.assign(**result_tables.identity_columns(identity, len(table)))
+        bounded = [attack for attack, of in by_attack.items() if of.bounded]
+        metadata = {"bounded": json.dumps(bounded)} if name == "images" else {}
+        table = result_tables.exact_columns(table, columns[name], name)
+        result_tables.write_measures(table, path, metadata)

@@ -1,0 +1,46 @@
+"""Checks of a network on clean images: whether attacks on it mean anything."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+LARGEST_GAP = 0.1  # of accuracies with running statistics and with those of batches
+
+
+def network_checks(
+    true: np.ndarray, quality: Mapping[str, float], accuracy_by_batches: float | None
+) -> pd.DataFrame:
+    """A network's rows of the table network_checks: check verdict says.
+
+    `true` are the true classes of the validation images, `quality` is what `quality.quality` says
+    of the network; `accuracy_by_batches` is its accuracy where batch norm uses the statistics of
+    each batch, None if that was not measured.
+    """
+    return pd.DataFrame(
+        [_better_than_chance(true, quality), _running_statistics(quality, accuracy_by_batches)]
+    )
+
+
+def _better_than_chance(true: np.ndarray, quality: Mapping[str, float]) -> dict[str, str]:
+    chance = np.bincount(true).max() / len(true)
+    if quality["n_patients"] > 1:
+        interval = f"[{quality['ci_low']:.2f}, {quality['ci_high']:.2f}]"
+        verdict = "passed" if quality["ci_low"] > chance else "failed"
+    else:
+        interval, verdict = "of one patient, so without an interval", "not done"
+    return {
+        "check": "better than chance",
+        "verdict": verdict,
+        "says": f"accuracy {quality['accuracy']:.2f} {interval}; always naming the largest class "
+        f"is right in {chance:.2f} of the images",
+    }
+
+
+def _running_statistics(quality: Mapping[str, float], by_batches: float | None) -> dict[str, str]:
+    if by_batches is None:
+        says, verdict = "the network was not trained here", "not done"
+    else:
+        says = f"accuracy {quality['accuracy']:.2f}, and {by_batches:.2f} by statistics of batches"
+        verdict = "failed" if by_batches - quality["accuracy"] > LARGEST_GAP else "passed"
+    return {"check": "running statistics fit", "verdict": verdict, "says": says}

@@ -1,0 +1,423 @@
+"""The registry of result tables: every table below tables/, its columns and its caption, once.
+
+The workflow, the page and the reference are made from it. To add a column, add it here and in the
+function that makes the table; to add a table, add it here and let its rule write it.
+
+    python -m pgdose.analysis.registry     # write the captions of Snakemake's report
+
+Imports nothing, since the Snakefile reads it. Jobs do not import it either: a rule passes them the
+columns, so that another caption reruns nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CAPTIONS = Path(__file__).resolve().parents[3] / "workflow" / "report"
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A table of results, tables/<name>.csv.
+
+    rule:                the rule that makes it; those of `measure` are made for each run and joined
+    columns:             each with its meaning, in their order; "<finding>" stands for one column
+                         for each finding of the study
+    caption:             one or two sentences, for the page and Snakemake's report
+    on_page:             whether report.html shows it
+    in_snakemake_report: whether `snakemake --report` shows it
+    """
+
+    name: str
+    rule: str
+    columns: Mapping[str, str]
+    caption: str
+    on_page: bool = True
+    in_snakemake_report: bool = True
+
+
+_GROUP = {"group": "study group"}
+_RUN = {
+    **_GROUP,
+    "run": "folder of the network below the group's",
+    "role": "main: the group's own network; further: another one on the same images; sized: "
+    "trained on a part of the training images",
+    "size": "training images of a sized run; empty for others",
+    "repeat": "repeat of a sized run, from 1; empty for others",
+}
+_ATTACK = {"attack": "name of the attack in the study"}
+_EPSILON = {"epsilon": "amplitude, in units of the full intensity range [0, 1]"}
+_ITERATION = {"iteration": "iteration of the attack; 0 is the clean image"}
+_ENDS = {
+    "ci_low": "lower end of its 95 % interval, by patients",
+    "ci_high": "upper end",
+}
+_WILSON = {
+    "wilson_low": "lower end of Wilson's 95 % interval, by images",
+    "wilson_high": "upper end",
+}
+_ATTACKED = {
+    "n_attacked": "images that were right before the attack, and measured",
+    "n_flipped": "those of them that are wrong after it",
+}
+_ASR = {**_ATTACKED, "asr": "attack success rate, n_flipped / n_attacked", **_ENDS}
+_ANY = {
+    "n_flipped_any": "images that are wrong at some iteration up to this one",
+    "asr_any": "n_flipped_any / n_attacked",
+    "any_low": "lower end of its 95 % interval, by patients",
+    "any_high": "upper end",
+}
+_ACCURACY = {"accuracy": "share of the clean validation images that are classified correctly"}
+_QUALITY = {
+    "n_patients": "patients of the validation images",
+    **_ACCURACY,
+    **_ENDS,
+    **_WILSON,
+    "ece": "expected calibration error",
+    "ece_low": "lower end of its 95 % interval, by patients",
+    "ece_high": "upper end",
+    "auc": "area under the ROC curve, the mean over the classes",
+    "auc_low": "lower end of its 95 % interval, by patients",
+    "auc_high": "upper end",
+}
+_SIZES = {
+    "n_images": "images, copies included",
+    "n_training": "those of them that are for training",
+    "n_validation": "those of them that are for validation",
+}
+_CONCLUSION = {"conclusion": "name of the conclusion"}
+_ESTIMATE = {"estimate": "its value", "ci_low": "lower end of its interval", "ci_high": "upper end"}
+
+_TABLES = [
+    ResultTable(
+        "sources",
+        "table_sources",
+        {
+            "source": "source of the study",
+            "found": "files or rows",
+            "readable": "those that became records",
+            "screened": "records that a group of the study could choose",
+            "usable": "those of them that passed the screening",
+            "<finding>": "records with this label, one column each",
+            "any_finding": "records with some finding",
+            "several_findings": "records with more than one",
+            "norm_conflicts": "reports that are a norm phrase and mention a finding",
+            "mojibake": "files that seem to declare a wrong character set",
+        },
+        "What was found in each source, what is usable, and how often each finding occurs.",
+    ),
+    ResultTable(
+        "table1",
+        "table1",
+        {
+            **_GROUP,
+            "title": "title of the group",
+            **_SIZES,
+            **_QUALITY,
+            "paper_accuracy": "accuracy in the paper",
+        },
+        "Table 1: groups, numbers of images and patients, accuracy beside the paper's, and "
+        "expected calibration error.",
+    ),
+    ResultTable(
+        "class_counts",
+        "table1",
+        {**_GROUP, "class": "class of the group", **_SIZES},
+        "Numbers of images of each class.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "networks",
+        "quality",
+        {
+            **_RUN,
+            "network": "architecture, or the kind of its file",
+            "n_images": "clean validation images",
+            **_QUALITY,
+        },
+        "Accuracy, area under the ROC curve and calibration error of every network, with intervals "
+        "by patient.",
+    ),
+    ResultTable(
+        "calibration",
+        "quality",
+        {
+            **_RUN,
+            "bin_low": "lower end of the bin of confidence, in it",
+            "bin_high": "upper end",
+            "n": "images in the bin",
+            "confidence": "their mean confidence",
+            "accuracy": "share of them that is classified correctly",
+            **_ENDS,
+        },
+        "The reliability curve of every network: accuracy by confidence.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "confusion",
+        "quality",
+        {
+            **_RUN,
+            "class": "true class",
+            "predicted": "predicted class",
+            "n": "images",
+            "share": "of the images of the class",
+            **_ENDS,
+        },
+        "The confusion matrix of every network on clean validation images.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "network_checks",
+        "quality",
+        {
+            **_RUN,
+            "check": "name of the check",
+            "verdict": "passed, failed or not done",
+            "says": "the numbers that it rests on",
+        },
+        "Whether each network is better than chance and its running statistics fit.",
+        on_page=False,
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "transfer",
+        "table_transfer",
+        {
+            **_GROUP,
+            **_ATTACK,
+            **{name: text for name, text in _RUN.items() if name != "group"},
+            **_ITERATION,
+            "judge": "run of the network that classifies the images",
+            **_EPSILON,
+            "n_attacked": "images that both networks classify correctly before the attack",
+            "n_patients": "patients of these images",
+            "n_flipped": "those of them that the judge misclassifies after it",
+            "asr": "n_flipped / n_attacked",
+            **_ENDS,
+            **_WILSON,
+            "n_source_flipped": "images that the attacked network misclassifies after the attack",
+            "n_followed": "those of them that the judge misclassifies too",
+            "follow": "n_followed / n_source_flipped",
+            "follow_low": "lower end of its 95 % interval, by patients",
+            "follow_high": "upper end",
+        },
+        "How often an attack on one network of a group flips the prediction of another network of "
+        "the same group.",
+    ),
+    ResultTable(
+        "asr",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ITERATION,
+            "n_images": "validation images of the sample",
+            "n_correct": "those of them that are right before the attack",
+            **_ASR,
+            **_WILSON,
+            "n_wrong": "images that are wrong before the attack",
+            "n_resisted": "attacked images that are still right",
+            "n_unknown": "images with missing or non-finite logits, not counted as attacked",
+            **_ANY,
+        },
+        "Attack success rate (ASR) of every attack on every network, by amplitude and iteration.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "confidence",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ITERATION,
+            "bin_low": "lower end of the bin of clean confidence, in it",
+            "bin_high": "upper end",
+            **_ASR,
+            **_WILSON,
+            **_ANY,
+        },
+        "ASR by clean confidence, in the protocol's bins.",
+    ),
+    ResultTable(
+        "storage",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ATTACKED,
+            "n_survived": "flips that are left when the image is rounded to 8 bits",
+            "n_stored": "all flips of the rounded images, also those that rounding brings",
+            "survival": "n_survived / n_flipped",
+            **_ENDS,
+        },
+        "Flips that survive when the adversarial image is stored in 8 bits.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "transitions",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ITERATION,
+            "class": "true class",
+            "flipped_to": "predicted class; the same for images that resisted",
+            "n": "images",
+        },
+        "Which class flips to which.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "doses",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            "n_attacked": "images that were right before the attack, and measured",
+            "n_patients": "their patients",
+            "auc": "area under ASR over epsilon, from 0 to the largest, as a mean ASR",
+            "auc_low": "lower end of its 95 % interval, by patients",
+            "auc_high": "upper end",
+            "median_epsilon": "median of the smallest epsilon that flips an image; inf if no dose "
+            "flips half of them",
+            "median_low": "lower end of its 95 % interval, by patients",
+            "median_high": "upper end",
+            "n_never": "images that no dose flips",
+        },
+        "Area under the dose-response curve, and the median of the smallest amplitude that flips "
+        "an image.",
+    ),
+    ResultTable(
+        "subgroups",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ITERATION,
+            "by": "sex or age",
+            "value": "the subgroup",
+            **_ASR,
+            "difference": "asr less that of all other images whose sex or age is known",
+            "difference_low": "lower end of its 95 % interval, by patients",
+            "difference_high": "upper end",
+        },
+        "ASR by sex and age, and the difference from the group's other images.",
+    ),
+    ResultTable(
+        "worst_case",
+        "tables",
+        {
+            **_GROUP,
+            **_EPSILON,
+            "attacks": "the attacks that are bounded by epsilon, joined by +",
+            "n_attacked": "images on which all of them were tried",
+            "n_flipped": "those that any of them flips at a dose up to epsilon",
+            "asr": "n_flipped / n_attacked",
+            **_ENDS,
+        },
+        "Images that any of the attacks flips at a dose up to each amplitude.",
+    ),
+    ResultTable(
+        "training_size",
+        "tables",
+        {
+            **_GROUP,
+            **_ATTACK,
+            "epsilon": "operating epsilon, the nearest one that the attack has",
+            **_ITERATION,
+            "size": "training images",
+            "repeat": "repeat of the size, from 1",
+            **_ACCURACY,
+            **_ASR,
+        },
+        "ASR and accuracy by the number of training images: mean and spread over the trainings of "
+        "one size.",
+    ),
+    ResultTable(
+        "training_size_summary",
+        "tables",
+        {
+            **_GROUP,
+            **_ATTACK,
+            "epsilon": "operating epsilon, the nearest one that the attack has",
+            **_ITERATION,
+            "size": "training images",
+            "repeats": "trainings of this size",
+            "asr": "mean attack success rate",
+            "asr_sd": "its standard deviation over the repeats; empty for one",
+            "accuracy": "mean accuracy",
+            "accuracy_sd": "its standard deviation over the repeats; empty for one",
+        },
+        "ASR and accuracy by the number of training images, over the repeats of each size.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "conclusions",
+        "tables",
+        {
+            **_CONCLUSION,
+            **_ATTACK,
+            **_ESTIMATE,
+            "verdict": "supported, contradicted or undecided",
+            "paper": "what the paper found",
+            "test": "how it is tested",
+            "reason": "the numbers that the verdict rests on",
+        },
+        "The paper's five conclusions, each tested under each attack: *supported*, *contradicted* "
+        "or *undecided*, with the test, its estimate and the reason.",
+    ),
+    ResultTable(
+        "trends",
+        "tables",
+        {
+            **_GROUP,
+            **_ATTACK,
+            **_CONCLUSION,
+            "statistic": "what is estimated",
+            **_ESTIMATE,
+            "n_patients": "patients that it rests on",
+            "state": "shows it, does not, can't be told, at the ceiling or not measured",
+        },
+        "What each group contributes to the conclusions about most groups.",
+    ),
+]
+
+#: By name, in the order of the results tree.
+RESULT_TABLES: Mapping[str, ResultTable] = {table.name: table for table in _TABLES}
+
+#: The columns of a run's measures that are not a result table: each attacked image.
+IMAGES = [
+    *_RUN,
+    *_ATTACK,
+    *("member", "patient", "confidence", "smallest_level", "smallest_epsilon"),
+]
+
+
+def tables_of(rule: str) -> list[str]:
+    """The names of the tables that a rule makes."""
+    return [name for name, table in RESULT_TABLES.items() if table.rule == rule]
+
+
+def columns_of(*rules: str) -> dict[str, list[str]]:
+    """The columns of each table that these rules make: what a rule passes to its job."""
+    return {name: list(RESULT_TABLES[name].columns) for rule in rules for name in tables_of(rule)}
+
+
+def captions() -> dict[str, str]:
+    """The files of captions in workflow/report/ by name, and their text."""
+    return {
+        f"{name}.rst": f"{table.caption}\n"
+        for name, table in RESULT_TABLES.items()
+        if table.in_snakemake_report
+    }
+
+
+if __name__ == "__main__":
+    for file, text in captions().items():
+        (CAPTIONS / file).write_text(text, encoding="utf-8")

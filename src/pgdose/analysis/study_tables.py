@@ -1,0 +1,151 @@
+"""The tables over all runs: worst_case, training_size and its summary, conclusions, trends.
+
+They start from the measures of each run and speak of all groups together.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgdose.analysis import conclusion_tables, quality, result_tables, training_sizes
+from pgdose.analysis.conclusion_draws import ConclusionDraws, read_draws
+from pgdose.analysis.conclusion_tables import AttackDraws
+from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.success import as_counted
+from pgdose.analysis.worst_case import worst_case
+from pgdose.study.doses import Doses
+from pgdose.tables import parquet
+
+Identity = Mapping[str, Any]  # group, run, role, size and repeat
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """The runs of a study and what was done to them.
+
+    runs:          in the order of the study
+    doses:         of each attack
+    modality:      of each group: xray, histology or another
+    sized_group:   the group whose training size varies; empty if there is none
+    sized_attacks: the attacks on its sized runs
+    """
+
+    runs: Sequence[Identity]
+    doses: Mapping[str, Doses]
+    modality: Mapping[str, str]
+    sized_group: str
+    sized_attacks: Sequence[str]
+
+    @property
+    def main(self) -> list[Identity]:
+        """The main run of each group."""
+        return [run for run in self.runs if run["role"] == "main"]
+
+    @property
+    def trainings(self) -> list[Identity]:
+        """The runs of the sized group: its main one, then the sized ones; none without a group."""
+        of_group = [run for run in self.runs if run["group"] == self.sized_group]
+        return [run for run in of_group if run["role"] != "further"]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files that the findings rest on.
+
+    draws:   of each run, in the order of `StudyRuns.runs`
+    images:  of each main run, in their order
+    clean:   clean logits of each training, in the order of `StudyRuns.trainings`
+    members: of the sized group; empty if there is none
+    """
+
+    draws: Sequence[str]
+    images: Sequence[str]
+    clean: Sequence[str]
+    members: str | Sequence[str]
+
+
+def findings(
+    study: StudyRuns, files: RunFiles, asr: pd.DataFrame, settings: MeasureSettings
+) -> dict[str, pd.DataFrame]:
+    """The five tables by their names; `asr` is the table of all runs."""
+    trainings = read_trainings(study.trainings, files)
+    sizes = training_sizes.training_size(
+        as_counted(asr[asr["group"] == study.sized_group], settings.success),
+        trainings,
+        study.sized_attacks,
+        epsilon=settings.epsilon,
+        iterations=settings.iterations,
+    )
+    draws = {
+        (run["group"], run["run"]): read_draws(path)
+        for run, path in zip(study.runs, files.draws, strict=True)
+        if run["role"] != "further"
+    }
+    conclusions, trends = conclusion_tables.conclude(
+        attack_draws(study, draws, trainings), settings.epsilon
+    )
+    return {
+        "worst_case": worst_cases(study, files.images, settings),
+        "training_size": sizes,
+        "training_size_summary": training_sizes.training_size_summary(sizes),
+        "conclusions": conclusions,
+        "trends": trends,
+    }
+
+
+def read_trainings(runs: Sequence[Identity], files: RunFiles) -> pd.DataFrame:
+    """run, size, repeat and accuracy; the main run is repeat 1 of its own size."""
+    if not runs:
+        return pd.DataFrame(columns=["run", "size", "repeat", "accuracy"])
+    members = parquet.read_table(str(files.members))
+    n_training = int((members["part"] == "training").sum())
+    rows = [
+        {
+            "run": run["run"],
+            "size": run["size"] or n_training,
+            "repeat": run["repeat"] or 1,
+            "accuracy": quality.accuracy(members, parquet.read_table(path)),
+        }
+        for run, path in zip(runs, files.clean, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def worst_cases(
+    study: StudyRuns, images: Sequence[str | Path], settings: MeasureSettings
+) -> pd.DataFrame:
+    """The table worst_case, group after group, over the attacks that are bounded by epsilon."""
+    tables = []
+    for run, path in zip(study.main, images, strict=True):
+        bounded = json.loads(result_tables.read_measures_metadata(path)["bounded"])
+        rows = parquet.read_table(path)
+        by_attack = {attack: rows[rows["attack"] == attack] for attack in bounded}
+        table = worst_case(by_attack, study.doses, settings.draws, settings.seed)
+        tables.append(table.assign(group=run["group"]))
+    return pd.concat(tables, ignore_index=True)
+
+
+def attack_draws(
+    study: StudyRuns,
+    draws: Mapping[tuple[str, str], Mapping[str, ConclusionDraws]],
+    trainings: pd.DataFrame,
+) -> dict[str, AttackDraws]:
+    """What the conclusions under each attack rest on; `draws` are those of each group and run."""
+    sizes = dict(zip(trainings["run"], trainings["size"].tolist(), strict=True))
+    return {
+        attack: AttackDraws(
+            main={run["group"]: draws[run["group"], run["run"]][attack] for run in study.main},
+            modality=study.modality,
+            sized={
+                run: draws[study.sized_group, run][attack]
+                for run in sizes
+                if attack in draws[study.sized_group, run]
+            },
+            sizes=sizes,
+        )
+        for attack in study.doses
+    }

@@ -1,0 +1,221 @@
+"""Cheap checks: of the network and its inputs on a few images, and of the surface."""
+
+import torch
+from torch import Tensor
+
+from pgdose.attack.diagnostics.inputs import (
+    Check,
+    CheckInputs,
+    CheckResult,
+    NotApplicable,
+    scale,
+)
+from pgdose.attack.objectives import OBJECTIVES
+from pgdose.attack.steps import target_class
+
+PROBED = 8  # images that these checks show to the network
+# The largest difference that rounding explains, in parts of the largest logit, by precision.
+# Training on CUDA evaluates its images in tf32 at any rate.
+TOLERANCES = {"fp32": 1e-2, "tf32": 1e-2, "bf16": 1e-1}
+# A sound network has zeros too: InceptionV3 does not see a rim of up to 5 pixels (12 % of 82 x 82),
+# and a pixel has no gradient where all units that see it are at rest. Measured: 6 to 19 %, in
+# networks that hardly learned up to 40 %.
+TOO_MANY_ZEROS = 0.5
+MOST_FALL = 0.1  # of the whole rise of the mean loss, that it may lose again on its way
+LAST, MOST_LATE = 0.2, 0.1  # the last fifth: a steady descent has a fifth of its way before it
+MOST_VIOLATIONS = 0.05
+MOST_SILENT = 0.05
+CONFIDENCES = torch.tensor([0.0, *(0.5 + 0.05 * i for i in range(10))], dtype=torch.float64)
+
+
+# --- the network and its inputs -------------------------------------------------------------------
+
+
+@torch.no_grad()
+def repeatable(e: CheckInputs) -> CheckResult:
+    """Evaluation mode: the same images give the same logits. Dropout and its like do not."""
+    images = e.images[:PROBED]
+    once, again = (e.network(images).double() for _ in range(2))
+    apart = float((once - again).abs().max())
+    training = sum(layer.training for layer in e.network.modules())
+    says = f"The same images twice: logits differ by at most {apart:.2g}"
+    says += f"; {training} layers are in training mode." if training else "."
+    return CheckResult(apart, apart <= 1e-5 * scale(once) and not training, says)
+
+
+@torch.no_grad()
+def logits(e: CheckInputs) -> CheckResult:
+    """Outputs are logits: not all at least 0 with the sum 1, as those of a softmax are."""
+    outputs = torch.cat([e.logits[:, 0, 0].double(), e.network(e.images[:PROBED]).cpu().double()])
+    alike = (outputs >= 0).all(dim=1) & ((outputs.sum(dim=1) - 1).abs() < 1e-3)
+    share = float(alike.double().mean())
+    says = f"Outputs that could be probabilities: {share:.1%} of the images."
+    return CheckResult(share, share < 0.5, says)
+
+
+def inputs(e: CheckInputs) -> CheckResult:
+    """Images lie in [0, 1], the unit of epsilon, and are not all of one value."""
+    low, high = float(e.images.min()), float(e.images.max())
+    outside = max(0 - low, high - 1, 0.0)
+    says = f"The images of the check hold values from {low:.3g} to {high:.3g}."
+    return CheckResult(outside, outside == 0 and low < high, says)
+
+
+@torch.no_grad()
+def clean_prediction(e: CheckInputs) -> CheckResult:
+    """The network as attacked, and the surface, have the logits stored after training.
+
+    But for rounding: before an attack the network is folded, and may compute in less precision.
+    """
+    images, stored = e.images[:PROBED], e.clean[:PROBED].double()
+    attacked = torch.cat([e.network(some).cpu().double() for some in images.split(e.batch)])
+    surface = e.logits[e.rows[:PROBED], 0, 0].double()  # iteration 0 is the clean image
+    difference = max(float((logits - stored).abs().max()) for logits in (attacked, surface))
+    other = int((attacked.argmax(dim=1) != stored.argmax(dim=1)).sum())
+    allowed = TOLERANCES[e.precision] * scale(stored)
+    says = (
+        f"The logits stored after training differ from those of the network as attacked, and of "
+        f"iteration 0, by at most {difference:.2g} (allowed: {allowed:.2g}), the classes for "
+        f"{other} of {len(stored)} images."
+    )
+    return CheckResult(difference, difference <= allowed, says)
+
+
+# --- the surface ----------------------------------------------------------------------------------
+
+
+def box(e: CheckInputs) -> CheckResult:
+    """No change is larger than its epsilon, but for rounding."""
+    if e.clip == "gradient":
+        raise NotApplicable(
+            "clip: gradient bounds the gradient; only the intensity range bounds images."
+        )
+    allowed = torch.tensor(e.doses.epsilons, dtype=torch.float64) * (1 + 1e-5) + 1e-6
+    share = float((e.change.double() / allowed).max())
+    says = f"The largest change is {share:.3f} of its epsilon"
+    says += "; the library's epsilon may be of another norm." if e.attack is None else "."
+    return CheckResult(share, share <= 1, says)
+
+
+def gradients(e: CheckInputs) -> CheckResult:
+    """Entries of the first gradient that are 0 or not finite, by the clean confidence."""
+    if not e.zero_gradient.isfinite().any():
+        raise NotApplicable("The attack needs no gradient, or does not show it.")
+    confidence = e.logits[:, 0, 0].double().softmax(dim=1).amax(dim=1)
+    place = torch.bucketize(confidence + 1e-6, CONFIDENCES, right=True) - 1
+    bins = []
+    for b, low in enumerate(CONFIDENCES.tolist()):
+        zero, bad = (of[place == b].double() for of in (e.zero_gradient, e.bad_gradient))
+        if len(zero):
+            share = {"confidence_from": round(low, 2), "images": len(zero)}
+            bins.append(share | {"zero": float(zero.mean()), "not_finite": float(bad.mean())})
+    most = max(bins, key=lambda share: share["zero"])
+    bad_share = float(e.bad_gradient.double().mean())
+    says = (
+        f"In the worst bin of confidence (from {most['confidence_from']:g}, images: "
+        f"{most['images']}) {most['zero']:.1%} of the gradient's entries are exactly 0; over all "
+        f"bins {bad_share:.1%} are not finite."
+    )
+    passed = most["zero"] < TOO_MANY_ZEROS and bad_share == 0
+    return CheckResult(most["zero"], passed, says, {"bins": bins})
+
+
+def loss_rises(e: CheckInputs) -> CheckResult:
+    """The mean of what the attack raises ends higher, and hardly falls on its way."""
+    mean = _mean_loss(e)
+    rise = float(mean[-1] - mean[0])
+    fall = float((mean.cummax(dim=0).values - mean).max())
+    passed = rise > 1e-9 * scale(mean) and fall <= MOST_FALL * rise
+    says = (
+        f"{e.at_epsilon.capitalize()} the mean loss goes from {mean[0]:.3g} to {mean[-1]:.3g} and "
+        f"falls by at most {fall:.2g} on its way (allowed: {MOST_FALL:.0%} of the rise)."
+    )
+    return CheckResult(rise, passed, says, {"mean_loss": mean.tolist()})
+
+
+def loss_levels_off(e: CheckInputs) -> CheckResult:
+    """The mean probability of the true class has done its falling before the last iterations.
+
+    Not the loss itself: cross-entropy and margin go on and on where the image has long flipped.
+    """
+    _follows_a_loss(e)
+    probability = e.logits[:, e.level].double().softmax(dim=2)
+    true = e.classes[:, None, None].expand(-1, probability.shape[1], 1)
+    mean = probability.gather(2, true).mean(dim=(0, 2))
+    late = max(round(LAST * e.doses.max_iter), 1)
+    if e.doses.max_iter < 5 or not mean.isfinite().all():
+        raise NotApplicable("Fewer than 5 iterations, or not all of them, were computed.")
+    if mean[0] - mean[-1] < 1e-3:
+        raise NotApplicable(
+            "The mean probability of the true class does not fall by as much as 0.001."
+        )
+    share = float((mean[-1 - late] - mean[-1]) / (mean[0] - mean[-1]))
+    says = (
+        f"{e.at_epsilon.capitalize()} the mean probability of the true class falls from "
+        f"{mean[0]:.3f} to {mean[-1]:.3f}, {share:.1%} of it in the last {late} of "
+        f"{e.doses.max_iter} iterations (allowed: {MOST_LATE:.0%})."
+    )
+    return CheckResult(share, share <= MOST_LATE, says, {"mean_probability": mean.tolist()})
+
+
+def _follows_a_loss(e: CheckInputs) -> None:
+    if e.is_noise:
+        raise NotApplicable("Noise is drawn anew at each iteration and follows no loss.")
+
+
+def _mean_loss(e: CheckInputs) -> Tensor:
+    """Float64, over the iterations that were computed: what the attack raises, at `epsilon`."""
+    _follows_a_loss(e)
+    logits = e.logits[:, e.level].double()
+    logits = logits[:, logits.isfinite().all(dim=2).all(dim=0)]
+    objective, targets, sign = OBJECTIVES["cross_entropy"], e.classes, -1.0
+    if e.attack and e.attack.objective:
+        objective, targets = e.attack.objective, target_class(e.attack, logits[:, 0], e.classes)
+        sign = -1.0 if e.attack.target is None else 1.0
+    iterations = logits.shape[1]
+    value = objective(logits.flatten(0, 1), targets.repeat_interleave(iterations))
+    return sign * value.view(-1, iterations).mean(dim=0) + 0.0  # no -0
+
+
+def monotone(e: CheckInputs) -> CheckResult:
+    """Who is flipped at one epsilon is flipped at the next larger one."""
+    if len(e.doses.epsilons) == 1:
+        raise NotApplicable("There is one epsilon only.")
+    if e.is_noise:
+        raise NotApplicable("Noise does not search for success, and more of it may lose it again.")
+    flips = e.flips[:, :, -1]
+    lost = (flips[:, :-1] & ~flips[:, 1:]).double()
+    share = float(lost.mean())
+    says = (
+        f"In {share:.1%} of the pairs of neighbouring epsilons an image is flipped at the smaller "
+        f"and not at the larger one (allowed: {MOST_VIOLATIONS:.0%})."
+    )
+    return CheckResult(share, share <= MOST_VIOLATIONS, says, {"by_epsilon": lost.mean(0).tolist()})
+
+
+def silent_success(e: CheckInputs) -> CheckResult:
+    """Wrong on the way and right at the end: the last iterate hides a success."""
+    if e.is_noise:
+        raise NotApplicable("Each iteration of noise is a draw of its own.")
+    silent = e.flips.any(dim=2) & ~e.flips[:, :, -1]
+    share = float(silent.double().mean())
+    says = (
+        f"{share:.1%} of the attacks have the image wrong on the way and right at the end "
+        f"(allowed: {MOST_SILENT:.0%})."
+    )
+    by_epsilon = silent.double().mean(0).tolist()
+    return CheckResult(share, share <= MOST_SILENT, says, {"by_epsilon": by_epsilon})
+
+
+CHEAP: dict[str, Check] = {
+    "repeatable": repeatable,
+    "outputs are logits": logits,
+    "inputs in range": inputs,
+    "clean prediction": clean_prediction,
+    "box kept": box,
+    "gradients": gradients,
+    "loss rises": loss_rises,
+    "loss levels off": loss_levels_off,
+    "monotone in epsilon": monotone,
+    "no silent success": silent_success,
+}

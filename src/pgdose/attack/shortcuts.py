@@ -1,0 +1,128 @@
+"""Exact shortcuts of the response surface: what need not be computed twice is not.
+
+    sharing  only the largest epsilon goes the whole way; each other one begins where its box binds
+    repeats  where iterates return to an earlier one, the rest of the trajectory is filled in
+
+Both need an attack of which a step is deterministic in the iterate (`shares_trajectories`). The
+third, `wrong` (images that the network gets wrong are not attacked), is in `surface`.
+"""
+
+import functools
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pgdose.attack.loop import Step
+from pgdose.attack.steps import Attack, Items
+from pgdose.study.doses import Doses
+
+
+class Sharing:
+    """Follows the largest epsilon, and notes where the box of each smaller one binds.
+
+    Up to there both have the same iterates. Boxes are nested, so of each image only the smallest
+    epsilon that still shares the way needs to be tried.
+    """
+
+    def __init__(self, attack: Attack, doses: Doses, items: Items) -> None:
+        self.attack, self.doses = attack, doses
+        self.lowest = torch.zeros_like(items.row)  # of each item: the smallest level on its way
+        self.forks: list[Items] = []  # iterates at which smaller epsilons leave the shared way
+
+    def follow(self, step: Step) -> None:
+        """To be called at each step of the largest epsilon."""
+        if len(step.following):
+            self._fork(step)
+            self.lowest = self.lowest[step.continues]
+
+    def items(self) -> Items | None:
+        """The attacks of smaller epsilons that are to go on by themselves, early ones first."""
+        if not self.forks:
+            return None
+        items = Items.join(self.forks)
+        return items.select(items.iteration.sort(stable=True).indices)
+
+    def _fork(self, step: Step) -> None:
+        before, continues = step.items, step.continues
+        assert step.gradient is not None
+        for level in range(len(self.doses) - 1):
+            here = self.lowest == level
+            if not here.any():
+                continue
+            candidates = here & continues
+            items = before.select(candidates)
+            items = replace(
+                items,
+                epsilon=torch.full_like(items.epsilon, self.doses.epsilons[level]),
+                level=torch.full_like(items.level, level),
+                last=torch.full_like(items.last, self.doses.max_iter),
+            )
+            cut = self.attack.advance(items, step.logits[candidates], step.gradient[candidates])
+            cut.iteration = cut.iteration + 1
+            leaves = (cut.images != step.following.images[here[continues]]).flatten(1).any(dim=1)
+            if leaves.any():
+                self.forks.append(cut.select(leaves))
+                self.lowest = self.lowest.clone()
+                self.lowest[candidates.nonzero()[:, 0][leaves]] += 1
+
+
+class Cycles:
+    """Fingerprints of all iterates: an attack that returns to one of its own need go no further.
+
+    Two iterates count as equal if 64 bits over all their pixels and all that the step remembers
+    agree (by chance once in 10^19).
+    """
+
+    def __init__(self, items: Items, max_iter: int) -> None:
+        e = int(items.level.max()) + 1
+        shape = (int(items.row.max()) + 1, e, max_iter + 1)
+        self.fingerprints = torch.full(shape, -(2**63), device=items.row.device)  # none so far
+        self.max_iter = max_iter
+        self.cycles: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # row, level, last, period
+        self._note(items)
+
+    def _note(self, items: Items) -> Tensor:
+        total = sum(_fingerprint(tensor) for tensor in (items.images, *items.memory.values()))
+        assert isinstance(total, Tensor)
+        self.fingerprints[items.row, items.level, items.iteration] = total
+        return total
+
+    def find(self, items: Items) -> None:
+        """Set the end of attacks in a cycle, at the phase of the cycle at which they would end."""
+        if not len(items):
+            return
+        fingerprint = self._note(items)
+        path = self.fingerprints[items.row, items.level]
+        steps = torch.arange(self.max_iter + 1, device=fingerprint.device)
+        earlier = steps < items.iteration[:, None]
+        same = (path == fingerprint[:, None]) & earlier
+        new = same.any(dim=1) & (items.last == self.max_iter)
+        if not new.any():
+            return
+        # The latest equal one: argmax gives the first of equal values, so count from the end.
+        latest = self.max_iter - same.flip(1).to(torch.int8).argmax(dim=1)
+        period = (items.iteration - latest).clamp_min(1)
+        last = items.iteration + (self.max_iter - items.iteration) % period
+        items.last = torch.where(new, last, items.last)
+        self.cycles.append((items.row[new], items.level[new], items.last[new], period[new]))
+
+    def fill(self, logits: Tensor) -> None:
+        """Complete the logits (rows x levels x iterations x classes) of attacks in a cycle."""
+        for rows, levels, lasts, periods in self.cycles:
+            for row, level, last, period in torch.stack([rows, levels, lasts, periods], 1).tolist():
+                for iteration in range(last + 1, self.max_iter + 1):
+                    logits[row, level, iteration] = logits[row, level, iteration - period]
+
+
+def _fingerprint(tensor: Tensor) -> Tensor:
+    """n x .. float -> n, int64: a hash of each row's bits (multilinear, odd random weights)."""
+    bits = tensor.contiguous().flatten(1).view({4: torch.int32, 8: torch.int64}[tensor.itemsize])
+    return (bits * _weights(bits.shape[1], bits.device)).sum(dim=1)
+
+
+@functools.lru_cache(maxsize=4)
+def _weights(n: int, device: torch.device) -> Tensor:
+    source = torch.Generator().manual_seed(n)
+    drawn = torch.randint(-(2**62), 2**62, (n,), generator=source)
+    return (drawn * 2 + 1).to(device)

@@ -1,0 +1,216 @@
+"""The whole response surface of an attack: for each image and epsilon the logits of every iterate.
+
+`surface` is the interface. A trajectory of max_iter holds all shorter ones, and two epsilons go one
+way until the smaller box binds; `shortcuts` has what follows from that.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.loop import Step, descend, initial_items
+from pgdose.attack.objectives import margin
+from pgdose.attack.projections import as_stored
+from pgdose.attack.samples import Samples
+from pgdose.attack.selection import select_attacked
+from pgdose.attack.shortcuts import Cycles, Sharing
+from pgdose.attack.steps import Attack, Items
+from pgdose.attack.surface_table import SurfaceTable
+from pgdose.attack.validation import check_attacked_logits, check_doses
+from pgdose.study.doses import Doses
+
+MEASURED = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
+PART = (*MEASURED, "steps")
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What an attack did to n images, of which m were attacked. Logits and shares are float.
+
+    clean:         n x classes, logits of the clean images
+    attacked:      n, bool; right on the clean image, and not of the class that a target names
+    logits:        m x epsilons x (max_iter + 1) x classes, iteration 0 being the clean image; NaN
+                   where the attack of another library was not run
+    stored:        m x epsilons x classes, of the last iterate rounded to 8 bits
+    change:        m x epsilons, the largest change of a pixel at the last iterate; under `clip: l2`
+                   the length of the change
+    zero_gradient: m, the share of the first gradient's entries that are exactly 0; NaN without one
+    bad_gradient:  m, the share that is not finite
+    steps:         gradients of single images that were computed
+    batch:         images at a time, at the end
+    """
+
+    clean: Tensor
+    attacked: Tensor
+    logits: Tensor
+    stored: Tensor
+    change: Tensor
+    zero_gradient: Tensor
+    bad_gradient: Tensor
+    steps: int
+    batch: int
+
+    def table(self, members: np.ndarray, doses: Doses, metadata: Mapping[str, str]) -> SurfaceTable:
+        """The surface as it is stored; `members` are the numbers of the n images, rising."""
+        values = {name: getattr(self, name).float().numpy() for name in MEASURED}
+        attacked = np.asarray(members)[self.attacked.numpy()]
+        return SurfaceTable(attacked, doses, **values, metadata=[dict(metadata)])
+
+
+def surface(
+    network: nn.Module,
+    samples: Samples,
+    attack: Attack,
+    doses: Doses,
+    execution: Execution | None = None,
+) -> Surface:
+    """Attack each image that the network gets right, at each epsilon.
+
+    network:   in evaluation mode, its weights frozen; images in [0, 1] -> logits
+    samples:   images with their true classes and keys; where it has clean logits, they are
+               iteration 0 and decide which images the network gets right
+    doses:     the epsilons and the number of iterations
+    execution: batch size, shortcuts, what an earlier call finished
+
+    UserError for images, epsilons or outputs that no attack can be made with, ValueError for a
+    network that is not in evaluation mode or not frozen.
+    """
+    execution = execution or Execution()
+    check_doses(doses, attack.clip)
+    selection = select_attacked(network, samples, attack, execution.batch)
+    skip_wrong = "wrong" in execution.shortcuts
+    chosen = selection.attacked if skip_wrong else torch.ones_like(selection.attacked)
+    rows = chosen.nonzero()[:, 0]
+    complete = Samples(samples.images, samples.classes, samples.keys, selection.clean)
+
+    def compute(some: Tensor, batch: int) -> Part:
+        run = _Batch(network, attack, doses, complete.select(some), execution.shortcuts)
+        return run.part(selection.target_class[some], batch)
+
+    values, batch = in_parts(compute, rows, selection.batch, execution)
+    attacked = selection.attacked[rows].cpu()  # all, unless the shortcut is switched off
+    steps = int(values.pop("steps").sum())
+    values = {name: value[attacked] for name, value in values.items()}
+    return Surface(
+        selection.clean.cpu(), selection.attacked.cpu(), **values, steps=steps, batch=batch
+    )
+
+
+class _Batch:
+    """Some images under attack at all epsilons, and what is measured of them."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        attack: Attack,
+        doses: Doses,
+        samples: Samples,
+        shortcuts: Sequence[str],
+    ) -> None:
+        assert samples.clean is not None
+        images, clean = samples.images, samples.clean
+        m, e = len(images), len(doses)
+        self.network, self.attack, self.doses, self.samples = network, attack, doses, samples
+        self.clean = clean
+        shares = attack.shares_trajectories
+        self.sharing = shares and "sharing" in shortcuts
+        self.repeats = shares and "repeats" in shortcuts and attack.objective is not None
+        self.logits = clean[:, None, None].repeat(1, e, doses.max_iter + 1, 1)
+        self.stored = clean.new_zeros((m, e, clean.shape[1]))
+        self.change = images.new_zeros((m, e))
+        self.zero_gradient = images.new_full((m,), math.nan)
+        self.bad_gradient = images.new_full((m,), math.nan)
+        self.steps = torch.zeros(m, dtype=torch.int64, device=images.device)
+
+    def part(self, targets: Tensor, batch: int) -> Part:
+        """All that is measured, on the CPU, with at most `batch` images at a time."""
+        if len(self.samples):
+            self._attack(targets, batch)
+        return {name: getattr(self, name).cpu() for name in PART}
+
+    def _attack(self, targets: Tensor, batch: int) -> None:
+        levels = range(len(self.doses))
+
+        def initial(levels: Sequence[int], restart: int = 0) -> Items:
+            return initial_items(self.attack, self.samples, targets, self.doses, levels, restart)
+
+        if self.sharing:
+            self._run_shared(initial(levels[-1:]), batch)
+        else:
+            self._run_all(initial(levels), batch)
+        for restart in range(1, self.attack.restarts):
+            self._restart(initial(levels, restart), batch)
+        self.logits[:, :, 0] = self.clean[:, None]  # by definition, whatever the start
+        check_attacked_logits(self.logits, self.stored)
+
+    def _run_shared(self, items: Items, batch: int) -> None:
+        """The largest epsilon, and the others from where they leave its way."""
+        sharing = Sharing(self.attack, self.doses, items)
+        self._run(items, sharing)
+        for measured in (self.logits, self.stored, self.change):
+            measured[:, :-1] = measured[:, -1:]
+        others = sharing.items()
+        if others:
+            self._run_all(others, batch)
+
+    def _run_all(self, items: Items, batch: int) -> None:
+        for start in range(0, len(items), batch):
+            self._run(items.select(slice(start, start + batch)))
+
+    def _restart(self, items: Items, batch: int) -> None:
+        """Another restart. At each iteration what is flipped stays, else the nearer to it counts.
+
+        So the surface at an iteration is that of as many restarts of so many iterations.
+        """
+        before = self.logits.clone(), self.stored.clone(), self.change.clone()
+        self._run_all(items, batch)
+        shape = self.logits.shape[:3]
+        true = self.samples.classes[:, None, None].expand(shape).flatten()
+        old, new = (margin(logits.flatten(0, 2), true) for logits in (before[0], self.logits))
+        stays = ((old <= 0) | ~(new < old)).view(shape)
+        self.logits[stays] = before[0][stays]
+        for values, earlier in ((self.stored, before[1]), (self.change, before[2])):
+            values[stays[:, :, -1]] = earlier[stays[:, :, -1]]
+
+    def _run(self, items: Items, sharing: Sharing | None = None) -> None:
+        """Carry attacks to their end and measure them."""
+        cycles = Cycles(items, self.doses.max_iter) if self.repeats else None
+        for step in descend(self.network, self.attack, items):
+            images, logits = self.attack.result(step.items, step.logits)
+            now = step.items
+            self.logits[now.row, now.level, now.iteration] = logits
+            if step.gradient is not None:
+                rows = now.row[step.continues]
+                self.steps.index_add_(0, rows, torch.ones_like(rows))
+                self._measure_gradient(step, step.gradient)
+            if not step.continues.all():
+                self._measure_end(now.select(~step.continues), images[~step.continues])
+            if sharing:
+                sharing.follow(step)
+            if cycles:
+                cycles.find(step.following)
+        if cycles:
+            cycles.fill(self.logits)
+
+    def _measure_gradient(self, step: Step, gradient: Tensor) -> None:
+        """Of the first gradient, at the largest epsilon: how much is 0 or not finite."""
+        now = step.items
+        first = (now.iteration == 0) & (now.level == len(self.doses) - 1)
+        first &= self.zero_gradient[now.row].isnan()  # not of another restart
+        if first.any():
+            rows, values = now.row[first], gradient[first].flatten(1)
+            self.bad_gradient[rows] = step.bad[first]
+            self.zero_gradient[rows] = (values == 0).to(values.dtype).mean(dim=1) - step.bad[first]
+
+    def _measure_end(self, ended: Items, images: Tensor) -> None:
+        """What is left of the attack when its image is stored, and how far it went."""
+        with torch.no_grad():
+            self.stored[ended.row, ended.level] = self.network(as_stored(images))
+        change = (images - ended.clean).flatten(1)
+        size = change.norm(dim=1) if self.attack.clip == "l2" else change.abs().amax(dim=1)
+        self.change[ended.row, ended.level] = size

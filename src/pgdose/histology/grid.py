@@ -1,0 +1,103 @@
+"""The grid of a slide: at which scale its tiles are read, and where they may lie."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import openslide
+
+from pgdose.errors import Rejected
+from pgdose.histology.regions import Bounds
+from pgdose.histology.settings import SurveySettings
+
+COARSEST = 1 / 0.9  # times the study's mpp; a coarser slide is rejected rather than enlarged
+MOST_TILES = 20_000_000  # of a grid; a header that promises more is not plausible
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of a slide may lie, and how they are read."""
+
+    level: int  # that tiles are read from
+    extent: float  # of a tile, pixels of level 0
+    step: int  # from one tile to the next, pixels of level 0
+    um_per_px: float | None  # of a tile
+    scale_from: str | None  # the source of the scale: table, mpp or objective
+
+    def corners(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of all tiles that lie wholly in the bounds, row by row.
+
+        Rejects too_small (for one tile) and absurd_size.
+        """
+        left, top, width, height = bounds
+        extent = _round_up(self.extent)
+        across, down = ((side - extent) // self.step + 1 for side in (width, height))
+        if across < 1 or down < 1:
+            raise Rejected("too_small", f"the slide is {width}x{height}, a tile {extent}x{extent}")
+        if across * down > MOST_TILES:
+            raise Rejected("absurd_size", f"{width}x{height}")
+        y, x = np.mgrid[:down, :across]
+        return left + x.ravel() * self.step, top + y.ravel() * self.step
+
+
+def _round_up(pixels: float) -> int:
+    """Except for the error of floating point."""
+    return ceil(pixels - 1e-6)
+
+
+def micrometres_per_pixel(
+    properties: Mapping[str, str], table_mpp: str
+) -> tuple[float | None, str | None]:
+    """The scale of level 0 and its source (see `Grid.scale_from`); the table's value goes first.
+
+    Rejects wrong_mpp, a value of the table that is no number of micrometres.
+    """
+    if table_mpp:
+        try:
+            return _positive(table_mpp), "table"
+        except ValueError:
+            raise Rejected(
+                "wrong_mpp", "the table's mpp is not a positive number of micrometres; correct it"
+            ) from None
+    with contextlib.suppress(KeyError, ValueError):  # a nonsensical property counts as absent
+        across, down = (_positive(properties[f"openslide.mpp-{axis}"]) for axis in "xy")
+        return (across + down) / 2, "mpp"
+    with contextlib.suppress(KeyError, ValueError):  # 20x is 0.5 on every common scanner
+        return 10 / _positive(properties["openslide.objective-power"]), "objective"
+    return None, None
+
+
+def _positive(text: str) -> float:
+    value = float(text.replace(",", "."))
+    if not 1e-3 < value < 1e3:
+        raise ValueError
+    return value
+
+
+def plan_grid(slide: openslide.OpenSlide, settings: SurveySettings, table_mpp: str) -> Grid:
+    """The grid of a slide under the study's `tile`, `level` or `mpp`, and `overlap`.
+
+    Rejects no_level, no_scale and too_coarse.
+    """
+    mpp, scale_from = micrometres_per_pixel(slide.properties, table_mpp)
+    if settings["mpp"] is None:
+        level = settings["level"] or 0
+        if level >= slide.level_count:
+            raise Rejected("no_level", f"the slide has levels 0 to {slide.level_count - 1}")
+        downsample = slide.level_downsamples[level]
+        um_per_px = mpp and mpp * downsample
+    else:
+        if mpp is None:
+            raise Rejected(
+                "no_scale", "the slide has neither mpp nor objective power; give mpp in the table"
+            )
+        downsample = settings["mpp"] / mpp
+        if downsample * COARSEST < 1:
+            raise Rejected("too_coarse", f"a pixel of the slide is {mpp:.3f} um")
+        level = slide.get_best_level_for_downsample(downsample * 1.01)
+        um_per_px = settings["mpp"]
+    extent = settings["tile"] * downsample
+    step = _round_up(extent * (1 - settings["overlap"]))
+    return Grid(level, extent, step, um_per_px, scale_from)

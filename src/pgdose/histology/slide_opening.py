@@ -1,0 +1,54 @@
+"""Opening a whole slide safely, and the part of it that was scanned."""
+
+from pathlib import Path
+
+import numpy as np
+import openslide
+import tifffile
+
+from pgdose.errors import Rejected
+from pgdose.histology.regions import Bounds
+
+LARGEST_TILE = 2**15  # pixels; the side of a tile of the file
+LARGEST_SLIDE = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more is not plausible
+
+
+def open_slide(path: Path) -> openslide.OpenSlide:
+    """Rejects a file that OpenSlide cannot open (unreadable_slide) and an absurd_size."""
+    if not path.is_file():
+        raise Rejected("unreadable_slide", "the file is missing")
+    _check_tiff(path)
+    try:
+        slide = openslide.OpenSlide(path)
+    except Exception as error:
+        raise Rejected("unreadable_slide", type(error).__name__) from None
+    sides = np.ravel(slide.level_dimensions)
+    if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
+        raise Rejected("unreadable_slide", "a level without pixels")
+    width, height = slide.dimensions
+    if width * height > LARGEST_SLIDE:
+        raise Rejected("absurd_size", f"{width}x{height}")
+    return slide
+
+
+def _check_tiff(path: Path) -> None:
+    """Reject tiles larger than their file: OpenSlide runs out of memory, which ends the process."""
+    size, longest, side = path.stat().st_size, 0, 0
+    try:
+        with tifffile.TiffFile(path) as file:
+            for page in file.pages:
+                longest = max(longest, *page.databytecounts)
+                if page.keyframe is not None:
+                    side = max(side, page.keyframe.tilewidth, page.keyframe.tilelength)
+    except Exception:
+        return  # no TIFF, or one that OpenSlide may understand
+    if longest > size or side > LARGEST_TILE:
+        raise Rejected("unreadable_slide", "a part is larger than the file")
+
+
+def scanned_bounds(slide: openslide.OpenSlide) -> Bounds:
+    """The scanned part of a slide, which is all of it unless openslide.bounds-* say otherwise."""
+    whole = dict(zip(("x", "y", "width", "height"), (0, 0, *slide.dimensions), strict=True))
+    stated = {name: slide.properties.get(f"openslide.bounds-{name}") for name in whole}
+    x, y, width, height = (int(stated[name] or value) for name, value in whole.items())
+    return x, y, width, height

@@ -1,0 +1,140 @@
+"""The survey of one slide: its grid, tissue and outlines, and the tiles that a class may take.
+
+open -> grid -> outlines by class -> overview -> tissue -> coverage of each tile -> candidates
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openslide
+import pandas as pd
+
+from pgdose.errors import Rejected
+from pgdose.histology.class_words import Classes, class_by_word, normalize
+from pgdose.histology.grid import Grid, plan_grid
+from pgdose.histology.outlines import Outlines, read_outlines
+from pgdose.histology.overview import read_overview
+from pgdose.histology.regions import Bounds
+from pgdose.histology.settings import SurveySettings
+from pgdose.histology.slide_opening import open_slide, scanned_bounds
+from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
+from pgdose.tables.source_files import inside
+
+IGNORE = "ignore"  # the class that no tile is taken from
+ROUNDING = 1e-9  # shares that differ by less are equal
+LEAST_ON_TISSUE = 0.05  # of the outlined area; with less the outlines are another slide's
+
+
+@dataclass(frozen=True)
+class SlideSurvey:
+    """What is known of a slide before any tile of it is read."""
+
+    bounds: Bounds
+    grid: Grid
+    tissue: Tissue
+    outlines: Outlines
+    tiles: pd.DataFrame  # candidates: x, y (level 0), class, tissue_share, class_share
+    facts: dict[str, Any]  # columns of the table of slides
+
+
+def survey_row(row: Mapping[str, Any], root: Path, settings: SurveySettings) -> SlideSurvey:
+    """Survey the slide of one row of the source's table (see `slide_table.list_slides`).
+
+    Rejects no_patient, no_outlines, files that are missing or outside `root`, and what
+    `survey_slide` rejects.
+    """
+    if not row["patient"]:
+        raise Rejected("no_patient", "the table has no patient; give one, it decides the split")
+    path = inside(root, row["slide"])
+    if not row["outlines"] and not row["class"]:
+        raise Rejected("no_outlines", "the table has neither outlines nor a class; give one")
+    outline_file = inside(root, row["outlines"]) if row["outlines"] else None
+    return survey_slide(path, outline_file, row["class"], row["mpp"], settings)
+
+
+def survey_slide(
+    path: Path, outline_file: Path | None, word: str, table_mpp: str, settings: SurveySettings
+) -> SlideSurvey:
+    """Survey a slide and find its candidates: tiles with enough tissue and one clear class.
+
+    `outline_file`: its outlines; `word`: the table's class of everything outside them,
+    empty for the study's `rest`; `table_mpp`: the table's micrometres per pixel, or empty.
+    Rejects a slide that cannot be used.
+    """
+    classes = {name: [name, *words] for name, words in settings["classes"].items()}
+    rest = _class_of(word, classes) if word else settings["rest"]
+    with open_slide(path) as slide:
+        bounds = scanned_bounds(slide)
+        grid = plan_grid(slide, settings, table_mpp)
+        x, y = grid.corners(bounds)
+        outlines = Outlines({}, mended=0, dropped=0)
+        if outline_file:
+            outlines = read_outlines(outline_file, classes, slide.dimensions, bounds, grid.extent)
+            if not outlines.regions and not word:  # all of it would be `rest`, tumour too
+                raise Rejected(
+                    "nothing_drawn", "the outlines are empty; give the slide's class in the table"
+                )
+        overview = read_overview(slide, bounds, grid.extent / CELLS_PER_TILE)
+        facts = _slide_facts(slide)
+    tissue = find_tissue(overview, settings["tissue"])
+    shares = tissue.region.coverage(x, y, grid.extent)
+    tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": shares})
+    _classify(tiles, outlines, rest, grid.extent)
+    usable = tiles["tissue_share"] >= settings["tissue"]["share"] - ROUNDING
+    # A tile touched by ink would teach the network the ink.
+    usable &= tissue.ink.coverage(x, y, grid.extent) < ROUNDING
+    usable &= tiles["class_share"] >= settings["class_share"] - ROUNDING
+    usable &= tiles["class"] != IGNORE
+    facts |= _survey_facts(grid, tissue, outlines)
+    return SlideSurvey(bounds, grid, tissue, outlines, tiles[usable], facts)
+
+
+def _class_of(word: str, classes: Classes) -> str:
+    name = class_by_word(classes).get(normalize(word))
+    if name is None:
+        raise Rejected(
+            "unmapped_class",
+            "the table's class is in none of the study's classes; add it to 'classes'",
+        )
+    return name
+
+
+def _classify(tiles: pd.DataFrame, outlines: Outlines, rest: str, extent: float) -> None:
+    """Add `class`, the one that covers most of each tile, and `class_share`."""
+    x, y = tiles["x"].to_numpy(), tiles["y"].to_numpy()
+    shares = pd.DataFrame(
+        {name: region.coverage(x, y, extent) for name, region in outlines.regions.items()},
+        index=tiles.index,
+    )
+    outlined = shares.drop(columns=IGNORE, errors="ignore")
+    on_tissue = outlined.mul(tiles["tissue_share"], axis=0).to_numpy().sum()
+    if outlined.size and on_tissue < LEAST_ON_TISSUE * outlined.to_numpy().sum():
+        raise Rejected(
+            "outlines_on_glass", "they enclose almost no tissue; give this slide's own outlines"
+        )
+    outside = 1 - shares.sum(axis=1)
+    shares[rest] = outside + shares[rest] if rest in shares else outside
+    tiles["class"] = shares.idxmax(axis=1)
+    tiles["class_share"] = shares.max(axis=1)
+
+
+def _slide_facts(slide: openslide.OpenSlide) -> dict[str, Any]:
+    columns, rows = slide.dimensions
+    return {"levels": slide.level_count, "columns": columns, "rows": rows}
+
+
+def _survey_facts(grid: Grid, tissue: Tissue, outlines: Outlines) -> dict[str, Any]:
+    return {
+        "level": grid.level,
+        "extent": grid.extent,
+        "um_per_px": grid.um_per_px,
+        "scale_from": grid.scale_from,
+        "threshold": tissue.threshold,
+        "tissue_share": tissue.share,
+        "ink_share": float(tissue.ink.cell_shares.mean()),
+        "drawn": " ".join(outlines.regions),
+        "mended": outlines.mended,
+        "dropped": outlines.dropped,
+    }

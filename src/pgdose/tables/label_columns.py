@@ -1,0 +1,10 @@
+"""The columns of labels that records and reports share."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+
+def label_columns(labels: Iterable[str]) -> list[tuple[str, pa.DataType]]:
+    """One tri-state column `label_<name>` (1, 0 or null) for each label."""
+    return [(f"label_{name}", pa.int8()) for name in labels]

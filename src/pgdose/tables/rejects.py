@@ -1,0 +1,30 @@
+"""The table of rejects: every file or record that the study cannot use, with the reason."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+REJECTS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("stage", pa.string()),  # index or screen
+        ("reason", pa.string()),  # a code; those of films and pictures: xray.reject_reasons
+        ("detail", pa.string()),
+    ]
+)
+
+
+class Reject(NamedTuple):
+    """One row of REJECTS. `detail` never quotes the file, which may name a patient."""
+
+    record_id: str
+    stage: str
+    reason: str
+    detail: str
+
+
+def reject_table(rejects: Iterable[Reject]) -> pd.DataFrame:
+    """The rejects as a table with the columns of REJECTS, all of them text."""
+    return pd.DataFrame(list(rejects), columns=REJECTS.names, dtype="str")

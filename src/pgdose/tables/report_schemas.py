@@ -1,0 +1,24 @@
+"""Schemas of what the labeller reads in reports: labels, mentions, conflicts."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from pgdose.tables.label_columns import label_columns
+
+_MENTION = [  # where a report says something: positions in its text, never the text
+    ("label", pa.string()),
+    ("state", pa.string()),  # present, absent or uncertain
+    ("start", pa.int32()),
+    ("end", pa.int32()),
+    ("pattern", pa.string()),  # the lexicon's entries that decided
+    ("cue", pa.string()),
+]
+MENTIONS = pa.schema([("record_id", pa.string()), *_MENTION])
+REPORT_MENTIONS = pa.schema([("report", pa.int64()), *_MENTION])  # private; `report` numbers rows
+CONFLICTS = pa.schema([("record_id", pa.string()), ("label", pa.string()), ("state", pa.string())])
+
+
+def report_labels_schema(labels: Iterable[str]) -> pa.Schema:
+    """Labels of the reports themselves; private, since `link` is an identifier."""
+    return pa.schema([("report", pa.int64()), ("link", pa.string()), *label_columns(labels)])

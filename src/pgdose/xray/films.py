@@ -1,0 +1,58 @@
+"""The pixels of a DICOM film: stored words (decoded by `decode`) turned to grey by `grey`."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pydicom
+from pydicom.pixels import get_decoder
+
+from pgdose.errors import Rejected, UserError
+from pgdose.xray import decode, grey
+from pgdose.xray.dicom_file import check_film, read_dicom, transfer_syntax, word_layout
+
+
+class Film(NamedTuple):
+    """An image in greys (or RGB, if it is no X-ray)."""
+
+    pixels: np.ndarray  # uint8, rows x columns; 0 is dark (air), however it is stored
+    applied: str  # percentile, full, or voi and what the file offered; none for pictures
+    offered: str | None  # what voi would use: lut, linear, linear_exact, sigmoid
+
+
+def read_film(path: Path, window: str = "percentile") -> Film:
+    """The film in the greys of `window`, one of grey.WINDOWS.
+
+    Raises Rejected: the codes of `read_dicom`, `check_film`, `decode.decode` and `grey.to_grey`;
+    unreadable_pixels.
+    """
+    ds = read_dicom(path, pixels=True)
+    try:
+        check_film(ds)
+        return Film(*grey.to_grey(_words(ds), word_layout(ds), ds, window))
+    except (Rejected, UserError):
+        raise
+    except Exception as error:
+        detail = f"{transfer_syntax(ds).name}: {type(error).__name__}"
+        raise Rejected("unreadable_pixels", detail) from None
+
+
+def _words(ds: pydicom.Dataset) -> np.ndarray:
+    """The pixels as they are stored: uint8 or uint16, rows x columns."""
+    syntax = transfer_syntax(ds)
+    shape = rows, columns = int(ds.Rows), int(ds.Columns)
+    stored = ds.get("PixelData")
+    if not isinstance(stored, bytes):
+        raise Rejected("unreadable_pixels", f"{syntax.name}: no PixelData")
+    if not syntax.is_transfer_syntax or syntax.is_encapsulated:
+        layout = word_layout(ds)
+        header = decode.PixelHeader(
+            syntax, rows, columns, layout.allocated, layout.stored, layout.signed
+        )
+        return decode.decode(stored, header)
+    if len(stored) < rows * columns * ds.BitsAllocated // 8:
+        raise Rejected("unreadable_pixels", f"{syntax.name}: shorter than the header says")
+    options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}
+    words, _ = get_decoder(syntax).as_array(ds, index=0, raw=True, **options)
+    words = words.astype(words.dtype.newbyteorder("="), copy=False)
+    return words.view(f"u{words.itemsize}").reshape(shape)

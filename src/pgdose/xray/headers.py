@@ -1,0 +1,138 @@
+"""The cheap pass over the headers of an archive: one row a file, without decoding pixels."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pydicom
+from pydicom import uid
+from pydicom.datadict import keyword_dict
+
+from pgdose.errors import Rejected, UserError
+from pgdose.tables.keyed import SourceIds
+from pgdose.tables.person_fields import OTHER, parse_age, parse_sex, parse_view
+from pgdose.tables.source_files import check_inside
+from pgdose.xray.character_sets import decode_text, looks_misdeclared
+from pgdose.xray.dicom_file import check_film, first_number, read_dicom, transfer_syntax
+
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+WIDEST = 10.0  # mm; a larger spacing is a typing error
+DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+
+
+class HeaderSettings(NamedTuple):
+    """How the study reads the headers of a source."""
+
+    tag: str  # keyword of the attribute that links a film to its report
+    encoding: str | None  # a codec such as cp1251, whatever the files declare; see `decode_text`
+    views: tuple[str, ...] | list[str]  # values of ViewPosition that the study uses
+    parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
+
+    def check(self, source: str) -> None:
+        """Raise UserError if `tag` is no DICOM attribute or `encoding` no codec of text."""
+        if self.tag not in keyword_dict:
+            raise UserError(
+                f"sources.{source}.reports.tag: {self.tag!r} is no DICOM attribute; "
+                "write a keyword such as AccessionNumber or StudyInstanceUID"
+            )
+        try:
+            b"a".decode(self.encoding or "ascii")
+        except (LookupError, UnicodeError):
+            raise UserError(
+                f"sources.{source}.encoding: {self.encoding!r} is no encoding of text; "
+                "write a Python codec such as cp1251, koi8-r or utf-8"
+            ) from None
+
+
+def read_headers(
+    files: Iterable[tuple[str, Path]],
+    ids: SourceIds,
+    settings: HeaderSettings,
+    root: Path | None = None,
+) -> Iterator[dict]:
+    """One row (of HEADERS) for each (record_id, path), in order, each read when its row is due.
+
+    All rows have record_id, source, reason and detail. The last two are None for a usable file;
+    then the fields of `read_header` follow, patient and instance opaque, `link` in clear. A link
+    that leads out of `root` is not read.
+    """
+    settings.check(ids.source)
+    return (_header_row(record_id, path, ids, settings, root) for record_id, path in files)
+
+
+def _header_row(
+    record_id: str, path: Path, ids: SourceIds, settings: HeaderSettings, root: Path | None
+) -> dict:
+    row = {"record_id": record_id, "source": ids.source, "reason": None, "detail": None}
+    try:
+        if root is not None:
+            check_inside(root, path)
+        header = read_header(path, settings)
+    except Rejected as rejected:
+        return row | {"reason": rejected.reason, "detail": rejected.detail}
+    header["patient"] = ids.patient(header["patient"])
+    if header["instance"]:
+        header["instance"] = ids.instance(header["instance"])
+    return row | header
+
+
+def read_header(path: Path, settings: HeaderSettings) -> dict:
+    """The fields of HEADERS that one file tells.
+
+    `patient`, `link` (the value of the attribute `settings.tag`) and `instance` (SOPInstanceUID)
+    are in clear: the caller hashes or drops them. `mojibake`: no encoding is set, and the file
+    seems to declare a wrong one. `view` and `body_part` are OTHER if the study does not use them,
+    since people type names into these fields.
+
+    Raises Rejected: the codes of `read_dicom` and `check_film`, no_patient, impossible_age.
+    """
+    ds = read_dicom(path, pixels=False)
+    try:
+        check_film(ds)
+        return _fields(ds, settings)
+    except Rejected:
+        raise
+    except Exception as error:  # a value that pydicom cannot convert
+        raise Rejected("unreadable_header", type(error).__name__) from None
+
+
+def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
+    def text(keyword: str) -> str:
+        return decode_text(ds, keyword, settings.encoding)
+
+    if not text("PatientID"):
+        raise Rejected("no_patient", "PatientID is missing; patients keep the two parts apart")
+    birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
+    part, syntax = _code(text("BodyPartExamined")), transfer_syntax(ds)
+    return {
+        "patient": text("PatientID"),
+        "link": text(settings.tag) or None,
+        "instance": text("SOPInstanceUID") or None,
+        "age": parse_age(text("PatientAge"), birth, *days),
+        "sex": parse_sex(text("PatientSex")),
+        "view": parse_view(_code(text("ViewPosition")), settings.views),
+        "body_part": part and next((w for w in settings.parts if w.upper() in part), OTHER),
+        "rows": int(ds.Rows),
+        "columns": int(ds.Columns),
+        "bits_stored": int(ds.BitsStored),
+        "photometric": str(ds.PhotometricInterpretation),
+        "transfer_syntax": syntax if syntax in uid.UID_dictionary else "OTHER",
+        "mm_per_px": _spacing(ds),
+        "mojibake": settings.encoding is None and looks_misdeclared(ds),
+    }
+
+
+def _code(text: str) -> str | None:
+    """The text if it is a DICOM code string, else None: people type other things there."""
+    code = text.upper()
+    return code if re.fullmatch(r"[A-Z0-9 _]{1,16}", code) else None
+
+
+def _spacing(ds: pydicom.Dataset) -> float | None:
+    """Millimetres from row to row, by the first attribute with a possible value."""
+    for keyword in SPACINGS:
+        spacing = first_number(ds, keyword)
+        if spacing is not None and 0 < spacing <= WIDEST:
+            return spacing
+    return None
