@@ -4,33 +4,35 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
-from pgdose.plots import curves, style
+from pgdose.plots import confidence, curve_rows, curves, style, training_size
 from pgdose.tables import result_csv
 
 with job(snakemake):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     groups, points = settings(params, "groups"), settings(params, "points")
-    asr, confidence = (
-        as_counted(result_csv.read_csv(given[name]), params.success)
+    epsilon, iterations = points["epsilon"], points["iterations"]
+    epsilons = points["epsilons_over_iterations"]
+    asr, by_confidence = (
+        as_counted(result_csv.read_csv(inputs[name]), params.success)
         for name in ("asr", "confidence")
     )
-    sizes = result_csv.read_csv(given.training_size)
-    iterations = points["iterations"]
-    choose = {
-        "fig3a": lambda: curves.over_epsilon(asr, groups, iterations),
-        "fig3b": lambda: curves.over_iterations(asr, groups, points["epsilons_over_iterations"]),
-        "fig3c": lambda: curves.over_confidence(confidence, groups, points["epsilon"], iterations),
-        "fig3d": lambda: curves.over_training_size(sizes, groups),
+    sizes = result_csv.read_csv(inputs.training_size)
+    attacks = by_confidence["attack"].unique()
+    rows = {
+        "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations),
+        "fig3b": partial(curve_rows.over_iterations, asr, groups, epsilons),
+        "fig3c": partial(curve_rows.over_confidence, by_confidence, groups, epsilon, iterations),
+        "fig3d": partial(curve_rows.over_training_size, sizes, groups),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
         "fig3b": curves.asr_over_iterations,
-        "fig3c": partial(curves.asr_over_confidence, attacks=confidence["attack"].unique()),
-        "fig3d": curves.asr_over_training_size,
+        "fig3c": partial(confidence.asr_over_confidence, epsilon=epsilon, attacks=attacks),
+        "fig3d": partial(training_size.asr_over_training_size, epsilon=epsilon),
     }
     for path in map(Path, snakemake.output):
-        rows = choose[path.stem]()
+        of_figure = rows[path.stem]()
         if path.suffix == ".csv":
-            result_csv.write_csv(rows, path)
+            result_csv.write_csv(of_figure, path)
         else:
-            style.save(draw[path.stem](rows, groups), path)
+            style.save(draw[path.stem](of_figure, groups), path)

@@ -1,27 +1,26 @@
 from pathlib import Path
 
-import numpy as np
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
 from pgdose.plots import examples, heatmap, network, style
+from pgdose.plots.rows import main_networks
 from pgdose.tables import result_csv
 
 with job(snakemake) as log:
-    given = snakemake.input
+    inputs = snakemake.input
     groups = settings(snakemake.params, "groups")
-    asr = as_counted(result_csv.read_csv(given.asr), snakemake.params.success)
+    asr = as_counted(result_csv.read_csv(inputs.asr), snakemake.params.success)
     calibration, confusion = (
-        table[table["run"] == "full"].drop(columns="run")
-        for table in map(result_csv.read_csv, (given.calibration, given.confusion))
+        main_networks(result_csv.read_csv(path)) for path in (inputs.calibration, inputs.confusion)
     )
     training = {
-        group: result_csv.read_csv(path) for group, path in zip(groups, given.training, strict=True)
+        group: result_csv.read_csv(path)
+        for group, path in zip(groups, inputs.training, strict=True)
     }
-    shown = result_csv.read_csv(given.table)
-    with np.load(given.images) as file:
-        images = [file[f"image{i}"] for i in range(len(shown))]
-    choose = {
+    table = result_csv.read_csv(inputs.table)
+    images = examples.load_images(inputs.images, len(table))
+    rows = {
         "heatmap": lambda group: heatmap.surfaces(asr, group),
         "network": lambda group: network.measures(training[group], calibration, confusion, group),
     }
@@ -29,10 +28,10 @@ with job(snakemake) as log:
     for path in map(Path, snakemake.output):
         kind, group = path.parent.name, path.stem
         if kind == "examples":
-            own = {group: groups[group]}
-            style.save(examples.adversarial_examples(images, shown, own), path)
+            only = {group: groups[group]}
+            style.save(examples.adversarial_examples(images, table, only), path)
         elif path.suffix == ".csv":
-            result_csv.write_csv(choose[kind](group), path)
+            result_csv.write_csv(rows[kind](group), path)
         else:
-            style.save(draw[kind](choose[kind](group), group), path)
+            style.save(draw[kind](rows[kind](group), group), path)
     log.info("%d files for %d groups", len(snakemake.output), len(groups))

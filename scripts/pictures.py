@@ -1,4 +1,6 @@
-import numpy as np
+from functools import partial
+from pathlib import Path
+
 from job import job, settings
 
 from pgdose.plots import examples, style
@@ -7,8 +9,10 @@ from pgdose.tables import result_csv
 with job(snakemake):
     groups = settings(snakemake.params, "groups")
     table = result_csv.read_csv(snakemake.input.table)
-    with np.load(snakemake.input.images) as file:
-        images = [file[f"image{i}"] for i in range(len(table))]
-    draw = {"fig1": examples.adversarial_examples, "fig2": examples.flips}
-    for path in snakemake.output:
-        style.save(draw[path.rsplit("/", 1)[-1].split(".")[0]](images, table, groups), path)
+    images = examples.load_images(snakemake.input.images, len(table))
+    draw = {
+        "fig1": examples.adversarial_examples,
+        "fig2": partial(examples.flips, epsilon=snakemake.params.epsilon),
+    }
+    for path in map(Path, snakemake.output):
+        style.save(draw[path.stem](images, table, groups), path)

@@ -11,51 +11,48 @@ from pgdose.tables import keyed, parquet, source_files
 SIDE = 1200  # pixels of the longer side
 
 
-def small(path):
-    found = overview.thumbnail(path, SIDE)
-    return {"pixels": found.pixels, "cell": found.cell, "corner": (found.left, found.top)}
-
-
-def draw(row, root, wanted, taken):
-    """A slide with all that is known of it; of one that was rejected the slide alone, and why."""
+def draw(row, root, source, tiles):
+    """A slide with its contours and tiles; of a rejected slide its picture alone, and why."""
+    small = overview.thumbnail(source_files.inside(root, row["slide"]), SIDE)
+    picture = sheets.SlidePicture(small.pixels, small.cell, (small.left, small.top))
     try:
-        found = survey.survey_row(row, root, wanted)
+        surveyed = survey.survey_row(row, root, source)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
-        return sheets.slide(
-            **small(source_files.inside(root, row["slide"])), tiles=taken, title=title
-        )
-    return sheets.slide(
-        **small(source_files.inside(root, row["slide"])),
-        tissue=found.tissue.region.contours(),
-        ink=found.tissue.ink.contours(),
-        outlines={name: region.contours() for name, region in found.outlines.regions.items()},
-        tiles=taken,
-        extent=found.grid.extent,
-        classes=[*wanted["classes"], wanted["rest"]],
-        title=row["record_id"],
+        return sheets.slide_sheet(picture, title, tiles)
+    contours = sheets.Contours(
+        tissue=surveyed.tissue.region.contours(),
+        ink=surveyed.tissue.ink.contours(),
+        outlines={name: area.contours() for name, area in surveyed.outlines.regions.items()},
+    )
+    return sheets.slide_sheet(
+        picture,
+        row["record_id"],
+        tiles,
+        contours=contours,
+        extent=surveyed.grid.extent,
+        classes=[*source["classes"], source["rest"]],
     )
 
 
 with job(snakemake) as log:
     params, root = snakemake.params, Path(snakemake.params.root)
-    wanted = settings(params)
+    source = settings(params)
     slides = slide_table.read_slide_list(
         Path(snakemake.input.table),
-        wanted["columns"],
+        source["columns"],
         root,
         key=keyed.load_key(Path(params.key), params.key_seed),
         source=snakemake.wildcards.source,
         patients=params.patients,
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
-    columns = ["parent", "class", "x", "y"]
-    taken = parquet.read_table(snakemake.input.records, columns)
+    tiles = parquet.read_table(snakemake.input.records, ["parent", "class", "x", "y"])
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
     for row in log_progress(shard, log, "slides"):
         try:
-            figure = draw(row, root, wanted, taken[taken["parent"] == row["record_id"]])
+            figure = draw(row, root, source, tiles[tiles["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened
             log.info("%s: no picture, %s", row["record_id"], r.reason)
             continue

@@ -1,5 +1,6 @@
 """A made-up study for the tests of the report: all its tables, with values that are missing."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from pgdose.plots import style
-from pgdose.report import html_page
+from pgdose.report.captions import PICTURES
+from pgdose.report.data import PAGE_TABLES, Provenance
 
 GROUPS = {"X-NR2": "xray", "X-TB": "xray", "H-BR": "histology"}
 TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Breast $x$"}
 EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.02, 0.1], "noise": [0.02, 0.2]}
 ITERATIONS = {"paper": 20, "sign": 20, "noise": 1}
 CLASSES = ["C1", "C2 <i>"]
+MAIN = {"run": "full", "role": "main", "size": None, "repeat": None}
 CLAIMS = [
     "grows_with_epsilon",
     "histology_less_sensitive",
@@ -46,124 +49,142 @@ def attacked(group: str, attack: str, epsilon: float) -> int:
     return 0 if (group, attack, epsilon) == ("X-TB", "paper", 0.1) else 37
 
 
+class Rows:
+    """The rows of all tables while they are made up."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(7)
+        self.tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PAGE_TABLES}
+
+    def add(self, table: str, *parts: Mapping[str, Any], **more: Any) -> None:
+        row = {name: value for part in parts for name, value in part.items()}
+        self.tables[table].append({**row, **more})
+
+    def rates(self, n: int) -> dict[str, float]:
+        return rates(self.rng, n)
+
+    def count(self) -> int:
+        return int(self.rng.integers(0, 2000))
+
+
 def tables() -> dict[str, pd.DataFrame]:
-    rng = np.random.default_rng(7)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in html_page.TABLES}
+    rows = Rows()
     for group in GROUPS:
         for attack, epsilons in EPSILONS.items():
-            at = {"group": group, "run": "full", "attack": attack}
-            last = ITERATIONS[attack]
             for epsilon in epsilons:
-                n = attacked(group, attack, epsilon)
-                here = {**at, "epsilon": epsilon}
-                for iteration in range(last + 1):
-                    of = {"n_images": 60, "n_correct": 50}
-                    row = {**here, "iteration": iteration, **of, **rates(rng, n)}
-                    found["asr"].append(row)
-                    # A part of the images, which no page may take for the whole.
-                    found["asr"].append({**row, "run": "n9-r1", "asr": 17.0})
-                for low in (0.0, *np.arange(0.5, 1, 0.05).round(2)):
-                    bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
-                    some = 0 if low in (0.0, 0.7) else int(rng.integers(1, 30)) if n else 0
-                    found["confidence"].append(
-                        {**here, "iteration": last, **bins, **rates(rng, some)}
-                    )
-                survival = {"survival": 0.512, "ci_low": 0.401, "ci_high": 0.623}
-                found["storage"].append({**here, "n_attacked": n, **survival})
-                for own in CLASSES:
-                    for to in CLASSES:
-                        row = {**here, "iteration": last, "class": own, "flipped_to": to}
-                        found["transitions"].append({**row, "n": int(rng.integers(0, 2000))})
-                for by, value in (("sex", "F"), ("sex", "M"), ("age", "under 40")):
-                    row = {**here, "iteration": last, "by": by, "value": value, **rates(rng, 9)}
-                    apart = 0.31 if value == "F" else -0.31 if value == "M" else 0.02
-                    ends = {"difference_low": apart - 0.3, "difference_high": apart + 0.3}
-                    found["subgroups"].append({**row, "difference": apart, **ends})
-            flat = group == "X-TB" and attack == "noise"
-            median = np.inf if flat else epsilons[1]
-            found["doses"].append(
-                {
-                    **{**at, "n_attacked": 37, "n_patients": 12, "n_never": 20 if flat else 3},
-                    **{"auc": rng.uniform(), "auc_low": 0.0123, "auc_high": 0.9876},
-                    **{"median_epsilon": median, "median_low": epsilons[0], "median_high": np.inf},
-                }
-            )
-            for claim in ("grows_with_epsilon", "levels_off"):
-                found["trends"].append(
-                    {
-                        **{"group": group, "attack": attack, "conclusion": claim},
-                        **{"statistic": "rise", "estimate": rng.uniform(-0.2, 0.9)},
-                        **{"ci_low": -0.211, "ci_high": 0.911, "n_patients": 12},
-                        "state": "can't be told",
-                    }
-                )
+                add_dose(rows, group, attack, epsilon)
+            add_attack(rows, group, attack)
         for epsilon in (0.02, 0.1, 0.2):
-            row = {"group": group, "epsilon": epsilon, "attacks": "paper+sign+noise"}
-            found["worst_case"].append({**row, **rates(rng, 37)})
-        for own in CLASSES:
+            worst = {"group": group, "epsilon": epsilon, "attacks": "paper+sign+noise"}
+            rows.add("worst_case", worst, rows.rates(37))
+        for name in CLASSES:
+            of_class = {"group": group, "class": name}
             for to in CLASSES:
-                row = {"group": group, "class": own, "predicted": to}
-                found["confusion"].append({**row, "n": int(rng.integers(0, 2000))})
-            row = {"group": group, "class": own, "n_images": 100123}
-            found["class_counts"].append({**row, "n_training": 80123, "n_validation": 20000})
+                rows.add("confusion", of_class, MAIN, predicted=to, n=rows.count())
+            counts = {"n_images": 100123, "n_training": 80123, "n_validation": 20000}
+            rows.add("class_counts", of_class, counts)
+    add_conclusions(rows)
+    add_table1(rows)
+    operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}
+    for size, repeats, spread in ((1000, 3, 0.0456), (12345, 1, np.nan)):
+        asr = {"size": size, "repeats": repeats, "asr": 0.6789, "asr_sd": spread}
+        rows.add("training_size_summary", operating, asr, accuracy=0.9123, accuracy_sd=spread)
+    xray = {"found": 1908926, "readable": 1900000, "usable": 1880000, "norm": 12}
+    fields = {"found": 4000, "readable": 4000, "usable": 3999, "norm": np.nan}
+    rows.add("sources", {"source": "xray"}, xray)
+    rows.add("sources", {"source": "fields"}, fields)
+    return {name: pd.DataFrame(of_table) for name, of_table in rows.tables.items()}
+
+
+def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
+    """The rows of one amplitude of an attack on a group."""
+    n, last = attacked(group, attack, epsilon), ITERATIONS[attack]
+    dose = {"group": group, **MAIN, "attack": attack, "epsilon": epsilon}
+    for iteration in range(last + 1):
+        counts = {"iteration": iteration, "n_images": 60, "n_correct": 50, **rows.rates(n)}
+        rows.add("asr", dose, counts)
+        # A part of the images, which no page may take for the whole.
+        sized = {"run": "n9-r1", "role": "sized", "size": 9, "repeat": 1}
+        rows.add("asr", dose, counts, sized, asr=17.0)
+    at_last = {**dose, "iteration": last}
+    for low in (0.0, *np.arange(0.5, 1, 0.05).round(2)):
+        bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
+        some = 0 if low in (0.0, 0.7) else int(rows.rng.integers(1, 30)) if n else 0
+        rows.add("confidence", at_last, bins, rows.rates(some))
+    rows.add("storage", dose, n_attacked=n, survival=0.512, ci_low=0.401, ci_high=0.623)
+    for name in CLASSES:
+        for to in CLASSES:
+            rows.add("transitions", at_last, {"class": name}, flipped_to=to, n=rows.count())
+    for by, value, apart in (("sex", "F", 0.31), ("sex", "M", -0.31), ("age", "under 40", 0.02)):
+        ends = {"difference_low": apart - 0.3, "difference_high": apart + 0.3}
+        subgroup = {"by": by, "value": value, **rows.rates(9)}
+        rows.add("subgroups", at_last, subgroup, ends, difference=apart)
+
+
+def add_attack(rows: Rows, group: str, attack: str) -> None:
+    """The rows of all amplitudes of an attack on a group together."""
+    flat = group == "X-TB" and attack == "noise"
+    first, second, *_ = EPSILONS[attack]
+    median = {"median_epsilon": np.inf if flat else second, "median_low": first}
+    area = {"auc": rows.rng.uniform(), "auc_low": 0.0123, "auc_high": 0.9876}
+    counts = {"n_attacked": 37, "n_patients": 12, "n_never": 20 if flat else 3}
+    of_attack = {"group": group, **MAIN, "attack": attack}
+    rows.add("doses", of_attack, counts, area, median, median_high=np.inf)
+    for claim in ("grows_with_epsilon", "levels_off"):
+        estimate = {"estimate": rows.rng.uniform(-0.2, 0.9), "ci_low": -0.211, "ci_high": 0.911}
+        trend = {"group": group, "attack": attack, "conclusion": claim, "statistic": "rise"}
+        rows.add("trends", trend, estimate, n_patients=12, state="can't be told")
+
+
+def add_conclusions(rows: Rows) -> None:
     for claim, answers in zip(CLAIMS, ANSWERS, strict=True):
         for attack, verdict in zip(EPSILONS, answers, strict=True):
             unknown = verdict in (None, "undecided")
-            ends = (np.nan,) * 3 if unknown else (rng.uniform(-1, 1), -1.0111, 1.0222)
-            found["conclusions"].append(
-                {
-                    **{"conclusion": claim, "attack": attack, "verdict": verdict},
-                    **dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
-                    **{"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
-                    "reason": f"{attack} says so <i>",
-                }
+            ends = (np.nan,) * 3 if unknown else (rows.rng.uniform(-1, 1), -1.0111, 1.0222)
+            rows.add(
+                "conclusions",
+                {"conclusion": claim, "attack": attack, "verdict": verdict},
+                dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
+                {"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
+                reason=f"{attack} says so <i>",
             )
+
+
+def add_table1(rows: Rows) -> None:
     paper = {"X-NR2": 0.98, "X-TB": 0.82, "H-BR": np.nan}
+    accuracies = {"X-NR2": 0.9412, "X-TB": 0.8123, "H-BR": np.nan}
     for place, (group, title) in enumerate(TITLES.items()):
-        accuracy = [0.9412, 0.8123, np.nan][place]
-        found["table1"].append(
-            {
-                **{"group": group, "title": title, "n_images": 200001 + place},
-                **{"n_training": 160001, "n_validation": 40000 + place, "n_patients": 1234},
-                **{"accuracy": accuracy, "ci_low": accuracy - 0.02, "ci_high": accuracy + 0.03},
-                **{"wilson_low": accuracy - 0.02, "wilson_high": accuracy + 0.03},
-                **{"paper_accuracy": paper[group], "ece": 0.0511, "ece_low": np.nan},
-                "ece_high": np.nan,
-            }
+        accuracy = accuracies[group]
+        ends = {"low": accuracy - 0.02, "high": accuracy + 0.03}
+        rows.add(
+            "table1",
+            {"group": group, "title": title, "n_images": 200001 + place, "n_training": 160001},
+            {"n_validation": 40000 + place, "n_patients": 1234, "accuracy": accuracy},
+            {f"{name}_{end}": at for name in ("ci", "wilson") for end, at in ends.items()},
+            {"paper_accuracy": paper[group], "ece": 0.0511},
+            ece_low=np.nan,
+            ece_high=np.nan,
         )
-    for size, repeats, spread in ((1000, 3, 0.0456), (12345, 1, np.nan)):
-        found["training_size_summary"].append(
-            {
-                **{"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20},
-                **{"size": size, "repeats": repeats, "asr": 0.6789, "asr_sd": spread},
-                **{"accuracy": 0.9123, "accuracy_sd": spread},
-            }
-        )
-    found["sources"] = [
-        {"source": "xray", "found": 1908926, "readable": 1900000, "usable": 1880000, "norm": 12},
-        {"source": "fields", "found": 4000, "readable": 4000, "usable": 3999, "norm": np.nan},
-    ]
-    return {name: pd.DataFrame(rows) for name, rows in found.items()}
 
 
 def checks() -> pd.DataFrame:
-    columns = ["group", "run", "attack", "check", "verdict", "says"]
+    columns = ["group", "run", "role", "attack", "check", "verdict", "says"]
     rows = [
-        ("X-NR2", "full", "paper", "gradients", "passed", "All is well."),
-        ("X-NR2", "full", "sign", "gradients", "failed", "90 % are <i>0</i>."),
-        ("X-TB", "full", "sign", "gradients", "failed", "70 % are 0."),
-        ("H-BR", "n72-r1", "sign", "gradients", "failed", "60 % are 0."),
-        ("H-BR", "full", "sign", "gradients", "passed", "All is well."),
-        ("H-BR", "full", "sign", "box kept", "failed", "One leaves it."),
-        ("H-BR", "full", "noise", "gradients", "not done", "It has none."),
+        ("X-NR2", "full", "main", "paper", "gradients", "passed", "All is well."),
+        ("X-NR2", "full", "main", "sign", "gradients", "failed", "90 % are <i>0</i>."),
+        ("X-TB", "full", "main", "sign", "gradients", "failed", "70 % are 0."),
+        ("H-BR", "n72-r1", "sized", "sign", "gradients", "failed", "60 % are 0."),
+        ("H-BR", "full", "main", "sign", "gradients", "passed", "All is well."),
+        ("H-BR", "full", "main", "sign", "box kept", "failed", "One leaves it."),
+        ("H-BR", "full", "main", "noise", "gradients", "not done", "It has none."),
     ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def drawn(folder: Path) -> dict[str, Path]:
+def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
-    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *html_page.PICTURES]
+    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -172,8 +193,8 @@ def drawn(folder: Path) -> dict[str, Path]:
 
 
 def study(folder: Path) -> dict[str, Any]:
-    """The arguments of `write_report`."""
-    files = drawn(folder)
+    """The fields of a `ReportData`."""
+    files = draw_pictures(folder)
     rejects = [("xray", "screen", "uniform_image", 12345), ("X-TB", "members", "spare", 17)]
     return {
         "study": {
@@ -190,16 +211,18 @@ def study(folder: Path) -> dict[str, Any]:
         "groups": GROUPS,
         "tables": tables(),
         "figures": {name: file for name, file in files.items() if name.startswith("fig")},
-        "pictures": {group: {name: files[name] for name in html_page.PICTURES} for group in GROUPS},
+        "pictures": {group: {name: files[name] for name in PICTURES} for group in GROUPS},
         "checks": checks(),
         "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
-        "benchmarks": pd.DataFrame(
-            [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],
-            columns=["rule", "jobs", "seconds", "max_rss_mb"],
+        "provenance": Provenance(
+            benchmarks=pd.DataFrame(
+                [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],
+                columns=["rule", "jobs", "seconds", "max_rss_mb"],
+            ),
+            devices=pd.DataFrame(
+                [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
+            ),
+            versions={"pgdose": "0.1.0"},
+            machine={"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
         ),
-        "devices": pd.DataFrame(
-            [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
-        ),
-        "versions": {"pgdose": "0.1.0"},
-        "machine": {"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
     }

@@ -2,9 +2,9 @@
 
 
 rule curves:
-    """Figs. 3a-3d: success against eps, iterations, clean confidence and training size.
+    """Figs. 3a-3d: success over eps, iterations, clean confidence and training size.
 
-    Each with the table that it is drawn from.
+    The table that each figure is drawn from stands beside it.
     """
     input:
         asr=f"{RESULTS}/tables/asr.csv",
@@ -58,13 +58,14 @@ rule pictures:
         runtime=grows(20),
     params:
         groups=group_modalities(),
+        epsilon=STUDY.operating_points.flips_epsilon,
         code=script_digest("pictures.py"),
     script:
         "../../scripts/pictures.py"
 
 
 rule group_figures:
-    """Of each group its surface, its network and its examples; the first two with their tables."""
+    """Each group's response surface, network and examples; the first two with their tables."""
     input:
         asr=f"{RESULTS}/tables/asr.csv",
         calibration=f"{RESULTS}/tables/calibration.csv",

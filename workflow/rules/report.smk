@@ -1,8 +1,14 @@
 # The page that holds everything.
 
 
+def diagnosed():
+    """The runs of all groups with an attack."""
+    runs = [run for group in STUDY.groups for run in STUDY.runs(group).values()]
+    return [run for run in runs if run.attacks]
+
+
 rule report:
-    """One page with findings, tables, curves, each group's section, and what it all rests on."""
+    """One page with findings, tables, curves, each group's section, and how they were made."""
     input:
         tables=tables(),
         figures=[f"{RESULTS}/figures/{name}.png" for name in ["fig1", "fig2", *CURVES]],
@@ -14,7 +20,7 @@ rule report:
         unreadable=[f"{RESULTS}/groups/{g}/unreadable.parquet" for g in STUDY.groups],
         agreement=[f"{RESULTS}/sources/{s}/agreement.csv" for s in hand_labelled()],
         diagnostics=[
-            file for g in STUDY.groups for file in of_attacks("diagnostics.json", g)
+            f"{RESULTS}/groups/{run.path}/diagnostics.parquet" for run in diagnosed()
         ],
         page=[
             f"src/pgdose/report/page_files/{name}"
@@ -44,14 +50,7 @@ rule report:
         groups=as_json(list(STUDY.groups)),
         modality=group_modalities(),
         hand_labelled=as_json(hand_labelled()),
-        diagnosed=as_json(
-            [
-                (group, run, attack)
-                for group in STUDY.groups
-                for run in STUDY.runs(group)
-                for attack in STUDY.attacks_of(group, run)
-            ]
-        ),
+        diagnosed=as_json([run.identity() for run in diagnosed()]),
         benchmarks=BENCHMARKS,
         code=script_digest("report.py"),
     script:

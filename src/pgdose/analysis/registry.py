@@ -5,8 +5,8 @@ function that makes the table; to add a table, add it here and let its rule writ
 
     python -m pgdose.analysis.registry     # write the captions of Snakemake's report
 
-Imports nothing, since the Snakefile reads it. Jobs do not import it either: a rule passes them the
-columns, so that another caption reruns nothing.
+Imports nothing, since the Snakefile reads it. Of the jobs only the report imports it: a rule passes
+the others the columns, so that another caption reruns no more than the page.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Fig. 1 and Fig. 2: what the attacked images look like, and what the network says of them.
+"""Figs. 1 and 2: attacked images beside their originals, with the network's predictions.
 
 Images are float arrays in [0, 1], H x W (grey) or H x W x 3. The table that goes with them has one
 row for each image, in the same order: `figure group attack epsilon iteration class_before
@@ -7,6 +7,7 @@ class_after confidence_before confidence_after index`, where `epsilon` 0 is the 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgdose.plots import style
-from pgdose.plots.style import EPSILON, FLIPPED, Groups
+from pgdose.plots.rows import epsilon_label
+from pgdose.plots.style import EPSILON, FLIPPED, GREY, Groups
 
 PAIRS = 8  # what Fig. 2 shows at most
 _CELL = 1.35  # inches, the side of an image
 
 Version = tuple[Any, np.ndarray]  # a row of the table (as a named tuple) and its image
+
+
+def load_images(path: str | Path, number: int) -> list[np.ndarray]:
+    """The images of a figures/examples.npz, in the order of its table's rows."""
+    with np.load(path) as file:
+        return [file[f"image{i}"] for i in range(number)]
 
 
 @style.drawing()
@@ -53,7 +61,7 @@ def adversarial_examples(
         ["original", *(f"{EPSILON} = {version[0].epsilon:g}" for version in versions)]
         for _, versions in sets
     ]
-    alike = all(words == titles[0] for words in titles)  # then the first row's titles do for all
+    alike = all(words == titles[0] for words in titles)  # then only the first row has titles
     figure, axes = _grid(
         len(sets),
         columns,
@@ -62,19 +70,8 @@ def adversarial_examples(
         above=0.05 if alike else 0.25,
     )
     for i, (row, label, (original, versions)) in enumerate(zip(axes, labels, sets, strict=True)):
-        first = original[0]
         row[0].text(-0.1, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
-        _show(row[0], original[1])
-        _caption(row[0], first.class_before, first.confidence_before)
-        for panel, version in zip(row[1:], versions, strict=False):
-            _show(panel, version[1])
-            flipped = version[0].class_after != version[0].class_before
-            change = f"max |Δ| {_change(original[1], version[1]):.2g}"
-            _caption(
-                panel, version[0].class_after, version[0].confidence_after, flipped, below=change
-            )
-        if versions:
-            _difference(row[-1], original[1], versions[-1])
+        _row(row, original, versions)
         if i == 0 or not alike:
             for panel, title in zip(row, titles[i], strict=False):
                 panel.set_title(title, fontsize=8.5, loc="center")
@@ -85,14 +82,31 @@ def adversarial_examples(
     return figure
 
 
+def _row(row: Sequence[Axes], original: Version, versions: Sequence[Version]) -> None:
+    """The original, its versions, and the difference to the last one, each with its caption."""
+    _show(row[0], original[1])
+    _caption(row[0], original[0].class_before, original[0].confidence_before)
+    for panel, version in zip(row[1:], versions, strict=False):
+        _show(panel, version[1])
+        flipped = version[0].class_after != version[0].class_before
+        change = f"max |Δ| {_change(original[1], version[1]):.2g}"
+        _caption(panel, version[0].class_after, version[0].confidence_after, flipped, below=change)
+    if versions:
+        _difference(row[-1], original[1], versions[-1])
+
+
 @style.drawing()
-def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> Figure:
+def flips(
+    images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups, epsilon: float
+) -> Figure:
     """Fig. 2: up to eight successful attacks as pairs (original, adversarial image).
 
     Args:
         images: float in [0, 1], H x W or H x W x 3.
         table: a row for each image; those with `figure` 2 are drawn where the class changed.
         groups: the study's groups.
+        epsilon: the amplitude that the study asks for in this figure; where the attack was not
+            measured there, the figure says that it shows the nearest one.
     """
     pairs = [
         (original, version)
@@ -116,7 +130,7 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
         _show(right, version[1])
         title = original[0].group
         if len(epsilons) > 1:
-            title += f", {EPSILON} = {version[0].epsilon:g}"
+            title += f", {epsilon_label(version[0].epsilon, epsilon)}"
         if len(attacks) > 1:
             title += f", {original[0].attack}"
         left.set_title(title, fontsize=8)
@@ -125,7 +139,7 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
     iterations = sorted({int(version[0].iteration) for _, version in pairs})
     words = _attack_words(attacks, iterations)
     if len(epsilons) == 1:
-        words += f"; {EPSILON} = {min(epsilons):g}"
+        words += f"; {epsilon_label(min(epsilons), epsilon)}"
     if len(pairs) < PAIRS:
         words += f"\nSuccessful attacks found: {len(pairs)} of the {PAIRS} asked for."
     _heading(figure, words)
@@ -135,19 +149,19 @@ def flips(images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups) -> 
 def _sets(
     images: Sequence[np.ndarray], table: pd.DataFrame, groups: Groups, figure: int
 ) -> list[tuple[Version, list[Version]]]:
-    """(the original, its versions by rising epsilon) for each image, in the order of the groups."""
+    """(original, its versions by rising epsilon) of each image, in the order of the groups."""
     if len(images) != len(table):
         raise ValueError(f"{len(images)} images, but {len(table)} rows about them")
-    found: dict[tuple[str, str, Any], list[Version]] = {}
+    versions_of: dict[tuple[str, str, Any], list[Version]] = {}
     # A named tuple has a method `index` already.
     rows: Any = table.rename(columns={"index": "member"}).itertuples(index=False, name="Row")
     for row, image in zip(rows, images, strict=True):
         if row.figure == figure and row.group in groups:
-            found.setdefault((row.group, row.attack, row.member), []).append((row, image))
+            versions_of.setdefault((row.group, row.attack, row.member), []).append((row, image))
     result = []
     order = list(groups)
-    for key in sorted(found, key=lambda key: order.index(key[0])):
-        versions = sorted(found[key], key=lambda version: version[0].epsilon)
+    for key in sorted(versions_of, key=lambda key: order.index(key[0])):
+        versions = sorted(versions_of[key], key=lambda version: version[0].epsilon)
         if versions[0][0].epsilon == 0:
             result.append((versions[0], versions[1:]))
     return result
@@ -223,12 +237,12 @@ def _caption(
     before: str = "",
     below: str = "",
 ) -> None:
-    """Class and probability under an image, and what else is to be told of it."""
+    """Class and probability under an image; `below` stands under them in small letters."""
     words = f"{before}{style.shorten(str(name), 18)}\np {_probability(probability)}"
     panel.set_xlabel(words, fontsize=8, labelpad=3)
     panel.annotate(
         below, (0.5, 0), xytext=(0, -25), xycoords="axes fraction", textcoords="offset points",
-        ha="center", va="top", fontsize=7, color="#595959",
+        ha="center", va="top", fontsize=7, color=GREY,
     )  # fmt: skip
     if flipped:
         panel.xaxis.label.set(fontweight="bold", color=FLIPPED)

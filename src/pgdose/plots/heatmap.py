@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from pgdose.plots import style
+from pgdose.plots.rows import main_networks
 from pgdose.plots.style import AMPLITUDE, ASR, GAP
 
 HALF = 0.5  # where a line is drawn
@@ -24,23 +25,23 @@ _TICKS = 16, 6  # at most, of amplitudes and of iterations
 def surfaces(asr: pd.DataFrame, group: str) -> pd.DataFrame:
     """The rows of a group's heat map: every amplitude and iteration of each attack.
 
-    Those that other groups have and this one has not are there too, and NaN.
+    Those that other groups have and this one lacks are there too, with NaN.
 
     Args:
-        asr: `group run attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`; the run
-            "full" is chosen.
+        asr: `group role attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`; main
+            networks are selected.
         group: its name.
 
     Returns:
         `attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
     """
-    full = asr[asr["run"] == "full"]
+    main = main_networks(asr)
     place = ["attack", "epsilon", "iteration"]
     columns = [*place, "n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
-    own = full.loc[full["group"] == group, columns]
+    of_group = main.loc[main["group"] == group, columns]
     # A group with no image to attack has every row, whatever was measured on others.
-    measured = full if own["n_attacked"].eq(0).all() else full[full["n_attacked"] > 0]
-    rows = measured[place].drop_duplicates().merge(own, how="left", on=place)
+    measured = main if of_group["n_attacked"].eq(0).all() else main[main["n_attacked"] > 0]
+    rows = measured[place].drop_duplicates().merge(of_group, how="left", on=place)
     return rows.astype({"n_attacked": "Int64", "n_flipped": "Int64"})
 
 
@@ -48,8 +49,8 @@ def surfaces(asr: pd.DataFrame, group: str) -> pd.DataFrame:
 def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     """ASR of a group by iteration and amplitude, one panel for each attack.
 
-    Cells stand in the order of their doses, not at their distance: the ticks tell the doses. A line
-    runs where ASR passes 0.5. What is not known is hatched.
+    Cells stand in the order of their doses and are all of one size; the ticks name the doses. A
+    line runs where ASR passes 0.5. Unknown rates are hatched.
 
     Args:
         rows: of `surfaces`.
@@ -77,13 +78,13 @@ def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     bar.set_label(ASR)
     _outline(bar.ax, [[(0.0, HALF), (1.0, HALF)]])
     if any(gaps):
-        not_known = Patch(facecolor="white", edgecolor=GAP, hatch="////", label="not known")
-        figure.legend(handles=[not_known], loc="outside upper right")
+        unknown = Patch(facecolor="white", edgecolor=GAP, hatch="////", label="not known")
+        figure.legend(handles=[unknown], loc="outside upper right")
     return figure
 
 
 def _surface(panel: Axes, rows: pd.DataFrame, attack: str) -> bool:
-    """Draw one attack; says whether it has gaps."""
+    """Draw one attack; return whether any of its rates is unknown."""
     table = rows.pivot(index="epsilon", columns="iteration", values="asr").sort_index(axis=1)
     rates = table.to_numpy(float)
     panel.grid(visible=False)
@@ -105,19 +106,19 @@ def _surface(panel: Axes, rows: pd.DataFrame, attack: str) -> bool:
 
 def _borders(rates: np.ndarray) -> list[list[tuple[float, float]]]:
     """The borders between neighbouring cells of which one is over HALF and the other is not."""
-    over, known = rates >= HALF, ~np.isnan(rates)
-    found = []
-    beside = (over[:, 1:] != over[:, :-1]) & known[:, 1:] & known[:, :-1]
+    over, finite = rates >= HALF, np.isfinite(rates)
+    borders: list[list[tuple[float, float]]] = []
+    beside = (over[:, 1:] != over[:, :-1]) & finite[:, 1:] & finite[:, :-1]
     for y, x in np.argwhere(beside):
-        found.append([(x + 0.5, y - 0.5), (x + 0.5, y + 0.5)])
-    above = (over[1:] != over[:-1]) & known[1:] & known[:-1]
+        borders.append([(x + 0.5, y - 0.5), (x + 0.5, y + 0.5)])
+    above = (over[1:] != over[:-1]) & finite[1:] & finite[:-1]
     for y, x in np.argwhere(above):
-        found.append([(x - 0.5, y + 0.5), (x + 0.5, y + 0.5)])
-    return found
+        borders.append([(x - 0.5, y + 0.5), (x + 0.5, y + 0.5)])
+    return borders
 
 
 def _outline(panel: Axes, lines: Iterable[list[tuple[float, float]]]) -> None:
-    """Black on white, to be seen on any colour."""
+    """Black lines on wider white ones, visible on any colour."""
     lines = list(lines)
     for color, width in (("white", 2.4), ("black", 1.0)):
         panel.add_collection(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pgdose.plots import style
+from pgdose.plots.panels import note
 from pgdose.plots.style import GAP, INTERVAL
 
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"
@@ -32,7 +33,7 @@ _COLUMNS = [
 def measures(
     training: pd.DataFrame, calibration: pd.DataFrame, confusion: pd.DataFrame, group: str
 ) -> pd.DataFrame:
-    """The rows of a group's panels, long: what is drawn stands in `value`.
+    """The rows of a group's panels in long form; the numbers to draw stand in `value`.
 
     Args:
         training: the group's `epoch loss training_accuracy validation_accuracy`.
@@ -91,13 +92,9 @@ def panels(rows: pd.DataFrame, group: str) -> Figure:
     return figure
 
 
-def _say(panel: Axes, words: str) -> None:
-    panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", va="center", color=GAP)
-
-
 def _training(loss: Axes, accuracy: Axes, rows: pd.DataFrame) -> None:
-    series = {name: own.sort_values("epoch") for name, own in rows.groupby("series")}
-    known = {name: own for name, own in series.items() if own["value"].notna().any()}
+    series = {name: values.sort_values("epoch") for name, values in rows.groupby("series")}
+    series = {name: one for name, one in series.items() if one["value"].notna().any()}
     loss.set_title("training")
     loss.set_ylabel("loss (nats)")
     loss.tick_params(labelbottom=False)
@@ -105,29 +102,29 @@ def _training(loss: Axes, accuracy: Axes, rows: pd.DataFrame) -> None:
     accuracy.set_ylim(-0.04, 1.04)
     accuracy.set_xlabel("epoch (number)")
     accuracy.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    if "loss" in known:
-        own = known["loss"]
-        loss.plot(own["epoch"], own["value"], color=_TRAINING, marker="o", markersize=3)
+    if "loss" in series:
+        epochs, losses = series["loss"]["epoch"], series["loss"]["value"]
+        loss.plot(epochs, losses, color=_TRAINING, marker="o", markersize=3)
         loss.set_ylim(bottom=0)
     else:
-        _say(loss, "not known")
+        note(loss, "not known", GAP)
     for name, look in _ACCURACIES.items():
-        if name in known:
-            accuracy.plot(known[name]["epoch"], known[name]["value"], markersize=3, **look)
+        if name in series:
+            accuracy.plot(series[name]["epoch"], series[name]["value"], markersize=3, **look)
     if accuracy.lines:
         accuracy.legend(loc="lower right")
     else:
-        _say(accuracy, "not known")
+        note(accuracy, "not known", GAP)
 
 
 def _confusion(panel: Axes, rows: pd.DataFrame) -> None:
     panel.set_title("confusion: images, share of their class")
     panel.grid(visible=False)
-    # What a class is predicted as may lie outside the classes that have images, and vice versa.
+    # A class may be predicted that has no image, and a class with images may never be predicted.
     names = list(dict.fromkeys([*rows["class"], *rows["predicted"]]))
     if not names:
         panel.set_axis_off()
-        _say(panel, "no validation image")
+        note(panel, "no validation image", GAP)
         return
     values, counts = (
         rows.pivot(index="class", columns="predicted", values=value)
@@ -175,7 +172,7 @@ def _reliability(panel: Axes, counts: Axes, rows: pd.DataFrame, ece: pd.DataFram
         panel.set_title("reliability")
         panel.set_axis_off()
         counts.set_axis_off()
-        _say(panel, "no validation image")
+        note(panel, "no validation image", GAP)
         return
     error = ece.iloc[0]
     panel.set_title(f"reliability: ECE = {error['value']:.3f}, {int(error['n']):,} images")

@@ -1,11 +1,15 @@
-"""Sheets for a person's look at what was chosen: many small images, or a slide and its tiles."""
+"""Sheets on which a person checks what was chosen: many small images, or a slide and its tiles.
+
+Which images a sheet shows is decided in `sheet_samples`.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import to_rgba
@@ -19,8 +23,9 @@ _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its de
 _BETWEEN = 0.03  # inches, between a film and its crop
 _BOX = "#FF5A00"
 _TISSUE, _INK = "#0072B2", "#000000"
-# Seen on pink and purple, and told apart by the colour-blind.
+# Visible on pink and purple, and distinct to the colour-blind.
 _CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
+_TILE_OPACITY = 0.15
 _DPI = 200  # a sheet is for the screen
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
@@ -70,82 +75,113 @@ def aorta_sheet(
     return figure
 
 
+@dataclass(frozen=True)
+class SlidePicture:
+    """A slide in small.
+
+    pixels: uint8, rows x columns x 3
+    cell:   pixels of level 0 along one of these pixels
+    corner: where the picture begins, x and y in pixels of level 0
+    """
+
+    pixels: np.ndarray
+    cell: float
+    corner: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Contours:
+    """Closed contours, each (n, 2), x and y in pixels of level 0; `outlines` by class."""
+
+    tissue: Sequence[np.ndarray] = ()
+    ink: Sequence[np.ndarray] = ()
+    outlines: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
+
+
 @style.drawing()
-def slide(
-    pixels: np.ndarray,
-    *,
-    cell: float,
-    corner: tuple[float, float],
-    tiles: pd.DataFrame,
+def slide_sheet(
+    picture: SlidePicture,
     title: str,
-    tissue: Sequence[np.ndarray] = (),
-    ink: Sequence[np.ndarray] = (),
-    outlines: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
+    tiles: pd.DataFrame,
+    *,
+    contours: Contours | None = None,
     extent: float = 0,
     classes: Sequence[str] = (),
 ) -> Figure:
     """A slide in small with its tissue, ink, outlines, and the tiles that were taken from it.
 
     Args:
-        pixels: the slide, uint8 rows x columns x 3.
-        cell: pixels of level 0 along one of these pixels.
-        corner: where they begin, x and y in pixels of level 0.
-        tiles: x, y (upper left, pixels of level 0) and class.
+        picture: the slide.
         title: an opaque id.
-        tissue: closed contours, each (n, 2) x and y in pixels of level 0; as `ink`.
-        outlines: the same by class.
+        tiles: x, y (upper left, pixels of level 0) and class.
+        contours: what to draw on the slide; nothing of a slide that was rejected.
         extent: the side of a tile, pixels of level 0.
-        classes: all there are, so that each has its colour on every slide.
+        classes: all classes of the source, so that each has its colour on every slide.
     """
-    rows, columns = pixels.shape[:2]
-    longer = 8 / max(rows, columns)  # inches to a pixel
-    figure = Figure(figsize=(columns * longer + 0.2, rows * longer + 0.7), dpi=_DPI)
+    contours = contours or Contours()
+    rows, columns = picture.pixels.shape[:2]
+    scale = 8 / max(rows, columns)  # inches to a pixel
+    figure = Figure(figsize=(columns * scale + 0.2, rows * scale + 0.7), dpi=_DPI)
     width, height = figure.get_size_inches()
     panel = figure.add_axes(
-        (0.1 / width, 0.35 / height, columns * longer / width, rows * longer / height)
+        (0.1 / width, 0.35 / height, columns * scale / width, rows * scale / height)
     )
-    left, top = corner
-    frame = (left, left + columns * cell, top + rows * cell, top)
-    panel.imshow(pixels, extent=frame, interpolation="antialiased")
+    left, top = picture.corner
+    frame = (left, left + columns * picture.cell, top + rows * picture.cell, top)
+    panel.imshow(picture.pixels, extent=frame, interpolation="antialiased")
     colours = dict(zip(dict.fromkeys(classes), itertools.cycle(_CLASSES), strict=False))
     for rings, colour, line in (
-        (tissue, _TISSUE, "-"),
-        (ink, _INK, "-"),
-        *((rings, colours[name], "--") for name, rings in reversed([*outlines.items()])),
+        (contours.tissue, _TISSUE, "-"),
+        (contours.ink, _INK, "-"),
+        *((rings, colours[name], "--") for name, rings in reversed([*contours.outlines.items()])),
     ):
         panel.add_collection(LineCollection(rings, colors=colour, linewidths=0.9, linestyles=line))
-    for name, those in tiles.groupby("class"):
-        squares = [Rectangle((x, y), extent, extent) for x, y in those[["x", "y"]].to_numpy()]
-        colour = colours[str(name)]
-        panel.add_collection(
-            PatchCollection(
-                squares, facecolor=to_rgba(colour, 0.15), edgecolor=colour, linewidth=1.2
-            )
-        )
+    for name, of_class in tiles.groupby("class"):
+        _tiles(panel, of_class, extent, colours[str(name)])
     panel.set_axis_off()
     panel.set(xlim=frame[:2], ylim=frame[2:])
-    handles = [
-        *([Line2D([], [], color=_TISSUE, label="tissue")] if tissue else []),
-        *([Line2D([], [], color=_INK, label="ink")] if ink else []),
-        *(Line2D([], [], color=colours[n], ls="--", label=f"outline: {n}") for n in outlines),
-        *(
-            Patch(facecolor=to_rgba(colours[str(n)], 0.15), edgecolor=colours[str(n)],
-                  label=f"{len(those)} tiles: {n}")
-            for n, those in tiles.groupby("class")
-        ),
-    ]  # fmt: skip
+    handles = _slide_legend(contours, tiles, colours)
     if handles:
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=7)
     figure.text(0.5, 1 - 0.1 / height, title, ha="center", va="top", fontsize=8, family="monospace")
     return figure
 
 
+def _tiles(panel: Axes, tiles: pd.DataFrame, extent: float, colour: str) -> None:
+    """The tiles of one class as squares."""
+    squares = [Rectangle((x, y), extent, extent) for x, y in tiles[["x", "y"]].to_numpy()]
+    face = to_rgba(colour, _TILE_OPACITY)
+    panel.add_collection(PatchCollection(squares, facecolor=face, edgecolor=colour, linewidth=1.2))
+
+
+def _slide_legend(
+    contours: Contours, tiles: pd.DataFrame, colours: Mapping[str, str]
+) -> list[Artist]:
+    handles: list[Artist] = []
+    if contours.tissue:
+        handles.append(Line2D([], [], color=_TISSUE, label="tissue"))
+    if contours.ink:
+        handles.append(Line2D([], [], color=_INK, label="ink"))
+    for outline in contours.outlines:
+        label = f"outline: {outline}"
+        handles.append(Line2D([], [], color=colours[outline], ls="--", label=label))
+    for name, of_class in tiles.groupby("class"):
+        colour = colours[str(name)]
+        face = to_rgba(colour, _TILE_OPACITY)
+        label = f"{len(of_class)} tiles: {name}"
+        handles.append(Patch(facecolor=face, edgecolor=colour, label=label))
+    return handles
+
+
 def _grid(
     cells: Sequence[Sequence[np.ndarray]], captions: Sequence[str], columns: int, cell: float
 ) -> tuple[Figure, list[list[Axes]]]:
-    """The figure, and the panels of each cell: its images one below the other, `cell` inches."""
+    """The figure, and the panels of each cell: its images stand one below the other.
+
+    `cell` is the side of an image in inches.
+    """
     if len(cells) != len(captions):
-        raise ValueError(f"{len(cells)} images, but {len(captions)} captions")
+        raise ValueError(f"{len(cells)} images, but {len(captions)} captions; give one for each")
     if not cells:
         return style.message("There are no images to show."), []
     lines = [line for caption in captions for line in caption.split("\n")]
@@ -158,7 +194,7 @@ def _grid(
     width = columns * (cell + gap) + 2 * margin
     height = rows * (pictures + below) + 2 * margin
     if height > _LIMIT:
-        raise ValueError(f"{len(cells)} images are too many for one contact sheet")
+        raise ValueError(f"{len(cells)} images are too many for one contact sheet; show fewer")
     figure = Figure(figsize=(width, height), dpi=_DPI)
     panels = []
     for place, (images, caption) in enumerate(zip(cells, captions, strict=True)):

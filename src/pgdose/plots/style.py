@@ -13,7 +13,6 @@ from typing import Any
 import matplotlib
 import matplotlib.style
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -30,9 +29,8 @@ INTERVAL = "95 % confidence interval"  # what ci_low and ci_high are, wherever t
 EPSILON = "ε"
 ASR = "attack success rate (flipped / attacked)"
 AMPLITUDE = f"amplitude {EPSILON} (full intensity range = 1)"
-FEW = 10  # images in a bin of confidence; of fewer its rate says little
-APART = 0.44  # where the bin of confidences under 0.5 stands
 MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
+GREY = "#595959"  # of what belongs to no group
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
 
@@ -49,7 +47,7 @@ _COLORS = {
 }
 _LINES = {"xray": "-", "histology": (0, (4, 2)), "other": (0, (1, 1.5))}
 
-_RC: dict[str, Any] = {
+RC_PARAMS: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
@@ -80,7 +78,7 @@ def drawing() -> Iterator[None]:
 
     Serves as a decorator too.
     """
-    with matplotlib.style.context(["default", _RC]):
+    with matplotlib.style.context(["default", RC_PARAMS]):
         yield
 
 
@@ -109,18 +107,18 @@ class Look:
 
 
 def modality(groups: Groups, group: str) -> str:
-    """The group's modality; "other" for one that this module doesn't know."""
+    """The group's modality; "other" for one that has no look of its own."""
     return groups[group] if groups[group] in MODALITIES else "other"
 
 
 def looks(groups: Groups) -> dict[str, Look]:
     """The look of each group; it depends on the study's list of groups only, not on the figure."""
-    seen = dict.fromkeys(MODALITIES, 0)
+    counts = dict.fromkeys(MODALITIES, 0)
     result = {}
     for group in groups:
         kind = modality(groups, group)
-        place = seen[kind]
-        seen[kind] += 1
+        place = counts[kind]
+        counts[kind] += 1
         # From the fifth group of a modality on the colours come again, with other markers.
         result[group] = Look(
             color=_COLORS[kind][place % len(_COLORS[kind])],
@@ -133,19 +131,13 @@ def looks(groups: Groups) -> dict[str, Look]:
     return result
 
 
-def is_wide(epsilons: pd.Series) -> bool:
-    """Whether amplitudes differ so much, by more than 20 times, that their axis is logarithmic."""
-    positive = epsilons[epsilons > 0]
-    return bool(positive.max() / positive.min() > 20)  # of none it is NaN
-
-
-def by_modality(groups: Groups, wanted: Collection[str]) -> dict[str, list[str]]:
-    """The wanted groups of each modality that has any, in the study's order."""
-    found: dict[str, list[str]] = {}
+def by_modality(groups: Groups, names: Collection[str]) -> dict[str, list[str]]:
+    """The named groups of each modality that has any, in the study's order."""
+    members: dict[str, list[str]] = {}
     for group in groups:
-        if group in wanted:
-            found.setdefault(modality(groups, group), []).append(group)
-    return found
+        if group in names:
+            members.setdefault(modality(groups, group), []).append(group)
+    return members
 
 
 def shorten(text: str, length: int) -> str:
@@ -156,7 +148,7 @@ def shorten(text: str, length: int) -> str:
 def legend(
     figure: Figure,
     groups: Groups,
-    drawn: Mapping[str, bool],
+    has_rate: Mapping[str, bool],
     extra: Mapping[str, Sequence[Artist]] | None = None,
 ) -> None:
     """The figure's one legend, below its panels: a column for each modality, then `extra` ones.
@@ -164,12 +156,13 @@ def legend(
     Args:
         figure: what it belongs to.
         groups: the study's groups.
-        drawn: the figure's groups, and whether any rate of it is known; if none is, words say so.
+        has_rate: the figure's groups, and whether any rate of each is known; if none is, the label
+            says so.
         extra: a column's heading and its labelled handles.
     """
     look = looks(groups)
     columns: dict[str, list[Artist]] = {}
-    kinds = by_modality(groups, drawn)
+    kinds = by_modality(groups, has_rate)
     # Letters of the legend are about 0.07 inches wide; each column needs a handle and a gap.
     room = figure.get_figwidth() - 2.2 * len(extra or {})
     length = int((room / max(len(kinds), 1) - 0.8) / 0.07)
@@ -177,7 +170,7 @@ def legend(
         columns[MODALITIES[kind]] = []
         for group in members:
             label, shown = group, look[group].handle()
-            if not drawn[group]:
+            if not has_rate[group]:
                 rest = max(length - len(group) - 2, 1)  # a name is never cut
                 label = f"{group}  {shorten('(no rate is known)', rest)}"
                 shown = {"linestyle": "none"}
@@ -208,7 +201,7 @@ def legend(
 
 @drawing()
 def message(text: str) -> Figure:
-    """A figure that says in words why there is nothing to draw."""
+    """A figure of words that say why there is nothing to draw."""
     figure = Figure(figsize=(6, 1.4))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10, wrap=True)
     return figure
@@ -217,25 +210,25 @@ def message(text: str) -> Figure:
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as .png (300 dpi) or .svg, by the suffix; atomically, equal bytes every time.
 
-    A figure that was made with a resolution of its own keeps it.
+    A figure that was made at another resolution keeps it.
 
     Raises:
-        ValueError: the suffix is another one.
+        ValueError: the suffix is neither.
     """
     path = Path(path)
     if path.suffix not in (".png", ".svg"):
-        raise ValueError(f"figures are written as .png or .svg, not as '{path.suffix}'")
+        raise ValueError(f"cannot write a figure as '{path.suffix}'; name the file .png or .svg")
     canvas = FigureCanvasAgg(figure)
     with drawing(), output_files.atomic(path) as beside:
         if path.suffix == ".png":
             canvas.draw()
             picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-            drawn = not any(panel.images for panel in figure.axes)
-            if drawn:
+            is_line_art = not any(panel.images for panel in figure.axes)
+            if is_line_art:
                 # It has few colours: as a palette it is a third of the size.
                 picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
             # Of photographs five times the time would save 4 %.
-            picture.save(beside, "PNG", optimize=drawn, dpi=(figure.dpi, figure.dpi))
+            picture.save(beside, "PNG", optimize=is_line_art, dpi=(figure.dpi, figure.dpi))
         else:
             # Neither the date nor matplotlib's version belongs into a file that is compared.
             nothing = {"Date": None, "Creator": None}

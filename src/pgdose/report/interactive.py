@@ -1,31 +1,33 @@
-"""The curves of the report that a reader can hover over: Plotly figures and the values in them.
+"""The interactive curves of the page: Plotly figures and the values in them.
 
-A chart is a figure whose traces, one for each group, hold places and looks, and beside it the
-rates: those of one amplitude at a time, of which the reader chooses. The page's script puts both
-together, draws the intervals, and switches the groups on and off. A rate that is NaN is a gap.
+A chart is a figure with a trace for each group, which holds places and looks, and beside it the
+rates by amplitude. The page's script puts the rates of the amplitude that the reader chooses into
+the figure, draws the intervals, and switches groups on and off. A rate that is NaN is a gap.
 """
 
 import html
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from pgdose.analysis.operating_point import at
-from pgdose.plots import style
-from pgdose.plots.style import APART, EPSILON, FEW, Groups
+from pgdose.analysis.operating_point import at, operating_epsilons
+from pgdose.plots import axes, style
+from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
+from pgdose.plots.rows import epsilon_label, same_epsilon
+from pgdose.plots.style import EPSILON, Groups
 
 DECIMALS = 4  # of the rates that the page holds
-MOST_MARKERS = 7  # on a curve of many points; the others still answer to the pointer
+MOST_MARKERS = 7  # on a curve of many points; the others still show their values
 
 DASHES = {"xray": "solid", "histology": "dash", "other": "dot"}
 _STROKES = {"solid": "", "dash": "6 3", "dot": "1.5 2.5"}
-# Markers of matplotlib: their names in Plotly, and their outlines around 0, 0.
+# By matplotlib's marker: its name in Plotly, and its outline around 0, 0 as an SVG path.
 _SYMBOLS = {
     "o": ("circle", "M-3.5,0a3.5,3.5 0 1,0 7,0a3.5,3.5 0 1,0 -7,0z"),
     "s": ("square", "M-3,-3h6v6h-6z"),
@@ -38,16 +40,21 @@ _SYMBOLS = {
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
-#: Of each place of a trace: ASR; and low, high, images flipped and attacked.
+#: Of each place of a trace: `y`, the ASR, and `rate`: low, high, images flipped and attacked.
 Values = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of a figure of the paper's.
+    """One chart of a figure: an attack.
 
-    `values` has a list for each amplitude as the page names it, or one alone under "": for each
-    trace of `figure` its rates. `first` is what is shown first.
+    id:      of the element that it is drawn in
+    title:   above the chart
+    figure:  a trace for each group, without rates
+    values:  for each amplitude, as the page names it, or under "" alone: the rates of each trace
+    first:   the amplitude that is shown first
+    nearest: where the attack was not measured at `first`: the amplitude that is shown for it
+    note:    then says so
     """
 
     id: str
@@ -55,11 +62,13 @@ class Chart:
     figure: go.Figure
     values: Mapping[str, list[Values]]
     first: str = ""
+    nearest: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Swatch:
-    """What stands for a group in the page's legend: a line and a marker, as SVG has them."""
+    """A group in the page's legend: a line and a marker, as attributes of SVG."""
 
     color: str
     dashes: str
@@ -68,7 +77,7 @@ class Swatch:
 
 
 def library() -> str:
-    """Plotly's own JavaScript, to be written into the page once."""
+    """Plotly's JavaScript, which the page holds once."""
     return str(get_plotlyjs())
 
 
@@ -97,7 +106,7 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
         rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
-        named = _known(rows, groups)
+        named = _rated_groups(rows, groups)
         figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
         for group in named:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
@@ -108,12 +117,13 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
 
 
 def over_iterations(asr: pd.DataFrame, groups: Groups, epsilon: float) -> list[Chart]:
-    """Fig. 3b: a chart for each attack, of which the reader chooses the amplitude.
+    """Fig. 3b: a chart for each attack; the reader chooses the amplitude.
 
     Args:
         asr: as for `over_epsilon`.
         groups: the study's groups.
-        epsilon: the amplitude that is shown first.
+        epsilon: the amplitude that is shown first; an attack that was not measured there shows its
+            nearest one, and says so.
     """
     # Before the first iteration nothing is flipped, by definition: the interval has no width.
     clean = asr["iteration"] == 0
@@ -121,75 +131,84 @@ def over_iterations(asr: pd.DataFrame, groups: Groups, epsilon: float) -> list[C
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr.assign(**sure), groups)):
         grid = sorted(rows["iteration"].unique())
-        named = _known(rows, groups)
+        named = _rated_groups(rows, groups)
         figure = _figure("iterations", {"rangemode": "tozero"})
         for group in named:
             figure.add_trace(_trace(group, groups, grid, "iteration %{x}"))
-        values = {
-            _name(dose): _values(here, named, "iteration", grid)
-            for dose, here in rows.groupby("epsilon")
-        }
-        charts.append(Chart(f"fig3b-{place}", attack, figure, values, _name(epsilon)))
+        values = _values_by_epsilon(rows, named, "iteration", grid)
+        chart = Chart(f"fig3b-{place}", attack, figure, values)
+        charts.append(_begin_at(chart, rows, epsilon))
     return charts
 
 
 def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) -> list[Chart]:
-    """Fig. 3c: a chart for each attack, of which the reader chooses the amplitude.
+    """Fig. 3c: a chart for each attack; the reader chooses the amplitude.
 
-    Groups stand side by side within their bin; bins under 0.5 stand apart, at the left. What rests
-    on fewer than FEW images is faint.
+    Groups stand side by side within their bin; bins under LEAST_OF_TWO stand apart, at the left.
+    The rate of fewer than FEW images is faint.
 
     Args:
         confidence: `group attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
             ci_low ci_high` of one run, at one iteration of each attack.
         groups: the study's groups.
-        epsilon: the amplitude that is shown first.
+        epsilon: the amplitude that is shown first; an attack that was not measured there shows its
+            nearest one, and says so.
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(confidence, groups)):
-        named = _known(rows, groups)
+        named = _rated_groups(rows, groups)
         bins = rows[["bin_low", "bin_high"]].drop_duplicates("bin_low").sort_values("bin_low")
         grid = list(bins["bin_low"])
-        if grid[0] < 0.5:
+        if grid[0] < LEAST_OF_TWO:
             grid.insert(1, math.nan)  # a gap: no line joins the bin that stands apart
         ends = dict(zip(bins["bin_low"], bins["bin_high"], strict=True))
-        apart = bool((rows["bin_low"] < 0.5)[rows["n_attacked"] > 0].any())
+        apart = bool((rows["bin_low"] < LEAST_OF_TWO)[rows["n_attacked"] > 0].any())
         figure = _figure("clean confidence", _confidence_axis(apart))
         most = rows.groupby(["group", "bin_low"])["n_attacked"].max()
         for number, group in enumerate(named):
             shift = (number - (len(named) - 1) / 2) / len(named) * 0.04
-            x = [None if low != low else _middle(low, ends[low]) + shift for low in grid]
+            x = [None if math.isnan(low) else _middle(low, ends[low]) + shift for low in grid]
             trace = _trace(group, groups, x, "confidence %{text}", bars=True)
             trace.text = [_bin(low, ends.get(low, 1)) for low in grid]
             trace.marker.opacity = [0.35 if most.get((group, a), 0) < FEW else 1 for a in grid]
             figure.add_trace(trace)
-        values = {
-            _name(dose): _values(here, named, "bin_low", grid)
-            for dose, here in rows.groupby("epsilon")
-        }
+        values = _values_by_epsilon(rows, named, "bin_low", grid)
         title = f"{attack}, iteration {rows['iteration'].max()}"
-        charts.append(Chart(f"fig3c-{place}", title, figure, values, _name(epsilon)))
+        chart = Chart(f"fig3c-{place}", title, figure, values)
+        charts.append(_begin_at(chart, rows, epsilon))
     return charts
 
 
+def _begin_at(chart: Chart, rows: pd.DataFrame, epsilon: float) -> Chart:
+    """The chart that first shows its amplitude nearest to `epsilon`, and says which it is."""
+    (shown,) = operating_epsilons(rows, epsilon).values()
+    if same_epsilon(shown, epsilon):
+        return replace(chart, first=_name(epsilon))
+    note = f"Shown at {epsilon_label(shown, epsilon)}."
+    return replace(chart, first=_name(epsilon), nearest=_name(shown), note=note)
+
+
 def as_json(charts: Iterable[Chart]) -> str:
-    """All charts as JSON that may stand within a <script>: no text in it can end one."""
-    told = [
-        {"id": chart.id, "figure": json.loads(chart.figure.to_json()), "values": chart.values}
+    """All charts as JSON for a <script> element: no text in it can end the element."""
+    plain = [
+        {
+            "id": chart.id,
+            "figure": json.loads(chart.figure.to_json()),
+            "values": chart.values,
+            "first": chart.first,
+            "nearest": chart.nearest,
+        }
         for chart in charts
     ]
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-# --- choosing rows ----------------------------------------------------------------------------
-
-
 def _by_attack(table: pd.DataFrame, groups: Groups) -> list[tuple[str, pd.DataFrame]]:
-    known = table[table["group"].isin(list(groups))]
-    return [(str(attack), rows) for attack, rows in known.groupby("attack", sort=False)]
+    of_groups = table[table["group"].isin(list(groups))]
+    return [(str(attack), rows) for attack, rows in of_groups.groupby("attack", sort=False)]
 
 
 def _name(epsilon: Any) -> str:
@@ -197,34 +216,40 @@ def _name(epsilon: Any) -> str:
     return f"{epsilon:.6g}"
 
 
-def _known(rows: pd.DataFrame, groups: Groups) -> list[str]:
+def _rated_groups(rows: pd.DataFrame, groups: Groups) -> list[str]:
     """The groups with a rate, in the study's order."""
-    some = set(rows["group"][rows["asr"].notna()])
-    return [group for group in groups if group in some]
+    rated = set(rows["group"][rows["asr"].notna()])
+    return [group for group in groups if group in rated]
 
 
-def _values(rows: pd.DataFrame, named: Sequence[str], by: str, grid: list[Any]) -> list[Values]:
-    """Each group's rates at the places of the grid; what it lacks is unknown."""
-    told: list[Values] = []
+def _values_by_epsilon(
+    rows: pd.DataFrame, groups: Sequence[str], by: str, grid: list[Any]
+) -> dict[str, list[Values]]:
+    return {
+        _name(epsilon): _values(of_epsilon, groups, by, grid)
+        for epsilon, of_epsilon in rows.groupby("epsilon")
+    }
+
+
+def _values(rows: pd.DataFrame, groups: Sequence[str], by: str, grid: list[Any]) -> list[Values]:
+    """Each group's rates at the places of the grid; those without a row are unknown."""
+    values: list[Values] = []
     columns = ["asr", "ci_low", "ci_high", "n_flipped", "n_attacked"]
-    parts = dict(list(rows.groupby("group")))
-    for group in named:
-        part = parts.get(group, rows.iloc[:0]).drop_duplicates(by).set_index(by)[columns]
-        places = part.reindex(grid).astype(float).to_numpy()
+    by_group = dict(list(rows.groupby("group")))
+    for group in groups:
+        of_group = by_group.get(group, rows.iloc[:0]).drop_duplicates(by).set_index(by)[columns]
+        places = of_group.reindex(grid).astype(float).to_numpy()
         numbers = [[_number(value, DECIMALS) for value in place] for place in places.tolist()]
-        told.append({"y": [place[0] for place in numbers], "told": [p[1:] for p in numbers]})
-    return told
+        values.append({"y": [place[0] for place in numbers], "rate": [p[1:] for p in numbers]})
+    return values
 
 
 def _number(value: float, decimals: int) -> float | int | None:
-    """The number as JSON has it: unknown is null, whole is whole."""
+    """The number for JSON: an unknown one is null, a whole one has no decimals."""
     if not math.isfinite(value):
         return None
     rounded = round(value, decimals)
     return int(rounded) if rounded.is_integer() else rounded
-
-
-# --- figures ----------------------------------------------------------------------------------
 
 
 def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
@@ -254,9 +279,9 @@ def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
 def _trace(
     group: str, groups: Groups, x: Sequence[float | None], where: str, *, bars: bool = False
 ) -> go.Scatter:
-    """A group's curve without its rates; `where` is the place in words, a format of Plotly's.
+    """A group's curve without its rates; `where` names the place, in Plotly's format.
 
-    With `bars` its intervals are bars, which the page's script fills in, and areas otherwise.
+    Its intervals are areas, or with `bars` bars; the page's script draws them.
     """
     look = style.looks(groups)[group]
     name = html.escape(group)
@@ -291,7 +316,7 @@ def _trace(
 
 
 def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
-    if not style.is_wide(epsilons):
+    if not axes.is_wide(epsilons):
         return {"rangemode": "tozero"}
     positive = epsilons[epsilons > 0]
     decades = range(math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max())))
@@ -301,18 +326,20 @@ def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
 
 
 def _confidence_axis(apart: bool) -> dict[str, Any]:
-    ticks = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    ticks = list(CONFIDENCE_TICKS)
     labels = [f"{tick:.1f}" for tick in ticks]
     if apart:
-        ticks, labels = [APART, *ticks], ["&lt;0.5", *labels]
+        ticks, labels = [APART, *ticks], [f"&lt;{LEAST_OF_TWO:g}", *labels]
     return {"tickvals": ticks, "ticktext": labels, "range": [0.41 if apart else 0.495, 1.005]}
 
 
 def _middle(low: float, high: float) -> float:
     """Where the bin stands on the axis."""
-    return APART if low < 0.5 else round((low + high) / 2, DECIMALS)
+    return APART if low < LEAST_OF_TWO else round((low + high) / 2, DECIMALS)
 
 
 def _bin(low: float, high: float) -> str:
     """The bin in words; the gap has none."""
-    return "" if low != low else "under 0.5" if low < 0.5 else f"{low:.2f} to {high:.2f}"
+    if math.isnan(low):
+        return ""
+    return f"under {LEAST_OF_TWO:g}" if low < LEAST_OF_TWO else f"{low:.2f} to {high:.2f}"

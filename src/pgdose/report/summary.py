@@ -1,7 +1,7 @@
-"""What a study found, in sentences made from its tables.
+"""The results of a study in sentences, made from its tables.
 
-Rates are those of the groups' main networks, the run "full". A sentence is left out where its table
-knows nothing. All of them are plain text.
+Rates are those of the groups' main networks. A sentence is left out where its table has no number
+for it. All sentences are plain text.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis.operating_point import at
+from pgdose.analysis.operating_point import operating_epsilons
+from pgdose.plots.rows import attack_label, epsilon_label, same_epsilon
 from pgdose.plots.style import EPSILON, Groups, modality
-from pgdose.report.wording import dose, listed, several, short
+from pgdose.report.data import ReportData
+from pgdose.report.wording import epsilon as amplitude
+from pgdose.report.wording import join_names, quantity, short
+from pgdose.study.doses import TOLERANCE
 
 #: The paper's five conclusions, as statements that a verdict is about.
 CLAIMS = {
@@ -25,10 +29,34 @@ CLAIMS = {
 KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within a sentence
 VERDICTS = ("supported", "contradicted", "undecided")
 UNTESTED = "not tested"
-WIDER = 1.5  # how many times as wide an interval must be to be named
+WIDER = 1.5  # an interval is named if it is at least so many times as wide as the other
+
+
+def summary(data: ReportData) -> dict[str, Any]:
+    """The sentences of the page's summary, by their place in it; empty ones are left out."""
+    sentences = [scope(data.groups, data.attacks)]
+    if data.has("sources"):
+        sentences.append(records(data.table("sources"), data.rejects))
+    if data.has("table1"):
+        sentences.append(accuracies(data.table("table1")))
+    begin, items = success(data) if data.has("asr") else ("", [])
+    together = [worst(data.table("worst_case"), data.epsilon)] if data.has("worst_case") else []
+    together.append(failed_checks(data.checks))
+    conclusions = data.table("conclusions")
+    attacks: Mapping[str, Any] = data.study.get("attacks") or {}
+    noise = [name for name, attack in attacks.items() if attack.get("kind") == "noise"]
+    return {
+        "sentences": [text for text in sentences if text],
+        "begin": begin,
+        "items": items,
+        "together": [text for text in together if text],
+        "verdicts": verdicts(conclusions) if len(conclusions) else [],
+        "across": images_or_attack(conclusions, noise) if len(conclusions) else [],
+    }
 
 
 def claim(conclusion: str) -> str:
+    """A conclusion as a statement."""
     return CLAIMS.get(conclusion, conclusion.replace("_", " "))
 
 
@@ -41,93 +69,118 @@ def under(attacks: Sequence[str], all_attacks: Sequence[str]) -> str:
     """The attacks as the end of a sentence: "under every attack", "under a and b"."""
     if len(all_attacks) > 1 and set(attacks) == set(all_attacks):
         return "under both attacks" if len(attacks) == 2 else "under every attack"
-    return f"under {listed(list(attacks))}"
+    return f"under {join_names(list(attacks))}"
 
 
 def scope(groups: Groups, attacks: Sequence[str]) -> str:
-    """How much the study is: groups by kind of image, and attacks."""
+    """The size of the study: groups by kind of image, and attacks."""
     kinds = [modality(groups, group) for group in groups]
     parts = [f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds]
-    text = f"A network was trained for {several(len(kinds), 'study group')}"
-    text += f" ({listed(parts)})" if len(parts) > 1 else ""
+    text = f"A network was trained for {quantity(len(kinds), 'study group')}"
+    text += f" ({join_names(parts)})" if len(parts) > 1 else ""
     if not attacks:
         return f"{text}; none was attacked."
     them = "it was" if len(kinds) == 1 else "each was"
-    return f"{text}, and {them} attacked in {several(len(attacks), 'way')}: {listed(attacks)}."
+    return f"{text}, and {them} attacked in {quantity(len(attacks), 'way')}: {join_names(attacks)}."
 
 
 def accuracies(table1: pd.DataFrame) -> str:
-    """How good the networks are on clean images, beside the paper's."""
-    known = table1.dropna(subset="accuracy")
-    if known.empty:
+    """How good the networks are on clean images, compared with the paper's."""
+    rated = table1.dropna(subset="accuracy")
+    if rated.empty:
         return ""
-    text = f"On clean validation images the accuracy is {_range(known, 'accuracy')}."
-    both = known.dropna(subset=["paper_accuracy", "ci_low", "ci_high"])
+    text = f"On clean validation images the accuracy is {_range(rated, 'accuracy')}."
+    compared = rated.dropna(subset=["paper_accuracy", "ci_low", "ci_high"])
     where = {
-        "inside our interval": both["paper_accuracy"].between(both["ci_low"], both["ci_high"]),
-        "above it": both["paper_accuracy"] > both["ci_high"],
-        "below it": both["paper_accuracy"] < both["ci_low"],
+        "inside our interval": compared["paper_accuracy"].between(
+            compared["ci_low"], compared["ci_high"]
+        ),
+        "above it": compared["paper_accuracy"] > compared["ci_high"],
+        "below it": compared["paper_accuracy"] < compared["ci_low"],
     }
     parts = [
-        f"{place} for {listed(list(both['group'][rows]))}"
+        f"{place} for {join_names(list(compared['group'][rows]))}"
         for place, rows in where.items()
         if rows.any()
     ]
     if not parts:
         return text
     parts[0] = parts[0].replace(" it ", " our interval ")
-    return f"{text} The paper’s lies {listed(parts)}."
+    return f"{text} The paper’s lies {join_names(parts)}."
 
 
-def at_the_point(asr: pd.DataFrame, point: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """What each attack flips at the operating point: how the list begins, and its items."""
-    here = at(asr, iterations=point["iterations"], epsilon=point["epsilon"]).dropna(subset="asr")
+def success(data: ReportData) -> tuple[str, list[str]]:
+    """What each attack flips at the operating point: how the list begins, and its items.
+
+    An attack that was not measured at the operating amplitude names its nearest one.
+    """
+    rates = data.success_rates().dropna(subset="asr")
     items = []
-    for attack in asr["attack"].unique():
-        rows = here[here["attack"] == attack]
-        items.append(f"{attack}: {_range(rows, 'asr') if len(rows) else 'not measured there'}.")
-    iterations = [str(iteration) for iteration in sorted(here["iteration"].unique())]
+    for attack in data.table("asr")["attack"].unique():
+        rows = rates[rates["attack"] == attack]
+        if rows.empty:
+            items.append(f"{attack}: not measured there.")
+            continue
+        label = attack_label(attack, rows["epsilon"].iloc[0], data.epsilon)
+        items.append(f"{label}: {_range(rows, 'asr')}.")
+    iterations = [str(iteration) for iteration in sorted(rates["iteration"].unique())]
     begin = (
-        f"Share of the right diagnoses that are flipped at {EPSILON} = {dose(point['epsilon'])}, "
-        f"iteration {' or '.join(iterations) or point['iterations']}:"
+        f"Share of the right diagnoses that are flipped at {EPSILON} = {amplitude(data.epsilon)}, "
+        f"iteration {' or '.join(iterations) or data.iterations}:"
     )
     return begin, items
 
 
-def worst(worst_case: pd.DataFrame, point: Mapping[str, Any]) -> str:
+def nearest(rates: pd.DataFrame, target: float) -> list[str]:
+    """The attacks that are shown at another amplitude than the operating point's, with it.
+
+    Args:
+        rates: `attack epsilon n_attacked` at the operating point.
+        target: the operating point's amplitude.
+    """
+    if rates.empty:
+        return []
+    return [
+        f"{attack} at {epsilon_label(epsilon, target)}"
+        for attack, epsilon in operating_epsilons(rates, target).items()
+        if not same_epsilon(epsilon, target)
+    ]
+
+
+def worst(worst_case: pd.DataFrame, epsilon: float) -> str:
     """What the attacks flip together, up to the operating amplitude."""
-    here = up_to(worst_case, point["epsilon"]).dropna(subset="asr")
-    if here.empty:
+    rows = up_to(worst_case, epsilon).dropna(subset="asr")
+    if rows.empty:
         return ""
     return (
         f"Choosing for each image the best attack and any {EPSILON} up to "
-        f"{dose(here['epsilon'].max())}, an attacker flips {_range(here, 'asr')}."
+        f"{amplitude(rows['epsilon'].max())}, an attacker flips {_range(rows, 'asr')}."
     )
 
 
 def up_to(worst_case: pd.DataFrame, epsilon: float) -> pd.DataFrame:
     """Each group's row at its largest amplitude that is not over `epsilon`."""
-    below = worst_case[worst_case["epsilon"] <= epsilon * (1 + 1e-9)]
+    below = worst_case[worst_case["epsilon"] <= epsilon + TOLERANCE]
     return below.loc[below.groupby("group", sort=False)["epsilon"].idxmax()]
 
 
 def verdicts(conclusions: pd.DataFrame) -> list[tuple[str, str]]:
     """(claim, "supported under a and b; undecided under c") for each conclusion."""
     attacks = list(conclusions["attack"].unique())
-    told = []
+    lines = []
     for conclusion, rows in conclusions.groupby("conclusion", sort=False):
-        given = [verdict(row) for row in rows.to_dict("records")]
+        words = [verdict(row) for row in rows.to_dict("records")]
         parts = [
-            f"{word} {under(list(rows['attack'][[g == word for g in given]]), attacks)}"
-            for word in dict.fromkeys([*VERDICTS, *given])
-            if word in given
+            f"{word} {under(list(rows['attack'][[w == word for w in words]]), attacks)}"
+            for word in dict.fromkeys([*VERDICTS, *words])
+            if word in words
         ]
-        told.append((claim(str(conclusion)), "; ".join(parts)))
-    return told
+        lines.append((claim(str(conclusion)), "; ".join(parts)))
+    return lines
 
 
 def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[str]:
-    """Which conclusions have one answer under all attacks; noise is a control and has no say."""
+    """Which conclusions have one answer under all attacks; noise is a control and not counted."""
     rows = conclusions[~conclusions["attack"].isin(list(noise))]
     number = rows["attack"].nunique()
     if number < 2:
@@ -135,76 +188,89 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     alike = f"The same answer under all {number} attacks, so a finding about the images"
     differ = "Opposite answers under different attacks, so a finding about the attack"
     left = "Left open under at least one attack"
-    once = "Asked of one attack alone"
+    once = "Tested under one attack only"
     answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
-        own = rows[rows["conclusion"] == name]
-        # Without an estimate the question was not put to an attack, say since one size was trained.
-        put = own[own["estimate"].notna() | (own["verdict"] != "undecided")]
-        if len(put) == 1 < len(own):
+        of_attacks = rows[rows["conclusion"] == name]
+        # Without an estimate an attack was not tested, for example because one size was trained.
+        tested = of_attacks[of_attacks["estimate"].notna() | (of_attacks["verdict"] != "undecided")]
+        if len(tested) == 1 < len(of_attacks):
             answers[once].append(str(place))
             continue
-        given = {verdict(row) for row in own.to_dict("records")}
-        if given in ({"supported"}, {"contradicted"}):
+        words = {verdict(row) for row in of_attacks.to_dict("records")}
+        if words in ({"supported"}, {"contradicted"}):
             answers[alike].append(str(place))
-        elif {"supported", "contradicted"} <= given:
+        elif {"supported", "contradicted"} <= words:
             answers[differ].append(str(place))
         else:
             answers[left].append(str(place))
-    aside = len(rows) < len(conclusions)
+    has_noise = len(rows) < len(conclusions)
     return [
-        f"{what}: {'conclusion' if len(places) == 1 else 'conclusions'} {listed(places)}."
+        f"{what}: {'conclusion' if len(places) == 1 else 'conclusions'} {join_names(places)}."
         for what, places in answers.items()
         if places
-    ] + (["Noise is a control and has no say in this."] if aside else [])
+    ] + (["Noise is a control and is not counted here."] if has_noise else [])
 
 
-def subgroups(table: pd.DataFrame, epsilon: float) -> list[str]:
-    """How many differences between subgroups are sure at one amplitude, and which."""
-    here = table[np.isclose(table["epsilon"], epsilon)]
-    known = here.dropna(subset=["difference", "difference_low", "difference_high"])
+def subgroups(data: ReportData) -> list[str]:
+    """How many differences between subgroups exclude 0 at the operating point, and which."""
+    rows = data.at_epsilon("subgroups")
+    if rows.empty:
+        return []
+    measured = rows.dropna(subset=["difference", "difference_low", "difference_high"])
     by = ["group", "attack", "by"]
     # Of two values the second difference is the first one's mirror image.
-    two = known.groupby(by)["value"].transform("size") == 2
-    known = known[~(two & known.duplicated(by))]
-    if known.empty:
+    two = measured.groupby(by)["value"].transform("size") == 2
+    measured = measured[~(two & measured.duplicated(by))]
+    if measured.empty:
         return []
-    sure = known[(known["difference_low"] > 0) | (known["difference_high"] < 0)]
+    sure = measured[(measured["difference_low"] > 0) | (measured["difference_high"] < 0)]
+    doses = [f"{EPSILON} = {amplitude(data.epsilon)}", *nearest(measured, data.epsilon)]
     lines = [
-        f"{several(len(known), 'difference')} between a subgroup and the others "
-        f"{'was' if len(known) == 1 else 'were'} measured at {EPSILON} = {dose(epsilon)}; the "
-        f"interval of {len(sure) or 'none'} of them leaves out 0. By chance alone it would be 1 "
-        "in 20."
+        f"{quantity(len(measured), 'difference')} between a subgroup and the others "
+        f"{'was' if len(measured) == 1 else 'were'} measured at {', '.join(doses)}; the interval "
+        f"of {len(sure) or 'none'} of them excludes 0. By chance alone it would be 1 in 20."
     ]
     for row in sure.to_dict("records"):
         more = "more" if row["difference"] > 0 else "less"
-        size = short(abs(row["difference"]))
+        label = attack_label(row["attack"], row["epsilon"], data.epsilon)
         lines.append(
-            f"{row['group']} under {row['attack']}, {row['by']} {row['value']}: "
-            f"{size} {more} than the others."
+            f"{row['group']} under {label}, {row['by']} {row['value']}: "
+            f"{short(abs(row['difference']))} {more} than the others."
         )
     return lines
 
 
-def intervals(asr: pd.DataFrame, point: Mapping[str, Any]) -> list[str]:
-    """Groups whose interval by patients and Wilson's are not alike in width."""
-    here = at(asr, iterations=point["iterations"], epsilon=point["epsilon"])
-    width, wilson = (here[f"{a}_high"] - here[f"{a}_low"] for a in ("ci", "wilson"))
-    times = (width / wilson).where(wilson > 0)
-    attacks = list(here["attack"].unique())
+def intervals(data: ReportData) -> list[str] | None:
+    """Groups whose interval by patients and Wilson's differ in width; None if Wilson's is unknown.
+
+    An attack that was not measured at the operating amplitude names its nearest one.
+    """
+    if "wilson_low" not in data.table("asr"):
+        return None
+    rates = data.success_rates()
+    labels = [
+        attack_label(attack, epsilon, data.epsilon)
+        for attack, epsilon in zip(rates["attack"], rates["epsilon"], strict=True)
+    ]
+    width, wilson = (rates[f"{name}_high"] - rates[f"{name}_low"] for name in ("ci", "wilson"))
+    rates = rates.assign(label=labels, times=(width / wilson).where(wilson > 0))
+    attacks = list(rates["label"].unique())
+    if set(attacks) != set(rates["attack"]):
+        attacks = []  # "under every attack" would not name the amplitudes
     lines = []
-    for group, rows in here.assign(times=times).groupby("group", sort=False):
+    for group, rows in rates.groupby("group", sort=False):
         for word, ratio in (("wider", rows["times"]), ("narrower", 1 / rows["times"])):
-            found = ratio[np.isfinite(ratio) & (ratio >= WIDER - 1e-9)]
-            if len(found):
-                low, high = (f"{value:.1f}" for value in (found.min(), found.max()))
-                of = low if low == high else f"{low} to {high}"
-                which = under(list(rows["attack"][found.index]), attacks)
-                lines.append(f"{group}: {word} by a factor of {of} {which}.")
+            apart = ratio[np.isfinite(ratio) & (ratio >= WIDER - 1e-9)]
+            if len(apart):
+                low, high = (f"{value:.1f}" for value in (apart.min(), apart.max()))
+                factor = low if low == high else f"{low} to {high}"
+                which = under(list(rows["label"][apart.index]), attacks)
+                lines.append(f"{group}: {word} by a factor of {factor} {which}.")
     return lines
 
 
-def checked(checks: pd.DataFrame) -> str:
+def failed_checks(checks: pd.DataFrame) -> str:
     """How many of the attacks' checks failed."""
     if checks.empty:
         return ""
@@ -213,20 +279,20 @@ def checked(checks: pd.DataFrame) -> str:
     if not done:
         return "No check of the attacks was done."
     if not failed:
-        return f"Of {several(done, 'check')} of the attacks none failed."
+        return f"Of {quantity(done, 'check')} of the attacks none failed."
     return (
-        f"Of {several(done, 'check')} of the attacks {failed:,} failed; success rates there are "
+        f"Of {quantity(done, 'check')} of the attacks {failed:,} failed; success rates there are "
         "lower than they could be, or wrong."
     )
 
 
-def data(sources: pd.DataFrame, rejects: pd.DataFrame) -> str:
-    """What was found, and what the sources rejected."""
-    found = int(sources["found"].sum())
+def records(sources: pd.DataFrame, rejects: pd.DataFrame) -> str:
+    """How many records the sources have, and how many they rejected."""
+    n = int(sources["found"].sum())
     rejected = int(rejects["count"][rejects["source"].isin(sources["source"])].sum())
     return (
-        f"{several(found, 'record')} {'was' if found == 1 else 'were'} found in "
-        f"{several(len(sources), 'source')}; {f'{rejected:,}' if rejected else 'none'} of them "
+        f"{quantity(n, 'record')} {'was' if n == 1 else 'were'} found in "
+        f"{quantity(len(sources), 'source')}; {f'{rejected:,}' if rejected else 'none'} of them "
         f"{'was' if rejected == 1 else 'were'} rejected."
     )
 

@@ -1,4 +1,4 @@
-"""Numbers and lists as a reader wants them. What is not known is a dash, never a number."""
+"""Numbers and names as a reader sees them. What is unknown is a dash, never a number."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def count(value: Any) -> str:
+    """A whole number with separators: "1,200"."""
     return MISSING if pd.isna(value) else f"{int(value):,}"
 
 
@@ -20,17 +21,17 @@ def rate(value: Any) -> str:
 
 
 def short(value: Any) -> str:
-    """A rate within a sentence, and a number of the paper's: two decimals."""
+    """A rate within a sentence, or a number of the paper: two decimals."""
     return MISSING if pd.isna(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", MINUS)
 
 
 def signed(value: Any) -> str:
-    """A difference of rates with three decimals; its sign is always told."""
+    """A difference of rates with three decimals, always with its sign."""
     return MISSING if pd.isna(value) else f"{value:+.3f}".replace("-", MINUS)
 
 
-def dose(value: Any, largest: float = math.inf) -> str:
-    """An amplitude, `over` the largest one if no measured one was enough."""
+def epsilon(value: Any, largest: float = math.inf) -> str:
+    """An amplitude with four digits; an infinite one is "over" the largest that was measured."""
     if pd.isna(value):
         return MISSING
     if math.isfinite(value):
@@ -39,6 +40,7 @@ def dose(value: Any, largest: float = math.inf) -> str:
 
 
 def duration(seconds: Any) -> str:
+    """Seconds, minutes or hours: "59.9 s", "1 min 01 s", "23 h 53 min"."""
     if pd.isna(seconds):
         return MISSING
     if seconds < 60:
@@ -49,29 +51,30 @@ def duration(seconds: Any) -> str:
 
 
 def memory(megabytes: Any) -> str:
+    """Megabytes as "512 MB" or "4.0 GB"."""
     if pd.isna(megabytes):
         return MISSING
     return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
 
 
-def words(value: Any) -> str:
+def text(value: Any) -> str:
     """A name or a free text; empty if it is missing."""
     return "" if pd.isna(value) else str(value)
 
 
 def heading(name: str) -> str:
-    """A name of a column as words: any_finding is "Any finding"."""
-    text = str(name).replace("_", " ")
-    return text[:1].upper() + text[1:]
+    """The name of a column as words: any_finding is "Any finding"."""
+    words = str(name).replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names as a list within a sentence: "a", "a and b", "a, b and c"."""
+def join_names(names: Sequence[str]) -> str:
+    """The names within a sentence: "a", "a and b", "a, b and c"."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def several(number: int, one: str) -> str:
+def quantity(number: int, noun: str) -> str:
     """A number of things: "1 group", "8 groups"."""
-    return f"{number:,} {one}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"

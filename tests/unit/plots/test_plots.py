@@ -16,7 +16,18 @@ from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pgdose.plots import curves, examples, heatmap, network, sheets, style
+from pgdose.plots import (
+    axes,
+    confidence,
+    curve_rows,
+    curves,
+    examples,
+    heatmap,
+    network,
+    sheets,
+    style,
+    training_size,
+)
 
 # No study's group may have a dollar sign; a figure must print it as it is all the same.
 GROUPS = {"X-NR2": "xray", "X-$AO$": "xray", "H-OV": "histology", "H-OV-TH": "histology"}
@@ -35,11 +46,12 @@ def asr_table(attacks: list[str], attacked: int = 40) -> pd.DataFrame:
                     rate = min(1.0, (i + 1) * epsilon * iteration / 20) if n else np.nan
                     limits = (max(0, rate - 0.1), min(1, rate + 0.1)) if n else (np.nan, np.nan)
                     counts = (60, 50, n, round(n * rate) if n else 0)
-                    rows.append((group, "full", attack, epsilon, iteration, *counts, rate, *limits))
-    columns = "group run attack epsilon iteration n_images n_correct n_attacked n_flipped asr"
+                    place = (group, "full", "main", attack, epsilon, iteration)
+                    rows.append((*place, *counts, rate, *limits))
+    columns = "group run role attack epsilon iteration n_images n_correct n_attacked n_flipped asr"
     table = pd.DataFrame(rows, columns=[*columns.split(), "ci_low", "ci_high"])
     # A partial run must never be drawn: its rates would leave the axis.
-    partial = table.assign(run="n100-r0", asr=17.0)
+    partial = table.assign(run="n100-r0", role="sized", asr=17.0)
     return pd.concat([table, partial], ignore_index=True)
 
 
@@ -52,8 +64,9 @@ def confidence_table(attacks: list[str]) -> pd.DataFrame:
             for i, (low, high) in enumerate(zip(lows, highs, strict=True)):
                 n = (i + 1) ** 2 if low >= 0.5 or group == "H-OV-TH" else 0
                 rate = (0.5, 0.4, 0.6) if n else (np.nan,) * 3
-                rows.append((group, "full", attack, 0.1, 20, low, high, n, n // 2, *rate))
-    columns = "group run attack epsilon iteration bin_low bin_high n_attacked n_flipped asr"
+                place = (group, "full", "main", attack, 0.1, 20, low, high)
+                rows.append((*place, n, n // 2, *rate))
+    columns = "group run role attack epsilon iteration bin_low bin_high n_attacked n_flipped asr"
     return pd.DataFrame(rows, columns=[*columns.split(), "ci_low", "ci_high"])
 
 
@@ -119,20 +132,21 @@ ALL = list(EPSILONS)
 
 
 def fig3a(asr: pd.DataFrame, groups: style.Groups = GROUPS) -> Figure:
-    return curves.asr_over_epsilon(curves.over_epsilon(asr, groups, 20), groups)
+    return curves.asr_over_epsilon(curve_rows.over_epsilon(asr, groups, 20), groups)
 
 
 def fig3b(asr: pd.DataFrame, epsilons: list[float], groups: style.Groups = GROUPS) -> Figure:
-    return curves.asr_over_iterations(curves.over_iterations(asr, groups, epsilons), groups)
+    return curves.asr_over_iterations(curve_rows.over_iterations(asr, groups, epsilons), groups)
 
 
-def fig3c(confidence: pd.DataFrame, epsilon: float = 0.1, groups: style.Groups = GROUPS) -> Figure:
-    rows = curves.over_confidence(confidence, groups, epsilon, 20)
-    return curves.asr_over_confidence(rows, groups, confidence["attack"].unique())
+def fig3c(table: pd.DataFrame, epsilon: float = 0.1, groups: style.Groups = GROUPS) -> Figure:
+    rows = curve_rows.over_confidence(table, groups, epsilon, 20)
+    return confidence.asr_over_confidence(rows, groups, epsilon, table["attack"].unique())
 
 
-def fig3d(sizes: pd.DataFrame) -> Figure:
-    return curves.asr_over_training_size(curves.over_training_size(sizes, GROUPS), GROUPS)
+def fig3d(sizes: pd.DataFrame, epsilon: float = 0.1) -> Figure:
+    rows = curve_rows.over_training_size(sizes, GROUPS)
+    return training_size.asr_over_training_size(rows, GROUPS, epsilon)
 
 
 def surface(asr: pd.DataFrame, group: str = "H-OV") -> Figure:
@@ -144,7 +158,7 @@ def of_network(absent: bool = False, group: str = "H-OV") -> Figure:
 
 
 def without_rates(asr: pd.DataFrame, group: str) -> pd.DataFrame:
-    """As of a group whose images were all seen wrong before the attack."""
+    """As of a group whose images were all misclassified before the attack."""
     names = ["asr", "ci_low", "ci_high"]
     return asr.assign(**{name: asr[name].mask(asr["group"] == group) for name in names})
 
@@ -186,15 +200,26 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
         lambda: fig3c(confidence_table(["sign"]), groups=ONE),
         ["sign, iteration 20"],
     ),
-    "3c one absent": (
+    "3c one at another dose": (
         lambda: fig3c(
             pd.concat([confidence_table(["paper"]), confidence_table(["sign"]).assign(epsilon=0.2)])
         ),
-        ["where these attacks were not measured: sign"],
+        [
+            *("paper, iteration 20", "sign, iteration 20", "ε = 0.2 (nearest to 0.1)"),
+            "all at ε = 0.1 unless the title says otherwise",
+        ],
+    ),
+    "3c one absent": (
+        lambda: fig3c(
+            pd.concat(
+                [confidence_table(["paper"]), confidence_table(["sign"]).assign(n_attacked=0)]
+            )
+        ),
+        ["all at ε = 0.1; these attacks attacked no image: sign"],
     ),
     "3c nothing": (
-        lambda: fig3c(confidence_table(["sign"]), 0.3, ONE),
-        ["No image was attacked at the operating point"],
+        lambda: fig3c(confidence_table(["sign"]).assign(n_attacked=0), 0.3, ONE),
+        ["No image was attacked"],
     ),
     "3d": (
         lambda: fig3d(training_table(ALL)),
@@ -203,6 +228,10 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
     "3d one": (
         lambda: fig3d(training_table(["paper"]).query("epsilon == 0.1 and size == 1000")),
         ["paper, iteration 20, ε = 0.1"],
+    ),
+    "3d at another dose": (
+        lambda: fig3d(training_table(["paper"]).query("epsilon == 0.1"), epsilon=0.12),
+        ["paper, iteration 20", "ε = 0.1 (nearest to 0.12)"],
     ),
     "3d nothing": (lambda: fig3d(training_table([])), ["No network was trained"]),
     "heat map": (
@@ -229,15 +258,20 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
         ["no adversarial examples"],
     ),
     "2": (
-        lambda: examples.flips(*versions(2, True), GROUPS),
-        ["→ norm", "X-NR2, ε = 0.02", "X-NR2, ε = 0.2", "attack: paper; iteration 20"],
+        lambda: examples.flips(*versions(2, True), GROUPS, 0.02),
+        [
+            "→ norm",
+            "X-NR2, ε = 0.02",
+            "X-NR2, ε = 0.2 (nearest to 0.02)",
+            "attack: paper; iteration 20",
+        ],
     ),
     "2 few": (
-        lambda: examples.flips(*versions(2, True), ONE),
+        lambda: examples.flips(*versions(2, True), ONE, 0.02),
         ["Successful attacks found: 2 of the 8 asked for."],
     ),
     "2 none": (
-        lambda: examples.flips(*versions(2, False), GROUPS),
+        lambda: examples.flips(*versions(2, False), GROUPS, 0.02),
         ["No attack flipped a diagnosis"],
     ),
     "sheet": (
@@ -258,17 +292,17 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
         ["0a1b", "2c3d", "0.91", "stroke: #ff5a00"],
     ),
     "slide": (
-        lambda: sheets.slide(
-            np.full((60, 80, 3), 200, np.uint8),
-            cell=10.0,
-            corner=(100, 50),
-            tissue=[np.array([(150, 100), (700, 100), (700, 500), (150, 100)])],
-            ink=[np.array([(300, 300), (350, 300), (350, 350), (300, 300)])],
-            outlines={"tumour": [np.array([(200, 150), (400, 150), (400, 350), (200, 150)])]},
-            tiles=pd.DataFrame({"x": [250, 500], "y": [200, 200], "class": ["tumour", "norm"]}),
+        lambda: sheets.slide_sheet(
+            sheets.SlidePicture(np.full((60, 80, 3), 200, np.uint8), cell=10.0, corner=(100, 50)),
+            "0a1b",
+            pd.DataFrame({"x": [250, 500], "y": [200, 200], "class": ["tumour", "norm"]}),
+            contours=sheets.Contours(
+                tissue=[np.array([(150, 100), (700, 100), (700, 500), (150, 100)])],
+                ink=[np.array([(300, 300), (350, 300), (350, 350), (300, 300)])],
+                outlines={"tumour": [np.array([(200, 150), (400, 150), (400, 350), (200, 150)])]},
+            ),
             extent=100.0,
             classes=["ignore", "tumour", "norm"],
-            title="0a1b",
         ),
         [
             "0a1b",
@@ -288,7 +322,7 @@ CASES: dict[str, tuple[Callable[[], Figure], list[str]]] = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("case", CASES)
 def test_figures(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(style._RC, "figure.dpi", 60)  # four of each take their time
+    monkeypatch.setitem(style.RC_PARAMS, "figure.dpi", 60)  # four of each take their time
     draw, words = CASES[case]
     for suffix in (".png", ".svg"):
         first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
@@ -325,18 +359,21 @@ def test_resolutions(tmp_path: Path) -> None:
 def test_what_is_saved_beside_a_figure_draws_it_again(draw: str, tmp_path: Path) -> None:
     asr = asr_table(ALL)
     rows, again = {
-        "3a": (curves.over_epsilon(asr, GROUPS, 20), lambda t: curves.asr_over_epsilon(t, GROUPS)),
+        "3a": (
+            curve_rows.over_epsilon(asr, GROUPS, 20),
+            lambda t: curves.asr_over_epsilon(t, GROUPS),
+        ),
         "3b": (
-            curves.over_iterations(asr, GROUPS, [0.02, 0.1]),
+            curve_rows.over_iterations(asr, GROUPS, [0.02, 0.1]),
             lambda t: curves.asr_over_iterations(t, GROUPS),
         ),
         "3c": (
-            curves.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20),
-            lambda t: curves.asr_over_confidence(t, GROUPS),
+            curve_rows.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20),
+            lambda t: confidence.asr_over_confidence(t, GROUPS, 0.1),
         ),
         "3d": (
-            curves.over_training_size(training_table(ALL), GROUPS),
-            lambda t: curves.asr_over_training_size(t, GROUPS),
+            curve_rows.over_training_size(training_table(ALL), GROUPS),
+            lambda t: training_size.asr_over_training_size(t, GROUPS, 0.1),
         ),
         "heat map": (heatmap.surfaces(asr, "X-$AO$"), lambda t: heatmap.heat_map(t, "X-$AO$")),
         "network": (
@@ -352,24 +389,24 @@ def test_what_is_saved_beside_a_figure_draws_it_again(draw: str, tmp_path: Path)
 
 def test_the_rows_of_each_curve() -> None:
     asr = asr_table(ALL)
-    rows = curves.over_epsilon(asr, GROUPS, 20)
+    rows = curve_rows.over_epsilon(asr, GROUPS, 20)
     assert "run" not in rows and rows["asr"].max() <= 1  # the partial run is not there
     assert rows.groupby("attack")["iteration"].unique().map(list).to_dict() == {
         **{"noise": [1], "paper": [20], "sign": [20]},
     }
-    assert set(curves.over_epsilon(asr, GROUPS, 7)["iteration"]) == {1, 7}
-    assert set(curves.over_epsilon(asr, ONE, 20)["group"]) == {"X-NR2"}
+    assert set(curve_rows.over_epsilon(asr, GROUPS, 7)["iteration"]) == {1, 7}
+    assert set(curve_rows.over_epsilon(asr, ONE, 20)["group"]) == {"X-NR2"}
 
-    rows = curves.over_iterations(asr, GROUPS, [0.02, 0.1 + 1e-9, 0.7])
+    rows = curve_rows.over_iterations(asr, GROUPS, [0.02, 0.1 + 1e-10, 0.7])
     assert set(rows["epsilon"]) == {0.02, 0.1}
     assert rows["ci_low"].isna().equals((rows["iteration"] == 0) | rows["asr"].isna())
 
-    rows = curves.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20)
+    rows = curve_rows.over_confidence(confidence_table(ALL), GROUPS, 0.1, 20)
     assert rows["n_attacked"].min() > 0 and set(rows["group"][rows["bin_low"] == 0]) == {"H-OV-TH"}
 
     sizes = training_table(["paper"])
     early = sizes.assign(iteration=3, asr=17.0)
-    assert curves.over_training_size(pd.concat([early, sizes]), GROUPS)["asr"].max() <= 1
+    assert curve_rows.over_training_size(pd.concat([early, sizes]), GROUPS)["asr"].max() <= 1
 
 
 def lines(panel: Axes) -> list[np.ndarray]:
@@ -378,13 +415,13 @@ def lines(panel: Axes) -> list[np.ndarray]:
 
 def bands(panel: Axes) -> list[list[tuple[float, float, float]]]:
     """Of each band, the x it stands at with the lowest and the highest y there."""
-    found = []
+    places_of_bands = []
     for band in panel.collections:
         if isinstance(band, PolyCollection):
             corners = np.concatenate([path.vertices for path in band.get_paths()] or [[]])
             places = {x: [y for at, y in corners if at == x] for x, _ in corners}
-            found.append([(x, min(ys), max(ys)) for x, ys in sorted(places.items())])
-    return found
+            places_of_bands.append([(x, min(ys), max(ys)) for x, ys in sorted(places.items())])
+    return places_of_bands
 
 
 def bars(panel: Axes) -> list[np.ndarray]:
@@ -418,8 +455,8 @@ def test_groups_with_different_doses_are_not_joined_over_them() -> None:
     other = table["group"] == "H-OV"
     table.loc[other, "epsilon"] += 0.01
     missing = (table["group"] == "H-OV-TH") & (table["epsilon"] == 0.1)
-    own, gap = lines(fig3a(table[~missing]).axes[1])
-    assert np.isfinite(own).tolist() == [False, True] * 3
+    shifted, gap = lines(fig3a(table[~missing]).axes[1])
+    assert np.isfinite(shifted).tolist() == [False, True] * 3
     assert np.isfinite(gap).tolist() == [True, False, False, False, True, False]
 
 
@@ -458,7 +495,7 @@ def test_empty_bins_and_the_bin_apart_are_not_joined() -> None:
 def test_few_images_are_faint() -> None:
     table = confidence_table(["paper"])
     table = table[(table["group"] == "H-OV") & (table["bin_low"] > 0.79)]
-    for n, faint in ((style.FEW, False), (style.FEW - 1, True)):
+    for n, faint in ((axes.FEW, False), (axes.FEW - 1, True)):
         panel = fig3c(table.assign(n_attacked=n)).axes[0]
         shades = {
             band.get_alpha() for band in panel.collections if isinstance(band, PolyCollection)
@@ -510,8 +547,8 @@ def test_the_measures_of_a_network() -> None:
     none = network.measures(training, calibration, confusion, "X-NR2")
     assert np.isnan(none.set_index("panel")["value"]["ece"])
     panel = network.panels(rows, "H-OV").axes[3]
-    drawn = next(line for line in panel.lines if line.get_marker() == "o")
-    assert drawn.get_xdata().tolist() == [0.92, 0.98]  # type: ignore[union-attr]
+    points = next(line for line in panel.lines if line.get_marker() == "o")
+    assert points.get_xdata().tolist() == [0.92, 0.98]  # type: ignore[union-attr]
     assert [bar[:, 1].tolist() for bar in bars(panel)] == [[0.4, 0.9], [0.9, 1.0]]
 
 
@@ -537,15 +574,16 @@ def test_looks_do_not_depend_on_the_figure() -> None:
 def test_eight_pairs_at_most() -> None:
     images, table = versions(2, True)
     doubled = pd.concat([table, table.assign(index=4)], ignore_index=True)
-    figure = examples.flips([*images, *images], doubled, GROUPS)
+    figure = examples.flips([*images, *images], doubled, GROUPS, 0.02)
     assert sum(len(panel.images) for panel in figure.axes) == 2 * examples.PAIRS
     with pytest.raises(ValueError, match="rows"):
-        examples.flips(images[1:], table, GROUPS)
+        examples.flips(images[1:], table, GROUPS, 0.02)
 
 
 def test_plots_never_import_torch() -> None:
     code = (
-        "import sys; from pgdose.plots import curves, examples, heatmap, network, report, sheets;"
+        "import sys; from pgdose.plots import confidence, curves, examples, heatmap, network;"
+        "from pgdose.plots import sheet_samples, sheets, style, training_size;"
         "assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -557,8 +595,8 @@ def test_a_group_without_images_does_not_choose_iterations_for_the_others() -> N
         {"group": "X-NR2", "iteration": [0, 40], "n_attacked": 9, "asr": [0.0, 0.6]}
     )
     none = pd.DataFrame({"group": "X-TB", "iteration": range(41), "n_attacked": 0, "asr": np.nan})
-    asr = pd.concat([some, none]).assign(run="full", attack="ext", epsilon=0.1, n_flipped=0)
+    asr = pd.concat([some, none]).assign(role="main", attack="ext", epsilon=0.1, n_flipped=0)
     asr = asr.assign(ci_low=asr["asr"], ci_high=asr["asr"])
-    rows = curves.over_epsilon(asr, GROUPS, 20)
+    rows = curve_rows.over_epsilon(asr, GROUPS, 20)
     assert rows.loc[rows["group"] == "X-NR2", "iteration"].tolist() == [40]
     assert heatmap.surfaces(asr, "X-NR2")["iteration"].tolist() == [0, 40]

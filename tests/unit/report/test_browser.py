@@ -7,7 +7,8 @@ import pytest
 from helpers.report_tables import EPSILONS, GROUPS, attacked, study
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pgdose.report import html_page
+from pgdose.report.data import ReportData
+from pgdose.report.page import write_report
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium (apt install chromium)")
@@ -25,7 +26,7 @@ OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((one) =>
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("browser")
     path = folder / "report.html"
-    html_page.write_report(path, **study(folder / "pictures"))
+    write_report(path, ReportData(**study(folder / "pictures")))
     return path.as_uri()
 
 
@@ -40,19 +41,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page, loaded. At the end it must have said nothing and asked for nothing."""
+    """The page, loaded. It must have logged nothing and requested nothing at the end."""
     opened = browser.new_page(viewport={"width": 1400, "height": 900})
-    said: list[str] = []
-    asked: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: asked.append(request.url))
+    messages: list[str] = []
+    requests: list[str] = []
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
+    opened.on("request", lambda request: requests.append(request.url))
     opened.goto(address)
     expect(opened.locator(".chart .main-svg").first).to_be_visible()
     yield opened
     opened.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [address]
 
 
 def curves(page: Page) -> list[int]:
@@ -93,9 +94,10 @@ def test_charts_take_the_place_of_printed_figures(page: Page) -> None:
 
 def of_each(*groups: str, bands: bool = False) -> list[int]:
     """How many of these groups each chart shows at first; those of Fig. 3c have bars, not areas."""
+    shown_at = [(attack, 0.1 if 0.1 in EPSILONS[attack] else 0.02) for attack in EPSILONS]
     at_point = [
-        sum(attacked(group, attack, 0.1) > 0 for group in groups) * (0.1 in epsilons)
-        for attack, epsilons in EPSILONS.items()
+        sum(attacked(group, attack, epsilon) > 0 for group in groups)
+        for attack, epsilon in shown_at
     ]
     return [len(groups)] * len(EPSILONS) + at_point + [n * (not bands) for n in at_point]
 
@@ -128,13 +130,18 @@ def test_the_amplitude_is_chosen(page: Page) -> None:
     choice = page.locator("select[data-figure=fig3b]")
     assert choice.input_value() == "0.1"
     assert choice.locator("option").all_text_contents() == ["0.0005", "0.02", "0.1", "0.2"]
-    expect(page.locator("#fig3b-2")).to_be_hidden()  # noise has no 0.1
+    noise, note = page.locator("#fig3b-2"), page.locator(".chart:has(#fig3b-2) .nearest")
+    expect(noise).to_be_visible()  # it has no 0.1, and shows its nearest amplitude
+    expect(note).to_have_text("Shown at ε = 0.02 (nearest to 0.1).")
+    expect(note).to_be_visible()
+    expect(page.locator(".chart:has(#fig3b-0) .nearest")).to_be_hidden()
     rates = "document.getElementById('fig3b-0').data.at(-1).y.join()"
     first = page.evaluate(rates)
     choice.select_option("0.2")
     assert page.evaluate(rates) != first
-    expect(page.locator("#fig3b-2")).to_be_visible()
-    expect(page.locator("#fig3b-1")).to_be_hidden()  # and sign no 0.2
+    expect(noise).to_be_visible()  # at 0.2 itself
+    expect(note).to_be_hidden()
+    expect(page.locator("#fig3b-1")).to_be_hidden()  # sign has no 0.2
     expect(page.locator("#fig3b-1 + .absent")).to_be_visible()
     expect(page.locator("#fig3c-1")).to_be_visible()  # the other figure has its own choice
 
@@ -150,14 +157,14 @@ def test_values_are_told_under_the_pointer(page: Page, name: str) -> None:
     label = chart.locator(".hoverlayer .hovertext")
     expect(label).to_contain_text("H-BR")
     text = label.text_content() or ""
-    told = page.evaluate(
+    points = page.evaluate(
         """name => { const trace = document.getElementById(name).data.at(-1);
             return trace.y.map((y, i) => [y, ...trace.customdata[i]]); }""",
         name,
     )
     expected = [
         f"ASR {y:.3f}95 % interval {low:.3f} to {high:.3f}{flipped} of {n} flipped"
-        for y, low, high, flipped, n in told
+        for y, low, high, flipped, n in points
         if y is not None
     ]
     assert any(words in text for words in expected), text
@@ -210,13 +217,13 @@ def test_no_request_could_leave_the_page(browser: Browser, address: str) -> None
     """The policy that the page brings along forbids it, whatever a script asks for."""
     page = browser.new_page()
     page.goto(address)
-    told = page.evaluate(
+    directive = page.evaluate(
         """() => new Promise(answer => {
             document.addEventListener("securitypolicyviolation", e => answer(e.effectiveDirective));
             fetch("http://127.0.0.1:9/").catch(() => {});
         })"""
     )
-    assert told == "connect-src"
+    assert directive == "connect-src"
     page.close()
 
 

@@ -13,10 +13,18 @@ import pytest
 from helpers.report_tables import CLASSES, EPSILONS, GROUPS, ITERATIONS, checks, study
 
 from pgdose.plots import style
-from pgdose.report import html_page, interactive, summary, wording
+from pgdose.report import interactive, summary, wording
+from pgdose.report.captions import PICTURES
+from pgdose.report.data import PAGE_TABLES, Provenance, ReportData
+from pgdose.report.page import write_report
 
 Write = Callable[..., "Page"]
-POINT = {"epsilon": 0.1, "iterations": 20}
+SETTINGS = {
+    "study": "bare",
+    "seed": 1,
+    "measures": {"success": "final", "draws": 200},
+    "operating_points": {"epsilon": 0.1, "iterations": 20},
+}
 
 
 class Page:
@@ -33,17 +41,17 @@ class Page:
     def tables(self, label: str) -> list[pd.DataFrame]:
         """The tables of this name, their cells as texts; the first column is the index."""
         boxes = self.root.xpath("//div[@class='scroll'][@aria-label=$label]//table", label=label)
-        found = []
+        frames = []
         for table in boxes:
             heads = [words(cell) for cell in table.xpath("./thead/tr/th")]
             rows = [[words(c) for c in row.xpath("./th|./td")] for row in table.xpath("./tbody/tr")]
             frame = pd.DataFrame(rows, columns=heads or None, dtype=object)
-            found.append(frame.set_index(frame.columns[0]))
-        return found
+            frames.append(frame.set_index(frame.columns[0]))
+        return frames
 
     def table(self, label: str) -> pd.DataFrame:
-        (found,) = self.tables(label)
-        return found
+        (only,) = self.tables(label)
+        return only
 
     def charts(self) -> list[dict[str, Any]]:
         (script,) = self.root.xpath("//script[@id='charts']")
@@ -62,11 +70,11 @@ def numbers(cell: str) -> list[float]:
 
 def same(cell: str, *values: float, digits: int = 3) -> None:
     """The cell has these numbers and no others, to its last digit; what is missing is a dash."""
-    known = [value for value in values if not pd.isna(value)]
-    assert len(numbers(cell)) == len(known), (cell, values)
-    for shown, value in zip(numbers(cell), known, strict=True):
+    finite = [value for value in values if not pd.isna(value)]
+    assert len(numbers(cell)) == len(finite), (cell, values)
+    for shown, value in zip(numbers(cell), finite, strict=True):
         assert shown == pytest.approx(value, abs=0.5 * 10.0**-digits + 1e-9), (cell, values)
-    if not known:
+    if not finite:
         assert cell == wording.MISSING
 
 
@@ -81,7 +89,7 @@ def write(tmp_path: Path, pictures: Path) -> Write:
 
     def write_page(**changes: Any) -> Page:
         path = tmp_path / "report.html"
-        html_page.write_report(path, **(study(pictures) | changes))
+        write_report(path, ReportData(**(study(pictures) | changes)))
         return Page(path.read_text(encoding="utf-8"))
 
     return write_page
@@ -90,7 +98,7 @@ def write(tmp_path: Path, pictures: Path) -> Write:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Page:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    html_page.write_report(path, **study(pictures))
+    write_report(path, ReportData(**study(pictures)))
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -99,15 +107,17 @@ def tables(pictures: Path) -> dict[str, pd.DataFrame]:
     return study(pictures)["tables"]
 
 
+#: Where each attack is shown at the operating point; noise was not measured at 0.1.
+SHOWN_AT = {"paper": 0.1, "sign": 0.1, "noise": 0.02}
+NEAREST = "ε = 0.02 (nearest to 0.1)"
+
+
 def at_point(table: pd.DataFrame) -> pd.DataFrame:
-    """The full runs' rows at the operating point, by hand."""
-    last = table["attack"].map(ITERATIONS)
+    """The main networks' rows at the operating point, by hand."""
+    last, epsilon = table["attack"].map(ITERATIONS), table["attack"].map(SHOWN_AT)
     return table[
-        (table["run"] == "full") & (table["epsilon"] == 0.1) & (table["iteration"] == last)
+        (table["role"] == "main") & (table["epsilon"] == epsilon) & (table["iteration"] == last)
     ]
-
-
-# --- numbers ----------------------------------------------------------------------------------
 
 
 def test_table1(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -192,12 +202,15 @@ def test_subgroups(page: Page, tables: dict[str, pd.DataFrame]) -> None:
         ):
             same(cells["ASR"], row.asr, row.ci_low, row.ci_high)
             ends = row.difference_low, row.difference_high
+            assert cells["ε"] == ("0.02 (nearest to 0.1)" if row.attack == "noise" else "0.1")
             same(cells["Difference from the others"], row.difference, *ends)
     text = page.section("subgroups")
-    # F and M mirror each other, and are one difference: by group and attack with ε = 0.1.
-    known = at_point(tables["subgroups"]).groupby(["group", "attack"]).ngroups
-    assert f"{2 * known} differences" in text and f"interval of {known} of them" in text
+    # F and M mirror each other, and are one difference: by group and attack.
+    pairs = at_point(tables["subgroups"]).groupby(["group", "attack"]).ngroups
+    assert f"{2 * pairs} differences" in text and f"interval of {pairs} of them" in text
+    assert f"measured at ε = 0.1, noise at {NEAREST}; the interval" in text
     assert "X-TB under sign, sex F: 0.31 more than the others." in text
+    assert f"X-TB under noise at {NEAREST}, sex F: 0.31 more than the others." in text
     assert "sex M:" not in text
 
 
@@ -206,10 +219,8 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
     for place, group in enumerate(GROUPS):
         shown = page.table(f"Attacks on {group}")
         for attack in EPSILONS:
-            cells = shown.loc[attack]
-            if attack == "noise":  # not measured at this dose
-                assert set(cells) == {wording.MISSING}
-                continue
+            # The nearest dose is named.
+            cells = shown.loc[f"noise at {NEAREST}" if attack == "noise" else attack]
             row = rates.loc[(group, attack)]
             same(cells["ASR"], row["asr"], row["ci_low"], row["ci_high"])
             same(cells["Flipped"], row["n_flipped"], digits=0)
@@ -220,9 +231,13 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
             same(cell, row.n, digits=0)
         changed = at_point(tables["transitions"])
         changed = changed[changed["group"] == group]
-        for attack in ("paper", "sign"):
+        for attack, name in (
+            ("paper", "paper"),
+            ("sign", "sign"),
+            ("noise", f"noise at {NEAREST}"),
+        ):
             for row in changed[changed["attack"] == attack].to_dict("records"):
-                cell = page.tables(attack)[place].loc[row["class"], row["flipped_to"]]
+                cell = page.tables(name)[place].loc[row["class"], row["flipped_to"]]
                 same(cell, row["n"], digits=0)
         text = page.section(f"group-{place}")
         failed = checks().query("group == @group and verdict == 'failed'")
@@ -257,13 +272,19 @@ def test_what_it_rests_on(page: Page) -> None:
 def test_charts_hold_the_tables(page: Page, tables: dict[str, pd.DataFrame]) -> None:
     charts = {chart["id"]: chart for chart in page.charts()}
     assert len(charts) == 3 * len(EPSILONS)
-    asr, bins = (t[t["run"] == "full"] for t in (tables["asr"], tables["confidence"]))
+    asr, bins = (t[t["role"] == "main"] for t in (tables["asr"], tables["confidence"]))
     for place, (attack, epsilons) in enumerate(EPSILONS.items()):
-        own, last = asr[asr["attack"] == attack], ITERATIONS[attack]
-        compare(charts[f"fig3a-{place}"], "", own[own["iteration"] == last], "epsilon")
-        for name, table, x in (("3b", own, "iteration"), ("3c", bins, "bin_low")):
+        of_attack, last = asr[asr["attack"] == attack], ITERATIONS[attack]
+        at_last = of_attack[of_attack["iteration"] == last]
+        compare(charts[f"fig3a-{place}"], "", at_last, "epsilon")
+        for name, table, x in (("3b", of_attack, "iteration"), ("3c", bins, "bin_low")):
             chart = charts[f"fig{name}-{place}"]
             assert set(chart["values"]) == {f"{epsilon:g}" for epsilon in epsilons}
+            # Shown first: the operating epsilon, or the nearest one, which the page then names.
+            assert chart["first"] == "0.1"
+            assert chart["nearest"] == ("0.02" if attack == "noise" else "")
+            note = page.root.get_element_by_id(chart["id"]).getparent().find_class("nearest")
+            assert words(note[0]) == (f"Shown at {NEAREST}." if attack == "noise" else "")
             for epsilon in epsilons:
                 here = table[(table["attack"] == attack) & (table["epsilon"] == epsilon)]
                 compare(chart, f"{epsilon:g}", here, x)
@@ -275,23 +296,20 @@ def compare(chart: dict[str, Any], choice: str, table: pd.DataFrame, by: str) ->
     assert [trace["legendgroup"] for trace in traces] == list(GROUPS)
     for trace, rated in zip(traces, values, strict=True):
         rows = table[table["group"] == trace["legendgroup"]].sort_values(by)
-        places = list(zip(trace["x"], rated["y"], rated["told"], strict=True))
+        places = list(zip(trace["x"], rated["y"], rated["rate"], strict=True))
         if by == "bin_low":
             assert places.pop(1) == (None, None, [None] * 4)  # the gap
         assert len(places) == len(rows)
-        for (x, y, told), row in zip(places, rows.to_dict("records"), strict=True):
+        for (x, y, rate), row in zip(places, rows.to_dict("records"), strict=True):
             if by != "bin_low":
                 assert x == row[by]
             elif row["bin_low"] >= 0.5:
                 assert row["bin_low"] < x < row["bin_high"]
             sure = by == "iteration" and row["iteration"] == 0
             ends = [row["asr"]] * 2 if sure else [row["ci_low"], row["ci_high"]]
-            for shown, value in zip([y, *told[:2]], [row["asr"], *ends], strict=True):
+            for shown, value in zip([y, *rate[:2]], [row["asr"], *ends], strict=True):
                 assert shown == (None if pd.isna(value) else pytest.approx(value, abs=5.1e-5))
-            assert told[2:] == [row["n_flipped"], row["n_attacked"]]
-
-
-# --- words ------------------------------------------------------------------------------------
+            assert rate[2:] == [row["n_flipped"], row["n_attacked"]]
 
 
 def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -302,7 +320,6 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "1,912,926 records were found in 2 sources; 12,345 of them were rejected.",
         "the accuracy is 0.81 (X-TB) to 0.94 (X-NR2).",
         "The paper’s lies inside our interval for X-TB and above it for X-NR2.",
-        "noise: not measured there.",
         "Of 6 checks of the attacks 4 failed",
         "supported under paper and sign; contradicted under noise.",
         "undecided under every attack.",
@@ -310,12 +327,16 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
         "so a finding about the attack: conclusion 3.",
         "Left open under at least one attack: conclusion 2.",
-        "Asked of one attack alone: conclusion 5.",
+        "Tested under one attack only: conclusion 5.",
+        "An attack with fewer iterations is shown at its last one, an attack that was not "
+        f"measured at this ε at the nearest ε that was: noise at {NEAREST}.",
     ):
         assert sentence in text
-    rates = at_point(tables["asr"]).query("attack == 'sign'").set_index("group")["asr"]
-    low, high = rates.min(), rates.max()
-    assert f"sign: {low:.2f} ({rates.idxmin()}) to {high:.2f} ({rates.idxmax()})." in text
+    for attack, name in (("sign", "sign"), ("noise", f"noise at {NEAREST}")):
+        rows = at_point(tables["asr"])
+        rates = rows[rows["attack"] == attack].set_index("group")["asr"]
+        low, high = rates.min(), rates.max()
+        assert f"{name}: {low:.2f} ({rates.idxmin()}) to {high:.2f} ({rates.idxmax()})." in text
     worst = tables["worst_case"].query("epsilon == 0.1")["asr"]
     assert f"up to 0.1, an attacker flips {worst.min():.2f}" in text
 
@@ -337,35 +358,45 @@ def test_one_and_none_are_said_right(groups: int, attacks: list[str], sentence: 
 
 
 def test_lists_and_numbers_in_words() -> None:
-    assert [wording.listed(["a", "b", "c"][:n]) for n in range(4)] == [
+    assert [wording.join_names(["a", "b", "c"][:n]) for n in range(4)] == [
         "",
         "a",
         "a and b",
         "a, b and c",
     ]
-    assert wording.several(1, "group") == "1 group" and wording.several(1200, "way") == "1,200 ways"
-    assert wording.dose(np.inf, 0.2) == "over 0.2" and wording.dose(0.0005) == "0.0005"
+    assert (
+        wording.quantity(1, "group") == "1 group" and wording.quantity(1200, "way") == "1,200 ways"
+    )
+    assert wording.epsilon(np.inf, 0.2) == "over 0.2" and wording.epsilon(0.0005) == "0.0005"
     assert wording.signed(-0.0312) == "−0.031" and wording.signed(0.2) == "+0.200"
     assert wording.duration(59.94) == "59.9 s" and wording.duration(61) == "1 min 01 s"
-    unknown = (wording.count, wording.rate, wording.dose, wording.duration, wording.memory)
+    unknown = (wording.count, wording.rate, wording.epsilon, wording.duration, wording.memory)
     assert {text(np.nan) for text in unknown} == {wording.MISSING}
 
 
-def test_widths_of_the_two_intervals() -> None:
-    def row(attack: str, half: float) -> dict[str, Any]:
+def test_widths_of_the_two_intervals(pictures: Path) -> None:
+    def row(attack: str, half: float, epsilon: float = 0.1) -> dict[str, Any]:
         ends = {"ci_low": 0.5 - half, "ci_high": 0.5 + half, "wilson_low": 0.4, "wilson_high": 0.6}
-        at = {"group": "X", "run": "full", "epsilon": 0.1, "iteration": 20, "n_attacked": 40}
+        at = {"group": "X", "role": "main", "epsilon": epsilon, "iteration": 20, "n_attacked": 40}
         return {**at, "attack": attack, "asr": 0.5, **ends}
 
-    def told(*rows: dict[str, Any]) -> list[str]:
-        return summary.intervals(pd.DataFrame(rows), POINT)
+    def lines(*rows: dict[str, Any]) -> list[str] | None:
+        tables = {"asr": pd.DataFrame(rows)}
+        return summary.intervals(ReportData(**(study(pictures) | {"tables": tables})))
 
-    assert told(row("a", 0.149), row("b", 0.07)) == []
-    assert told(row("a", 0.15), row("b", 0.3)) == [
+    assert lines(row("a", 0.149), row("b", 0.07)) == []
+    assert lines(row("a", 0.15), row("b", 0.3)) == [
         "X: wider by a factor of 1.5 to 3.0 under both attacks."
     ]
-    assert told(row("a", 0.05), row("b", 0.1)) == ["X: narrower by a factor of 2.0 under a."]
-    assert told(row("a", np.nan)) == []
+    assert lines(row("a", 0.05), row("b", 0.1)) == ["X: narrower by a factor of 2.0 under a."]
+    assert lines(row("a", np.nan)) == []
+    assert lines(row("a", 0.15), row("b", 0.05, epsilon=0.08)) == [
+        "X: wider by a factor of 1.5 under a.",
+        "X: narrower by a factor of 2.0 under b at ε = 0.08 (nearest to 0.1).",
+    ]
+    assert lines(row("a", 0.15), row("b", 0.15, epsilon=0.08)) == [
+        "X: wider by a factor of 1.5 under a and b at ε = 0.08 (nearest to 0.1)."
+    ]
 
 
 def test_warns_once_for_each_check_and_attack(page: Page) -> None:
@@ -373,10 +404,10 @@ def test_warns_once_for_each_check_and_attack(page: Page) -> None:
     assert list(shown.index) == ["gradients", "box kept"]
     first, second = shown.iloc[0], shown.iloc[1]
     assert first["Networks"] == "3 of 4: X-NR2, X-TB, H-BR (n72-r1)"
-    assert "90 % are <i>0</i>." in first["What was found"]
+    assert "90 % are <i>0</i>." in first["Result"]
     assert second["Networks"] == "1 of 1: H-BR"
     text = page.section("warnings")
-    assert "passed: 2; that failed: 4; not done" in text and "All is well" not in text
+    assert "Passed: 2; failed: 4; not done" in text and "All is well" not in text
 
 
 def test_says_that_nothing_failed_or_was_checked(write: Write) -> None:
@@ -387,9 +418,6 @@ def test_says_that_nothing_failed_or_was_checked(write: Write) -> None:
     assert "checks of the attacks" not in none.section("summary")
 
 
-# --- what a study can lack ----------------------------------------------------------------------
-
-
 def test_a_bare_study(write: Write) -> None:
     empty = pd.DataFrame
     page = write(
@@ -398,9 +426,13 @@ def test_a_bare_study(write: Write) -> None:
         pictures={},
         checks=checks().iloc[:0],
         rejects=empty(columns=["source", "stage", "reason", "count"]),
-        benchmarks=empty(columns=["rule", "jobs", "seconds", "max_rss_mb"]),
-        devices=empty(columns=["attack", "device", "precision", "jobs"]),
-        study={"study": "bare"},
+        provenance=Provenance(
+            benchmarks=empty(columns=["rule", "jobs", "seconds", "max_rss_mb"]),
+            devices=empty(columns=["attack", "device", "precision", "jobs"]),
+            versions={},
+            machine={},
+        ),
+        study=SETTINGS,
         groups={"X": "xray"},
     )
     for text in ("No conclusion was tested", "No record was rejected", "Nothing was measured"):
@@ -408,7 +440,7 @@ def test_a_bare_study(write: Write) -> None:
     assert not page.root.xpath("//script")
 
 
-@pytest.mark.parametrize("name", html_page.TABLES)
+@pytest.mark.parametrize("name", PAGE_TABLES)
 def test_a_study_without_one_of_its_tables(
     write: Write, tables: dict[str, pd.DataFrame], name: str
 ) -> None:
@@ -438,14 +470,11 @@ def test_unknown_values_are_never_numbers(write: Write, tables: dict[str, pd.Dat
 
 
 def test_mistakes_are_named(write: Write, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no tables \['asrs'\]"):
+    with pytest.raises(ValueError, match=r"does not show the tables \['asrs'\]; give some of"):
         write(tables={"asrs": pd.DataFrame()})
     with pytest.raises(ValueError, match=r"\.png, not '\.pdf'"):
         write(figures={"fig1": tmp_path / "fig1.pdf"})
     assert not list(tmp_path.iterdir())
-
-
-# --- the page as a file -------------------------------------------------------------------------
 
 
 def test_same_bytes_every_time(write: Write, page: Page) -> None:
@@ -470,7 +499,7 @@ def test_is_self_contained(page: Page) -> None:
 def test_figures_are_shown_as_they_are_and_fit_a_phone(page: Page) -> None:
     assert page.root.xpath("//meta[@name='viewport']")
     images = page.root.xpath("//img")
-    assert len(images) == 6 + len(html_page.PICTURES) * len(GROUPS)
+    assert len(images) == 6 + len(PICTURES) * len(GROUPS)
     for wide in [*images, *page.root.xpath("//table")]:
         assert wide.xpath("ancestor::div[@class='scroll']"), "may be wide, and has no box to scroll"
     assert all(int(image.get("width")) == 576 for image in images)  # 6 inches
@@ -487,7 +516,7 @@ def test_study_s_texts_are_escaped(write: Write, tables: dict[str, pd.DataFrame]
         name: table.replace({"X-NR2": HOSTILE, "paper": HOSTILE + "2"})
         for name, table in tables.items()
     }
-    groups = {HOSTILE if group == "X-NR2" else group: told for group, told in GROUPS.items()}
+    groups = {HOSTILE if group == "X-NR2" else group: kind for group, kind in GROUPS.items()}
     page = write(tables=renamed, groups=groups, figures={}, pictures={})
     assert len(page.root.xpath("//script")) == 3
     assert not any("alert" in (s.text or "") for s in page.root.xpath("//script[not(@id)]"))

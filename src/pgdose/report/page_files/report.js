@@ -30,21 +30,25 @@
   // The intervals as bars: how far they reach from the rates.
   function bars(trace) {
     const reach = (end, sign) => trace.customdata.map(
-      (told, i) => (told[end] === null ? null : sign * (told[end] - trace.y[i])));
+      (rate, i) => (rate[end] === null ? null : sign * (rate[end] - trace.y[i])));
     return { ...trace, error_y: { ...trace.error_y, array: reach(1, 1), arrayminus: reach(0, -1) } };
   }
 
   function draw(chart) {
     const place = document.getElementById(chart.id);
     const choice = document.querySelector(`select[data-figure="${place.dataset.figure}"]`);
-    const values = chart.values[choice ? choice.value : ""];
+    const epsilon = choice ? choice.value : "";
+    // An attack without the operating point's amplitude shows its nearest one instead.
+    const isNearest = chart.nearest !== "" && epsilon === chart.first;
+    const values = chart.values[isNearest ? chart.nearest : epsilon];
     place.hidden = !values;
-    place.nextElementSibling.hidden = Boolean(values);
+    place.parentElement.querySelector(".absent").hidden = Boolean(values);
+    place.parentElement.querySelector(".nearest").hidden = !isNearest;
     if (!values) return;
     const shown = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
     const curves = chart.figure.data
-      // By its uid Plotly knows a curve again among fewer or more of them.
-      .map((trace, i) => ({ ...trace, y: values[i].y, customdata: values[i].told, uid: `${i}` }))
+      // Plotly identifies a curve by its uid when others appear or vanish.
+      .map((trace, i) => ({ ...trace, y: values[i].y, customdata: values[i].rate, uid: `${i}` }))
       .filter((trace) => shown.has(trace.legendgroup));
     const drawn = chart.figure.data.some((trace) => trace.error_y)
       ? curves.map(bars) : [...curves.map(band), ...curves];
@@ -56,11 +60,11 @@
     charts.forEach(draw);
   }
 
-  // What a link leads to, or a printer, must be unfolded.
+  // Unfold what a link leads to, and everything for a printer.
   function unfold() {
-    const aim = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    for (let at = aim; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    if (aim) aim.scrollIntoView();
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    if (target) target.scrollIntoView();
   }
   let folded = [];
   addEventListener("beforeprint", () => {

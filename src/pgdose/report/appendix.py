@@ -1,0 +1,120 @@
+"""What the results rest on: checks, sources, rejects, labels, settings, machines, time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pgdose.report import tables, wording
+from pgdose.report.data import ReportData
+from pgdose.report.tables import Column, Table
+
+
+def warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
+    """The checks that failed: a row for each check and attack, with the networks it concerns."""
+    rows = []
+    for (check, attack), done in checks.groupby(["check", "attack"], sort=False):
+        failed = done[done["verdict"] == "failed"]
+        if failed.empty:
+            continue
+        networks = failed["group"].where(
+            failed["role"] == "main", failed["group"] + " (" + failed["run"] + ")"
+        )
+        rows.append(
+            {
+                "check": check,
+                "attack": attack,
+                "failed": len(failed),
+                "of": len(done),
+                "networks": ", ".join(networks),
+                "says": list(zip(networks, failed["says"], strict=True)),
+            }
+        )
+    return rows
+
+
+def sources(data: ReportData) -> Table | None:
+    """Records by source."""
+    table = data.table("sources")
+    columns: list[Column] = [("Source", "", tables.text("source"))]
+    columns += [
+        (wording.heading(name), "number", tables.count(name))
+        for name in map(str, table)
+        if name != "source"
+    ]
+    return tables.table_of("Sources", table, columns)
+
+
+def rejects(rows: pd.DataFrame, name: str) -> Table | None:
+    """Records that were left out, by stage and reason."""
+    columns: list[Column] = [
+        ("Source", "", tables.text("source")),
+        ("Stage", "", tables.text("stage")),
+        ("Reason", "", lambda row: wording.text(row["reason"]).replace("_", " ")),
+        ("Records", "number", tables.count("count")),
+    ]
+    return tables.table_of(name, rows, columns)
+
+
+def agreement(data: ReportData) -> Table | None:
+    """The labeller compared with labels set by hand."""
+    columns: list[Column] = [
+        ("Source", "", tables.text("source")),
+        ("Label", "", lambda row: str(row["label"]).replace("_", " ")),
+        ("Reports", "number", tables.count("n")),
+        ("Present", "number", tables.count("n_present")),
+        ("Precision", "number", tables.rate_with_interval("precision")),
+        ("Recall", "number", tables.rate_with_interval("recall")),
+        ("F1", "number", tables.rate_with_interval("f1")),
+    ]
+    rows = pd.DataFrame() if data.agreement is None else data.agreement
+    return tables.table_of("Labels", rows, columns)
+
+
+def devices(data: ReportData) -> Table | None:
+    """What the attacks ran on."""
+    columns: list[Column] = [
+        ("Attack", "", tables.text("attack")),
+        ("Device", "", tables.text("device")),
+        ("Precision", "", tables.text("precision")),
+        ("Networks attacked", "number", tables.count("jobs")),
+    ]
+    return tables.table_of("Devices", data.provenance.devices, columns)
+
+
+def benchmarks(data: ReportData) -> Table | None:
+    """Time and memory of each stage."""
+    rows = data.provenance.benchmarks
+    columns: list[Column] = [
+        ("Stage", "", tables.text("rule")),
+        ("Jobs", "number", tables.count("jobs")),
+        ("Time", "number", lambda row: wording.duration(row["seconds"])),
+        ("Memory", "number", lambda row: wording.memory(row["max_rss_mb"])),
+    ]
+    table = tables.table_of("Time and memory", rows, columns)
+    if table:
+        jobs, seconds = rows["jobs"].sum(), rows["seconds"].sum()
+        table.foot.extend(["All", wording.count(jobs), wording.duration(seconds), ""])
+    return table
+
+
+def pairs(name: str, values: Mapping[str, str]) -> Table:
+    """A table of names and values."""
+    return Table(name, [], [[key, str(value)] for key, value in values.items()])
+
+
+def settings(study: Mapping[str, Any]) -> str:
+    """The study as YAML."""
+    return yaml.safe_dump(_plain(study), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    """The value in types that YAML can write: no tuples, paths or numpy numbers."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        return value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

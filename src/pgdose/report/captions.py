@@ -1,0 +1,65 @@
+"""Titles and captions of the page's figures; the operating point stands in the figures' panels."""
+
+from pgdose.plots.axes import FEW, LEAST_OF_TWO, WIDE_RANGE
+from pgdose.plots.style import EPSILON
+
+TITLES = {
+    "fig1": "Figure 1. Adversarial images",
+    "fig2": "Figure 2. Flipped diagnoses",
+    "fig3a": f"Figure 3a. Success and amplitude {EPSILON}",
+    "fig3b": "Figure 3b. Success and iterations",
+    "fig3c": "Figure 3c. Success and clean confidence",
+    "fig3d": "Figure 3d. Success and training size",
+}
+CAPTIONS = {
+    "fig1": (
+        "Originals and their adversarial versions, one image in a row. Amplitudes ε rise from left "
+        "to right. Below each image stand the predicted class and its probability p, bold and "
+        "framed where the diagnosis flipped, and the largest change of a pixel, max |Δ|. The last "
+        "column is the change that the largest ε makes, magnified by the factor below it (grey: no "
+        "change)."
+    ),
+    "fig2": (
+        "Successful attacks: each pair has the original at the left and the adversarial image at "
+        "the right, with the predicted class and its probability p before and after the attack. "
+        "The dose stands above the pairs."
+    ),
+    "fig3a": (
+        "Attack success rate (vertical) over the amplitude ε in units of the full intensity range "
+        "(horizontal; logarithmic where an attack's doses span more than a factor of "
+        f"{WIDE_RANGE}). Rows are kinds of images, columns attacks, at the iteration in their "
+        "titles. Bands: 95 % intervals."
+    ),
+    "fig3b": (
+        "Attack success rate (vertical) over the number of iterations (horizontal). Rows are kinds "
+        "of images and amplitudes ε, columns attacks. The success rate is 0 at iteration 0 by "
+        "definition. Bands: 95 % intervals."
+    ),
+    "fig3c": (
+        "Attack success rate (vertical) over the clean confidence, which is the largest "
+        "probability that the network gives the image before the attack (horizontal, bins of "
+        f"0.05; confidences under {LEAST_OF_TWO:g} exist with more than two classes and stand "
+        "apart). Rows are groups, columns attacks. Larger points are bins of more images, rates of "
+        f"fewer than {FEW} images are faint, and bins without images are gaps. The shaded bin "
+        "holds the confidences over 0.95. Bands and bars: 95 % intervals."
+    ),
+    "fig3d": (
+        "Attack success rate with its 95 % interval, and at the right the accuracy on clean images "
+        "(vertical), over the number of training images (horizontal, logarithmic), always on the "
+        "same validation images. A point is one training, a line the mean of the trainings of one "
+        "size, a band reaches from the lowest to the highest of them."
+    ),
+}
+#: The pictures of each group, in the order of its section.
+PICTURES = {
+    "network": (
+        "The network: loss and accuracy over the epochs of its training, the confusion matrix and "
+        "the reliability curve (accuracy over confidence) on clean validation images."
+    ),
+    "heatmap": (
+        "The response surface: attack success rate over amplitude and iterations. The cells follow "
+        "the order of the doses and are all of one size. The line separates success rates under "
+        "one half from those over it; unknown rates are hatched."
+    ),
+    "examples": "Originals and their adversarial versions, as in Figure 1.",
+}

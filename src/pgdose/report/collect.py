@@ -1,0 +1,71 @@
+"""The page's tables of checks, devices, rejects and agreement, gathered from the results' files."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from pgdose.report.data import CHECKS
+
+DEVICES = ["attack", "device", "precision", "jobs"]
+REJECTS = ["source", "stage", "reason", "count"]
+
+Run = Mapping[str, Any]  # group, run and role of a network
+
+
+def checks(diagnosed: Iterable[tuple[Run, pd.DataFrame]], networks: pd.DataFrame) -> pd.DataFrame:
+    """All checks of attacks and of networks; a check of a network has "all" as its attack.
+
+    Args:
+        diagnosed: each run, and its diagnostics: `attack check verdict says`.
+        networks: the table network_checks: `group run role check verdict says`.
+
+    Returns:
+        `group run role attack check verdict says`.
+    """
+    of_attacks = [table.assign(**_identity(run)) for run, table in diagnosed]
+    tables = [*of_attacks, networks.assign(attack="all")]
+    return pd.concat([table.reindex(columns=CHECKS) for table in tables], ignore_index=True)
+
+
+def devices(diagnosed: Iterable[tuple[Run, pd.DataFrame]]) -> pd.DataFrame:
+    """What the attacks ran on, and in how many runs each did.
+
+    Args:
+        diagnosed: each run, and its diagnostics: `attack device precision`, a row for each check.
+
+    Returns:
+        `attack device precision jobs`.
+    """
+    columns = ["attack", "device", "precision"]
+    tables = [table[columns].drop_duplicates() for _, table in diagnosed]
+    if not tables:
+        return pd.DataFrame(columns=DEVICES)
+    jobs = pd.concat(tables).groupby(columns, sort=False).size()
+    return jobs.reset_index(name="jobs")
+
+
+def rejects(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Counts of what was left out.
+
+    Args:
+        tables: each source or group, and what it left out: `stage reason`.
+
+    Returns:
+        `source stage reason count`.
+    """
+    named = [table.assign(source=name) for name, table in tables]
+    if not named:
+        return pd.DataFrame(columns=REJECTS)
+    counts = pd.concat(named).groupby(["source", "stage", "reason"]).size()
+    return counts.reset_index(name="count")
+
+
+def agreement(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame | None:
+    """The agreement of all sources with labels by hand; None if no source has such labels."""
+    named = [table.assign(source=source) for source, table in tables]
+    return pd.concat(named) if named else None
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    return {name: run[name] for name in ("group", "run", "role")}

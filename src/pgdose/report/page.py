@@ -1,0 +1,102 @@
+"""The report: one HTML page that holds everything, to be mailed or opened without a network."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pgdose.report import (
+    appendix,
+    conclusions,
+    figures,
+    groups,
+    interactive,
+    networks,
+    study_tables,
+    summary,
+    wording,
+)
+from pgdose.report.data import ReportData
+from pgdose.tables import output_files
+
+PAGE_FILES = Path(__file__).parent / "page_files"
+
+
+def write_report(path: str | Path, data: ReportData) -> None:
+    """Write the report of a study as one self-contained HTML page, atomically.
+
+    Every text from the study is escaped.
+
+    Raises:
+        ValueError: a figure is no PNG.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(PAGE_FILES),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
+    sections = _findings(data) | _figures(data) | _appendix(data)
+    page = environment.get_template("report.html").render(
+        name=data.study["study"],
+        point={"epsilon": data.epsilon, "iterations": data.iterations},
+        nearest=summary.nearest(data.success_rates(), data.epsilon),
+        success=data.study["measures"]["success"],
+        draws=data.study["measures"]["draws"],
+        seed=data.study["seed"],
+        **sections,
+    )
+    with output_files.atomic(path) as beside:
+        beside.write_text(page, encoding="utf-8")
+
+
+def _findings(data: ReportData) -> dict[str, Any]:
+    """The sections about the results, by their names in the template."""
+    return {
+        "summary": summary.summary(data),
+        "matrix": conclusions.matrix(data),
+        "conclusions": conclusions.conclusions(data),
+        "table1": study_tables.table1(data),
+        "class_counts": study_tables.class_counts(data),
+        "calibrated": "ece" in data.table("table1"),
+        "sized": study_tables.training_size(data),
+        "worst": study_tables.worst_case(data),
+        "every_worst": study_tables.worst_case_by_epsilon(data),
+        "doses": study_tables.doses(data),
+        "intervals": summary.intervals(data),
+        "subgroups": summary.subgroups(data),
+        "every_subgroup": study_tables.subgroups(data),
+        "networks": networks.networks(data),
+        "sections": [groups.section(data, i, group) for i, group in enumerate(data.groups)],
+    }
+
+
+def _figures(data: ReportData) -> dict[str, Any]:
+    """The figures, their charts, and the JavaScript that draws these."""
+    charts = figures.charts(data)
+    return {
+        "charts": charts,
+        "legend": figures.legend(data.groups),
+        "epsilons": figures.epsilons(charts),
+        "figures": figures.printed_figures(data, charts),
+        "library": interactive.library() if charts else "",
+        "data": interactive.as_json(c for several in charts.values() for c in several),
+    }
+
+
+def _appendix(data: ReportData) -> dict[str, Any]:
+    """What the results rest on, and how they were made."""
+    return {
+        "warnings": appendix.warnings(data.checks),
+        "verdicts": data.checks["verdict"].value_counts().to_dict(),
+        "sources": appendix.sources(data),
+        "rejects": appendix.rejects(data.rejects, "Rejects"),
+        "agreement": appendix.agreement(data),
+        "settings": appendix.settings(data.study),
+        "versions": appendix.pairs("Versions", data.provenance.versions),
+        "machine": appendix.pairs("Machine", data.provenance.machine),
+        "devices": appendix.devices(data),
+        "benchmarks": appendix.benchmarks(data),
+    }

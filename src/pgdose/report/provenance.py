@@ -1,0 +1,58 @@
+"""How the results were made: versions of packages, the machine, time and memory of each rule."""
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+PACKAGES = ("pgdose", "snakemake", "torch", "torchvision", "pydicom", "openslide-python", "numpy")
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """The versions of Python and of the packages, as installed where the page is written."""
+    return {"Python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed here"
+
+
+def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """The processor, its cores and the memory, without the machine's name."""
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "Processor": models[0] if models else platform.machine(),
+        "Cores": str(os.cpu_count()),
+        "Memory": f"{size / 2**30:.0f} GB",
+    }
+
+
+def benchmarks(folder: str | Path) -> pd.DataFrame:
+    """Time and memory of each rule, the longest first, from Snakemake's benchmark files.
+
+    Args:
+        folder: holds `<rule>.tsv` and `<rule>/**/*.tsv`.
+
+    Returns:
+        `rule jobs seconds max_rss_mb`: the number of jobs, the sum of their seconds, and the most
+        memory of any of them; NaN where Snakemake measured none.
+    """
+    folder = Path(folder)
+    jobs = [
+        pd.read_csv(path, sep="\t").assign(rule=path.relative_to(folder).parts[0].split(".")[0])
+        for path in sorted(folder.rglob("*.tsv"))
+    ]
+    table = pd.concat(jobs) if jobs else pd.DataFrame(columns=["rule", "s", "max_rss"])
+    table["max_rss"] = pd.to_numeric(table["max_rss"], errors="coerce")
+    by_rule = table.groupby("rule").agg(
+        jobs=("s", "size"), seconds=("s", "sum"), max_rss_mb=("max_rss", "max")
+    )
+    return by_rule.sort_values("seconds", ascending=False).reset_index()

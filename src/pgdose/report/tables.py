@@ -1,0 +1,123 @@
+"""Tables of the page: their model, and how a cell is made from a row of a result table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from pgdose.plots.rows import epsilon_label, nearest_note, same_epsilon
+from pgdose.plots.style import EPSILON
+from pgdose.report import wording
+
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of more than a text: `aside` is printed softly after it, `kind` is a CSS class."""
+
+    text: str
+    aside: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's heading; `kind` is the column's CSS class, "number" is aligned to the right."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page; the first cell of each row names the row."""
+
+    name: str
+    heads: list[Head]
+    rows: Sequence[Sequence[str | Cell]]
+    foot: list[str] = field(default_factory=list)
+
+
+Print = Callable[[Row], str | Cell]  # makes a cell from a row of a result table
+Column = tuple[str, str, Print]  # heading, kind, and how its cells are made
+
+
+def table_of(name: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Table | None:
+    """The rows as a table of the page; None if there are none."""
+    if rows.empty:
+        return None
+    heads = [Head(text, kind) for text, kind, _ in columns]
+    cells = [[cell(row) for _, _, cell in columns] for row in rows.to_dict("records")]
+    return Table(name, heads, cells)
+
+
+def by_attack(name: str, table: pd.DataFrame, cell: Print) -> Table:
+    """A table of groups by attacks; `cell` prints the row of one group and attack."""
+    attacks = list(table["attack"].unique())
+    cells = {(row["group"], row["attack"]): cell(row) for row in table.to_dict("records")}
+    rows = [
+        [str(group), *(cells.get((group, attack), wording.MISSING) for attack in attacks)]
+        for group in table["group"].unique()
+    ]
+    return Table(name, [Head("Group"), *(Head(attack, "number") for attack in attacks)], rows)
+
+
+def text(name: str) -> Print:
+    """Cells with the column's text."""
+    return lambda row: wording.text(row[name])
+
+
+def count(name: str) -> Print:
+    """Cells with the column's whole number."""
+    return lambda row: wording.count(row.get(name))
+
+
+def with_interval(
+    name: str, number: Callable[[Any], str], low: str = "ci_low", high: str = "ci_high"
+) -> Print:
+    """Cells with a number and its interval, or "no interval"."""
+
+    def cell(row: Row) -> str | Cell:
+        if pd.isna(row.get(name)):
+            return wording.MISSING
+        if pd.isna(row.get(low)) or pd.isna(row.get(high)):
+            return Cell(number(row[name]), "no interval")
+        return bracketed(number(row[name]), number(row[low]), number(row[high]))
+
+    return cell
+
+
+def bracketed(value: str, low: str, high: str) -> str | Cell:
+    """A value with the ends of its interval, if both are known."""
+    if low == wording.MISSING or high == wording.MISSING:
+        return value
+    return Cell(value, f"[{low}, {high}]")
+
+
+def rate_with_interval(name: str) -> Print:
+    """Cells with a rate and its interval, whose columns are named after it: `auc_low auc_high`."""
+    return with_interval(name, wording.rate, f"{name}_low", f"{name}_high")
+
+
+asr = with_interval("asr", wording.rate)
+AMPLITUDE: Column = (EPSILON, "number", lambda row: wording.epsilon(row["epsilon"]))
+
+
+def amplitude(target: float) -> Column:
+    """The column of the amplitude; one that is only the nearest to `target` says so."""
+
+    def cell(row: Row) -> str | Cell:
+        note = nearest_note(row["epsilon"], target)
+        value = wording.epsilon(row["epsilon"])
+        return Cell(value, f"({note})") if note else value
+
+    return EPSILON, "number", cell
+
+
+def attack_at(attack: str, epsilon: float, target: float) -> str | Cell:
+    """The cell of an attack, with its amplitude if that is only the nearest to `target`."""
+    if same_epsilon(epsilon, target):
+        return attack
+    return Cell(attack, f"at {epsilon_label(epsilon, target)}")

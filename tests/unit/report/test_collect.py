@@ -1,0 +1,104 @@
+"""What the page says of how results were made is gathered from the results' files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pgdose.report import collect, provenance
+from pgdose.report.data import CHECKS
+
+MAIN = {"group": "X", "run": "full", "role": "main"}
+SIZED = {"group": "X", "run": "n9-r1", "role": "sized", "size": 9, "repeat": 1}
+
+
+def diagnostics(attack: str, device: str, *verdicts: str) -> pd.DataFrame:
+    rows = [
+        (attack, f"check {i}", verdict, "A sentence.", device, "fp32")
+        for i, verdict in enumerate(verdicts)
+    ]
+    columns = ["attack", "check", "verdict", "says", "device", "precision"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+DIAGNOSED = [
+    (MAIN, pd.concat([diagnostics("paper", "cuda", "passed", "failed"),
+                      diagnostics("sign", "cpu", "not done")])),
+    (SIZED, diagnostics("paper", "cuda", "passed")),
+]  # fmt: skip
+
+
+def test_checks_of_attacks_and_networks_stand_in_one_table() -> None:
+    networks = pd.DataFrame(
+        [("X", "full", "main", np.nan, np.nan, "no leak", "passed", "All is well.")],
+        columns=["group", "run", "role", "size", "repeat", "check", "verdict", "says"],
+    )
+    checks = collect.checks(DIAGNOSED, networks)
+    assert list(checks) == CHECKS and len(checks) == 5
+    assert checks["attack"].tolist() == ["paper", "paper", "sign", "paper", "all"]
+    assert checks["role"].tolist() == ["main", "main", "main", "sized", "main"]
+    assert checks["verdict"].tolist() == ["passed", "failed", "not done", "passed", "passed"]
+    assert list(collect.checks([], networks.iloc[:0])) == CHECKS
+
+
+def test_devices_count_runs_and_not_checks() -> None:
+    devices = collect.devices(DIAGNOSED)
+    assert devices.values.tolist() == [["paper", "cuda", "fp32", 2], ["sign", "cpu", "fp32", 1]]
+    assert list(collect.devices([])) == list(devices)
+
+
+def test_rejects_are_counted_by_source_stage_and_reason() -> None:
+    rejects = pd.DataFrame(
+        [("a", "screen", "dark"), ("b", "screen", "dark"), ("c", "index", "no_image")],
+        columns=["record_id", "stage", "reason"],
+    )
+    counts = collect.rejects([("xray", rejects), ("X", rejects.head(1)), ("H", rejects.iloc[:0])])
+    assert counts.values.tolist() == [
+        ["X", "screen", "dark", 1],
+        ["xray", "index", "no_image", 1],
+        ["xray", "screen", "dark", 2],
+    ]
+    assert list(collect.rejects([])) == list(counts)
+
+
+def test_agreement_names_its_source() -> None:
+    table = pd.DataFrame({"label": ["a"], "n": [3]})
+    gathered = collect.agreement([("one", table), ("two", table)])
+    assert gathered is not None and gathered["source"].tolist() == ["one", "two"]
+    assert collect.agreement([]) is None
+
+
+def test_benchmarks_sum_the_jobs_of_each_rule(tmp_path: Path) -> None:
+    (tmp_path / "attack" / "X").mkdir(parents=True)
+    for path, seconds, memory in (
+        ("attack/X/0.tsv", 10.0, "5.0"),
+        ("attack/X/1.tsv", 20.0, "7.0"),
+        ("curves.tsv", 3.5, "-"),
+    ):
+        (tmp_path / path).write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
+    table = provenance.benchmarks(tmp_path)
+    assert list(table) == ["rule", "jobs", "seconds", "max_rss_mb"]
+    assert table.iloc[0].tolist() == ["attack", 2, 30.0, 7.0]
+    assert table.iloc[1].tolist()[:3] == ["curves", 1, 3.5] and np.isnan(table.iloc[1, 3])
+    empty = provenance.benchmarks(tmp_path / "none")
+    assert empty.empty and list(empty) == list(table)
+
+
+def test_versions_and_machine(tmp_path: Path) -> None:
+    versions = provenance.versions(["numpy", "no-such-package"])
+    assert versions["numpy"] == np.__version__
+    assert versions["no-such-package"] == "not installed here"
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: A: processor\n")
+    machine = provenance.machine(cpuinfo)
+    assert machine["Processor"] == "A: processor"
+    assert int(machine["Cores"]) > 0 and machine["Memory"].endswith(" GB")
+    assert provenance.machine(tmp_path / "none")["Processor"]
+
+
+@pytest.mark.parametrize("role", ["main", "sized"])
+def test_a_run_s_identity_may_say_more(role: str) -> None:
+    run = {**SIZED, "role": role}
+    checks = collect.checks([(run, diagnostics("paper", "cpu", "passed"))], pd.DataFrame())
+    assert checks["role"].tolist() == [role]
