@@ -42,7 +42,7 @@ def main() -> None:
     if attack not in raw:
         parser.error(f"--attack takes one with a raw step: {', '.join(raw) or 'there is none'}")
     print(f"{attack}:")
-    device = devices.device_of(1)
+    device = devices.claim_device(1)
     rows = []
     for group in study.groups:
         folder = Path(study.results, "groups", group)

@@ -27,11 +27,13 @@ from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
+from pgdose.study.networks import Training
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
 from pgdose.tables.private_paths import stat_file
-from pgdose.training import loop
+from pgdose.training.state import TrainingState
+from pgdose.training.step import Batch, gradients
 from pgdose.xray import headers, screening
 from pgdose.xray.anatomy import aorta_window
 from pgdose.xray.source_images import read_source_image
@@ -54,7 +56,7 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 
 
 def of_pixels(folder: Path) -> dict[str, float]:
-    """Seconds a film or tile, one core."""
+    """Seconds per film or tile on one core."""
     film = stat_file(write_film(folder / "film.dcm"))
     pixels = read_source_image(film, "dicom_archive", "xray").pixels
     limits = FilmScreen().to_dict()
@@ -94,7 +96,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
 
 
 def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tuple[str, int], float]:
-    """Seconds an image of a training step, a clean look and a step of an attack."""
+    """Seconds per image of a training step and of an attack's step."""
     batch = 8 if device.type == "cpu" else study.training.batch
     found = {}
     for size in sizes:
@@ -102,22 +104,22 @@ def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tupl
         labels = torch.arange(batch) % 2
         network = architectures.build("inception_v3", 2, size, study.training.width).to(device)
         network.to(memory_format=torch.channels_last)
-        settings = loop.Settings(epochs=1, batch=batch, lr=1e-3, schedule="constant")
-        state = loop.State(network, settings, 1, device)
+        settings = Training(epochs=1, batch=batch, lr=1e-3, schedule="constant")
+        state = TrainingState(network, settings, 1, device)
         folded, _ = devices.with_precision(folding.fold(network), "fp32", device)
         pixels = devices.scaled(images, device)
 
-        def learn(state=state, images=images, labels=labels) -> None:
+        def train(state=state, images=images, labels=labels) -> None:
             state.network.train()
             state.optimiser.zero_grad(set_to_none=True)
-            loop.gradients(state, state.network, torch.from_numpy(images), labels, len(images))
+            gradients(state, state.network, Batch(torch.from_numpy(images), labels))
             state.step()
 
         def step(folded=folded, pixels=pixels) -> None:
-            own = pixels.detach().requires_grad_()
-            torch.autograd.grad(folded(own).sum(), own)[0].sum().item()
+            images = pixels.detach().requires_grad_()
+            torch.autograd.grad(folded(images).sum(), images)[0].sum().item()
 
-        found["training", size] = seconds(learn) / batch
+        found["training", size] = seconds(train) / batch
         found["attack", size] = seconds(step) / batch
     return found
 
@@ -130,9 +132,9 @@ def members(study: Study, group: str) -> int:
 
 def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     """Gradient steps per image, and whether they were measured."""
-    known = study.attacks[attack]
-    if known.kind == "noise":  # a look for each point, a third of a step
-        return len(known.epsilon) * known.max_iter / 3, True
+    settings = study.attacks[attack]
+    if settings.kind == "noise":  # one forward pass for each point, a third of a step
+        return len(settings.epsilon) * settings.max_iter / 3, True
     tables = [pd.read_parquet(p) for p in results.glob("groups/*/full/diagnostics.parquet")]
     steps = [
         float(table["steps_per_image"][table["attack"] == attack].iloc[0])
@@ -141,7 +143,7 @@ def steps_of(study: Study, attack: str, results: Path) -> tuple[float, bool]:
     ]
     if steps:
         return mean(number for number in steps if number > 0), True
-    return len(known.epsilon) * known.max_iter, False
+    return len(settings.epsilon) * settings.max_iter, False
 
 
 def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float, float, str]]:
@@ -209,15 +211,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results/phantom"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    study = parse(yaml.safe_load(given.study.read_text()))
-    device = torch.device(given.device)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    study = parse(yaml.safe_load(arguments.study.read_text()))
+    device = torch.device(arguments.device)
     with tempfile.TemporaryDirectory() as folder:
         rates: dict = of_pixels(Path(folder))
     rates |= of_network(study, {group.image.size for group in study.groups.values()}, device)
     name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{given.threads} threads"
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{arguments.threads} threads"
     )
     print(f"network stages on {name}; all others on one core\n")
     print("| rate | ms |\n|---|---|")
@@ -225,7 +229,7 @@ def main() -> None:
         text = what if isinstance(what, str) else f"{what[0]} step, {what[1]} px, an image"
         print(f"| {text} | {1000 * rate:.3g} |")
     print("\n| stage | things | hours | bytes |\n|---|---|---|---|")
-    for what, number, hours, size in rows(study, rates, given.results):
+    for what, number, hours, size in rows(study, rates, arguments.results):
         print(f"| {what} | {number:,.0f} | {hours:,.1f} | {size} |")
 
 

@@ -7,9 +7,9 @@
 Images per second of one epoch over made-up stores, of three loops in turn, several rounds:
 
 floor   steps on one batch of float32 that stays on the device: no reading, no scaling.
-ours    `training.train`'s epoch, as a study runs it.
+ours    `training.epoch.train_epoch`, as a study runs it.
 plain   a loop in the style of torchvision's reference scripts: DataLoader, transforms of each
-        image, channels first, the loss asked for at each step; the same network and images.
+        image, channels first, the loss fetched at each step; the same network and images.
 
 With --memory: the resident memory of a process that trains one epoch on 1,000 and on more images.
 With --reads: images per second read in a random order and in shuffled blocks of neighbours, from
@@ -37,8 +37,12 @@ from pgdose import devices
 from pgdose.cohort.images import Members
 from pgdose.images.stores import new_store
 from pgdose.networks import architectures, classifier
+from pgdose.study.networks import Training
 from pgdose.tables import parquet
 from pgdose.training import loading, loop
+from pgdose.training.data import TrainingData
+from pgdose.training.epoch import Epoch, train_epoch
+from pgdose.training.state import TrainingState
 
 SHARDS = 4
 TABLE = "members.parquet"
@@ -50,12 +54,12 @@ def made_up(folder: Path, n: int, size: int) -> Members:
     noise = rng.integers(0, 256, (64, size, size), np.uint8)
     names, rows = [], []
     for shard in range(SHARDS):
-        own = range(shard * n // SHARDS, (shard + 1) * n // SHARDS)
-        with new_store(folder / f"{shard}.npy", len(own), size, 1) as store:
-            for row, number in enumerate(own):
+        numbers = range(shard * n // SHARDS, (shard + 1) * n // SHARDS)
+        with new_store(folder / f"{shard}.npy", len(numbers), size, 1) as store:
+            for row, number in enumerate(numbers):
                 store.put(row, np.roll(noise[number % 64], number // 64, axis=0))
-        names += [f"{shard}.npy"] * len(own)
-        rows += range(len(own))
+        names += [f"{shard}.npy"] * len(numbers)
+        rows += range(len(numbers))
     table = pd.DataFrame({"member": range(n), "store": names, "row": rows})
     table["class_index"] = np.arange(n) % 2
     return Members(table, folder, size, 1)
@@ -76,10 +80,10 @@ class Images(Dataset):
         return self.change(image), int(self.labels[row])
 
 
-def network_of(given: argparse.Namespace) -> classifier.Classifier:
+def network_of(arguments: argparse.Namespace) -> classifier.Classifier:
     torch.manual_seed(0)
-    built = architectures.build(given.architecture, 2, given.size, given.width)
-    return built.to(given.device)
+    built = architectures.build(arguments.architecture, 2, arguments.size, arguments.width)
+    return built.to(arguments.device)
 
 
 def synchronised(device: torch.device) -> float:
@@ -88,108 +92,104 @@ def synchronised(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def loops(given: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
-    """What to time; each returns how many images it has learned from."""
-    device = given.device
-    settings = loop.Settings(
-        epochs=1, batch=given.batch, lr=1e-4, schedule="constant", precision=given.precision
+def loops(arguments: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
+    """The loops to time; each returns the number of images it trained on."""
+    device = arguments.device
+    settings = Training(
+        epochs=1, batch=arguments.batch, lr=1e-4, schedule="constant", precision=arguments.precision
     )
-    steps = len(members) // given.batch
-    order = np.random.default_rng(0).permutation(len(members))[: steps * given.batch]
+    steps = len(members) // arguments.batch
+    order = np.random.default_rng(0).permutation(len(members))[: steps * arguments.batch]
 
-    def of(network: classifier.Classifier) -> loop.State:
+    def state_of(network: classifier.Classifier) -> TrainingState:
         network.to(memory_format=torch.channels_last).train()
-        return loop.State(network, settings, 10**6, device)
+        return TrainingState(network, settings, 10**6, device)
 
-    ours, held = of(network_of(given)), of(network_of(given))
-    images, labels = next(loading.batches(members, order, given.batch))
+    ours, held = state_of(network_of(arguments)), state_of(network_of(arguments))
+    images, labels = next(loading.batches(members, order, arguments.batch))
     pixels, classes = devices.scaled(images, device), labels.to(device)
 
     def floor() -> int:
         for _ in range(steps):
             held.optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(device.type, held.lower or torch.bfloat16, bool(held.lower)):
+            dtype = held.autocast or torch.bfloat16
+            with torch.autocast(device.type, dtype, enabled=bool(held.autocast)):
                 loss = torch.nn.functional.cross_entropy(held.network(pixels), classes)
             held.scaler.scale(loss).backward()
             held.step()
-        return steps * given.batch
+        return steps * arguments.batch
 
     def epoch() -> int:
-        loop._epoch(ours, members, order, given.batch, [device], 1, "G", given.readers)
+        train_epoch(ours, members, Epoch(1, "G", order), [device], arguments.readers)
         return len(order)
 
-    plainly = network_of(given).train()
-    optimiser = torch.optim.Adam(plainly.parameters(), lr=1e-4)
+    reference = network_of(arguments).train()
+    optimiser = torch.optim.Adam(reference.parameters(), lr=1e-4)
     loader = DataLoader(
         Images(members),
-        batch_size=given.batch,
+        batch_size=arguments.batch,
         shuffle=True,
         drop_last=True,
-        num_workers=given.workers,
+        num_workers=arguments.workers,
         pin_memory=device.type == "cuda",
     )
 
     def plain() -> int:
-        seen = 0
+        done = 0
         for images, labels in loader:
             images, labels = images.to(device), labels.to(device)
-            loss = torch.nn.functional.cross_entropy(plainly(images), labels)
+            loss = torch.nn.functional.cross_entropy(reference(images), labels)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             loss.item()
-            seen += len(labels)
-        return seen
+            done += len(labels)
+        return done
 
     return {"floor": floor, "ours": epoch, "plain": plain}
 
 
-def rates(given: argparse.Namespace) -> None:
+def rates(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        members = made_up(Path(folder), given.images, given.size)
-        timed = loops(given, members)
-        found = pd.DataFrame(index=range(given.rounds), columns=list(timed), dtype=float)
-        for number in range(-1, given.rounds):  # the first warms up
+        members = made_up(Path(folder), arguments.images, arguments.size)
+        timed = loops(arguments, members)
+        table = pd.DataFrame(index=range(arguments.rounds), columns=list(timed), dtype=float)
+        for number in range(-1, arguments.rounds):  # the first warms up
             for name, run in timed.items():
-                begun = synchronised(given.device)
+                begun = synchronised(arguments.device)
                 images = run()
-                rate = images / (synchronised(given.device) - begun)
+                rate = images / (synchronised(arguments.device) - begun)
                 if number >= 0:
-                    found.loc[number, name] = rate
-    print(found.round(1).to_string())
+                    table.loc[number, name] = rate
+    print(table.round(1).to_string())
     for other in ("floor", "plain"):
-        ratio = (found["ours"] / found[other]).tolist()
+        ratio = (table["ours"] / table[other]).tolist()
         print(f"ours / {other}: median {statistics.median(ratio):.3f}, {min(ratio):.3f} at least")
 
 
-def learn(given: argparse.Namespace) -> None:
-    """One epoch in this process, over images that lie there; says what memory it took."""
-    members = Members(parquet.read_table(Path(given.folder, TABLE)), given.folder, given.size, 1)
-    torch.set_num_threads(given.readers)
-    network = network_of(given)
-    settings = loop.Settings(epochs=1, batch=given.batch, lr=1e-4)
-    loop.train(
-        network,
-        members,
-        members.select(slice(0, 100)),
-        settings,
-        seed=0,
-        name="G",
-        devices=[given.device],
-        work=Path(given.folder, "work"),
+def train_once(arguments: argparse.Namespace) -> None:
+    """Train one epoch in this process on the images of a folder, and print its peak memory."""
+    members = Members(
+        parquet.read_table(Path(arguments.folder, TABLE)), arguments.folder, arguments.size, 1
     )
+    torch.set_num_threads(arguments.readers)
+    network = network_of(arguments)
+    data = TrainingData(members, members.select(slice(0, 100)))
+    settings = Training(epochs=1, batch=arguments.batch, lr=1e-4)
+    resources = loop.Resources([arguments.device], Path(arguments.folder, "work"))
+    loop.train(network, data, settings, resources, seed=0, name="G")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def reads(given: argparse.Namespace) -> None:
-    rng, found = np.random.default_rng(0), []
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        members = made_up(Path(folder), given.images, given.size)
-        orders = {"random": rng.permutation(given.images)}
+def reads(arguments: argparse.Namespace) -> None:
+    rng, rows = np.random.default_rng(0), []
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        members = made_up(Path(folder), arguments.images, arguments.size)
+        orders = {"random": rng.permutation(arguments.images)}
         for length in (16, 256):
-            blocks = np.arange(given.images // length * length).reshape(-1, length)
+            blocks = np.arange(arguments.images // length * length).reshape(-1, length)
             orders[f"blocks of {length}"] = rng.permutation(blocks).ravel()
-        for number in range(given.rounds):
+        for number in range(arguments.rounds):
             for name, order in orders.items():
                 for where in ("disk", "cache"):
                     for store in Path(folder).glob("*.npy") if where == "disk" else ():
@@ -197,26 +197,26 @@ def reads(given: argparse.Namespace) -> None:
                             os.fsync(file.fileno())
                             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
                     begun = time.perf_counter()
-                    for images, _ in loading.batches(members, order, given.batch):
+                    for images, _ in loading.batches(members, order, arguments.batch):
                         images.sum()
                     rate = len(order) / (time.perf_counter() - begun)
-                    found.append({"round": number, "order": name, "from": where, "rate": rate})
-    table = pd.DataFrame(found).groupby(["from", "order"])["rate"]
+                    rows.append({"round": number, "order": name, "from": where, "rate": rate})
+    table = pd.DataFrame(rows).groupby(["from", "order"])["rate"]
     print(table.agg(["median", "min", "max"]).round(0).to_string())
 
 
-def memory(given: argparse.Namespace) -> None:
-    found = {}
-    for n in (1000, given.more):
+def memory(arguments: argparse.Namespace) -> None:
+    megabytes = {}
+    for n in (1000, arguments.more):
         with tempfile.TemporaryDirectory() as folder:
             made = made_up(Path(folder), n, 75)
             parquet.write_table(made.table, Path(folder, TABLE))
             command = [sys.executable, __file__, "--folder", folder, "--images", str(n)]
             command += ["--width", "0.0625", "--size", "75"]
             run = subprocess.run(command, text=True, capture_output=True, check=True)
-            found[n] = float(run.stdout.split()[-1])
-            print(f"{n} images: {found[n]:.0f} MB at most")
-    print(f"ratio: {found[given.more] / found[1000]:.3f}")
+            megabytes[n] = float(run.stdout.split()[-1])
+            print(f"{n} images: {megabytes[n]:.0f} MB at most")
+    print(f"ratio: {megabytes[arguments.more] / megabytes[1000]:.3f}")
 
 
 def main() -> None:
@@ -235,15 +235,15 @@ def main() -> None:
     parser.add_argument("--reads", action="store_true")
     parser.add_argument("--more", type=int, default=100_000)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.memory:
-        memory(given)
-    elif given.reads:
-        reads(given)
-    elif given.folder:
-        learn(given)
+    arguments = parser.parse_args()
+    if arguments.memory:
+        memory(arguments)
+    elif arguments.reads:
+        reads(arguments)
+    elif arguments.folder:
+        train_once(arguments)
     else:
-        rates(given)
+        rates(arguments)
 
 
 if __name__ == "__main__":

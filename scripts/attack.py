@@ -8,7 +8,7 @@ from pgdose.attack.external import external_surface
 from pgdose.attack.settings import read_settings
 from pgdose.attack.surface import surface
 from pgdose.attack.surface_table import write_surface
-from pgdose.checkpoints import Parts, Progress
+from pgdose.checkpoints import Checkpoints, Progress
 from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
@@ -24,15 +24,15 @@ with job(snakemake) as log:
     clean = inputs.clean if precision == "fp32" else None
     samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    kept = Parts(work_folder(snakemake, inputs.members, device=device))
-    finished = kept.known()
+    checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
+    finished = checkpoints.load()
     if finished:
         log.info("%s: going on after %d batches", name, len(finished))
     execution = Execution(
         batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
         shortcuts=getattr(entry, "shortcuts", SHORTCUTS),
         finished=finished,
-        keep=kept.keep,
+        keep=checkpoints.save,
         progress=Progress(log, name),
     )
     if entry.kind == "external":
@@ -58,4 +58,4 @@ with job(snakemake) as log:
     }
     table = measured.table(members.table["member"].to_numpy(np.int32), doses, metadata)
     write_surface(table, snakemake.output[0])
-    kept.remove()
+    checkpoints.remove()

@@ -44,7 +44,7 @@ def check_inputs(name, fields, device, log):
 
 
 with job(snakemake) as log:
-    device = devices.device_of(snakemake.resources.get("gpu", 0))
+    device = devices.claim_device(snakemake.resources.get("gpu", 0))
     threads, attacks = settings(snakemake.params, "threads"), settings(snakemake.params)
     rows = []
     for name, fields in attacks.items():

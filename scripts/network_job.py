@@ -14,7 +14,7 @@ from pgdose.tables import clean_logits, sharding
 def device_of(snakemake):
     """The device of the job, which computes with the number of threads that the study gives."""
     torch.set_num_threads(snakemake.params.threads)
-    return devices.device_of(snakemake.resources.get("gpu", 0))
+    return devices.claim_device(snakemake.resources.get("gpu", 0))
 
 
 def load_members(snakemake, path=None, shape=None):

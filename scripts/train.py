@@ -1,76 +1,62 @@
 import shutil
 
-import pandas as pd
 import torch
 from job import job, settings
 from work_folder import work_folder
 
 from pgdose import devices
-from pgdose.cohort import images, subsets
+from pgdose.cohort import images
 from pgdose.networks import architectures, network_files
-from pgdose.tables import keyed, parquet, result_csv
-from pgdose.tables.network_schemas import CLEAN
-from pgdose.training import loop, tensorboard
+from pgdose.study.networks import Training
+from pgdose.tables import clean_logits, result_csv
+from pgdose.training import batch_statistics, data, evaluation, loop, tensorboard
 
 with job(snakemake) as log:
     params, (group, run) = snakemake.params, (snakemake.wildcards.group, snakemake.wildcards.run)
-    name, wanted = f"{group}/{run}", settings(params)
+    name, training = f"{group}/{run}", Training.model_validate_json(params.settings)
     torch.set_num_threads(params.threads)
-    used = devices.devices_of(min(snakemake.resources.get("gpu", 0), wanted.pop("gpus")))
+    used = devices.claim_devices(min(snakemake.resources.get("gpu", 0), training.gpus))
     device = used[0]
-    devices.be_deterministic(wanted.pop("deterministic"), device)
+    devices.set_deterministic(training.deterministic, device)
     shape = settings(params, "shape")
     members = images.load_members(snakemake.input.members, params.results, **shape)
-    in_training = members.table["part"] == "training"
-    validation = members.select(~in_training)
-    learned = members.select(in_training)
-    if params.size:
-        drawn = subsets.subset(learned.table, params.size, params.seed, run)
-        learned = learned.select(learned.table["member"].isin(drawn["member"]))
-    share, judges = wanted.pop("held_out"), None
-    if wanted["keep"] == "best" or wanted["patience"]:
-        held_out = subsets.held_out(learned.table, share, params.seed, name)
-        judges = learned.select(held_out & (learned.table["copy"] == 0))
-        learned = learned.select(~held_out)
-    known = {"classes": params.classes, "size": shape["size"]}
-    known |= {key: wanted.pop(key) for key in ("architecture", "width")}
-    torch.manual_seed(int(keyed.generator(params.seed, "weights", name).integers(2**63)))
-    network = architectures.build(
-        **known,
-        weights=wanted.pop("weights"),
-        dropout=wanted.pop("dropout"),
-        auxiliary=wanted["auxiliary"] > 0,
+    chosen = data.select_data(
+        members, training, seed=params.seed, group=group, run=run, size=params.size
     )
-    how = loop.Settings(**wanted)
-    log.info("%s: %d training images on %s", name, len(learned), ", ".join(map(str, used)))
+    network = architectures.initial_network(
+        training, params.classes, shape["size"], seed=params.seed, name=name
+    )
+    log.info("%s: %d training images on %s", name, len(chosen.training), ", ".join(map(str, used)))
     work = work_folder(snakemake, snakemake.input.members, device=device)
     readers = 1 if device.type == "cpu" else params.threads
     history = loop.train(
         network,
-        learned,
-        validation,
-        how,
+        chosen,
+        training,
+        loop.Resources(used, work, readers),
         seed=params.seed,
         name=name,
-        devices=used,
-        work=work,
-        held_out=judges,
-        readers=readers,
-        tell=tensorboard.writer(snakemake.output.get("events")),
+        on_epoch=tensorboard.epoch_writer(snakemake.output.get("events")),
     )
-    at_once = int(history["at_once"].iloc[-1])
-    logits = loop.evaluate(network, validation, at_once, device, readers)
+    inference = chosen.validation, int(history["at_once"].iloc[-1]), device, readers
+    logits = evaluation.evaluate(network, *inference)
     log.info(
         "%s: accuracy %.3f on %d validation images",
-        *(name, loop.accuracy(logits, validation.labels), len(validation)),
+        *(name, evaluation.accuracy(logits, chosen.validation.labels), len(chosen.validation)),
     )
-    made = devices.described(used, how.precision)
-    if made["precision"] != how.precision:
-        log.warning("precision: %s is for CUDA; %s it is", how.precision, made["precision"])
-    network_files.save(network, snakemake.output.network, known | {"made": made})
+    made = devices.describe(used, training.precision)
+    if made["precision"] != training.precision:
+        log.warning("precision: %s needs CUDA; using %s", training.precision, made["precision"])
+    description = {
+        "classes": params.classes,
+        "size": shape["size"],
+        "architecture": training.architecture,
+        "width": training.width,
+        "made": made,
+    }
+    network_files.save(network, snakemake.output.network, description)
     result_csv.write_csv(history, snakemake.output.training)
-    by_batches = loop.by_batch_statistics(network, validation, at_once, device, readers)
-    clean = pd.DataFrame({"member": validation.table["member"], "logits": list(logits)})
-    told = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
-    parquet.write_table(clean, snakemake.output.clean, CLEAN, told)
+    by_batches = batch_statistics.accuracy_by_batches(network, *inference)
+    metadata = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
+    clean_logits.write(snakemake.output.clean, chosen.validation.table["member"], logits, metadata)
     shutil.rmtree(work, ignore_errors=True)

@@ -7,7 +7,7 @@ from pgdose.attack.batching import Execution
 from pgdose.attack.settings import read_settings
 from pgdose.attack.transfer import transfer
 from pgdose.attack.transfer_table import transfer_table
-from pgdose.checkpoints import Parts, Progress
+from pgdose.checkpoints import Checkpoints, Progress
 from pgdose.tables import parquet
 
 with job(snakemake) as log:
@@ -24,11 +24,11 @@ with job(snakemake) as log:
     clean = inputs.clean if precision == "fp32" else None
     samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    kept = Parts(work_folder(snakemake, inputs.members, device=device))
+    checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
     execution = Execution(
         batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
-        finished=kept.known(),
-        keep=kept.keep,
+        finished=checkpoints.load(),
+        keep=checkpoints.save,
         progress=Progress(log, name),
     )
     iteration = min(doses.max_iter, params.iterations)
@@ -39,4 +39,4 @@ with job(snakemake) as log:
     table = transfer_table(attacked, judges, doses.epsilons, result.logits.float().numpy())
     metadata = {"iteration": str(iteration), "device": device.type}
     parquet.write_table(table, snakemake.output[0], metadata=metadata)
-    kept.remove()
+    checkpoints.remove()

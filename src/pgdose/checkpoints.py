@@ -1,4 +1,4 @@
-"""Long jobs: how far they are, and their finished parts on disk, so that a killed one goes on."""
+"""Long jobs: their finished parts on disk, so that a killed job resumes, and their progress."""
 
 import contextlib
 import logging
@@ -13,43 +13,45 @@ from tqdm import tqdm
 from pgdose import tensor_files
 from pgdose.errors import Damaged
 
-Part = dict[str, Tensor]
+Part = dict[str, Tensor]  # with `logits`, a row for each item of the part
 
 
-class Parts:
-    """A folder of parts in the order in which they were kept.
+class Checkpoints:
+    """The finished parts of a job in a folder, in the order in which they were saved.
 
-    The folder's name must tell all that the result depends on: what lies there is believed.
+    The folder's name must be a digest of all that the result depends on: `load` believes what
+    lies there.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.count = self.rows = 0
+        self.parts = self.rows = 0
 
-    def known(self) -> list[Part]:
-        """What an earlier job has kept, up to the first that is not whole; the rest is removed."""
-        found: list[Part] = []
+    def load(self) -> list[Part]:
+        """The parts that an earlier job saved, up to the first damaged one; removes the rest."""
+        parts: list[Part] = []
         rows = 0
         with contextlib.suppress(FileNotFoundError, Damaged):
             while True:
-                part, about = tensor_files.load(self._file(len(found)))
-                if about["follows"] != rows:  # one that another job left, in other batches
+                part, metadata = tensor_files.load(self._file(len(parts)))
+                if metadata["follows"] != rows:  # from another job, with other batches
                     break
-                found.append(part)
+                parts.append(part)
                 rows += len(part["logits"])
-        self.count, self.rows = len(found), rows
+        self.parts, self.rows = len(parts), rows
         for path in self.folder.glob("*.safetensors"):
-            if int(path.stem) >= self.count:
+            if int(path.stem) >= self.parts:
                 path.unlink(missing_ok=True)
-        return found
+        return parts
 
-    def keep(self, part: Part) -> None:
-        tensor_files.save(part, self._file(self.count), {"follows": self.rows})
-        self.count += 1
+    def save(self, part: Part) -> None:
+        """Save the next part; call `load` first where an earlier job may have left some."""
+        tensor_files.save(part, self._file(self.parts), {"follows": self.rows})
+        self.parts += 1
         self.rows += len(part["logits"])
 
     def remove(self) -> None:
-        """When the job is done."""
+        """Remove the folder when the job is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _file(self, number: int) -> Path:
@@ -57,28 +59,30 @@ class Parts:
 
 
 class Progress:
-    """A bar on a terminal, and a line a minute in the log."""
+    """A progress bar on a terminal, and a line a minute in the log."""
 
-    EVERY = 60  # seconds
+    SECONDS = 60  # between two lines
 
     def __init__(self, log: logging.Logger, name: str) -> None:
         self.log, self.name = log, name
         self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
-        self.begun = self.told = time.monotonic()
-        self.before: tuple[float, int] | None = None
+        self.start = self.last_line = time.monotonic()
+        self.first: tuple[float, int] | None = None
 
-    def __call__(self, done: int, of: int, steps: int) -> None:
-        """`done` images of so many, after so many gradient steps since the job began."""
+    def __call__(self, done: int, total: int, steps: int) -> None:
+        """Report `done` of `total` images, and all gradient steps since the job started."""
         now = time.monotonic()
-        rate = steps / (now - self.begun)
-        self.bar.total = of
+        rate = steps / (now - self.start)
+        self.bar.total = total
         self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
         self.bar.update(done - self.bar.n)
-        if self.before is None:  # no time can be told by one batch: the first is slower
-            self.before = (now, done)
-        elif now - self.told >= self.EVERY:
-            self.told = now
-            since, first = self.before
-            left = (of - done) * (now - since) / max(done - first, 1) / 60
-            what = (self.name, done, of, rate, left)
-            self.log.info("%s: %d of %d images, %.1f steps/s, %.0f min left", *what)
+        if self.first is None:  # the first batch is slower: the remaining time is not based on it
+            self.first = (now, done)
+        elif now - self.last_line >= self.SECONDS:
+            self.last_line = now
+            since, before = self.first
+            minutes = (total - done) * (now - since) / max(done - before, 1) / 60
+            self.log.info(
+                "%s: %d of %d images, %.1f steps/s, %.0f min left",
+                *(self.name, done, total, rate, minutes),
+            )

@@ -1,8 +1,8 @@
-"""A digest of the code that a job runs, so that Snakemake reruns just what a change touches.
+"""A digest of the code that a job runs: a changed digest makes Snakemake rerun the job.
 
-It covers a script and all modules of `pgdose` and `pgdose_phantom` that it imports, directly or
-not, found by reading the imports. Docstrings and comments do not count. Nothing is imported to
-find out.
+It covers a script and every module of `pgdose` and `pgdose_phantom` that the script imports,
+directly or indirectly, whether or not it uses it. Docstrings and comments do not count. The
+imports are read from the source; nothing is imported.
 """
 
 import ast
@@ -16,8 +16,8 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
-def _read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The syntax tree without docstrings, as text, and the dotted names it imports."""
+def _parse(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The syntax tree without docstrings, as text, and the dotted names that it imports."""
     tree = ast.parse(path.read_bytes())
     names: list[str] = []
     for node in ast.walk(tree):
@@ -26,45 +26,47 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.ImportFrom) and node.level:
-            raise ValueError(f"{path.name} has a relative import; write it in full")
+            raise ValueError(f"{path.name} has a relative import; write the module's full name")
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
     return ast.dump(tree), tuple(names)
 
 
-def _files(name: str, folder: Path) -> list[Path]:
-    """The files that an import of `name` runs: those of pgdose, and the script's neighbours."""
+def _imported_files(name: str, folder: Path) -> list[Path]:
+    """The files that an import of `name` runs: modules of PACKAGES, or a script's neighbours."""
     parts = name.split(".")
     if parts[0] not in PACKAGES:
         beside = folder / f"{parts[0]}.py"
         return [beside] if beside.is_file() else []
-    found = []
-    for i in range(1, len(parts) + 1):
-        stem = SOURCE.joinpath(*parts[:i])
-        for path in (stem / "__init__.py", stem.with_suffix(".py")):
-            if path.is_file():
-                found.append(path)
-    return found
+    stems = [SOURCE.joinpath(*parts[:i]) for i in range(1, len(parts) + 1)]
+    files = [path for stem in stems for path in (stem / "__init__.py", stem.with_suffix(".py"))]
+    return [path for path in files if path.is_file()]
 
 
-def modules(script: Path) -> list[Path]:
-    """The script and every file of ours that runs when it does, sorted."""
-    seen: set[Path] = set()
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
+def source_files(script: Path) -> list[Path]:
+    """The script and every file of the project that it runs, sorted."""
+    files: set[Path] = set()
+    pending = [script]
+    while pending:
+        path = pending.pop()
+        if path in files:
             continue
-        seen.add(path)
-        for name in _read(path)[1]:
-            waiting += _files(name, script.parent)
-    return sorted(seen)
+        files.add(path)
+        for name in _parse(path)[1]:
+            pending += _imported_files(name, script.parent)
+    return sorted(files)
 
 
 @cache
 def digest(script: Path) -> str:
-    """16 hex digits that change when what the script runs changes."""
+    """16 hex digits that change when the code changes that the script runs."""
     total = hashlib.sha256()
-    for path in modules(script):
-        total.update(f"{path.name}\0{_read(path)[0]}\0".encode())
+    for path in source_files(script):
+        total.update(f"{path.name}\0{_parse(path)[0]}\0".encode())
     return total.hexdigest()[:16]
+
+
+def forget() -> None:
+    """Read the source files again at the next call; for tests, which change them."""
+    _parse.cache_clear()
+    digest.cache_clear()

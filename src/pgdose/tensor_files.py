@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors, which hold no code, with what is told of them and a checksum."""
+"""Tensors on disk: safetensors files, which hold no code, with JSON metadata and a checksum."""
 
 import json
 from collections.abc import Mapping
@@ -15,37 +15,42 @@ from pgdose.errors import Damaged
 from pgdose.tables.output_files import atomic
 
 
-def _checksum(tensors: Mapping[str, Tensor], about: str) -> str:
-    """32 hex digits (XXH3, 128 bits) of names, types, shapes, values, and what is told."""
-    of = xxhash.xxh3_128(about.encode())
+def _checksum(tensors: Mapping[str, Tensor], metadata: str) -> str:
+    """32 hex digits (XXH3, 128 bits) of the metadata and all names, types, shapes and values."""
+    digest = xxhash.xxh3_128(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        of.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        of.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return of.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save(
-    tensors: Mapping[str, Tensor], path: str | Path, about: Mapping[str, Any] | None = None
+    tensors: Mapping[str, Tensor], path: str | Path, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Write atomically; `about` is whatever JSON can hold."""
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    told = json.dumps(about or {})
-    sealed = json.dumps({"about": told, "xxh3_128": _checksum(kept, told)})
+    """Write atomically; `metadata` is anything that JSON can hold."""
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(metadata or {})
+    sealed = json.dumps({"about": text, "xxh3_128": _checksum(on_cpu, text)})
     with atomic(path) as beside:
-        # One key: several would stand in an order that no seed decides.
-        save_file(kept, beside, metadata={"pgdose": sealed})
+        # One key: safetensors writes several in an order that no seed decides.
+        save_file(on_cpu, beside, metadata={"pgdose": sealed})
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save` wrote, on the CPU; Damaged if it is anything else."""
+    """The tensors, on the CPU, and the metadata that `save` wrote.
+
+    Raises:
+        Damaged: the file is not as it was written.
+        FileNotFoundError: there is none.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             sealed = json.loads(file.metadata()["pgdose"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        fits = sealed["xxh3_128"] == _checksum(tensors, sealed["about"])
+        intact = sealed["xxh3_128"] == _checksum(tensors, sealed["about"])
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(path, f"no whole file of tensors: {type(error).__name__}") from None
-    if not fits:
-        raise Damaged(path, "its checksum does not fit")
+        raise Damaged(path, f"not a whole file of tensors: {type(error).__name__}") from None
+    if not intact:
+        raise Damaged(path, "its checksum does not match")
     return tensors, json.loads(sealed["about"])

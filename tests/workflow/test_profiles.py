@@ -15,7 +15,7 @@ pytest.importorskip("snakemake_executor_plugin_slurm")
 EXPORT = "attacks={paper: {export: 2}}"  # the study exports nothing by itself
 NETWORK = {
     "train",
-    "bring",
+    "import_network",
     "attack",
     "transfer",
     "diagnose",
@@ -70,7 +70,7 @@ def test_a_profile_plans_what_the_default_does(
     asked = resources(text)
     assert asked.keys() == jobs.keys()
     asking = {rule for rule, those in asked.items() if "gpu=1" in those}
-    assert asking == NETWORK - {"bring"}  # all networks of this study are trained
+    assert asking == NETWORK - {"import_network"}  # all networks of this study are trained
     assert not re.search(r"gpu=[^1]", text)
 
 

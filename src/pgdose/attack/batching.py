@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pgdose.out_of_memory import smaller
+from pgdose.out_of_memory import halve_batch
 
 Part = dict[str, Tensor]  # what a batch of attacked images gave; at least `logits` and `steps`
 SHORTCUTS = ("sharing", "repeats", "wrong")
@@ -48,7 +48,7 @@ def in_parts(
         try:
             part = compute(some, batch)
         except RuntimeError as error:
-            batch = smaller(batch, error)
+            batch = halve_batch(batch, error)
             continue
         parts.append(part | {"batch": torch.tensor(batch)})
         if len(some):

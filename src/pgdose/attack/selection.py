@@ -13,7 +13,7 @@ from pgdose.attack.validation import (
     check_network,
     check_samples,
 )
-from pgdose.out_of_memory import smaller
+from pgdose.out_of_memory import halve_batch
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def clean_logits(network: nn.Module, samples: Samples, batch: int) -> tuple[Tens
             with torch.no_grad():
                 parts.append(network(some))
         except RuntimeError as error:
-            batch = smaller(batch, error)
+            batch = halve_batch(batch, error)
             continue
         done += max(len(some), 1)
     logits = torch.cat(parts)

@@ -1,19 +1,120 @@
-"""Architectures to train, and the weights they start from."""
+"""Networks to train, by the name of their architecture."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 from torchvision import models
 from torchvision.models import inception
 
 from pgdose.errors import UserError
-from pgdose.networks.classifier import Classifier
+from pgdose.networks.classifier import Classifier, Preprocessing
+from pgdose.networks.weights import TIMM, start_from
+from pgdose.study.networks import Input, Training
+from pgdose.tables.keyed import generator
+
+# The smallest image sizes at which auxiliary heads still get a feature map.
+AUXILIARY = {"inception_v3": 299, "googlenet": 224}
+
+
+def initial_network(
+    settings: Training, classes: int, size: int, *, seed: int, name: str
+) -> Classifier:
+    """The network that a training starts from; (seed, name) keys its random weights.
+
+    `name` is group/run, `size` the images' side in pixels.
+    """
+    torch.manual_seed(int(generator(seed, "weights", name).integers(2**63)))
+    return build(
+        settings.architecture,
+        classes,
+        size,
+        settings.width,
+        settings.weights,
+        dropout=settings.dropout,
+        auxiliary=settings.auxiliary > 0,
+    )
+
+
+def build(
+    architecture: str,
+    classes: int,
+    size: int,
+    width: float = 1.0,
+    weights: str | None = None,
+    *,
+    dropout: float | None = None,
+    auxiliary: bool = False,
+) -> Classifier:
+    """A network to train for images of `size` pixels.
+
+    Args:
+        architecture: a name of torchvision's classification networks, or timm/NAME.
+        width: factor of inception_v3's channel counts.
+        weights: to start from: None, imagenet, or a safetensors file with the names that the
+            architecture gives them, such as one of `network_files.save`. The last layer may be
+            for other classes.
+        dropout: probability of all the network's dropouts; None leaves the architecture's own.
+        auxiliary: with auxiliary heads, if there are some and the size allows them.
+
+    UserError if weights, size or dropout do not fit the architecture.
+    """
+    auxiliary = auxiliary and size >= AUXILIARY.get(architecture, size + 1)
+    network = untrained(architecture, classes, size, width, auxiliary)
+    if weights:
+        start_from(network.body, weights, architecture)
+    if dropout is not None:
+        dropouts = [m for m in network.modules() if isinstance(m, nn.Dropout)]
+        if not dropouts:
+            raise UserError(
+                f"training.dropout: {architecture} has no dropout; remove training.dropout"
+            )
+        for module in dropouts:
+            module.p = dropout
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, 3, size, size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise UserError(
+            f"training.architecture: {architecture} takes no images of {size} pixels ({error}); "
+            "choose another architecture, or another image.size"
+        ) from None
+    return network.train()
+
+
+def untrained(
+    architecture: str, classes: int, size: int, width: float = 1.0, auxiliary: bool = False
+) -> Classifier:
+    """The network with random weights, drawn from torch's generator."""
+    if architecture.startswith(TIMM):
+        return _build_timm(architecture, classes)
+    if architecture == "inception_v3":
+        body: nn.Module = inception_v3(classes, width, auxiliary)
+    else:
+        options: dict[str, Any] = {}
+        if architecture == "googlenet":
+            options = {"aux_logits": auxiliary, "init_weights": True}
+        elif architecture.startswith("vit_"):
+            options = {"image_size": size}
+        try:
+            body = models.get_model(architecture, num_classes=classes, **options)
+        except (ValueError, AssertionError, RuntimeError) as error:  # not in whole patches
+            raise UserError(
+                f"training.architecture: {architecture}: {error}; choose another architecture, "
+                "or another image.size"
+            ) from None
+    if architecture in AUXILIARY:  # torchvision's `transform_input` amounts to the same
+        return _normalised(body, [0.5], [0.5])
+    preprocessing = models.get_model_weights(architecture)["DEFAULT"].transforms()
+    return _normalised(body, preprocessing.mean, preprocessing.std)
+
+
+def _normalised(body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Classifier:
+    """The body behind images in [0, 1], less the mean and divided by the standard deviation."""
+    return Classifier(body, Preprocessing.from_study(Input(mean=list(mean), std=list(std))))
 
 
 def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> nn.Module:
@@ -39,158 +140,17 @@ def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> n
     return body
 
 
-# From these sizes on an image leaves something for the auxiliary heads to look at.
-AUXILIARY = {"inception_v3": 299, "googlenet": 224}
-
-
-def build(
-    architecture: str,
-    classes: int,
-    size: int,
-    width: float = 1.0,
-    weights: str | None = None,
-    *,
-    dropout: float | None = None,
-    auxiliary: bool = False,
-) -> Classifier:
-    """A network to train for images of `size` pixels.
-
-    Args:
-        architecture: a name of torchvision's classification networks, or timm/NAME.
-        width: factor of inception_v3's channel counts.
-        weights: to begin with: None, imagenet, or a safetensors file with the names that the
-            architecture gives them, such as one of `save`. The last layer may have other classes.
-        dropout: probability for all the network's dropouts; None leaves the architecture's own.
-        auxiliary: with auxiliary heads, where there are some and the size allows.
-
-    UserError if weights, size or dropout do not go with the architecture.
-    """
-    auxiliary = auxiliary and size >= AUXILIARY.get(architecture, size + 1)
-    network = _bare(architecture, classes, size, width, auxiliary)
-    if weights == "imagenet":
-        _start_from(network.body, _imagenet(architecture), "the ImageNet weights")
-    elif weights:
-        path = Path(weights)
-        if not path.is_file():
-            raise UserError(f"training.weights: no file {weights!r}; give one, imagenet or null")
-        _start_from(network.body, _read(path, "training.weights: "), path.name)
-    if dropout is not None:
-        drops = [m for m in network.modules() if isinstance(m, nn.Dropout)]
-        if not drops:
-            raise UserError(f"training.dropout: {architecture} has none; leave it out")
-        for module in drops:
-            module.p = dropout
-    network.eval()
-    try:
-        with torch.no_grad():
-            network(torch.zeros(1, 3, size, size))
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise UserError(
-            f"training.architecture: {architecture} takes no images of {size} pixels ({error}); "
-            "choose another, or another image.size"
-        ) from None
-    return network.train()
-
-
-def _bare(
-    architecture: str, classes: int, size: int, width: float = 1.0, auxiliary: bool = False
-) -> Classifier:
-    """The network with random weights."""
-    if architecture.startswith("timm/"):
-        return _of_timm(architecture, classes)
-    if architecture == "inception_v3":
-        body: nn.Module = inception_v3(classes, width, auxiliary)
-    else:
-        given: dict[str, Any] = {}
-        if architecture == "googlenet":
-            given = {"aux_logits": auxiliary, "init_weights": True}
-        elif architecture.startswith("vit_"):
-            given = {"image_size": size}
-        try:
-            body = models.get_model(architecture, num_classes=classes, **given)
-        except (ValueError, AssertionError, RuntimeError) as error:  # not in whole patches
-            raise UserError(f"training.architecture: {architecture}: {error}") from None
-    if architecture in AUXILIARY:  # torchvision's `transform_input` comes to the same
-        return Classifier(body, [0.5], [0.5])
-    usual = models.get_model_weights(architecture)["DEFAULT"].transforms()
-    return Classifier(body, list(usual.mean), list(usual.std))
-
-
-def _of_timm(architecture: str, classes: int) -> Classifier:
+def _build_timm(architecture: str, classes: int) -> Classifier:
     try:
         import timm
     except ImportError:
         raise UserError(
-            f"training.architecture: {architecture} wants timm: pip install 'pgdose[timm]'"
+            f"training.architecture: {architecture} needs timm; run: pip install 'pgdose[timm]'"
         ) from None
     try:
-        body: Any = timm.create_model(architecture.removeprefix("timm/"), num_classes=classes)
+        body: Any = timm.create_model(architecture.removeprefix(TIMM), num_classes=classes)
     except RuntimeError as error:
-        raise UserError(f"training.architecture: {architecture}: {error}") from None
-    return Classifier(body, list(body.pretrained_cfg["mean"]), list(body.pretrained_cfg["std"]))
-
-
-def _imagenet(architecture: str) -> dict[str, Tensor]:
-    if architecture.startswith("timm/"):
-        import timm
-
-        name = architecture.removeprefix("timm/")
-        known = timm.get_pretrained_cfg(name)
-        hub = known and known.hf_hub_id
-        if not hub:
-            raise UserError(
-                f"training.weights: timm has no ImageNet weights of {name}; use null, or a file"
-            )
-        file, address = "model.safetensors", f"huggingface.co/{hub}"
-        place = f"the cache of huggingface_hub, models--{hub.replace('/', '--')}"
-        get = partial(timm.create_model, name, pretrained=True)
-    else:
-        entry = models.get_model_weights(architecture)["DEFAULT"]
-        file, address = Path(entry.url).name, entry.url
-        place = str(Path(torch.hub.get_dir()) / "checkpoints")
-        get = partial(entry.get_state_dict, progress=False, check_hash=True, weights_only=True)
-    try:
-        found = get()
-    except Exception as error:
         raise UserError(
-            f"training.weights: imagenet wants {file} from {address}, which cannot be had "
-            f"({type(error).__name__}). Put the file into {place}, give one by its path, or use "
-            "null"
+            f"training.architecture: {architecture}: {error}; timm.list_models() names all"
         ) from None
-    return dict(found.state_dict() if isinstance(found, nn.Module) else found)
-
-
-def _read(path: Path, field: str = "") -> dict[str, Tensor]:
-    """Weights from a safetensors file, with the names that the architecture gives them."""
-    try:
-        state = load_file(path)
-    except SafetensorError:
-        raise UserError(f"{field}{path.name} is no safetensors file") from None
-    return {name.removeprefix("body."): tensor for name, tensor in state.items()}
-
-
-def _start_from(body: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    """Take over all weights but those of a last layer for other classes and auxiliary heads."""
-    last = [n for n, m in body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
-
-    def optional(key: str) -> bool:
-        return _auxiliary(key) or key.rpartition(".")[0] == last
-
-    wrong = _take_over(body, state, optional)
-    if wrong:
-        raise UserError(f"training.weights: {name} does not fit the architecture, e.g. {wrong}")
-
-
-def _take_over(
-    body: nn.Module, state: dict[str, Tensor], optional: Callable[[str], bool]
-) -> str | None:
-    """Take over what fits; the name of a weight that does not, unless it is optional."""
-    own = body.state_dict()
-    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    wrong = (key for key in (*state, *own) if key not in fitting and not optional(key))
-    body.load_state_dict(fitting, strict=False)
-    return next(wrong, None)
-
-
-def _auxiliary(name: str) -> bool:
-    return name.startswith(("AuxLogits.", "aux1.", "aux2."))
+    return _normalised(body, body.pretrained_cfg["mean"], body.pretrained_cfg["std"])

@@ -1,99 +1,112 @@
-"""The wrapper round every network: images in [0, 1] in, logits out."""
+"""The wrapper of every network: images in [0, 1] in, logits in the group's class order out."""
 
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-# What a network from elsewhere sees, unless something else is said.
-PLAIN: dict[str, Any] = {"mean": [0.0], "std": [1.0], "channels": 3, "layout": "channels_first"}
+from pgdose.study.networks import Input
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The input that a network from elsewhere expects, and what its outputs mean.
+
+    outputs: logits or probabilities
+    order: for each class of the group, the number of its output; None: as they are
+    mean, std: in `range`; one number for all channels, or one each
+    channels: 1 or 3
+    layout: channels_first or channels_last
+    range: the values of black and white
+    size: pixels of a side, if it is declared
+    """
+
+    outputs: str
+    order: list[int] | None
+    mean: list[float]
+    std: list[float]
+    channels: int
+    layout: str
+    range: list[float]
+    size: int | None = None
+
+    @classmethod
+    def from_study(
+        cls,
+        declared: Input,
+        outputs: str = "logits",
+        order: list[int] | None = None,
+        architecture: "Classifier | None" = None,
+    ) -> Self:
+        """Complete the study's `input`.
+
+        A mean and std that it leaves out are 0 and 1, or those of `architecture`, a network for
+        images in [0, 1], scaled to the declared range.
+        """
+        low, high = declared.range
+        mean, std = [0.0], [1.0]
+        if architecture is not None:
+            mean = [low + value * (high - low) for value in architecture.mean.flatten().tolist()]
+            std = [value * (high - low) for value in architecture.std.flatten().tolist()]
+        return cls(
+            outputs=outputs,
+            order=order,
+            mean=declared.mean or mean,
+            std=declared.std or std,
+            channels=declared.channels,
+            layout=declared.layout,
+            range=[low, high],
+            size=declared.size,
+        )
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Plain values for a file's metadata; `Preprocessing(**values)` reads them."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Classifier(nn.Module):
     """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes.
 
-    The body sees them as it is used to: `channels` of them (a grey image is all three), with `mean`
-    taken away and divided by `std` (one number for all channels, or one each), `channels_last`
-    where it wants n x size x size x channels. Of what it says, `probabilities` are turned into
-    logits, and `order` says which output is which class. One that is `as_it_came` is not touched
-    inside, and its images lie in memory as it may take for granted. While it learns, a body with
-    auxiliary heads gives a tuple: the logits, and those of the heads.
+    Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
+    and given to the body in the expected layout. Probabilities are turned into logits, and the
+    outputs are put in the order of the group's classes. In training mode a body with auxiliary
+    heads gives a tuple: the logits, then those of the heads.
+
+    `opaque` marks a body that was built outside of pgdose: its modules are never changed, and its
+    images are contiguous, as its graph may take for granted.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        body: nn.Module,
-        mean: list[float],
-        std: list[float],
-        *,
-        channels: int = 3,
-        channels_last: bool = False,
-        probabilities: bool = False,
-        order: list[int] | None = None,
-        as_it_came: bool = False,
-    ) -> None:
+    def __init__(self, body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> None:
         super().__init__()
-        self.body, self.as_it_came = body, as_it_came
-        self.channels, self.channels_last = channels, channels_last
-        self.probabilities, self.order = probabilities, order
+        self.body, self.opaque = body, opaque
+        self.channels, self.order = expected.channels, expected.order
+        self.channels_last = expected.layout == "channels_last"
+        self.probabilities = expected.outputs == "probabilities"
+        low, high = expected.range
+        mean = [(value - low) / (high - low) for value in expected.mean]  # of images in [0, 1]
+        std = [value / (high - low) for value in expected.std]
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
-    def usual_input(self) -> dict[str, list[float]]:
-        return {"mean": self.mean.flatten().tolist(), "std": self.std.flatten().tolist()}
-
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
-        seen = ((images - self.mean) / self.std).expand(-1, self.channels, -1, -1)
+        pixels = ((images - self.mean) / self.std).expand(-1, self.channels, -1, -1)
         if self.channels_last:
-            seen = seen.permute(0, 2, 3, 1)
-        if self.as_it_came:
-            seen = seen.contiguous()
-        answer: Tensor | tuple[Tensor, ...] = self.body(seen)
-        if isinstance(answer, Tensor):
+            pixels = pixels.permute(0, 2, 3, 1)
+        if self.opaque:
+            pixels = pixels.contiguous()
+        output: Tensor | tuple[Tensor, ...] = self.body(pixels)
+        if isinstance(output, Tensor):
             if self.probabilities:
-                answer = answer.clamp_min(torch.finfo(answer.dtype).tiny).log()
-            # Other outputs than were named are not left out in silence: `arrival` refuses them.
-            if self.order is not None and answer.shape[1:] == (len(self.order),):
-                answer = answer[:, self.order]
-        return answer
+                output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
+            # A wrong number of outputs stays as it is: `probe` refuses it.
+            if self.order is not None and output.shape[1:] == (len(self.order),):
+                output = output[:, self.order]
+        return output
 
-
-def _used_to(given: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    """What is said of an input, and the usual for what is not.
-
-    An architecture's mean and std are those of a range from 0 to 1, and are told in the given one.
-    """
-    low, high = given.get("range") or (0.0, 1.0)
-    if usual is not PLAIN:
-        usual = usual | {
-            "mean": [low + value * (high - low) for value in usual["mean"]],
-            "std": [value * (high - low) for value in usual["std"]],
-        }
-    said = {key: value for key, value in given.items() if value is not None}
-    return usual | {"range": [low, high]} | said
-
-
-def as_seen(body: nn.Module, seen: dict[str, Any], *, as_it_came: bool = False) -> Classifier:
-    """A body that is used to other images than ours.
-
-    `seen`: `range`, the values of black and white; `mean` and `std` in that range; `channels`;
-    `layout`, channels_first or channels_last; `outputs`, logits or probabilities; `order`.
-    """
-    low, high = seen["range"]
-    return (
-        Classifier(
-            body,
-            [(mean - low) / (high - low) for mean in seen["mean"]],
-            [std / (high - low) for std in seen["std"]],
-            channels=seen["channels"],
-            channels_last=seen["layout"] == "channels_last",
-            probabilities=seen["outputs"] == "probabilities",
-            order=seen["order"],
-            as_it_came=as_it_came,
-        )
-        .eval()
-        .requires_grad_(False)
-    )
+    def frozen(self) -> Self:
+        """The network itself, in evaluation mode and without gradients of its weights."""
+        return self.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Folding of batch norm into convolutions, for inference."""
+"""Batch norm folded into convolutions, for inference."""
 
 import contextlib
 import copy
@@ -10,10 +10,13 @@ from pgdose.networks.classifier import Classifier
 
 
 def fold(network: Classifier) -> Classifier:
-    """A frozen copy for inference: batch norm inside the convolutions, channels last."""
+    """A frozen copy for inference: batch norm inside the convolutions, channels last.
+
+    An opaque network, or one that torch.fx cannot trace, keeps its modules: it is only slower.
+    """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
-    if folded.as_it_came:
+    if folded.opaque:
         return folded
-    with contextlib.suppress(Exception):  # torch cannot see through it: it is slower, no more
+    with contextlib.suppress(Exception):  # torch.fx raises errors of many kinds
         folded.body = optimization.fuse(folded.body, inplace=True)
     return folded.eval().to(memory_format=torch.channels_last)

@@ -1,8 +1,7 @@
-"""Networks as whole files from elsewhere: exported programs, ONNX, TorchScript."""
+"""Reading whole networks from elsewhere: exported programs, ONNX, TorchScript."""
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,110 +9,111 @@ from torch import nn
 
 from pgdose.errors import UserError
 from pgdose.networks import pt2
-from pgdose.study.networks import NETWORK_FORMATS
+
+NEWEST_OPSET = 17  # that onnx2torch reads
 
 
-def module(format: str, content: bytes, name: str) -> nn.Module:
-    """The network in a file of one of NETWORK_FORMATS but weights; UserError if it is refused."""
+def read_module(format: str, content: bytes, name: str) -> nn.Module:
+    """The network in a file of one of `study.networks.NETWORK_FORMATS`, except weights.
+
+    UserError, naming the file, if it is refused.
+    """
     if format == "exported program":
         return pt2.read(content, name)
     if format == "onnx":
-        return _of_onnx(content, name)
+        return _read_onnx(content, name)
     try:
         return torch.jit.load(io.BytesIO(content), map_location="cpu")
     except RuntimeError as error:
-        raise UserError(f"{name}: no TorchScript that torch can read ({_first(error)})") from None
+        raise UserError(
+            f"{name}: not a TorchScript file that torch can read ({first_line(error)}); save one "
+            "with torch.jit.save"
+        ) from None
 
 
-def _of_onnx(content: bytes, name: str) -> nn.Module:
-    """A graph of torch's modules: onnxruntime gives no gradients."""
+def _read_onnx(content: bytes, name: str) -> nn.Module:
+    """The graph as torch modules, because onnxruntime gives no gradients."""
     try:
         import onnx
         import onnx2torch
     except ImportError:
         raise UserError(
-            f"{name}: ONNX wants two more packages: pip install 'pgdose[onnx]'"
+            f"{name}: ONNX needs two more packages; run: pip install 'pgdose[onnx]'"
         ) from None
     try:
-        graph = onnx.load_model_from_string(content)
-        onnx.checker.check_model(graph)
+        model = onnx.load_model_from_string(content)
+        onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and the checker's
-        raise UserError(f"{name}: no valid ONNX model ({_first(error)})") from None
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _weights(graph)):
         raise UserError(
-            f"{name}: its weights lie in another file; save them inside: "
+            f"{name}: not a valid ONNX model ({first_line(error)}); export it again"
+        ) from None
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _weights(model)):
+        raise UserError(
+            f"{name}: its weights are in another file; save them inside: "
             "onnx.save_model(model, path, save_as_external_data=False)"
         )
     try:
-        _known_to_onnx2torch(graph)
-        converted: nn.Module = onnx2torch.convert(graph)
-    except Exception as error:  # it has none of its own
+        _adapt_to_onnx2torch(model)
+        network: nn.Module = onnx2torch.convert(model)
+    except Exception as error:  # onnx2torch has no errors of its own
         raise UserError(
-            f"{name}: {_first(error)}. onnx2torch cannot make a network with gradients of it; "
-            f"export it with opset_version={NEWEST}, or give an exported program "
-            "(torch.export.save) instead"
+            f"{name}: onnx2torch cannot make a network with gradients of it "
+            f"({first_line(error)}); export it with opset_version={NEWEST_OPSET}, or give an "
+            "exported program (torch.export.save) instead"
         ) from None
-    return converted
+    return network
 
 
-def _weights(part: Any) -> Iterator[Any]:
-    """All tensors of a model, wherever in it they stand."""
-    if part.DESCRIPTOR.name == "TensorProto":
-        yield part
+def _weights(message: Any) -> Iterator[Any]:
+    """All tensors of a protobuf message, at any depth."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
         return
-    for field, value in part.ListFields():
+    for field, value in message.ListFields():
         if field.message_type is not None:
             for below in [value] if hasattr(value, "DESCRIPTOR") else value:
                 yield from _weights(below)
 
 
-NEWEST = 17  # opset that onnx2torch knows
+def _adapt_to_onnx2torch(model: Any) -> None:
+    """Rewrite the model for onnx2torch where its meaning stays the same. In place.
 
-
-def _known_to_onnx2torch(model: Any) -> None:
-    """Say the same in words of an older opset where that is all there is to it. In place.
-
-    Many operators of a newer one only take more types of numbers; and torch names a weight that two
-    layers share by an Identity, where onnx2torch looks for the weight itself.
+    torch names a weight that two layers share by an Identity, where onnx2torch looks for the
+    weight itself; and many operators of a newer opset differ from NEWEST_OPSET's only in the
+    number types they accept.
     """
-    import onnx
-
     weights = {tensor.name for tensor in model.graph.initializer}
     aliases: dict[str, str] = {}
     for node in list(model.graph.node):
-        for place, given in enumerate(node.input):
-            node.input[place] = aliases.get(given, given)
+        for place, name in enumerate(node.input):
+            node.input[place] = aliases.get(name, name)
         if node.op_type == "Identity" and node.input[0] in weights:
             aliases[node.output[0]] = node.input[0]
             model.graph.node.remove(node)
     (opset,) = (entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset.version <= NEWEST:
-        return
-
-    def same(node: Any) -> bool:
-        try:
-            new, old = (
-                onnx.defs.get_schema(node.op_type, version, node.domain)
-                for version in (opset.version, NEWEST)
-            )
-        except onnx.defs.SchemaError:
-            return False
-        used = {attribute.name for attribute in node.attribute}
-        names = [[entry.name for entry in schema.inputs] for schema in (new, old)]
-        return names[0] == names[1] and used <= set(old.attributes)
-
-    if all(same(node) for node in model.graph.node):
-        opset.version = NEWEST
+    if opset.version > NEWEST_OPSET and all(
+        _same_in_newest_opset(node, opset.version) for node in model.graph.node
+    ):
+        opset.version = NEWEST_OPSET
 
 
-def _first(error: Exception) -> str:
+def _same_in_newest_opset(node: Any, version: int) -> bool:
+    """Whether a node of a newer opset has the same inputs and attributes in NEWEST_OPSET."""
+    import onnx
+
+    try:
+        new, old = (
+            onnx.defs.get_schema(node.op_type, opset, node.domain)
+            for opset in (version, NEWEST_OPSET)
+        )
+    except onnx.defs.SchemaError:
+        return False
+    attributes = {attribute.name for attribute in node.attribute}
+    new_inputs, old_inputs = ([entry.name for entry in schema.inputs] for schema in (new, old))
+    return new_inputs == old_inputs and attributes <= set(old.attributes)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, at most 200 characters, or the name of its class."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
-
-
-def format_of(path: Path) -> str:
-    """The format of a file by its name; UserError if there is none of it."""
-    known = NETWORK_FORMATS.get(path.suffix.lower())
-    if known is None:
-        raise UserError(f"{path.name}: {path.suffix!r}; one of {', '.join(NETWORK_FORMATS)}")
-    return known

@@ -1,4 +1,8 @@
-"""Networks on disk: saving, loading, taking over one from elsewhere."""
+"""network.safetensors, the file of every run's network: save it, load it, import it.
+
+It holds weights and the description that builds the network, or the whole file of a network from
+elsewhere with the input that it expects (metadata keys `format` and `seen`).
+"""
 
 from pathlib import Path
 from typing import Any
@@ -10,74 +14,80 @@ from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import UserError
 from pgdose.networks import formats
-from pgdose.networks.architectures import _auxiliary, _bare, _read, _take_over
-from pgdose.networks.classifier import PLAIN, Classifier, _used_to, as_seen
+from pgdose.networks.architectures import untrained
+from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
+from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
+from pgdose.study.networks import ExistingNetwork, Input
 
 
 def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:
-    """Weights as safetensors, with what `load` needs to build the network.
+    """Write the weights, with the description that `load` needs to build the network.
 
-    `description`: architecture, classes, size, width, and whatever else is to stand on record.
-    Auxiliary heads are left out: only training has a use for them.
+    `description`: architecture, classes, size, width, and anything else to be recorded.
+    Auxiliary heads are left out: only training uses them.
     """
     state = {
         name: tensor
         for name, tensor in network.state_dict().items()
-        if not _auxiliary(name.removeprefix("body."))
+        if not is_auxiliary(name.removeprefix("body."))
     }
     tensor_files.save(state, path, description)
 
 
 def load(path: str | Path) -> Classifier:
-    """The network of `save`, in evaluation mode; Damaged if the file is not as it was written."""
-    state, known = tensor_files.load(path)
-    if "format" in known:
-        content = state["program"].numpy().tobytes()
-        body = formats.module(known["format"], content, Path(path).name)
-        return as_seen(body, known["seen"], as_it_came=True)
-    network = _bare(known["architecture"], known["classes"], known["size"], known["width"])
-    network.load_state_dict(state)
-    return (as_seen(network.body, known["seen"]) if "seen" in known else network).eval()
+    """The network of `save` or `import_network`, in evaluation mode.
 
-
-def bring(
-    path: Path, output: str | Path, classes: list[str], size: int, settings: dict[str, Any]
-) -> Classifier:
-    """Take over a network from elsewhere into a file that `load` reads, and load it.
-
-    Args:
-        path: the file, of one of the kinds in `study.NETWORK_FORMATS`.
-        output: where to.
-        classes: those of the group, in its order.
-        size: of its images.
-        settings: `classes`, in the order of the network's outputs; `architecture`; `input`, of
-            which the keys are those of `as_seen`, or None; `outputs`.
+    Damaged if the file is not as it was written.
     """
-    order = [settings["classes"].index(name) for name in classes]
-    seen: dict[str, Any] = {"outputs": settings["outputs"], "order": order}
-    known: dict[str, Any]
-    if settings["architecture"] is None:
-        seen |= _used_to(settings["input"] or {}, PLAIN)
-        content = path.read_bytes()
-        known = {"format": formats.format_of(path), "seen": seen}
-        formats.module(known["format"], content, path.name)  # before anything is written
-        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        tensor_files.save({"program": program}, output, known)
-    else:
-        known = {"architecture": settings["architecture"], "classes": len(classes), "size": size}
-        network = _bare(**known)
-        seen |= _used_to(settings["input"] or {}, PLAIN | network.usual_input())
-        wrong = _take_over(network.body, _read(path), _auxiliary)
-        if wrong:
-            raise UserError(
-                f"{path.name}: does not fit {known['architecture']} for {len(classes)} classes, "
-                f"e.g. {wrong}"
-            )
-        save(network, output, known | {"width": 1.0, "seen": seen})
-    return load(output)
+    tensors, metadata = tensor_files.load(path)
+    if "format" in metadata:
+        content = tensors["program"].numpy().tobytes()
+        body = formats.read_module(metadata["format"], content, Path(path).name)
+        return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
+    network = untrained(*(metadata[key] for key in ("architecture", "classes", "size", "width")))
+    network.load_state_dict(tensors)
+    if "seen" in metadata:
+        network = Classifier(network.body, Preprocessing(**metadata["seen"])).frozen()
+    return network.eval()
 
 
 def load_to_attack(path: str | Path, precision: str, device: torch.device) -> tuple[nn.Module, str]:
-    """The network of `save` on the device, folded; and the precision that is used there."""
+    """The network on the device, folded; and the precision in use there."""
     return with_precision(fold(load(path)).to(device), precision, device)
+
+
+def import_network(
+    existing: ExistingNetwork, output: str | Path, classes: list[str], size: int
+) -> Classifier:
+    """Write a network that was trained elsewhere to `output`, and load it.
+
+    `classes` are the group's, in its order; `size` is that of its images. UserError if the file is
+    refused, or does not fit the architecture; nothing is written then.
+    """
+    path, declared = Path(existing.file), existing.input or Input()
+    order = [existing.classes.index(name) for name in classes]
+    if existing.architecture is None:
+        content = path.read_bytes()
+        # Refuses the file before anything is written.
+        formats.read_module(existing.format, content, path.name)
+        expected = Preprocessing.from_study(declared, existing.outputs, order)
+        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        metadata = {"format": existing.format, "seen": expected.as_metadata()}
+        tensor_files.save({"program": program}, output, metadata)
+    else:
+        description: dict[str, Any] = {
+            "architecture": existing.architecture,
+            "classes": len(classes),
+            "size": size,
+        }
+        network = untrained(**description)
+        misfit = load_matching(network.body, read_weights(path), is_auxiliary)
+        if misfit:
+            raise UserError(
+                f"{path.name}: does not fit {existing.architecture} for {len(classes)} classes, "
+                f"e.g. {misfit}; give weights of this architecture, trained for these classes"
+            )
+        expected = Preprocessing.from_study(declared, existing.outputs, order, network)
+        save(network, output, description | {"width": 1.0, "seen": expected.as_metadata()})
+    return load(output)

@@ -1,110 +1,133 @@
-"""What is found out about a network from elsewhere before anything is believed of it."""
+"""Checks of an imported network on some images, before it is attacked.
+
+`check` raises a UserError that says what is wrong and what to change: the study's `input` or
+`outputs`, or how the network was exported.
+"""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pgdose.errors import UserError
+from pgdose.networks.formats import first_line
 
-LOOKED = 8  # images
+PROBED = 8  # images
+
+
+def rows_to_probe(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Rows of the first few images of each class, at least PROBED where there are as many.
+
+    Members are sorted by class, so the first images would all be of one.
+    """
+    each = PROBED // classes + 1
+    return np.sort(np.concatenate([np.flatnonzero(labels == c)[:each] for c in range(classes)]))
 
 
 def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
-    """UserError unless a network can be attacked, with the reason.
+    """UserError, with the reason, if a network cannot be attacked.
 
     Args:
-        network: as `networks.load` gives it, on the device of the images.
+        network: as `network_files.load` gives it, on the device of the images.
         images: some of the group's, n x channels x size x size in [0, 1].
         classes: how many the group has.
-        name: the file it came from.
+        name: the file that it came from.
     """
-    some = images[:LOOKED]
-    shape = " x ".join(map(str, some.shape[1:]))
-    alone = _asked(
+    images = images[:PROBED]
+    shape = " x ".join(map(str, images.shape[1:]))
+    single = _logits(
         network,
-        some[:1],
+        images[:1],
         f"{name}: takes no image of {shape} (channels x rows x columns)",
-        "see input.size, input.channels and input.layout; or it takes a fixed number of images",
+        "check input.size, input.channels and input.layout, and that it takes any number of images",
     )
-    answer, again = (
-        _asked(
+    logits, repeated = (
+        _logits(
             network,
-            some,
-            f"{name}: takes one image, but not {len(some)} at a time",
+            images,
+            f"{name}: takes one image, but not {len(images)} at a time",
             "export it with a dynamic number of images",
         )
         for _ in range(2)
     )
-    if not isinstance(answer, Tensor):
-        raise UserError(f"{name}: gives {_count(answer)} outputs; one, n x classes, is wanted")
-    if answer.shape != (len(some), classes):
+    _check_outputs(logits, len(images), classes, name)
+    _check_logits(network, logits, name)
+    if not torch.allclose(repeated, logits, rtol=1e-4, atol=1e-5):
         raise UserError(
-            f"{name}: gives {list(answer.shape)} for {len(some)} images; "
-            f"{[len(some), classes]} is wanted, one output for each of the group's classes"
+            f"{name}: gives different outputs for the same images in two passes (is dropout "
+            "active?); save it in evaluation mode"
         )
-    if not torch.isfinite(answer).all():
-        raise UserError(f"{name}: its outputs are not all finite numbers on the group's images")
-    _check_logits(network, some, answer, name)
-    if not torch.allclose(again, answer, rtol=1e-4, atol=1e-5):
+    if not torch.allclose(single, logits[:1], rtol=1e-3, atol=1e-4):
         raise UserError(
-            f"{name}: says two things of the same images; dropout or another draw is at work. "
-            "Save it in evaluation mode"
+            f"{name}: its output for an image depends on the other images of the batch (is batch "
+            "norm in training mode?); save it in evaluation mode"
         )
-    if not torch.allclose(alone, answer[:1], rtol=1e-3, atol=1e-4):
-        raise UserError(
-            f"{name}: what it says of an image depends on the others beside it; batch norm learns. "
-            "Save it in evaluation mode"
-        )
-    _check_gradient(network, some, name)
+    _check_gradient(network, images, name)
 
 
-def _asked(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tensor:
+def _logits(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tensor:
     try:
         with torch.no_grad():
-            answer: Tensor = network(images)
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{fault}: {lines[0][:200]}; {remedy}") from None
-    return answer
+            logits: Tensor = network(images)
+    except Exception as error:  # of whatever the network is made of
+        raise UserError(f"{fault}: {first_line(error)}; {remedy}") from None
+    return logits
 
 
-def _count(answer: object) -> str:
-    return str(len(answer)) if isinstance(answer, tuple | list | dict) else "no tensors as"
-
-
-def _check_logits(network: nn.Module, some: Tensor, answer: Tensor, name: str) -> None:
-    """Softmax flattens the loss, and a confident network then has no gradients left."""
-    if getattr(network, "probabilities", False):
-        said = answer.exp()
-        if not torch.allclose(
-            said.sum(dim=1), torch.ones(len(some), device=said.device), atol=1e-3
-        ):
-            raise UserError(
-                f"{name}: outputs: probabilities, but they do not add up to 1; logits, maybe"
-            )
-        return
-    sums = answer.sum(dim=1)
-    if (answer >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+def _check_outputs(logits: object, n: int, classes: int, name: str) -> None:
+    if not isinstance(logits, Tensor):
+        several = isinstance(logits, tuple | list | dict)
+        count = f"{len(logits)} outputs" if several else "no tensor"  # type: ignore[arg-type]
         raise UserError(
-            f"{name}: gives probabilities, not logits: they add up to 1. Leave softmax out, or say "
-            "outputs: probabilities"
+            f"{name}: gives {count} instead of one tensor, n x classes; export it with the logits "
+            "as its only output"
+        )
+    if logits.shape != (n, classes):
+        raise UserError(
+            f"{name}: gives {list(logits.shape)} for {n} images instead of {[n, classes]}; it must "
+            "have one output for each of the group's classes"
+        )
+    if not torch.isfinite(logits).all():
+        raise UserError(
+            f"{name}: its outputs for the group's images are not all finite; check input.range, "
+            "input.mean and input.std"
         )
 
 
-def _check_gradient(network: nn.Module, some: Tensor, name: str) -> None:
-    own = some.detach().clone().requires_grad_()
+def _check_logits(network: nn.Module, logits: Tensor, name: str) -> None:
+    """Softmax flattens the loss: the gradients of a confident network would vanish."""
+    if getattr(network, "probabilities", False):
+        sums = logits.exp().sum(dim=1)
+        if not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+            raise UserError(
+                f"{name}: 'outputs: probabilities' is declared, but they do not add up to 1; "
+                "use 'outputs: logits' if they are logits"
+            )
+        return
+    sums = logits.sum(dim=1)
+    if (logits >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+        raise UserError(
+            f"{name}: gives probabilities, not logits: they add up to 1; export it without "
+            "softmax, or declare 'outputs: probabilities'"
+        )
+
+
+def _check_gradient(network: nn.Module, images: Tensor, name: str) -> None:
+    images = images.detach().clone().requires_grad_()
     try:
-        answer = network(own)
-        (gradient,) = torch.autograd.grad((answer[:, 0] - answer[:, -1]).sum(), own)
+        logits = network(images)
+        (gradient,) = torch.autograd.grad((logits[:, 0] - logits[:, -1]).sum(), images)
     except RuntimeError as error:
         raise UserError(
-            f"{name}: gives no gradient by the image ({str(error).splitlines()[0][:200]}); "
-            "white-box attacks need one"
+            f"{name}: gives no gradient with respect to the image ({first_line(error)}), which "
+            "white-box attacks need; export it without detached or integer operations"
         ) from None
     if not torch.isfinite(gradient).all():
-        raise UserError(f"{name}: its gradient by the image is not finite")
-    if not np.any(gradient.cpu().numpy()):
         raise UserError(
-            f"{name}: its gradient by the image is 0 everywhere; an operation inside rounds or "
-            "detaches"
+            f"{name}: its gradient with respect to the image is not finite; white-box attacks "
+            "need a finite one"
+        )
+    if not gradient.any():
+        raise UserError(
+            f"{name}: its gradient with respect to the image is 0 everywhere; remove the operation "
+            "that rounds or detaches"
         )

@@ -1,9 +1,8 @@
-"""Exported programs (torch.export's .pt2) from elsewhere, read without running what is foreign.
+"""Reading exported programs (torch.export's .pt2) from elsewhere without running their code.
 
 Torch itself warns of them: beside a graph of operators an archive can hold pickled objects and
-compiled code, and parts of its graph are evaluated as Python. So an archive is looked through
-before torch reads it, and refused if it holds anything but a plain graph of torch's own operators
-and plain tensors.
+compiled code, and parts of its graph are evaluated as Python. So `read` checks an archive before
+torch reads it, and refuses everything but plain tensors and a graph of torch's own operators.
 """
 
 import contextlib
@@ -28,9 +27,9 @@ FILES = re.compile(
     r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id))"
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PLAIN = re.compile(r"[A-Za-z0-9_.:+-]*")
+PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.:+-]*")
 PAYLOAD = re.compile(r"(weight|tensor)_\d+")
-# What networks are made of. Others of torch's operators open files or look into memory.
+# The operators that networks use. Others of torch's open files or read memory.
 OPERATORS = set(
     """
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
@@ -69,12 +68,12 @@ OPERATORS = set(
     _assert_tensor_metadata
     """.split()  # noqa: SIM905
 )
-ATEN = re.compile(r"torch\.ops\.aten\.(?P<name>\w+?)_?\.(?P<overload>[A-Za-z0-9_]+)")
-OF_SIZES = re.compile(
+ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+?)_?\.(?P<overload>[A-Za-z0-9_]+)")
+SIZE_OPERATOR = re.compile(
     r"_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|le|lt|ge|gt)|torch\.sym_(max|min|int)"
 )
-# What stands in expressions of sizes, which torch gives to Python to evaluate. No powers: their
-# numbers can be endless.
+# The words of expressions of sizes, which torch lets Python evaluate. No powers: they can take
+# forever.
 EXPRESSION_WORDS = {
     *("Symbol", "Integer", "Add", "Mul", "Mod", "FloorDiv", "Max", "Min", "Eq", "Ne", "Le"),
     *("Lt", "Ge", "Gt", "integer", "positive", "nonnegative", "negative", "zero", "True", "False"),
@@ -85,75 +84,81 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def read(content: bytes, name: str) -> nn.Module:
     """The module of an exported program, with weights on the CPU; UserError if it is refused."""
-    checked = _checked(content, name)
+    archive = _checked(content, name)
     try:
         with _no_pickle():
-            program = torch.export.load(io.BytesIO(checked))
+            program = torch.export.load(io.BytesIO(archive))
         module = program.module(check_guards=False)
     except Exception as error:
         raise UserError(
             f"{name}: torch {torch.__version__} cannot read this exported program "
             f"({type(error).__name__}); export it with this version of torch, on the CPU"
         ) from None
-    # An exported program has one mode, and torch refuses to be asked for it.
+    # An exported program has one mode; its own `train` and `eval` raise errors.
     del module.train, module.eval
     return module.eval()
 
 
 def _checked(content: bytes, name: str) -> bytes:
-    """An archive of just those bytes that were looked at.
+    """A new archive of exactly the bytes that were checked.
 
     Torch's reader and Python's can see different files in one archive.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            files = [entry.filename for entry in entries]
-            if not any(file.endswith("/archive_format") for file in files):
-                raise UserError(
-                    f"{name}: no exported program of torch 2.8 or later; save one with "
-                    "torch.export.save"
-                )
-            for file in files:
-                if not FILES.fullmatch(file) or files.count(file) > 1:
-                    raise _refused(name, f"the file {Path(file).name!r} inside")
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise _refused(name, "packed files")
-            parts = {file: archive.read(file) for file in files}
-        nothing = io.BytesIO()
-        torch.save(((), {}), nothing)
-        for file in parts:
+        files = _unpack(content, name)
+        empty = io.BytesIO()
+        torch.save(((), {}), empty)
+        for file in files:
             if "/sample_inputs/" in file:
-                parts[file] = nothing.getvalue()
-        (_model,) = (file for file in parts if file.endswith("/models/model.json"))
-        for file, part in parts.items():
+                files[file] = empty.getvalue()
+        (_model,) = (file for file in files if file.endswith("/models/model.json"))
+        for file, part in files.items():
             if file.endswith(".json"):
-                told = json.loads(part)
-                _clean(told)
+                graph = json.loads(part)
+                _strip(graph)
                 if file.endswith("_config.json"):
-                    _look_at_config(told, name)
-                else:
-                    _look_at(told, name)
-                parts[file] = json.dumps(told).encode()
+                    _check_config(graph, name)
+                _check(graph, name)
+                files[file] = json.dumps(graph).encode()
     except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        raise UserError(f"{name}: no whole exported program of torch.export.save") from None
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
-        for file, part in parts.items():
+        raise UserError(
+            f"{name}: not a whole exported program; save it again with torch.export.save"
+        ) from None
+    checked = io.BytesIO()
+    with zipfile.ZipFile(checked, "w", zipfile.ZIP_STORED) as archive:
+        for file, part in files.items():
             archive.writestr(file, part)
-    return written.getvalue()
+    return checked.getvalue()
 
 
-def _clean(told: Any) -> None:
-    """Leave out what nobody needs: where a graph came from, its guards, devices. In place."""
-    graph_module = told.get("graph_module")
+def _unpack(content: bytes, name: str) -> dict[str, bytes]:
+    """The archive's files; UserError if it holds others than those of an exported program."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        files = [entry.filename for entry in entries]
+        if not any(file.endswith("/archive_format") for file in files):
+            raise UserError(
+                f"{name}: not an exported program of torch 2.8 or later; save one with "
+                "torch.export.save"
+            )
+        for file in files:
+            if not FILES.fullmatch(file) or files.count(file) > 1:
+                raise _refused(name, f"the file {Path(file).name!r} inside")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise _refused(name, "compressed files")
+        return {file: archive.read(file) for file in files}
+
+
+def _strip(graph: Any) -> None:
+    """Remove what nothing needs: metadata, guards, devices. In place."""
+    graph_module = graph.get("graph_module")
     if graph_module is not None:
         graph_module["metadata"] = {}
         for node in graph_module["graph"]["nodes"]:
             node["metadata"] = {}
-    if "guards_code" in told:
-        told["guards_code"] = []
-    pending = [told]
+    if "guards_code" in graph:
+        graph["guards_code"] = []
+    pending = [graph]
     while pending:
         part = pending.pop()
         below = list(part.values()) if isinstance(part, dict) else part
@@ -162,48 +167,57 @@ def _clean(told: Any) -> None:
         pending += [value for value in below if isinstance(value, dict | list)]
 
 
-def _look_at_config(told: Any, name: str) -> None:
-    for entry in told["config"].values():
+def _check_config(config: Any, name: str) -> None:
+    """Check that every tensor of the archive is stored as plain bytes."""
+    for entry in config["config"].values():
         if entry["use_pickle"] is not False:
             raise _refused(name, "pickled objects")
         if not PAYLOAD.fullmatch(entry["path_name"]):
             raise _refused(name, f"{entry['path_name'][:60]!r} as path_name")
-    _look_at(told, name)
 
 
-def _look_at(part: Any, name: str, key: str = "") -> None:
-    """Look at every name, operator and expression of a graph."""
+def _check(part: Any, name: str, key: str = "") -> None:
+    """Check every name, operator and expression of a graph, at any depth."""
     if isinstance(part, dict):
         for below, value in part.items():
-            if not PLAIN.fullmatch(below):
+            if not PLAIN_TEXT.fullmatch(below):
                 raise _refused(name, f"{below[:60]!r} as a name")
-            _look_at(value, name, below)
+            _check(value, name, below)
     elif isinstance(part, list):
         for value in part:
-            _look_at(value, name, key)
-    elif isinstance(part, str):
-        if key == "target":
-            fits = _is_operator(part)
-        elif key == "expr_str":
-            words = set(WORD.findall(part)) - EXPRESSION_WORDS
-            fits = EXPRESSION.fullmatch(part) is not None
-            fits &= all(re.fullmatch(r"[suz]\d+", word) for word in words)
-            fits &= all(len(number) < 19 for number in re.findall(r"\d+", part))
-        elif key in ("in_spec", "out_spec"):  # what goes in and comes out: lists and the like
-            fits = _is_plain(json.loads(part))
-        elif key in ("name", "forward_arg_names"):  # become names in a Python function
-            fits = _is_name(part)
-        else:  # of modules and tensors, types and devices
-            fits = PLAIN.fullmatch(part) is not None
-        if not fits:
-            raise _refused(name, f"{part[:60]!r} as {key}")
+            _check(value, name, key)
+    elif isinstance(part, str) and not _is_allowed(part, key):
+        raise _refused(name, f"{part[:60]!r} as {key}")
+
+
+def _is_allowed(text: str, key: str) -> bool:
+    """Whether a text may be the value of a key of the graph."""
+    if key == "target":
+        return _is_operator(text)
+    if key == "expr_str":
+        return _is_expression(text)
+    if key in ("in_spec", "out_spec"):  # the containers of inputs and outputs
+        return _is_plain(json.loads(text))
+    if key in ("name", "forward_arg_names"):  # become names in a Python function
+        return _is_name(text)
+    return PLAIN_TEXT.fullmatch(text) is not None  # names of modules, types and devices
 
 
 def _is_operator(target: str) -> bool:
-    aten = ATEN.fullmatch(target)
+    aten = ATEN_OPERATOR.fullmatch(target)
     if aten is None:
-        return OF_SIZES.fullmatch(target) is not None
+        return SIZE_OPERATOR.fullmatch(target) is not None
     return aten["name"] in OPERATORS
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it is arithmetic of sizes (s0, u1, z2) and numbers of less than 19 digits."""
+    words = set(WORD.findall(text)) - EXPRESSION_WORDS
+    return (
+        EXPRESSION.fullmatch(text) is not None
+        and all(re.fullmatch(r"[suz]\d+", word) for word in words)
+        and all(len(number) < 19 for number in re.findall(r"\d+", text))
+    )
 
 
 def _is_name(text: Any) -> bool:
@@ -211,7 +225,7 @@ def _is_name(text: Any) -> bool:
 
 
 def _is_plain(spec: Any) -> bool:
-    """Whether a tree of inputs or outputs is of Python's own containers."""
+    """Whether a tree of inputs or outputs consists of Python's own containers."""
     _, tree = spec
     pending = [tree]
     while pending:
@@ -225,16 +239,16 @@ def _is_plain(spec: Any) -> bool:
     return True
 
 
-def _refused(name: str, what: str) -> UserError:
+def _refused(name: str, fault: str) -> UserError:
     return UserError(
-        f"{name}: refused, it holds {what}; an exported program may hold plain tensors and a graph "
-        "of torch's own operators for networks, nothing that would run code of its own"
+        f"{name}: refused, it holds {fault}; export a network of plain tensors and torch's own "
+        "operators, without code of its own"
     )
 
 
 @contextlib.contextmanager
 def _no_pickle() -> Iterator[None]:
-    """Whatever torch loads in the meantime, it loads with `weights_only`."""
+    """Inside, torch loads everything with `weights_only`."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"

@@ -1,13 +1,25 @@
-"""The logits of a run's clean images, `clean.parquet`, for some of its members."""
+"""clean.parquet: the logits of a run's clean validation images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.tables.parquet import read_table
+from pgdose.tables.network_schemas import CLEAN
+from pgdose.tables.parquet import read_table, write_table
+
+
+def write(
+    path: str | Path,
+    members: Iterable[int],
+    logits: np.ndarray,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write the logits, members x classes, in the order of `members`."""
+    table = pd.DataFrame({"member": list(members), "logits": list(logits)})
+    write_table(table, path, CLEAN, metadata)
 
 
 def read(path: str | Path, members: Iterable[int]) -> np.ndarray:

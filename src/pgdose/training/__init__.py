@@ -1,1 +1,13 @@
-"""Training a network."""
+"""Training a network, and judging it on clean images.
+
+loop                 the epochs, resumable after a kill
+epoch, step          one pass over the training images; one optimiser step of it
+state                everything that a killed training resumes from
+data                 which images are trained on, held out, and validated on
+loading              batches from the image stores, read ahead by threads
+device_augmentation  random variations of a batch, on the device
+batch_statistics     batch norm's running statistics: final values, and a check
+evaluation           logits of clean images, accuracy, cross-entropy
+history              the table of epochs, training.csv
+tensorboard          the same numbers for TensorBoard
+"""

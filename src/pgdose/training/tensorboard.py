@@ -1,27 +1,28 @@
-"""What TensorBoard shows of a training while it runs."""
+"""The numbers of each epoch as TensorBoard's event files, while the training runs."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from pgdose.errors import UserError
+from pgdose.training.history import Row
 
 
-def writer(folder: str | Path | None) -> Callable[[dict[str, float]], None]:
-    """Writes the numbers of each epoch that it is given to event files in a folder, if any."""
+def epoch_writer(folder: str | Path | None) -> Callable[[Row], None]:
+    """A function that writes an epoch's row to event files in the folder; without one, nothing."""
     if folder is None:
         return lambda row: None
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UserError(
-            "training.tensorboard wants one more package: pip install 'pgdose[tensorboard]'"
+            "training.tensorboard needs one more package; run: pip install 'pgdose[tensorboard]'"
         ) from None
-    events = SummaryWriter(folder)
+    writer = SummaryWriter(folder)
 
-    def tell(row: dict[str, float]) -> None:
+    def write(row: Row) -> None:
         for name, value in row.items():
             if name != "epoch":
-                events.add_scalar(name, value, int(row["epoch"]))
-        events.flush()
+                writer.add_scalar(name, value, int(row["epoch"]))
+        writer.flush()
 
-    return tell
+    return write

@@ -123,15 +123,15 @@ def test_a_killed_job_goes_on_and_ends_the_same(
 ) -> None:
     run(folder, 0, 1)
     whole = (folder / "0.parquet").read_bytes()
-    keep, kept = checkpoints.Parts.keep, []
+    keep, kept = checkpoints.Checkpoints.save, []
 
-    def dies(self: checkpoints.Parts, part: checkpoints.Part) -> None:
+    def dies(self: checkpoints.Checkpoints, part: checkpoints.Part) -> None:
         keep(self, part)
         kept.append(part)
         if len(kept) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints.Parts, "keep", dies)
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", dies)
     (folder / "0.parquet").unlink()
     with pytest.raises(KeyboardInterrupt):
         run(folder, 0, 1)
@@ -146,17 +146,17 @@ def test_another_study_does_not_go_on_from_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        keep = checkpoints.Parts.keep
+        keep = checkpoints.Checkpoints.save
 
-        def dies(self: checkpoints.Parts, part: checkpoints.Part) -> None:
+        def dies(self: checkpoints.Checkpoints, part: checkpoints.Part) -> None:
             keep(self, part)
             raise KeyboardInterrupt
 
-        patch.setattr(checkpoints.Parts, "keep", dies)
+        patch.setattr(checkpoints.Checkpoints, "save", dies)
         with pytest.raises(KeyboardInterrupt):
             run(folder, 0, 1)
     kept: list[checkpoints.Part] = []
-    monkeypatch.setattr(checkpoints.Parts, "keep", lambda self, part: kept.append(part))
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", lambda self, part: kept.append(part))
     run(folder, 0, 1, alpha=0.02)
     assert len(kept) == 3
 

@@ -18,7 +18,7 @@ from pgdose.attack.batching import Execution
 from pgdose.attack.external import external_surface
 from pgdose.attack.libraries import LibraryAttack, available
 from pgdose.attack.samples import Samples
-from pgdose.checkpoints import Parts
+from pgdose.checkpoints import Checkpoints
 from pgdose.errors import UserError
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
@@ -233,17 +233,17 @@ def test_with_nothing_to_attack_the_surface_is_empty(n: int) -> None:
 
 def test_it_goes_on_from_the_parts_that_were_kept(tmp_path: Path) -> None:
     kept: list[Any] = []
-    files = Parts(tmp_path / "parts")
+    files = Checkpoints(tmp_path / "parts")
     told: list[tuple[int, int, int]] = []
     settings = random_pgd("torchattacks")
 
     def keep(part: Any) -> None:
-        files.keep(part)
+        files.save(part)
         kept.append(part)
 
     whole = found(settings, batch=4, keep=keep)
     assert [len(part["logits"]) for part in kept] == [4, 4, 1]
-    read = Parts(tmp_path / "parts").known()
+    read = Checkpoints(tmp_path / "parts").load()
     rest: list[Any] = []
     again = found(
         *(settings,),

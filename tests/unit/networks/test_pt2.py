@@ -1,4 +1,4 @@
-"""Exported programs are read without running what is foreign."""
+"""Exported programs are read without running their code."""
 
 import contextlib
 import io
@@ -54,9 +54,6 @@ def test_a_program_says_what_its_network_said(small: tuple[nn.Module, bytes]) ->
         assert torch.allclose(read(images), network(images), atol=1e-6)
     (gradient,) = torch.autograd.grad(read(images)[:, 0].sum(), images)
     assert gradient.abs().max() > 0
-
-
-# --- what is refused --------------------------------------------------------------------------
 
 
 def changed(content: bytes, file: str, change: Callable[[bytes], bytes]) -> bytes:
@@ -180,7 +177,7 @@ def test_endless_numbers_are_refused(small: tuple[nn.Module, bytes], expression:
     test_expressions_that_would_be_code_are_refused(small, expression)
 
 
-def test_torch_reads_what_was_looked_at(
+def test_torch_reads_the_bytes_that_were_checked(
     small: tuple[nn.Module, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two archives in one file, of which Python's reader sees the second and torch's the first."""
@@ -269,11 +266,11 @@ def test_pickled_sample_inputs_are_not_executed(
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 and no more"])
-def test_what_is_no_program_is_named(content: bytes) -> None:
-    with pytest.raises(UserError, match=r"n\.pt2: no whole exported program"):
+def test_a_file_that_is_no_program_is_named(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"n\.pt2: not a whole exported program"):
         pt2.read(content, "n.pt2")
 
 
 def test_a_program_that_was_cut_off_is_named(small: tuple[nn.Module, bytes]) -> None:
-    with pytest.raises(UserError, match=r"n\.pt2: no (whole )?exported program"):
+    with pytest.raises(UserError, match=r"n\.pt2: not an? (whole )?exported program"):
         pt2.read(small[1][:-50], "n.pt2")

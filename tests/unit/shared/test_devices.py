@@ -1,4 +1,4 @@
-"""What a job computes on: GPUs that no other job holds, precision, and how much at a time."""
+"""What a job computes on: GPUs that no other job holds, precision, and images at a time."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_job_without_a_gpu_runs_on_the_cpu() -> None:
-    assert devices.device_of(0) == torch.device("cpu")
+    assert devices.claim_device(0) == torch.device("cpu")
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
-    """Two GPUs as torch would tell of them; the numbers that were made the current one."""
-    chosen: list[int] = []
+    """Two GPUs, as torch would report them; yields the numbers that became the current device."""
+    current: list[int] = []
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -36,27 +36,27 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[i
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda i: SimpleNamespace(uuid=f"GPU-{'ab'[i]}")
     )
-    monkeypatch.setattr(torch.cuda, "set_device", lambda device: chosen.append(device.index))
-    before = len(devices._locks)
-    yield chosen
-    for lock in devices._locks[before:]:
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: current.append(device.index))
+    before = len(devices.gpu_locks)
+    yield current
+    for lock in devices.gpu_locks[before:]:
         os.close(lock)
-    del devices._locks[before:]
+    del devices.gpu_locks[before:]
 
 
 def test_jobs_side_by_side_take_different_gpus(two_gpus: list[int]) -> None:
-    assert [devices.device_of(1) for _ in range(2)] == [
+    assert [devices.claim_device(1) for _ in range(2)] == [
         torch.device("cuda", 0),
         torch.device("cuda", 1),
     ]
-    assert devices.device_of(1) == torch.device("cuda")  # none is left: they share
-    assert two_gpus == [0, 1] and devices.device_of(0) == torch.device("cpu")
+    assert devices.claim_device(1) == torch.device("cuda")  # none is left: they share
+    assert two_gpus == [0, 1] and devices.claim_device(0) == torch.device("cpu")
 
 
 HOLDS = """
 import sys, time
 from pgdose import devices
-assert devices._taken("GPU-a")
+assert devices.lock_gpu("GPU-a")
 print("held", flush=True)
 time.sleep(60)
 """
@@ -65,7 +65,7 @@ time.sleep(60)
 def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        devices.device_of(1)
+        devices.claim_device(1)
     finally:
         os.umask(before)
     (lock,) = tmp_path.glob("pgdose-gpu-*")
@@ -74,7 +74,7 @@ def test_another_user_can_ask_for_the_lock_too(two_gpus: list[int], tmp_path: Pa
 
 def test_a_link_is_no_lock(two_gpus: list[int], tmp_path: Path) -> None:
     (tmp_path / "pgdose-gpu-GPU-a").symlink_to(tmp_path / "planted")
-    assert devices.device_of(1) == torch.device("cuda", 1)
+    assert devices.claim_device(1) == torch.device("cuda", 1)
     assert not (tmp_path / "planted").exists()
 
 
@@ -84,13 +84,10 @@ def test_a_killed_job_gives_its_gpu_back(two_gpus: list[int], tmp_path: Path) ->
         [sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, env=environment, text=True
     )
     assert other.stdout and other.stdout.readline() == "held\n"
-    assert devices.device_of(1) == torch.device("cuda", 1)
+    assert devices.claim_device(1) == torch.device("cuda", 1)
     other.kill()
     other.wait()
-    assert devices.device_of(1) == torch.device("cuda", 0)
-
-
-# --- precision and memory ---------------------------------------------------------------------
+    assert devices.claim_device(1) == torch.device("cuda", 0)
 
 
 CPU = torch.device("cpu")
@@ -98,41 +95,41 @@ CPU = torch.device("cpu")
 
 def test_only_a_gpu_has_other_precisions_than_fp32() -> None:
     network = folding.fold(small())
-    for wanted in ("fp32", "tf32", "bf16"):
-        assert devices.with_precision(network, wanted, CPU) == (network, "fp32")
+    for precision in ("fp32", "tf32", "bf16"):
+        assert devices.with_precision(network, precision, CPU) == (network, "fp32")
 
 
 def test_a_network_of_any_precision_can_be_attacked() -> None:
-    check_network(devices.Lower(folding.fold(small()), torch.bfloat16).eval())
+    check_network(devices.Autocast(folding.fold(small()), torch.bfloat16).eval())
     with pytest.raises(ValueError, match="evaluation mode"):
-        check_network(devices.Lower(small(), torch.bfloat16).train())
+        check_network(devices.Autocast(small(), torch.bfloat16).train())
 
 
-def test_a_network_of_fewer_bits_has_them_in_every_thread() -> None:
-    """DataParallel asks from threads of its own."""
-    kinds = []
+def test_a_lower_precision_holds_in_every_thread() -> None:
+    """DataParallel calls a network from threads of its own."""
+    dtypes = []
 
-    class Told(nn.Module):
+    class Products(nn.Module):
         def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-            found = images.flatten(1) @ images.flatten(1).T
-            kinds.append(found.dtype)
-            return found, found
+            products = images.flatten(1) @ images.flatten(1).T
+            dtypes.append(products.dtype)
+            return products, products
 
-    lower, some = devices.Lower(Told(), torch.bfloat16), images(4)
+    network, some = devices.Autocast(Products(), torch.bfloat16), images(4)
     with ThreadPoolExecutor(1) as pool:
-        answers = [lower(some), pool.submit(lower, some).result()]
-    assert kinds == [torch.bfloat16] * 2
-    assert all(part.dtype == torch.float32 for answer in answers for part in answer)
+        outputs = [network(some), pool.submit(network, some).result()]
+    assert dtypes == [torch.bfloat16] * 2
+    assert all(part.dtype == torch.float32 for output in outputs for part in output)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_precisions_of_a_gpu_agree_with_the_cpu() -> None:
     device = torch.device("cuda")
-    network, own = folding.fold(settled(small())), images(4)
-    expected = network(own)
+    network, some = folding.fold(settled(small())), images(4)
+    expected = network(some)
     for precision, within in (("fp32", 1e-4), ("tf32", 0.02), ("bf16", 0.1)):
-        there, used = devices.with_precision(network.to(device), precision, device)
-        logits = there(own.to(device)).cpu()
+        on_gpu, used = devices.with_precision(network.to(device), precision, device)
+        logits = on_gpu(some.to(device)).cpu()
         assert used == precision and logits.dtype == torch.float32
         assert (logits - expected).abs().max() < within
         network.cpu()
@@ -154,5 +151,5 @@ def test_the_bytes_of_the_backward_pass_are_counted_once() -> None:
         def forward(self, images: Tensor) -> Tensor:
             return (images.exp() * images).flatten(1)[:, :2]  # keeps exp(x) twice, and x
 
-    counted = [devices._saved_bytes(Two(), torch.rand(n, 1, 10, 10)) for n in (1, 2)]
+    counted = [devices.backward_bytes(Two(), torch.rand(n, 1, 10, 10)) for n in (1, 2)]
     assert counted[1] - counted[0] == 2 * 100 * 4

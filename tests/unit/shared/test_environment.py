@@ -1,4 +1,4 @@
-"""The project's own files install what it needs, the same from each of them."""
+"""pyproject, requirements.txt and the conda environments install the same dependencies."""
 
 import ast
 import json
@@ -30,23 +30,24 @@ def pyproject() -> dict:
 def ranges() -> dict[str, SpecifierSet]:
     project = pyproject()
     extras = (entry for extra in project["optional-dependencies"].values() for entry in extra)
-    wanted = [*project["dependencies"], *extras]
-    found = {r.name: r.specifier for r in map(Requirement, wanted)}
-    return found | {"python": SpecifierSet(project["requires-python"])}
+    requirements = map(Requirement, [*project["dependencies"], *extras])
+    return {r.name: r.specifier for r in requirements} | {
+        "python": SpecifierSet(project["requires-python"])
+    }
 
 
 def pins() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for line in (PROJECT / "requirements.txt").read_text().splitlines():
         if match := re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line):
-            found.setdefault(match[1], []).append(match[2])
-    return found
+            versions.setdefault(match[1], []).append(match[2])
+    return versions
 
 
 @pytest.mark.parametrize("name", ["data", "network"])
 def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
-    listed = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
-    for entry in listed:
+    entries = yaml.safe_load((PROJECT / f"envs/{name}.yaml").read_text())["dependencies"]
+    for entry in entries:
         package, _, spec = entry.partition(" ")
         if package not in NOT_ON_PYPI:
             package = CONDA_NAMES.get(package, package)
@@ -54,37 +55,45 @@ def test_conda_environments_have_pyproject_s_ranges(name: str) -> None:
 
 
 def test_conda_environments_hold_all_of_the_library() -> None:
-    listed = {
+    installed = {
         CONDA_NAMES.get(name, name)
         for file in ("data", "network")
         for entry in yaml.safe_load((PROJECT / f"envs/{file}.yaml").read_text())["dependencies"]
         for name in [entry.split()[0]]
     }
     library = {Requirement(r).name for r in pyproject()["dependencies"]} - {"openslide-bin"}
-    assert library <= listed
+    assert library <= installed
 
 
-@pytest.mark.parametrize("script", sorted((PROJECT / "scripts").glob("*.py")), ids=lambda p: p.stem)
+SCRIPTS = sorted((PROJECT / "scripts").glob("*.py"))
+OURS = {"pgdose", "pgdose_phantom", *(script.stem for script in SCRIPTS)}
+
+
+def imported(path: Path) -> set[str]:
+    """The packages and modules that a file imports, by the first part of their name."""
+    tree = ast.parse(path.read_text())
+    names = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
+    names += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
 def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
-    """What the script and our modules under it import, by the environment that its rule names."""
+    """It imports, also by way of our modules, only packages of its rule's environment."""
     texts = [path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk")]
     rules = [rule for text in texts for rule in text.split("\nrule ")]
     own = [rule for rule in rules if f"scripts/{script.name}" in rule]
-    if not own:
-        assert script.stem in ("job", "network_job", "work_folder")
+    if not own:  # a module of other scripts
+        assert any(script.stem in imported(other) for other in SCRIPTS)
         return
-    named = re.search(r"envs/(\w+)\.yaml", own[0])
-    assert named
-    listed = yaml.safe_load((PROJECT / f"envs/{named[1]}.yaml").read_text())["dependencies"]
-    there = {CONDA_NAMES.get(entry.split()[0], entry.split()[0]) for entry in listed}
-    for module in rerun_digest.modules(script):
-        for node in ast.walk(ast.parse(module.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for top in {name.split(".")[0] for name in names}:
-                ours = top in rerun_digest.PACKAGES or (PROJECT / f"scripts/{top}.py").is_file()
-                known = ours or top in sys.stdlib_module_names
-                assert known or IMPORTED_AS.get(top, top) in there, f"{module.name}: {top}"
+    environment = re.search(r"envs/(\w+)\.yaml", own[0])
+    assert environment
+    file = PROJECT / f"envs/{environment[1]}.yaml"
+    entries = [entry.split()[0] for entry in yaml.safe_load(file.read_text())["dependencies"]]
+    installed = {CONDA_NAMES.get(entry, entry) for entry in entries}
+    for module in rerun_digest.source_files(script):
+        for name in imported(module) - OURS - sys.stdlib_module_names:
+            assert IMPORTED_AS.get(name, name) in installed, f"{module.name}: {name}"
 
 
 def test_pins_lie_within_the_ranges() -> None:
@@ -114,8 +123,8 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     project = pyproject()
     extras = project["optional-dependencies"]
     optional = [r for name, some in extras.items() if name != "dev" for r in some]
-    wanted = {Requirement(r).name for r in [*project["dependencies"], *optional]}
-    assert wanted <= named
+    dependencies = {Requirement(r).name for r in [*project["dependencies"], *optional]}
+    assert dependencies <= named
 
 
 def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
@@ -130,7 +139,7 @@ def test_other_libraries_of_attacks_are_exact_and_change_nothing_else() -> None:
 
 
 def audited(tmp_path: Path, answer: str) -> subprocess.CompletedProcess[str]:
-    """What `make audit` says when pip-audit answers so."""
+    """Run `make audit`'s script with a pip-audit that gives this answer."""
     (tmp_path / "answer").write_text(answer)
     stand_in = tmp_path / "pip-audit"
     stand_in.write_text(f"#!/bin/sh\ncat '{tmp_path}/answer'\n")

@@ -84,7 +84,7 @@ WHOLE_STUDY = {"study", "parsing", "cross_checks", "messages", "versions"}
 def test_scripts_run_sections_of_the_study_but_not_the_whole(script: Path) -> None:
     modules = {
         path.relative_to(SOURCE).as_posix()
-        for path in rerun_digest.modules(script)
+        for path in rerun_digest.source_files(script)
         if path.is_relative_to(SOURCE)
     }
     assert not modules & {f"study/{name}.py" for name in WHOLE_STUDY}

@@ -1,5 +1,6 @@
 """The digest of a job's code: it changes with what runs, and with nothing else."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +17,15 @@ FILES = {
     "scripts/job.py": "LOG = 1\n",
     "scripts/other.py": "LOG = 1\n",
     "scripts/train.py": "import numpy as np\nfrom job import LOG\n\nfrom pgdose import direct\n",
+    "scripts/phantom.py": "from pgdose_phantom import hospital\n",
+    "src/pgdose_phantom/__init__.py": "",
+    "src/pgdose_phantom/hospital.py": "import pgdose.unrelated\n\nBEDS = 1\n",
 }
 SCRIPT = "scripts/train.py"
-
-
-def forget() -> None:
-    rerun_digest._read.cache_clear()
-    rerun_digest.digest.cache_clear()
+OTHERS = {  # files that SCRIPT does not run
+    *("src/pgdose/unrelated.py", "scripts/other.py", "scripts/phantom.py"),
+    *("src/pgdose_phantom/__init__.py", "src/pgdose_phantom/hospital.py"),
+}
 
 
 @pytest.fixture
@@ -32,19 +35,19 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(rerun_digest, "SOURCE", tmp_path / "src")
-    forget()
+    rerun_digest.forget()
     yield tmp_path
-    forget()
+    rerun_digest.forget()
 
 
-def digest(tree: Path) -> str:
-    forget()
-    return rerun_digest.digest(tree / SCRIPT)
+def digest(tree: Path, script: str = SCRIPT) -> str:
+    rerun_digest.forget()
+    return rerun_digest.digest(tree / script)
 
 
-def test_modules_are_the_script_its_neighbours_and_all_it_imports(tree: Path) -> None:
-    found = {path.relative_to(tree).as_posix() for path in rerun_digest.modules(tree / SCRIPT)}
-    assert found == set(FILES) - {"src/pgdose/unrelated.py", "scripts/other.py"}
+def test_source_files_are_the_script_its_neighbours_and_all_it_imports(tree: Path) -> None:
+    files = {path.relative_to(tree).as_posix() for path in rerun_digest.source_files(tree / SCRIPT)}
+    assert files == set(FILES) - OTHERS
 
 
 @pytest.mark.parametrize(
@@ -64,20 +67,20 @@ def test_digest_changes_with_the_code_that_runs(tree: Path, name: str) -> None:
     assert digest(tree) != before
 
 
-@pytest.mark.parametrize("name", ["src/pgdose/unrelated.py", "scripts/other.py"])
+@pytest.mark.parametrize("name", sorted(OTHERS))
 def test_digest_does_not_change_with_code_that_does_not_run(tree: Path, name: str) -> None:
     before = digest(tree)
     (tree / name).write_text("CHANGED = 1\n")
     assert digest(tree) == before
 
 
-COMMENTED = '''"""What this module is for."""
+COMMENTED = '''"""The purpose of this module."""
 
 # A comment.
 
 
 def g():
-    """What g is for."""
+    """The purpose of g."""
 
     return 1  # one
 
@@ -98,7 +101,7 @@ def test_docstrings_of_every_kind_of_definition_do_not_count(tree: Path, head: s
     module = tree / "src/pgdose/deep/indirect.py"
     module.write_text(f"{head}\n    x = 1\n")
     before = digest(tree)
-    module.write_text(f'{head}\n    """What it is for."""\n    x = 1\n')
+    module.write_text(f'{head}\n    """Its purpose."""\n    x = 1\n')
     assert digest(tree) == before
 
 
@@ -133,9 +136,50 @@ def test_a_relative_import_is_refused(tree: Path) -> None:
         digest(tree)
 
 
+PHANTOM = "scripts/phantom.py"
+
+
+def test_the_files_of_the_phantom_are_among_a_phantom_script_s(tree: Path) -> None:
+    files = {
+        path.relative_to(tree).as_posix() for path in rerun_digest.source_files(tree / PHANTOM)
+    }
+    assert files == {
+        *(PHANTOM, "src/pgdose_phantom/__init__.py", "src/pgdose_phantom/hospital.py"),
+        *("src/pgdose/__init__.py", "src/pgdose/unrelated.py"),
+    }
+
+
+def test_editing_the_phantom_changes_the_digest_of_its_scripts_alone(tree: Path) -> None:
+    before = digest(tree, PHANTOM), digest(tree, SCRIPT)
+    (tree / "src/pgdose_phantom/hospital.py").write_text("BEDS = 2\n")
+    assert digest(tree, PHANTOM) != before[0] and digest(tree, SCRIPT) == before[1]
+    (tree / "src/pgdose/unrelated.py").write_text("CHANGED = 1\n")
+    (tree / "src/pgdose_phantom/hospital.py").write_text(FILES["src/pgdose_phantom/hospital.py"])
+    assert digest(tree, PHANTOM) != before[0], "the phantom's imports of pgdose count, too"
+
+
 def test_every_script_of_pgdose_has_a_digest_of_its_own() -> None:
-    forget()
+    rerun_digest.forget()
     scripts = sorted((Path(__file__).parents[3] / "scripts").glob("*.py"))
     digests = {script: rerun_digest.digest(script) for script in scripts}
     assert len(set(digests.values())) == len(scripts)
     assert all(len(d) == 16 for d in digests.values())
+
+
+def test_only_scripts_of_the_phantom_run_its_code() -> None:
+    for script in sorted((Path(__file__).parents[3] / "scripts").glob("*.py")):
+        packages = {path.parent.name for path in rerun_digest.source_files(script)}
+        assert ("pgdose_phantom" in packages) == script.name.startswith("phantom_"), script.name
+
+
+NO_NETWORK_S = re.compile(
+    r"pgdose/(histology|xray|labelling|imagetable|analysis|attack|plots|report)/"
+    r"|pgdose/tables/(slide|record|screening)_schemas"
+)
+
+
+@pytest.mark.parametrize("name", ["train.py", "import_network.py"])
+def test_a_network_s_jobs_run_no_code_of_other_stages(name: str) -> None:
+    """Editing the schema of slides plans no training."""
+    files = rerun_digest.source_files(Path(__file__).parents[3] / "scripts" / name)
+    assert [path for path in files if NO_NETWORK_S.search(path.as_posix())] == []

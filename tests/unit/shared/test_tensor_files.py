@@ -18,7 +18,7 @@ from pgdose.errors import Damaged
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
-ABOUT = {"classes": 2, "history": [{"epoch": 1, "loss": 0.1 + 0.2}]}
+METADATA = {"classes": 2, "history": [{"epoch": 1, "loss": 0.1 + 0.2}]}
 
 
 def flipped(content: bytes, rng: np.random.Generator) -> bytes:
@@ -27,7 +27,7 @@ def flipped(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def some() -> dict[str, torch.Tensor]:
+def tensors() -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     return {
         "weight": torch.randn(4, 3).to(memory_format=torch.contiguous_format),
@@ -37,19 +37,19 @@ def some() -> dict[str, torch.Tensor]:
     }
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    tensor_files.save(some(), tmp_path / "a.safetensors", ABOUT)
-    loaded, about = tensor_files.load(tmp_path / "a.safetensors")
-    assert about == ABOUT and loaded.keys() == some().keys()
-    for name, tensor in some().items():
+def test_tensors_are_loaded_as_they_were_saved(tmp_path: Path) -> None:
+    tensor_files.save(tensors(), tmp_path / "a.safetensors", METADATA)
+    loaded, metadata = tensor_files.load(tmp_path / "a.safetensors")
+    assert metadata == METADATA and loaded.keys() == tensors().keys()
+    for name, tensor in tensors().items():
         assert torch.equal(loaded[name], tensor) and loaded[name].dtype == tensor.dtype
-    tensor_files.save(some(), tmp_path / "b.safetensors", ABOUT)
+    tensor_files.save(tensors(), tmp_path / "b.safetensors", METADATA)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
 def test_no_flipped_bit_of_tensors_goes_unnoticed(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    tensor_files.save(some(), path, ABOUT)
+    tensor_files.save(tensors(), path, METADATA)
     content, rng = path.read_bytes(), np.random.default_rng(1)
     for _ in range(500):
         path.write_bytes(flipped(content, rng))
@@ -73,21 +73,21 @@ def write_surface(path: Path, **metadata: str) -> None:
 
 
 def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
-    """A few bits mean nothing (padding, statistics): then all is as it was."""
+    """A few bits mean nothing (padding, statistics): the table is then read as it was."""
     path = tmp_path / "0.parquet"
     write_surface(path, network="abc", n_images="120")
-    about = parquet.read_metadata(path)
+    metadata = parquet.read_metadata(path)
     content, rng = path.read_bytes(), np.random.default_rng(3)
     whole, noticed = parquet.read_table(path), 0
     for _ in range(500):
         path.write_bytes(flipped(content, rng))
         try:
-            told, found = parquet.read_metadata(path), parquet.read_table(path)
+            read = parquet.read_metadata(path), parquet.read_table(path)
         except Damaged:
             noticed += 1
             continue
-        assert told == about
-        pd.testing.assert_frame_equal(found, whole)
+        assert read[0] == metadata
+        pd.testing.assert_frame_equal(read[1], whole)
     assert noticed > 400
 
 
@@ -100,10 +100,10 @@ def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
         pa.ArrowMemoryError("malloc of size 64 failed"),
     ],
 )
-def test_what_failed_on_the_way_to_a_table_does_not_damage_it(
+def test_an_error_on_the_way_to_a_table_does_not_damage_it(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would be set aside, and everything made of it would be made again."""
+    """A damaged table is set aside, and everything made from it is made again."""
     write_surface(tmp_path / "0.parquet")
 
     def fail(*_: Any, **__: Any) -> None:

@@ -1,71 +1,25 @@
-"""Images on the device are varied as copies in the stores are."""
+"""Batches from the stores, and bytes on the device."""
 
 import numpy as np
-import pytest
 import torch
-from torch import Tensor
+from helpers.training import CPU, MakeMembers, pictures
 
 from pgdose import devices
-from pgdose.images import rendering
-from pgdose.study.augmentation import Augment
 from pgdose.training import loading
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-SIDE = 40
-NAMES = (*loading.VARIED, "noise_seed")
+
+def test_scaled_images_are_from_zero_to_one() -> None:
+    images = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
+    scaled = devices.scaled(images, CPU)
+    assert scaled.dtype == torch.float32
+    assert torch.allclose(scaled.ravel(), torch.tensor([0.0, 0.2, 1.0]))
 
 
-def pictures(n: int, channels: int) -> np.ndarray:
-    """Smooth, so that two ways of interpolating differ by little."""
-    rng = np.random.default_rng(2)
-    coarse = torch.from_numpy(rng.uniform(0, 255, (n, channels, 6, 6)))
-    return (
-        torch.nn.functional.interpolate(coarse, SIDE, mode="bicubic").clamp(0, 255).byte().numpy()
-    )
-
-
-def drawn(*images: dict[str, float]) -> Tensor:
-    return torch.tensor([[one.get(name, 0) for name in NAMES] for one in rendering]).double()
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"flip": 1},
-        {"rotation": 20},
-        {"scale": 0.3},
-        {"scale": -0.2},
-        {"shift_x": 0.2},
-        {"shift_y": -0.15},
-        {"contrast": 0.4, "brightness": 0.1},
-        {"flip": 1, "rotation": -33, "scale": 0.2, "shift_x": -0.1, "shift_y": 0.3},
-    ],
-)
-def test_each_is_changed_as_a_copy_would_be(change: dict[str, float], channels: int) -> None:
-    own = pictures(2, channels)
-    found = loading.varied(devices.scaled(own, torch.device("cpu")), drawn(change, {}))
-    stored = own[0].transpose(1, 2, 0) if channels == 3 else own[0, 0]
-    copy = rendering.augment(stored, change) / 255
-    wanted = copy.transpose(2, 0, 1) if channels == 3 else copy[None]
-    assert np.abs(found[0].numpy() - wanted).max() < 0.02
-    assert np.abs(found[1].numpy() * 255 - own[1]).max() < 1e-3  # and its neighbour by nothing
-    assert np.abs(found[0].numpy() * 255 - own[0]).max() > 10
-
-
-def test_noise_is_as_strong_as_it_says_and_comes_again() -> None:
-    own = torch.full((2, 1, 200, 200), 0.5)
-    found = [loading.varied(own, drawn({"noise": 0.05, "noise_seed": s}, {})) for s in (1, 1, 2)]
-    assert float(found[0][0].std()) == pytest.approx(0.05, rel=0.02)
-    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
-    assert torch.equal(found[0][1], own[1])
-
-
-def test_parameters_keep_to_their_limits() -> None:
-    limits = dict(Augment(flip=True, rotation=30.0))
-    table = loading.draw_variations(np.random.default_rng(0), limits, 500)
-    by_name = dict(zip(NAMES, table.T, strict=True))
-    assert 25 < by_name["rotation"].abs().max() <= 30
-    assert 0.035 < by_name["shift_x"].abs().max() <= 0.04
-    assert 200 < by_name["flip"].sum() < 300
-    assert set(by_name["noise"].tolist()) == {0.012}
+def test_batches_hold_every_row_once_in_the_order_given(members: MakeMembers) -> None:
+    images = members(10)
+    order = np.array([9, 0, 5, 3, 1, 2, 8, 7, 6, 4])
+    parts = list(loading.batches(images, order, 4))
+    assert [len(pixels) for pixels, _ in parts] == [4, 4, 2]
+    pixels = np.concatenate([pixels for pixels, _ in parts])
+    assert np.array_equal(pixels[:, 0], pictures(10)[order])
+    assert torch.cat([labels for _, labels in parts]).tolist() == images.labels[order].tolist()

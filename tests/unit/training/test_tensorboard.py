@@ -1,4 +1,4 @@
-"""What TensorBoard is shown."""
+"""Each epoch's numbers for TensorBoard."""
 
 import sys
 from pathlib import Path
@@ -13,9 +13,9 @@ def test_each_epoch_can_be_read_again(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    tell = tensorboard.writer(tmp_path / "events")
+    write = tensorboard.epoch_writer(tmp_path / "events")
     for epoch in (1, 2, 3):
-        tell({"epoch": epoch, "loss": 1 / epoch, "validation_accuracy": 0.5})
+        write({"epoch": epoch, "loss": 1 / epoch, "validation_accuracy": 0.5})
     read = EventAccumulator(str(tmp_path / "events"))
     read.Reload()
     assert set(read.Tags()["scalars"]) == {"loss", "validation_accuracy"}
@@ -26,11 +26,11 @@ def test_each_epoch_can_be_read_again(tmp_path: Path) -> None:
     ]
 
 
-def test_nothing_is_written_where_nobody_asked(tmp_path: Path) -> None:
-    tensorboard.writer(None)({"epoch": 1, "loss": 1.0})
+def test_nothing_is_written_without_a_folder(tmp_path: Path) -> None:
+    tensorboard.epoch_writer(None)({"epoch": 1, "loss": 1.0})
 
 
-def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UserError, match=r"pip install 'pgdose\[tensorboard\]'"):
-        tensorboard.writer(tmp_path)
+        tensorboard.epoch_writer(tmp_path)

@@ -1,0 +1,33 @@
+"""Inference on clean images: logits, accuracy, cross-entropy."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pgdose.cohort.images import Members
+from pgdose.devices import scaled
+from pgdose.training.loading import batches
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module, members: Members, batch: int, device: torch.device, readers: int = 1
+) -> np.ndarray:
+    """Logits of all members in evaluation mode, float32, n x classes."""
+    network.eval()
+    parts = [
+        network(scaled(images, device)).float().cpu()
+        for images, _ in batches(members, np.arange(len(members)), batch, device, readers)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The share of images whose largest logit is that of their class."""
+    return float((logits.argmax(axis=1) == labels).mean())
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The mean cross-entropy in nats, without label smoothing."""
+    return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))

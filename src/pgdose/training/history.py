@@ -1,0 +1,33 @@
+"""The history of a training: one row per epoch, written as training.csv."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+Row = dict[str, Any]
+
+#: Columns of training.csv; a training with held-out images also has their loss and accuracy.
+COLUMNS = ["epoch", "lr", "loss", "training_accuracy", "validation_accuracy", "at_once", "kept"]
+
+
+def best_epoch(rows: Sequence[Row]) -> int:
+    """The first epoch with the smallest loss on the held-out images."""
+    return int(min(rows, key=lambda row: row["held_out_loss"])["epoch"])
+
+
+def epochs_without_gain(rows: Sequence[Row]) -> int:
+    """How many epochs have passed since the best one; 0 without held-out images."""
+    if not rows or "held_out_loss" not in rows[0]:
+        return 0
+    return int(rows[-1]["epoch"]) - best_epoch(rows)
+
+
+def as_table(rows: Sequence[Row], kept: int) -> pd.DataFrame:
+    """The rows with the column `kept`: 1 for the epoch whose weights the network has in the end."""
+    return pd.DataFrame(rows).assign(kept=lambda table: (table["epoch"] == kept).astype(int))
+
+
+def empty_table() -> pd.DataFrame:
+    """The history of a network that was trained elsewhere."""
+    return pd.DataFrame(columns=COLUMNS)

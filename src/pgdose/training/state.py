@@ -1,0 +1,120 @@
+"""Everything that a training resumes from after an epoch: weights, optimiser, schedule, history."""
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+
+from pgdose import tensor_files
+from pgdose.devices import set_precision
+from pgdose.errors import Damaged
+from pgdose.study.networks import Training
+from pgdose.training import history
+
+log = logging.getLogger(__name__)
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+AUTOCAST_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def lr_schedule(optimiser: Optimizer, settings: Training, steps: int) -> LRScheduler:
+    """The learning rate over `steps` optimiser steps."""
+    if settings.schedule == "one_cycle":
+        return OneCycleLR(optimiser, settings.lr, steps)
+    if settings.schedule == "cosine":
+        return CosineAnnealingLR(optimiser, steps)
+    return ConstantLR(optimiser, factor=1.0)
+
+
+class TrainingState:
+    """A network in training, with its optimiser, schedule, best weights and history.
+
+    images_at_once: images whose gradients are computed together; half as many each time that
+        memory runs out.
+    autocast: bfloat16 or float16, or None for float32.
+    best: the weights of the best epoch so far, if the settings keep that one.
+    """
+
+    def __init__(
+        self, network: nn.Module, settings: Training, steps: int, device: torch.device
+    ) -> None:
+        """`steps` is the number of optimiser steps in an epoch."""
+        self.network, self.settings, self.device = network, settings, device
+        self.optimiser = OPTIMISERS[settings.optimizer](
+            network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
+        self.schedule = lr_schedule(self.optimiser, settings, settings.epochs * steps)
+        self.autocast = AUTOCAST_TYPES.get(set_precision(settings.precision, device))
+        # Small gradients vanish in fp16 unless the loss is scaled up.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.autocast == torch.float16)
+        self.images_at_once = settings.batch
+        self.history: list[history.Row] = []
+        self.best: dict[str, Tensor] = {}
+
+    def step(self) -> None:
+        """One step of the optimiser along the gradients that are there, and of the schedule."""
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.schedule.step()
+
+    def add_epoch(self, row: history.Row) -> None:
+        """Append an epoch to the history, and copy the weights if it is the best so far."""
+        self.history.append(row)
+        if self.settings.keep == "best" and self.kept_epoch() == row["epoch"]:
+            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def kept_epoch(self) -> int:
+        """The epoch whose weights are the result: the last one or the best one."""
+        if self.settings.keep == "last":
+            return int(self.history[-1]["epoch"])
+        return history.best_epoch(self.history)
+
+    def restore_best(self) -> None:
+        """Put the weights of the kept epoch into the network."""
+        if self.best:
+            self.network.load_state_dict(self.best)
+
+    def save(self, path: Path) -> None:
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        optimiser = self.optimiser.state_dict()
+        for number, moments in optimiser["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
+        metadata = {
+            "history": self.history,
+            "groups": optimiser["param_groups"],
+            "rate": {k: v for k, v in self.schedule.state_dict().items() if not callable(v)},
+            "scaler": self.scaler.state_dict(),
+        }
+        tensor_files.save(tensors, path, metadata)
+
+    def load(self, path: Path) -> None:
+        """Restore what `save` wrote; without a file, or with a damaged one, change nothing."""
+        try:
+            tensors, metadata = tensor_files.load(path)
+        except FileNotFoundError:
+            return
+        except Damaged as error:
+            log.warning("%s; training starts again from epoch 1", error)
+            return
+        weights: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            kind, name = key.split(".", 1)
+            if kind == "network":
+                weights[name] = tensor
+            elif kind == "best":
+                self.best[name] = tensor.to(self.device)
+            else:
+                number, name = name.split(".")
+                moments.setdefault(int(number), {})[name] = tensor
+        self.network.load_state_dict(weights)
+        self.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
+        self.schedule.load_state_dict(metadata["rate"])
+        self.scaler.load_state_dict(metadata["scaler"])
+        self.history = list(metadata["history"])
+        self.images_at_once = int(self.history[-1]["at_once"])
+        log.info("resuming after epoch %d", len(self.history))

@@ -1,0 +1,176 @@
+"""Networks from elsewhere give the outputs that they gave there, on images prepared for them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.networks import EXPECTED, FILES, WRITERS, TwoClasses, images
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision import models
+
+from pgdose.errors import UserError
+from pgdose.networks import classifier, folding, formats, network_files, probe
+from pgdose.study.networks import ExistingNetwork
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def existing(path: Path, classes: str = "ab", **settings: Any) -> ExistingNetwork:
+    """A network of the study; TorchScript is trusted."""
+    settings = {"classes": list(classes), "trust": True, **settings}
+    return ExistingNetwork(file=str(path), **settings)
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_whole_file_gives_the_outputs_of_its_network(format: str, tmp_path: Path) -> None:
+    network, path = TwoClasses().eval(), tmp_path / FILES[format]
+    path.write_bytes(WRITERS[format](network))
+    output = tmp_path / "network.safetensors"
+    declared = {"channels": 1, "mean": 0.5, "std": 0.25}
+    imported = network_files.import_network(existing(path, input=declared), output, ["b", "a"], 16)
+    path.unlink()
+    some = images(3, 1, 16)
+    expected = network((some - 0.5) / 0.25)[:, [1, 0]]  # in the group's order
+    loaded = network_files.load(output)
+    for taken in (imported, loaded, folding.fold(loaded)):
+        assert torch.allclose(taken(some), expected, atol=1e-5)
+        assert not any(m.training for m in taken.modules())
+    probe.check(imported, some, 2, "n")
+
+
+def test_weights_alone_come_with_an_architecture(tmp_path: Path) -> None:
+    theirs = models.resnet18(num_classes=3).eval()
+    path, output = tmp_path / "n.safetensors", tmp_path / "network.safetensors"
+    save_file(theirs.state_dict(), path)
+    imported = network_files.import_network(
+        existing(path, "abc", architecture="resnet18"), output, ["c", "a", "b"], 64
+    )
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    some = images(2, 3, 64)
+    expected = theirs((some - mean) / std)[:, [2, 0, 1]]
+    loaded = network_files.load(output)
+    for taken in (imported, loaded, folding.fold(loaded)):
+        assert torch.allclose(taken(some), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "classes", "message"),
+    [
+        ("resnet34", "abc", r"n\.safetensors: does not fit resnet34 for 3 classes"),
+        ("resnet18", "ab", r"does not fit resnet18 for 2 classes, e\.g\. fc\."),
+    ],
+)
+def test_weights_of_another_network_are_refused(
+    architecture: str, classes: str, message: str, tmp_path: Path
+) -> None:
+    path, output = tmp_path / "n.safetensors", tmp_path / "network.safetensors"
+    save_file(models.resnet18(num_classes=3).state_dict(), path)
+    network = existing(path, classes, architecture=architecture)
+    with pytest.raises(UserError, match=message):
+        network_files.import_network(network, output, list(classes), 64)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"range": [0, 255], "mean": [127.5], "std": [255.0]}, lambda x: (x * 255 - 127.5) / 255),
+        ({"range": [-1, 1], "mean": [0.0], "std": [1.0]}, lambda x: x * 2 - 1),
+        ({"layout": "channels_last"}, lambda x: ((x - 0.5) / 0.25).permute(0, 2, 3, 1)),
+        ({"channels": 3}, lambda x: ((x - 0.5) / 0.25).expand(-1, 3, -1, -1)),
+        (
+            {"channels": 3, "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]},
+            lambda x: torch.cat([(x - m) / s for m, s in ((0.1, 0.5), (0.2, 0.6), (0.3, 0.7))], 1),
+        ),
+    ],
+)
+def test_images_are_given_as_the_network_expects_them(change: dict[str, Any], same: Any) -> None:
+    network = classifier.Classifier(nn.Identity(), replace(EXPECTED, **change))
+    some = images(2, 1, 8)
+    assert torch.allclose(network(some), same(some), atol=1e-5)
+
+
+def test_outputs_are_put_in_the_group_s_order_and_probabilities_become_logits() -> None:
+    output = torch.tensor([[0.7, 0.1, 0.2]])
+
+    class Constant(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return output
+
+    expected = replace(EXPECTED, outputs="probabilities", order=[2, 0, 1])
+    logits = classifier.Classifier(Constant(), expected)(images(1, 1, 8))
+    assert torch.allclose(logits.softmax(dim=1), output[:, [2, 0, 1]])
+
+
+class Viewing(nn.Module):
+    """Takes for granted how its images lie in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 3, stride=2)
+        self.head = nn.Linear(4 * 7 * 7, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(images).view(images.size(0), -1))
+        return logits
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("format", ["exported program", "torchscript"])
+def test_how_images_lie_in_memory_is_no_matter(format: str, channels: int, tmp_path: Path) -> None:
+    theirs, path = Viewing().eval(), tmp_path / FILES[format]
+    path.write_bytes(WRITERS[format](theirs, 3))
+    imported = network_files.import_network(
+        existing(path, input={"size": 16}), tmp_path / "network.safetensors", ["a", "b"], 16
+    )
+    some = images(9, channels, 16).contiguous(memory_format=torch.channels_last)
+    expected = theirs(some.expand(-1, 3, -1, -1).contiguous())
+    for taken in (imported, folding.fold(imported)):
+        assert torch.allclose(taken(some), expected, atol=1e-5)
+        probe.check(taken, some, 2, "n")
+
+
+def test_an_empty_file_is_no_network(tmp_path: Path) -> None:
+    for name in ("n.pt2", "n.onnx", "n.pt", "n.safetensors"):
+        (tmp_path / name).touch()
+        architecture = "resnet18" if name.endswith("safetensors") else None
+        network = existing(tmp_path / name, architecture=architecture)
+        with pytest.raises(UserError, match=rf"^{name}"):
+            network_files.import_network(network, tmp_path / "out", ["a", "b"], 64)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("declared", "low", "high"),
+    [
+        (None, 0, 1),
+        ({}, 0, 1),
+        ({"size": 64}, 0, 1),
+        ({"mean": None, "std": None, "range": [0.0, 255.0]}, 0, 255),
+    ],
+)
+def test_mean_and_std_left_out_are_the_architecture_s(
+    declared: dict[str, Any] | None, low: float, high: float, tmp_path: Path
+) -> None:
+    theirs = models.resnet18(num_classes=2).eval()
+    path, output = tmp_path / "n.safetensors", tmp_path / "network.safetensors"
+    save_file(theirs.state_dict(), path)
+    network = existing(path, architecture="resnet18", input=declared)
+    imported = network_files.import_network(network, output, ["a", "b"], 64)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    some = images(2, 3, 64)
+    expected = theirs((some - mean) / std)
+    assert torch.allclose(imported(some), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("format", ["torchscript", "onnx"])
+def test_a_file_that_is_no_network_is_named(format: str) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnx2torch")
+    with pytest.raises(UserError, match=r"^n: not a "):
+        formats.read_module(format, b"no network", "n")

@@ -1,0 +1,145 @@
+"""The jobs that make a run's network: trained, or imported from elsewhere."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers.jobs import run_script
+from safetensors.torch import save_file
+
+from pgdose import tensor_files
+from pgdose.cohort.images import load_members
+from pgdose.images.stores import new_store
+from pgdose.networks import network_files
+from pgdose.study.networks import ExistingNetwork, Training
+from pgdose.tables import clean_logits as clean_table
+from pgdose.tables import parquet
+from pgdose.training import evaluation
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIZE = 75
+SHAPE = {"size": SIZE, "channels": 1}
+OUTPUT = {"network": "network.safetensors", "training": "training.csv", "clean": "clean.parquet"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A group of 40 patients, one image each, in the folder where the job runs."""
+    rng = np.random.default_rng(0)
+    with new_store(tmp_path / "0.npy", 40, SIZE, 1) as store:
+        for row in range(40):
+            noise = rng.normal(70 + 100 * (row // 20), 30, (SIZE, SIZE))
+            store.put(row, np.clip(noise, 0, 255).astype(np.uint8))
+    table = pd.DataFrame({"member": range(40), "row": range(40), "store": "0.npy", "copy": 0})
+    table["record_id"] = [f"r{row}" for row in range(40)]
+    table["patient"] = [f"p{row}" for row in range(40)]
+    table["class_index"] = np.repeat([0, 1], 20)
+    table["class"] = table["class_index"].map({0: "norm", 1: "ill"})
+    table["part"] = np.where(np.arange(40) % 5 < 4, "training", "validation")
+    parquet.write_table(table, tmp_path / "members.parquet")
+    return tmp_path
+
+
+def train(folder: Path, run: str = "full", size: int = 0, **changed: Any) -> pd.DataFrame:
+    training = Training(width=0.0625, epochs=2, batch=8, **changed)
+    run_script(
+        "train",
+        folder,
+        input={"members": folder / "members.parquet"},
+        output={name: folder / file for name, file in OUTPUT.items()},
+        params={
+            "results": folder,
+            "seed": 3,
+            "classes": 2,
+            "shape": json.dumps(SHAPE),
+            "size": size,
+            "settings": json.dumps(training.settings()),
+            "threads": 1,
+        },
+        wildcards={"group": "G", "run": run},
+    )
+    return pd.read_csv(folder / "training.csv")
+
+
+def clean_logits(folder: Path) -> np.ndarray:
+    members = parquet.read_table(folder / "clean.parquet")["member"]
+    return clean_table.read(folder / "clean.parquet", members)
+
+
+def test_a_training_writes_its_network_its_history_and_clean_logits(folder: Path) -> None:
+    history = train(folder)
+    assert history["epoch"].tolist() == [1, 2] and history["kept"].tolist() == [0, 1]
+    validation = load_members(folder / "members.parquet", folder, **SHAPE)
+    validation = validation.select(validation.table["part"] == "validation")
+    network = network_files.load(folder / "network.safetensors")
+    logits = evaluation.evaluate(network, validation, 8, torch.device("cpu"))
+    assert np.allclose(clean_logits(folder), logits, atol=1e-5)
+    table = parquet.read_table(folder / "clean.parquet")
+    assert table["member"].tolist() == validation.table["member"].tolist()
+    by_batches = parquet.read_metadata(folder / "clean.parquet")["accuracy_by_batches"]
+    assert 0 <= float(by_batches) <= 1
+    description = tensor_files.load(folder / "network.safetensors")[1]
+    assert description["width"] == 0.0625 and description["made"]["device"] == "cpu"
+    assert not list((folder / "work").glob("*"))
+
+
+def test_a_run_s_settings_and_name_change_its_network(folder: Path) -> None:
+    networks = []
+    for run, size, changed in (("full", 0, {}), ("n16-r1", 16, {}), ("full", 0, {"keep": "best"})):
+        history = train(folder, run, size, **changed)
+        assert ("held_out_loss" in history) == bool(changed)
+        networks.append((folder / "network.safetensors").read_bytes())
+    assert len(set(networks)) == 3
+    train(folder)
+    assert (folder / "network.safetensors").read_bytes() == networks[0]
+
+
+def import_network(folder: Path, **changed: Any) -> None:
+    path = folder / "theirs.safetensors"
+    existing = ExistingNetwork(file=str(path), classes=["ill", "norm"], **changed)
+    run_script(
+        "import_network",
+        folder,
+        input={"file": str(path), "members": folder / "members.parquet"},
+        output={name: folder / file for name, file in OUTPUT.items()},
+        params={
+            "results": folder,
+            "shape": json.dumps(SHAPE),
+            "classes": json.dumps(["norm", "ill"]),
+            "settings": json.dumps(existing.settings()),
+            "batch": 8,
+            "threads": 1,
+        },
+    )
+
+
+def test_an_imported_network_has_clean_logits_in_the_group_s_order(folder: Path) -> None:
+    from torchvision import models
+
+    torch.manual_seed(2)
+    theirs = models.resnet18(num_classes=2).eval()
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    import_network(folder, architecture="resnet18")
+    assert pd.read_csv(folder / "training.csv").empty
+    validation = np.arange(40) % 5 == 4
+    pixels = torch.from_numpy(np.load(folder / "0.npy")[validation, None] / np.float32(255))
+    mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+    with torch.no_grad():
+        logits = theirs((pixels - mean) / std)[:, [1, 0]].numpy()
+    assert np.allclose(clean_logits(folder), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_is_refused_is_named_in_the_log(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_file({"a": torch.zeros(1)}, folder / "theirs.safetensors")
+    with pytest.raises(SystemExit):
+        import_network(folder, architecture="resnet18")
+    assert "theirs.safetensors: does not fit resnet18 for 2 classes" in caplog.text
+    assert not (folder / "clean.parquet").exists()
