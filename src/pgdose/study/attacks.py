@@ -9,7 +9,6 @@ from pgdose.errors import UserError
 from pgdose.study.base import JOB_ONLY, Count, Identifier, Model, Name, UsedBy, mistake
 from pgdose.study.doses import Doses
 
-ATTACK_KINDS = ("gradient", "noise", "external")
 LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
 
 

@@ -1,4 +1,21 @@
-"""Section `sources`: where images, labels and reports come from. One model for each kind."""
+"""Section `sources`: where images, labels and reports come from. One model for each kind.
+
+kind               model             files become records in        pixels are read by
+dicom_archive      DicomArchive      xray.archive_index, labelling  xray.source_images
+microscope_fields  MicroscopeFields  histology.fields               histology.tiling (rule `tile`)
+slides             Slides            histology.tile_selection       histology.tiling (rule `tile`)
+table              ImageTable        imagetable.index               xray.source_images
+
+A new kind touches, in this order:
+- here: a model, and its place in `AnySource`; in `TILED` if groups share its tiles
+- `cross_checks` (what its classes and images may say), `Study.synthetic` (its table)
+- a package that turns files into records, as `imagetable.index` does
+- `workflow/rules/sources.smk`: the rule `index_KIND`, with its script; the kinds named
+  in `sources_of_kind(...)`, there and in other rules
+- reading its pixels: `xray.source_images`, or the rule `tile` with `scripts/tile.py`
+- `preflight`: checks of its files before any job
+- `docs/study.md`, the schema (`pgdose schema`)
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -21,7 +38,6 @@ from pgdose.study.base import (
     one_of,
 )
 
-SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 IGNORE = "ignore"  # the class of areas that no tile is taken from
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
