@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.input_checks import check_attacked_logits, check_doses
 from pgdose.attack.loop import Step, descend, initial_items
 from pgdose.attack.objectives import margin
 from pgdose.attack.projections import as_stored
@@ -21,7 +22,6 @@ from pgdose.attack.selection import select_attacked
 from pgdose.attack.shortcuts import Cycles, Sharing
 from pgdose.attack.steps import Attack, Items
 from pgdose.attack.surface_table import SurfaceTable
-from pgdose.attack.validation import check_attacked_logits, check_doses
 from pgdose.study.doses import Doses
 
 MEASURED = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
