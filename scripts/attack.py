@@ -8,7 +8,8 @@ from pgdose.attack.external import external_surface
 from pgdose.attack.settings import read_settings
 from pgdose.attack.surface import surface
 from pgdose.attack.surface_table import write_surface
-from pgdose.checkpoints import Checkpoints, Progress
+from pgdose.checkpoints import Checkpoints
+from pgdose.progress import Progress
 from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from pgdose.checkpoints import Progress
 from pgdose.cohort.images import Members
 from pgdose.devices import Autocast
 from pgdose.errors import UserError
+from pgdose.progress import Progress
 from pgdose.tables.keyed import generator
 from pgdose.training.device_augmentation import draw_augmentations
 from pgdose.training.loading import batches

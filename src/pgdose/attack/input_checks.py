@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.objectives import difference_of_logits_ratio
+from pgdose.attack.projections import Clip
 from pgdose.attack.samples import Samples
 from pgdose.attack.steps import Attack
 from pgdose.errors import UserError
@@ -21,10 +22,13 @@ def check_network(network: nn.Module) -> None:
         )
 
 
-def check_doses(doses: Doses, clip: str) -> None:
-    """UserError for an epsilon over 1 where it bounds a pixel."""
-    if clip != "l2" and doses.epsilons[-1] > 1:
-        raise UserError(f"epsilon: {doses.epsilons[-1]}; give at most 1, the full intensity range")
+def check_doses(doses: Doses, clip: Clip) -> None:
+    """UserError for an epsilon that is larger than makes sense with the clip."""
+    if doses.epsilons[-1] > clip.largest_epsilon:
+        raise UserError(
+            f"epsilon: {doses.epsilons[-1]}; give at most {clip.largest_epsilon:g}, the full "
+            "intensity range"
+        )
 
 
 def check_samples(samples: Samples) -> None:
