@@ -28,7 +28,7 @@ with job(snakemake) as log:
     checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
     finished = checkpoints.load()
     if finished:
-        log.info("%s: going on after %d batches", name, len(finished))
+        log.info("%s: resuming after %d batches", name, len(finished))
     execution = Execution(
         batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
         shortcuts=getattr(entry, "shortcuts", SHORTCUTS),

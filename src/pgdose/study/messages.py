@@ -74,11 +74,11 @@ def _start_and_text(error: Any) -> tuple[str, str]:
     if kind.startswith("union_tag"):
         name = value.get("kind") if isinstance(value, dict) else value
         _, kinds = _resolve(AnySource if keys[0] == "sources" else AnyAttack)
-        text = f"{_written(name)} is no kind of {keys[0].removesuffix('s')}"
+        text = f"{_written(name)} is not a kind of {keys[0].removesuffix('s')}"
         return f"{path}.kind: ", f"{text}{nearest(str(name), kinds)}; {one_of(kinds)}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
-        text = f"is no valid name; use {LABEL_RULE if is_label else NAME_RULE}"
+        text = f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
     elif kind in TEXTS:
         text = TEXTS[kind].format(**context)
     else:

@@ -125,15 +125,15 @@ class MicroscopeFields(Source):
     def _check_placeholders(cls, layout: str | None) -> str | None:
         if layout is not None and any(layout.count(f"{{{n}}}") != 1 for n in ("class", "patient")):
             raise mistake(
-                "must be a path that holds {class} and {patient} once each, and * for parts that "
-                "differ"
+                "must be a path with {class} and {patient} once each, and * for other parts that "
+                "vary"
             )
         return layout
 
     @model_validator(mode="after")
     def _check_table_or_layout(self) -> Self:
         if (self.table is None) == (self.layout is None):
-            raise mistake("the class of each field comes from 'table' or 'layout'; give one of two")
+            raise mistake("give either 'table' or 'layout', which says the class of each field")
         return self
 
 
@@ -207,7 +207,9 @@ class Slides(Source):
     @model_validator(mode="after")
     def _check_resolution(self) -> Self:
         if self.level is not None and self.mpp is not None:
-            raise mistake("'level' and 'mpp' both set the resolution of the tiles; leave one out")
+            raise mistake(
+                "'level' and 'mpp' both set the resolution of the tiles; leave out one of them"
+            )
         return self
 
     @model_validator(mode="after")
@@ -217,13 +219,13 @@ class Slides(Source):
         words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
         if repeated := sorted({word for word in words if words.count(word) > 1}):
             raise mistake(
-                "'{word}' stands for two classes; leave it out of one",
+                "'{word}' stands for two classes; remove it from one of them",
                 field="classes",
                 word=repeated[0],
             )
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
-                "'{rest}' is no class of the source; {choices}",
+                "'{rest}' is not a class of the source; {choices}",
                 field="rest",
                 rest=self.rest,
                 choices=one_of(dict.fromkeys([*self.classes, IGNORE])),

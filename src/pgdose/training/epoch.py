@@ -130,6 +130,6 @@ class RunningScores:
 def not_finite(epoch: Epoch, fault: str) -> UserError:
     return UserError(
         f"{epoch.name}, epoch {epoch.number}: {fault}. Lower training.lr or set "
-        "training.precision: fp32, and start again; training then restarts from epoch 1 "
-        f"(the state after epoch {epoch.number - 1} stays in work/ for the present settings)"
+        "training.precision: fp32, and run again; training then restarts from epoch 1 "
+        f"(work/ keeps the state after epoch {epoch.number - 1} for the present settings)"
     )
