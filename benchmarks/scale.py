@@ -27,10 +27,10 @@ from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slide_tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
-from pgdose.study.networks import Training
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
+from pgdose.study.training import Training
 from pgdose.tables.private_paths import stat_file
 from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, gradients

@@ -37,7 +37,7 @@ from pgdose import devices
 from pgdose.cohort.images import Members
 from pgdose.images.stores import new_store
 from pgdose.networks import architectures, classifier
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.tables import parquet
 from pgdose.training import loading, loop
 from pgdose.training.data import TrainingData

@@ -21,8 +21,7 @@ with job(snakemake) as log:
         snakemake, entry.images, int(wildcards.shard), params.shards
     )
     network, precision = network_job.load_network(inputs.network, entry.precision, device, log)
-    # Another precision gives other logits than those stored after training.
-    clean = inputs.clean if precision == "fp32" else None
+    clean = network_job.reusable_clean(inputs.clean, precision)
     samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))

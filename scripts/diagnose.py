@@ -4,13 +4,13 @@ import torch
 from job import job, settings
 
 from pgdose import devices
-from pgdose.attack.diagnostics import run as diagnostics
+from pgdose.attack.diagnostics import run, table
 from pgdose.attack.diagnostics.cheap import PROBED
 from pgdose.attack.diagnostics.inputs import CheckInputs
 from pgdose.attack.settings import read_settings
-from pgdose.attack.surface_table import read_surface
+from pgdose.attack.surface_table import read_surface, surface_shards
 from pgdose.cohort import image_draws
-from pgdose.tables.sharding import surface_shards
+from pgdose.tables import clean_logits
 
 
 def check_inputs(name, fields, device, log):
@@ -26,9 +26,9 @@ def check_inputs(name, fields, device, log):
     order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], PROBED)]
     network, _ = network_job.load_network(files.network, attack.entry.precision, device, log)
-    samples = network_job.samples(members, params.seed, device, files.clean, rows)
+    samples = network_job.samples(members, params.seed, device, rows=rows)
     return surface, CheckInputs(
-        **diagnostics.measured(surface),
+        **run.measured(surface),
         network=network,
         attack=attack.make(),
         precision=attack.entry.precision,
@@ -37,7 +37,7 @@ def check_inputs(name, fields, device, log):
         rows=torch.from_numpy(rows),
         images=samples.images,
         keys=samples.keys,
-        clean=samples.clean,
+        clean=torch.from_numpy(clean_logits.read(files.clean, surface.members)),
         expensive=checks["images"],
         queries=checks["queries"],
     )
@@ -50,10 +50,10 @@ with job(snakemake) as log:
     for name, fields in attacks.items():
         torch.set_num_threads(threads[name])
         surface, inputs = check_inputs(name, fields, device, log)
-        checks = diagnostics.diagnose(inputs)
+        checks = run.diagnose(inputs)
         for check in checks:
             if check["verdict"] == "failed":
                 log.warning("%s: %s: %s", name, check["check"], check["says"])
-        rows += diagnostics.diagnostics_rows(name, checks, surface)
+        rows += table.diagnostics_rows(name, checks, surface)
     digest = surface.metadata[0]["network"]
-    diagnostics.write_diagnostics(rows, attacks, digest, snakemake.output[0])
+    table.write_diagnostics(rows, attacks, digest, snakemake.output[0])

@@ -17,23 +17,29 @@ COLUMNS += ["confidence_before", "confidence_after", "index"]
 
 
 class Group:
-    """A group's network, members and surface, to make its adversarial images again."""
+    """A group's network and members, to make adversarial images again; whose attacks flipped."""
 
     def __init__(self, fields, members, network, device, log):
         self.attack, self.device = read_settings(fields["settings"]), device
+        doses, params = self.attack.doses, snakemake.params
+        self.iteration = min(doses.max_iter, params.iterations)
+        self.level = doses.nearest_level(params.epsilon)
+        self.flips_level = doses.nearest_level(params.flips_epsilon)
         self.names = fields["classes"]
         self.members = network_job.load_members(snakemake, members, json.loads(fields["shape"]))
         precision = self.attack.entry.precision
         self.network, _ = network_job.load_network(network, precision, device, log)
-        self.surface = read_surface(fields["surfaces"], network, self.attack.doses)
-
-    def flipped(self, level, iteration):
+        surface = read_surface(fields["surfaces"], network, doses)  # large, so it is not kept
         class_index = self.members.table.set_index("member")["class_index"]
-        return examples.flipped_members(self.surface, class_index, level, iteration)
+        self.attacked = surface.members.tolist()
+        self.flipped = {
+            level: examples.flipped_members(surface, class_index, level, self.iteration)
+            for level in (self.level, self.flips_level)
+        }
 
-    def versions(self, member, levels, iteration):
+    def versions(self, member, levels):
         """(epsilon, iteration, version): the original first."""
-        doses = self.attack.doses
+        doses, iteration = self.attack.doses, self.iteration
         sample = network_job.sample_of(self.members, member, snakemake.params.seed, self.device)
         made = [
             rerun.rerun(self.network, sample, self.attack.make(), doses, level, iteration)
@@ -46,10 +52,10 @@ class Group:
         ]
 
 
-def shown(figure, name, group, member, levels, iteration):
+def shown(figure, name, group, member, levels):
     """An image and its adversarial versions: rows of the table, and their pictures."""
     rows, pictures = [], []
-    for epsilon, last, version in group.versions(member, levels, iteration):
+    for epsilon, last, version in group.versions(member, levels):
         place = {"figure": figure, "group": name, "attack": snakemake.params.attack}
         dose = {"epsilon": epsilon, "iteration": last}
         predictions = version.predictions(group.names)
@@ -68,18 +74,15 @@ with job(snakemake) as log:
             settings(params, "groups").items(), inputs.members, inputs.networks, strict=True
         )
     }
-    # The doses are the same for all groups.
-    doses = next(iter(groups.values())).attack.doses
-    iteration = min(doses.max_iter, params.iterations)
-    level, flips_level = (doses.nearest_level(e) for e in (params.epsilon, params.flips_epsilon))
     examples_shown = []
     for name, group in groups.items():
-        first = (group.flipped(level, iteration) or group.surface.members.tolist())[:1]
-        levels = examples.spread_levels(doses, EPSILONS)
-        examples_shown += [shown(1, name, group, m, levels, iteration) for m in first]
-    flipped = {name: group.flipped(flips_level, iteration) for name, group in groups.items()}
+        levels = examples.spread_levels(group.attack.doses, EPSILONS)
+        for member in (group.flipped[group.level] or group.attacked)[:1]:
+            examples_shown.append(shown(1, name, group, member, levels))
+    flipped = {name: group.flipped[group.flips_level] for name, group in groups.items()}
     for name, member in examples.in_turn(flipped, FLIPS):
-        examples_shown.append(shown(2, name, groups[name], member, [flips_level], iteration))
+        group = groups[name]
+        examples_shown.append(shown(2, name, group, member, [group.flips_level]))
     rows = [row for of_one, _ in examples_shown for row in of_one]
     pictures = [picture for _, of_one in examples_shown for picture in of_one]
     log.info("%d pictures", len(pictures))

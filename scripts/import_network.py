@@ -24,10 +24,11 @@ with job(snakemake) as log:
     rows = probe.rows_to_probe(members.labels, len(classes))
     pixels, name = devices.scaled(members.read(rows), device), Path(files.file).name
     probe.check(folding.fold(network), pixels, len(classes), name)
+    precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
     log.info(
         "%s: accuracy %.3f on %d images",
         *(name, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    clean_logits.write(snakemake.output.clean, members.table["member"], logits)
+    clean_logits.write(snakemake.output.clean, members.table["member"], logits, precision)

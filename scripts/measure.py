@@ -3,9 +3,9 @@ from job import job, settings
 from pgdose.analysis import measures
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.attack import surface_table
+from pgdose.attack.surface_table import surface_shards
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
-from pgdose.tables.sharding import surface_shards
 
 with job(snakemake) as log:
     params, inputs = snakemake.params, snakemake.input

@@ -60,6 +60,11 @@ def sample_of(members, member, seed, device):
     return samples(members, seed, device, rows=rows)
 
 
+def reusable_clean(path, precision):
+    """The file of clean logits, if the attack computes in their precision; else None."""
+    return path if clean_logits.computed_in(path) == precision else None
+
+
 def load_network(path, precision, device, log):
     """The network as it is attacked, and the precision that it computes in there."""
     network, used = network_files.load_to_attack(path, precision, device)

@@ -3,6 +3,7 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
+from pgdose.attack.diagnostics.table import read_diagnostics
 from pgdose.report import collect, page, provenance
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import Provenance, ReportData
@@ -20,7 +21,7 @@ with job(snakemake):
     tables = {Path(path).stem: result_csv.read_csv(path) for path in inputs.tables}
     for name in ("asr", "confidence"):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
-    diagnosed = named(settings(params, "diagnosed"), inputs.diagnostics, parquet.read_table)
+    diagnosed = named(settings(params, "diagnosed"), inputs.diagnostics, read_diagnostics)
     rejects = [
         *named(settings(params, "sources"), inputs.rejects, parquet.read_table),
         *named(groups, inputs.left_out, parquet.read_table),

@@ -7,7 +7,7 @@ from work_folder import work_folder
 from pgdose import devices
 from pgdose.cohort import images
 from pgdose.networks import architectures, network_files
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.tables import clean_logits, result_csv
 from pgdose.training import batch_statistics, data, evaluation, loop, tensorboard
 
@@ -58,5 +58,9 @@ with job(snakemake) as log:
     result_csv.write_csv(history, snakemake.output.training)
     by_batches = batch_statistics.accuracy_by_batches(network, *inference)
     metadata = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
-    clean_logits.write(snakemake.output.clean, chosen.validation.table["member"], logits, metadata)
+    # Training in bf16 or fp16 evaluates in fp32.
+    precision = "tf32" if made["precision"] == "tf32" else "fp32"
+    clean_logits.write(
+        snakemake.output.clean, chosen.validation.table["member"], logits, precision, metadata
+    )
     shutil.rmtree(work, ignore_errors=True)

@@ -22,7 +22,7 @@ with job(snakemake) as log:
         for run, path in zip(judges, inputs.networks, strict=True)
     }
     network, precision = networks[wildcards.run]
-    clean = inputs.clean if precision == "fp32" else None
+    clean = network_job.reusable_clean(inputs.clean, precision)
     samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
     checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pgdose.cohort.images import Members
 from pgdose.images.stores import new_store
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.training import loop
 from pgdose.training.data import TrainingData
 

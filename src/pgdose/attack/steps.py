@@ -12,6 +12,7 @@ from torch import Tensor
 from pgdose.attack.draws import generator
 from pgdose.attack.objectives import Objective
 from pgdose.attack.projections import BOX, Clip, unit
+from pgdose.study.attacks import LEAST_LIKELY
 
 
 @dataclass
@@ -137,6 +138,6 @@ def target_class(attack: Attack, logits: Tensor, classes: Tensor) -> Tensor:
     """n, the class that each image is driven from, or to if the attack has a target."""
     if attack.target is None:
         return classes
-    if attack.target == "least_likely":
+    if attack.target == LEAST_LIKELY:
         return logits.argmin(dim=1)
     return torch.full_like(classes, int(attack.target))

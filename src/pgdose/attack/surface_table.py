@@ -237,3 +237,8 @@ def _dense(
         bad_gradient=of_members("bad_gradient"),
         metadata=metadata,
     )
+
+
+def surface_shards(paths: Iterable[str], attack: str) -> list[str]:
+    """Of the files <run>/<attack>/surface/<shard>.parquet of a run those of one attack."""
+    return [path for path in paths if Path(path).parent.parent.name == attack]

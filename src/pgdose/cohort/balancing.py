@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.study.groups import Class
+from pgdose.study.classes import Class
 from pgdose.tables.keyed import draw
 
 

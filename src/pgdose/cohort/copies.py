@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pgdose.study.groups import Class
+from pgdose.study.classes import Class
 from pgdose.tables.keyed import draw
 
 

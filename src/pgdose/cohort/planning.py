@@ -17,7 +17,8 @@ from pgdose.cohort.copies import add_copies
 from pgdose.cohort.splitting import split
 from pgdose.errors import UserError
 from pgdose.images.augmentation import draw_augmentation
-from pgdose.study.groups import Augment, Class
+from pgdose.study.classes import Class
+from pgdose.study.groups import Augment
 from pgdose.tables.keyed import generator
 from pgdose.tables.sharding import shard_rows
 
@@ -33,7 +34,7 @@ class Plan:
     group: str
     classes: Mapping[str, Class]
     seed: int
-    training: float = 0.8
+    training: float
     balance: Collection[str] = ()
     augment: Augment = field(default_factory=Augment)
 

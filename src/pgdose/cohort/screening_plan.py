@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from pgdose.cohort.selection import eligible
-from pgdose.study.groups import Where
+from pgdose.study.classes import Where
 
 COLUMNS = ["record_id", "class", "age", "sex", "view", "body_part", "mm_per_px"]
 PLANNED = ["record_id", "view", "body_part", "mm_per_px", "aorta"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.study.groups import Class, Where
+from pgdose.study.classes import Class, Where
 
 COLUMNS = ["record_id", "patient", "source", "class", "age", "sex", "view", "store", "row"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.study.groups import Image
+from pgdose.study.classes import Image
 from pgdose.tables.user_columns import describe_columns
 
 

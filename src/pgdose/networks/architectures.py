@@ -12,7 +12,8 @@ from torchvision.models import inception
 from pgdose.errors import UserError
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.weights import TIMM, start_from
-from pgdose.study.networks import Input, Training
+from pgdose.study.networks import Input
+from pgdose.study.training import Training
 from pgdose.tables.keyed import generator
 
 # The smallest image sizes at which auxiliary heads still get a feature map.

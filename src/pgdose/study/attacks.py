@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pgdose.errors import UserError
-from pgdose.study.base import JOB_ONLY, Count, Identifier, Model, Name, UsedBy, mistake
+from pgdose.study.base import JOB_ONLY, Count, Model, Name, UsedBy, mistake
 from pgdose.study.doses import Doses
+from pgdose.study.field_types import Identifier
 
 LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
 

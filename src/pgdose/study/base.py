@@ -6,13 +6,9 @@ Two markers on a field, `Annotated[type, marker]`, say what else of pgdose does 
     IS_PATH         the field says where files lie; the report leaves it out
 """
 
-import codecs
-import difflib
-import re
-from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from pgdose.names import NAME
@@ -38,17 +34,6 @@ def mistake(text: str, field: str | None = None, **values: Any) -> PydanticCusto
     section writes a sentence, and names the `field` that it is about, if it is about one.
     """
     return PydanticCustomError("study", text, values | ({"field": field} if field else {}))
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """`, did you mean 'NAME'?` with the most similar of the choices; empty if none is similar."""
-    similar = difflib.get_close_matches(name, list(choices), n=1)
-    return f", did you mean {similar[0]!r}?" if similar else ""
-
-
-def one_of(choices: Iterable[str]) -> str:
-    """`use one of: NAME, NAME`."""
-    return f"use one of: {', '.join(choices) or '(there is none)'}"
 
 
 class Model(BaseModel):
@@ -88,36 +73,9 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
 
-def _check_encoding(name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        raise mistake("must be a Python encoding, such as utf-8, cp1251 or koi8-r") from None
-    return name
-
-
-def _check_identifier(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name):
-        raise mistake("must be a name that the library uses, such as PGD or max_iter")
-    return name
-
-
-def _check_output_path(path: str) -> str:
-    if re.search(r"[{}\x00-\x1f\x7f]", path):
-        raise mistake(
-            "must be a path without line breaks and without braces (Snakemake reads them as "
-            "wildcards)"
-        )
-    return path
-
-
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 InputPath = Annotated[str, IS_PATH]
-OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]  # the workflow writes it
-Identifier = Annotated[str, AfterValidator(_check_identifier)]
-Encoding = Annotated[str, AfterValidator(_check_encoding)]
-Column = str | list[str]  # a column's name, or several names: the first that the table has counts

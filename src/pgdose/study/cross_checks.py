@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
-from pgdose.study.base import INCEPTION_MINIMUM, nearest, one_of
-from pgdose.study.groups import Class
-from pgdose.study.networks import ExistingNetwork, Training
-from pgdose.study.runs import Run, may_be_further
+from pgdose.study.base import INCEPTION_MINIMUM
+from pgdose.study.classes import Class
+from pgdose.study.networks import ExistingNetwork
+from pgdose.study.runs import FOLDERS_OF_A_RUN, Run, may_be_further
 from pgdose.study.sources import (
     TILED,
     AnySource,
@@ -16,6 +16,8 @@ from pgdose.study.sources import (
     Slides,
 )
 from pgdose.study.study import Study
+from pgdose.study.suggestions import nearest, one_of
+from pgdose.study.training import Training
 
 
 def cross_checks(study: Study) -> list[str]:
@@ -26,6 +28,7 @@ def cross_checks(study: Study) -> list[str]:
         _copies,
         _modalities,
         _names,
+        _attack_names,
         _architectures,
         _further_networks,
         _existing_networks,
@@ -117,6 +120,11 @@ def _modalities(study: Study) -> Iterator[str]:
                 f"groups.{g}.classes: one group mixes tiles with whole images, or X-rays with "
                 "other images; use sources of the same kind"
             )
+
+
+def _attack_names(study: Study) -> Iterator[str]:
+    for name in sorted(set(study.attacks) & set(FOLDERS_OF_A_RUN)):
+        yield f"attacks.{name}: the folder of a run has this name; choose another"
 
 
 def _names(study: Study) -> Iterator[str]:

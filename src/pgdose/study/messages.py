@@ -7,9 +7,9 @@ from pydantic import BaseModel, Tag, ValidationError
 
 from pgdose.names import NAME_RULE
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import nearest, one_of
 from pgdose.study.sources import AnySource
 from pgdose.study.study import Study
+from pgdose.study.suggestions import nearest, one_of
 
 # pydantic's types of errors in other words, filled from their context.
 TEXTS = {

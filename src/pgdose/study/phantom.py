@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pgdose.study.base import Count, Model, OutputPath
+from pgdose.study.base import Count, Model
+from pgdose.study.field_types import OutputPath
 
 CountOrZero = Annotated[int, Field(ge=0)]
 

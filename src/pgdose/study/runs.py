@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pgdose.study.networks import ExistingNetwork, Training
+from pgdose.study.networks import ExistingNetwork
+from pgdose.study.training import Training
 
 Role = Literal["main", "further", "sized"]
 MAIN_RUN = "full"  # the folder of a group's main network
 SIZED = r"n\d+-r\d+"  # the folders of networks trained on a part of the training images
 RESERVED = ("images",)  # other folders of a group
+FOLDERS_OF_A_RUN = ("measures", "tensorboard")  # besides one for each attack
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,7 @@ from pgdose.study.base import (
     INCEPTION_MINIMUM,
     IS_PATH,
     JOB_ONLY,
-    Column,
     Count,
-    Encoding,
     InputPath,
     Label,
     Model,
@@ -35,8 +33,9 @@ from pgdose.study.base import (
     Share,
     UsedBy,
     mistake,
-    one_of,
 )
+from pgdose.study.field_types import Column, Encoding
+from pgdose.study.suggestions import one_of
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 IGNORE = "ignore"  # the class of areas that no tile is taken from

@@ -6,13 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import Model, Name, OutputPath
+from pgdose.study.base import Model, Name
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
+from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
-from pgdose.study.networks import OF_ARCHITECTURE, Training, network_kind
+from pgdose.study.networks import network_kind
 from pgdose.study.phantom import Phantom
 from pgdose.study.runs import MAIN_RUN, Run
 from pgdose.study.sources import TILED, AnySource, DicomArchive
+from pgdose.study.training import OF_ARCHITECTURE, Training
 from pgdose.study.versions import WITHOUT_KEY
 
 

@@ -8,18 +8,27 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.tables.network_schemas import CLEAN
-from pgdose.tables.parquet import read_table, write_table
+from pgdose.tables.parquet import read_metadata, read_table, write_table
 
 
 def write(
     path: str | Path,
     members: Iterable[int],
     logits: np.ndarray,
+    precision: str,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the logits, members x classes, in the order of `members`."""
+    """Write the logits, members x classes, in the order of `members`.
+
+    `precision`, fp32 or tf32, is what they were computed in.
+    """
     table = pd.DataFrame({"member": list(members), "logits": list(logits)})
-    write_table(table, path, CLEAN, metadata)
+    write_table(table, path, CLEAN, {**(metadata or {}), "precision": precision})
+
+
+def computed_in(path: str | Path) -> str | None:
+    """The precision that the logits were computed in; None if the file does not say it."""
+    return read_metadata(path).get("precision")
 
 
 def read(path: str | Path, members: Iterable[int]) -> np.ndarray:

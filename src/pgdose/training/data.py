@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pgdose.cohort import subsets
 from pgdose.cohort.images import Members
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.training import history
 from pgdose.training.batch_statistics import settle_statistics
 from pgdose.training.data import TrainingData

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pgdose import tensor_files
 from pgdose.devices import set_precision
 from pgdose.errors import Damaged
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.training import history, optimizer
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from pgdose.devices import scaled
 from pgdose.out_of_memory import halve_batch
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.training.device_augmentation import augment_batch
 from pgdose.training.state import TrainingState
 

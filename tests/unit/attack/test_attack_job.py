@@ -18,7 +18,7 @@ from pgdose.attack.diagnostics.expensive import EXPENSIVE
 from pgdose.attack.surface_table import read_surface
 from pgdose.images import stores
 from pgdose.networks import architectures, network_files
-from pgdose.tables import output_files, parquet
+from pgdose.tables import clean_logits, output_files, parquet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,8 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     parquet.write_table(members, tmp_path / "members.parquet")
     with torch.no_grad():
         logits = network(pixels).numpy()
-    clean = pd.DataFrame({"member": range(6), "logits": list(logits)})
-    parquet.write_table(clean, tmp_path / "clean.parquet")
+    clean_logits.write(tmp_path / "clean.parquet", range(6), logits, "fp32")
     return tmp_path
 
 
@@ -164,22 +163,30 @@ def test_another_study_does_not_go_on_from_there(
 def test_clean_logits_stored_after_training_are_iteration_0(folder: Path) -> None:
     """It also decides who is attacked: member 1 is told to be wrong."""
     path = folder / "clean.parquet"
-    clean = parquet.read_table(path)
     members = parquet.read_table(folder / "members.parquet").set_index("member")
-    changed = np.stack(clean["logits"].to_list()) * np.float32(1.5)
+    changed = clean_logits.read(path, range(6)) * np.float32(1.5)
     changed[1] = changed[1][::-1]
-    parquet.write_table(clean.assign(logits=list(changed)), path)
+    clean_logits.write(path, range(6), changed, "fp32")
     whole = read_surface([run_whole(folder)], folder / "network.safetensors")
     assert 1 not in whole.members and len(whole.members) >= 4
     assert (whole.logits[:, :, 0] == changed[whole.members][:, None]).all()
     assert (whole.logits[:, 0, 0].argmax(axis=1) == members["class_index"][whole.members]).all()
 
 
+def test_clean_logits_of_another_precision_are_computed_again(folder: Path) -> None:
+    """Those of a training in tf32 say another thing than a network that is attacked in fp32."""
+    path = folder / "clean.parquet"
+    logits = clean_logits.read(path, range(6))
+    clean_logits.write(path, range(6), logits[:, ::-1], "tf32")  # they would all be wrong
+    whole = read_surface([run_whole(folder)], folder / "network.safetensors")
+    assert len(whole.members) == 5
+    assert np.allclose(whole.logits[:, 0, 0], logits[whole.members], atol=1e-3)
+
+
 def test_clean_logits_of_other_members_are_refused(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clean = parquet.read_table(folder / "clean.parquet")
-    parquet.write_table(clean.iloc[:0], folder / "clean.parquet")
+    clean_logits.write(folder / "clean.parquet", [0], np.zeros((1, 2), np.float32), "fp32")
     with pytest.raises(SystemExit):
         run(folder, 0, 1)
     assert "clean.parquet: has no member 1; delete it and run again" in caplog.text

@@ -125,7 +125,7 @@ def inputs(
         rows=torch.arange(min(len(own), 8)),
         images=pixels[own][:8],
         keys=keys[own][:8],
-        clean=found.clean[own][:8],
+        clean=found.clean[own],
         expensive=8,
         queries=100,
     )
@@ -249,6 +249,10 @@ def test_a_surface_or_a_network_of_other_images_is_told() -> None:
     assert failed(replace(e, network=changed, expensive=0)) == {"clean prediction"}
     assert failed(replace(e, clean=e.clean.roll(1, dims=0), expensive=0)) == {"clean prediction"}
     assert failed(replace(e, clean=e.clean + 1e-3, expensive=0)) == set()
+    unseen = next(i for i in range(len(e.clean)) if i not in e.rows.tolist())
+    one = e.clean.clone()
+    one[unseen] += 0.5  # of an image that is not shown to the network again
+    assert failed(replace(e, clean=one, expensive=0)) == {"clean prediction"}
 
 
 def test_a_change_beyond_epsilon_is_told() -> None:
@@ -263,10 +267,10 @@ def test_zero_gradients_are_told_by_confidence() -> None:
     logits[:2, :, 0] = torch.tensor([0.5, 0.0, 0.0])  # confidence 0.45
     zero = torch.zeros(24)
     zero[:2] = 0.9
-    clean = logits[:8, 0, 0]
+    clean = logits[:, 0, 0]
     e = replace(
         *(sound(),),
-        **{"network": Stated(clean), "logits": logits, "clean": clean},
+        **{"network": Stated(clean[sound().rows]), "logits": logits, "clean": clean},
         **{"zero_gradient": zero, "expensive": 0},
     )
     assert failed(e) == {"gradients"}
@@ -287,7 +291,7 @@ def test_a_gradient_that_is_not_finite_is_told() -> None:
 
 def test_a_loss_that_falls_is_told() -> None:
     e = sound()
-    back = replace(e, logits=e.logits.flip(2), clean=e.logits[:8, 0, -1], expensive=0)
+    back = replace(e, logits=e.logits.flip(2), clean=e.logits[:, 0, -1], expensive=0)
     assert "loss rises" in failed(back)
     halfway = e.logits.clone()
     halfway[:, :, 15] = halfway[:, :, 0]
@@ -300,8 +304,8 @@ def test_a_loss_that_still_rises_at_the_end_is_told() -> None:
     own = torch.linspace(0.9, 0.1, ITERATIONS + 1)[None, :, None]
     shares = torch.nn.functional.one_hot(e.classes, 3)[:, None] * (1.5 * own - 0.5)
     steady = (shares + (1 - own) / 2).log()[:, None].repeat(1, 4, 1, 1)
-    clean = steady[:8, 0, 0]
-    even = replace(e, network=Stated(clean), logits=steady, clean=clean, expensive=0)
+    clean = steady[:, 0, 0]
+    even = replace(e, network=Stated(clean[e.rows]), logits=steady, clean=clean, expensive=0)
     assert failed(even) == {"loss levels off"}
 
 

@@ -22,7 +22,7 @@ from pgdose.cohort import (
 from pgdose.cohort.rendering import render_members
 from pgdose.errors import Rejected, UserError
 from pgdose.images.stores import new_store
-from pgdose.study.groups import Class, Image, Where
+from pgdose.study.classes import Class, Image, Where
 
 
 def archive(n: int, seed: int = 0, images_each: int = 1) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def test_what_there_is_tells_usable_images_apart() -> None:
     found = selection.candidates(archive(100), by_age())
     found["usable"] = found["sex"] != "M"
     with pytest.raises(UserError) as caught:
-        planning.plan_members(found, planning.Plan("G", by_age(count=60), 1))
+        planning.plan_members(found, planning.Plan("G", by_age(count=60), 1, 0.8))
     men = (found["class"].eq("G2") & found["sex"].eq("M")).sum()
     assert ["M", str(men), "0"] in [line.split() for line in str(caught.value).splitlines()]
 
@@ -260,7 +260,7 @@ def test_another_seed_or_group_draws_others() -> None:
 
     def drawn(seed: int, group: str) -> tuple[set[str], set[str]]:
         found, classes = selection.candidates(records, by_age()), by_age(count=40)
-        members = planning.plan_members(found, planning.Plan(group, classes, seed))
+        members = planning.plan_members(found, planning.Plan(group, classes, seed, 0.8))
         return set(members["record_id"]), set(
             members.loc[members["part"] == "validation", "record_id"]
         )

@@ -7,7 +7,7 @@ import pytest
 
 from pgdose.cohort import screening_plan
 from pgdose.cohort.screening_plan import ScreenedClass
-from pgdose.study.groups import Where
+from pgdose.study.classes import Where
 
 RECORDS = pd.DataFrame(
     {

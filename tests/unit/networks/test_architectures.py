@@ -13,7 +13,7 @@ from torchvision.models import inception
 
 from pgdose.errors import UserError
 from pgdose.networks import architectures, classifier, folding, network_files
-from pgdose.study.networks import ARCHITECTURES, Training
+from pgdose.study.training import ARCHITECTURES, Training
 from pgdose.tables import keyed
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -37,11 +37,13 @@ FORBIDDEN = {
     "study": {"torch", "pydicom", "pandas", "numpy"},
     "tables": {"torch"},
     "cohort": {"torch", "PIL"},
-    "attack": {"snakemake"},
+    "attack": {"snakemake", "pathlib", "pandas"},
     "analysis": {"torch"},
     "plots": {"torch"},
     "report": {"torch"},
 }
+# The tables of attacks are the only files that attack/ touches.
+TABLES_OF_ATTACKS = {"attack/surface_table.py", "attack/diagnostics/table.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -68,7 +70,8 @@ def test_imports_run_downwards(path) -> None:  # type: ignore[no-untyped-def]
         parts = name.split(".")
         if parts[0] == "pgdose" and len(parts) > 1 and parts[1] in HEIGHT and parts[1] != own:
             assert HEIGHT[parts[1]] < HEIGHT[own], f"{own} imports {name}"
-        assert parts[0] not in FORBIDDEN.get(own, set()), f"{own} imports {name}"
+        if path.relative_to(SOURCE).as_posix() not in TABLES_OF_ATTACKS:
+            assert parts[0] not in FORBIDDEN.get(own, set()), f"{own} imports {name}"
 
 
 def test_every_room_has_its_place() -> None:

@@ -7,8 +7,9 @@ from pgdose.study.attacks import ExternalAttack, GradientAttack, NoiseAttack
 from pgdose.study.augmentation import Augment
 from pgdose.study.base import JOB_ONLY, Model, UsedBy
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
-from pgdose.study.networks import ExistingNetwork, Input, Training
+from pgdose.study.networks import ExistingNetwork, Input
 from pgdose.study.sources import ImageTable, MicroscopeFields, Slides
+from pgdose.study.training import Training
 
 TRAINING = Training(
     architecture="resnet18", tensorboard=True, threads=7, augment=Augment(flip=True)
@@ -36,7 +37,12 @@ OF_SLIDES = {"kind", "columns", "classes", "rest", "tile", "level", "mpp", "over
 # Section, rule, fields in its settings, fields that are not. A new field belongs into one of both.
 SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (TRAINING, "train", HOW_TRAINED, {"tensorboard", "threads", "mem_mb", "runtime"}),
-    (EXISTING, "bring", {"classes", "architecture", "input", "outputs", "trust"}, {"file"}),
+    (
+        EXISTING,
+        "import_network",
+        {"classes", "architecture", "input", "outputs", "trust"},
+        {"file"},
+    ),
     (
         GRADIENT,
         "attack",

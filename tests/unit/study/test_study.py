@@ -512,3 +512,10 @@ def test_how_fine_tiles_are_is_said_once(study: dict[str, Any]) -> None:
     study["sources"]["breast"] |= {"level": 0, "mpp": 0.5}
     with pytest.raises(UserError, match="'level' and 'mpp' both set the resolution of the tiles"):
         parse(study)
+
+
+@pytest.mark.parametrize("name", ["measures", "tensorboard"])
+def test_an_attack_is_not_called_as_a_folder_of_its_runs(study: dict[str, Any], name: str) -> None:
+    study["attacks"][name] = study["attacks"].pop("noise")
+    with pytest.raises(UserError, match=rf"attacks\.{name}: the folder of a run has this name"):
+        parse(study)

@@ -8,7 +8,7 @@ import pytest
 from pgdose.cohort import subsets
 from pgdose.cohort.images import Members
 from pgdose.errors import UserError
-from pgdose.study.networks import Training
+from pgdose.study.training import Training
 from pgdose.training.data import TrainingData, select_data
 
 SEED = 3

@@ -15,7 +15,8 @@ from pgdose import tensor_files
 from pgdose.cohort.images import load_members
 from pgdose.images.stores import new_store
 from pgdose.networks import network_files
-from pgdose.study.networks import ExistingNetwork, Training
+from pgdose.study.networks import ExistingNetwork
+from pgdose.study.training import Training
 from pgdose.tables import clean_logits as clean_table
 from pgdose.tables import parquet
 from pgdose.training import evaluation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.chest_films import EMPTY, NIH, Film, real, real_film
 
-from pgdose.study.groups import Image as GroupImage
+from pgdose.study.classes import Image as GroupImage
 from pgdose.xray.aorta_window import SIDE, SIDE_MM, AortaWindow, aorta_window
 from pgdose.xray.chest_fit import find_thorax
 

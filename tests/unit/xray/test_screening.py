@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected
-from pgdose.study.groups import Image as GroupImage
+from pgdose.study.classes import Image as GroupImage
 from pgdose.study.sources import FilmScreen
 from pgdose.tables import parquet, person_fields, rejects
 from pgdose.tables.keyed import generator

@@ -30,7 +30,7 @@ class CheckInputs:
     rows:          k, int64, which of the m the images are
     images:        k x channels x rows x columns, float in [0, 1], on the network's device
     keys:          k, int64, identities of these images
-    clean:         k x c, logits of these images as stored after training
+    clean:         m x c, logits of the clean images as stored after training
     expensive:     the expensive checks take the first so many of the k; 0 leaves them out
     queries:       of Square, for each image
     batch:         images at a time

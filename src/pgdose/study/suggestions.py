@@ -1,0 +1,15 @@
+"""Words for messages: the nearest of several names, and what may stand there."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """`, did you mean 'NAME'?` with the most similar of the choices; empty if none is similar."""
+    similar = difflib.get_close_matches(name, list(choices), n=1)
+    return f", did you mean {similar[0]!r}?" if similar else ""
+
+
+def one_of(choices: Iterable[str]) -> str:
+    """`use one of: NAME, NAME`."""
+    return f"use one of: {', '.join(choices) or '(there is none)'}"
