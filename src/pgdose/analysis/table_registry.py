@@ -2,7 +2,7 @@
 
 The workflow, the page and the reference are made from it.
 
-    python -m pgdose.analysis.table_registry     # write the captions of Snakemake's report
+    python -m pgdose.analysis.table_registry     # write their captions for Snakemake's report
 
 A new column: add it to its table here, and make it in the table's `maker`.
 
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CAPTIONS = Path(__file__).resolve().parents[3] / "workflow" / "report"
+CAPTION_FOLDER = Path(__file__).resolve().parents[3] / "workflow" / "report"
 
 
 @dataclass(frozen=True)
@@ -452,4 +452,4 @@ def captions() -> dict[str, str]:
 
 if __name__ == "__main__":
     for file, text in captions().items():
-        (CAPTIONS / file).write_text(text, encoding="utf-8")
+        (CAPTION_FOLDER / file).write_text(text, encoding="utf-8")

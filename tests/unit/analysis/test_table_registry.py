@@ -22,7 +22,9 @@ REGENERATE = "run python -m pgdose.analysis.table_registry"
 
 def test_captions_of_snakemake_s_report_are_those_of_the_registry() -> None:
     for file, text in table_registry.captions().items():
-        assert (table_registry.CAPTIONS / file).read_text(encoding="utf-8") == text, REGENERATE
+        assert (table_registry.CAPTION_FOLDER / file).read_text(encoding="utf-8") == text, (
+            REGENERATE
+        )
 
 
 def test_every_table_and_column_has_its_words() -> None:
