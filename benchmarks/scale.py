@@ -35,7 +35,7 @@ from pgdose.tables.private_paths import stat_file
 from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, gradients
 from pgdose.xray import headers, screening
-from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.source_images import read_source_image
 from pgdose_phantom import svs
 

@@ -8,7 +8,8 @@ from pgdose.attack.external import external_surface
 from pgdose.attack.settings import read_settings
 from pgdose.attack.surface import surface
 from pgdose.attack.surface_table import write_surface
-from pgdose.checkpoints import Checkpoints, Progress
+from pgdose.checkpoints import Checkpoints
+from pgdose.progress import Progress
 from pgdose.tables.output_files import file_digest
 
 with job(snakemake) as log:
@@ -27,7 +28,7 @@ with job(snakemake) as log:
     checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
     finished = checkpoints.load()
     if finished:
-        log.info("%s: going on after %d batches", name, len(finished))
+        log.info("%s: resuming after %d batches", name, len(finished))
     execution = Execution(
         batch=entry.batch or network_job.batch_size(snakemake, network, samples.images, device),
         shortcuts=getattr(entry, "shortcuts", SHORTCUTS),

@@ -17,15 +17,15 @@ COLUMNS = ["member", "epsilon", "iteration", "class_before", "class_after", "cla
 COLUMNS += ["confidence_before", "confidence_after"]
 
 with job(snakemake) as log:
-    params, inputs, attack = (
-        snakemake.params,
-        snakemake.input,
-        read_settings(settings(snakemake.params)),
-    )
-    classes, doses = settings(params, "classes"), attack.doses
+    params, inputs = snakemake.params, snakemake.input
+    study_attack = read_settings(settings(params))
+    attack, doses = study_attack.make(), study_attack.doses
+    precision = study_attack.entry.precision
+    assert attack is not None  # the study refuses `export` of other libraries' attacks
+    classes = settings(params, "classes")
     device = network_job.device_of(snakemake)
     members = network_job.load_members(snakemake)
-    network, _ = network_job.load_network(inputs.network, attack.entry.precision, device, log)
+    network, _ = network_job.load_network(inputs.network, precision, device, log)
     level, iteration = doses.nearest_level(params.epsilon), min(doses.max_iter, params.iterations)
     epsilon = doses.epsilons[level]
     surface = read_surface(inputs.surfaces, inputs.network, doses)
@@ -34,12 +34,12 @@ with job(snakemake) as log:
     draw = examples.export_draw(members.table, params.seed, snakemake.wildcards.group)
     chosen = examples.choose(members.table, flipped, surface.members, params.amount, draw)
     # Only in a box does epsilon say how far a pixel can go.
-    span = epsilon if getattr(attack.entry, "clip", "iterate") == "iterate" else None
+    span = epsilon if attack.clip.is_box else None
     folder, rows = Path(snakemake.output[0]), []
     folder.mkdir(parents=True)
     for member in chosen:
         sample = network_job.sample_of(members, member, params.seed, device)
-        version = rerun.rerun(network, sample, attack.make(), doses, level, iteration)
+        version = rerun.rerun(network, sample, attack, doses, level, iteration)
         before, after = (rerun.as_bytes(i) for i in (version.clean, version.adversarial))
         pictures = {
             "original": before,

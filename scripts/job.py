@@ -37,7 +37,7 @@ def job(snakemake):
         with contextlib.suppress(FileNotFoundError):  # another job was first
             Path(error.path).rename(aside)
         logging.error("%s", error)
-        logging.error("The file is now %s; start again, and it is made anew", aside)
+        logging.error("The file was renamed to %s; run the study again to make it anew", aside)
         sys.exit(1)
     except UserError as error:
         logging.error("%s", error)

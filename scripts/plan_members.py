@@ -5,7 +5,7 @@ from pgdose.study.groups import Augment, Class, Image
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.rejects import REJECTS
-from pgdose.xray import aorta_boxes
+from pgdose.xray import hand_drawn_boxes
 
 with job(snakemake) as log:
     params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
@@ -13,7 +13,7 @@ with job(snakemake) as log:
     records = parquet.read_tables(given.records, selection.columns(classes))
     screened = parquet.read_tables(given.screens).set_index("record_id")
     exclusions = usability.read_exclusions(given.exclude or None, group)
-    boxes = aorta_boxes.read_boxes(given.boxes) if given.boxes else None
+    boxes = hand_drawn_boxes.read_boxes(given.boxes) if given.boxes else None
     logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
     candidates = usability.usability(

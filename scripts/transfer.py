@@ -7,7 +7,8 @@ from pgdose.attack.batching import Execution
 from pgdose.attack.settings import read_settings
 from pgdose.attack.transfer import transfer
 from pgdose.attack.transfer_table import transfer_table
-from pgdose.checkpoints import Checkpoints, Progress
+from pgdose.checkpoints import Checkpoints
+from pgdose.progress import Progress
 from pgdose.tables import parquet
 
 with job(snakemake) as log:

@@ -1,14 +1,10 @@
-"""Long jobs: their finished parts on disk, so that a killed job resumes, and their progress."""
+"""The finished parts of a long job on disk, so that a killed job resumes."""
 
 import contextlib
-import logging
 import shutil
-import sys
-import time
 from pathlib import Path
 
 from torch import Tensor
-from tqdm import tqdm
 
 from pgdose import tensor_files
 from pgdose.errors import Damaged
@@ -56,33 +52,3 @@ class Checkpoints:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
-
-
-class Progress:
-    """A progress bar on a terminal, and a line a minute in the log."""
-
-    SECONDS = 60  # between two lines
-
-    def __init__(self, log: logging.Logger, name: str) -> None:
-        self.log, self.name = log, name
-        self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
-        self.start = self.last_line = time.monotonic()
-        self.first: tuple[float, int] | None = None
-
-    def __call__(self, done: int, total: int, steps: int) -> None:
-        """Report `done` of `total` images, and all gradient steps since the job started."""
-        now = time.monotonic()
-        rate = steps / (now - self.start)
-        self.bar.total = total
-        self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
-        self.bar.update(done - self.bar.n)
-        if self.first is None:  # the first batch is slower: the remaining time is not based on it
-            self.first = (now, done)
-        elif now - self.last_line >= self.SECONDS:
-            self.last_line = now
-            since, before = self.first
-            minutes = (total - done) * (now - since) / max(done - before, 1) / 60
-            self.log.info(
-                "%s: %d of %d images, %.1f steps/s, %.0f min left",
-                *(self.name, done, total, rate, minutes),
-            )

@@ -17,7 +17,7 @@ def halve_batch(batch: int, error: RuntimeError, least: int = 1) -> int:
         raise error
     if batch <= least:
         images = "a single image" if least == 1 else f"{least} images"
-        raise UserError(f"memory does not hold {images}; give the job more memory (mem_mb)")
+        raise UserError(f"out of memory with {images} at a time; give the job more memory (mem_mb)")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return max(batch // 2, least)

@@ -93,8 +93,9 @@ def _lexicons(study: Study) -> Iterator[str]:
             for c, entry in group.classes.items():
                 if entry.source == name and entry.where.label not in (None, *labels):
                     yield (
-                        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is no label "
-                        f"of the lexicon {path.name}; use one of: {', '.join(map(str, labels))}"
+                        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is not a "
+                        f"label of the lexicon {path.name}; "
+                        f"use one of: {', '.join(map(str, labels))}"
                     )
 
 

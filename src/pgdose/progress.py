@@ -1,8 +1,12 @@
-"""Progress of a long loop in the job's log."""
+"""Progress of a long loop: lines in the job's log, and a bar on a terminal."""
 
 import logging
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
+
+from tqdm import tqdm
 
 LEAST = 100  # items from one line to the next
 
@@ -16,3 +20,33 @@ def log_progress(items: Sequence[Item], log: logging.Logger, noun: str) -> Itera
         if number and number % tenth == 0:
             log.info("%d of %d %s", number, len(items), noun)
         yield item
+
+
+class Progress:
+    """A progress bar on a terminal, and a line a minute in the log."""
+
+    SECONDS = 60  # between two lines
+
+    def __init__(self, log: logging.Logger, name: str) -> None:
+        self.log, self.name = log, name
+        self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
+        self.start = self.last_line = time.monotonic()
+        self.first: tuple[float, int] | None = None
+
+    def __call__(self, done: int, total: int, steps: int) -> None:
+        """Report `done` of `total` images, and all gradient steps since the job started."""
+        now = time.monotonic()
+        rate = steps / (now - self.start)
+        self.bar.total = total
+        self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
+        self.bar.update(done - self.bar.n)
+        if self.first is None:  # the first batch is slower: the remaining time is not based on it
+            self.first = (now, done)
+        elif now - self.last_line >= self.SECONDS:
+            self.last_line = now
+            since, before = self.first
+            minutes = (total - done) * (now - since) / max(done - before, 1) / 60
+            self.log.info(
+                "%s: %d of %d images, %.1f steps/s, %.0f min left",
+                *(self.name, done, total, rate, minutes),
+            )

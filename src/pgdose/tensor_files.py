@@ -50,7 +50,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         intact = sealed["xxh3_128"] == _checksum(tensors, sealed["about"])
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(path, f"not a whole file of tensors: {type(error).__name__}") from None
+        raise Damaged(path, f"reading it failed with {type(error).__name__}") from None
     if not intact:
         raise Damaged(path, "its checksum does not match")
     return tensors, json.loads(sealed["about"])

@@ -1,6 +1,6 @@
 """What the default study's results must show. Run after `make demo`; exits with 1 if not.
 
-.venv/bin/python tests/check_demo.py [results/phantom]
+.venv/bin/python tests/workflow/check_demo.py [results/phantom]
 """
 
 import subprocess
@@ -21,12 +21,8 @@ def check(holds: bool, what: str) -> None:
         failed.append(what)
 
 
-def main() -> int:
-    results = Path(sys.argv[1] if len(sys.argv) > 1 else "results/phantom")
-    table1 = pd.read_csv(results / "tables/table1.csv").set_index("group")
-    asr = pd.read_csv(results / "tables/asr.csv")
-    asr = asr[(asr["run"] == "full") & (asr["iteration"] == 20)].set_index(["attack", "group"])
-
+def check_networks(results: Path, table1: pd.DataFrame) -> None:
+    """Table 1 has all groups, and each network is better than chance."""
     check(list(table1.index) == GROUPS, "Table 1 has the eight groups")
     classes = pd.read_csv(results / "tables/class_counts.csv").groupby("group")["n_validation"]
     for group, row in table1.iterrows():
@@ -36,6 +32,12 @@ def main() -> int:
             f"{group}: accuracy {row['accuracy']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}] "
             f"excludes chance {chance:.2f}",
         )
+
+
+def check_attacks(results: Path) -> None:
+    """The sign attack flips more than noise does, and its doses show the rise."""
+    asr = pd.read_csv(results / "tables/asr.csv")
+    asr = asr[(asr["run"] == "full") & (asr["iteration"] == 20)].set_index(["attack", "group"])
     at_top = {
         attack: asr.loc[attack][asr.loc[attack, "epsilon"] == 0.20] for attack in ("sign", "noise")
     }
@@ -53,6 +55,10 @@ def main() -> int:
         lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]
         between = doses[(doses["epsilon"] < FINE) & (doses["asr"] < 0.9 * top)]
         check(lowest < 0.6 * top and len(between) > 0, f"{group}: the doses of sign show its rise")
+
+
+def check_diagnostics(results: Path) -> None:
+    """Every surface is checked, and none fails a check that only a defect can fail."""
     runs = sorted(results.glob("groups/*/*/diagnostics.parquet"))
     checks = pd.concat(pd.read_parquet(path).assign(run=str(path.parent)) for path in runs)
     surfaces = len(checks.groupby(["run", "attack"]))
@@ -63,13 +69,21 @@ def main() -> int:
         surfaces == 44 and not sound & failing,
         f"{surfaces} surfaces of sound networks; {warned} of {len(checks)} checks warn",
     )
+
+
+def check_conclusions(results: Path) -> None:
+    """Each conclusion has a verdict on each attack, with its reason."""
     verdicts = pd.read_csv(results / "tables/conclusions.csv")
-    known = verdicts["verdict"].isin(["supported", "contradicted", "undecided"])
-    check(len(verdicts) == 25 and known.all(), "five verdicts for each of five attacks")
+    legal = verdicts["verdict"].isin(["supported", "contradicted", "undecided"])
+    check(len(verdicts) == 25 and legal.all(), "five verdicts for each of five attacks")
     for verdict, rows in verdicts.groupby("verdict"):
-        told = rows["conclusion"] + " (" + rows["attack"] + ")"
-        print(f"       {verdict}: {', '.join(told)}")
+        conclusions = rows["conclusion"] + " (" + rows["attack"] + ")"
+        print(f"       {verdict}: {', '.join(conclusions)}")
     check(verdicts["reason"].notna().all(), "each verdict has its reason")
+
+
+def check_figures_and_page(results: Path, table1: pd.DataFrame) -> None:
+    """All figures are there, and the page shows Table 1 and is small."""
     figures = [
         f"fig{n}.{kind}" for n in ["1", "2", "3a", "3b", "3c", "3d"] for kind in ("png", "svg")
     ]
@@ -80,6 +94,10 @@ def main() -> int:
     page = (results / "report.html").read_text()
     check(all(title in page for title in table1["title"]), "the report shows Table 1")
     check(len(page) < 10e6, f"the report has {len(page) / 1e6:.1f} MB")
+
+
+def check_jobs(results: Path) -> None:
+    """No job took much memory, and a second run has nothing to do."""
     memory = [pd.read_csv(path, sep="\t") for path in (results / "benchmarks").rglob("*.tsv")]
     peak = pd.to_numeric(pd.concat(memory)["max_rss"], errors="coerce").max()
     check(peak < 3000, f"no job took more than {peak:.0f} MB")
@@ -89,6 +107,17 @@ def main() -> int:
         capture_output=True,
     )
     check("Nothing to be done" in again.stdout + again.stderr, "a second run has nothing to do")
+
+
+def main() -> int:
+    results = Path(sys.argv[1] if len(sys.argv) > 1 else "results/phantom")
+    table1 = pd.read_csv(results / "tables/table1.csv").set_index("group")
+    check_networks(results, table1)
+    check_attacks(results)
+    check_diagnostics(results)
+    check_conclusions(results)
+    check_figures_and_page(results, table1)
+    check_jobs(results)
     return 1 if failed else 0
 
 

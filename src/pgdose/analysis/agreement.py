@@ -40,13 +40,13 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     labels = [name for name in names if name in table]
     if not labels:
         raise UserError(
-            f"no column has the name of a label; labels: {', '.join(names)}; "
+            f"no column is named after a label; name one or more of {', '.join(names)}; "
             f"{describe_columns(columns)}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():
         row = int(np.flatnonzero(ids.duplicated())[0]) + 1
-        raise UserError(f"row {row} repeats the id of an earlier row; keep one row per id")
+        raise UserError(f"row {row} repeats the id of an earlier row; keep one row for each id")
     states = {name: _cell_states(table[name], name) for name in labels}
     return pd.DataFrame(states).set_axis(pd.Index(ids, name=id_column))
 
@@ -70,7 +70,9 @@ def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -
     except FileNotFoundError:
         raise UserError(f"{field}: there is no file {path.name!r}; check the path") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
-        raise UserError(f"{field}: {path.name} is no CSV table in UTF-8; save it as one") from None
+        raise UserError(
+            f"{field}: {path.name} is not a CSV table in UTF-8; save it as one"
+        ) from None
     except UserError as error:
         raise UserError(f"{field}: {path.name}: {error}") from None
 
@@ -104,7 +106,7 @@ def reports_of_both(
     if both.empty:
         raise UserError(
             f"{field}: none of its {len(hand)} ids is the id of a report; "
-            "name the column that holds the reports' ids"
+            "set 'id' to the column that holds the reports' ids"
         )
     return labeller.loc[both], hand.loc[both]
 

@@ -97,9 +97,8 @@ def _check(surface: SurfaceTable, class_index: pd.Series, classes: int) -> None:
     advice = "; delete the surface and run again"
     unknown = sorted(set(surface.members.tolist()) - set(class_index.index))
     if unknown:
-        raise UserError(f"the surface holds member {unknown[0]}, which the group lacks{advice}")
+        raise UserError(f"the surface has member {unknown[0]}, which is not in the group{advice}")
     if surface.classes != classes:
         raise UserError(
-            f"the surface holds logits of {surface.classes} classes, the group has {classes}"
-            f"{advice}"
+            f"the surface has {surface.classes} classes, but the group has {classes}{advice}"
         )

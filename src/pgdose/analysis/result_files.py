@@ -98,6 +98,6 @@ def read_measures(paths: Iterable[str | Path]) -> pd.DataFrame:
 def _check_version(path: str | Path, version: str | None) -> None:
     if version != FORMAT_VERSION:
         raise UserError(
-            f"{path}: results of another version of pgdose (format {version or 'unknown'}; this "
-            f"one reads {FORMAT_VERSION}); run the study again with this version"
+            f"{path}: these results have format {version or 'unknown'}, but this version of pgdose "
+            f"reads format {FORMAT_VERSION}; run the study again with this version"
         )

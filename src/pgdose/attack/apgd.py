@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pgdose.attack.projections import CLIPS, unit
 from pgdose.attack.steps import Attack, Items, loss
 
 
@@ -13,14 +12,21 @@ from pgdose.attack.steps import Attack, Items, loss
 class Apgd(Attack):
     """Auto-PGD (Croce & Hein 2020, algorithm 1).
 
-    The step begins at 2 epsilon and goes by the sign of the gradient, or by its length under l2;
-    0.75 of it is new and 0.25 repeats the one before. The result of an iteration is the best
+    The step begins at 2 epsilon and goes where the clip's `apgd_direction` says; 0.75 of it is new
+    and 0.25 repeats the one before. The result of an iteration is the best
     iterate so far. The checkpoints depend on the number of iterations, so a shorter run is another
     attack.
     """
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clip.apgd_direction is None:
+            raise ValueError(
+                f"clip: {self.clip.name} has no APGD step; use one whose epsilon bounds the change"
+            )
+
     def advance(self, items: Items, logits: Tensor, gradient: Tensor | None) -> Items:
-        assert gradient is not None
+        assert gradient is not None and self.clip.apgd_direction is not None
         iteration, value = int(items.iteration[0]), loss(self, items, logits)
         images = items.images
         if not items.memory:
@@ -32,12 +38,12 @@ class Apgd(Attack):
             period = _iterations_since_checkpoint(iteration, int(items.last[0]))
             if period:
                 state, images, gradient = _at_checkpoint(state, images, gradient, period)
-        direction = unit(gradient) if self.clip == "l2" else gradient.sign()
-        clip, share = CLIPS[self.clip], 0.75 if iteration else 1.0
-        step = clip(images - state["size"] * direction, items.clean, items.epsilon)
+        direction = self.clip.apgd_direction(gradient)
+        project, share = self.clip.project, 0.75 if iteration else 1.0
+        step = project(images - state["size"] * direction, items.clean, items.epsilon)
         step = images + share * (step - images) + (1 - share) * (images - state["previous"])
         state |= {"previous": images, "value": value}
-        return replace(items, images=clip(step, items.clean, items.epsilon), memory=state)
+        return replace(items, images=project(step, items.clean, items.epsilon), memory=state)
 
     def result(self, items: Items, logits: Tensor) -> tuple[Tensor, Tensor]:
         if not items.memory:

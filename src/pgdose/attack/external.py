@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.input_checks import check_attacked_logits, check_network, check_samples
 from pgdose.attack.libraries import LibraryAttack, untouched
 from pgdose.attack.projections import as_stored
 from pgdose.attack.samples import Samples
 from pgdose.attack.selection import clean_logits
 from pgdose.attack.surface import PART, Surface
-from pgdose.attack.validation import check_attacked_logits, check_network, check_samples
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
 

@@ -62,15 +62,15 @@ class LibraryAttack:
             reserved += [next(iter(self._accepted)), "eps"]
             if "eps" not in self._accepted:
                 raise UserError(
-                    f"name: {what} has no argument 'eps', so it has no amplitude to vary; "
-                    "choose an attack within a given distance"
+                    f"name: {what} has no argument 'eps', so its epsilon cannot be set; choose an "
+                    "attack that has one"
                 )
         if twice := sorted(set(reserved) & set(self.arguments)):
-            raise UserError(f"arguments: {twice[0]!r} is given by the study itself; leave it out")
+            raise UserError(f"arguments: pgdose sets {twice[0]!r} itself; leave it out")
         if self.arguments.get("targeted"):
             raise UserError(
-                "arguments: 'targeted' would aim at the true class; leave it out, or use 'target' "
-                "of an attack of kind gradient"
+                "arguments: 'targeted' would make the true class the target; leave it out, or use "
+                "'target' with an attack of kind gradient"
             )
         if any(p.kind == p.VAR_KEYWORD for p in self._accepted.values()):
             return
@@ -79,8 +79,8 @@ class LibraryAttack:
                 if argument not in self._accepted:
                     names = [name for name in self._accepted if name not in reserved]
                     raise UserError(
-                        f"{field}: {what} takes no {argument!r}{_nearest(argument, names)}; "
-                        f"give one of: {', '.join(names) or 'none'}"
+                        f"{field}: {what} has no argument {argument!r}{_nearest(argument, names)}; "
+                        f"use one of: {', '.join(names) or 'none'}"
                     )
 
     def images(
@@ -107,15 +107,15 @@ class LibraryAttack:
             if isinstance(error, RuntimeError) and not isinstance(error, NotImplementedError):
                 raise  # memory, among others
             raise UserError(
-                f"arguments: {self.name} of {self.library} does not run with them, "
+                f"arguments: {self.name} of {self.library} fails with these arguments on images of "
                 f"{images.shape[2]} x {images.shape[3]} pixels and {outputs} classes "
                 f"({type(error).__name__}: {error}); change the arguments"
             ) from error
         result = result.detach().to(images)
         if result.shape != images.shape or not result.isfinite().all():
             raise UserError(
-                f"name: {self.name} of {self.library} gave no images of shape "
-                f"{list(images.shape)} with finite values back; choose another attack"
+                f"name: {self.name} of {self.library} did not return finite images of shape "
+                f"{list(images.shape)}; choose another attack"
             )
         return result
 
@@ -225,7 +225,7 @@ def _module(library: str) -> ModuleType:
     except ImportError as error:
         raise UserError(
             f"library: attacks of {library} need the package {package}, which cannot be imported "
-            f"({error}); install the extra 'peers' of pgdose, which is part of requirements.txt"
+            f"({error}); run: pip install 'pgdose[peers]'"
         ) from error
     finally:
         logging.config.dictConfig = configure
@@ -243,7 +243,7 @@ def _class(library: str, name: str) -> Any:
     }
     if name not in attacks:
         nearest = _nearest(name, attacks, 3) or f"; choose one of {LIBRARIES[library][1]}"
-        raise UserError(f"name: {name!r} is no attack of {library}{nearest}")
+        raise UserError(f"name: {name!r} is not an attack of {library}{nearest}")
     return attacks[name]
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pgdose.attack.samples import Samples
-from pgdose.attack.steps import Attack, target_class
-from pgdose.attack.validation import (
+from pgdose.attack.input_checks import (
     check_classes,
     check_clean_logits,
     check_network,
     check_samples,
 )
+from pgdose.attack.samples import Samples
+from pgdose.attack.steps import Attack, target_class
 from pgdose.out_of_memory import halve_batch
 
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pgdose.attack.apgd import Apgd
 from pgdose.attack.noise import Noise
 from pgdose.attack.objectives import OBJECTIVES
+from pgdose.attack.projections import CLIPS
 from pgdose.attack.steps import Attack, GradientDescent
 from pgdose.study.attacks import AnyAttack, ExternalAttack, GradientAttack, NoiseAttack
 from pgdose.study.doses import Doses
@@ -52,7 +53,7 @@ def make(settings: GradientAttack | NoiseAttack, target: Target = None) -> Attac
     parts: dict[str, Any] = {
         "objective": OBJECTIVES[settings.gradient_of],
         "target": target,
-        "clip": settings.clip,
+        "clip": CLIPS[settings.clip],
         "start": settings.start,
         "restarts": settings.restarts,
     }

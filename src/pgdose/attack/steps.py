@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from pgdose.attack.draws import random_start
+from pgdose.attack.draws import generator
 from pgdose.attack.objectives import Objective
-from pgdose.attack.projections import CLIPS, unit
+from pgdose.attack.projections import BOX, Clip, unit
 
 
 @dataclass
@@ -56,9 +56,13 @@ class Attack:
 
     objective: Objective | None = None  # whose gradient is followed; None needs no gradient
     target: int | str | None = None  # a class index, least_likely; None: away from the true class
-    clip: str = "iterate"  # a name of CLIPS
+    clip: Clip = BOX
     start: str = "clean"  # or random
     restarts: int = 1
+
+    def __post_init__(self) -> None:
+        if self.start == "random" and self.clip.random_start is None:
+            raise ValueError(f"clip: {self.clip.name} has no random start; use start: clean")
 
     @property
     def shares_trajectories(self) -> bool:
@@ -72,7 +76,10 @@ class Attack:
         """Iterate 0."""
         if self.start == "clean":
             return items.clean
-        return random_start(items.clean, items.epsilon, items.keys.tolist(), self.clip, restart)
+        assert self.clip.random_start is not None
+        # Keyed by image and restart: one pattern for all epsilons.
+        generators = [generator(key, restart, 1) for key in items.keys.tolist()]
+        return self.clip.random_start(items.clean, items.epsilon, generators)
 
     def advance(self, items: Items, logits: Tensor, gradient: Tensor | None) -> Items:
         """The next iterate, and what the step remembers; the loop counts `iteration`."""
@@ -112,14 +119,11 @@ class GradientDescent(Attack):
             direction = gradient.sign()
         elif self.step == "l2":
             direction = unit(gradient)
-        elif self.clip == "gradient":
-            direction = torch.minimum(torch.maximum(gradient, -items.epsilon), items.epsilon)
         else:
-            direction = gradient
+            direction = self.clip.limit_gradient(gradient, items.epsilon)
         moved = torch.sub(items.images, direction, alpha=self.rate)
-        return replace(
-            items, images=CLIPS[self.clip](moved, items.clean, items.epsilon), memory=memory
-        )
+        images = self.clip.project(moved, items.clean, items.epsilon)
+        return replace(items, images=images, memory=memory)
 
 
 def loss(attack: Attack, items: Items, logits: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.input_checks import check_attacked_logits, check_doses
 from pgdose.attack.loop import Step, descend, initial_items
 from pgdose.attack.objectives import margin
 from pgdose.attack.projections import as_stored
@@ -21,7 +22,6 @@ from pgdose.attack.selection import select_attacked
 from pgdose.attack.shortcuts import Cycles, Sharing
 from pgdose.attack.steps import Attack, Items
 from pgdose.attack.surface_table import SurfaceTable
-from pgdose.attack.validation import check_attacked_logits, check_doses
 from pgdose.study.doses import Doses
 
 MEASURED = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
@@ -37,8 +37,8 @@ class Surface:
     logits:        m x epsilons x (max_iter + 1) x classes, iteration 0 being the clean image; NaN
                    where the attack of another library was not run
     stored:        m x epsilons x classes, of the last iterate rounded to 8 bits
-    change:        m x epsilons, the largest change of a pixel at the last iterate; under `clip: l2`
-                   the length of the change
+    change:        m x epsilons, the size of the change at the last iterate, as the clip measures
+                   it: the largest change of a pixel; under `clip: l2` the length of the change
     zero_gradient: m, the share of the first gradient's entries that are exactly 0; NaN without one
     bad_gradient:  m, the share that is not finite
     steps:         gradients of single images that were computed
@@ -211,6 +211,4 @@ class _Batch:
         """What is left of the attack when its image is stored, and how far it went."""
         with torch.no_grad():
             self.stored[ended.row, ended.level] = self.network(as_stored(images))
-        change = (images - ended.clean).flatten(1)
-        size = change.norm(dim=1) if self.attack.clip == "l2" else change.abs().amax(dim=1)
-        self.change[ended.row, ended.level] = size
+        self.change[ended.row, ended.level] = self.attack.clip.sizes(images - ended.clean)

@@ -142,16 +142,16 @@ def read_surface(
     for path, about, shard in zip(files, metadata, shards, strict=True):
         if _doses(about) != doses:
             raise UserError(
-                f"{path}: a surface of other doses ({_listed(_doses(about))}; the attack has "
-                f"{_listed(doses)}); {AGAIN}"
+                f"{path}: the surface has {_listed(_doses(about))}, but the attack has "
+                f"{_listed(doses)}; {AGAIN}"
             )
         _check_rows(path, shard, doses)
     try:
         rows = pa.concat_tables(shard.replace_schema_metadata() for shard in shards)
     except pa.ArrowInvalid:
         raise UserError(
-            f"{files[0].parent}: shards with different numbers of classes; delete them and run "
-            "again"
+            f"{files[0].parent}: the shards have different numbers of classes; delete them and "
+            "run again"
         ) from None
     return _dense(rows, doses, metadata, files[0].parent)
 
@@ -161,14 +161,14 @@ def _checked_metadata(path: Path, network: str | Path) -> dict[str, str]:
     version = about.get("format_version", "none")
     if version != FORMAT_VERSION:
         raise UserError(
-            f"{path}: a surface of another version of pgdose (format {version}; this one reads "
-            f"{FORMAT_VERSION}); {AGAIN}"
+            f"{path}: the surface has format {version}, but this version of pgdose reads format "
+            f"{FORMAT_VERSION}; {AGAIN}"
         )
     digest = file_digest(network)
     if about.get("network") != digest:
         raise UserError(
-            f"{path}: a surface of another network ({about.get('network')}, but {network} is "
-            f"{digest}); {AGAIN}"
+            f"{path}: the surface belongs to another network (digest {about.get('network')}, but "
+            f"{network} has {digest}); {AGAIN}"
         )
     return about
 
@@ -189,14 +189,14 @@ def _check_rows(path: Path, shard: pa.Table, doses: Doses) -> None:
     valid &= np.asarray(doses.epsilons)[np.where(valid, level, 0)] == epsilon
     if not valid.all():
         raise UserError(
-            f"{path}: a surface with epsilon {epsilon[~valid][0]:g} at level {level[~valid][0]}; "
-            f"the attack has {_listed(doses)}; {AGAIN}"
+            f"{path}: the surface has epsilon {epsilon[~valid][0]:g} at level "
+            f"{level[~valid][0]}, but the attack has {_listed(doses)}; {AGAIN}"
         )
     logits, classes = (shard.schema.field(name).type.list_size for name in ("logits", "stored"))
     if logits != (doses.max_iter + 1) * classes:
         raise UserError(
-            f"{path}: a surface with {logits} logits in a row; {doses.max_iter} iterations of "
-            f"{classes} classes make {(doses.max_iter + 1) * classes}; {AGAIN}"
+            f"{path}: the surface has {logits} logits in a row, but {doses.max_iter} iterations "
+            f"of {classes} classes make {(doses.max_iter + 1) * classes}; {AGAIN}"
         )
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.batching import Execution, Part, in_parts
+from pgdose.attack.input_checks import check_attacked_logits, check_doses, check_network
 from pgdose.attack.loop import iterate
 from pgdose.attack.samples import Samples
 from pgdose.attack.selection import select_attacked
 from pgdose.attack.steps import Attack
-from pgdose.attack.validation import check_attacked_logits, check_doses, check_network
 from pgdose.study.doses import Doses
 
 

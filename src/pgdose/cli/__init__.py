@@ -1,1 +1,9 @@
-"""The commands of `pgdose`: one module a command, and the parser in `main`."""
+"""The commands of `pgdose`: one module a command, and the parser in `main`.
+
+main      the parser of the command line; a new command is added here
+where     the file that a record was read from
+evidence  a record's report, and the words that made each label
+verify    whether stores, tables and networks are as they were written
+schema    the JSON schema of a study file
+migrate   rewrites an older study file
+"""

@@ -15,7 +15,9 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     folder: the private folder of the film's source
     """
     if not (folder / "labels.parquet").is_file():
-        raise UserError(f"source {folder.name} has no reports; ask for a film of another source")
+        raise UserError(
+            f"source {folder.name} has no reports; use a record of a source with reports"
+        )
     header = _rows(folder / "headers", "record_id", record_id)
     report = _rows(folder / "labels.parquet", "link", header[0]["link"]) if header else []
     if not report:

@@ -20,7 +20,7 @@ def migrate(study: Path, migrations: Sequence[Migration] = MIGRATIONS) -> list[s
     except FileNotFoundError:
         raise UserError(f"there is no file {study}; give the path of a study file") from None
     except UnicodeDecodeError:
-        raise UserError(f"{study}: no UTF-8 text; save it as UTF-8") from None
+        raise UserError(f"{study}: not UTF-8 text; save it as UTF-8") from None
     try:
         text, changes = migration.migrate(text, migrations)
     except UserError as error:

@@ -14,14 +14,15 @@ def verify(results: Path) -> list[str]:
     files = sorted(path for path in results.rglob("[!.]*") if path.suffix in checks)
     if not files:
         raise UserError(
-            f"no image stores, tables or networks below {results}; give a folder of results"
+            f"no image stores, tables or networks below {results}; "
+            "give the results folder of a study"
         )
     lines = []
     for path in files:
         try:
             checks[path.suffix](path)
         except UserError as error:
-            lines.append(f"{error}; delete it, and name it as a target to make it again")
+            lines.append(f"{error}; delete it and make it again with `snakemake {path}`")
     if lines:
         raise UserError("\n".join([f"{len(lines)} of {len(files)} files are damaged:", *lines]))
     return [f"{len(files)} image stores, tables and networks are as they were written"]

@@ -16,8 +16,8 @@ def where(record_id: str, private: Path) -> dict[Path, str]:
     tables = sorted(private.rglob("paths.parquet"))
     if not tables:
         raise UserError(
-            f"no paths.parquet below {private}; run the study first, or name its folder with "
-            "--private"
+            f"no paths.parquet below {private}; run the study first, or give its private "
+            "folder with --private"
         )
     files = {}
     for table in tables:

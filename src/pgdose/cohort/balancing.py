@@ -40,7 +40,7 @@ def choose(
             shortages.append(_shortage(group, name, exact, strata, available))
     if shortages:
         raise UserError(
-            "\n".join(shortages) + "\n'at_most: N' or 'count: all' takes what there is:\n"
+            "\n".join(shortages) + "\nUse 'at_most: N' or 'count: all' to take what there is:\n"
             f"{_stock(candidates, classes)}"
         )
     if "class" in balance:
@@ -54,10 +54,10 @@ def _shortage(
     group: str, name: str, exact: int | None, strata: list[str], available: list[int]
 ) -> str:
     by_sex = ", ".join(f"{n} {s}" for s, n in zip(strata, available, strict=True))
-    sexes = f" ({by_sex}; the sexes are to be balanced)" if len(strata) > 1 else ""
+    sexes = f" ({by_sex}; 'balance: [sex]')" if len(strata) > 1 else ""
     return (
-        f"groups.{group}.classes.{name}: {exact or 'at least one'} images wanted, "
-        f"{min(available) * len(strata)} can be had{sexes}."
+        f"groups.{group}.classes.{name}: needs {exact or 'at least one'} images, but "
+        f"{min(available) * len(strata)} are usable{sexes}."
     )
 
 

@@ -15,7 +15,7 @@ def warn_unknown_ids(
     unknown = int((~pd.Index(ids).isin(records["record_id"])).sum())
     if unknown:
         log.warning(
-            "%s: %d of %d ids in %s belong to no record; check the list",
+            "%s: %d of %d ids in %s match no record; check the list",
             *(group, unknown, len(ids), field),
         )
 
@@ -35,6 +35,6 @@ def report_plan(
     off = table[table["off"] > TOLERANCE]
     if len(off):
         log.warning(
-            "%s: patients with several images keep the split from its proportions:\n%s",
+            "%s: the split misses its proportions, because some patients have several images:\n%s",
             *(group, off.to_string()),
         )

@@ -66,9 +66,9 @@ def _check_classes(members: pd.DataFrame, plan: Plan) -> None:
         for part in ("training", "validation") if plan.training else ("validation",):
             if not (of_class["part"] == part).any():
                 raise UserError(
-                    f"groups.{plan.group}.classes.{name}: its {len(of_class)} images are of "
+                    f"groups.{plan.group}.classes.{name}: its {len(of_class)} images come from "
                     f"{of_class['patient'].nunique()} patients, so none is left for {part}; "
-                    "more patients are needed"
+                    "add patients"
                 )
 
 

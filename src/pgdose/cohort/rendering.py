@@ -35,7 +35,7 @@ def render_members(
             rendered = render(
                 image,
                 size,
-                window=None if pd.isna(copy["crop_side"]) else crop,
+                crop=None if pd.isna(copy["crop_side"]) else crop,
                 parameters=json.loads(copy["augmentation"]) if copy["copy"] else None,
             )
             store.put(copy["row"], rendered)

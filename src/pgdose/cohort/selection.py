@@ -28,7 +28,7 @@ def eligible(records: pd.DataFrame, where: Where) -> pd.Series:
         if column not in records:
             labels = records.filter(regex="^label_").columns.str.removeprefix("label_")
             raise UserError(
-                f"where.label: {where.label!r} is no label of the source; "
+                f"where.label: {where.label!r} is not a label of the source; "
                 f"use one of: {', '.join(labels) or 'none'}"
             )
         fits &= records[column].eq(1).fillna(False).astype(bool)

@@ -16,7 +16,7 @@ def settle(planned: pd.DataFrame, missing: pd.DataFrame, group: str) -> pd.DataF
     for name, part in parts.difference(left):
         raise UserError(
             f"groups.{group}.classes.{name}: none of its images in {part} could be read; see "
-            f"groups/{group}/unreadable.parquet for the reasons, and mend or exclude the files"
+            f"groups/{group}/unreadable.parquet for the reasons, and repair or exclude the files"
         )
     return members
 

@@ -90,6 +90,6 @@ def check_parts(members: pd.DataFrame, hashes: pd.Series, group: str) -> None:
         if len(both):
             ids = members.loc[keys.eq(both.index[0]).to_numpy(), "record_id"].unique()
             raise UserError(
-                f"groups.{group}: {len(both)} {what}s are in training and in validation, for "
+                f"groups.{group}: {len(both)} {what}s are in both training and validation, for "
                 f"example records {', '.join(ids[:4])}; exclude one of each"
             )

@@ -17,7 +17,7 @@ def subset(training: pd.DataFrame, size: int, seed: int, run: str) -> pd.DataFra
     if per_class > fewest:
         raise UserError(
             f"training_size.sizes: {size} needs {per_class} training images of each class, but one "
-            f"has {fewest}; use at most {fewest * classes}"
+            f"class has {fewest}; use at most {fewest * classes}"
         )
     order = training.assign(draw=draw(seed, f"subset {run}", training["record_id"]))
     return (
@@ -41,6 +41,6 @@ def held_out(training: pd.DataFrame, share: float, seed: int, run: str) -> pd.Se
     if (sides < 2).any():
         raise UserError(
             f"training.held_out: class {sides.idxmin()} of {run} has too few patients to hold some "
-            "out; use 'keep: last' without 'patience', which holds none out"
+            "out; use 'keep: last' without 'patience'"
         )
     return judging

@@ -133,12 +133,15 @@ def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
     if row["class"] is None:
         raise Rejected("not_in_layout", "the file's path does not match the study's layout")
     if not row["patient"] or not row["class"]:
-        raise Rejected("incomplete_row", "patient or class is empty")
+        raise Rejected("incomplete_row", "patient or class is empty; fill in both")
     if not is_name(row["class"]):
-        raise Rejected("no_class_name", f"no study can name its class: {NAME_RULE}")
+        raise Rejected("no_class_name", f"its class is not a valid name; use {NAME_RULE}")
     width, height = image_size(inside(root, row["file"]))
     if min(width, height) < smallest:
-        raise Rejected("too_small", f"the field is {width}x{height}, a tile {smallest}x{smallest}")
+        raise Rejected(
+            "too_small",
+            f"the field is {width}x{height}, smaller than a tile of {smallest}x{smallest}",
+        )
     return width, height
 
 
@@ -151,7 +154,7 @@ def _check_whole_tiles(sizes: Counter[tuple[int, int]], source: str, tile: int) 
         shown.append(f"and {len(odd) - SIZES_SHOWN} other sizes")
     raise UserError(
         f"sources.{source}: {odd.total()} of {sizes.total()} fields are not a whole number of "
-        f"{tile}-pixel tiles: {', '.join(shown)}; write 'margin: drop' to drop what remains"
+        f"{tile}-pixel tiles: {', '.join(shown)}; set 'margin: drop' to cut off the rest"
     )
 
 
@@ -176,5 +179,7 @@ def read_field_tiles(
     field = read_image(Path(os.fsdecode(path)), channels=3, bits=bits)
     places = list(zip(positions["x"].astype(int), positions["y"].astype(int), strict=True))
     if any(x + tile > field.shape[1] or y + tile > field.shape[0] for x, y in places):
-        raise Rejected("other_size", f"{field.shape[1]}x{field.shape[0]}, smaller than its index")
+        raise Rejected(
+            "other_size", f"{field.shape[1]}x{field.shape[0]}, smaller than when it was indexed"
+        )
     return (field[y : y + tile, x : x + tile] for x, y in places)

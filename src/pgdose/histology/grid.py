@@ -35,7 +35,10 @@ class Grid:
         extent = _round_up(self.extent)
         across, down = ((side - extent) // self.step + 1 for side in (width, height))
         if across < 1 or down < 1:
-            raise Rejected("too_small", f"the slide is {width}x{height}, a tile {extent}x{extent}")
+            raise Rejected(
+                "too_small",
+                f"the slide is {width}x{height}, smaller than a tile of {extent}x{extent}",
+            )
         if across * down > MOST_TILES:
             raise Rejected("absurd_size", f"{width}x{height}")
         y, x = np.mgrid[:down, :across]
@@ -95,7 +98,7 @@ def plan_grid(slide: openslide.OpenSlide, settings: SurveySettings, table_mpp: s
             )
         downsample = settings["mpp"] / mpp
         if downsample * COARSEST < 1:
-            raise Rejected("too_coarse", f"a pixel of the slide is {mpp:.3f} um")
+            raise Rejected("too_coarse", f"a pixel of the slide is {mpp:.3f} um; use a larger mpp")
         level = slide.get_best_level_for_downsample(downsample * 1.01)
         um_per_px = settings["mpp"]
     extent = settings["tile"] * downsample

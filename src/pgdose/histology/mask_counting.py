@@ -131,12 +131,14 @@ def _codes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         pixels = pixels.astype(np.uint8)  # not a view: Pillow's True may be 255
     if pixels.dtype.kind not in "iu" or (pixels.ndim == 3 and pixels.dtype != np.uint8):
         raise Rejected(
-            "unreadable_outlines", f"a mask of {pixels.dtype}; save it with 8 or 16 bits a pixel"
+            "unreadable_outlines",
+            f"the mask has pixels of type {pixels.dtype}; save it with 8 or 16 bits a pixel",
         )
     if pixels.dtype.kind == "i" or pixels.dtype.itemsize > 2:
         if pixels.min() < 0 or pixels.max() >= 2**16:
             raise Rejected(
-                "unreadable_outlines", "a mask with values outside 0 to 65535; save it with 16 bits"
+                "unreadable_outlines",
+                "the mask has values outside 0 to 65535; save it with 16 bits a pixel",
             )
         pixels = pixels.astype(np.uint16)
     if pixels.ndim == 2:

@@ -44,7 +44,7 @@ def read_mask(
 def _too_large(mask: Size) -> Rejected:
     return Rejected(
         "absurd_size",
-        f"a mask of {mask[0]}x{mask[1]}; save it at a smaller scale, or as a tiled TIFF",
+        f"the mask is {mask[0]}x{mask[1]}; save it at a smaller scale, or as a tiled TIFF",
     )
 
 
@@ -58,8 +58,8 @@ def _place(mask: Size, size: Size, bounds: Bounds | None) -> Placement:
             return placement
     raise Rejected(
         "wrong_aspect",
-        f"the mask is {mask[0]}x{mask[1]}, the slide {size[0]}x{size[1]}; "
-        "give a mask with the slide's proportions",
+        f"the mask is {mask[0]}x{mask[1]}, but the slide is {size[0]}x{size[1]}; "
+        "give a mask of the same proportions",
     )
 
 
@@ -129,7 +129,7 @@ def _tiff_blocks(page: tifffile.TiffPage) -> Blocks:
     if page.samplesperpixel > 1 and page.planarconfig != tifffile.PLANARCONFIG.CONTIG:
         raise Rejected(
             "unreadable_outlines",
-            "a mask with separate colour planes; save it with interleaved ones",
+            "the mask has separate colour planes; save it with interleaved ones",
         )
     rows, columns = page.chunks[:2]
     if rows * columns > LARGEST:

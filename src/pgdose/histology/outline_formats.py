@@ -82,14 +82,14 @@ def read_drawing(path: Path, origin: tuple[int, int]) -> Drawing:
     elif suffix == ".csv":
         _read_rectangles(path.read_text("utf-8-sig").splitlines(), drawing)
     else:
-        raise Rejected("unknown_outlines", f"save them as {FORMATS}")
+        raise Rejected("unknown_outlines", f"save the outlines as {FORMATS}")
     return drawing
 
 
 def _points(ring: Iterable[Sequence[float]]) -> np.ndarray:
     points = np.array([point[:2] for point in ring], np.float64)
     if not np.isfinite(points).all():
-        raise Rejected("invalid_outline", "a coordinate is not a finite number")
+        raise Rejected("invalid_outline", "a coordinate is not a finite number; correct it")
     return points
 
 
@@ -128,7 +128,8 @@ class _NoDocumentType(ElementTree.TreeBuilder):
 
     def doctype(self, *_: object) -> None:
         raise Rejected(
-            "unreadable_outlines", "the XML has a document type; export it from the viewer again"
+            "unreadable_outlines",
+            "the XML has a DOCTYPE, which is refused; export it from the viewer again",
         )
 
 
@@ -139,7 +140,8 @@ def _read_xml(root: ElementTree.Element, drawing: Drawing) -> None:
         _read_imagescope(root, drawing)
     else:
         raise Rejected(
-            "unknown_outlines", f"neither ASAP's nor ImageScope's XML; save them as {FORMATS}"
+            "unknown_outlines",
+            f"the XML is neither ASAP's nor ImageScope's; save the outlines as {FORMATS}",
         )
 
 
@@ -215,7 +217,7 @@ def _read_rectangles(lines: list[str], drawing: Drawing) -> None:
         rows = rows[1:]
     if not {"x", "y", "w", "h"} <= set(header):
         raise Rejected(
-            "unreadable_outlines", "a table of rectangles needs the columns x, y, w, h; add them"
+            "unreadable_outlines", "a table of rectangles needs the columns x, y, w and h; add them"
         )
     for row in rows:
         cells = dict(zip(header, row, strict=True))

@@ -90,6 +90,6 @@ def _check_inside(shapes: list[BaseGeometry], size: Size) -> None:
         y = top if top < -overhang else bottom
         raise Rejected(
             "outlines_outside",
-            f"the outlines reach to {x:.0f}, {y:.0f}, but the slide is {size[0]}x{size[1]}; "
+            f"the outlines reach ({x:.0f}, {y:.0f}), but the slide is {size[0]}x{size[1]}; "
             "give this slide's own outlines",
         )

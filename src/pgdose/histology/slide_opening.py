@@ -24,7 +24,7 @@ def open_slide(path: Path) -> openslide.OpenSlide:
         raise Rejected("unreadable_slide", type(error).__name__) from None
     sides = np.ravel(slide.level_dimensions)
     if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
-        raise Rejected("unreadable_slide", "a level without pixels")
+        raise Rejected("unreadable_slide", "a level has no pixels")
     width, height = slide.dimensions
     if width * height > LARGEST_SLIDE:
         raise Rejected("absurd_size", f"{width}x{height}")
@@ -43,7 +43,7 @@ def _check_tiff(path: Path) -> None:
     except Exception:
         return  # no TIFF, or one that OpenSlide may understand
     if longest > size or side > LARGEST_TILE:
-        raise Rejected("unreadable_slide", "a part is larger than the file")
+        raise Rejected("unreadable_slide", "it is cut off: a part is larger than the file")
 
 
 def scanned_bounds(slide: openslide.OpenSlide) -> Bounds:

@@ -35,7 +35,7 @@ class _Reader:
 
     def tile(self, x: int, y: int, level: int, extent: float, side: int) -> np.ndarray:
         if level >= len(self.downsamples):
-            raise Rejected("unreadable_tile", "the slide has lost the level")
+            raise Rejected("unreadable_tile", "the slide does not have the level any more")
         wide = extent / self.downsamples[level]
         if abs(wide - side) < 0.5:
             return rgb(self.region((x, y), level, side))

@@ -46,10 +46,13 @@ def survey_row(row: Mapping[str, Any], root: Path, settings: SurveySettings) -> 
     `survey_slide` rejects.
     """
     if not row["patient"]:
-        raise Rejected("no_patient", "the table has no patient; give one, it decides the split")
+        raise Rejected(
+            "no_patient",
+            "the table has no patient for it; give one, because patients decide the split",
+        )
     path = inside(root, row["slide"])
     if not row["outlines"] and not row["class"]:
-        raise Rejected("no_outlines", "the table has neither outlines nor a class; give one")
+        raise Rejected("no_outlines", "the table has neither outlines nor a class for it; give one")
     outline_file = inside(root, row["outlines"]) if row["outlines"] else None
     return survey_slide(path, outline_file, row["class"], row["mpp"], settings)
 
@@ -74,7 +77,8 @@ def survey_slide(
             outlines = read_outlines(outline_file, classes, slide.dimensions, bounds, grid.extent)
             if not outlines.regions and not word:  # all of it would be `rest`, tumour too
                 raise Rejected(
-                    "nothing_drawn", "the outlines are empty; give the slide's class in the table"
+                    "nothing_drawn",
+                    "the outlines are empty; draw them, or give the slide's class in the table",
                 )
         overview = read_overview(slide, bounds, grid.extent / CELLS_PER_TILE)
         facts = _slide_facts(slide)
@@ -112,7 +116,8 @@ def _classify(tiles: pd.DataFrame, outlines: Outlines, rest: str, extent: float)
     on_tissue = outlined.mul(tiles["tissue_share"], axis=0).to_numpy().sum()
     if outlined.size and on_tissue < LEAST_ON_TISSUE * outlined.to_numpy().sum():
         raise Rejected(
-            "outlines_on_glass", "they enclose almost no tissue; give this slide's own outlines"
+            "outlines_on_glass",
+            "the outlines enclose almost no tissue; give this slide's own outlines",
         )
     outside = 1 - shares.sum(axis=1)
     shares[rest] = outside + shares[rest] if rest in shares else outside

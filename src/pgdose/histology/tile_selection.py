@@ -48,7 +48,7 @@ def select_tiles(
         if len(tiles) < per_class:
             raise UserError(
                 f"sources.{source}.tiles_per_class: {per_class}, but the slides have only "
-                f"{len(tiles)} tiles of {name}; ask for fewer or add slides. Candidates of each "
+                f"{len(tiles)} tiles of {name}; use fewer, or add slides. Candidates of each "
                 f"slide:\n{_count_candidates(candidates, slides, classes)}"
             )
         tiles = tiles.assign(patient=tiles["parent"].map(patients)).sort_values(["draw", "parent"])

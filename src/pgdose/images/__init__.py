@@ -1,1 +1,9 @@
-"""Pictures and image stores: codecs, grey levels, resizing and cropping, augmentation."""
+"""Pictures and image stores, whatever they show.
+
+codecs        reading a picture as uint8
+deep_color    reading pictures of 16 bits a colour channel in full
+grey_levels   counts of grey values, percentiles, lookup tables
+rendering     one image cropped, resized, augmented
+augmentation  the random parameters of augmented copies
+stores        images at network size in one `.npy` file
+"""

@@ -102,7 +102,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     image = image.convert("RGBA")
     faintest, strongest = image.getchannel("A").getextrema()
     if strongest == 0:
-        raise Rejected("transparent", "all of it is")
+        raise Rejected("transparent", "all of it")
     if faintest == 255:
         return image.convert("RGB")
     ground = Image.new("RGB", image.size, "white")

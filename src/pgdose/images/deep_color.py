@@ -73,15 +73,17 @@ def to_8_bits(colours: Colours, bits: int) -> np.ndarray:
     values, alpha = colours.values, colours.alpha
     top, brightest = 2**bits - 1, int(values.max())
     if brightest > top:
-        raise Rejected("over_bits", f"a value of {brightest}; the study says {bits} bits")
+        raise Rejected(
+            "over_bits", f"a value is {brightest}, more than {bits} bits can hold; correct 'bits'"
+        )
     if brightest < LEAST_USED * top:
         hint = "does its camera have fewer bits? (bits: 12)"
-        raise Rejected("under_bits", f"brightest value {brightest} of {top}; {hint}")
+        raise Rejected("under_bits", f"the brightest value is {brightest} of {top}; {hint}")
     if alpha is None or alpha.min() == OPAQUE:
         table = np.rint(255 * np.arange(top + 1) / top).astype(np.uint8)
         pixels = grey_levels.look_up(table, np.ascontiguousarray(values))
     elif alpha.max() == 0:
-        raise Rejected("transparent", "all of it is")
+        raise Rejected("transparent", "all of it")
     else:
         pixels = np.empty(values.shape, np.uint8)
         for row in range(0, len(values), BAND):  # all of a large picture would not fit as floats

@@ -84,15 +84,15 @@ def augment(image: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
 def render(
     image: np.ndarray,
     size: int,
-    window: tuple[float, float, float] | None = None,
+    crop: tuple[float, float, float] | None = None,
     parameters: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """An image as its group stores it, size x size: cropped, resized, augmented.
 
-    `window`: centre x, centre y and side of the crop, in pixels of the image. `parameters`: those
-    of `augment`. None skips the step.
+    `crop`: centre x, centre y and side of a square, in pixels of the image. `parameters`: those of
+    `augment`. None skips the step.
     """
-    if window is not None:
-        image = crop_square(image, *window)
+    if crop is not None:
+        image = crop_square(image, *crop)
     image = resize(image, size)
     return image if parameters is None else augment(image, parameters)

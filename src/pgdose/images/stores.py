@@ -103,7 +103,7 @@ class Store:
         except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
             whole = False  # numpy reads the header as Python
         if not whole:
-            raise Damaged(path, "not a whole store (cut off, or without checksums)")
+            raise Damaged(path, "it is cut off or has no checksums")
         self._sums = np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
 
     def __len__(self) -> int:
@@ -118,7 +118,7 @@ class Store:
         """One image, uint8; raises Damaged if it is not as it was written."""
         image, whole = self._unchecked(row)
         if not whole:
-            raise Damaged(self.path, f"row {row} is not as it was written")
+            raise Damaged(self.path, f"row {row} does not match its checksum")
         return image
 
     def check(self) -> None:

@@ -63,7 +63,10 @@ def index_images(
 def _record(row: Mapping, root: Path, ids: SourceIds, views: Collection[str]) -> dict:
     """The record of one row, but for its id and labels. Raises Rejected."""
     if not row["patient"]:
-        raise Rejected("no_patient", "patients keep the two parts apart")
+        raise Rejected(
+            "no_patient",
+            "the table has no patient for it; give one, because patients decide the split",
+        )
     width, height = image_size(inside(root, row["image"]))
     return {
         "patient": ids.patient(row["patient"]),

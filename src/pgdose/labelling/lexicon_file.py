@@ -36,7 +36,7 @@ def load_lexicon(path: Path) -> Lexicon:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{path.name}: {line}not valid YAML: {problem}") from None
+        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem}") from None
     return _LexiconReader(path.name).lexicon(content)
 
 
@@ -138,7 +138,9 @@ class _LexiconReader:
     def elements(self, text: str, at: str) -> tuple[Element, ...]:
         words = text.split()
         if words[0] in ("..", "*") or words[-1] == "..":
-            raise self.mistake(at, text, "a word first, and .. only between words")
+            raise self.mistake(
+                at, text, "an entry that begins with a word and has .. only between words"
+            )
         return tuple(element for word in words for element in self.elements_of(word, text, at))
 
     def elements_of(self, word: str, text: str, at: str) -> list[Element]:
@@ -151,7 +153,7 @@ class _LexiconReader:
         parts = [spell(token) for token in tokenize(stem)]
         before, after = word.startswith("*"), word.endswith("*")
         if "*" in stem or any(not part[0].isalnum() for part in parts) or not (parts or after):
-            raise self.mistake(at, text, "words, with * only where one begins or ends")
+            raise self.mistake(at, text, "words, with * only at the beginning or end of a word")
         if not parts:
             return [Element("", False, True)]
         last = len(parts) - 1
@@ -167,7 +169,9 @@ class _LexiconReader:
             texts = ["".join(choice) for choice in product(*parts)]
             balanced = all(len(part) == 1 for part in parts[::2]) and len(parts) % 2
             if not balanced or re.search(r"[*\d]", phrase) or not all(map(_has_letter, texts)):
-                may = "a whole report in words, without * or numbers; (a|b) for one of several"
+                may = (
+                    "a whole report in words, without * or numbers, and with (a|b) for alternatives"
+                )
                 raise self.mistake(f"norm.phrases[{i}]", phrase, may)
             reports[f"norm.phrases[{i}]"] = texts
         return reports
@@ -187,7 +191,7 @@ class _LexiconReader:
         texts = self.texts(value, "abbreviations", may_be_empty=True)
         for i, text in enumerate(texts):
             if not text.removesuffix(".").isalpha():
-                raise self.mistake(f"abbreviations[{i}]", text, "one word, with its dot or without")
+                raise self.mistake(f"abbreviations[{i}]", text, "one word, with or without its dot")
         return frozenset(spell(text.removesuffix(".")) for text in texts)
 
     # Shapes and messages
@@ -218,7 +222,7 @@ class _LexiconReader:
             raise self.mistake(field, value, "a list of words or phrases")
         for i, text in enumerate(value):
             if not isinstance(text, str) or not text.strip():
-                raise self.mistake(f"{field}[{i}]", text, "a text (quote it if YAML reads another)")
+                raise self.mistake(f"{field}[{i}]", text, "a text; put it in quotes")
         return value
 
     def mistake(self, field: str, value: Any, may: str) -> UserError:

@@ -141,6 +141,5 @@ def check_encoding(texts: pd.Series, field: str, file_name: str) -> None:
     else:
         return
     raise UserError(
-        f"{field}.encoding: the texts of {file_name} look as if they were read in a wrong encoding;"
-        f" try {encoding}"
+        f"{field}.encoding: the texts of {file_name} seem to be in another encoding; try {encoding}"
     )

@@ -79,8 +79,8 @@ def build(
             network(torch.zeros(1, 3, size, size))
     except (RuntimeError, ValueError, AssertionError) as error:
         raise UserError(
-            f"training.architecture: {architecture} takes no images of {size} pixels ({error}); "
-            "choose another architecture, or another image.size"
+            f"training.architecture: {architecture} cannot take images of {size} pixels ({error}); "
+            "choose another architecture or another image.size"
         ) from None
     return network.train()
 
@@ -151,6 +151,7 @@ def _build_timm(architecture: str, classes: int) -> Classifier:
         body: Any = timm.create_model(architecture.removeprefix(TIMM), num_classes=classes)
     except RuntimeError as error:
         raise UserError(
-            f"training.architecture: {architecture}: {error}; timm.list_models() names all"
+            f"training.architecture: {architecture}: {error}; choose one that "
+            "timm.list_models() lists"
         ) from None
     return _normalised(body, body.pretrained_cfg["mean"], body.pretrained_cfg["std"])

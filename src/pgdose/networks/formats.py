@@ -49,7 +49,7 @@ def _read_onnx(content: bytes, name: str) -> nn.Module:
         ) from None
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _weights(model)):
         raise UserError(
-            f"{name}: its weights are in another file; save them inside: "
+            f"{name}: its weights are in another file; put them into this one: "
             "onnx.save_model(model, path, save_as_external_data=False)"
         )
     try:
@@ -57,8 +57,8 @@ def _read_onnx(content: bytes, name: str) -> nn.Module:
         network: nn.Module = onnx2torch.convert(model)
     except Exception as error:  # onnx2torch has no errors of its own
         raise UserError(
-            f"{name}: onnx2torch cannot make a network with gradients of it "
-            f"({first_line(error)}); export it with opset_version={NEWEST_OPSET}, or give an "
+            f"{name}: onnx2torch cannot convert it ({first_line(error)}); "
+            f"export it with opset_version={NEWEST_OPSET}, or give an "
             "exported program (torch.export.save) instead"
         ) from None
     return network

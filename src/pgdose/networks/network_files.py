@@ -85,8 +85,9 @@ def import_network(
         misfit = load_matching(network.body, read_weights(path), is_auxiliary)
         if misfit:
             raise UserError(
-                f"{path.name}: does not fit {existing.architecture} for {len(classes)} classes, "
-                f"e.g. {misfit}; give weights of this architecture, trained for these classes"
+                f"{path.name}: does not fit {existing.architecture} for {len(classes)} classes "
+                f"(first misfit: {misfit}); give weights of this architecture, "
+                "trained for these classes"
             )
         expected = Preprocessing.from_study(declared, existing.outputs, order, network)
         save(network, output, description | {"width": 1.0, "seen": expected.as_metadata()})

@@ -37,8 +37,9 @@ def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
     single = _logits(
         network,
         images[:1],
-        f"{name}: takes no image of {shape} (channels x rows x columns)",
-        "check input.size, input.channels and input.layout, and that it takes any number of images",
+        f"{name}: does not take an image of {shape}, channels x rows x columns",
+        "check input.size, input.channels and input.layout, and export it with a dynamic number of "
+        "images",
     )
     logits, repeated = (
         _logits(
@@ -69,7 +70,7 @@ def _logits(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tens
         with torch.no_grad():
             logits: Tensor = network(images)
     except Exception as error:  # of whatever the network is made of
-        raise UserError(f"{fault}: {first_line(error)}; {remedy}") from None
+        raise UserError(f"{fault} ({first_line(error)}); {remedy}") from None
     return logits
 
 
@@ -84,7 +85,7 @@ def _check_outputs(logits: object, n: int, classes: int, name: str) -> None:
     if logits.shape != (n, classes):
         raise UserError(
             f"{name}: gives {list(logits.shape)} for {n} images instead of {[n, classes]}; it must "
-            "have one output for each of the group's classes"
+            "have one output for each class of the group"
         )
     if not torch.isfinite(logits).all():
         raise UserError(
@@ -123,8 +124,8 @@ def _check_gradient(network: nn.Module, images: Tensor, name: str) -> None:
         ) from None
     if not torch.isfinite(gradient).all():
         raise UserError(
-            f"{name}: its gradient with respect to the image is not finite; white-box attacks "
-            "need a finite one"
+            f"{name}: its gradient with respect to the image is not finite; check input.range, "
+            "input.mean and input.std, and the network's weights"
         )
     if not gradient.any():
         raise UserError(

@@ -241,8 +241,8 @@ def _is_plain(spec: Any) -> bool:
 
 def _refused(name: str, fault: str) -> UserError:
     return UserError(
-        f"{name}: refused, it holds {fault}; export a network of plain tensors and torch's own "
-        "operators, without code of its own"
+        f"{name}: refused, because it contains {fault}; export a network that has only plain "
+        "tensors and torch's own operators"
     )
 
 

@@ -37,7 +37,7 @@ def start_from(body: nn.Module, weights: str, architecture: str) -> None:
     )
     if misfit:
         raise UserError(
-            f"training.weights: {source} does not fit the architecture, e.g. {misfit}; "
+            f"training.weights: {source} does not fit the architecture (first misfit: {misfit}); "
             "give weights of the same architecture, or null"
         )
 

@@ -1,1 +1,23 @@
-"""The study file: pydantic models of its sections, and the messages of their validation."""
+"""The study file: pydantic models of its sections, and the messages of their validation.
+
+A key is in the module of its section (and in docs/study.md):
+
+study         the whole file, sections `split` and `privacy`; the workflow's questions to a study
+sources       section `sources`; what a new kind of source touches
+groups        section `groups`: classes, `where`, images
+augmentation  key `augment` of groups and of training
+networks      section `training`, a group's `network` and `networks`
+attacks       section `attacks`
+doses         an attack's amplitudes (epsilon) and iterations
+evaluation    sections `checks`, `training_size`, `operating_points` and `measures`
+phantom       section `phantom`, the synthetic hospital
+runs          the runs of a group: one network each, and the attacks on it
+base          field types and markers (`JOB_ONLY`, `UsedBy`) that all sections share
+parsing       `parse`: from the content of a study file to a `Study`
+cross_checks  mistakes between sections
+messages      mistakes within a section: pydantic's errors as lines
+versions      the format's version: a renamed key is a step here
+migration     `pgdose migrate`: the text of an older file, rewritten
+
+After a change of keys: `pgdose schema > workflow/schemas/study.schema.json`, and docs/study.md.
+"""

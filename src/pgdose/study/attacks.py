@@ -9,7 +9,6 @@ from pgdose.errors import UserError
 from pgdose.study.base import JOB_ONLY, Count, Identifier, Model, Name, UsedBy, mistake
 from pgdose.study.doses import Doses
 
-ATTACK_KINDS = ("gradient", "noise", "external")
 LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
 
 
@@ -46,14 +45,14 @@ class Attack(Model):
         try:
             Doses(tuple(epsilon), max_iter=1)
         except UserError:
-            raise mistake("must be amplitudes over 0 in rising order, each once") from None
+            raise mistake("must be amplitudes above 0 in rising order, without repeats") from None
         return epsilon
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
         if self.epsilon[-1] > self.largest_epsilon:
             raise mistake(
-                "{largest} is more than 1, the full intensity range; leave it out",
+                "{largest} is more than 1, the full intensity range; use at most 1",
                 field="epsilon",
                 largest=self.epsilon[-1],
             )
@@ -111,7 +110,7 @@ class GradientAttack(Attack):
                 if raw.get(part, value) != value:
                     raise mistake(
                         "'form: {form}' sets '{part}: {value}', but the study sets {given}; leave "
-                        "one of the two out",
+                        "out '{part}' or 'form'",
                         field=part,
                         **{"form": form, "part": part, "value": value, "given": raw[part]},
                     )
@@ -141,11 +140,11 @@ CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
     ),
     (
         lambda a: a.step == "raw" and (a.lr is None or a.alpha is not None),
-        "'step: raw' needs 'lr' and has no 'alpha'; set 'lr' alone",
+        "'step: raw' needs 'lr' and does not use 'alpha'; set only 'lr'",
     ),
     (
         lambda a: a.step in ("sign", "l2") and (a.alpha is None or a.lr is not None),
-        "'step: {step}' needs 'alpha' and has no 'lr'; set 'alpha' alone",
+        "'step: {step}' needs 'alpha' and does not use 'lr'; set only 'alpha'",
     ),
     (
         lambda a: a.step == "sign" and (a.alpha or 0) > 1,
@@ -153,21 +152,21 @@ CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
     ),
     (
         lambda a: a.clip == "gradient" and a.step != "raw",
-        "'clip: gradient' bounds a raw gradient; use 'clip: iterate' with 'step: {step}'",
+        "'clip: gradient' needs 'step: raw'; with 'step: {step}' use 'clip: iterate'",
     ),
     (
         lambda a: a.momentum and a.step == "raw",
-        "'momentum' sums gradients of length 1, and 'step: raw' does not scale them; use "
+        "'momentum' does not work with 'step: raw', which does not scale the gradient; use "
         "'step: sign' or 'step: l2'",
     ),
     (
         lambda a: a.start == "random" and a.clip == "gradient",
-        "'start: random' draws from a box or a ball, and 'clip: gradient' has none; use "
+        "'start: random' needs a box or a ball, which 'clip: gradient' does not have; use "
         "'start: clean'",
     ),
     (
         lambda a: a.restarts > 1 and a.start == "clean",
-        "'restarts' from the clean image all end alike; use 'start: random'",
+        "'restarts' from the clean image all give the same result; use 'start: random'",
     ),
     (
         lambda a: a.gradient_of == "dlr" and a.target is not None,
@@ -202,14 +201,16 @@ class ExternalAttack(Attack):
     def _check_runs(self) -> Self:
         if self.export:
             raise mistake(
-                "'export' makes images again, which other libraries' attacks do not allow; leave "
-                "it out"
+                "'export' repeats the attack, which the attacks of other libraries do not allow; "
+                "leave 'export' out"
             )
         if self.at and self.iterations_as is None:
-            raise mistake("'at' needs 'iterations_as', the library's argument for iterations")
+            raise mistake(
+                "'at' needs 'iterations_as'; set it to the library's argument for iterations"
+            )
         if sorted(set(self.at)) != self.at or (self.at and self.at[-1] != self.max_iter):
             raise mistake(
-                "must rise, hold each number once and end with max_iter, {max_iter}",
+                "must be numbers of iterations in rising order that end with max_iter, {max_iter}",
                 field="at",
                 max_iter=self.max_iter,
             )

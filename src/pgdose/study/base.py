@@ -92,21 +92,21 @@ def _check_encoding(name: str) -> str:
     try:
         codecs.lookup(name)
     except LookupError:
-        raise mistake("must be an encoding of Python, such as utf-8, cp1251 or koi8-r") from None
+        raise mistake("must be a Python encoding, such as utf-8, cp1251 or koi8-r") from None
     return name
 
 
 def _check_identifier(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name):
-        raise mistake("must be a name as the library writes it, such as PGD or max_iter")
+        raise mistake("must be a name that the library uses, such as PGD or max_iter")
     return name
 
 
 def _check_output_path(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
-            "must be a path without line breaks and without braces, which Snakemake reads as "
-            "wildcards"
+            "must be a path without line breaks and without braces (Snakemake reads them as "
+            "wildcards)"
         )
     return path
 

@@ -34,14 +34,15 @@ def cross_checks(study: Study) -> list[str]:
         _attacks,
         _starting_weights,
     )
-    return [line for topic in topics for line in topic(study)]
+    lines = [line for topic in topics for line in topic(study)]
+    return list(dict.fromkeys(lines))  # two classes of a group may share a mistake
 
 
 def _unknown(field: str, name: str, choices: Iterable[str], what: str) -> list[str]:
     """A line if a field names something that is not there."""
     if name in choices:
         return []
-    return [f"{field}: {name!r} is no {what}{nearest(name, choices)}; {one_of(choices)}"]
+    return [f"{field}: {name!r} is not {what}{nearest(name, choices)}; {one_of(choices)}"]
 
 
 def _classes(study: Study) -> Iterator[tuple[str, str, Class, AnySource]]:
@@ -62,16 +63,18 @@ def _sources_of_classes(study: Study) -> Iterator[str]:
     for g, group in study.groups.items():
         for c, entry in group.classes.items():
             field = f"groups.{g}.classes.{c}.source"
-            yield from _unknown(field, entry.source, study.sources, "source of this study")
+            yield from _unknown(field, entry.source, study.sources, "a source of this study")
     for g, c, entry, source in _classes(study):
         field = f"groups.{g}.classes.{c}.where"
         if isinstance(source, ImageTable) and entry.where.label:
             labels = source.labels.names if source.labels else {}
-            yield from _unknown(f"{field}.label", entry.where.label, labels, "label of its source")
+            yield from _unknown(
+                f"{field}.label", entry.where.label, labels, "a label of its source"
+            )
         if isinstance(source, Slides) and entry.where.class_:
             classes = source.tile_classes
             yield from _unknown(
-                f"{field}.class", entry.where.class_, classes, "class of its source"
+                f"{field}.class", entry.where.class_, classes, "a class of its source"
             )
 
 
@@ -86,12 +89,12 @@ def _images(study: Study) -> Iterator[str]:
         if image.crop == "aorta" and source.modality != "xray":
             yield (
                 f"{field}.crop: 'aorta' needs X-rays, but source {name} is {source.modality}; "
-                "use none"
+                "use 'crop: none'"
             )
         if image.window != "percentile" and not isinstance(source, DicomArchive):
             yield (
                 f"{field}.window: {image.window!r} is for DICOM files, but source {name} is of "
-                f"kind {source.kind}; leave it out"
+                f"kind {source.kind}; leave 'window' out"
             )
 
 
@@ -99,9 +102,9 @@ def _copies(study: Study) -> Iterator[str]:
     for g, c, entry, source in _classes(study):
         field = f"groups.{g}.classes.{c}.augment_to"
         if entry.augment_to and study.groups[g].network:
-            yield f"{field}: an existing network does not learn from copies; leave it out"
+            yield f"{field}: an existing network is not trained on copies; leave it out"
         if entry.augment_to and source.kind in TILED:
-            yield f"{field}: tiles belong to their source and get no copies; leave it out"
+            yield f"{field}: tiles cannot have copies; leave it out"
 
 
 def _modalities(study: Study) -> Iterator[str]:
@@ -111,8 +114,8 @@ def _modalities(study: Study) -> Iterator[str]:
         xray = {source.modality == "xray" for source in sources}
         if len(tiled) > 1 or len(xray) > 1:
             yield (
-                f"groups.{g}.classes: sources of different kinds in one group; let all classes or "
-                "none come from tiles, and all or none be X-rays"
+                f"groups.{g}.classes: one group mixes tiles with whole images, or X-rays with "
+                "other images; use sources of the same kind"
             )
 
 
@@ -123,10 +126,7 @@ def _names(study: Study) -> Iterator[str]:
     for g, group in study.groups.items():
         for name in group.networks:
             if not may_be_further(name):
-                yield (
-                    f"groups.{g}.networks.{name}: {name!r} is the name of another run or folder; "
-                    "choose another"
-                )
+                yield (f"groups.{g}.networks.{name}: {name!r} is a reserved name; choose another")
 
 
 def _architectures(study: Study) -> Iterator[str]:
@@ -145,14 +145,15 @@ def _further_networks(study: Study) -> Iterator[str]:
             continue
         if study.groups[run.group].network:
             yield (
-                f"{run.field}: no images are left to train on, since groups.{run.group}.network "
-                "makes all of them validation; give a 'file' here, or move that one to 'networks'"
+                f"{run.field}: no images are left to train on, because groups.{run.group}.network "
+                "uses all of them for validation; give a 'file' here, or move that network to "
+                "'networks'"
             )
         if run.network.tensorboard != study.training.tensorboard:
             everywhere = str(study.training.tensorboard).lower()
             yield (
                 f"{run.field}.tensorboard: {str(run.network.tensorboard).lower()} differs from "
-                f"training.tensorboard, which is for all networks; use {everywhere}"
+                f"training.tensorboard, which applies to all networks; use {everywhere}"
             )
         yield from _width_of_imagenet(f"{run.field}.weights", run.network)
 
@@ -171,12 +172,15 @@ def _existing_networks(study: Study) -> Iterator[str]:
             continue
         if network.input.size not in (None, group.image.size):
             yield (
-                f"groups.{run.group}.image.size: {group.image.size} is not the size that a network "
-                f"expects ({run.field}.input.size); use {network.input.size}"
+                f"groups.{run.group}.image.size: {group.image.size} differs from "
+                f"{run.field}.input.size, {network.input.size}; use the same in both"
             )
         xray = {s.modality == "xray" for g, _, _, s in _classes(study) if g == run.group}
         if network.input.channels == 1 and xray != {True}:
-            yield f"{run.field}.input.channels: 1, but the group's images have colours; use 3"
+            yield (
+                f"{run.field}.input.channels: 1 is for grey images, but the group's images are in "
+                "colour; use 3"
+            )
 
 
 def _training_size(study: Study) -> Iterator[str]:
@@ -184,16 +188,23 @@ def _training_size(study: Study) -> Iterator[str]:
     if size is None:
         return
     for attack in size.attacks:
-        yield from _unknown("training_size.attacks", attack, study.attacks, "attack of this study")
+        yield from _unknown(
+            "training_size.attacks", attack, study.attacks, "an attack of this study"
+        )
     for field, entries in (("sizes", size.sizes), ("attacks", size.attacks)):
         if len(set(entries)) < len(entries):
-            yield f"training_size.{field}: {entries} has an entry twice; name each once"
+            yield f"training_size.{field}: {entries} has an entry twice; give each once"
     if size.group not in study.groups:
-        yield from _unknown("training_size.group", size.group, study.groups, "group of this study")
+        yield from _unknown(
+            "training_size.group", size.group, study.groups, "a group of this study"
+        )
         return
     group = study.groups[size.group]
     if group.network:
-        yield f"training_size.group: {size.group} has an existing network; name a trained group"
+        yield (
+            f"training_size.group: {size.group} has an existing network; use a group whose network "
+            "is trained"
+        )
     classes = len(group.classes)
     counts = [entry.augment_to or entry.count for entry in group.classes.values()]
     most = min((n for n in counts if isinstance(n, int)), default=None)
@@ -205,24 +216,24 @@ def _training_size(study: Study) -> Iterator[str]:
             )
         elif most is not None and n > most * classes:
             yield (
-                f"training_size.sizes: {n} is more than {size.group} has; use at most "
-                f"{most * classes}"
+                f"training_size.sizes: {n} needs more images than {size.group} has; use at "
+                f"most {most * classes}"
             )
 
 
 def _operating_points(study: Study) -> Iterator[str]:
     name, field = study.shown_attack(), "operating_points.attack"
-    yield from _unknown(field, name, study.attacks, "attack of this study")
+    yield from _unknown(field, name, study.attacks, "an attack of this study")
     if name in study.attacks and study.attacks[name].kind == "external":
         yield (
-            f"{field}: {name!r} is of another library, and its images cannot be made again for "
-            "figures; name one of kind gradient or noise"
+            f"{field}: {name!r} is an attack of another library, whose images cannot be made again "
+            "for the figures; use an attack of kind gradient or noise"
         )
     doses = [attack.doses for attack in study.attacks.values()]
     epsilon = study.operating_points.epsilon
     if all(d.level_of(epsilon) is None for d in doses):
         choices = sorted({e for d in doses for e in d.epsilons})
-        yield f"operating_points.epsilon: no attack has {epsilon}; use one of {choices}"
+        yield f"operating_points.epsilon: no attack has epsilon {epsilon}; use one of {choices}"
 
 
 def _attacks(study: Study) -> Iterator[str]:
@@ -237,8 +248,8 @@ def _attacks(study: Study) -> Iterator[str]:
                 )
             if attack.target not in (None, LEAST_LIKELY, *group.classes):
                 yield (
-                    f"attacks.{name}.target: {attack.target!r} is no class of group {g}; use "
-                    f"{LEAST_LIKELY}, or a class that every group has"
+                    f"attacks.{name}.target: {attack.target!r} is not a class of group {g}; "
+                    f"use {LEAST_LIKELY}, or a class that every group has"
                 )
 
 
@@ -248,4 +259,4 @@ def _starting_weights(study: Study) -> Iterator[str]:
 
 def _width_of_imagenet(field: str, training: Training) -> Iterator[str]:
     if training.weights == "imagenet" and training.width != 1:
-        yield f"{field}: 'imagenet' fits 'width: 1' alone; use null or a file"
+        yield f"{field}: 'imagenet' needs 'width: 1'; set 'width: 1', or use null or a file"

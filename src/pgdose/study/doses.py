@@ -31,7 +31,8 @@ class Doses:
         finite = all(math.isfinite(epsilon) and epsilon > 0 for epsilon in self.epsilons)
         if not self.epsilons or not rising or not finite:
             raise UserError(
-                f"epsilon: {list(self.epsilons)}; give amplitudes over 0 in rising order, each once"
+                f"epsilon: {list(self.epsilons)}; give amplitudes above 0 in rising order, "
+                "without repeats"
             )
         if self.max_iter < 1:
             raise UserError(f"max_iter: {self.max_iter}; give at least 1")

@@ -38,7 +38,7 @@ class Class(Model):
     @model_validator(mode="after")
     def _check_amount(self) -> Self:
         if (self.count is None) == (self.at_most is None):
-            raise mistake("give one of 'count' (a number or all) and 'at_most'")
+            raise mistake("give either 'count' (a number or all) or 'at_most'")
         if self.augment_to and isinstance(self.count, int) and self.augment_to < self.count:
             raise mistake("must be at least 'count', {count}", field="augment_to", count=self.count)
         return self
@@ -57,7 +57,7 @@ class Image(Model):
     @model_validator(mode="after")
     def _check_boxes(self) -> Self:
         if self.boxes and self.crop != "aorta":
-            raise mistake("'boxes' needs 'crop: aorta'; add it, or leave 'boxes' out")
+            raise mistake("'boxes' needs 'crop: aorta'; set it, or leave 'boxes' out")
         return self
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from pgdose.names import NAME_RULE
-from pgdose.study.attacks import ATTACK_KINDS
+from pgdose.study.attacks import AnyAttack
 from pgdose.study.base import nearest, one_of
-from pgdose.study.sources import SOURCE_KINDS
+from pgdose.study.sources import AnySource
 from pgdose.study.study import Study
 
 # pydantic's types of errors in other words, filled from their context.
@@ -73,12 +73,12 @@ def _start_and_text(error: Any) -> tuple[str, str]:
         return f"{path}: ", f"unknown key{nearest(keys[-1], known)}; {one_of(known)}"
     if kind.startswith("union_tag"):
         name = value.get("kind") if isinstance(value, dict) else value
-        kinds = SOURCE_KINDS if keys[0] == "sources" else ATTACK_KINDS
-        text = f"{_written(name)} is no kind of {keys[0].removesuffix('s')}"
+        _, kinds = _resolve(AnySource if keys[0] == "sources" else AnyAttack)
+        text = f"{_written(name)} is not a kind of {keys[0].removesuffix('s')}"
         return f"{path}.kind: ", f"{text}{nearest(str(name), kinds)}; {one_of(kinds)}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
-        text = f"is no valid name; use {LABEL_RULE if is_label else NAME_RULE}"
+        text = f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
     elif kind in TEXTS:
         text = TEXTS[kind].format(**context)
     else:

@@ -39,7 +39,10 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
     except (yaml.YAMLError, KeyError):
         is_right = False
     if not is_right:  # an anchor, a merge key, a layout that no edit here expects
-        raise UserError(f"change the file by hand, its layout is unusual: {'; '.join(changes)}")
+        raise UserError(
+            "pgdose cannot edit a file of this layout; make these changes by hand: "
+            f"{'; '.join(changes)}"
+        )
     return text, changes
 
 
@@ -47,9 +50,9 @@ def _read(text: str) -> dict[str, Any]:
     try:
         study = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"the file is no YAML: {error}") from None
+        raise UserError(f"the file is not valid YAML, correct it: {error}") from None
     if not isinstance(study, dict) or not study:
-        raise UserError("the file is no study; give a YAML file of keys and values")
+        raise UserError("the file is not a study; give a YAML file of keys and values")
     return study
 
 

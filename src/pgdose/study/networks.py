@@ -53,7 +53,7 @@ ARCHITECTURES = (
 def _check_architecture(name: str) -> str:
     if name not in ARCHITECTURES and not re.fullmatch(r"timm/[A-Za-z0-9_.]{1,80}", name):
         raise mistake(
-            "must be a classification network of torchvision{near}, or timm/NAME for one of timm",
+            "must be a classification network of torchvision, or timm/NAME for one of timm{near}",
             near=nearest(name, ARCHITECTURES),
         )
     return name
@@ -120,19 +120,19 @@ class ExistingNetwork(Model):
         suffix = PurePath(self.file).suffix.lower()
         if suffix not in NETWORK_FORMATS:
             raise mistake(
-                "'{suffix}' is no format of networks; {choices}",
+                "'{suffix}' is not a network format; {choices}",
                 field="file",
                 suffix=suffix,
                 choices=one_of(NETWORK_FORMATS),
             )
         if self.format == "weights" and self.architecture is None:
-            raise mistake("a .safetensors file holds weights alone; give 'architecture' too")
+            raise mistake("a .safetensors file holds only weights; give 'architecture' too")
         if self.format != "weights" and self.architecture is not None:
-            raise mistake("'architecture' is for .safetensors files alone; leave it out")
+            raise mistake("'architecture' is only for .safetensors files; leave it out")
         if self.format == "torchscript" and not self.trust:
             raise mistake(
-                "a TorchScript file runs as a program when it is read; give an exported program "
-                "(.pt2), or set 'trust: true' if you know who made it",
+                "reading a TorchScript file can run code from it; give an exported program (.pt2), "
+                "or set 'trust: true' if you know who made the file",
                 field="file",
             )
         if len(set(self.classes)) < len(self.classes):
@@ -171,19 +171,21 @@ class Training(Model):
     @classmethod
     def _check_width(cls, width: float) -> float:
         if (width * 16) % 1:
-            raise mistake("must be a multiple of 1/16, so that all channel counts stay whole")
+            raise mistake(
+                "must be a multiple of 1/16, so that all channel counts are whole numbers"
+            )
         return width
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.width != 1 and self.architecture != "inception_v3":
             raise mistake(
-                "'width' is for inception_v3 alone; leave it out for {architecture}",
+                "'width' is only for inception_v3; leave it out for {architecture}",
                 architecture=self.architecture,
             )
         if self.batch < 2 * self.gpus:
             raise mistake(
-                "must be at least {least}, two images for each of {gpus} 'gpus'",
+                "must be at least {least}, two images for each of the {gpus} 'gpus'",
                 field="batch",
                 least=2 * self.gpus,
                 gpus=self.gpus,

@@ -31,5 +31,5 @@ def _check_version(raw: dict[str, Any], migrations: Sequence[Migration]) -> None
     except UserError as error:
         raise UserError(message([str(error)])) from None
     if edits:
-        line = f"{KEY}: the file is of an older version; run `pgdose migrate STUDY` to rewrite it"
+        line = f"{KEY}: the file has an older version; run `pgdose migrate STUDY` to rewrite it"
         raise UserError(message([line, *map(str, edits)]))

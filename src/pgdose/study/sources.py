@@ -1,4 +1,21 @@
-"""Section `sources`: where images, labels and reports come from. One model for each kind."""
+"""Section `sources`: where images, labels and reports come from. One model for each kind.
+
+kind               model             files become records in        pixels are read by
+dicom_archive      DicomArchive      xray.archive_index, labelling  xray.source_images
+microscope_fields  MicroscopeFields  histology.fields               histology.tiling (rule `tile`)
+slides             Slides            histology.tile_selection       histology.tiling (rule `tile`)
+table              ImageTable        imagetable.index               xray.source_images
+
+A new kind touches, in this order:
+- here: a model, and its place in `AnySource`; in `TILED` if groups share its tiles
+- `cross_checks` (what its classes and images may say), `Study.synthetic` (its table)
+- a package that turns files into records, as `imagetable.index` does
+- `workflow/rules/sources.smk`: the rule `index_KIND`, with its script; the kinds named
+  in `sources_of_kind(...)`, there and in other rules
+- reading its pixels: `xray.source_images`, or the rule `tile` with `scripts/tile.py`
+- `preflight`: checks of its files before any job
+- `docs/study.md`, the schema (`pgdose schema`)
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -21,7 +38,6 @@ from pgdose.study.base import (
     one_of,
 )
 
-SOURCE_KINDS = ("dicom_archive", "microscope_fields", "slides", "table")
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 IGNORE = "ignore"  # the class of areas that no tile is taken from
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
@@ -109,15 +125,15 @@ class MicroscopeFields(Source):
     def _check_placeholders(cls, layout: str | None) -> str | None:
         if layout is not None and any(layout.count(f"{{{n}}}") != 1 for n in ("class", "patient")):
             raise mistake(
-                "must be a path that holds {class} and {patient} once each, and * for parts that "
-                "differ"
+                "must be a path with {class} and {patient} once each, and * for other parts that "
+                "vary"
             )
         return layout
 
     @model_validator(mode="after")
     def _check_table_or_layout(self) -> Self:
         if (self.table is None) == (self.layout is None):
-            raise mistake("the class of each field comes from 'table' or 'layout'; give one of two")
+            raise mistake("give either 'table' or 'layout', which says the class of each field")
         return self
 
 
@@ -191,7 +207,9 @@ class Slides(Source):
     @model_validator(mode="after")
     def _check_resolution(self) -> Self:
         if self.level is not None and self.mpp is not None:
-            raise mistake("'level' and 'mpp' both set the resolution of the tiles; leave one out")
+            raise mistake(
+                "'level' and 'mpp' both set the resolution of the tiles; leave out one of them"
+            )
         return self
 
     @model_validator(mode="after")
@@ -201,13 +219,13 @@ class Slides(Source):
         words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
         if repeated := sorted({word for word in words if words.count(word) > 1}):
             raise mistake(
-                "'{word}' stands for two classes; leave it out of one",
+                "'{word}' stands for two classes; remove it from one of them",
                 field="classes",
                 word=repeated[0],
             )
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
-                "'{rest}' is no class of the source; {choices}",
+                "'{rest}' is not a class of the source; {choices}",
                 field="rest",
                 rest=self.rest,
                 choices=one_of(dict.fromkeys([*self.classes, IGNORE])),

@@ -61,7 +61,7 @@ def pending_edits(
     """
     version = study.get(KEY, WITHOUT_KEY)
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
-        raise UserError(f"{KEY}: {version!r} must be a whole number, at most {len(migrations)}")
+        raise UserError(f"{KEY}: {version!r} must be a whole number from 0 to {len(migrations)}")
     if version > len(migrations):
         raise UserError(
             f"{KEY}: {version} is newer than this pgdose, which reads up to version "

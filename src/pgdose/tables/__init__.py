@@ -1,1 +1,23 @@
-"""Tables on disk: schemas by stage, reading and writing, keyed ids and draws, private paths."""
+"""Tables on disk: schemas by stage, reading and writing, keyed ids and draws, private paths.
+
+parquet            Parquet tables: written atomically with checksums, read back checked
+result_csv         CSV tables of results
+output_files       files that appear whole or not at all; digests of files
+user_tables        the reader of tables that people made
+user_columns       the columns that a study names in such a table
+person_fields      ages, sexes and view positions as people write them
+source_files       files below a source's root folder
+source_index       what indexing a source produces
+rejects            files and records that the study cannot use, with the reason
+label_columns      the columns of labels, in records and in reports
+report_schemas     schemas of labels, mentions and conflicts
+record_schemas     schemas of records and of DICOM headers
+slide_schemas      schemas of slides and of their candidates
+screening_schemas  schema of the screened images
+cohort_schemas     schemas of a group's members
+network_schemas    schemas about a trained network
+clean_logits       clean.parquet: logits of a run's clean validation images
+sharding           which rows belong to which shard
+keyed              opaque ids, and random draws keyed by (seed, purpose, record_id)
+private_paths      which file a record_id stands for
+"""

@@ -29,5 +29,5 @@ def read(path: str | Path, members: Iterable[int]) -> np.ndarray:
     rows = pd.Index(table["member"]).get_indexer(members)
     if (rows < 0).any():
         absent = members[int((rows < 0).argmax())]
-        raise UserError(f"{path}: has no member {absent}; delete it and run again")
+        raise UserError(f"{path}: member {absent} is missing; delete the file and run again")
     return np.stack(table["logits"].to_list()).astype(np.float32)[rows]

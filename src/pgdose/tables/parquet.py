@@ -93,7 +93,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         schema = pq.read_schema(path)
         metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
         if metadata.pop("checksum", None) != _checksum(schema, metadata):
-            raise Damaged(path, "its checksum does not fit")
+            raise Damaged(path, "its checksum does not match")
         return metadata
 
 
@@ -123,4 +123,4 @@ def _arrow_errors_as_damaged(path: str | Path) -> Iterator[None]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise Damaged(path, f"{type(error).__name__} when it was read") from None
+        raise Damaged(path, f"reading it failed with {type(error).__name__}") from None

@@ -43,11 +43,11 @@ def inside(root: Path, name: str) -> Path:
         path = (root / name).resolve()
         exists = bool(name) and path.is_file()
     except (OSError, ValueError, RuntimeError):  # too long a name, a NUL in it, a ring of links
-        raise Rejected("file_missing", "the table names a file that cannot be") from None
+        raise Rejected("file_missing", "the table names a file that cannot exist") from None
     if not path.is_relative_to(root.resolve()):
         raise Rejected("outside_root", "a file outside the source's root")
     if not exists:
-        raise Rejected("file_missing", "the table names a file that is not there")
+        raise Rejected("file_missing", "the table names a file that does not exist")
     return path
 
 
@@ -55,16 +55,16 @@ def unchanged(file: SourceFile) -> Path:
     """The file's path; rejects a file that is gone or has changed since its source was indexed."""
     now = stat_file(file.path)
     if now.size is None:
-        raise Rejected("file_missing", "it is not there, or not any more")
+        raise Rejected("file_missing", "it does not exist, or not any more")
     if now != file:
-        raise Rejected("file_changed", "its size or date is another than when it was indexed")
+        raise Rejected("file_changed", "its size or date has changed since it was indexed")
     return file.path
 
 
 def check_inside(root: Path, path: Path) -> None:
     """Reject a file that `walk` listed below `root`, if it is a link that leads out of the root."""
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-        raise Rejected("outside_root", "a link out of the source's root")
+        raise Rejected("outside_root", "a link that leads out of the source's root")
 
 
 def check_folder(root: Path, field: str) -> None:

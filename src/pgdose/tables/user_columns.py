@@ -20,8 +20,8 @@ def skipping_bom(encoding: str) -> str:
 def not_decodable(path: Path, field: str, encoding: str) -> UserError:
     """The error for a table that is not in its encoding."""
     return UserError(
-        f"{field}: {path.name} is not {encoding}; save it as UTF-8"
-        + (", or name its encoding there (encoding: cp1251)" if field.endswith("reports") else "")
+        f"{field}: {path.name} is not {encoding} text; save it as UTF-8"
+        + (", or set its encoding (encoding: cp1251)" if field.endswith("reports") else "")
     )
 
 

@@ -1,8 +1,10 @@
 """Training a network, and judging it on clean images.
 
 loop                 the epochs, resumable after a kill
-epoch, step          one pass over the training images; one optimiser step of it
+epoch                one pass over the training images, in a keyed order
+step                 one optimiser step, in as many parts as memory needs
 state                everything that a killed training resumes from
+optimizer            optimisers, and schedules of the learning rate
 data                 which images are trained on, held out, and validated on
 loading              batches from the image stores, read ahead by threads
 device_augmentation  random variations of a batch, on the device

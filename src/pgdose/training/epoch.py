@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from pgdose.checkpoints import Progress
 from pgdose.cohort.images import Members
 from pgdose.devices import Autocast
 from pgdose.errors import UserError
+from pgdose.progress import Progress
 from pgdose.tables.keyed import generator
 from pgdose.training.device_augmentation import draw_augmentations
 from pgdose.training.loading import batches
@@ -130,6 +130,6 @@ class RunningScores:
 def not_finite(epoch: Epoch, fault: str) -> UserError:
     return UserError(
         f"{epoch.name}, epoch {epoch.number}: {fault}. Lower training.lr or set "
-        "training.precision: fp32, and start again; training then restarts from epoch 1 "
-        f"(the state after epoch {epoch.number - 1} stays in work/ for the present settings)"
+        "training.precision: fp32, and run again; training then restarts from epoch 1 "
+        f"(work/ keeps the state after epoch {epoch.number - 1} for the present settings)"
     )

@@ -71,7 +71,7 @@ def train(
         on_epoch(row)
     for number in range(len(state.history) + 1, settings.epochs + 1):
         if history.epochs_without_gain(state.history) >= (settings.patience or math.inf):
-            log.info("%s: no gain for %d epochs, training ends", name, settings.patience)
+            log.info("%s: no improvement for %d epochs, training ends", name, settings.patience)
             break
         row = _run_epoch(state, data, resources, seed, name, number)
         state.add_epoch(row)

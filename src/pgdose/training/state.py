@@ -5,28 +5,16 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from pgdose import tensor_files
 from pgdose.devices import set_precision
 from pgdose.errors import Damaged
 from pgdose.study.networks import Training
-from pgdose.training import history
+from pgdose.training import history, optimizer
 
 log = logging.getLogger(__name__)
 
-OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 AUTOCAST_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def lr_schedule(optimiser: Optimizer, settings: Training, steps: int) -> LRScheduler:
-    """The learning rate over `steps` optimiser steps."""
-    if settings.schedule == "one_cycle":
-        return OneCycleLR(optimiser, settings.lr, steps)
-    if settings.schedule == "cosine":
-        return CosineAnnealingLR(optimiser, steps)
-    return ConstantLR(optimiser, factor=1.0)
 
 
 class TrainingState:
@@ -43,10 +31,10 @@ class TrainingState:
     ) -> None:
         """`steps` is the number of optimiser steps in an epoch."""
         self.network, self.settings, self.device = network, settings, device
-        self.optimiser = OPTIMISERS[settings.optimizer](
+        self.optimiser = optimizer.OPTIMISERS[settings.optimizer](
             network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
         )
-        self.schedule = lr_schedule(self.optimiser, settings, settings.epochs * steps)
+        self.schedule = optimizer.lr_schedule(self.optimiser, settings, settings.epochs * steps)
         self.autocast = AUTOCAST_TYPES.get(set_precision(settings.precision, device))
         # Small gradients vanish in fp16 unless the loss is scaled up.
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.autocast == torch.float16)

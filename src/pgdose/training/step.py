@@ -48,7 +48,10 @@ def train_step(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
         except RuntimeError as error:
             at_once = min(state.images_at_once, len(batch.labels))
             state.images_at_once = halve_batch(at_once, error, least=2)
-        log.warning("memory ran out: %d images at a time, gradients added up", state.images_at_once)
+        log.warning(
+            "out of memory: now %d images at a time, with accumulated gradients",
+            state.images_at_once,
+        )
     state.step()
     return scores
 

@@ -34,9 +34,9 @@ def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str) -> No
     """
     if len(films) and films["report"].isna().all():
         raise UserError(
-            f"{field}: not one of {len(films)} images has a report; set {field}.tag (now {tag}) to "
-            f"the attribute that holds what the column {id_column!r} holds, or {field}.id to "
-            "another column"
+            f"{field}: none of the {len(films)} images has a report; set {field}.tag (now {tag}) "
+            f"to the attribute with the values of the column {id_column!r}, or set {field}.id "
+            "to another column"
         )
 
 

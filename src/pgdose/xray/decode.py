@@ -208,7 +208,7 @@ def _decoded(pixel_data: bytes, header: PixelHeader) -> np.ndarray:
         words = _by_pydicom(pixel_data, header)
     words = words.view(f"u{words.dtype.itemsize}")
     if words.size != header.rows * header.columns:
-        raise Rejected("unreadable_pixels", "another number of pixels than the header says")
+        raise Rejected("unreadable_pixels", "the number of pixels contradicts the header")
     return np.ascontiguousarray(words.reshape(header.rows, header.columns))
 
 
@@ -263,7 +263,9 @@ def _check_size(stream: bytes, header: PixelHeader) -> int:
     try:
         size = codestream_size(stream, header.syntax)
     except ValueError:
-        raise Rejected("unreadable_pixels", "no such codestream") from None
+        raise Rejected(
+            "unreadable_pixels", "the codestream is not of its transfer syntax"
+        ) from None
     if size is None:
         return 0
     if (size.rows, size.columns, size.planes) != (header.rows, header.columns, 1):

@@ -91,7 +91,7 @@ def _read_deflated(path: Path, pixels: bool) -> pydicom.Dataset:
         deflated = file.read(limit)
     inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, limit)
     if pixels and len(inflated) == limit:
-        raise Rejected("absurd_size", "what the file inflates to")
+        raise Rejected("absurd_size", "the decompressed file is too large")
     ds = read_dataset(
         BytesIO(inflated),
         is_implicit_VR=False,

@@ -51,7 +51,7 @@ def _words(ds: pydicom.Dataset) -> np.ndarray:
         )
         return decode.decode(stored, header)
     if len(stored) < rows * columns * ds.BitsAllocated // 8:
-        raise Rejected("unreadable_pixels", f"{syntax.name}: shorter than the header says")
+        raise Rejected("unreadable_pixels", f"{syntax.name}: fewer pixels than the header says")
     options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}
     words, _ = get_decoder(syntax).as_array(ds, index=0, raw=True, **options)
     words = words.astype(words.dtype.newbyteorder("="), copy=False)

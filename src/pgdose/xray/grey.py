@@ -67,7 +67,7 @@ def to_grey(
 
     if window == "voi":
         if curve is None:
-            raise Rejected("no_window", "neither a VOI LUT nor a window that can be used")
+            raise Rejected("no_window", "neither a VOI LUT nor a usable window")
         return look_up(table(curve), words), f"voi {offered}", offered
     ends = percentiles(modality, counts) if window == "percentile" else _full_range(modality)
     if curve is not None:
@@ -93,7 +93,9 @@ def _modality(values: np.ndarray, signed: bool, ds: Dataset) -> np.ndarray:
     slope = first_number(ds, "RescaleSlope", absent=1.0)
     intercept = first_number(ds, "RescaleIntercept", absent=0.0)
     if slope is None or intercept is None or slope == 0:
-        raise Rejected("bad_rescale", "RescaleSlope or RescaleIntercept is zero or no number")
+        raise Rejected(
+            "bad_rescale", "RescaleSlope is zero, or it or RescaleIntercept is not a number"
+        )
     return values * slope + intercept
 
 

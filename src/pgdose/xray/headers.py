@@ -30,18 +30,18 @@ class HeaderSettings(NamedTuple):
     parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
 
     def check(self, source: str) -> None:
-        """Raise UserError if `tag` is no DICOM attribute or `encoding` no codec of text."""
+        """Raise UserError if `tag` is not a DICOM attribute or `encoding` no codec of text."""
         if self.tag not in keyword_dict:
             raise UserError(
-                f"sources.{source}.reports.tag: {self.tag!r} is no DICOM attribute; "
-                "write a keyword such as AccessionNumber or StudyInstanceUID"
+                f"sources.{source}.reports.tag: {self.tag!r} is not a DICOM attribute; "
+                "use a keyword such as AccessionNumber or StudyInstanceUID"
             )
         try:
             b"a".decode(self.encoding or "ascii")
         except (LookupError, UnicodeError):
             raise UserError(
-                f"sources.{source}.encoding: {self.encoding!r} is no encoding of text; "
-                "write a Python codec such as cp1251, koi8-r or utf-8"
+                f"sources.{source}.encoding: {self.encoding!r} is not a text encoding; "
+                "use a Python codec such as cp1251, koi8-r or utf-8"
             ) from None
 
 
@@ -102,7 +102,7 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
         return decode_text(ds, keyword, settings.encoding)
 
     if not text("PatientID"):
-        raise Rejected("no_patient", "PatientID is missing; patients keep the two parts apart")
+        raise Rejected("no_patient", "PatientID is missing; it keeps training and validation apart")
     birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
     part, syntax = _code(text("BodyPartExamined")), transfer_syntax(ds)
     return {

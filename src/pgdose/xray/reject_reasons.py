@@ -4,7 +4,7 @@ The codes stand in the column `reason` of rejects.parquet; `detail` says more ab
 """
 
 INDEX_REASONS = {  # when the source is indexed, from the table that lists it and from headers
-    "file_missing": "the file was there when its folder was listed, and is not any more",
+    "file_missing": "the file does not exist, or not any more",
     "no_permission": "the file may not be read",
     "outside_root": "a link, or a name in the table, that leads out of the source's root",
     "duplicate_row": "an earlier row of the table names the same file",
@@ -12,7 +12,7 @@ INDEX_REASONS = {  # when the source is indexed, from the table that lists it an
     "no_part10_header": "a bare DICOM data set without preamble and transfer syntax",
     "unreadable_header": "the header breaks off or holds impossible values",
     "no_image": "Rows or Columns is missing or 0",
-    "not_an_image": "the file is no picture in a format that is read here",
+    "not_an_image": "the file is not a picture in a supported format",
     "absurd_size": "more pixels than any film or picture has",
     "not_grey": "not one sample a pixel of MONOCHROME1 or MONOCHROME2",
     "multi_frame": "NumberOfFrames is neither empty nor 1",
@@ -22,18 +22,18 @@ INDEX_REASONS = {  # when the source is indexed, from the table that lists it an
     "impossible_age": "under 0 or over 120 years, by PatientAge or by the dates",
 }
 SCREEN_REASONS = {  # when its pixels are read, besides those above
-    "file_changed": "its size or date is another than when the source was indexed",
-    "no_decoder": "nothing here decodes its transfer syntax",
+    "file_changed": "its size or date has changed since the source was indexed",
+    "no_decoder": "there is no decoder for its transfer syntax",
     "unreadable_pixels": "the pixels are missing, break off, are damaged or contradict the header",
-    "decoder_crashed": "the decoder died of the pixels, or asked for too much memory or time",
+    "decoder_crashed": "the decoder crashed, or needed too much memory or time",
     "bad_lut": "a Modality or VOI LUT contradicts its LUTDescriptor",
-    "bad_rescale": "RescaleSlope is 0, or it or RescaleIntercept is no number",
+    "bad_rescale": "RescaleSlope is 0, or it or RescaleIntercept is not a number",
     "no_window": "`window: voi`, and the file has neither a VOI LUT nor a usable window",
     "not_8_or_16_bit": "a grey picture of other than 8 or 16 bits",
     "over_bits": "a picture has values that `bits` of the study cannot hold",
     "under_bits": "a picture uses a small part of the range that `bits` of the study promises",
     "transparent": "all of the picture is transparent",
-    "lateral": "a film from the side, by its ViewPosition or by the image",
+    "lateral": "a lateral film, by its ViewPosition or by the image",
     "not_chest": "BodyPartExamined names another part of the body",
     "tiny": "its shorter side has fewer pixels than `screen.smallest`",
     "blank": "its greys spread less than `screen.least_spread`, or its percentiles are equal",

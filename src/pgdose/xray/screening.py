@@ -15,7 +15,8 @@ from pgdose.images.stores import checksum
 from pgdose.tables.person_fields import LATERAL
 from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
-from pgdose.xray.anatomy import aorta_window, looks_lateral
+from pgdose.xray.aorta_window import aorta_window
+from pgdose.xray.chest_fit import looks_lateral
 from pgdose.xray.reject_reasons import REASONS
 from pgdose.xray.source_images import read_source_image
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers import toy_clip
 from helpers.attack import attack, measure
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from pgdose.attack.diagnostics.expensive import EXPENSIVE
 from pgdose.attack.diagnostics.inputs import CheckInputs
 from pgdose.attack.diagnostics.run import diagnose
 from pgdose.attack.noise import Noise
+from pgdose.attack.projections import CLIPS
 from pgdose.attack.steps import Attack
 from pgdose.study.doses import Doses
 
@@ -92,17 +94,18 @@ class Changed(nn.Module):
 
 def inputs(
     network: nn.Module | None = None,
-    settings: dict[str, Any] = SIGN,
+    settings: dict[str, Any] | Attack = SIGN,
     *,
     epsilons: list[float] = EPSILONS,
     max_iter: int = ITERATIONS,
     images: int = 24,
 ) -> CheckInputs:
     network = plain() if network is None else network
+    how = settings if isinstance(settings, Attack) else attack(settings)
     pixels, classes = pictures(images, 1)
     keys = torch.arange(100, 100 + images)
     found = measure(
-        *(network, pixels, classes, attack(settings)),
+        *(network, pixels, classes, how),
         epsilons=epsilons,
         max_iter=max_iter,
         keys=keys,
@@ -110,7 +113,7 @@ def inputs(
     own = found.attacked.nonzero()[:, 0]
     return CheckInputs(
         network=network,
-        attack=attack(settings),
+        attack=how,
         precision="fp32",
         doses=Doses(tuple(epsilons), max_iter),
         level=len(epsilons) - 1,
@@ -372,6 +375,27 @@ def test_what_the_expensive_checks_run(
     # Boxes are nested: what the surface has flipped is flipped at a larger epsilon.
     assert "large epsilon reaches chance" not in failed(e)
     assert "large epsilon reaches chance" in failed(never_wrong(e))
+
+
+def test_another_clip_is_checked_by_its_own_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epsilon is a sum of changes; of 144 pixels that of noise of amplitude a is 72 a."""
+    monkeypatch.setitem(CLIPS, "sum", toy_clip.SUM)
+    how = toy_clip.attack({"gradient_of": "cross_entropy", "step": "l2", "alpha": 0.3})
+    e = inputs(settings=how, epsilons=[2.0, 6.0, 14.4])
+    assert failed(e) == set()
+    assert of("not done", e) == {"stronger than Square"}
+    too_far = replace(e, change=e.change + 1e-3, expensive=0)
+    assert failed(too_far) == {"box kept"}
+    runs: list[Doses] = []
+
+    def no_success(e: CheckInputs, attack: Attack, doses: Doses) -> Tensor:
+        assert isinstance(attack, Noise) or attack.clip == toy_clip.SUM
+        runs.append(doses)
+        return torch.zeros(8, dtype=torch.bool)
+
+    monkeypatch.setattr(expensive, "flips_with", no_success)
+    diagnose(e)
+    assert [doses.epsilons[0] for doses in runs] == pytest.approx([0.2, 144, 14.4, 14.4])
 
 
 def test_where_nobody_succeeds_nobody_is_beaten() -> None:

@@ -436,7 +436,7 @@ def test_a_missing_library_is_told_with_what_to_install(
 
 def test_an_unknown_attack_is_told_with_the_nearest() -> None:
     message = refused(pgd("torchattacks", name="pgdd"))
-    assert "'pgdd' is no attack of torchattacks, did you mean 'PGD'" in message
+    assert "'pgdd' is not an attack of torchattacks, did you mean 'PGD'" in message
     assert "'SquareAttack'" in refused(pgd("art", name="Square"))
     assert "no attack of foolbox" in refused(pgd("foolbox", name="Attack"))
     assert "no attack of foolbox" in refused(pgd("foolbox", name="nothing_like_it"))

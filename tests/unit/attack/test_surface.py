@@ -366,13 +366,13 @@ def test_a_network_that_breaks_under_attack_is_no_success() -> None:
 @pytest.mark.parametrize(
     ("doses", "message"),
     [
-        ({"epsilons": [0.0, 0.1]}, "amplitudes over 0"),
-        ({"epsilons": [-0.1]}, "amplitudes over 0"),
+        ({"epsilons": [0.0, 0.1]}, "amplitudes above 0"),
+        ({"epsilons": [-0.1]}, "amplitudes above 0"),
         ({"epsilons": [0.1, 1.2]}, "at most 1"),
         ({"epsilons": [0.2, 0.1]}, "in rising order"),
         ({"epsilons": [0.1, 0.1]}, "each once"),
-        ({"epsilons": [float("nan")]}, "amplitudes over 0"),
-        ({"epsilons": []}, "amplitudes over 0"),
+        ({"epsilons": [float("nan")]}, "amplitudes above 0"),
+        ({"epsilons": []}, "amplitudes above 0"),
         ({"max_iter": 0}, "max_iter: 0; give at least 1"),
         ({"images": pictures() * 255, "true": torch.zeros(9).long()}, r"lie in \[0, 1\]"),
         ({"images": pictures() - 0.3, "true": torch.zeros(9).long()}, r"lie in \[0, 1\]"),

@@ -28,7 +28,10 @@ def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
         verify(tmp_path)
     message = str(caught.value)
     assert "2 of 3 files are damaged" in message
-    assert "tiles/0.npy: damaged, 1 images, rows 2; delete it, and name it as a target" in message
+    assert (
+        "tiles/0.npy: damaged, 1 images, rows 2; delete it and make it again with `snakemake"
+        in message
+    )
     assert "b.npy: damaged, not a whole store" in message and "images/0.npy" not in message
 
 

@@ -94,7 +94,9 @@ def test_a_label_that_is_unknown_does_not_count() -> None:
 
 
 def test_an_unknown_label_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"'flu' is no label of the source; use one of: norm, tb"):
+    with pytest.raises(
+        UserError, match=r"'flu' is not a label of the source; use one of: norm, tb"
+    ):
         selection.eligible(archive(3), Where(label="flu"))
 
 

@@ -103,7 +103,7 @@ def test_fields_that_are_no_whole_number_of_tiles_are_a_mistake(
         cut(odd_sizes, tmp_path)
     assert str(caught.value) == (
         "sources.fields: 4 of 6 fields are not a whole number of 256-pixel tiles: "
-        "1024x700 (2), 511x767 (1), 255x900 (1); write 'margin: drop' to drop what remains"
+        "1024x700 (2), 511x767 (1), 255x900 (1); set 'margin: drop' to cut off the rest"
     )
 
 

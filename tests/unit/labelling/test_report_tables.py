@@ -88,7 +88,7 @@ def test_a_table_of_reports_is_labelled(
     rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Бронхит"), ("9", "")]
     path = tmp_path / "reports.csv"
     pd.DataFrame(rows, columns=["nr", "words"]).to_csv(path, index=False, encoding="cp1251")
-    monkeypatch.setattr(user_tables, "ROWS", 2)
+    monkeypatch.setattr(user_tables, "CHUNK_ROWS", 2)
     table = ReportTable(path, "sources.xray.reports", "nr", "words", "cp1251", negation=True)
     labels, mentions = label_report_file(table, lexicon)
     assert labels["report"].tolist() == [0, 1, 4]

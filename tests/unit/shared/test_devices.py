@@ -15,7 +15,7 @@ from helpers.networks import images, settled, small
 from torch import Tensor, nn
 
 from pgdose import devices
-from pgdose.attack.validation import check_network
+from pgdose.attack.input_checks import check_network
 from pgdose.networks import folding
 
 pytestmark = pytest.mark.usefixtures("one_thread")

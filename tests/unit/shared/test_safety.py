@@ -352,7 +352,7 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
         (tmp_path / "a.xml").write_text(text, encoding=encoding)
         with pytest.raises(Rejected) as caught:
             outlines.read_outlines(tmp_path / "a.xml", CLASSES, (1000, 1000), None, 256)
-        detail = "the XML has a document type; export it from the viewer again"
+        detail = "the XML has a DOCTYPE, which is refused; export it from the viewer again"
         assert (caught.value.reason, caught.value.detail) == ("unreadable_outlines", detail)
 
 
@@ -405,7 +405,7 @@ def test_names_have_a_stated_alphabet(name: str, study: dict[str, Any]) -> None:
     for field, change in wrong:
         with pytest.raises(UserError) as caught:
             parse(study | change)
-        line = next(li for li in str(caught.value).splitlines() if "is no valid name" in li)
+        line = next(li for li in str(caught.value).splitlines() if "is not a valid name" in li)
         assert line.strip().startswith(field) and repr(name) in line and NAME_RULE in line
 
 
@@ -435,7 +435,7 @@ def test_a_group_s_name_never_comes_to_a_shell(tmp_path: Path) -> None:
     (folder / "evil.yaml").write_text(yaml.safe_dump(study))
     run = snakemake(folder, study="evil.yaml")
     assert run.returncode == 1
-    assert "'; touch proof #' is no valid name" in run.stdout + run.stderr
+    assert "'; touch proof #' is not a valid name" in run.stdout + run.stderr
     assert not list(folder.rglob("proof"))
 
 

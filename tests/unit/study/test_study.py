@@ -57,13 +57,13 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.X-TB.classes.C1.source",
             "xrays",
-            "groups.X-TB.classes.C1.source: 'xrays' is no source of this study, "
+            "groups.X-TB.classes.C1.source: 'xrays' is not a source of this study, "
             "did you mean 'xray'?; use one of: xray, fields, breast",
         ),
         (
             "sources.xray.kind",
             "dicom",
-            "sources.xray.kind: 'dicom' is no kind of source; "
+            "sources.xray.kind: 'dicom' is not a kind of source; "
             "use one of: dicom_archive, microscope_fields, slides, table",
         ),
         (
@@ -74,22 +74,22 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "sources.fields.layout",
             "{class}/*.tif",
-            "sources.fields.layout: '{class}/*.tif' must be a path that holds {class} and",
+            "sources.fields.layout: '{class}/*.tif' must be a path with {class} and",
         ),
         (
             "sources.fields.table",
             None,
-            "sources.fields: the class of each field comes from 'table' or 'layout'; give one",
+            "sources.fields: give either 'table' or 'layout'",
         ),
         (
             "sources.breast.rest",
             "stroma",
-            "sources.breast.rest: 'stroma' is no class of the source; use one of: tumour, ",
+            "sources.breast.rest: 'stroma' is not a class of the source; use one of: tumour, ",
         ),
         (
             "sources.breast.classes.norm",
             ["TUMOR "],
-            "sources.breast.classes: 'tumor' stands for two classes; leave it out of one",
+            "sources.breast.classes: 'tumor' stands for two classes; remove it from one of them",
         ),
         (
             "sources.breast.classes.tumour",
@@ -114,14 +114,14 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-BR.classes.C1.where.class",
             "tumor",
-            "groups.H-BR.classes.C1.where.class: 'tumor' is no class of its source, "
+            "groups.H-BR.classes.C1.where.class: 'tumor' is not a class of its source, "
             "did you mean 'tumour'?; use one of: tumour, norm",
         ),
         (
             "groups.H-OV.image.window",
             "voi",
             "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
-            "microscope_fields; leave it out",
+            "microscope_fields; leave 'window' out",
         ),
         ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' needs 'crop: a"),
         (
@@ -135,11 +135,11 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "attacks.paper.step: 'sgn' must be 'raw', 'sign' or",
         ),
         ("attacks.paper.epsilon", [0.2, 0.1], "attacks.paper.epsilon: [0.2, 0.1] must be amp"),
-        ("attacks.paper.alpha", 0.1, "attacks.paper: 'step: raw' needs 'lr' and has no 'alpha'"),
+        ("attacks.paper.alpha", 0.1, "attacks.paper: 'step: raw' needs 'lr' and does not use"),
         (
             "groups.; rm -rf ~",
             {},
-            "groups.; rm -rf ~: '; rm -rf ~' is no valid name; "
+            "groups.; rm -rf ~: '; rm -rf ~' is not a valid name; "
             "use a letter, then at most 39 letters, digits, '_' or '-'",
         ),
         (
@@ -153,44 +153,44 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "groups.H-OV.image.size: 300 is larger than the tiles of source fields; use at",
         ),
         ("groups.H-OV.image.crop", "aorta", "groups.H-OV.image.crop: 'aorta' needs X-rays"),
-        ("groups.X-TB.classes.C2.count", None, "groups.X-TB.classes.C2: give one of 'count'"),
+        ("groups.X-TB.classes.C2.count", None, "groups.X-TB.classes.C2: give either 'count'"),
         (
             "groups.H-OV.classes.C1.source",
             "xray",
-            "groups.H-OV.classes: sources of different kinds",
+            "groups.H-OV.classes: one group mixes tiles with whole images",
         ),
         ("training.width", 0.3, "training.width: 0.3 must be a multiple of 1/16"),
-        ("training_size.attacks", ["pap"], "training_size.attacks: 'pap' is no attack of this"),
+        ("training_size.attacks", ["pap"], "training_size.attacks: 'pap' is not an attack of this"),
         ("study", None, "study: null must be a text"),
         (
             "training.architecture",
             "resnet19",
             "training.architecture: 'resnet19' must be a classification network of torchvision, "
-            "did you mean 'resnet18'?",
+            "or timm/NAME for one of timm, did you mean 'resnet18'?",
         ),
         (
             "training.architecture",
             "resnet18",
-            "training: 'width' is for inception_v3 alone; leave it out for resnet18",
+            "training: 'width' is only for inception_v3; leave it out for resnet18",
         ),
-        ("training.weights", "imagenet", "training.weights: 'imagenet' fits 'width: 1' alone"),
+        ("training.weights", "imagenet", "training.weights: 'imagenet' needs 'width: 1'"),
         ("training.keep", "first", "training.keep: 'first' must be 'last' or 'best'"),
-        ("training.gpus", 8, "training.batch: 8 must be at least 16, two images for each of 8"),
+        ("training.gpus", 8, "training.batch: 8 must be at least 16, two images for each of the 8"),
         ("training.precision", "fp8", "training.precision: 'fp8' must be 'fp32', 'tf32'"),
         (
             "groups.X-TB.network",
             {"file": "model.h5", "classes": ["C1", "C2"]},
-            "groups.X-TB.network.file: '.h5' is no format of networks; use one of: .pt2, .onnx,",
+            "groups.X-TB.network.file: '.h5' is not a network format; use one of: .pt2, .onnx,",
         ),
         (
             "groups.X-TB.network",
             {"file": "model.pt", "classes": ["C1", "C2"]},
-            "groups.X-TB.network.file: a TorchScript file runs as a program when it is read",
+            "groups.X-TB.network.file: reading a TorchScript file can run code from it",
         ),
         (
             "groups.X-TB.network",
             {"file": "weights.safetensors", "classes": ["C1", "C2"]},
-            "groups.X-TB.network: a .safetensors file holds weights alone; give 'architecture'",
+            "groups.X-TB.network: a .safetensors file holds only weights; give 'architecture'",
         ),
         (
             "groups.H-OV.network",
@@ -201,12 +201,12 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.network",
             {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"size": 224}},
-            "groups.H-OV.image.size: 75 is not the size that a network expects",
+            "groups.H-OV.image.size: 75 differs from groups.H-OV.network.input.size, 224; use",
         ),
         (
             "groups.H-OV.network",
             {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"channels": 1}},
-            "groups.H-OV.network.input.channels: 1, but the group's images have colours",
+            "groups.H-OV.network.input.channels: 1 is for grey images",
         ),
         (
             "groups.H-OV.network",
@@ -216,12 +216,12 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.X-TB.network",
             {"file": "a.pt2", "classes": ["C1", "C2"]},
-            "groups.X-TB.classes.C1.augment_to: an existing network does not learn from",
+            "groups.X-TB.classes.C1.augment_to: an existing network is not trained",
         ),
         (
             "groups.H-BR.network",
             {"file": "a.pt2", "classes": ["C1", "C2"]},
-            "training_size.group: H-BR has an existing network; name a trained",
+            "training_size.group: H-BR has an existing network; use a group whose",
         ),
         (
             "groups.H-OV.networks.shuffle.lr",
@@ -236,7 +236,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.networks",
             {"n8-r1": {"lr": 0.1}},
-            "groups.H-OV.networks.n8-r1: 'n8-r1' is the name of another run or folder",
+            "groups.H-OV.networks.n8-r1: 'n8-r1' is a reserved name",
         ),
         (
             "groups.H-OV.networks.shuffle.tensorboard",
@@ -246,7 +246,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.network",
             {"file": "a.pt2", "classes": ["C1", "C2"]},
-            "groups.H-OV.networks.shuffle: no images are left to train on, since "
+            "groups.H-OV.networks.shuffle: no images are left to train on, because "
             "groups.H-OV.network",
         ),
     ],
@@ -406,15 +406,15 @@ SIGN = {"step": "sign", "alpha": 0.01}
         ({"epsilon": [0.1, 1.5], **RAW}, ".epsilon: 1.5 is more than 1, the full intensity range"),
         (
             {"epsilon": [0.1, 0.1], **RAW},
-            ".epsilon: [0.1, 0.1] must be amplitudes over 0 in rising",
+            ".epsilon: [0.1, 0.1] must be amplitudes above 0 in rising",
         ),
         ({"max_iter": 0, **RAW}, ".max_iter: 0 must be at least 1"),
         ({"step": "sign", "alpha": 2}, ": 'alpha: 2.0' is more than 1, the full intensity range"),
-        ({"step": "l2", "lr": 2}, ": 'step: l2' needs 'alpha' and has no 'lr'"),
-        ({**SIGN, "clip": "gradient"}, ": 'clip: gradient' bounds a raw gradient"),
-        ({"momentum": 1, **RAW}, ": 'momentum' sums gradients of length 1"),
-        ({**RAW, "clip": "gradient", "start": "random"}, ": 'start: random' draws from a box"),
-        ({**SIGN, "restarts": 2}, ": 'restarts' from the clean image all end alike"),
+        ({"step": "l2", "lr": 2}, ": 'step: l2' needs 'alpha' and does not use 'lr'"),
+        ({**SIGN, "clip": "gradient"}, ": 'clip: gradient' needs 'step: raw'"),
+        ({"momentum": 1, **RAW}, ": 'momentum' does not work with 'step: raw'"),
+        ({**RAW, "clip": "gradient", "start": "random"}, ": 'start: random' needs a box"),
+        ({**SIGN, "restarts": 2}, ": 'restarts' from the clean image all give the same"),
         ({"schedule": "apgd", "alpha": 0.1}, ": 'schedule: apgd' sets step, momentum"),
         ({"schedule": "apgd", "clip": "gradient"}, ": 'schedule: apgd' needs a box or a ball"),
         ({**SIGN, "gradient_of": "dlr", "target": "C1"}, ": 'gradient_of: dlr' takes no 'target'"),
@@ -423,18 +423,21 @@ SIGN = {"step": "sign", "alpha": 0.01}
             ".start: 'form: pgd' sets 'start: random', but",
         ),
         ({"form": "pdg", "alpha": 0.01}, ".form: 'pdg' must be 'fgsm', 'bim', 'pgd'"),
-        ({"form": "pgd"}, ": 'step: sign' needs 'alpha' and has no 'lr'"),
+        ({"form": "pgd"}, ": 'step: sign' needs 'alpha' and does not use 'lr'"),
         (
             {"form": "fgsm", "max_iter": 5},
             ".max_iter: 'form: fgsm' sets 'max_iter: 1', but the study sets 5",
         ),
         ({**SIGN, "gradient_of": "dlr"}, ".gradient_of: 'dlr' compares three classes, but group"),
-        ({**SIGN, "target": "tumour"}, ".target: 'tumour' is no class of group X-TB; use least_"),
+        (
+            {**SIGN, "target": "tumour"},
+            ".target: 'tumour' is not a class of group X-TB; use least_",
+        ),
         ({"kind": "external", "library": "art"}, ".name: missing; add it"),
         ({"kind": "external", "library": "cleverhans"}, ".library: 'cleverhans' must be"),
         (
             {"kind": "external", "library": "art", "name": "os.system"},
-            ".name: 'os.system' must be a name as the library writes it",
+            ".name: 'os.system' must be a name that the library uses",
         ),
         (
             {"kind": "external", "library": "art", "name": "Square", "at": [5]},
@@ -442,13 +445,13 @@ SIGN = {"step": "sign", "alpha": 0.01}
         ),
         (
             {"kind": "external", "library": "art", "name": "Square", "export": 2},
-            ": 'export' makes images again",
+            ": 'export' repeats the attack",
         ),
         (
             {"epsilon": [0.1, float("inf")], **RAW, "clip": "l2"},
             ".epsilon.1: inf must be a finite",
         ),
-        ({"kind": "exernal"}, ".kind: 'exernal' is no kind of attack, did you mean 'external'?"),
+        ({"kind": "exernal"}, ".kind: 'exernal' is not a kind of attack, did you mean 'external'?"),
     ],
     ids=str,
 )
@@ -502,7 +505,7 @@ def test_pictures_are_of_an_attack_of_pgdose(study: dict[str, Any]) -> None:
     study["attacks"] = {"square": square} | study["attacks"]
     assert parse(study).shown_attack() == "paper"
     study["operating_points"] = {"attack": "square"}
-    assert "operating_points.attack: 'square' is of another library" in mistakes(study)[0]
+    assert "operating_points.attack: 'square' is an attack of another library" in mistakes(study)[0]
 
 
 def test_how_fine_tiles_are_is_said_once(study: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ A separate process reads them, so that a crash of a C library would show as a fa
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -176,10 +177,10 @@ def read_all(folder: Path) -> None:
         outcomes |= {"cpu": time.process_time() - cpu, "seconds": time.monotonic() - start}
         print(json.dumps(outcomes), flush=True)
     decode.decoder_process.stop()
-    reader, decoder = (
-        resource.getrusage(who).ru_maxrss * 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    # Not ru_maxrss, which begins at what the process had that started this one.
+    status = Path("/proc/self/status").read_text()
+    reader = int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+    decoder = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     print(json.dumps({"reader": reader, "decoder": decoder}))
 
 

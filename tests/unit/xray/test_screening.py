@@ -18,7 +18,7 @@ from pgdose.tables.keyed import generator
 from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening, source_rejects
-from pgdose.xray.anatomy import aorta_window
+from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.source_images import read_source_image
 from pgdose_phantom.chest import draw_chest
 

@@ -86,9 +86,9 @@ def clean_prediction(e: CheckInputs) -> CheckResult:
 
 def box(e: CheckInputs) -> CheckResult:
     """No change is larger than its epsilon, but for rounding."""
-    if e.clip == "gradient":
+    if not e.clip.bounds_change:
         raise NotApplicable(
-            "clip: gradient bounds the gradient; only the intensity range bounds images."
+            f"clip: {e.clip.name} bounds the gradient; only the intensity range bounds images."
         )
     allowed = torch.tensor(e.doses.epsilons, dtype=torch.float64) * (1 + 1e-5) + 1e-6
     share = float((e.change.double() / allowed).max())

@@ -19,11 +19,11 @@ from pgdose.study.doses import Doses
 def noise(e: CheckInputs) -> CheckResult:
     """The attack flips at least as many as uniform noise of the same size."""
     _gradient_attack(e)
-    if e.clip == "gradient":
-        raise NotApplicable("clip: gradient does not bound the change, so no noise is of its size.")
-    amplitude = e.epsilon
-    if e.clip == "l2":  # uniform noise of amplitude a has the mean square a**2 / 3
-        amplitude = min(e.epsilon * math.sqrt(3 / e.images[0].numel()), 1.0)
+    if e.clip.noise_amplitude is None:
+        raise NotApplicable(
+            f"clip: {e.clip.name} does not bound the change, so no noise is of its size."
+        )
+    amplitude = e.clip.noise_amplitude(e.epsilon, e.entries)
     other = flips_with(e, Noise(), Doses((amplitude,), 1))
     passed = int(e.flipped.sum()) >= int(other.sum())
     return _compare(e, other, "noise of this size", passed)
@@ -32,9 +32,9 @@ def noise(e: CheckInputs) -> CheckResult:
 def square(e: CheckInputs) -> CheckResult:
     """Whom Square flips, a black-box attack (Andriushchenko et al. 2020), the attack flips too."""
     _gradient_attack(e)
-    if e.clip != "iterate":
+    if not e.clip.is_box:
         raise NotApplicable(
-            f"Square runs in a box of half-width epsilon; clip: {e.clip} has another bound."
+            f"Square runs in a box of half-width epsilon; clip: {e.clip.name} has another bound."
         )
     if not libraries.available("torchattacks"):
         raise NotApplicable("The library with Square is not installed (extra: peers).")
@@ -66,12 +66,12 @@ def large_epsilon(e: CheckInputs) -> CheckResult:
     Steps are as much longer. Boxes are nested, so a success in a smaller one counts: far from all
     images a network may predict one class everywhere, and it may be the right one.
     """
-    attack, entries = _gradient_attack(e), e.images[0].numel()
+    attack = _gradient_attack(e)
     # The lengths of steps that lead from one end of the range to the other.
-    reach = {"sign": 1.0, "l2": math.sqrt(entries)}
+    reach = {"sign": 1.0, "l2": math.sqrt(e.entries)}
     if isinstance(attack, GradientDescent) and attack.step in reach:
         attack = replace(attack, rate=2.5 * reach[attack.step] / e.doses.max_iter)
-    epsilon = math.sqrt(entries) if e.clip == "l2" else 1.0
+    epsilon = e.clip.full_range(e.entries)
     flips = flips_with(e, attack, Doses((epsilon,), e.doses.max_iter))
     flips = flips | e.flips[e.rows[: e.expensive], :, -1].any(dim=1)
     left, chance = float((~flips).double().mean()), 1 / e.logits.shape[3]
@@ -92,8 +92,8 @@ def more_iterations(e: CheckInputs) -> CheckResult:
 def second_restart(e: CheckInputs) -> CheckResult:
     """Another start, at random, adds less to the rate than its interval."""
     attack = _gradient_attack(e)
-    if e.clip == "gradient":
-        raise NotApplicable("clip: gradient has no box to draw a start from.")
+    if e.clip.random_start is None:
+        raise NotApplicable(f"clip: {e.clip.name} has no box to draw a start from.")
     again = replace(attack, start="random", restarts=1)
     other_draws = replace(e, keys=e.keys ^ 1)
     flips = flips_with(other_draws, again, Doses((e.epsilon,), e.doses.max_iter))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.noise import Noise
+from pgdose.attack.projections import BOX, Clip
 from pgdose.attack.samples import Samples
 from pgdose.attack.steps import Attack
 from pgdose.study.doses import Doses
@@ -58,8 +59,13 @@ class CheckInputs:
         return isinstance(self.attack, Noise)
 
     @property
-    def clip(self) -> str:
-        return self.attack.clip if self.attack else "iterate"
+    def clip(self) -> Clip:
+        return self.attack.clip if self.attack else BOX
+
+    @property
+    def entries(self) -> int:
+        """Of an image."""
+        return self.images[0].numel()
 
     @property
     def epsilon(self) -> float:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose.attack.objectives import difference_of_logits_ratio
+from pgdose.attack.projections import Clip
 from pgdose.attack.samples import Samples
 from pgdose.attack.steps import Attack
 from pgdose.errors import UserError
@@ -21,10 +22,13 @@ def check_network(network: nn.Module) -> None:
         )
 
 
-def check_doses(doses: Doses, clip: str) -> None:
-    """UserError for an epsilon over 1 where it bounds a pixel."""
-    if clip != "l2" and doses.epsilons[-1] > 1:
-        raise UserError(f"epsilon: {doses.epsilons[-1]}; give at most 1, the full intensity range")
+def check_doses(doses: Doses, clip: Clip) -> None:
+    """UserError for an epsilon that is larger than makes sense with the clip."""
+    if doses.epsilons[-1] > clip.largest_epsilon:
+        raise UserError(
+            f"epsilon: {doses.epsilons[-1]}; give at most {clip.largest_epsilon:g}, the full "
+            "intensity range"
+        )
 
 
 def check_samples(samples: Samples) -> None:
@@ -37,12 +41,13 @@ def check_samples(samples: Samples) -> None:
         )
     if classes.shape != images.shape[:1]:
         raise UserError(
-            f"classes of shape {list(classes.shape)} for {len(images)} images; give one an image"
+            f"classes of shape {list(classes.shape)} for {len(images)} images; give one class "
+            "for each image"
         )
     if clean is not None and (clean.ndim != 2 or len(clean) != len(images)):
         raise UserError(
-            f"clean logits of shape {list(clean.shape)} for {len(images)} images; give images x "
-            "classes"
+            f"clean logits of shape {list(clean.shape)} for {len(images)} images; give images "
+            "x classes"
         )
     if len(images) and not (images.min() >= 0 and images.max() <= 1):  # also NaN
         raise UserError(
@@ -81,12 +86,12 @@ def check_clean_logits(logits: Tensor) -> None:
         bad = int((~logits.isfinite()).any(dim=1).sum())
         raise UserError(
             f"the network gives NaN or infinity for {bad} of {len(logits)} clean images; check its "
-            "weights and the input that it expects"
+            "weights and its preprocessing"
         )
     if len(logits) and logits.min() >= 0 and (logits.sum(dim=1) - 1).abs().max() < 1e-3:
         raise UserError(
-            "the network gives probabilities (softmax), whose gradient vanishes where it is sure; "
-            "let it give logits"
+            "the network gives probabilities (softmax), whose gradients vanish where the network "
+            "is confident; remove the softmax, so that it gives logits"
         )
 
 
@@ -95,5 +100,5 @@ def check_attacked_logits(*logits: Tensor) -> None:
     if not all(bool(values.isfinite().all()) for values in logits):
         raise UserError(
             "the network gives NaN or infinity for attacked images, so there is no success rate; "
-            "check its weights and the precision that it computes in"
+            "check its weights, or attack it in fp32"
         )

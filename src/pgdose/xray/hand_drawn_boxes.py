@@ -32,20 +32,22 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     for column in COLUMNS:
         if column not in table:
             raise UserError(
-                f"boxes: no column {column!r}; {describe_columns(list(table.columns))}. "
-                "Write record_id, x, y and side"
+                f"boxes: no column {column!r}; {describe_columns(list(table.columns))}; "
+                f"give it the columns {', '.join(COLUMNS)}"
             )
     repeated = table["record_id"].duplicated()
     if repeated.any():
         raise UserError(
-            f"boxes: the record_id of row {_row(repeated)} stands there twice; keep one of the rows"
+            f"boxes: row {_row(repeated)} repeats the record_id of an earlier row; keep one of them"
         )
     boxes = table.set_index("record_id")[["x", "y", "side"]]
     numbers = boxes.apply(pd.to_numeric, errors="coerce").astype(np.float64)
     for column, expected in (("x", "a number"), ("y", "a number"), ("side", "a number above 0")):
         valid = np.isfinite(numbers[column]) & (numbers[column].gt(0) | (column != "side"))
         if not valid.all():
-            raise UserError(f"boxes: {column} in row {_row(~valid)}: write {expected}, in pixels")
+            raise UserError(
+                f"boxes: {column} in row {_row(~valid)} must be {expected}, in pixels; correct it"
+            )
     return numbers
 
 
