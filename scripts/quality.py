@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import network_tables, result_tables
+from pgdose.analysis import network_tables, result_files
 
 with job(snakemake) as log:
     params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
@@ -13,4 +13,4 @@ with job(snakemake) as log:
     for check in network_tables.failed_checks(tables["network_checks"]):
         log.warning("%s", check)
     for name, columns in settings(params, "columns").items():
-        result_tables.write_result_table(tables[name], outputs[name], columns)
+        result_files.write_result_table(tables[name], outputs[name], columns)

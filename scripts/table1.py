@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import result_tables, table1
+from pgdose.analysis import result_files, table1
 from pgdose.tables import parquet
 
 with job(snakemake):
@@ -16,4 +16,4 @@ with job(snakemake):
         "class_counts": table1.class_counts(groups),
     }
     for name, columns in settings(params, "columns").items():
-        result_tables.write_result_table(tables[name], outputs[name], columns)
+        result_files.write_result_table(tables[name], outputs[name], columns)

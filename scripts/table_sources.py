@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import result_tables, source_counts
+from pgdose.analysis import result_files, source_counts
 from pgdose.tables import parquet
 
 with job(snakemake):
@@ -19,4 +19,4 @@ with job(snakemake):
     ]
     table = source_counts.all_sources(counts)
     for columns in settings(params, "columns").values():
-        result_tables.write_result_table(table, snakemake.output[0], columns)
+        result_files.write_result_table(table, snakemake.output[0], columns)

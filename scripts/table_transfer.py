@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import result_tables, transfer
+from pgdose.analysis import result_files, transfer
 from pgdose.tables import parquet
 
 with job(snakemake):
@@ -17,4 +17,4 @@ with job(snakemake):
     ]
     table = transfer.transfer_of_all(attacked, members, params.draws, params.seed)
     for columns in settings(params, "columns").values():
-        result_tables.write_result_table(table, snakemake.output[0], columns)
+        result_files.write_result_table(table, snakemake.output[0], columns)

@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import result_tables, study_tables
+from pgdose.analysis import result_files, study_tables
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.study.doses import Doses
 
@@ -14,7 +14,7 @@ with job(snakemake):
         sized_attacks=settings(params, "sized_attacks"),
     )
     columns = settings(params, "columns")
-    tables = {name: result_tables.read_measures(inputs[name]) for name in params.measures}
+    tables = {name: result_files.read_measures(inputs[name]) for name in params.measures}
     tables |= study_tables.findings(
         study,
         study_tables.RunFiles(
@@ -24,5 +24,5 @@ with job(snakemake):
         MeasureSettings(**settings(params)),
     )
     for name, table in tables.items():
-        result_tables.write_result_table(table, outputs[name], columns[name])
-    result_tables.write_version(outputs.format_version)
+        result_files.write_result_table(table, outputs[name], columns[name])
+    result_files.write_version(outputs.format_version)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from helpers.result_text import WORDS, text_columns
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
 
 from pgdose.attack.batching import Execution
@@ -27,7 +28,7 @@ from pgdose.networks import folding, network_files
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
-from pgdose.tables import keyed, parquet, sharding
+from pgdose.tables import keyed, parquet, result_csv, sharding
 
 GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
 
@@ -206,6 +207,12 @@ def test_of_itself_a_network_s_transfer_is_its_success(small_study: Path) -> Non
     assert len(both) == len(own) == 4
     for name in ("n_attacked", "n_flipped", "asr", "wilson_low", "ci_low"):
         pd.testing.assert_series_equal(both[name], both[f"{name}_asr"], check_names=False)
+
+
+def test_names_in_result_tables_are_read_as_text(small_study: Path) -> None:
+    for path in (results(small_study) / "tables").glob("*.csv"):
+        names = text_columns(pd.read_csv(path)) - WORDS
+        assert names <= set(result_csv.TEXT_COLUMNS), (path.name, "see TEXT_COLUMNS")
 
 
 def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:

@@ -3,13 +3,13 @@
 
 def columns_of(*rules):
     """The columns of the result tables that some rules make, for a job to hold to."""
-    return as_json(registry.columns_of(*rules))
+    return as_json(table_registry.columns_of(*rules))
 
 
 def shown_table(name):
     """A result table; `snakemake --report` shows it if its entry in the registry says so."""
     path = f"{RESULTS}/tables/{name}.csv"
-    is_shown = registry.RESULT_TABLES[name].in_snakemake_report
+    is_shown = table_registry.RESULT_TABLES[name].in_snakemake_report
     return shown(path, name, "Tables") if is_shown else path
 
 
@@ -55,7 +55,7 @@ rule measure:
     output:
         **{
             name: f"{RUN}/measures/{name}.parquet"
-            for name in [*registry.tables_of("measure"), "images"]
+            for name in [*table_registry.tables_of("measure"), "images"]
         },
         draws=f"{RUN}/measures/conclusion_draws.parquet",
     log:
@@ -69,7 +69,10 @@ rule measure:
         doses=lambda w: as_json(doses_of(run_of(w).attacks)),
         settings=measure_settings(),
         columns=as_json(
-            {**registry.columns_of("measure"), "images": list(registry.IMAGES)}
+            {
+                **table_registry.columns_of("measure"),
+                "images": list(table_registry.IMAGES),
+            }
         ),
         code=script_digest("measure.py"),
     script:
@@ -106,7 +109,7 @@ rule table1:
         members=group_file("members.parquet"),
         clean=run_file("clean.parquet", runs("main")),
     output:
-        **{name: shown_table(name) for name in registry.tables_of("table1")},
+        **{name: shown_table(name) for name in table_registry.tables_of("table1")},
     log:
         f"{LOGS}/table1.log",
     benchmark:
@@ -138,7 +141,7 @@ rule quality:
         members=group_file("members.parquet"),
         clean=run_file("clean.parquet", runs("main", "further")),
     output:
-        **{name: shown_table(name) for name in registry.tables_of("quality")},
+        **{name: shown_table(name) for name in table_registry.tables_of("quality")},
     log:
         f"{LOGS}/quality.log",
     benchmark:
@@ -195,7 +198,7 @@ rule tables:
     input:
         **{
             name: run_file(f"measures/{name}.parquet", runs())
-            for name in registry.tables_of("measure")
+            for name in table_registry.tables_of("measure")
         },
         images=run_file("measures/images.parquet", runs("main")),
         draws=run_file("measures/conclusion_draws.parquet", runs()),
@@ -209,7 +212,7 @@ rule tables:
         **{
             name: shown_table(name)
             for rule in ("measure", "tables")
-            for name in registry.tables_of(rule)
+            for name in table_registry.tables_of(rule)
         },
         format_version=f"{RESULTS}/tables/format_version.txt",
     log:
@@ -221,7 +224,7 @@ rule tables:
     params:
         runs=as_json([run.identity() for run in runs()]),
         doses=as_json(doses_of(STUDY.attacks)),
-        measures=registry.tables_of("measure"),
+        measures=table_registry.tables_of("measure"),
         sized_group=STUDY.training_size.group if STUDY.training_size else "",
         sized_attacks=as_json(
             STUDY.training_size.attacks if STUDY.training_size else []

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir, "src")))
 
 from pgdose import rerun_digest
-from pgdose.analysis import registry
+from pgdose.analysis import table_registry
 from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study
@@ -211,7 +211,9 @@ def transferred():
 def result_tables():
     """The tables of the whole study; `transfer` needs a group with several networks."""
     names = [
-        name for name in registry.RESULT_TABLES if name != "transfer" or transferred()
+        name
+        for name in table_registry.RESULT_TABLES
+        if name != "transfer" or transferred()
     ]
     return [f"{RESULTS}/tables/{name}.csv" for name in names]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
+from pgdose.analysis.intervals import plain_percentiles, wilson
 from pgdose.errors import UserError
 from pgdose.tables.user_columns import describe_columns
 
@@ -200,7 +200,8 @@ def _judged_pairs(labeller: pd.DataFrame, hand: pd.DataFrame) -> list[tuple[str,
 def _share(hits: int, n: int) -> tuple[float, float, float]:
     if not n:
         return np.nan, np.nan, np.nan
-    return hits / n, *proportion_confint(hits, n, method="wilson")
+    low, high = wilson(hits, n)
+    return hits / n, float(low), float(high)
 
 
 def _f1(counts: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float, float]:
@@ -215,5 +216,5 @@ def _f1(counts: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float
     draws = rng.multinomial(n, np.divide(counts, n), size=_BOOTSTRAP_DRAWS)
     hits, errors = 2 * draws[:, 0], draws[:, 1] + draws[:, 2]
     defined = hits + errors > 0
-    low, high = np.percentile(hits[defined] / (hits + errors)[defined], [2.5, 97.5])
+    low, high = plain_percentiles(hits[defined] / (hits + errors)[defined])
     return 2 * counts[0] / (2 * counts[0] + counts[1] + counts[2]), low, high

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pgdose.analysis import bootstrap, result_tables
+from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.confidence_bins import PRECISION
 from pgdose.analysis.outcomes import Outcomes
@@ -103,7 +103,7 @@ def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> N
         doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
         about[attack] = {"doses": doses, "patients": draws.patients}
     table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
-    result_tables.write_measures(table, path, {"attacks": json.dumps(about)})
+    result_files.write_measures(table, path, {"attacks": json.dumps(about)})
 
 
 _DOUBLES = pa.list_(pa.float64())
@@ -111,7 +111,7 @@ _DOUBLES = pa.list_(pa.float64())
 
 def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
     """What `write_draws` wrote, by attack."""
-    about = json.loads(result_tables.read_measures_metadata(path)["attacks"])
+    about = json.loads(result_files.read_measures_metadata(path)["attacks"])
     table = parquet.read_table(path)
     return {attack: _of_attack(table[table["attack"] == attack], about[attack]) for attack in about}
 

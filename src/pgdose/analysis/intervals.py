@@ -1,8 +1,10 @@
-"""The method of the confidence intervals: every interval of every table is made here.
+"""The method of the confidence intervals: how wide they are is decided here.
 
 By patients, from the draws of `bootstrap`: `rate_interval` for rates, `contrast_interval` for
-differences and slopes, `percentiles` for anything else. By images: `wilson`. docs/conclusions.md
-has the formulas and their sources.
+differences and slopes, `percentiles` for anything else. By images or reports: `wilson`, and
+`plain_percentiles` of bootstrap draws. Two of the conclusions are about groups and trainings, not
+patients alone: `conclusions` makes their t intervals, with the `standard_error` from here.
+docs/conclusions.md has the formulas and their sources.
 """
 
 import numpy as np
@@ -13,15 +15,25 @@ from statsmodels.stats.proportion import proportion_confint
 from pgdose.analysis.bootstrap import share
 
 LEVEL = 0.95
+_ALPHA = round(1 - LEVEL, 12)  # without the rounding error of the difference, as tables print it
 
 
-def wilson(hits: pd.Series | np.ndarray, n: pd.Series | np.ndarray) -> tuple[np.ndarray, ...]:
+def wilson(
+    hits: pd.Series | np.ndarray | int, n: pd.Series | np.ndarray | int
+) -> tuple[np.ndarray, ...]:
     """Both ends of the 95 % Wilson score interval of hits / n; NaN where n is 0."""
     hits, n = np.asarray(hits, float), np.asarray(n, float)
     low, high = np.full(n.shape, np.nan), np.full(n.shape, np.nan)
     some = n > 0
     if some.any():
-        low[some], high[some] = proportion_confint(hits[some], n[some], method="wilson")
+        ends = proportion_confint(hits[some], n[some], alpha=_ALPHA, method="wilson")
+        low[some], high[some] = ends
+    return low, high
+
+
+def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:
+    """Both ends of the percentile interval of one number from its draws, (draws,)."""
+    low, high = np.quantile(draws, [_ALPHA / 2, 1 - _ALPHA / 2])
     return low, high
 
 
@@ -33,7 +45,7 @@ def rate_interval(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndar
     """
     low, high = percentiles(draws, patients)
     if patients > 1:
-        for rate in (0.0, 1.0):
+        for rate in (0.0, 1.0):  # `1 - LEVEL` and not _ALPHA: printed ends keep their last digit
             ends = proportion_confint(rate * patients, patients, alpha=1 - LEVEL, method="wilson")
             low, high = (
                 np.where(draws[0] == rate, end, x) for end, x in zip(ends, (low, high), strict=True)

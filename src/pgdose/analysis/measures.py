@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis import bootstrap, result_tables
+from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
 from pgdose.analysis.dose_summary import dose_summary, smallest_level
 from pgdose.analysis.operating_point import operating_iteration
@@ -107,8 +107,8 @@ def write_run(
         tables = [of.tables[name].assign(attack=attack) for attack, of in by_attack.items()]
         filled = [table for table in tables if len(table)]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-        table = table.assign(**result_tables.identity_columns(identity, len(table)))
+        table = table.assign(**result_files.identity_columns(identity, len(table)))
         bounded = [attack for attack, of in by_attack.items() if of.bounded]
         metadata = {"bounded": json.dumps(bounded)} if name == "images" else {}
-        table = result_tables.exact_columns(table, columns[name], name)
-        result_tables.write_measures(table, path, metadata)
+        table = result_files.exact_columns(table, columns[name], name)
+        result_files.write_measures(table, path, metadata)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pgdose.analysis import quality
 from pgdose.analysis.network_checks import network_checks
-from pgdose.analysis.result_tables import identity_columns
+from pgdose.analysis.result_files import identity_columns
 from pgdose.tables import parquet
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.analysis import conclusion_tables, quality, result_tables, training_sizes
+from pgdose.analysis import conclusion_tables, quality, result_files, training_sizes
 from pgdose.analysis.conclusion_draws import ConclusionDraws, read_draws
 from pgdose.analysis.conclusion_tables import AttackDraws
 from pgdose.analysis.settings import MeasureSettings
@@ -121,7 +121,7 @@ def worst_cases(
     """The table worst_case, group after group, over the attacks that are bounded by epsilon."""
     tables = []
     for run, path in zip(study.main, images, strict=True):
-        bounded = json.loads(result_tables.read_measures_metadata(path)["bounded"])
+        bounded = json.loads(result_files.read_measures_metadata(path)["bounded"])
         rows = parquet.read_table(path)
         by_attack = {attack: rows[rows["attack"] == attack] for attack in bounded}
         table = worst_case(by_attack, study.doses, settings.draws, settings.seed)

@@ -10,7 +10,7 @@ import pandas as pd
 from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.intervals import rate_interval, wilson
-from pgdose.analysis.result_tables import identity_columns
+from pgdose.analysis.result_files import identity_columns
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,23 @@
-"""Measures in, figures and the report out. Knows nothing of networks, sources or Snakemake."""
+"""Measures in, figures out. Knows nothing of networks, sources or Snakemake.
+
+In reading order:
+
+    style          how every figure looks and is saved; every colour
+    axes           what the printed and the page's interactive curves share
+    rows           which rows of a result table are shown
+
+    curve_rows     the rows of Figs. 3a to 3d, saved beside each figure
+    panels         their panels: the grid, rates with intervals
+    curves         Figs. 3a and 3b: success over amplitude and over iterations
+    confidence     Fig. 3c: success over clean confidence
+    training_size  Fig. 3d: success and accuracy over the number of training images
+
+    examples       Figs. 1 and 2: adversarial images beside their originals
+    heatmap        a group's response surface
+    network        a group's network: training, confusion, reliability
+
+    sheet_samples  which images a person checks on the sheets
+    sheets         the sheets: contact sheets, the aorta's windows, slides with their tiles
+
+workflow/rules/figures.smk says what a new figure needs.
+"""

@@ -99,7 +99,7 @@ def _point_size(n: float) -> float:
 def _confidence_axis(panel: Axes, apart: bool) -> None:
     ticks = list(CONFIDENCE_TICKS)
     labels = [f"{tick:.1f}" for tick in ticks]
-    panel.axvspan(0.95, 1.0, color="#F0F0F0", zorder=0)  # the bin of conclusion 4
+    panel.axvspan(0.95, 1.0, color=style.SHADE, zorder=0)  # the bin of conclusion 4
     panel.set_xlim(0.495, 1.005)
     if apart:
         # The tick at 0.5 stays without its number, which would touch that of the bin apart.

@@ -218,7 +218,7 @@ def _show(panel: Axes, image: np.ndarray) -> None:
     # The pixels as they are, unless there are more of them than the figure has.
     smooth = max(image.shape[:2]) > _CELL * style.DPI
     panel.imshow(
-        np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1,
+        np.clip(image, 0, 1), cmap=style.IMAGE_MAP, vmin=0, vmax=1,
         interpolation="antialiased" if smooth else "none",
     )  # fmt: skip
     panel.set_axis_on()

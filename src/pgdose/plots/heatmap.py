@@ -14,10 +14,9 @@ from matplotlib.patches import Patch
 
 from pgdose.plots import style
 from pgdose.plots.rows import main_networks
-from pgdose.plots.style import AMPLITUDE, ASR, GAP
+from pgdose.plots.style import AMPLITUDE, ASR, GAP, RATE_MAP
 
 HALF = 0.5  # where a line is drawn
-_COLORS = "cividis"  # its lightness rises steadily, also for the colour-blind
 _COLUMNS = 5  # panels in a row
 _TICKS = 16, 6  # at most, of amplitudes and of iterations
 
@@ -73,7 +72,7 @@ def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     figure.supylabel(AMPLITUDE, fontsize=9)
     figure.supxlabel("number of iterations", fontsize=9)
     bar = figure.colorbar(
-        ScalarMappable(Normalize(0, 1), _COLORS), ax=panels, fraction=0.05, aspect=25, pad=0.01
+        ScalarMappable(Normalize(0, 1), RATE_MAP), ax=panels, fraction=0.05, aspect=25, pad=0.01
     )
     bar.set_label(ASR)
     _outline(bar.ax, [[(0.0, HALF), (1.0, HALF)]])
@@ -91,7 +90,7 @@ def _surface(panel: Axes, rows: pd.DataFrame, attack: str) -> bool:
     panel.patch.set(facecolor="white", edgecolor=GAP, hatch="////")
     down, across = rates.shape
     edges = np.arange(across + 1) - 0.5, np.arange(down + 1) - 0.5
-    panel.pcolormesh(*edges, np.ma.masked_invalid(rates), cmap=_COLORS, vmin=0, vmax=1)
+    panel.pcolormesh(*edges, np.ma.masked_invalid(rates), cmap=RATE_MAP, vmin=0, vmax=1)
     _outline(panel, _borders(rates))
     panel.set_title(attack)
     for ticks, labels, at_most in (

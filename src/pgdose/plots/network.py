@@ -11,14 +11,13 @@ from matplotlib.ticker import MaxNLocator
 
 from pgdose.plots import style
 from pgdose.plots.panels import note
-from pgdose.plots.style import GAP, INTERVAL
+from pgdose.plots.style import GAP, GREY, INTERVAL, TRAINING, VALIDATION
 
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
 _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
-    "training_accuracy": {"label": "training", "color": _TRAINING, "marker": "o"},
+    "training_accuracy": {"label": "training", "color": TRAINING, "marker": "o"},
     "validation_accuracy": {
         "label": "validation",
-        "color": _VALIDATION,
+        "color": VALIDATION,
         "marker": "s",
         "linestyle": (0, (4, 2)),
         "markerfacecolor": "white",
@@ -104,7 +103,7 @@ def _training(loss: Axes, accuracy: Axes, rows: pd.DataFrame) -> None:
     accuracy.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if "loss" in series:
         epochs, losses = series["loss"]["epoch"], series["loss"]["value"]
-        loss.plot(epochs, losses, color=_TRAINING, marker="o", markersize=3)
+        loss.plot(epochs, losses, color=TRAINING, marker="o", markersize=3)
         loss.set_ylim(bottom=0)
     else:
         note(loss, "not known", GAP)
@@ -135,8 +134,8 @@ def _confusion(panel: Axes, rows: pd.DataFrame) -> None:
     panel.patch.set(facecolor="white", edgecolor=GAP, hatch="////")
     edges = np.arange(len(names) + 1) - 0.5
     panel.pcolormesh(
-        edges, edges, np.ma.masked_invalid(values), cmap="Greys", vmin=0, vmax=1.25,
-        edgecolors="#BFBFBF", linewidth=0.5,
+        edges, edges, np.ma.masked_invalid(values), cmap=style.SHARE_MAP, vmin=0, vmax=1.25,
+        edgecolors=style.BARS, linewidth=0.5,
     )  # fmt: skip
     size = min(9.0, 27 / len(names))
     for (y, x), share in np.ndenumerate(values):
@@ -176,16 +175,16 @@ def _reliability(panel: Axes, counts: Axes, rows: pd.DataFrame, ece: pd.DataFram
         return
     error = ece.iloc[0]
     panel.set_title(f"reliability: ECE = {error['value']:.3f}, {int(error['n']):,} images")
-    panel.plot([start, 1], [start, 1], color="#595959", linestyle=(0, (1, 1.5)), label="calibrated")
+    panel.plot([start, 1], [start, 1], color=GREY, linestyle=(0, (1, 1.5)), label="calibrated")
     panel.vlines(
-        rows["confidence"], rows["ci_low"], rows["ci_high"], color=_TRAINING, linewidth=1.2,
+        rows["confidence"], rows["ci_low"], rows["ci_high"], color=TRAINING, linewidth=1.2,
         alpha=0.6, label=INTERVAL,
     )  # fmt: skip
-    panel.plot(rows["confidence"], rows["value"], color=_TRAINING, marker="o", linestyle="none")
+    panel.plot(rows["confidence"], rows["value"], color=TRAINING, marker="o", linestyle="none")
     panel.legend(loc="upper left", ncols=2, borderaxespad=0.1, fontsize=7.5, columnspacing=1.2)
     counts.bar(
         rows["bin_low"], rows["n"], rows["bin_high"] - rows["bin_low"], align="edge",
-        color="#BFBFBF", edgecolor="#8C8C8C", linewidth=0.6,
+        color=style.BARS, edgecolor=GAP, linewidth=0.6,
     )  # fmt: skip
     counts.set_ylim(0, rows["n"].max() * 1.1)
     counts.yaxis.set_major_locator(MaxNLocator(3, integer=True))

@@ -18,13 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from pgdose.plots import style
+from pgdose.plots.style import CLASSES, INK, TISSUE, WINDOW
 
 _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its details count
 _BETWEEN = 0.03  # inches, between a film and its crop
-_BOX = "#FF5A00"
-_TISSUE, _INK = "#0072B2", "#000000"
-# Visible on pink and purple, and distinct to the colour-blind.
-_CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
 _TILE_OPACITY = 0.15
 _DPI = 200  # a sheet is for the screen
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
@@ -71,7 +68,7 @@ def aorta_sheet(
     figure, panels = _grid(pairs, captions, columns, _FILM)
     for (panel, _), (x, y, side) in zip(panels, windows, strict=True):
         corner = (x - side / 2 - 0.5, y - side / 2 - 0.5)  # a pixel's middle is at a whole number
-        panel.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=_BOX, linewidth=1.2))
+        panel.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=WINDOW, linewidth=1.2))
     return figure
 
 
@@ -129,10 +126,10 @@ def slide_sheet(
     left, top = picture.corner
     frame = (left, left + columns * picture.cell, top + rows * picture.cell, top)
     panel.imshow(picture.pixels, extent=frame, interpolation="antialiased")
-    colours = dict(zip(dict.fromkeys(classes), itertools.cycle(_CLASSES), strict=False))
+    colours = dict(zip(dict.fromkeys(classes), itertools.cycle(CLASSES), strict=False))
     for rings, colour, line in (
-        (contours.tissue, _TISSUE, "-"),
-        (contours.ink, _INK, "-"),
+        (contours.tissue, TISSUE, "-"),
+        (contours.ink, INK, "-"),
         *((rings, colours[name], "--") for name, rings in reversed([*contours.outlines.items()])),
     ):
         panel.add_collection(LineCollection(rings, colors=colour, linewidths=0.9, linestyles=line))
@@ -159,9 +156,9 @@ def _slide_legend(
 ) -> list[Artist]:
     handles: list[Artist] = []
     if contours.tissue:
-        handles.append(Line2D([], [], color=_TISSUE, label="tissue"))
+        handles.append(Line2D([], [], color=TISSUE, label="tissue"))
     if contours.ink:
-        handles.append(Line2D([], [], color=_INK, label="ink"))
+        handles.append(Line2D([], [], color=INK, label="ink"))
     for outline in contours.outlines:
         label = f"outline: {outline}"
         handles.append(Line2D([], [], color=colours[outline], ls="--", label=label))
@@ -205,7 +202,7 @@ def _grid(
             bottom = y - cell - i * (cell + _BETWEEN)
             panel = figure.add_axes((x / width, bottom / height, cell / width, cell / height))
             panel.set_axis_off()
-            panel.imshow(_unit(image), cmap="gray", vmin=0, vmax=1)
+            panel.imshow(_unit(image), cmap=style.IMAGE_MAP, vmin=0, vmax=1)
         panels.append(figure.axes[-len(images) :])
         figure.text(
             (x + cell / 2) / width, (y - pictures - 0.03) / height, caption,

@@ -1,5 +1,8 @@
 """How every figure of a study looks, and how it is written: the same bytes for the same measures.
 
+Every colour of the printed figures, the sheets and the page's charts stands here (a test holds it);
+those of the page around the charts stand in report/page_files/report.css.
+
 Figures are built through `matplotlib.figure.Figure`, never through pyplot, so that no global state
 and no display is involved.
 """
@@ -30,9 +33,27 @@ EPSILON = "ε"
 ASR = "attack success rate (flipped / attacked)"
 AMPLITUDE = f"amplitude {EPSILON} (full intensity range = 1)"
 MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
+
 GREY = "#595959"  # of what belongs to no group
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
+GRID = "#E3E3E3"
+SHADE = "#F0F0F0"  # behind the bin that conclusion 4 is about
+BARS = "#BFBFBF"  # of counts, and the lines between cells of counts
+TRAINING, VALIDATION = "#0072B2", "#D55E00"  # images, in the figures of networks
+RATE_MAP = "cividis"  # its lightness rises steadily, also for the colour-blind
+DOSE_MAP = "viridis"
+SHARE_MAP = "Greys"
+IMAGE_MAP = "gray"  # as a radiograph: black is 0
+
+# On photographs of slides and films.
+WINDOW = "#FF5A00"  # the window of the aorta
+TISSUE, INK = "#0072B2", "#000000"
+# Visible on pink and purple, and distinct to the colour-blind.
+CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
+
+# Of the page's charts; they go with report.css.
+PAGE_TEXT, PAGE_AXES, PAGE_GRID, PAGE_BACKGROUND = "#1c1f23", "#59616b", "#e6e6e6", "#ffffff"
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Earlier groups are drawn larger: where curves run together, each shows behind the next.
@@ -56,7 +77,7 @@ RC_PARAMS: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#E3E3E3",
+    "grid.color": GRID,
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.3,
     "lines.markersize": 4.5,

@@ -85,7 +85,7 @@ def _shades(rows: pd.DataFrame) -> dict[tuple[str, float], Any]:
     for attack in rows["attack"].unique():
         epsilons = _epsilons(rows, attack)
         if len(epsilons) > 1:
-            colors = colormaps["viridis"](np.linspace(0.0, 0.85, len(epsilons)))
+            colors = colormaps[style.DOSE_MAP](np.linspace(0.0, 0.85, len(epsilons)))
             shades |= {(attack, e): color for e, color in zip(epsilons, colors, strict=True)}
     return shades
 

@@ -1,1 +1,23 @@
-"""The HTML report of a study."""
+"""Tables and figures in, the HTML page of a study out.
+
+In reading order:
+
+    page          the page as a whole; its templates lie in page_files/
+    data          what the page is made from
+    collect       checks, devices, rejects and agreement, from the files of results
+    provenance    versions, machine, time and memory
+
+    wording       numbers and names as a reader sees them
+    tables        the model of a table of the page
+    images        pictures as data URIs
+    captions      titles and captions of the figures, also for Snakemake's report
+
+    summary       the results in sentences
+    conclusions   the matrix of verdicts, and each test
+    interactive   the curves to hover over
+    figures       those curves, and the printed figures
+    study_tables  the tables over all groups
+    networks      groups with several networks, and transfer
+    groups        the section of each group
+    appendix      what the results rest on: checks, sources, rejects, settings, machines
+"""

@@ -1,5 +1,15 @@
-"""Titles and captions of the page's figures; the operating point stands in the figures' panels."""
+"""Titles and captions of the figures, for the page and for Snakemake's report.
 
+The operating point stands in the figures' panels. After a change write Snakemake's captions:
+
+    python -m pgdose.report.captions
+
+Captions of tables stand in `analysis.table_registry`.
+"""
+
+import re
+
+from pgdose.analysis.table_registry import CAPTION_FOLDER
 from pgdose.plots.axes import FEW, LEAST_OF_TWO, WIDE_RANGE
 from pgdose.plots.style import EPSILON
 
@@ -63,3 +73,18 @@ PICTURES = {
     ),
     "examples": "Originals and their adversarial versions, as in Figure 1.",
 }
+
+
+def as_rst(text: str) -> str:
+    """The text in reStructuredText, where some characters would be marks."""
+    return re.sub(r"([\\*`|_])", r"\\\1", text)
+
+
+def files() -> dict[str, str]:
+    """The files of the figures' captions in workflow/report/ by name, and their text."""
+    return {f"{name}.rst": f"{as_rst(text)}\n" for name, text in {**CAPTIONS, **PICTURES}.items()}
+
+
+if __name__ == "__main__":
+    for file, text in files().items():
+        (CAPTION_FOLDER / file).write_text(text, encoding="utf-8")

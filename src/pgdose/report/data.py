@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.analysis.operating_point import at
-from pgdose.analysis.registry import RESULT_TABLES
+from pgdose.analysis.table_registry import RESULT_TABLES
 from pgdose.plots.rows import at_nearest_epsilon, main_networks
 from pgdose.plots.style import Groups
 
@@ -43,7 +43,7 @@ class ReportData:
     study:     the study's settings, as plain lists, dicts, numbers and texts; the page shows all
                of them as YAML, so nothing that its readers must not see may be among them
     groups:    the study's groups; the page takes their titles from Table 1
-    tables:    those of PAGE_TABLES that there are, with the columns of `analysis.registry`; their
+    tables:    those of PAGE_TABLES that there are, with the columns of `table_registry`; their
                rates are those of the study's definition of success
     figures:   `{"fig1": PNG, ..., "fig3d": PNG}`, in the order of the page
     pictures:  `{group: {"network": PNG, "heatmap": PNG, "examples": PNG}}`

@@ -20,7 +20,14 @@ from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.plots import axes, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
 from pgdose.plots.rows import epsilon_label, same_epsilon
-from pgdose.plots.style import EPSILON, Groups
+from pgdose.plots.style import (
+    EPSILON,
+    PAGE_AXES,
+    PAGE_BACKGROUND,
+    PAGE_GRID,
+    PAGE_TEXT,
+    Groups,
+)
 
 DECIMALS = 4  # of the rates that the page holds
 MOST_MARKERS = 7  # on a curve of many points; the others still show their values
@@ -88,7 +95,7 @@ def swatches(groups: Groups) -> dict[str, Swatch]:
             look.color,
             _STROKES[DASHES[style.modality(groups, group)]],
             _SYMBOLS[look.marker][1],
-            look.color if look.filled else "#ffffff",
+            look.color if look.filled else PAGE_BACKGROUND,
         )
         for group, look in style.looks(groups).items()
     }
@@ -254,8 +261,8 @@ def _number(value: float, decimals: int) -> float | int | None:
 
 def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
     """Axes without curves."""
-    ticks = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": "#59616b"}
-    ticks |= {"showline": True, "ticks": "outside", "tickcolor": "#59616b", "fixedrange": True}
+    ticks = {"showgrid": True, "gridcolor": PAGE_GRID, "zeroline": False, "linecolor": PAGE_AXES}
+    ticks |= {"showline": True, "ticks": "outside", "tickcolor": PAGE_AXES, "fixedrange": True}
     y = {"title": {"text": "attack success rate", "standoff": 8}, "range": [-0.03, 1.03]}
     layout = {
         "template": "none",
@@ -266,10 +273,10 @@ def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
         "hovermode": "closest",
         "hoverlabel": {
             "align": "left",
-            "bgcolor": "#ffffff",
-            "font": {"family": _FONT, "size": 12, "color": "#1c1f23"},
+            "bgcolor": PAGE_BACKGROUND,
+            "font": {"family": _FONT, "size": 12, "color": PAGE_TEXT},
         },
-        "font": {"family": _FONT, "size": 12, "color": "#1c1f23"},
+        "font": {"family": _FONT, "size": 12, "color": PAGE_TEXT},
         "xaxis": {**ticks, "title": {"text": x, "standoff": 8}, **axis},
         "yaxis": {**ticks, **y, "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]},
     }
@@ -300,7 +307,7 @@ def _trace(
         marker={
             "symbol": _SYMBOLS[look.marker][0],
             "size": 1 + 1.25 * look.size,
-            "color": look.color if look.filled else "#ffffff",
+            "color": look.color if look.filled else PAGE_BACKGROUND,
             "line": {"color": look.color, "width": 1.3},
             "maxdisplayed": MOST_MARKERS if len(x) > 2 * MOST_MARKERS else 0,
         },

@@ -21,14 +21,14 @@ from helpers.twelve_images import (
     flips,
 )
 
-from pgdose.analysis import measures, registry, result_tables, study_tables
+from pgdose.analysis import measures, result_files, study_tables, table_registry
 from pgdose.analysis.conclusion_draws import read_draws
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
 SETTINGS = MeasureSettings(epsilon=0.1, iterations=20, success="final", draws=DRAWS, seed=SEED)
-COLUMNS = {**registry.columns_of("measure"), "images": list(registry.IMAGES)}
+COLUMNS = {**table_registry.columns_of("measure"), "images": list(table_registry.IMAGES)}
 MAIN = {"group": "G", "run": "full", "role": "main", "size": None, "repeat": None}
 SIZED = {"group": "G", "run": "n4-r2", "role": "sized", "size": 4, "repeat": 2}
 
@@ -82,7 +82,7 @@ def test_an_attack_is_bounded_if_no_image_changes_by_more_than_its_epsilon(
 def test_all_attacks_on_a_run_stand_in_one_file(tmp_path: Path) -> None:
     paths = written(tmp_path, SIZED, paper=attack(), sign=attack(0.5))
     for name, columns in COLUMNS.items():
-        table = result_tables.read_measures([paths[name]])
+        table = result_files.read_measures([paths[name]])
         assert list(table) == columns
         assert table["attack"].drop_duplicates().tolist() == ["paper", "sign"], name
         identity = table[list(SIZED)].drop_duplicates()
@@ -95,11 +95,11 @@ def test_an_attack_without_images_has_its_columns(tmp_path: Path) -> None:
     nothing = attack(rows=SURFACE.iloc[:0])
     alone, beside = written(tmp_path, MAIN, paper=nothing), None
     for name, columns in COLUMNS.items():
-        assert list(result_tables.read_measures([alone[name]])) == columns, name
+        assert list(result_files.read_measures([alone[name]])) == columns, name
     beside = written(tmp_path, SIZED, paper=nothing, sign=attack())
-    images = result_tables.read_measures([alone["images"], beside["images"]])
+    images = result_files.read_measures([alone["images"], beside["images"]])
     assert images["member"].tolist() == MEMBERS
-    asr = result_tables.read_measures([alone["asr"], beside["asr"]])
+    asr = result_files.read_measures([alone["asr"], beside["asr"]])
     assert asr.loc[asr["attack"] == "paper", "n_attacked"].eq(0).all()
 
 
@@ -126,11 +126,11 @@ def test_the_tables_over_all_runs(tmp_path: Path) -> None:
         clean=[str(tmp_path / "clean.parquet")] * 2,
         members=str(tmp_path / "members.parquet"),
     )
-    asr = result_tables.read_measures([main["asr"], sized["asr"]])
+    asr = result_files.read_measures([main["asr"], sized["asr"]])
     tables = study_tables.findings(study, files, asr, SETTINGS)
-    assert list(tables) == registry.tables_of("tables")
+    assert list(tables) == table_registry.tables_of("tables")
     for name, table in tables.items():
-        result_tables.exact_columns(table, list(registry.RESULT_TABLES[name].columns), name)
+        result_files.exact_columns(table, list(table_registry.RESULT_TABLES[name].columns), name)
     sizes = tables["training_size"]
     assert sizes[["size", "repeat", "accuracy", "asr"]].values.tolist() == [
         [4, 2, 10 / 12, 0.7],
@@ -147,7 +147,7 @@ def test_a_study_without_training_sizes_has_its_tables(tmp_path: Path) -> None:
     main = written(tmp_path, MAIN, paper=attack())
     study = study_tables.StudyRuns([MAIN], {"paper": Doses((0.02, 0.1), 2)}, {"G": "xray"}, "", [])
     files = study_tables.RunFiles([main["draws"]], [main["images"]], [], [])
-    asr = result_tables.read_measures([main["asr"]])
+    asr = result_files.read_measures([main["asr"]])
     tables = study_tables.findings(study, files, asr, SETTINGS)
     assert tables["training_size"].empty and tables["training_size_summary"].empty
     last = tables["conclusions"].iloc[-1]

@@ -6,7 +6,7 @@ import pandas as pd
 from helpers.clean_images import clean_table, group_members
 from helpers.twelve_images import DRAWS, SEED
 
-from pgdose.analysis import network_tables, quality, registry, result_tables
+from pgdose.analysis import network_tables, quality, result_files, table_registry
 from pgdose.tables import parquet
 
 MAIN = {"group": "G", "run": "full", "role": "main", "size": None, "repeat": None}
@@ -24,9 +24,9 @@ def networks(tmp_path: Path) -> list[network_tables.NetworkImages]:
 
 def test_the_tables_of_two_networks(tmp_path: Path) -> None:
     tables = network_tables.network_tables(networks(tmp_path), DRAWS, SEED)
-    assert list(tables) == registry.tables_of("quality")
+    assert list(tables) == table_registry.tables_of("quality")
     for name, table in tables.items():
-        result_tables.exact_columns(table, list(registry.RESULT_TABLES[name].columns), name)
+        result_files.exact_columns(table, list(table_registry.RESULT_TABLES[name].columns), name)
         assert table["run"].drop_duplicates().tolist() == ["full", "other"]
     rows = tables["networks"]
     assert rows["network"].tolist() == ["resnet18", ".pt2"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pgdose.analysis.slide_table import slide_table
+from pgdose.analysis.slide_outcomes import slide_outcomes
 from pgdose.analysis.source_counts import all_sources, source_counts
 
 
@@ -55,7 +55,7 @@ def test_what_became_of_each_slide() -> None:
     candidates = pd.DataFrame({"parent": ["a", "a", "c"], "class": ["tumour", "norm", "norm"]})
     taken = pd.DataFrame({"record_id": ["1", "2"], "parent": "a", "class": ["tumour", "norm"]})
     screened = pd.DataFrame({"record_id": ["1", "2"], "usable": [True, False]})
-    found = slide_table(states, candidates, taken, screened, ["tumour", "norm"]).set_index(
+    found = slide_outcomes(states, candidates, taken, screened, ["tumour", "norm"]).set_index(
         "record_id"
     )
     assert found["state"].to_dict() == {

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.workflow import PROJECT
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
@@ -560,6 +561,23 @@ def test_the_pixels_of_an_image_are_its_own(tmp_path: Path) -> None:
     embedded = re.findall(r'base64,\s*([^"]+)"', svg)
     sizes = {Image.open(io.BytesIO(base64.b64decode(data))).size for data in embedded}
     assert sizes == {(16, 16)}
+
+
+COLOR = r"#[0-9A-Fa-f]{3,8}\b|cmap=\"|colormaps\[\"|get_cmap\(\""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for room in ("plots", "report")
+        for path in (PROJECT / "src/pgdose" / room).glob("*.py")
+        if path.name != "style.py"
+    ],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_colours_stand_in_style_alone(path: Path) -> None:
+    assert not re.search(COLOR, path.read_text(encoding="utf-8")), "name it in plots/style.py"
 
 
 def test_looks_do_not_depend_on_the_figure() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pgdose.analysis import result_tables as r
+from pgdose.analysis import result_files as r
 from pgdose.errors import UserError
 from pgdose.tables import parquet
 

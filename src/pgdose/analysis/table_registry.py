@@ -1,9 +1,19 @@
 """The registry of result tables: every table below tables/, its columns and its caption, once.
 
-The workflow, the page and the reference are made from it. To add a column, add it here and in the
-function that makes the table; to add a table, add it here and let its rule write it.
+The workflow, the page and the reference are made from it.
 
-    python -m pgdose.analysis.registry     # write the captions of Snakemake's report
+    python -m pgdose.analysis.table_registry     # write their captions for Snakemake's report
+
+A new column: add it to its table here, and make it in the table's `maker`.
+
+A new table: add it here, with the function that makes it and the rule that writes it. Tables of
+`measure` are gathered in `measures.measure_attack`, those of `quality` in
+`network_tables.network_tables`, those of `tables` in `study_tables.findings`; another rule stands
+in workflow/rules/analysis.smk. Then run the command above, and show the table in `report`.
+
+Both: a column that holds names which a person chose enters TEXT_COLUMNS in tables/result_csv.py.
+A column that goes or changes its meaning raises FORMAT_VERSION in `result_files`; one more column
+does not.
 
 Imports nothing, since the Snakefile reads it. Of the jobs only the report imports it: a rule passes
 the others the columns, so that another caption reruns no more than the page.
@@ -13,14 +23,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CAPTIONS = Path(__file__).resolve().parents[3] / "workflow" / "report"
+CAPTION_FOLDER = Path(__file__).resolve().parents[3] / "workflow" / "report"
 
 
 @dataclass(frozen=True)
 class ResultTable:
     """A table of results, tables/<name>.csv.
 
-    rule:                the rule that makes it; those of `measure` are made for each run and joined
+    maker:               the function below `pgdose` that makes its rows
+    rule:                the rule that writes it; those of `measure` are made for each run, and
+                         `tables` joins them
     columns:             each with its meaning, in their order; "<finding>" stands for one column
                          for each finding of the study
     caption:             one or two sentences, for the page and Snakemake's report
@@ -29,6 +41,7 @@ class ResultTable:
     """
 
     name: str
+    maker: str
     rule: str
     columns: Mapping[str, str]
     caption: str
@@ -91,6 +104,7 @@ _ESTIMATE = {"estimate": "its value", "ci_low": "lower end of its interval", "ci
 _TABLES = [
     ResultTable(
         "sources",
+        "analysis.source_counts.all_sources",
         "table_sources",
         {
             "source": "source of the study",
@@ -108,6 +122,7 @@ _TABLES = [
     ),
     ResultTable(
         "table1",
+        "analysis.table1.table1",
         "table1",
         {
             **_GROUP,
@@ -121,6 +136,7 @@ _TABLES = [
     ),
     ResultTable(
         "class_counts",
+        "analysis.table1.class_counts",
         "table1",
         {**_GROUP, "class": "class of the group", **_SIZES},
         "Numbers of images of each class.",
@@ -128,6 +144,7 @@ _TABLES = [
     ),
     ResultTable(
         "networks",
+        "analysis.quality.quality",
         "quality",
         {
             **_RUN,
@@ -140,6 +157,7 @@ _TABLES = [
     ),
     ResultTable(
         "calibration",
+        "analysis.quality.calibration",
         "quality",
         {
             **_RUN,
@@ -155,6 +173,7 @@ _TABLES = [
     ),
     ResultTable(
         "confusion",
+        "analysis.quality.confusion",
         "quality",
         {
             **_RUN,
@@ -169,6 +188,7 @@ _TABLES = [
     ),
     ResultTable(
         "network_checks",
+        "analysis.network_checks.network_checks",
         "quality",
         {
             **_RUN,
@@ -182,6 +202,7 @@ _TABLES = [
     ),
     ResultTable(
         "transfer",
+        "analysis.transfer.transfer",
         "table_transfer",
         {
             **_GROUP,
@@ -207,6 +228,7 @@ _TABLES = [
     ),
     ResultTable(
         "asr",
+        "analysis.success.success_rates",
         "measure",
         {
             **_RUN,
@@ -227,6 +249,7 @@ _TABLES = [
     ),
     ResultTable(
         "confidence",
+        "analysis.success.success_by_confidence",
         "measure",
         {
             **_RUN,
@@ -243,6 +266,7 @@ _TABLES = [
     ),
     ResultTable(
         "storage",
+        "analysis.storage.survival_of_storage",
         "measure",
         {
             **_RUN,
@@ -259,6 +283,7 @@ _TABLES = [
     ),
     ResultTable(
         "transitions",
+        "analysis.transitions.transitions",
         "measure",
         {
             **_RUN,
@@ -274,6 +299,7 @@ _TABLES = [
     ),
     ResultTable(
         "doses",
+        "analysis.dose_summary.dose_summary",
         "measure",
         {
             **_RUN,
@@ -294,6 +320,7 @@ _TABLES = [
     ),
     ResultTable(
         "subgroups",
+        "analysis.subgroups.success_of_subgroups",
         "measure",
         {
             **_RUN,
@@ -311,6 +338,7 @@ _TABLES = [
     ),
     ResultTable(
         "worst_case",
+        "analysis.worst_case.worst_case",
         "tables",
         {
             **_GROUP,
@@ -325,6 +353,7 @@ _TABLES = [
     ),
     ResultTable(
         "training_size",
+        "analysis.training_sizes.training_size",
         "tables",
         {
             **_GROUP,
@@ -341,6 +370,7 @@ _TABLES = [
     ),
     ResultTable(
         "training_size_summary",
+        "analysis.training_sizes.training_size_summary",
         "tables",
         {
             **_GROUP,
@@ -359,6 +389,7 @@ _TABLES = [
     ),
     ResultTable(
         "conclusions",
+        "analysis.conclusion_tables.conclude",
         "tables",
         {
             **_CONCLUSION,
@@ -374,6 +405,7 @@ _TABLES = [
     ),
     ResultTable(
         "trends",
+        "analysis.conclusion_tables.conclude",
         "tables",
         {
             **_GROUP,
@@ -420,4 +452,4 @@ def captions() -> dict[str, str]:
 
 if __name__ == "__main__":
     for file, text in captions().items():
-        (CAPTIONS / file).write_text(text, encoding="utf-8")
+        (CAPTION_FOLDER / file).write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def slide_table(
+def slide_outcomes(
     states: pd.DataFrame,
     candidates: pd.DataFrame,
     tiles: pd.DataFrame,

@@ -1,8 +1,8 @@
 """Files of results: tables/<name>.csv, and the measures of a run in Parquet.
 
-A table has exactly the columns of the registry, in its order. Both kinds carry a format version,
-so that results of another version of pgdose are recognised: the measures in their metadata, the
-tables in the file format_version.txt beside them.
+A table has exactly the columns of `table_registry`, in its order. Both kinds carry a format
+version, so that results of another version of pgdose are recognised: the measures in their
+metadata, the tables in the file format_version.txt beside them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pgdose.errors import UserError
 from pgdose.tables import output_files, parquet, result_csv
 
-FORMAT_VERSION = "1"  # raise it when a column changes its meaning or goes
+FORMAT_VERSION = "1"  # raise it when a column goes or changes its meaning; not for one more
 VERSION_FILE = "format_version.txt"
 FINDINGS = "<finding>"  # in a list of columns: stands for those of the study's findings
 
@@ -37,7 +37,7 @@ def exact_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.
     if missing := [column for column in columns if column not in table]:
         raise ValueError(f"table {name} lacks the columns {missing}")
     if further := [column for column in table if column not in columns]:
-        raise ValueError(f"table {name}: add the columns {further} to the registry of tables")
+        raise ValueError(f"table {name}: add the columns {further} to analysis/table_registry.py")
     return table[columns]
 
 

@@ -1,0 +1,14 @@
+"""Which columns of the result tables hold text, and whose words these are."""
+
+import pandas as pd
+
+#: Columns with words of pgdose; text in any other column is a name that a person chose.
+WORDS = {
+    *("role", "network", "check", "verdict", "says", "by", "value"),
+    *("conclusion", "paper", "test", "reason", "statistic", "state"),
+}
+
+
+def text_columns(table: pd.DataFrame) -> set[str]:
+    """The columns with some text in them."""
+    return {str(name) for name in table if any(isinstance(cell, str) for cell in table[name])}
