@@ -203,11 +203,7 @@ rule tables:
         images=run_file("measures/images.parquet", runs("main")),
         draws=run_file("measures/conclusion_draws.parquet", runs()),
         clean=run_file("clean.parquet", size_runs()),
-        members=(
-            group_file("members.parquet", [STUDY.training_size.group])
-            if STUDY.training_size
-            else []
-        ),
+        members=group_file("members.parquet", {run.group for run in size_runs()}),
     output:
         **{
             name: shown_table(name)

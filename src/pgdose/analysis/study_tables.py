@@ -59,13 +59,13 @@ class RunFiles:
     draws:   of each run, in the order of `StudyRuns.runs`
     images:  of each main run, in their order
     clean:   clean logits of each training, in the order of `StudyRuns.trainings`
-    members: of the sized group; empty if there is none
+    members: the table of the sized group alone; none without such a group
     """
 
     draws: Sequence[str]
     images: Sequence[str]
     clean: Sequence[str]
-    members: str | Sequence[str]
+    members: Sequence[str]
 
 
 def findings(
@@ -101,7 +101,7 @@ def read_trainings(runs: Sequence[Identity], files: RunFiles) -> pd.DataFrame:
     """run, size, repeat and accuracy; the main run is repeat 1 of its own size."""
     if not runs:
         return pd.DataFrame(columns=["run", "size", "repeat", "accuracy"])
-    members = parquet.read_table(str(files.members))
+    members = parquet.read_table(files.members[0])
     n_training = int((members["part"] == "training").sum())
     rows = [
         {

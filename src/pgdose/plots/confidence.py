@@ -15,8 +15,9 @@ from matplotlib.patches import Patch
 
 from pgdose.plots import panels, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
-from pgdose.plots.rows import epsilon_label, same_epsilon
+from pgdose.plots.rows import epsilon_label
 from pgdose.plots.style import EPSILON, GREY, Groups, Look
+from pgdose.study.doses import same_epsilon
 
 
 @style.drawing()

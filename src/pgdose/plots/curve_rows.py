@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pgdose.analysis.operating_point import at
-from pgdose.plots.rows import main_networks, same_epsilon
+from pgdose.plots.rows import main_networks
 from pgdose.plots.style import Groups
+from pgdose.study.doses import same_epsilon
 
 _RATE = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
 

@@ -9,17 +9,12 @@ import pandas as pd
 
 from pgdose.analysis.operating_point import operating_epsilons
 from pgdose.plots.style import EPSILON
-from pgdose.study.doses import TOLERANCE
+from pgdose.study.doses import same_epsilon
 
 
 def main_networks(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the groups' main networks."""
     return table[table["role"] == "main"]
-
-
-def same_epsilon(epsilon: float, other: float) -> bool:
-    """Whether two epsilons are the same but for rounding."""
-    return abs(epsilon - other) <= TOLERANCE
 
 
 def at_nearest_epsilon(table: pd.DataFrame, target: float) -> pd.DataFrame:

@@ -17,8 +17,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
 from pgdose.plots import panels, style
-from pgdose.plots.rows import epsilon_label, same_epsilon
+from pgdose.plots.rows import epsilon_label
 from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, Groups, Look
+from pgdose.study.doses import same_epsilon
 
 _TRAINING = ["group", "size", "repeat"]  # columns that say which training a row is of
 _LEGEND: Mapping[str, Sequence[Artist]] = {

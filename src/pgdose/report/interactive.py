@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.plots import axes, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
-from pgdose.plots.rows import epsilon_label, same_epsilon
+from pgdose.plots.rows import epsilon_label
 from pgdose.plots.style import (
     EPSILON,
     PAGE_AXES,
@@ -28,6 +28,7 @@ from pgdose.plots.style import (
     PAGE_TEXT,
     Groups,
 )
+from pgdose.study.doses import same_epsilon
 
 DECIMALS = 4  # of the rates that the page holds
 MOST_MARKERS = 7  # on a curve of many points; the others still show their values

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from pgdose.analysis.operating_point import operating_epsilons
-from pgdose.plots.rows import attack_label, epsilon_label, same_epsilon
+from pgdose.plots.rows import attack_label, epsilon_label
 from pgdose.plots.style import EPSILON, Groups, modality
 from pgdose.report.data import ReportData
 from pgdose.report.wording import epsilon as amplitude
 from pgdose.report.wording import join_names, quantity, short
-from pgdose.study.doses import TOLERANCE
+from pgdose.study.doses import same_epsilon
 
 #: The paper's five conclusions, as statements that a verdict is about.
 CLAIMS = {
@@ -160,7 +160,8 @@ def worst(worst_case: pd.DataFrame, epsilon: float) -> str:
 
 def up_to(worst_case: pd.DataFrame, epsilon: float) -> pd.DataFrame:
     """Each group's row at its largest amplitude that is not over `epsilon`."""
-    below = worst_case[worst_case["epsilon"] <= epsilon + TOLERANCE]
+    rows = [e <= epsilon or same_epsilon(e, epsilon) for e in worst_case["epsilon"]]
+    below = worst_case[rows]
     return below.loc[below.groupby("group", sort=False)["epsilon"].idxmax()]
 
 

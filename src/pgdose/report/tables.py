@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.plots.rows import epsilon_label, nearest_note, same_epsilon
+from pgdose.plots.rows import epsilon_label, nearest_note
 from pgdose.plots.style import EPSILON
 from pgdose.report import wording
+from pgdose.study.doses import same_epsilon
 
 Row = Mapping[Any, Any]
 

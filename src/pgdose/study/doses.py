@@ -9,6 +9,11 @@ from pgdose.errors import UserError
 TOLERANCE = 1e-9  # two epsilons closer than this are the same
 
 
+def same_epsilon(epsilon: float, other: float) -> bool:
+    """Whether two epsilons are the same but for rounding."""
+    return abs(epsilon - other) <= TOLERANCE
+
+
 @dataclass(frozen=True)
 class Doses:
     """The amplitudes of an attack, rising, and the largest number of iterations.
@@ -43,7 +48,7 @@ class Doses:
     def level_of(self, epsilon: float) -> int | None:
         """The level of an epsilon; None if the attack does not have it."""
         nearest = self.nearest_level(epsilon)
-        return nearest if abs(self.epsilons[nearest] - epsilon) <= TOLERANCE else None
+        return nearest if same_epsilon(self.epsilons[nearest], epsilon) else None
 
     def nearest_level(self, epsilon: float, measured: Iterable[int] | None = None) -> int:
         """The level whose epsilon is nearest; of two equally near ones the smaller.

@@ -124,7 +124,7 @@ def test_the_tables_over_all_runs(tmp_path: Path) -> None:
         draws=[main["draws"], sized["draws"]],
         images=[main["images"]],
         clean=[str(tmp_path / "clean.parquet")] * 2,
-        members=str(tmp_path / "members.parquet"),
+        members=[str(tmp_path / "members.parquet")],
     )
     asr = result_files.read_measures([main["asr"], sized["asr"]])
     tables = study_tables.findings(study, files, asr, SETTINGS)
