@@ -1,8 +1,8 @@
 from job import job, settings
 
 from pgdose.cohort import logs, planning, selection, splitting, usability
+from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
-from pgdose.study.groups import Augment
 from pgdose.tables import parquet
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.rejects import REJECTS

@@ -17,8 +17,8 @@ from pgdose.cohort.copies import add_copies
 from pgdose.cohort.splitting import split
 from pgdose.errors import UserError
 from pgdose.images.augmentation import draw_augmentation
+from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class
-from pgdose.study.groups import Augment
 from pgdose.tables.keyed import generator
 from pgdose.tables.sharding import shard_rows
 
