@@ -37,6 +37,12 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/functions/phantom.smk"
+include: "workflow/rules/functions/sources.smk"
+include: "workflow/rules/functions/cohort.smk"
+include: "workflow/rules/functions/network.smk"
+include: "workflow/rules/functions/analysis.smk"
+include: "workflow/rules/functions/figures.smk"
 include: "workflow/rules/phantom.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/cohort.smk"
@@ -44,16 +50,6 @@ include: "workflow/rules/network.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-
-
-def results_of(group):
-    """What a group's name as a target stands for."""
-    return [
-        *run_file("measures/asr.parquet", runs(groups=[group])),
-        *run_file("diagnostics.parquet", runs(groups=[group])),
-        *exports(group),
-        *group_file("contact_sheet.png", [group]),
-    ]
 
 
 rule all:

@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.cohort import logs, planning, selection, splitting, usability
+from pgdose.cohort import eligibility, logs, planning, splitting, usability
 from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
 from pgdose.tables import parquet
@@ -11,14 +11,14 @@ from pgdose.xray import hand_drawn_boxes
 with job(snakemake) as log:
     params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
     classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
-    records = parquet.read_tables(given.records, selection.columns(classes))
+    records = parquet.read_tables(given.records, eligibility.columns(classes))
     screened = parquet.read_tables(given.screens).set_index("record_id")
     exclusions = usability.read_exclusions(given.exclude or None, group)
     boxes = hand_drawn_boxes.read_boxes(given.boxes) if given.boxes else None
     logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
     candidates = usability.usability(
-        selection.candidates(records, classes),
+        eligibility.candidates(records, classes),
         screened,
         Image.model_validate(settings(params, "image")),
         dicom_sources=settings(params, "dicom_sources"),

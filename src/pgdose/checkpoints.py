@@ -1,4 +1,8 @@
-"""The finished parts of a long job on disk, so that a killed job resumes."""
+"""The finished parts of a long job on disk, so that a killed job resumes.
+
+`attack/batching.py` goes on from them; a training has `training/state.py`. `scripts/work_folder.py`
+names the folder.
+"""
 
 import contextlib
 import shutil

@@ -228,3 +228,13 @@ def shown(path, caption, category, group=None):
         subcategory=group,
         labels=labels,
     )
+
+
+def results_of(group):
+    """What a group's name as a target stands for."""
+    return [
+        *run_file("measures/asr.parquet", runs(groups=[group])),
+        *run_file("diagnostics.parquet", runs(groups=[group])),
+        *exports(group),
+        *group_file("contact_sheet.png", [group]),
+    ]

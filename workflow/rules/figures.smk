@@ -7,41 +7,6 @@
 # `python -m pgdose.report.captions`. The page shows the figures of CURVES in this order; those of
 # groups are named in rules/report.smk too.
 
-CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])
-GROUP_FIGURES = {
-    "heatmap": ("png", "svg", "csv"),
-    "network": ("png", "svg", "csv"),
-    "examples": ("png", "svg"),
-}
-
-
-def figures(names, kinds):
-    return [f"{RESULTS}/figures/{name}.{kind}" for name in names for kind in kinds]
-
-
-def group_figures():
-    """Of every group: its heat map, its network, its examples."""
-    return [
-        file
-        for name, kinds in GROUP_FIGURES.items()
-        for group in STUDY.groups
-        for file in figures([f"{name}/{group}"], kinds)
-    ]
-
-
-def shown_figures(paths):
-    """Figures as outputs; `snakemake --report` shows the PNG of each."""
-
-    def one(path):
-        folder, name = Path(path).parent.name, Path(path).stem
-        if not path.endswith(".png"):
-            return path
-        if folder == "figures":
-            return shown(path, name, "Figures")
-        return shown(path, folder, "Groups", name)
-
-    return [one(path) for path in paths]
-
 
 rule curves:
     """Figs. 3a-3d: success over eps, iterations, clean confidence and training size.

@@ -1,60 +1,6 @@
 # The jobs that want a GPU. `--resources gpu=0` runs them on the CPU, side by side. Their scripts take
 # the number of threads from the study, not from --cores: on a CPU it is part of the result.
 
-SHOWN = STUDY.attacks[STUDY.shown_attack()]  # the attack of Figs. 1 and 2
-
-
-def network_of(w):
-    """How a run's network is trained, or the file that it comes from."""
-    return run_of(w).network
-
-
-def groups_with(*, trained):
-    """The wildcard `group` of RUN where the run's network is trained here, or exists already."""
-    chosen = [run for run in runs() if run.is_trained == trained]
-    return one_of(f"{run.group}(?=/{run.name}/)" for run in chosen)
-
-
-def initial_weights(w):
-    """The file of weights that a training starts from, if there is one."""
-    weights = network_of(w).weights
-    return [] if weights in (None, "imagenet") else weights
-
-
-def tensorboard():
-    """The folder that TensorBoard reads, if the study asks for it."""
-    return (
-        {"events": directory(f"{RUN}/tensorboard")}
-        if STUDY.training.tensorboard
-        else {}
-    )
-
-
-def attack_settings(group, attack):
-    """What the result of an attack depends on, with its target class as the group numbers it."""
-    target = STUDY.target(group, attack)
-    return {**STUDY.attacks[attack].settings("attack"), "target": target}
-
-
-def attack_of(w):
-    return STUDY.attacks[w.attack]
-
-
-def all_surfaces(w):
-    """The shards of all attacks on a run."""
-    return [
-        file for attack in run_of(w).attacks for file in surfaces(run_of(w), attack)
-    ]
-
-
-def main_surfaces(group, attack):
-    return surfaces(STUDY.runs(group)[MAIN_RUN], attack)
-
-
-def judges(w):
-    """The networks of a group that judge each other's adversarial images."""
-    return runs("main", "further", groups=[w.group])
-
 
 rule train:
     """Train a group's network, or one of a smaller training set (run n<size>-r<repeat>)."""

@@ -1,14 +1,6 @@
 # The synthetic hospital writes what a real site would hand over. Its rules take part only in
 # studies that have a `phantom:` section and sources below its root.
 
-HOSPITAL = STUDY.phantom.root if STUDY.phantom else "hospital"
-
-
-def phantom_amounts(part):
-    """How much of a part the synthetic hospital makes; empty without such a section."""
-    amounts = getattr(STUDY.phantom, part) if STUDY.phantom else None
-    return as_json(amounts.to_dict() if amounts else {})
-
 
 rule phantom_xray:
     """Draw the X-ray archive: DICOM files, and the table of their reports."""

@@ -1,7 +1,7 @@
 """Who takes part in a study group: selecting, balancing, splitting, copies.
 
 screening_plan  which records are screened because a group could take them
-selection       which records fit a class
+eligibility     which records fit a class
 usability       which of them a group can use: grey window, crop, exclusions
 planning        the planned members: chosen, split, with copies; the three below are its steps
 balancing       how many records of each class and sex take part, and which

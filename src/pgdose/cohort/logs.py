@@ -5,7 +5,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from pgdose.cohort.splitting import TOLERANCE, imbalance
+from pgdose.cohort.splitting import imbalance
+
+LOGGED_IMBALANCE = 0.01  # share of a stratum's images; a split that is further off is logged
 
 
 def warn_unknown_ids(
@@ -32,7 +34,7 @@ def report_plan(
         log.info("%s: %s %d", group, reason, count)
     log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
     table = imbalance(members, training)
-    off = table[table["off"] > TOLERANCE]
+    off = table[table["off"] > LOGGED_IMBALANCE]
     if len(off):
         log.warning(
             "%s: the split misses its proportions, because some patients have several images:\n%s",

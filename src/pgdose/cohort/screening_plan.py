@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pgdose.cohort.selection import eligible
+from pgdose.cohort.eligibility import eligible
 from pgdose.study.classes import Where
 
 COLUMNS = ["record_id", "class", "age", "sex", "view", "body_part", "mm_per_px"]

@@ -6,8 +6,6 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.tables.keyed import draw
 
-TOLERANCE = 0.01  # share of a stratum's images; a larger imbalance is logged
-
 
 def split(chosen: pd.DataFrame, training: float, seed: int, group: str) -> pd.Series:
     """`training` or `validation` for each record; no patient on both sides.

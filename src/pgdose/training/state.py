@@ -31,7 +31,7 @@ class TrainingState:
     ) -> None:
         """`steps` is the number of optimiser steps in an epoch."""
         self.network, self.settings, self.device = network, settings, device
-        self.optimiser = optimizer.OPTIMISERS[settings.optimizer](
+        self.optimiser = optimizer.OPTIMIZERS[settings.optimizer](
             network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
         )
         self.schedule = optimizer.lr_schedule(self.optimiser, settings, settings.epochs * steps)

@@ -1,0 +1,46 @@
+# What rules/analysis.smk asks of the study.
+
+
+def columns_of(*rules):
+    """The columns of the result tables that some rules make, for a job to hold to."""
+    return as_json(table_registry.columns_of(*rules))
+
+
+def shown_table(name):
+    """A result table; `snakemake --report` shows it if its entry in the registry says so."""
+    path = f"{RESULTS}/tables/{name}.csv"
+    is_shown = table_registry.RESULT_TABLES[name].in_snakemake_report
+    return shown(path, name, "Tables") if is_shown else path
+
+
+def kind_of(network):
+    """How a network is built, or of which kind its file is."""
+    return network.architecture or Path(network.file).suffix.lower()
+
+
+def size_runs():
+    """The runs that show how success depends on the training size: main and sized ones."""
+    size = STUDY.training_size
+    return runs("main", "sized", groups=[size.group]) if size else []
+
+
+def doses_of(attacks):
+    """The doses of some attacks."""
+    return {
+        name: {"epsilons": attack.epsilon, "max_iter": attack.max_iter}
+        for name, attack in STUDY.attacks.items()
+        if name in attacks
+    }
+
+
+def measure_settings():
+    """At which point, by which success and with how many draws attacks are measured."""
+    return as_json(
+        {
+            "epsilon": STUDY.operating_points.epsilon,
+            "iterations": STUDY.operating_points.iterations,
+            "success": STUDY.measures.success,
+            "draws": STUDY.measures.draws,
+            "seed": STUDY.seed,
+        }
+    )

@@ -1,0 +1,40 @@
+# What rules/cohort.smk asks of the study.
+
+
+def member_image_settings(w):
+    """The settings of `image` that decide who can be a member."""
+    image = STUDY.groups[w.group].image
+    settings = {"window": image.window, "crop": image.crop}
+    if image.crop != "none":
+        settings["least_confidence"] = image.least_confidence
+    return as_json(settings)
+
+
+def copy_limits(w):
+    """How far copies may differ; nothing for a group without copies."""
+    group = STUDY.groups[w.group]
+    copies = any(entry.augment_to for entry in group.classes.values())
+    return as_json(group.augment.to_dict() if copies else {})
+
+
+def dicom_sources(w):
+    archives = sources_of_kind("dicom_archive")
+    return as_json([name for name in STUDY.sources_of(w.group) if name in archives])
+
+
+def missing(w):
+    """Tables of the members whose image could not be read; tiles were screened before."""
+    if STUDY.tiled(w.group):
+        return []
+    return [
+        store.removesuffix(".npy") + ".missing.parquet" for store in stores(w.group)
+    ]
+
+
+def if_cropped(files):
+    """Files that only groups need whose images are cut out of whole films."""
+    return lambda w: [] if STUDY.groups[w.group].image.crop == "none" else files(w)
+
+
+def group_screens(w):
+    return [file for name in STUDY.sources_of(w.group) for file in screens(name)]
