@@ -20,9 +20,9 @@ from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
 from pgdose.histology.slide_opening import open_slide, scanned_bounds
 from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
+from pgdose.names import IGNORE
 from pgdose.tables.source_files import inside
 
-IGNORE = "ignore"  # the class that no tile is taken from
 ROUNDING = 1e-9  # shares that differ by less are equal
 LEAST_ON_TISSUE = 0.05  # of the outlined area; with less the outlines are another slide's
 

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from pgdose.names import IGNORE
 from pgdose.study.base import (
     INCEPTION_MINIMUM,
     IS_PATH,
@@ -38,7 +39,6 @@ from pgdose.study.field_types import Column, Encoding
 from pgdose.study.suggestions import one_of
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
-IGNORE = "ignore"  # the class of areas that no tile is taken from
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
