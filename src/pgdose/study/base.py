@@ -17,7 +17,7 @@ INCEPTION_MINIMUM = 75  # pixels; a smaller image has no pixel left at the end o
 
 
 class UsedBy:
-    """Marks a field that the results of these rules depend on, and of no other rule."""
+    """Marks a field that only the results of these rules depend on."""
 
     def __init__(self, *rules: str) -> None:
         self.rules = rules

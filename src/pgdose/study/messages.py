@@ -94,7 +94,7 @@ def _written(value: Any) -> str:
 
 
 def _shown(keys: list[str]) -> str:
-    # A key that is no name can hold a line break, or characters that turn the line round.
+    # A key that is no name can hold a line break, or characters that reverse the line.
     return ".".join(key if key.isprintable() else ascii(key) for key in keys) or "the file"
 
 

@@ -89,7 +89,9 @@ def test_doses_that_make_no_sense_are_refused(epsilons: tuple[float, ...], max_i
 
 def test_two_amplitudes_that_are_the_same_are_refused(study: dict[str, Any]) -> None:
     study["attacks"]["paper"]["epsilon"] = [0.02, 0.1, 0.1 + 1e-12]
-    with pytest.raises(UserError, match=r"attacks\.paper\.epsilon: .* in rising order, each once"):
+    with pytest.raises(
+        UserError, match=r"attacks\.paper\.epsilon: .* in rising order, without repeats"
+    ):
         parse(study)
 
 
@@ -97,5 +99,7 @@ def test_the_operating_epsilon_is_an_amplitude_of_some_attack(study: dict[str, A
     study["operating_points"] = {"epsilon": 0.1 + 1e-12}
     parse(study)
     study["operating_points"] = {"epsilon": 0.11}
-    with pytest.raises(UserError, match=r"operating_points\.epsilon: no attack has 0.11; use one"):
+    with pytest.raises(
+        UserError, match=r"operating_points\.epsilon: no attack has epsilon 0.11; use one"
+    ):
         parse(study)

@@ -69,7 +69,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "sources.xray.reports.encoding",
             "russian",
-            "sources.xray.reports.encoding: 'russian' must be an encoding of Python, such as",
+            "sources.xray.reports.encoding: 'russian' must be a Python encoding, such as",
         ),
         (
             "sources.fields.layout",

@@ -131,13 +131,13 @@ def test_values_of_several_lines_are_replaced(text: str, expected: str) -> None:
 
 
 def test_a_layout_that_cannot_be_edited_is_left_to_its_author() -> None:
-    with pytest.raises(UserError, match="change the file by hand"):
+    with pytest.raises(UserError, match="make these changes by hand"):
         migration.migrate("a:\n- 1\n- 2\n", (lambda study: [Replace(("a",), {"b": None})],))
 
 
 def test_an_anchor_is_left_to_its_author() -> None:
     text = "study: x\nusual: &usual {lr: 1.0}\nattacks:\n  a: *usual\n  b: {<<: *usual}\n"
-    with pytest.raises(UserError, match="change the file by hand, its layout is unusual: a"):
+    with pytest.raises(UserError, match="make these changes by hand: a"):
         migration.migrate(text, FUTURE)
 
 
@@ -190,7 +190,7 @@ def test_an_older_study_is_read_unless_a_migration_changes_it() -> None:
     assert current.model_copy(update={"format_version": 0}) == parse(study)
     with pytest.raises(UserError) as caught:
         parse(study, FUTURE)
-    assert "format_version: the file is of an older version; run `pgdose migrate STUDY`" in str(
+    assert "format_version: the file has an older version; run `pgdose migrate STUDY`" in str(
         caught.value
     )
     assert "attacks.paper.lr: renamed 'rate'" in str(caught.value)
