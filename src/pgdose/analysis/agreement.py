@@ -4,9 +4,9 @@ Tables of states: one row per report (the index is its id), one column per label
 `absent`, `uncertain` or `unmentioned`. A missing cell of the person's was not judged and is left
 out, and so is a report that stands in one table alone.
 
-Only `present` counts as positive, on both sides, because a study group takes what is present. So a
-doubt of the labeller about what the person calls present is a miss, and what it calls present
-without the person being sure is a false alarm. `label_confusion` shows the doubts.
+Only `present` counts as positive, on both sides, because a study group takes what is present. So
+`uncertain` by the labeller is a miss where the person says `present`, and `present` by the labeller
+is a false alarm where the person is not sure. `label_confusion` counts all pairs of states.
 """
 
 from pathlib import Path

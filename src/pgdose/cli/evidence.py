@@ -36,7 +36,7 @@ def _rows(table: Path, column: str, value: object) -> list[dict[str, Any]]:
 
 
 def _report_text(labels: Path, number: int) -> str:
-    """The text of a report; the metadata of the labels' table name the table of reports."""
+    """The text of a report, from the table of reports that the metadata of `labels` names."""
     metadata = pq.read_schema(labels).metadata
     reports = {key.decode(): value.decode() for key, value in metadata.items()}
     columns = {"text": reports["text"]}

@@ -54,9 +54,10 @@ def _shortage(
     group: str, name: str, exact: int | None, strata: list[str], available: list[int]
 ) -> str:
     by_sex = ", ".join(f"{n} {s}" for s, n in zip(strata, available, strict=True))
-    sexes = f" ({by_sex}; 'balance: [sex]')" if len(strata) > 1 else ""
+    sexes = f" ({by_sex}; 'balance: [sex]' takes as many of each)" if len(strata) > 1 else ""
+    needed = f"{exact} images" if exact else "at least one image"
     return (
-        f"groups.{group}.classes.{name}: needs {exact or 'at least one'} images, but "
+        f"groups.{group}.classes.{name}: needs {needed}, but "
         f"{min(available) * len(strata)} are usable{sexes}."
     )
 

@@ -12,7 +12,7 @@ from pgdose.tables.parquet import read_table
 
 
 class Members:
-    """The images of a group's members, read from their stores as they are asked for."""
+    """The images of a group's members, read from their stores on demand."""
 
     def __init__(
         self,

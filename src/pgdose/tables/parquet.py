@@ -1,7 +1,7 @@
 """Parquet tables: written atomically with checksums, read back checked.
 
 Each page of a file carries Parquet's own checksum. The names, types and metadata at the end of the
-file have none, so `write_table` adds one of them to the metadata.
+file have none, so `write_table` adds a checksum of them to the metadata.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ import pyarrow as pa
 REJECTS = pa.schema(
     [
         ("record_id", pa.string()),
-        ("stage", pa.string()),  # index or screen
+        ("stage", pa.string()),  # index, screen, group or render
         ("reason", pa.string()),  # a code; those of films and pictures: xray.reject_reasons
         ("detail", pa.string()),
     ]

@@ -35,13 +35,15 @@ def test_where_names_the_file_of_each_source_that_has_the_record(tmp_path: Path)
     assert where("a1", tmp_path) == {xray: "/archive/1.dcm", again: "/archive/1.dcm"}
     with pytest.raises(UserError, match=r"no record 'c3' below .*; check the id"):
         where("c3", tmp_path)
-    with pytest.raises(UserError, match="run the study first, or name its folder with --private"):
+    with pytest.raises(
+        UserError, match="run the study first, or give its private folder with --private"
+    ):
         where("a1", tmp_path / "nowhere")
 
 
 def test_evidence_is_for_sources_with_reports(tmp_path: Path) -> None:
     folder = paths(tmp_path / "one/tiles", a1="/slides/1.svs")
-    with pytest.raises(UserError, match="source tiles has no reports; ask for a film"):
+    with pytest.raises(UserError, match="source tiles has no reports; use a record of"):
         evidence("a1", folder)
 
 

@@ -32,7 +32,7 @@ def test_verify_names_every_damaged_store(tmp_path: Path) -> None:
         "tiles/0.npy: damaged, 1 images, rows 2; delete it and make it again with `snakemake"
         in message
     )
-    assert "b.npy: damaged, not a whole store" in message and "images/0.npy" not in message
+    assert "b.npy: damaged, it is cut off" in message and "images/0.npy" not in message
 
 
 def test_verify_says_so_where_there_is_nothing(tmp_path: Path) -> None:

@@ -178,8 +178,8 @@ def test_too_few_images_tell_what_there_is_by_class_and_sex() -> None:
     there = eligibility.candidates(records, by_age()).groupby(["class", "sex"]).size()
     for name in ("G1", "G2"):
         women, men = int(there[name, "F"]), int(there[name, "M"])
-        assert f"groups.G.classes.{name}: 60 images wanted" in message
-        assert f"{2 * min(women, men)} can be had ({women} F, {men} M" in message
+        assert f"groups.G.classes.{name}: needs 60 images" in message
+        assert f"{2 * min(women, men)} are usable ({women} F, {men} M" in message
         table = [line.split() for line in message.splitlines()]
         assert [name, "F", str(women), str(women)] in table
         assert ["M", str(men), str(men)] in table
@@ -197,14 +197,14 @@ def test_what_there_is_tells_usable_images_apart() -> None:
 
 def test_a_class_without_any_image_is_a_mistake_even_if_all_are_wanted() -> None:
     classes = by_age() | {"G3": one_class(where={"age": [110, 120]})}
-    with pytest.raises(UserError, match=r"groups\.G\.classes\.G3: at least one images wanted, 0"):
+    with pytest.raises(UserError, match=r"groups\.G\.classes\.G3: needs at least one image, but 0"):
         draw_members(archive(100), classes)
 
 
 def test_a_class_of_one_patient_cannot_be_split() -> None:
     records = archive(100)
     records.loc[records["age"].between(50, 81), "patient"] = "the same"
-    with pytest.raises(UserError, match=r"G2: its \d+ images are of 1 patients"):
+    with pytest.raises(UserError, match=r"G2: its \d+ images come from 1 patients"):
         draw_members(records, by_age())
 
 
@@ -367,10 +367,10 @@ def test_a_patient_or_an_image_on_both_sides_stops_the_rule() -> None:
     one, other = (members.index[members["part"] == part][0] for part in ("training", "validation"))
     twins = hashes.copy()
     twins[members.loc[one, "record_id"]] = twins[members.loc[other, "record_id"]]
-    with pytest.raises(UserError, match="1 images are in training and in validation"):
+    with pytest.raises(UserError, match="1 images are in both training and validation"):
         splitting.check_parts(members, twins, "G")
     members.loc[one, "patient"] = members.loc[other, "patient"]
-    with pytest.raises(UserError, match="1 patients are in training and in validation"):
+    with pytest.raises(UserError, match="1 patients are in both training and validation"):
         splitting.check_parts(members, hashes, "G")
 
 
@@ -586,7 +586,7 @@ def test_unknown_ids_of_a_list_are_counted_in_the_log(caplog: pytest.LogCaptureF
     logs.warn_unknown_ids(log, "G", "exclude", ["a"], records)
     assert not caplog.records
     logs.warn_unknown_ids(log, "G", "exclude", ["a", "x", "y"], records)
-    assert "G: 2 of 3 ids in exclude belong to no record" in caplog.text
+    assert "G: 2 of 3 ids in exclude match no record" in caplog.text
 
 
 def test_an_image_that_cannot_be_read_is_missing_with_all_its_copies(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_field_under_one_tile_is_an_odd_size_or_rejected(field: Path, tmp_path
 def test_only_some_of_many_odd_sizes_are_named(tmp_path: Path) -> None:
     for number in range(1, 8):
         Image.new("L", (256 + number, 256)).save(tmp_path / f"{number}.png")
-    with pytest.raises(UserError, match=r"^sources.fields: 7 of 7 .* and 2 other sizes; write"):
+    with pytest.raises(UserError, match=r"^sources.fields: 7 of 7 .* and 2 other sizes; set"):
         cut(field_table(*(f"{number}.png" for number in range(1, 8))), tmp_path)
 
 

@@ -51,7 +51,7 @@ def test_a_mask_may_cover_the_scanned_part_alone(tmp_path: Path) -> None:
 def test_a_mask_of_another_slide_is_rejected(tmp_path: Path) -> None:
     expected = (
         "wrong_aspect",
-        "the mask is 80x60, the slide 1280x1024; give a mask with the slide's proportions",
+        "the mask is 80x60, but the slide is 1280x1024; give a mask of the same proportions",
     )
     assert reason(png(tmp_path / "a.png", np.ones((60, 80), np.uint8)), CLASSES, SIZE) == expected
     tifffile.imwrite(tmp_path / "a.tif", np.ones((60, 80), np.uint8))
@@ -206,7 +206,7 @@ def test_a_picture_too_large_to_be_read_in_one_go(
 ) -> None:
     monkeypatch.setattr(masks, "LARGEST", 300_000)
     path = write_png(1, "L")(tmp_path / "a")
-    expected = "a mask of 1280x1024; save it at a smaller scale, or as a tiled TIFF"
+    expected = "the mask is 1280x1024; save it at a smaller scale, or as a tiled TIFF"
     assert reason(path, CLASSES, SIZE) == ("absurd_size", expected)
     assert reason(write_tiff(1, rowsperstrip=1024)(tmp_path / "a"), CLASSES, SIZE)[1] == expected
     assert read(write_tiff(1, **TILED)(tmp_path / "a"), CLASSES, SIZE).regions

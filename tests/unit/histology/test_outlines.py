@@ -124,8 +124,7 @@ def test_outlines_of_another_slide_are_rejected(tmp_path: Path) -> None:
     path = geojson(tmp_path / "a.geojson", feature(box(9, 9, 2000, 99), {"name": "Tumor"}))
     expected = (
         "outlines_outside",
-        "the outlines reach to 2000, 99, but the slide is 1280x1024; "
-        "give this slide's own outlines",
+        "the outlines reach (2000, 99), but the slide is 1280x1024; give this slide's own outlines",
     )
     assert reason(path, CLASSES, SIZE) == expected
     # 16 pixels on a slide of 1280, 1 % of a large one.

@@ -204,10 +204,13 @@ def test_a_camera_of_other_bits_than_the_study_says_is_noticed(tmp_path: Path) -
     found = rejection(codecs.read_image, path, 3)
     assert found.reason == "under_bits"
     assert found.detail == (
-        "brightest value 4095 of 65535; does its camera have fewer bits? (bits: 12)"
+        "the brightest value is 4095 of 65535; does its camera have fewer bits? (bits: 12)"
     )
     found = rejection(codecs.read_image, path, 3, bits=10)
-    assert (found.reason, found.detail) == ("over_bits", "a value of 4095; the study says 10 bits")
+    assert (found.reason, found.detail) == (
+        "over_bits",
+        "a value is 4095, more than 10 bits can hold; correct 'bits'",
+    )
 
 
 @pytest.mark.parametrize(("brightest", "enough"), [(8191, False), (8192, True)])

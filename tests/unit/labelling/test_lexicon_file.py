@@ -63,7 +63,7 @@ MISTAKES = [
     ),
     (
         {"findings": {"f": {"patterns": ["a", False]}}},
-        r"f\.patterns\[1\]: False must be .*quote it",
+        r"f\.patterns\[1\]: False must be .*in quotes",
     ),
     ({"findings": {"f": {"patterns": ["фи*роз"]}}}, r"f\.patterns\[0\]: 'фи\*роз' must be"),
     (

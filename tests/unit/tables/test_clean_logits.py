@@ -23,5 +23,5 @@ def test_logits_are_written_in_the_members_order_and_read_in_any(tmp_path: Path)
 
 def test_a_member_without_logits_is_named(tmp_path: Path) -> None:
     clean_logits.write(tmp_path / "clean.parquet", [5, 3, 1], LOGITS, "fp32")
-    with pytest.raises(UserError, match="has no member 2"):
+    with pytest.raises(UserError, match="member 2 is missing"):
         clean_logits.read(tmp_path / "clean.parquet", [5, 2])

@@ -315,7 +315,7 @@ def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> No
     assert user_tables.read_columns(path, columns, "reports", "cp1251")["text"].tolist() == [
         "Норма"
     ]
-    with pytest.raises(UserError, match="is not utf-8; save it as UTF-8, or name its encoding"):
+    with pytest.raises(UserError, match="is not utf-8 text; save it as UTF-8, or set its encoding"):
         user_tables.read_columns(path, columns, "sources.xray.reports")
 
 

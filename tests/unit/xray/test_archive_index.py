@@ -47,7 +47,7 @@ def test_a_film_whose_header_rules_it_out_is_rejected() -> None:
 
 def test_no_report_for_any_film_is_a_mistake_of_the_study() -> None:
     films = archive_index.join_labels(headers(a="1", b="2"), labels("3"))
-    with pytest.raises(UserError, match=r"^sources\.x\.reports: not one of 2 images") as caught:
+    with pytest.raises(UserError, match=r"^sources\.x\.reports: none of the 2 images") as caught:
         archive_index.check_links(films, "sources.x.reports", "StudyID", "number")
     assert "set sources.x.reports.tag (now StudyID)" in str(caught.value)
     assert "'number'" in str(caught.value)

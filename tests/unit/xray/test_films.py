@@ -195,7 +195,7 @@ def test_what_is_wrong_is_told_with_the_syntax_and_without_values(write: Write) 
     with pytest.raises(Rejected) as caught:
         films.read_film(path)
     assert caught.value.reason == "unreadable_pixels"
-    assert caught.value.detail == "Explicit VR Little Endian: shorter than the header says"
+    assert caught.value.detail == "Explicit VR Little Endian: fewer pixels than the header says"
 
 
 def test_a_film_without_pixels_fails_at_the_pixels(write: Write) -> None:

@@ -31,16 +31,16 @@ def test_no_boxes_are_a_legal_file(tmp_path: Path) -> None:
 HEAD = "record_id,x,y,side"
 WRONG = {
     "a column missing": (["record_id,x,y", "a,1,2"], "no column 'side'"),
-    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3: write a number, in pixels"),
-    "nothing": ([HEAD, "b,,2,3"], "x in row 2: write a number, in pixels"),
-    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2: write a number, in pixels"),
-    "no side": ([HEAD, "a,1,2,0"], "side in row 2: write a number above 0"),
-    "negative": ([HEAD, "a,1,2,-3"], "side in row 2: write a number above 0, in pixels"),
+    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3 must be a number, in pixels"),
+    "nothing": ([HEAD, "b,,2,3"], "x in row 2 must be a number, in pixels"),
+    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2 must be a number, in pixels"),
+    "no side": ([HEAD, "a,1,2,0"], "side in row 2 must be a number above 0"),
+    "negative": ([HEAD, "a,1,2,-3"], "side in row 2 must be a number above 0, in pixels"),
     "twice": (
         [HEAD, "a,1,2,3", "a,1,2,3"],
-        "record_id of row 3 stands there twice; keep one",
+        "row 3 repeats the record_id of an earlier row; keep one",
     ),
-    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3: write a number, in pixels"),
+    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3 must be a number, in pixels"),
 }
 
 
