@@ -19,8 +19,8 @@ Part = dict[str, Tensor]  # with `logits`, a row for each item of the part
 class Checkpoints:
     """The finished parts of a job in a folder, in the order in which they were saved.
 
-    The folder's name must be a digest of all that the result depends on: `load` believes what
-    lies there.
+    The folder's name must be a digest of all that the result depends on: `load` does not check
+    which job saved the parts.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 
 rule measure:
-    """What the attacks on a run come to: success rates, flips, and the draws of conclusions."""
+    """Measure the attacks on a run: success rates, flips, and the draws that conclusions need."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         network=f"{RUN}/network.safetensors",
@@ -91,7 +91,7 @@ rule table1:
 
 
 rule quality:
-    """How good each network is: accuracy, reliability, confusion, and whether attacks mean much."""
+    """How good each network is: accuracy, reliability, confusion, and whether attacking it makes sense."""
     input:
         members=group_file("members.parquet"),
         clean=run_file("clean.parquet", runs("main", "further")),
@@ -119,7 +119,7 @@ rule quality:
 if transferred():  # some group has several networks
 
     rule table_transfer:
-        """How often an attack on one network of a group flips what another one sees."""
+        """How often an attack on one network of a group flips another network's prediction."""
         input:
             members=group_file("members.parquet", with_several_networks()),
             transfers=[

@@ -81,7 +81,7 @@ rule members:
 
 
 rule contact_sheet:
-    """A sample of each class with ids, for a person's look and `exclude:`."""
+    """A sample of each class with ids, for a person to look over (see `exclude:`)."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),

@@ -17,7 +17,7 @@ from pgdose.study.runs import MAIN_RUN
 
 
 def read_study():
-    """The study in force; a wrong one stops here, before any job."""
+    """The study; a mistake in it stops the workflow here, before any job."""
     try:
         study = parse_study(dict(config))
         check_inputs(study)
@@ -92,7 +92,7 @@ def sources_of_kind(*kinds):
 
 
 def hand_labelled():
-    """Archives with reports of which a person labelled some."""
+    """Archives with some reports labelled by hand."""
     archives = sources_of_kind("dicom_archive")
     return [name for name in archives if STUDY.sources[name].reports.hand_labels]
 

@@ -307,7 +307,7 @@ rule tile:
 
 
 rule tiles_sheet:
-    """Some tiles of each class of a source, for a person's look."""
+    """Some tiles of each class of a source, for a person to look over."""
     input:
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         screens=lambda w: screens(w.source),
@@ -404,7 +404,7 @@ rule rejects:
 
 
 rule rejects_sheet:
-    """A sample of the images that the screen discarded, by reason, for a person's look."""
+    """A sample of the images that screening rejected, by reason, for a person to look over."""
     input:
         rejects=f"{RESULTS}/sources/{{source}}/rejects.parquet",
         paths=PATHS,

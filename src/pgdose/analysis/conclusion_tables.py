@@ -8,7 +8,7 @@ import pandas as pd
 from pgdose.analysis import conclusions
 from pgdose.analysis.conclusion_draws import ConclusionDraws
 
-#: Of each conclusion its test, in a sentence, and what the paper finding.
+#: For each conclusion its test in a sentence, and what the paper found.
 TESTS = {
     "grows_with_epsilon": (
         "Rise of ASR over the ranks of eps in each group, intervals by patients that hold "

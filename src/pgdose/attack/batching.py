@@ -1,4 +1,4 @@
-"""Long attacks in batches: parts that are kept, gone on from, and halved when memory runs out."""
+"""Long attacks in batches, which are saved to resume from and halved when memory runs out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Execution:
 def in_parts(
     compute: Callable[[Tensor, int], Part], rows: Tensor, batch: int, execution: Execution
 ) -> tuple[Part, int]:
-    """The parts that `compute` gives of all rows as one, and the batch size at the end.
+    """The results of `compute` for all rows, joined, and the batch size at the end.
 
     compute: (numbers of some images, the batch size) -> their part
     rows:    int64, the numbers of the images

@@ -44,16 +44,16 @@ def external_surface(
 ) -> Surface:
     """Attack each image that the network gets right, at each epsilon, with a library's attack.
 
-    The arguments are as for `surface`, but that there are no shortcuts. Of the result:
+    The arguments are as for `surface`, without shortcuts. In the result:
 
     logits:  NaN at iterations that were not run
     change:  the largest change of a pixel, whatever the library's norm; over 1 where an image left
-             [0, 1], by as much as it did. Nothing is clipped, so that a box that is not kept shows
+             [0, 1], by as much as it did. Nothing is clipped, so a change beyond epsilon is visible
     steps:   images times iterations that the library was to run; 0 if it has no iterations
 
     Attacks that draw are seeded by the keys of a batch's images together, at each run alike, so
-    they give the same again for the same batches. Global random states, the network's mode and
-    what is frozen of it are as before at the end.
+    they give the same again for the same batches. At the end global random states, the network's
+    mode and its frozen weights are as before.
 
     UserError for a library that is missing, an attack that it does not have, or arguments that
     the attack does not take.

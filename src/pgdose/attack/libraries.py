@@ -255,7 +255,7 @@ def _nearest(wrong: str, names: Iterable[str], n: int = 1) -> str:
 
 @contextmanager
 def untouched(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Random states, the network's mode and what is frozen of it are as before at the end."""
+    """Restores random states, the network's mode and its frozen weights at the end."""
     modes = [(module, module.training) for module in network.modules()]
     frozen = [(weights, weights.requires_grad) for weights in network.parameters()]
     states = random.getstate(), np.random.get_state()

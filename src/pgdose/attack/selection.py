@@ -46,7 +46,7 @@ def select_attacked(network: nn.Module, samples: Samples, attack: Attack, batch:
 
 
 def clean_logits(network: nn.Module, samples: Samples, batch: int) -> tuple[Tensor, int]:
-    """Logits of the clean images, and the batch that memory allowed; UserError if they are none.
+    """Logits of the clean images, and the batch that memory allowed; UserError for other outputs.
 
     They are those of `samples` where it has them.
     """

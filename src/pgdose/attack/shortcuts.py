@@ -1,4 +1,4 @@
-"""Exact shortcuts of the response surface: what need not be computed twice is not.
+"""Exact shortcuts of the response surface, which avoid computing the same thing twice.
 
     sharing  only the largest epsilon goes the whole way; each other one begins where its box binds
     repeats  where iterates return to an earlier one, the rest of the trajectory is filled in
@@ -70,8 +70,8 @@ class Sharing:
 class Cycles:
     """Fingerprints of all iterates: an attack that returns to one of its own need go no further.
 
-    Two iterates count as equal if 64 bits over all their pixels and all that the step remembers
-    agree (by chance once in 10^19).
+    Two iterates count as equal if a 64-bit hash of their pixels and of the step's memory agrees
+    (by chance once in 10^19).
     """
 
     def __init__(self, items: Items, max_iter: int) -> None:

@@ -128,14 +128,14 @@ class GradientDescent(Attack):
 
 
 def loss(attack: Attack, items: Items, logits: Tensor) -> Tensor:
-    """n, what descent lowers: the objective of the true class, or less that of the target."""
+    """n, the loss that descent lowers: the objective of the true class, or minus the target's."""
     assert attack.objective is not None
     value = attack.objective(logits, items.target_class)
     return value if attack.target is None else -value
 
 
 def target_class(attack: Attack, logits: Tensor, classes: Tensor) -> Tensor:
-    """n, the class that each image is driven from, or to if the attack has a target."""
+    """n, the class that each image is driven away from, or towards if the attack has a target."""
     if attack.target is None:
         return classes
     if attack.target == LEAST_LIKELY:

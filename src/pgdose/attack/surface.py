@@ -1,7 +1,7 @@
 """The whole response surface of an attack: for each image and epsilon the logits of every iterate.
 
-`surface` is the interface. A trajectory of max_iter holds all shorter ones, and two epsilons go one
-way until the smaller box binds; `shortcuts` has what follows from that.
+`surface` is the interface. A trajectory of max_iter holds all shorter ones, and two epsilons
+have the same iterates until the smaller box binds; `shortcuts` makes use of that.
 """
 
 import math
@@ -163,7 +163,7 @@ class _Batch:
             self._run(items.select(slice(start, start + batch)))
 
     def _restart(self, items: Items, batch: int) -> None:
-        """Another restart. At each iteration what is flipped stays, else the nearer to it counts.
+        """Add a restart: at each iteration what is flipped stays, else the nearer to a flip counts.
 
         So the surface at an iteration is that of as many restarts of so many iterations.
         """

@@ -2,7 +2,7 @@
 
 
 def columns_of(*rules):
-    """The columns of the result tables that some rules make, for a job to hold to."""
+    """The columns of the result tables that these rules make."""
     return as_json(table_registry.columns_of(*rules))
 
 
@@ -34,7 +34,7 @@ def doses_of(attacks):
 
 
 def measure_settings():
-    """At which point, by which success and with how many draws attacks are measured."""
+    """The operating point, the definition of success and the number of bootstrap draws."""
     return as_json(
         {
             "epsilon": STUDY.operating_points.epsilon,

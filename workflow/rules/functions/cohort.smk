@@ -32,7 +32,7 @@ def missing(w):
 
 
 def if_cropped(files):
-    """Files that only groups need whose images are cut out of whole films."""
+    """These files for groups whose images are cropped from whole films; none for others."""
     return lambda w: [] if STUDY.groups[w.group].image.crop == "none" else files(w)
 
 

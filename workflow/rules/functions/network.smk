@@ -9,7 +9,7 @@ def network_of(w):
 
 
 def groups_with(*, trained):
-    """The wildcard `group` of RUN where the run's network is trained here, or exists already."""
+    """A pattern of the wildcard `group` in RUN: only runs whose network is trained here, or is not."""
     chosen = [run for run in runs() if run.is_trained == trained]
     return one_of(f"{run.group}(?=/{run.name}/)" for run in chosen)
 

@@ -33,7 +33,7 @@ CONFIDENCES = torch.tensor([0.0, *(0.5 + 0.05 * i for i in range(10))], dtype=to
 
 @torch.no_grad()
 def repeatable(e: CheckInputs) -> CheckResult:
-    """Evaluation mode: the same images give the same logits. Dropout and its like do not."""
+    """The same images give the same logits twice, which active dropout prevents."""
     images = e.images[:PROBED]
     once, again = (e.network(images).double() for _ in range(2))
     apart = float((once - again).abs().max())
@@ -45,7 +45,7 @@ def repeatable(e: CheckInputs) -> CheckResult:
 
 @torch.no_grad()
 def logits(e: CheckInputs) -> CheckResult:
-    """Outputs are logits: not all at least 0 with the sum 1, as those of a softmax are."""
+    """Outputs are logits and not probabilities, which are at least 0 and add up to 1."""
     outputs = torch.cat([e.logits[:, 0, 0].double(), e.network(e.images[:PROBED]).cpu().double()])
     alike = (outputs >= 0).all(dim=1) & ((outputs.sum(dim=1) - 1).abs() < 1e-3)
     share = float(alike.double().mean())
@@ -65,7 +65,7 @@ def inputs(e: CheckInputs) -> CheckResult:
 def clean_prediction(e: CheckInputs) -> CheckResult:
     """Iteration 0 of all images, and the network as attacked on some, match the stored logits.
 
-    But for rounding: before an attack the network is folded, and may compute in less precision.
+    Rounding may differ: the network is folded before an attack and may compute in less precision.
     """
     stored, rows = e.clean.double(), e.rows[:PROBED]
     attacked = [e.network(some).cpu().double() for some in e.images[:PROBED].split(e.batch)]
@@ -124,7 +124,7 @@ def gradients(e: CheckInputs) -> CheckResult:
 
 
 def loss_rises(e: CheckInputs) -> CheckResult:
-    """The mean of what the attack raises ends higher, and hardly falls on its way."""
+    """The mean loss that the attack raises ends higher, and hardly falls on the way."""
     mean = _mean_loss(e)
     rise = float(mean[-1] - mean[0])
     fall = float((mean.cummax(dim=0).values - mean).max())
@@ -137,9 +137,9 @@ def loss_rises(e: CheckInputs) -> CheckResult:
 
 
 def loss_levels_off(e: CheckInputs) -> CheckResult:
-    """The mean probability of the true class has done its falling before the last iterations.
+    """The mean probability of the true class hardly falls in the last fifth of the iterations.
 
-    Not the loss itself: cross-entropy and margin go on and on where the image has long flipped.
+    Not the loss itself: cross-entropy and margin keep rising long after the image has flipped.
     """
     _follows_a_loss(e)
     probability = e.logits[:, e.level].double().softmax(dim=2)
@@ -167,7 +167,7 @@ def _follows_a_loss(e: CheckInputs) -> None:
 
 
 def _mean_loss(e: CheckInputs) -> Tensor:
-    """Float64, over the iterations that were computed: what the attack raises, at `epsilon`."""
+    """Float64, the mean loss that the attack raises at `epsilon`, by computed iteration."""
     _follows_a_loss(e)
     logits = e.logits[:, e.level].double()
     logits = logits[:, logits.isfinite().all(dim=2).all(dim=0)]
@@ -181,7 +181,7 @@ def _mean_loss(e: CheckInputs) -> Tensor:
 
 
 def monotone(e: CheckInputs) -> CheckResult:
-    """Who is flipped at one epsilon is flipped at the next larger one."""
+    """An image that is flipped at one epsilon is flipped at the next larger one."""
     if len(e.doses.epsilons) == 1:
         raise NotApplicable("There is one epsilon only.")
     if e.is_noise:

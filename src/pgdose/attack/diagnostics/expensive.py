@@ -30,7 +30,7 @@ def noise(e: CheckInputs) -> CheckResult:
 
 
 def square(e: CheckInputs) -> CheckResult:
-    """Whom Square flips, a black-box attack (Andriushchenko et al. 2020), the attack flips too."""
+    """The attack flips all that Square flips (black-box, Andriushchenko et al. 2020)."""
     _gradient_attack(e)
     if not e.clip.is_box:
         raise NotApplicable(
@@ -63,8 +63,8 @@ def _compare(e: CheckInputs, other: Tensor, name: str, passed: bool) -> CheckRes
 def large_epsilon(e: CheckInputs) -> CheckResult:
     """Over the whole intensity range the accuracy falls to chance or below.
 
-    Steps are as much longer. Boxes are nested, so a success in a smaller one counts: far from all
-    images a network may predict one class everywhere, and it may be the right one.
+    Steps are longer in proportion. Boxes are nested, so a success in a smaller one counts: far
+    from all images a network may predict one class everywhere, and it may be the right one.
     """
     attack = _gradient_attack(e)
     # The lengths of steps that lead from one end of the range to the other.
@@ -83,14 +83,14 @@ def large_epsilon(e: CheckInputs) -> CheckResult:
 
 
 def more_iterations(e: CheckInputs) -> CheckResult:
-    """Twice the iterations change the rate by less than its interval."""
+    """Twice the iterations change the rate by less than half the width of its interval."""
     doses = Doses((e.epsilon,), 2 * e.doses.max_iter)
     flips = flips_with(e, _gradient_attack(e), doses)
     return _less_than_interval(e, "Twice the iterations", flips)
 
 
 def second_restart(e: CheckInputs) -> CheckResult:
-    """Another start, at random, adds less to the rate than its interval."""
+    """One more random start adds less to the rate than half the width of its interval."""
     attack = _gradient_attack(e)
     if e.clip.random_start is None:
         raise NotApplicable(f"clip: {e.clip.name} has no box to draw a start from.")

@@ -23,15 +23,15 @@ class CheckInputs:
     attack:        None for one of another library
     precision:     of the network under attack: fp32, tf32 or bf16
     doses:         of the surface
-    level:         of the epsilon at which one epsilon must do
+    level:         of the epsilon that is used where a check uses only one
     classes:       m, int64, the true classes
     logits:        m x e x (max_iter + 1) x c, float; NaN at iterations that were not run
     change:        m x e; zero_gradient and bad_gradient: m; all as in `Surface`
-    rows:          k, int64, which of the m the images are
+    rows:          k, int64, the positions of these images among the m
     images:        k x channels x rows x columns, float in [0, 1], on the network's device
     keys:          k, int64, identities of these images
     clean:         m x c, logits of the clean images as stored after training
-    expensive:     the expensive checks take the first so many of the k; 0 leaves them out
+    expensive:     how many of the k the expensive checks use, the first ones; 0: none is made
     queries:       of Square, for each image
     batch:         images at a time
     """
