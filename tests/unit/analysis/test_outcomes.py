@@ -280,9 +280,9 @@ def refused(table: pd.DataFrame, classes: int = 2) -> str:
 
 
 def test_a_member_that_the_group_has_not_is_named() -> None:
-    assert "holds member 77, which" in refused(WHOLE.replace({"member": {3: 77}}))
+    assert "has member 77, which" in refused(WHOLE.replace({"member": {3: 77}}))
 
 
 @pytest.mark.parametrize("classes", [3, 1])
 def test_logits_of_other_classes_are_told(classes: int) -> None:
-    assert f"logits of 2 classes, the group has {classes};" in refused(WHOLE, classes)
+    assert f"the surface has 2 classes, but the group has {classes};" in refused(WHOLE, classes)

@@ -66,10 +66,10 @@ def test_results_of_another_version_are_told_as_such(tmp_path: Path, version: st
     r.write_result_table(TABLE, tmp_path / "t.csv", ["a", "b"])
     if version is not None:
         (tmp_path / "format_version.txt").write_text(version)
-    found = rf"another version of pgdose \(format {version or 'unknown'}; this one reads 1\); run"
-    with pytest.raises(UserError, match=rf"t\.parquet: results of {found}"):
+    found = rf"have format {version or 'unknown'}, but this version of pgdose reads format 1; run"
+    with pytest.raises(UserError, match=rf"t\.parquet: these results {found}"):
         r.read_measures([tmp_path / "t.parquet"])
-    with pytest.raises(UserError, match=rf"format_version\.txt: results of {found}"):
+    with pytest.raises(UserError, match=rf"format_version\.txt: these results {found}"):
         r.read_result_tables(tmp_path)
 
 

@@ -189,7 +189,7 @@ def test_clean_logits_of_other_members_are_refused(
     clean_logits.write(folder / "clean.parquet", [0], np.zeros((1, 2), np.float32), "fp32")
     with pytest.raises(SystemExit):
         run(folder, 0, 1)
-    assert "clean.parquet: has no member 1; delete it and run again" in caplog.text
+    assert "clean.parquet: member 1 is missing; delete the file and run again" in caplog.text
 
 
 def run_whole(folder: Path) -> Path:

@@ -431,15 +431,15 @@ def test_a_missing_library_is_told_with_what_to_install(
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not there
     assert not available(library)
     message = refused(pgd(library))
-    assert package in message and "'peers'" in message
+    assert package in message and "pgdose[peers]" in message
 
 
 def test_an_unknown_attack_is_told_with_the_nearest() -> None:
     message = refused(pgd("torchattacks", name="pgdd"))
     assert "'pgdd' is not an attack of torchattacks, did you mean 'PGD'" in message
     assert "'SquareAttack'" in refused(pgd("art", name="Square"))
-    assert "no attack of foolbox" in refused(pgd("foolbox", name="Attack"))
-    assert "no attack of foolbox" in refused(pgd("foolbox", name="nothing_like_it"))
+    assert "not an attack of foolbox" in refused(pgd("foolbox", name="Attack"))
+    assert "not an attack of foolbox" in refused(pgd("foolbox", name="nothing_like_it"))
 
 
 @LIBRARIES
@@ -447,22 +447,31 @@ def test_a_wrong_argument_is_told(library: str) -> None:
     settings = pgd(library)
     wrong = settings | {"arguments": settings["arguments"] | {"random_strat": True}}
     message = refused(wrong)
-    assert f"of {library} takes no 'random_strat'" in message and "give one of: " in message
+    assert f"of {library} has no argument 'random_strat'" in message and "use one of: " in message
     if library != "art":
         assert "did you mean 'random_start'?" in message
     message = refused(settings | {"iterations_as": "iteration"})
-    assert message.startswith("iterations_as: ") and "takes no 'iteration'" in message
+    assert message.startswith("iterations_as: ") and "has no argument 'iteration'" in message
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        (pgd("torchattacks", arguments={"eps": 0.1}), "'eps' is given by the study itself"),
-        (pgd("torchattacks", arguments={"steps": 4}), "'steps' is given by the study itself"),
+        (pgd("torchattacks", arguments={"eps": 0.1}), "pgdose sets 'eps' itself"),
+        (pgd("torchattacks", arguments={"steps": 4}), "pgdose sets 'steps' itself"),
         (pgd("torchattacks", name="DeepFool"), "DeepFool of torchattacks has no argument 'eps'"),
-        (pgd("art", arguments={"targeted": True}), "'targeted' would aim at the true class"),
-        (pgd("art", arguments={"eps_step": -1.0}), "of art does not run with them, "),
-        (pgd("foolbox", arguments={"abs_stepsize": "x"}), "of foolbox does not run with them, "),
+        (
+            pgd("art", arguments={"targeted": True}),
+            "'targeted' would make the true class the target",
+        ),
+        (
+            pgd("art", arguments={"eps_step": -1.0}),
+            "of art fails with these arguments on images of ",
+        ),
+        (
+            pgd("foolbox", arguments={"abs_stepsize": "x"}),
+            "of foolbox fails with these arguments on images of ",
+        ),
         (pgd("torchattacks", name="APGDT", arguments={}), "3 classes (IndexError: "),
     ],
     ids=["eps", "steps", "no-eps", "targeted", "value", "type", "classes"],
@@ -474,14 +483,14 @@ def test_arguments_that_cannot_be_are_refused(settings: dict[str, Any], told: st
 def test_wrong_names_are_told_before_anything_is_attacked() -> None:
     images = pictures(2)
     classes = (predicted(images) + 1) % 3
-    assert "no attack" in refused(pgd("art", name="X"), images=images, classes=classes)
+    assert "not an attack" in refused(pgd("art", name="X"), images=images, classes=classes)
 
 
 @pytest.mark.parametrize(
     ("named", "told"),
     [
         ({"epsilons": [0.1, 0.02]}, "rising"),
-        ({"epsilons": [0.0]}, "over 0"),
+        ({"epsilons": [0.0]}, "above 0"),
         ({"max_iter": 0}, "at least 1"),
         ({"images": pictures() * 2, "classes": predicted(pictures())}, r"in [0, 1]"),
     ],
@@ -493,9 +502,9 @@ def test_input_is_checked_as_the_engine_does(named: dict[str, Any], told: str) -
 
 def test_images_with_nan_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(libraries.RUNS, "torchattacks", lambda *given: given[3] * torch.nan)
-    assert "finite values" in refused(pgd("torchattacks"))
+    assert "did not return finite images" in refused(pgd("torchattacks"))
     monkeypatch.setitem(libraries.RUNS, "torchattacks", lambda *given: given[3][:1])
-    assert "gave no images of shape" in refused(pgd("torchattacks"))
+    assert "did not return finite images of shape" in refused(pgd("torchattacks"))
 
 
 def test_a_network_that_breaks_under_attack_is_no_success() -> None:

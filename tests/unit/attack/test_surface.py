@@ -370,7 +370,7 @@ def test_a_network_that_breaks_under_attack_is_no_success() -> None:
         ({"epsilons": [-0.1]}, "amplitudes above 0"),
         ({"epsilons": [0.1, 1.2]}, "at most 1"),
         ({"epsilons": [0.2, 0.1]}, "in rising order"),
-        ({"epsilons": [0.1, 0.1]}, "each once"),
+        ({"epsilons": [0.1, 0.1]}, "without repeats"),
         ({"epsilons": [float("nan")]}, "amplitudes above 0"),
         ({"epsilons": []}, "amplitudes above 0"),
         ({"max_iter": 0}, "max_iter: 0; give at least 1"),

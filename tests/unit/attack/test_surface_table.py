@@ -162,7 +162,7 @@ def test_a_surface_of_another_network_is_refused(tmp_path: Path, network: Path) 
     for shard, attacked in zip(shards, (network, other), strict=True):
         surfaces.write(table(int(shard.stem)), shard, attacked)
     assert read_surface(shards[:1], network).members.tolist() == [0]
-    message = r"1\.parquet: a surface of another network .* delete it and run again"
+    message = r"1\.parquet: the surface belongs to another network .* delete it and run again"
     with pytest.raises(UserError, match=message):
         read_surface(shards, network)
     write_surface(table(0), shards[0])  # names no network
@@ -176,7 +176,7 @@ def test_a_surface_of_an_older_pgdose_is_refused(tmp_path: Path, network: Path) 
     rows, about = parquet.read_parquet(path), parquet.read_metadata(path)
     about.pop("format_version")
     parquet.write_table(rows.drop_columns("level"), path, metadata=about)
-    message = r"format none; this one reads 1\); delete it and run again"
+    message = r"format none, but this version of pgdose reads format 1; delete it and run again"
     with pytest.raises(UserError, match=message):
         read_surface([path], network)
 
@@ -185,23 +185,26 @@ def test_a_surface_of_other_doses_is_refused(tmp_path: Path, network: Path) -> N
     path = tmp_path / "0.parquet"
     surfaces.write(table(4), path, network)
     for other in (Doses((0.02, 0.2), 2), Doses((0.02, 0.1), 3), Doses((0.02,), 2)):
-        with pytest.raises(UserError, match=r"other doses \(epsilon 0\.02, 0\.1 and 2 iterations;"):
+        with pytest.raises(UserError, match=r"has epsilon 0\.02, 0\.1 and 2 iterations, but"):
             read_surface([path], network, other)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (column("epsilon", 0.3), r"epsilon 0\.3 at level 0; the attack has epsilon 0\.02, 0\.1 "),
-        (column("level", 5), r"epsilon 0\.02 at level 5; the attack has"),
-        (column("level", -1), r"epsilon 0\.02 at level -1; the attack has"),
+        (
+            column("epsilon", 0.3),
+            r"epsilon 0\.3 at level 0, but the attack has epsilon 0\.02, 0\.1 ",
+        ),
+        (column("level", 5), r"epsilon 0\.02 at level 5, but the attack has"),
+        (column("level", -1), r"epsilon 0\.02 at level -1, but the attack has"),
         (
             lambda rows: pa.concat_tables([rows, rows.slice(3)]),
             r"member 9 has two rows at epsilon 0\.1; delete the surface and run again",
         ),
         (
             lambda rows: rows.set_column(3, "logits", rows["stored"]),
-            "2 logits in a row; 2 iterations of 2 classes make 6; delete it and run again",
+            "2 logits in a row, but 2 iterations of 2 classes make 6; delete it and run again",
         ),
     ],
     ids=["epsilon", "level", "negative level", "twice", "length"],

@@ -62,7 +62,7 @@ def test_weights_alone_come_with_an_architecture(tmp_path: Path) -> None:
     ("architecture", "classes", "message"),
     [
         ("resnet34", "abc", r"n\.safetensors: does not fit resnet34 for 3 classes"),
-        ("resnet18", "ab", r"does not fit resnet18 for 2 classes, e\.g\. fc\."),
+        ("resnet18", "ab", r"does not fit resnet18 for 2 classes \(first misfit: fc\."),
     ],
 )
 def test_weights_of_another_network_are_refused(

@@ -105,7 +105,7 @@ def test_other_operators_than_torch_s_are_refused(
     def change(graph: dict) -> None:
         graph["nodes"][2]["target"] = target
 
-    with pytest.raises(UserError, match=r"n\.pt2: refused, it holds '.*' as target"):
+    with pytest.raises(UserError, match=r"n\.pt2: refused, because it contains '.*' as target"):
         pt2.read(changed(small[1], "models/model.json", in_graph(change)), "n.pt2")
 
 
@@ -116,7 +116,7 @@ def test_names_that_would_be_code_are_refused(small: tuple[nn.Module, bytes], na
     def change(graph: dict) -> None:
         graph["inputs"][-1]["as_tensor"]["name"] = name
 
-    with pytest.raises(UserError, match=r"n\.pt2: refused, it holds .* as name"):
+    with pytest.raises(UserError, match=r"n\.pt2: refused, because it contains .* as name"):
         pt2.read(changed(small[1], "models/model.json", in_graph(change)), "n.pt2")
 
 
@@ -132,7 +132,7 @@ def test_expressions_that_would_be_code_are_refused(
         end = part.index(b'"', first + 1) + 1
         return part[:first] + json.dumps(expression).encode() + part[end:]
 
-    with pytest.raises(UserError, match=r"n\.pt2: refused, it holds .* as expr_str"):
+    with pytest.raises(UserError, match=r"n\.pt2: refused, because it contains .* as expr_str"):
         pt2.read(changed(small[1], "models/model.json", change), "n.pt2")
 
 
@@ -151,7 +151,7 @@ def test_no_part_of_a_graph_is_left_out(
         values["metadata"]["sizes"][1] = {"as_expr": {"expr_str": TOUCH, "hint": None}}
         return json.dumps(model).encode()
 
-    with pytest.raises(UserError, match=r"refused, it holds .* as expr_str"):
+    with pytest.raises(UserError, match=r"refused, because it contains .* as expr_str"):
         pt2.read(changed(small[1], "models/model.json", change), "n.pt2")
     assert not (tmp_path / "executed").exists()
 
@@ -168,7 +168,7 @@ def test_arguments_names_are_names(small: tuple[nn.Module, bytes]) -> None:
         signature["in_spec"] = json.dumps(spec)
         return json.dumps(model).encode()
 
-    with pytest.raises(UserError, match=r"refused, it holds .* as in_spec"):
+    with pytest.raises(UserError, match=r"refused, because it contains .* as in_spec"):
         pt2.read(changed(small[1], "models/model.json", change), "n.pt2")
 
 
@@ -240,7 +240,7 @@ class Evil:
 def test_other_files_inside_are_refused(
     small: tuple[nn.Module, bytes], file: str, what: str
 ) -> None:
-    with pytest.raises(UserError, match=f"refused, it holds {what}"):
+    with pytest.raises(UserError, match=f"refused, because it contains {what}"):
         pt2.read(changed(small[1], file, lambda part: pickle.dumps(Evil())), "n.pt2")
 
 
@@ -248,7 +248,7 @@ def test_pickled_weights_are_refused(small: tuple[nn.Module, bytes]) -> None:
     def change(part: bytes) -> bytes:
         return part.replace(b'"use_pickle": false', b'"use_pickle": true', 1)
 
-    with pytest.raises(UserError, match="refused, it holds pickled objects"):
+    with pytest.raises(UserError, match="refused, because it contains pickled objects"):
         pt2.read(changed(small[1], "data/weights/model_weights_config.json", change), "n.pt2")
 
 

@@ -49,7 +49,7 @@ def test_weights_with_a_part_left_out_do_not_fit(tmp_path: Path) -> None:
     state = small().state_dict()
     del state["body.Conv2d_1a_3x3.conv.weight"]
     save_file(state, tmp_path / "part.safetensors")
-    with pytest.raises(UserError, match=r"e\.g\. Conv2d_1a_3x3\.conv\.weight"):
+    with pytest.raises(UserError, match=r"first misfit: Conv2d_1a_3x3\.conv\.weight"):
         architectures.build("inception_v3", 2, 75, 0.0625, str(tmp_path / "part.safetensors"))
 
 

@@ -83,7 +83,7 @@ def test_a_damaged_file_is_named_and_set_aside(
     with pytest.raises(SystemExit), script.job(described()):
         raise Damaged("0.npy", "row 3 is not as it was written")
     log = caplog.text
-    assert "0.npy: damaged, row 3" in log and "0.npy.damaged" in log and "made anew" in log
+    assert "0.npy: damaged, row 3" in log and "0.npy.damaged" in log and "make it anew" in log
     assert Path("0.npy.damaged").read_bytes() == b"damaged" and not Path("0.npy").exists()
 
 

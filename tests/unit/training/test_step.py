@@ -49,7 +49,7 @@ def test_a_batch_that_memory_does_not_hold_gives_the_same_gradients_in_parts(
 def test_where_two_images_are_too_many_the_message_says_so(
     members: MakeMembers, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"memory does not hold 2 images; .*mem_mb"):
+    with pytest.raises(UserError, match=r"out of memory with 2 images at a time; .*mem_mb"):
         train(plain(1), members(20), tmp_path / "work")
 
 
