@@ -52,8 +52,8 @@ def test_a_group_that_asks_for_too_many_is_told_what_there_is(site: Path) -> Non
         study["groups"]["X-TB"]["classes"]["C2"]["count"] = 5000
 
     text = said(carry_out(site, edit, "results/small/groups/X-TB/members.parquet"))
-    assert "groups.X-TB.classes.C2: 5000 images wanted, " in text
-    assert "the sexes are to be balanced" in text
+    assert "groups.X-TB.classes.C2: needs 5000 images, but " in text
+    assert "'balance: [sex]' takes as many of each" in text
     assert "at_most" in text
     table = [line.split() for line in text[text.index("takes what there is:") :].splitlines()]
     assert table[1:3] == [["images", "usable"], ["class", "sex"]]

@@ -1,7 +1,7 @@
 # From tables to figures.
 #
 # A new figure of the whole study: its name in CURVES (of each group: in GROUP_FIGURES); its rows and
-# its drawing in src/pgdose/plots/ (colours in style.py); both by that name in scripts/curves.py (or
+# its drawing in src/pgdose/plots/ (colours in style.py); both by that name in curves.py (or
 # group_figures.py), which takes the kind of figure from the name of the file; its table as an input
 # of the rule below; its title and caption in src/pgdose/report/captions.py, then
 # `python -m pgdose.report.captions`. The page shows the figures of CURVES in this order; those of
