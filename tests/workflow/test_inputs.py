@@ -55,7 +55,7 @@ def test_a_group_that_asks_for_too_many_is_told_what_there_is(site: Path) -> Non
     assert "groups.X-TB.classes.C2: needs 5000 images, but " in text
     assert "'balance: [sex]' takes as many of each" in text
     assert "at_most" in text
-    table = [line.split() for line in text[text.index("takes what there is:") :].splitlines()]
+    table = [line.split() for line in text[text.index("what there is:") :].splitlines()]
     assert table[1:3] == [["images", "usable"], ["class", "sex"]]
     assert table[3][:2] == ["C1", "F"]
     assert not (site / "results/small/groups/X-TB/members.parquet").exists()
