@@ -56,8 +56,8 @@ def test_counts_of_one_group_plan_its_jobs_and_the_shared_tables(
 
 
 def test_the_attack_s_code_plans_attacks_and_what_follows(small_study: Path, plan: Plan) -> None:
-    steps = small_study / "src/pgdose/attack/steps.py"
-    with changed(steps, replaced("clean - epsilon)", "clean - epsilon * 1.0)")):
+    projections = small_study / "src/pgdose/attack/projections.py"
+    with changed(projections, replaced("clean - epsilon)", "clean - epsilon * 1.0)")):
         jobs = plan()
     assert set(jobs) == AFTER_ATTACK
     assert plan() == {}

@@ -182,13 +182,13 @@ def test_a_table_that_names_a_missing_file_goes_on_without_it(table_site: Path) 
 
 
 def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(table_site: Path) -> None:
-    """It keeps its row in members; everything downstream does without it."""
+    """It was planned, and is no member; everything downstream does without it."""
     results = table_site / "results/pictures"
-    members = results / "groups/AB/members.parquet"
-    run = snakemake(table_site, str(members.relative_to(table_site)), study="pictures.yaml")
+    planned = results / "groups/AB/planned.parquet"
+    run = snakemake(table_site, str(planned.relative_to(table_site)), study="pictures.yaml")
     assert run.returncode == 0, run.stdout + run.stderr
     paths = paths_of(table_site / "private/pictures/pictures")
-    table = parquet.read_table(members)
+    table = parquet.read_table(planned)
     lost = table[table["part"] == "training"].iloc[0]
     (table_site / paths.set_index("record_id").loc[lost["record_id"], "path"]).unlink()
     run = snakemake(table_site, study="pictures.yaml")
@@ -196,5 +196,9 @@ def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(table_site: 
     missing = parquet.read_table(results / "groups/AB/images/0.missing.parquet")
     assert missing["member"].tolist() == [lost["member"]]
     assert missing["reason"].tolist() == ["file_missing"]
-    assert len(parquet.read_table(members)) == 24
+    assert len(parquet.read_table(planned)) == 24
+    members = parquet.read_table(results / "groups/AB/members.parquet")
+    assert set(table["member"]) - set(members["member"]) == {lost["member"]}
+    rejects = parquet.read_table(results / "groups/AB/unreadable.parquet")
+    assert rejects["record_id"].tolist() == [lost["record_id"]]
     assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [23]

@@ -20,14 +20,14 @@ GROUPS = ("NIH-AGE", "NIH-PNEUMONIA")
 def nih(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = checkout(tmp_path_factory.mktemp("nih"))
     source = {"nih": {"root": str(NIH / "images"), "table": str(NIH / "records.csv")}}
-    targets = [f"results/nih/groups/{group}/members.parquet" for group in GROUPS]
+    targets = [f"results/nih/groups/{group}/planned.parquet" for group in GROUPS]
     run = snakemake(folder, *targets, "--config", f"sources={json.dumps(source)}", study=STUDY)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return folder
 
 
 def members(nih: Path, group: str) -> pd.DataFrame:
-    table = parquet.read_table(nih / f"results/nih/groups/{group}/members.parquet")
+    table = parquet.read_table(nih / f"results/nih/groups/{group}/planned.parquet")
     paths = paths_of(nih / "private/nih/nih")
     table = table.merge(paths, on="record_id")
     table["image"] = table["path"].map(lambda path: Path(path).name)
