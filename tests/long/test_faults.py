@@ -129,16 +129,16 @@ def rejected(folder: Path, source: str) -> dict[str, str]:
     return {str(paths[r.record_id].path): r.reason for r in table.itertuples()}
 
 
-def films(folder: Path, *, members: bool) -> list[Path]:
-    """Films with a chest that norm is drawn from: members of X-TB, or none of them."""
+def films(folder: Path, *, planned: bool) -> list[Path]:
+    """Films with a chest that norm is drawn from: those planned for X-TB, or any."""
     source = folder / "results/pair/sources/xray"
     table = parquet.read_table(source / "records.parquet")
     table = table[table["label_norm"] == 1]
-    if members:
-        own = parquet.read_table(folder / "results/pair/groups/X-TB/members.parquet")
-        table = table[table["record_id"].isin(own["record_id"])]
+    if planned:
+        members = parquet.read_table(folder / "results/pair/groups/X-TB/planned.parquet")
+        table = table[table["record_id"].isin(members["record_id"])]
     paths = private_paths.read_paths(folder / "private/pair/xray/paths.parquet", table["record_id"])
-    bad = rejected(folder, "xray") if members else {}
+    bad = rejected(folder, "xray") if planned else {}
     return sorted(folder / p.path for p in paths.values() if str(p.path) not in bad)
 
 
@@ -148,9 +148,9 @@ def test_files_that_vanish_or_change_are_rejected_and_counted(again: Path) -> No
     targets = [f"results/pair/sources/{s}/records.parquet" for s in ("xray", "breast")]
     run = snakemake(again, *targets, study=PAIR)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    gone, other = films(again, members=False)[:2]
+    gone, other = films(again, planned=False)[:2]
     gone.unlink()
-    shutil.copy(films(again, members=False)[5], other)
+    shutil.copy(films(again, planned=False)[5], other)
     slides = parquet.read_table(again / "results/pair/sources/breast/records.parquet")
     paths = private_paths.read_paths(
         again / "private/pair/breast/paths.parquet", slides["parent"].unique()
@@ -159,10 +159,10 @@ def test_files_that_vanish_or_change_are_rejected_and_counted(again: Path) -> No
     with slide.open("ab") as file:
         file.write(b"later")
 
-    members = "results/pair/groups/X-TB/members.parquet"
-    run = snakemake(again, members, "results/pair/sources/xray/rejects.parquet", study=PAIR)
+    planned = "results/pair/groups/X-TB/planned.parquet"
+    run = snakemake(again, planned, "results/pair/sources/xray/rejects.parquet", study=PAIR)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    late = films(again, members=True)[0]
+    late = films(again, planned=True)[0]
     late.unlink()
 
     run = snakemake(again, study=PAIR)
@@ -205,7 +205,7 @@ def readable(path: Path) -> bool:
 @pytest.mark.parametrize(
     ("file", "place", "read_for"),
     [
-        ("sources/xray/screen/0.parquet", 0.5, "groups/X-TB/members.parquet"),
+        ("sources/xray/screen/0.parquet", 0.5, "groups/X-TB/planned.parquet"),
         ("groups/X-TB/images/0.npy", 0.5, "groups/X-TB/full/network.safetensors"),
         ("groups/H-BR/full/network.safetensors", 0.5, "groups/H-BR/full/noise/surface/0.parquet"),
         ("groups/H-BR/full/paper/surface/1.parquet", 0.02, "groups/H-BR/full/measures/asr.parquet"),
@@ -227,7 +227,7 @@ def test_a_flipped_bit_is_found_named_and_the_file_made_again(
     for at in range(int(len(content) * place), len(content)):
         path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
         if not readable(path):
-            break  # some bits of a page's header make no difference: test_tensors.py
+            break  # some bits of a page's header make no difference: test_tensor_files.py
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # a bit flips without a date
     with pytest.raises(UserError, match=f"1 of .* files are damaged:\n.*{file}"):
         verify(results)
