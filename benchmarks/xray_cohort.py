@@ -2,7 +2,7 @@
 
 .venv/bin/python benchmarks/xray_cohort.py [number of films]
 
-Runs the rule `members` itself on tables made for it, and prints its seconds and peak memory as
+Runs the rule `plan_members` itself on tables made for it, and prints its seconds and peak memory as
 Snakemake measured them.
 """
 
@@ -75,16 +75,23 @@ def report(films: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, results = Path(name), Path(name, "results")
         make_tables(results, films)
-        targets = [results / f"groups/{group}/members.parquet" for group in ("X-NR2", "X-NR3")]
+        targets = [results / f"groups/{group}/planned.parquet" for group in ("X-NR2", "X-NR3")]
         command = [sys.executable, "-m", "snakemake", *map(str, targets), "--cores", "1", "-q"]
-        command += ["--allowed-rules", "members", "--configfile", str(write_study(folder, results))]
+        command += [
+            "--allowed-rules",
+            "plan_members",
+            "--configfile",
+            str(write_study(folder, results)),
+        ]
         environment = os.environ | {"PYTHONPATH": str(PROJECT / "src")}
         run = subprocess.run(command, cwd=PROJECT, env=environment, text=True, capture_output=True)
         if run.returncode:
             sys.exit(run.stdout[-2000:] + run.stderr[-2000:])
         print(f"{films} records")
         for group in ("X-NR2", "X-NR3"):
-            measured = pd.read_csv(results / f"benchmarks/members/{group}.tsv", sep="\t").iloc[0]
+            measured = pd.read_csv(results / f"benchmarks/plan_members/{group}.tsv", sep="\t").iloc[
+                0
+            ]
             print(f"{group}: {measured['s']:.0f} s, {measured['max_rss']:.0f} MB")
 
 
