@@ -9,12 +9,12 @@ from pgdose.tables.rejects import REJECTS
 from pgdose.xray import hand_drawn_boxes
 
 with job(snakemake) as log:
-    params, group, given = snakemake.params, snakemake.wildcards.group, snakemake.input
+    params, group, inputs = snakemake.params, snakemake.wildcards.group, snakemake.input
     classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
-    records = parquet.read_tables(given.records, eligibility.columns(classes))
-    screened = parquet.read_tables(given.screens).set_index("record_id")
-    exclusions = usability.read_exclusions(given.exclude or None, group)
-    boxes = hand_drawn_boxes.read_boxes(given.boxes) if given.boxes else None
+    records = parquet.read_tables(inputs.records, eligibility.columns(classes))
+    screened = parquet.read_tables(inputs.screens).set_index("record_id")
+    exclusions = usability.read_exclusions(inputs.exclude or None, group)
+    boxes = hand_drawn_boxes.read_boxes(inputs.boxes) if inputs.boxes else None
     logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
     candidates = usability.usability(
@@ -22,7 +22,7 @@ with job(snakemake) as log:
         screened,
         Image.model_validate(settings(params, "image")),
         dicom_sources=settings(params, "dicom_sources"),
-        rejected=parquet.read_tables(given.rejects, ["record_id"])["record_id"],
+        rejected=parquet.read_tables(inputs.rejects, ["record_id"])["record_id"],
         excluded=exclusions["record_id"],
         boxes=boxes,
     )

@@ -39,8 +39,8 @@ class CleanImages:
     @property
     def in_bins(self) -> np.ndarray:
         """(n, bins) bool: the confidence bin of each image; none without a confidence."""
-        known = ~np.isnan(self.confidence)
-        bins = np.where(known, confidence_bins.bin_of(np.where(known, self.confidence, 0.0)), -1)
+        bins = confidence_bins.bin_of(np.nan_to_num(self.confidence))
+        bins = np.where(np.isnan(self.confidence), -1, bins)
         return bins[:, None] == np.arange(confidence_bins.COUNT)
 
 

@@ -7,7 +7,7 @@ from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.intervals import rate_interval
 from pgdose.analysis.outcomes import Outcomes
-from pgdose.attack.surface_table import SurfaceTable
+from pgdose.attack.surface_table import SurfaceTable, is_flipped
 
 
 def survival_of_storage(
@@ -20,7 +20,7 @@ def survival_of_storage(
     """
     rows = np.searchsorted(surface.members, outcomes.members)
     before = outcomes.flipped()[:, :, -1]
-    after = surface.stored[rows].argmax(axis=2) != outcomes.true[:, None]
+    after = is_flipped(surface.predicted_stored()[rows], outcomes.true[:, None])
     after &= outcomes.measured[:, -1]
     survived = before & after
     draws = bootstrap.rates(survived, before, patients)

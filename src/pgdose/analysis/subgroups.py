@@ -36,13 +36,13 @@ def success_of_subgroups(
 def _subgroups(people: pd.DataFrame) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """By what, which value, the images in it, and the other images whose value is known."""
     sex, age = people["sex"], people["age"].astype(float)
-    known = {"sex": sex.isin(SEXES).to_numpy(), "age": age.notna().to_numpy()}
+    is_known = {"sex": sex.isin(SEXES).to_numpy(), "age": age.notna().to_numpy()}
     masks = [("sex", value, (sex == value).to_numpy()) for value in SEXES]
     masks += [
         ("age", value, ((age >= least) & (age < below)).to_numpy())
         for value, (least, below) in AGES.items()
     ]
-    return [(by, value, members, known[by] & ~members) for by, value, members in masks]
+    return [(by, value, members, is_known[by] & ~members) for by, value, members in masks]
 
 
 def _compared(

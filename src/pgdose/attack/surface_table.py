@@ -88,8 +88,13 @@ class SurfaceTable:
 
         False where nothing was measured.
         """
-        predicted = self.predicted()
-        return (predicted >= 0) & (predicted != np.asarray(true)[:, None, None])
+        return is_flipped(self.predicted(), np.asarray(true)[:, None, None])
+
+
+def is_flipped(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Whether another class than the true one is predicted; False where none is (-1)."""
+    flipped: np.ndarray = (predicted >= 0) & (predicted != true)
+    return flipped
 
 
 def _predicted(logits: np.ndarray) -> np.ndarray:

@@ -24,10 +24,11 @@ def add_copies(
             parts.append(originals)
             continue
         in_training = round(total * training)
-        wanted = in_training if part == "training" else total - in_training
+        share = in_training if part == "training" else total - in_training
+        amount = max(share, len(originals))
         order = draw(seed, f"copies {group}", originals["record_id"])
         originals = originals.iloc[np.argsort(order, kind="stable")]
-        repeats = -(-max(wanted, len(originals)) // len(originals))
+        repeats = -(-amount // len(originals))
         copies = pd.concat([originals.assign(copy=k) for k in range(repeats)])
-        parts.append(copies.head(max(wanted, len(originals))))
+        parts.append(copies.head(amount))
     return pd.concat(parts)

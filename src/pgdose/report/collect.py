@@ -54,17 +54,21 @@ def rejects(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     Returns:
         `source stage reason count`.
     """
-    named = [table.assign(source=name) for name, table in tables]
-    if not named:
+    rows = _with_source(tables)
+    if rows is None:
         return pd.DataFrame(columns=REJECTS)
-    counts = pd.concat(named).groupby(["source", "stage", "reason"]).size()
-    return counts.reset_index(name="count")
+    return rows.groupby(["source", "stage", "reason"]).size().reset_index(name="count")
 
 
 def agreement(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame | None:
     """The agreement of all sources with labels by hand; None if no source has such labels."""
-    named = [table.assign(source=source) for source, table in tables]
-    return pd.concat(named) if named else None
+    return _with_source(tables)
+
+
+def _with_source(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame | None:
+    """The rows of all tables, each with its source; None if there is no table."""
+    parts = [table.assign(source=source) for source, table in tables]
+    return pd.concat(parts) if parts else None
 
 
 def _identity(run: Run) -> dict[str, Any]:

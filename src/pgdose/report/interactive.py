@@ -114,11 +114,11 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Cha
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
         rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
-        named = _rated_groups(rows, groups)
+        rated = _rated_groups(rows, groups)
         figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
-        for group in named:
+        for group in rated:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
-        values = {"": _values(rows, named, "epsilon", grid)}
+        values = {"": _values(rows, rated, "epsilon", grid)}
         title = f"{attack}, iteration {rows['iteration'].max()}"
         charts.append(Chart(f"fig3a-{place}", title, figure, values))
     return charts
@@ -139,11 +139,11 @@ def over_iterations(asr: pd.DataFrame, groups: Groups, epsilon: float) -> list[C
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr.assign(**sure), groups)):
         grid = sorted(rows["iteration"].unique())
-        named = _rated_groups(rows, groups)
+        rated = _rated_groups(rows, groups)
         figure = _figure("iterations", {"rangemode": "tozero"})
-        for group in named:
+        for group in rated:
             figure.add_trace(_trace(group, groups, grid, "iteration %{x}"))
-        values = _values_by_epsilon(rows, named, "iteration", grid)
+        values = _values_by_epsilon(rows, rated, "iteration", grid)
         chart = Chart(f"fig3b-{place}", attack, figure, values)
         charts.append(_begin_at(chart, rows, epsilon))
     return charts
@@ -164,7 +164,7 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
     """
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(confidence, groups)):
-        named = _rated_groups(rows, groups)
+        rated = _rated_groups(rows, groups)
         bins = rows[["bin_low", "bin_high"]].drop_duplicates("bin_low").sort_values("bin_low")
         grid = list(bins["bin_low"])
         if grid[0] < LEAST_OF_TWO:
@@ -173,14 +173,14 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
         apart = bool((rows["bin_low"] < LEAST_OF_TWO)[rows["n_attacked"] > 0].any())
         figure = _figure("clean confidence", _confidence_axis(apart))
         most = rows.groupby(["group", "bin_low"])["n_attacked"].max()
-        for number, group in enumerate(named):
-            shift = (number - (len(named) - 1) / 2) / len(named) * 0.04
+        for number, group in enumerate(rated):
+            shift = (number - (len(rated) - 1) / 2) / len(rated) * 0.04
             x = [None if math.isnan(low) else _middle(low, ends[low]) + shift for low in grid]
             trace = _trace(group, groups, x, "confidence %{text}", bars=True)
             trace.text = [_bin(low, ends.get(low, 1)) for low in grid]
             trace.marker.opacity = [0.35 if most.get((group, a), 0) < FEW else 1 for a in grid]
             figure.add_trace(trace)
-        values = _values_by_epsilon(rows, named, "bin_low", grid)
+        values = _values_by_epsilon(rows, rated, "bin_low", grid)
         title = f"{attack}, iteration {rows['iteration'].max()}"
         chart = Chart(f"fig3c-{place}", title, figure, values)
         charts.append(_begin_at(chart, rows, epsilon))

@@ -69,8 +69,8 @@ def _start_and_text(error: Any) -> tuple[str, str]:
             keys, value = [*keys, key], value.get(key) if isinstance(value, dict) else None
     path = _shown(keys)
     if kind == "extra_forbidden":
-        known = [field.alias or name for name, field in section.model_fields.items()]
-        return f"{path}: ", f"unknown key{nearest(keys[-1], known)}; {one_of(known)}"
+        allowed = [field.alias or name for name, field in section.model_fields.items()]
+        return f"{path}: ", f"unknown key{nearest(keys[-1], allowed)}; {one_of(allowed)}"
     if kind.startswith("union_tag"):
         name = value.get("kind") if isinstance(value, dict) else value
         _, kinds = _resolve(AnySource if keys[0] == "sources" else AnyAttack)
