@@ -23,7 +23,8 @@ with job(snakemake) as log:
     ).to(device)
     rows = probe.rows_to_probe(members.labels, len(classes))
     pixels, name = devices.scaled(members.read(rows), device), Path(files.file).name
-    probe.check(folding.fold(network), pixels, len(classes), name)
+    memory = snakemake.resources.batch_mb / 2  # the rest is for torch, weights and gradients
+    probe.check(folding.fold(network), pixels, len(classes), name, memory)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
     log.info(

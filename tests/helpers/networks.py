@@ -69,7 +69,6 @@ def as_program(network: nn.Module, channels: int = 1) -> bytes:
 def as_onnx(network: nn.Module) -> bytes:
     """By hand: torch needs one more package to write ONNX, which pgdose uses nowhere else."""
     onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnx2torch")
     helper, numbers = onnx.helper, onnx.numpy_helper
     state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     nodes = [

@@ -109,7 +109,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exported(network, place / "model.pt2")
     torch.save(right, folder / "right.pt")
 
-    pytest.importorskip("onnx2torch")
+    pytest.importorskip("onnx")
     torch.onnx.export(
         Turned(network).eval(),
         (torch.zeros(2, 3, SIZE, SIZE),),

@@ -61,6 +61,7 @@ rule import_network:
     resources:
         gpu=1,
         mem_mb=grows(STUDY.training.mem_mb),
+        batch_mb=STUDY.training.mem_mb,  # the same at every attempt
     params:
         results=lambda w: RESULTS,
         shape=lambda w: image_shape(w.group),

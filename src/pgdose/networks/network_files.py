@@ -70,6 +70,8 @@ def import_network(
     if existing.architecture is None:
         content = path.read_bytes()
         # Refuses the file before anything is written.
+        if existing.format == "torchscript":
+            formats.try_torchscript(path)
         formats.read_module(existing.format, content, path.name)
         expected = Preprocessing.from_study(declared, existing.outputs, order)
         program = torch.frombuffer(bytearray(content), dtype=torch.uint8)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from pgdose.errors import UserError
 from pgdose.networks.formats import first_line
+from pgdose.networks.graph import MOST_OPERATIONS, Refused, limited
 
 PROBED = 8  # images
+MEMORY = 1500  # MB that the results of a pass may take
 
 
 def rows_to_probe(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -23,7 +25,9 @@ def rows_to_probe(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(labels == c)[:each] for c in range(classes)]))
 
 
-def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
+def check(
+    network: nn.Module, images: Tensor, classes: int, name: str, memory: float = MEMORY
+) -> None:
     """UserError, with the reason, if a network cannot be attacked.
 
     Args:
@@ -31,25 +35,29 @@ def check(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
         images: some of the group's, n x channels x size x size in [0, 1].
         classes: how many the group has.
         name: the file that it came from.
+        memory: MB that the results of a pass of two images may take. One that would take more is
+            refused before it does; where they leave room, up to PROBED images are tried.
     """
     images = images[:PROBED]
     shape = " x ".join(map(str, images.shape[1:]))
-    single = _logits(
-        network,
-        images[:1],
-        f"{name}: does not take an image of {shape}, channels x rows x columns",
-        "check input.size, input.channels and input.layout, and export it with a dynamic number of "
-        "images",
-    )
-    logits, repeated = (
-        _logits(
+    with limited(network, memory * 1e6 / 2) as cost:
+        single = _logits(
+            network,
+            images[:1],
+            f"{name}: does not take an image of {shape}, channels x rows x columns",
+            "check input.size, input.channels and input.layout, and export it with a dynamic "
+            "number of images",
+        )
+    images = images[: int(memory * 1e6 // max(cost.memory, 1))]
+    with limited(network, memory * 1e6, MOST_OPERATIONS * len(images)):
+        logits = _logits(
             network,
             images,
             f"{name}: takes one image, but not {len(images)} at a time",
             "export it with a dynamic number of images",
         )
-        for _ in range(2)
-    )
+    with torch.no_grad():
+        repeated = network(images)
     _check_outputs(logits, len(images), classes, name)
     _check_logits(network, logits, name)
     if not torch.allclose(repeated, logits, rtol=1e-4, atol=1e-5):
@@ -69,6 +77,11 @@ def _logits(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tens
     try:
         with torch.no_grad():
             logits: Tensor = network(images)
+    except Refused as refused:
+        raise UserError(
+            f"{fault.partition(':')[0]}: refused, because {refused}; give it smaller images, or "
+            "raise training.mem_mb"
+        ) from None
     except Exception as error:  # of whatever the network is made of
         raise UserError(f"{fault} ({first_line(error)}); {remedy}") from None
     return logits

@@ -1,34 +1,37 @@
-"""Reading exported programs (torch.export's .pt2) from elsewhere without running their code.
+"""Reading exported programs (torch.export's .pt2) from elsewhere as a list of torch calls.
 
-Torch itself warns of them: beside a graph of operators an archive can hold pickled objects and
-compiled code, and parts of its graph are evaluated as Python. So `read` checks an archive before
-torch reads it, and refuses everything but plain tensors and a graph of torch's own operators.
+torch.export.load unpickles parts of an archive, evaluates others as Python, and generates source
+code of a third. Here the graph's JSON is read, and its operators are called; see `graph`. Names of
+the file are keys of dicts here and nothing else.
+
+The JSON is that of torch/_export/serde/schema.py, version 8, of torch 2.6 and later.
 """
 
-import contextlib
-import io
 import json
-import keyword
-import os
+import math
+import operator
 import re
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from pgdose.errors import UserError
+from pgdose.networks import torch_archive
+from pgdose.networks.graph import Call, Device, GraphNetwork, Refused, Value
 
+SCHEMA = 8  # the major version of the layout
+MOST_JSON = 2**26  # bytes
+# All that an archive may hold, after its root folder; `custom_obj_0` or compiled code is refused.
 FILES = re.compile(
-    r"[^/]+/(data/(weights|constants)/(weight_\d+|tensor_\d+|model_(weights|constants)_config\.json)"
+    r"data/(weights|constants)/(weight_\d+|tensor_\d+|model_(weights|constants)_config\.json"
+    r"|model\.pt)"
     r"|data/sample_inputs/[\w.-]+\.pt|models/model\.json"
-    r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id))"
+    r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id)"
 )
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.:+-]*")
-PAYLOAD = re.compile(r"(weight|tensor)_\d+")
 # The operators that networks use. Others of torch's open files or read memory.
 OPERATORS = set(
     """
@@ -48,10 +51,10 @@ OPERATORS = set(
     logical_and logical_not logical_or lt maximum minimum mul multiply ne neg negative pow
     reciprocal remainder round rsqrt rsub sign sin sqrt square sub subtract tan true_divide trunc
     where isnan isinf isfinite nan_to_num
-    all amax amin any argmax argmin argsort cumsum cumprod linalg_vector_norm linalg_norm max mean
+    all amax amin any argmax argmin argsort cumsum cumprod linalg_vector_norm max mean
     median min norm prod sort std std_mean sum topk var var_mean
     alias as_strided_copy broadcast_to cat chunk clone concat concatenate constant_pad_nd
-    contiguous detach diagonal expand expand_as flatten flip gather hstack im2col index
+    contiguous detach diagonal expand expand_as flatten flip gather hstack im2col col2im index
     index_select lift_fresh_copy masked_fill meshgrid movedim narrow numpy_T pad permute
     pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle reflection_pad1d
     reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d reshape
@@ -60,202 +63,316 @@ OPERATORS = set(
     view_as vstack _unsafe_view _reshape_alias one_hot cosine_similarity pairwise_distance
     affine_grid_generator grid_sampler grid_sampler_2d upsample_bicubic2d upsample_bilinear2d
     upsample_nearest1d upsample_nearest2d upsample_trilinear3d _upsample_bicubic2d_aa
-    _upsample_bilinear2d_aa _upsample_nearest_exact2d interpolate
-    arange copy eye fill full full_like linspace new_empty new_full new_ones new_zeros ones
-    ones_like scalar_tensor zero zeros zeros_like empty empty_like
+    _upsample_bilinear2d_aa _upsample_nearest_exact2d
+    arange copy eye fill full full_like linspace new_full new_ones new_zeros ones
+    ones_like scalar_tensor zero zeros zeros_like
     to type_as _to_copy float double _adaptive_avg_pool2d sym_size sym_numel sym_stride
-    sym_constrain_range_for_size sym_constrain_range _assert_scalar _assert_async
-    _assert_tensor_metadata
     """.split()  # noqa: SIM905
 )
-ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+?)_?\.(?P<overload>[A-Za-z0-9_]+)")
-SIZE_OPERATOR = re.compile(
-    r"_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|le|lt|ge|gt)|torch\.sym_(max|min|int)"
-)
-# The words of expressions of sizes, which torch lets Python evaluate. No powers: they can take
-# forever.
-EXPRESSION_WORDS = {
-    *("Symbol", "Integer", "Add", "Mul", "Mod", "FloorDiv", "Max", "Min", "Eq", "Ne", "Le"),
-    *("Lt", "Ge", "Gt", "integer", "positive", "nonnegative", "negative", "zero", "True", "False"),
+# Checks of what the exporter assumed; the reader checks the images' size itself.
+CHECKS = {
+    *("sym_constrain_range_for_size", "sym_constrain_range", "_assert_scalar", "_assert_async"),
+    "_assert_tensor_metadata",
 }
-EXPRESSION = re.compile(r"(?!.*\*\*)[A-Za-z0-9_ ,()=*+/'-]{0,300}")
-WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+)\.(?P<overload>\w+)")
+PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.,> -]{0,200}")  # a mode, or the equation of einsum
 
 
-def read(content: bytes, name: str) -> nn.Module:
-    """The module of an exported program, with weights on the CPU; UserError if it is refused."""
-    archive = _checked(content, name)
+def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Arithmetic of sizes, which must stay sizes: Python's numbers grow without an end."""
+
+    def calculate(*numbers: Any) -> Any:
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise Refused("it calculates sizes of things that are no numbers")
+        result = function(*numbers)
+        if not abs(result) < 2**63:
+            raise Refused("it calculates sizes that no tensor has")
+        return result
+
+    return calculate
+
+
+def _item(sequence: Any, index: Any) -> Any:
+    """`_operator.getitem` of several results."""
+    if not isinstance(sequence, list | tuple):
+        raise Refused("it takes an item of something that has none")
+    return sequence[index]
+
+
+SIZE_OPERATORS = {
+    "_operator.getitem": _item,
+    **{
+        f"_operator.{name}": _of_numbers(getattr(operator, name))
+        for name in (
+            *("add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "eq", "ne", "le", "lt"),
+            *("ge", "gt"),
+        )
+    },
+    **{"torch.sym_max": _of_numbers(max), "torch.sym_min": _of_numbers(min)},
+    **{"torch.sym_int": _of_numbers(int), "torch.sym_float": _of_numbers(float)},
+    **{"math.ceil": _of_numbers(math.ceil), "math.floor": _of_numbers(math.floor)},
+    "math.trunc": _of_numbers(math.trunc),
+}
+DTYPES = {
+    **{1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64},
+    **{6: torch.float16, 7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16},
+}
+MEMORY_FORMATS = {
+    **{1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d},
+    4: torch.preserve_format,
+}
+STRIDED = 7
+
+
+def read(content: bytes, name: str) -> GraphNetwork:
+    """The network of an exported program, with weights on the CPU; UserError if it is refused."""
+    saved_by = ""
     try:
-        with _no_pickle():
-            program = torch.export.load(io.BytesIO(archive))
-        module = program.module(check_guards=False)
-    except Exception as error:
-        raise UserError(
-            f"{name}: torch {torch.__version__} cannot read this exported program "
-            f"({type(error).__name__}); export it with this version of torch, on the CPU"
-        ) from None
-    # An exported program has one mode; its own `train` and `eval` raise errors.
-    del module.train, module.eval
-    return module.eval()
-
-
-def _checked(content: bytes, name: str) -> bytes:
-    """A new archive of exactly the bytes that were checked.
-
-    Torch's reader and Python's can see different files in one archive.
-    """
-    try:
-        files = _unpack(content, name)
-        empty = io.BytesIO()
-        torch.save(((), {}), empty)
-        for file in files:
-            if "/sample_inputs/" in file:
-                files[file] = empty.getvalue()
-        (_model,) = (file for file in files if file.endswith("/models/model.json"))
-        for file, part in files.items():
-            if file.endswith(".json"):
-                graph = json.loads(part)
-                _strip(graph)
-                if file.endswith("_config.json"):
-                    _check_config(graph, name)
-                _check(graph, name)
-                files[file] = json.dumps(graph).encode()
-    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        raise UserError(
-            f"{name}: not a whole exported program; save it again with torch.export.save"
-        ) from None
-    checked = io.BytesIO()
-    with zipfile.ZipFile(checked, "w", zipfile.ZIP_STORED) as archive:
-        for file, part in files.items():
-            archive.writestr(file, part)
-    return checked.getvalue()
-
-
-def _unpack(content: bytes, name: str) -> dict[str, bytes]:
-    """The archive's files; UserError if it holds others than those of an exported program."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        files = [entry.filename for entry in entries]
-        if not any(file.endswith("/archive_format") for file in files):
-            raise UserError(
-                f"{name}: not an exported program of torch 2.8 or later; save one with "
-                "torch.export.save"
+        program, weights, constants = _parts(torch_archive.entries(content))
+        saved_by = str(program.get("torch_version", ""))[:40]
+        if program["schema_version"]["major"] != SCHEMA:
+            raise Refused(
+                f"torch {saved_by!r} saved it in a layout that is not known here; save it again "
+                "with torch.export.save of torch 2.6 or later"
             )
-        for file in files:
-            if not FILES.fullmatch(file) or files.count(file) > 1:
-                raise _refused(name, f"the file {Path(file).name!r} inside")
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise _refused(name, "compressed files")
-        return {file: archive.read(file) for file in files}
+        return _Translation(program["graph_module"], weights, constants).network()
+    except Refused as refused:
+        raise UserError(f"{name}: refused, because {refused}") from None
+    except (
+        *(zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, IndexError),
+        *(RecursionError, OverflowError, RuntimeError),
+    ):
+        by = f" (torch {saved_by!r} saved it)" if saved_by else ""
+        raise UserError(
+            f"{name}: not a whole exported program{by}; save it again with torch.export.save of "
+            "torch 2.6 or later"
+        ) from None
 
 
-def _strip(graph: Any) -> None:
-    """Remove what nothing needs: metadata, guards, devices. In place."""
-    graph_module = graph.get("graph_module")
-    if graph_module is not None:
-        graph_module["metadata"] = {}
-        for node in graph_module["graph"]["nodes"]:
-            node["metadata"] = {}
-    if "guards_code" in graph:
-        graph["guards_code"] = []
-    pending = [graph]
-    while pending:
-        part = pending.pop()
-        below = list(part.values()) if isinstance(part, dict) else part
-        if isinstance(part, dict) and part.keys() == {"type", "index"}:
-            part |= {"type": "cpu", "index": None}
-        pending += [value for value in below if isinstance(value, dict | list)]
+Weights = dict[str, Tensor]
 
 
-def _check_config(config: Any, name: str) -> None:
-    """Check that every tensor of the archive is stored as plain bytes."""
-    for entry in config["config"].values():
+def _parts(files: dict[str, bytes]) -> tuple[dict[str, Any], Weights, Weights]:
+    """The program, its weights and its constants, of each of torch's layouts."""
+    if "serialized_exported_program.json" in files:  # torch 2.6 and 2.7
+        weights, constants = (
+            torch_archive.tensors(files[f"serialized_{part}.pt"])
+            for part in ("state_dict", "constants")
+        )
+        return _json(files["serialized_exported_program.json"]), weights, constants
+    inside = {file.partition("/")[2]: part for file, part in files.items()}
+    program = _json(inside["models/model.json"])
+    for file in inside:
+        if not FILES.fullmatch(file):
+            raise Refused(
+                f"it contains the file {file.rpartition('/')[2][:60]!r} inside; export a network "
+                "that has only plain tensors and torch's own operators"
+            )
+    return program, _tensors(inside, "weights"), _tensors(inside, "constants")
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    if len(content) > MOST_JSON:
+        raise Refused(f"its graph is longer than {MOST_JSON >> 20} MB")
+    result: dict[str, Any] = json.loads(content)
+    return result
+
+
+def _tensors(files: dict[str, bytes], kind: str) -> Weights:
+    """Weights or constants: in torch 2.8 a file of `torch.save`, later a file for each."""
+    folder = f"data/{kind}"
+    if f"{folder}/model.pt" in files:
+        return torch_archive.tensors(files[f"{folder}/model.pt"])
+    config = _json(files.get(f"{folder}/model_{kind}_config.json", b'{"config": {}}'))
+    content_of = cache(lambda name: torch_archive.storage(files[f"{folder}/{name}"]))
+    result = {}
+    for name, entry in config["config"].items():
         if entry["use_pickle"] is not False:
-            raise _refused(name, "pickled objects")
-        if not PAYLOAD.fullmatch(entry["path_name"]):
-            raise _refused(name, f"{entry['path_name'][:60]!r} as path_name")
+            raise Refused("it contains pickled objects; save plain tensors")
+        layout = entry["tensor_meta"]
+        if layout["layout"] != STRIDED:
+            raise Refused("it contains sparse tensors; save plain ones")
+        content, dtype = content_of(entry["path_name"]), _one_of(DTYPES, layout["dtype"])
+        result[name] = torch_archive.tensor(
+            torch_archive.elements(content, dtype),
+            [size["as_int"] for size in layout["sizes"]],
+            [stride["as_int"] for stride in layout["strides"]],
+            layout["storage_offset"]["as_int"],
+        )
+    torch_archive.check_size(result.values(), sum(map(len, files.values())))
+    return result
 
 
-def _check(part: Any, name: str, key: str = "") -> None:
-    """Check every name, operator and expression of a graph, at any depth."""
-    if isinstance(part, dict):
-        for below, value in part.items():
-            if not PLAIN_TEXT.fullmatch(below):
-                raise _refused(name, f"{below[:60]!r} as a name")
-            _check(value, name, below)
-    elif isinstance(part, list):
-        for value in part:
-            _check(value, name, key)
-    elif isinstance(part, str) and not _is_allowed(part, key):
-        raise _refused(name, f"{part[:60]!r} as {key}")
+def _one_of(table: dict[int, Any], number: int) -> Any:
+    if number not in table:
+        raise Refused("it uses a number type or memory format that is not read")
+    return table[number]
 
 
-def _is_allowed(text: str, key: str) -> bool:
-    """Whether a text may be the value of a key of the graph."""
-    if key == "target":
-        return _is_operator(text)
-    if key == "expr_str":
-        return _is_expression(text)
-    if key in ("in_spec", "out_spec"):  # the containers of inputs and outputs
-        return _is_plain(json.loads(text))
-    if key in ("name", "forward_arg_names"):  # become names in a Python function
-        return _is_name(text)
-    return PLAIN_TEXT.fullmatch(text) is not None  # names of modules, types and devices
+class _Translation:
+    """One program on its way to a GraphNetwork. Every value has a number."""
 
+    def __init__(self, module: dict[str, Any], weights: Weights, constants: Weights) -> None:
+        self.graph, self.signature = module["graph"], module["signature"]
+        self.tensors = {**constants, **weights}
+        self.scope: dict[str, int] = {}
+        self.weights: dict[int, Tensor] = {}
+        self.calls: list[Call] = []
+        self.images: str | None = None
+        self.values = 0
 
-def _is_operator(target: str) -> bool:
-    aten = ATEN_OPERATOR.fullmatch(target)
-    if aten is None:
-        return SIZE_OPERATOR.fullmatch(target) is not None
-    return aten["name"] in OPERATORS
+    def network(self) -> GraphNetwork:
+        for spec in self.signature["input_specs"]:
+            self._input(spec)
+        if self.images is None:
+            raise Refused("it takes no images; export a network that takes one tensor")
+        for node in self.graph["nodes"]:
+            self._node(node)
+        sizes = self.graph["tensor_values"][self.images]["sizes"]
+        shape = [size.get("as_int") for size in sizes]
+        outputs = [
+            self.scope[spec["user_output"]["arg"]["as_tensor"]["name"]]
+            for spec in self.signature["output_specs"]
+            if "user_output" in spec
+        ]
+        return GraphNetwork(self.calls, self.weights, self.scope[self.images], outputs, shape)
 
+    def _bind(self, name: str) -> int:
+        self.values += 1
+        self.scope[name] = self.values
+        return self.values
 
-def _is_expression(text: str) -> bool:
-    """Whether it is arithmetic of sizes (s0, u1, z2) and numbers of less than 19 digits."""
-    words = set(WORD.findall(text)) - EXPRESSION_WORDS
-    return (
-        EXPRESSION.fullmatch(text) is not None
-        and all(re.fullmatch(r"[suz]\d+", word) for word in words)
-        and all(len(number) < 19 for number in re.findall(r"\d+", text))
-    )
+    def _input(self, spec: dict[str, Any]) -> None:
+        """Weights, constants, the images."""
+        ((kind, content),) = spec.items()
+        keys = {
+            "parameter": "parameter_name",
+            "buffer": "buffer_name",
+            "tensor_constant": "tensor_constant_name",
+        }
+        if kind in keys:
+            number = self._bind(content["arg"]["name"])
+            self.weights[number] = self.tensors[content[keys[kind]]]
+        elif kind == "user_input" and "as_tensor" in content["arg"]:
+            if self.images is not None:
+                raise Refused("it takes several inputs; export a network that takes the images")
+            self.images = content["arg"]["as_tensor"]["name"]
+            self._bind(self.images)
+        elif kind not in ("user_input", "constant_input"):  # numbers that nothing refers to
+            raise Refused(f"it contains an input of kind {kind[:60]!r}; save plain tensors")
 
-
-def _is_name(text: Any) -> bool:
-    return isinstance(text, str) and bool(NAME.fullmatch(text)) and not keyword.iskeyword(text)
-
-
-def _is_plain(spec: Any) -> bool:
-    """Whether a tree of inputs or outputs consists of Python's own containers."""
-    _, tree = spec
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        context = json.loads(node["context"] or "null")
-        if node["type"] not in (None, "builtins.tuple", "builtins.list", "builtins.dict"):
-            return False
-        if not (context is None or all(_is_name(key) for key in context)):  # arguments, by name
-            return False
-        pending += node["children_spec"]
-    return True
-
-
-def _refused(name: str, fault: str) -> UserError:
-    return UserError(
-        f"{name}: refused, because it contains {fault}; export a network that has only plain "
-        "tensors and torch's own operators"
-    )
-
-
-@contextlib.contextmanager
-def _no_pickle() -> Iterator[None]:
-    """Inside, torch loads everything with `weights_only`."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
+    def _node(self, node: dict[str, Any]) -> None:
+        target = node["target"]
+        function: Any = SIZE_OPERATORS.get(target)
+        if function is not None:
+            arguments = [self._argument(entry["arg"]) for entry in node["inputs"]]
+            keywords: dict[str, Any] = {}
         else:
-            os.environ[name] = before
+            aten = ATEN_OPERATOR.fullmatch(target)
+            if aten and aten["name"] in CHECKS:
+                return
+            function = _aten(target)
+            arguments, keywords = self._aten_arguments(function, node["inputs"])
+        results, several = self._results(node["outputs"])
+        self.calls.append(Call(target, function, arguments, keywords, results, several))
+
+    def _aten_arguments(
+        self, function: Any, inputs: list[dict[str, Any]]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """By the operator's own signature, since older files do not say which are keywords."""
+        given = {entry["name"]: entry["arg"] for entry in inputs}
+        parameters = {argument.name: argument for argument in function._schema.arguments}
+        if given.keys() - parameters.keys():
+            raise ValueError("an argument that the operator has not")
+        arguments: list[Any] = []
+        keywords: dict[str, Any] = {}
+        in_order = True
+        for name, parameter in parameters.items():
+            in_order = in_order and name in given and not parameter.kwarg_only
+            if name in given:
+                if parameter.alias_info is not None and parameter.alias_info.is_write:
+                    self._copy_weight(given[name])
+                value = self._argument(given[name])
+                if in_order:
+                    arguments.append(value)
+                else:
+                    keywords[name] = value
+            elif name == "device":
+                keywords[name] = Device()
+        return arguments, keywords
+
+    def _copy_weight(self, argument: dict[str, Any]) -> None:
+        """An operator that changes its argument must not change the network for later passes."""
+        name = argument.get("as_tensor", {}).get("name")
+        number = self.scope.get(name)
+        if number in self.weights:
+            clone = torch.ops.aten.clone.default
+            self.calls.append(Call("clone", clone, [Value(number)], {}, (self._bind(name),)))
+
+    def _argument(self, argument: dict[str, Any]) -> Any:
+        """A constant, or where to find a value."""
+        ((kind, content),) = argument.items()
+        match kind:
+            case "as_none":
+                return None
+            case "as_tensor":
+                return Value(self.scope[content["name"]])
+            case "as_tensors":
+                return [Value(self.scope[item["name"]]) for item in content]
+            case "as_optional_tensor" | "as_sym_int" | "as_sym_float" | "as_sym_bool":
+                return self._named_or_constant(content)
+            case "as_optional_tensors" | "as_sym_ints" | "as_sym_floats" | "as_sym_bools":
+                return [self._named_or_constant(item) for item in content]
+            case "as_int" | "as_bool":
+                return int(content) if kind == "as_int" else bool(content)
+            case "as_ints" | "as_bools":
+                return [int(item) if kind == "as_ints" else bool(item) for item in content]
+            case "as_float":
+                return float(content)
+            case "as_floats":
+                return [float(item) for item in content]
+            case "as_string" if PLAIN_TEXT.fullmatch(content):
+                return content
+            case "as_scalar_type":
+                return _one_of(DTYPES, content)
+            case "as_memory_format":
+                return _one_of(MEMORY_FORMATS, content)
+            case "as_layout" if content == STRIDED:
+                return torch.strided
+            case "as_device":
+                return Device()
+        raise Refused(
+            f"it contains an argument of kind {kind[:60]!r}, which is not read; export it without "
+            "regions of torch.no_grad or autocast, conditions and loops"
+        )
+
+    def _named_or_constant(self, item: dict[str, Any]) -> Any:
+        if "as_name" in item:
+            return Value(self.scope[item["as_name"]])
+        return self._argument(item)
+
+    def _results(self, outputs: list[dict[str, Any]]) -> tuple[tuple[int, ...], bool]:
+        """The numbers of a call's results, and whether it returns several."""
+        if len(outputs) == 1 and "as_tensors" in outputs[0]:
+            return tuple(self._bind(item["name"]) for item in outputs[0]["as_tensors"]), True
+        return tuple(self._bind(_name(output)) for output in outputs), len(outputs) > 1
+
+
+def _name(output: dict[str, Any]) -> str:
+    """The name of a result; what nothing refers to has none."""
+    ((_, content),) = output.items()
+    return str(content.get("name", content.get("as_name"))) if isinstance(content, dict) else ""
+
+
+def _aten(target: str) -> Any:
+    """One of torch's operators; one that ends in _ changes its argument."""
+    aten = ATEN_OPERATOR.fullmatch(target)
+    if aten and aten["name"].removesuffix("_") in OPERATORS and "out" not in aten["overload"]:
+        packet = getattr(torch.ops.aten, aten["name"], None)
+        function = getattr(packet, aten["overload"], None)
+        if isinstance(function, torch._ops.OpOverload):
+            return function
+    raise Refused(
+        f"it contains {target[:60]!r} as target; export a network that has only plain tensors "
+        "and the operators of image classifiers"
+    )

@@ -171,6 +171,6 @@ def test_mean_and_std_left_out_are_the_architecture_s(
 @pytest.mark.parametrize("format", ["torchscript", "onnx"])
 def test_a_file_that_is_no_network_is_named(format: str) -> None:
     if format == "onnx":
-        pytest.importorskip("onnx2torch")
+        pytest.importorskip("onnx")
     with pytest.raises(UserError, match=r"^n: not a "):
         formats.read_module(format, b"no network", "n")

@@ -1,0 +1,247 @@
+"""Reading ONNX models from elsewhere as a list of torch calls; see `graph`.
+
+onnxruntime gives no gradients, and converters make Python source of the file's names. So the graph
+is carried out by torch functions from a closed table; names of the file are keys of dicts here and
+nothing else.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgdose.errors import UserError
+from pgdose.networks.graph import (
+    MOST_CALLS,
+    Call,
+    GraphNetwork,
+    Numbers,
+    Refused,
+    Value,
+    as_numbers,
+)
+from pgdose.networks.onnx_operators import DTYPES, NEWEST_OPSET, OLDEST_OPSET, OPERATORS
+
+STANDARD = ("", "ai.onnx")  # the domain of the standard operators
+MOST_INSIDE = 50  # functions of a model inside each other
+
+
+def read(content: bytes, name: str) -> GraphNetwork:
+    """The network of a model; UserError, naming the file, if it is refused."""
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError:
+        raise UserError(
+            f"{name}: ONNX needs one more package; run: pip install 'pgdose[onnx]'"
+        ) from None
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        raise UserError(f"{name}: not a whole ONNX model; export it again") from None
+    if not model.graph.node:
+        raise UserError(f"{name}: not an ONNX model, or one without a graph; export it again")
+    try:
+        return _Translation(model).network()
+    except Refused as refused:
+        raise UserError(f"{name}: refused, because {refused}") from None
+    except (KeyError, ValueError, TypeError, RecursionError, OverflowError, RuntimeError):
+        raise UserError(f"{name}: not a valid ONNX model; export it again") from None
+
+
+class _Translation:
+    """One model on its way to a GraphNetwork. Every value of every scope has a number."""
+
+    def __init__(self, model: Any) -> None:
+        self.graph = model.graph
+        self.version = _version(model.opset_import)
+        self.functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+        self.calls: list[Call] = []
+        self.weights: dict[int, Tensor] = {}
+        self.values = 0
+        self.nodes = 0
+
+    def network(self) -> GraphNetwork:
+        graph = self.graph
+        if graph.sparse_initializer:
+            raise Refused("it holds sparse weights; export it with plain ones")
+        scope = {tensor.name: self._weight(_tensor(tensor)) for tensor in graph.initializer}
+        images = [entry for entry in graph.input if entry.name not in scope]
+        if len(images) != 1:
+            raise Refused(
+                f"it has {len(images)} inputs; export a network that takes one: the images"
+            )
+        scope[images[0].name] = number = self._number()
+        self._translate(graph.node, scope, self.version, {}, 0)
+        outputs = [scope[output.name] for output in graph.output]
+        # Whole numbers are shapes and places, which are computed on the CPU.
+        weights = {n: tensor for n, tensor in self.weights.items() if tensor.is_floating_point()}
+        constants = {n: tensor for n, tensor in self.weights.items() if n not in weights}
+        return GraphNetwork(self.calls, weights, number, outputs, _shape(images[0]), constants)
+
+    def _number(self) -> int:
+        self.values += 1
+        return self.values
+
+    def _weight(self, tensor: Tensor) -> int:
+        number = self._number()
+        self.weights[number] = tensor
+        return number
+
+    def _translate(
+        self, nodes: Any, scope: dict[str, int], version: int, given: dict[str, Any], inside: int
+    ) -> None:
+        """Add the calls of some nodes. `given`: attributes of the function that holds them."""
+        for node in nodes:
+            self.nodes += 1
+            if self.nodes > MOST_CALLS or inside > MOST_INSIDE:
+                raise Refused(f"it has more than {MOST_CALLS} nodes, or functions without an end")
+            inputs = [scope[name] if name else None for name in node.input]
+            attributes = {
+                a.name: v for a in node.attribute if (v := _attribute(a, given)) is not None
+            }
+            function = self.functions.get((node.domain, node.op_type, node.overload))
+            if function is not None:
+                results = self._expand(function, inputs, attributes, inside)
+            elif node.domain in STANDARD:
+                results = self._call(node.op_type, inputs, attributes, version, len(node.output))
+            else:
+                raise Refused(
+                    f"it uses {node.op_type[:60]!r}, which is not a standard operator of ONNX; "
+                    "export it without operators of other libraries"
+                )
+            for name, number in zip(node.output, results, strict=False):
+                if name in scope:
+                    raise ValueError("two values of one name")
+                if name:
+                    scope[name] = number
+
+    def _expand(
+        self, function: Any, inputs: list[int | None], attributes: dict[str, Any], inside: int
+    ) -> list[int]:
+        """The calls of a function of the model; returns the numbers of its results."""
+        defaults = {a.name: _attribute(a, {}) for a in function.attribute_proto}
+        scope = {
+            name: number
+            for name, number in zip(function.input, inputs, strict=False)
+            if number is not None
+        }
+        version = _version(function.opset_import, self.version)
+        self._translate(function.node, scope, version, defaults | attributes, inside + 1)
+        return [scope[name] for name in function.output]
+
+    def _call(
+        self,
+        name: str,
+        inputs: list[int | None],
+        attributes: dict[str, Any],
+        version: int,
+        outputs: int,
+    ) -> list[int]:
+        """The call of a standard operator; returns the numbers of its results."""
+        operator = OPERATORS.get(name)
+        if operator is None:
+            raise Refused(
+                f"it uses the operator {name[:60]!r}, which is not among those of image "
+                "classifiers; export it without, or give an exported program (torch.export.save)"
+            )
+        for keyword, value in (("opset", version), ("outputs", outputs)):
+            if keyword in operator.keywords:
+                attributes = attributes | {keyword: value}
+        if unknown := attributes.keys() - operator.keywords:
+            raise Refused(f"the attribute {min(unknown)[:60]!r} of {name} is not read")
+        if name == "Constant":
+            return [self._weight(operator.function(**attributes))]
+        if operator.most_inputs is not None and len(inputs) > operator.most_inputs:
+            raise Refused(f"{name} with {len(inputs)} inputs is not read")
+        results = tuple(self._number() for _ in range(outputs if operator.several else 1))
+        arguments = [
+            self._argument(number, place in operator.numbers) for place, number in enumerate(inputs)
+        ]
+        function = _OnOneDevice(operator.function)
+        self.calls.append(Call(name, function, arguments, attributes, results, operator.several))
+        return list(results)
+
+    def _argument(self, number: int | None, in_numbers: bool) -> Any:
+        if number is None:
+            return None
+        if in_numbers and number in self.weights:
+            return as_numbers(self.weights[number])
+        return Numbers(number) if in_numbers else Value(number)
+
+
+class _OnOneDevice:
+    """Calls a function with tensors of one device; those made of shapes are on the CPU."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        devices = {a.device for a in arguments if isinstance(a, Tensor)} - {torch.device("cpu")}
+        if devices:
+            (device,) = devices
+            arguments = tuple(a.to(device) if isinstance(a, Tensor) else a for a in arguments)
+        return self.function(*arguments, **keywords)
+
+
+def _version(imports: Any, default: int | None = None) -> int:
+    """The version of the standard operators."""
+    versions = [entry.version for entry in imports if entry.domain in STANDARD]
+    version = versions[0] if versions else default
+    if version is None or not OLDEST_OPSET <= version <= NEWEST_OPSET:
+        raise Refused(
+            f"its operators are those of opset {version}; export it with an opset_version from "
+            f"{OLDEST_OPSET} to {NEWEST_OPSET}"
+        )
+    return version
+
+
+def _shape(entry: Any) -> list[int | None]:
+    """The declared shape of the images, None where any length will do; empty if none is."""
+    tensor = entry.type.tensor_type
+    if tensor.elem_type not in (1, 10, 11):
+        raise Refused("its input is not of floating point; export it for images as float32")
+    return [d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim]
+
+
+def _attribute(attribute: Any, given: dict[str, Any]) -> Any:
+    """The value of an attribute; None if it refers to one that its function was not given."""
+    if attribute.ref_attr_name:
+        return given.get(attribute.ref_attr_name)
+    match attribute.type:
+        case 1:
+            return attribute.f
+        case 2:
+            return attribute.i
+        case 3:
+            return attribute.s.decode()
+        case 4:
+            return _tensor(attribute.t)
+        case 6:
+            return list(attribute.floats)
+        case 7:
+            return list(attribute.ints)
+    raise Refused(
+        f"the attribute {attribute.name[:60]!r} holds a graph or the like, which is not read; "
+        "export it without conditions and loops"
+    )
+
+
+def _tensor(tensor: Any) -> Tensor:
+    """A tensor of the file, of which the data must be as long as its shape says."""
+    from onnx import numpy_helper
+
+    if tensor.data_location == 1 or tensor.external_data:
+        raise Refused(
+            "its weights are in another file; put them into this one: "
+            "onnx.save_model(model, path, save_as_external_data=False)"
+        )
+    if tensor.data_type not in DTYPES or any(size < 0 for size in tensor.dims):
+        raise Refused(f"it holds a tensor of type {tensor.data_type}, which is not read")
+    array = numpy_helper.to_array(tensor)
+    dtype = DTYPES[tensor.data_type]
+    if dtype == torch.bfloat16:
+        array = array.astype(np.float32)
+    return torch.from_numpy(np.array(array)).to(dtype)

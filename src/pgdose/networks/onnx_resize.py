@@ -1,0 +1,89 @@
+"""ONNX's Resize, which has more forms than torch's: one axis at a time, by a matrix of weights."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pgdose.networks.graph import Refused
+
+
+def resize_axis(
+    x: Tensor,
+    axis: int,
+    length: int,
+    factor: float,
+    *,
+    mode: str,
+    transformation: str,
+    nearest: str,
+    cubic: float,
+    exclude_outside: bool,
+    antialias: bool,
+) -> Tensor:
+    """Resize one axis to `length`; `factor` is the scale, which need not be their exact ratio.
+
+    mode: nearest, linear or cubic; `transformation`, `nearest` (the rounding of mode nearest) and
+    the others as the attributes of Resize.
+    """
+    old = x.shape[axis]
+    centres = _centres(old, length, factor, transformation)
+    if mode == "nearest":
+        rounded = [_rounded(centre, nearest) for centre in centres]
+        places = torch.tensor([min(max(place, 0), old - 1) for place in rounded], device=x.device)
+        return x.index_select(axis, places)
+    if mode not in ("linear", "cubic"):
+        raise Refused(f"Resize with mode {mode!r} is not read")
+    stretch = max(1 / factor, 1.0) if antialias else 1.0
+    reach = (1 if mode == "linear" else 2) * stretch
+    weights = torch.zeros(length, old, dtype=torch.float64)
+    for row, centre in enumerate(centres):
+        for place in range(math.floor(centre - reach), math.ceil(centre + reach) + 1):
+            weight = _kernel(abs(centre - place) / stretch, mode, cubic)
+            if not (exclude_outside and not 0 <= place < old):
+                weights[row, min(max(place, 0), old - 1)] += weight
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    moved = x.movedim(axis, -1) @ weights.T.to(x)
+    return moved.movedim(-1, axis)
+
+
+def _centres(old: int, new: int, factor: float, transformation: str) -> list[float]:
+    """Where the centre of each new pixel lies among the old ones."""
+    exact = factor * old  # the new length before it is rounded down
+    match transformation:
+        case "align_corners":
+            return [i * (old - 1) / (exact - 1) if new > 1 else 0.0 for i in range(new)]
+        case "asymmetric":
+            return [i / factor for i in range(new)]
+        case "pytorch_half_pixel":
+            return [(i + 0.5) / factor - 0.5 if new > 1 else 0.0 for i in range(new)]
+        case "half_pixel":
+            return [(i + 0.5) / factor - 0.5 for i in range(new)]
+        case "half_pixel_symmetric":
+            offset = old / 2 * (1 - new / exact)
+            return [offset + (i + 0.5) / factor - 0.5 for i in range(new)]
+    raise Refused(f"Resize with {transformation!r} is not read")
+
+
+def _rounded(centre: float, nearest: str) -> int:
+    match nearest:
+        case "round_prefer_floor":
+            return math.ceil(centre - 0.5)
+        case "round_prefer_ceil":
+            return math.floor(centre + 0.5)
+        case "floor":
+            return math.floor(centre)
+        case "ceil":
+            return math.ceil(centre)
+    raise Refused(f"Resize with nearest_mode {nearest!r} is not read")
+
+
+def _kernel(distance: float, mode: str, a: float) -> float:
+    """The weight of a pixel; cubic: Keys (1981), eq. 4, with the parameter a."""
+    if mode == "linear":
+        return max(1 - distance, 0.0)
+    if distance <= 1:
+        return (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+    if distance < 2:
+        return a * distance**3 - 5 * a * distance**2 + 8 * a * distance - 4 * a
+    return 0.0

@@ -1,0 +1,243 @@
+"""Reads mutated network files in a process of its own; see test_mutated_networks.
+
+python -m helpers.mutated_networks FORMAT COUNT SEED
+"""
+
+import contextlib
+import io
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from helpers.networks import FILES, WRITERS, TwoClasses
+from pgdose.errors import UserError
+from pgdose.networks import formats, probe, weights
+
+SECONDS, MEGABYTES = 30, 2000  # that one file may take
+NUMBERS = [0, 1, -1, 2, 7, 255, 2**16, 2**31 - 1, 2**31, 2**40, 2**63 - 1, 2**63, -(2**63), 10**30]
+TEXTS = [
+    *(
+        "",
+        "x",
+        "__class__",
+        "\0",
+        "a b",
+        "../../etc/passwd",
+        "x" * 100_000,
+        "torch.ops.aten.ones.default",
+    ),
+    *("open('executed', 'w')", "9**9**9", "torch.ops.aten.full.default", "_operator.mul", "cuda"),
+]
+
+
+def mutated_bytes(content: bytes, draw: random.Random) -> bytes:
+    """Bytes changed, cut out, doubled or exchanged."""
+    part = bytearray(content)
+    for _ in range(draw.choice([1, 1, 2, 10, 100])):
+        start = draw.randrange(max(len(part), 1))
+        length = draw.choice([1, 2, 4, 8, 100, 1000])
+        match draw.randrange(6):
+            case 0:
+                part[start : start + 1] = bytes([draw.randrange(256)])
+            case 1:
+                part[start : start + length] = draw.randbytes(length)
+            case 2:
+                del part[start : start + length]
+            case 3:
+                part[start:start] = part[start : start + length]
+            case 4:
+                part[start : start + length] = draw.choice([b"\0", b"\xff"]) * length
+            case 5:
+                other = draw.randrange(max(len(part), 1))
+                part[start : start + length] = part[other : other + length]
+    return bytes(part[: draw.randrange(len(part) + 1)] if draw.random() < 0.05 else part)
+
+
+def mutated_json(value: Any, draw: random.Random, places: int) -> Any:
+    """A JSON value with some of its leaves replaced, and some parts doubled or gone."""
+    chance = 3 / max(places, 1)
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if draw.random() > chance / 4}
+        return {k: mutated_json(v, draw, places) for k, v in kept.items()}
+    if isinstance(value, list):
+        items = [mutated_json(item, draw, places) for item in value]
+        if items and draw.random() < chance:
+            items += draw.choices(items, k=draw.choice([1, 3, 1000]))
+        return items
+    if draw.random() > chance:
+        return value
+    others: list[Any] = [*NUMBERS, *TEXTS, None, True, 0.5, float("inf"), [], {}, [[[]]]]
+    same = [other for other in others if type(other) is type(value)]
+    return draw.choice(same if same and draw.random() < 0.7 else others)
+
+
+def leaves(value: Any) -> int:
+    if isinstance(value, dict | list):
+        return sum(map(leaves, value.values() if isinstance(value, dict) else value))
+    return 1
+
+
+def mutated_archive(content: bytes, draw: random.Random) -> bytes:
+    """One file of a zip archive changed: JSON by its values, others by their bytes."""
+    old, new = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    chosen = draw.choice([n for n in old.namelist() if "sample" not in n and "id" not in n])
+    if draw.random() < 0.6:
+        chosen = next((n for n in old.namelist() if n.endswith("model.json")), chosen)
+    with zipfile.ZipFile(new, "w") as archive:
+        for name in old.namelist():
+            part = old.read(name)
+            if name == chosen and name.endswith(".json"):
+                value = json.loads(part)
+                part = json.dumps(mutated_json(value, draw, leaves(value))).encode()
+            elif name == chosen:
+                part = mutated_bytes(part, draw)
+            archive.writestr(name, part)
+    return new.getvalue()
+
+
+def mutated_model(content: bytes, draw: random.Random) -> bytes:
+    """An ONNX model with some of its fields replaced."""
+    import onnx
+
+    model = onnx.ModelProto()
+    model.ParseFromString(content)
+    kinds = [
+        "Conv",
+        "Resize",
+        "Tile",
+        "ConstantOfShape",
+        "Expand",
+        "Range",
+        "Pad",
+        "MatMul",
+        "Split",
+    ]
+    for _ in range(draw.choice([1, 2, 5])):
+        node = draw.choice(model.graph.node)
+        weight = draw.choice(model.graph.initializer)
+        match draw.randrange(8):
+            case 0:
+                node.op_type = draw.choice([*kinds, *TEXTS])
+            case 1:
+                node.input[draw.randrange(len(node.input))] = draw.choice(
+                    [*(w.name for w in model.graph.initializer), "images", *TEXTS]
+                )
+            case 2:
+                name = draw.choice(
+                    ["pads", "strides", "kernel_shape", "dilations", "axis", "group"]
+                )
+                value = draw.choice(NUMBERS[:-3])
+                value = value if name in ("axis", "group") else [value] * draw.choice([1, 2, 4])
+                node.attribute.append(onnx.helper.make_attribute(name, value))
+            case 3:
+                for attribute in node.attribute:
+                    if attribute.ints:
+                        attribute.ints[0] = draw.choice(NUMBERS[:-3])
+                    attribute.i = draw.choice(NUMBERS[:-3])
+            case 4:
+                weight.dims[draw.randrange(len(weight.dims))] = draw.choice(NUMBERS[:-3])
+            case 5:
+                weight.data_type = draw.randrange(24)
+            case 6:
+                weight.raw_data = mutated_bytes(weight.raw_data, draw)
+            case 7:
+                model.graph.node.extend([node] * draw.choice([1, 100]))
+    return model.SerializeToString()
+
+
+def mutated_header(content: bytes, draw: random.Random) -> bytes:
+    """A safetensors file of which the header is changed."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    text = json.dumps(mutated_json(header, draw, leaves(header))).encode()
+    said = len(text) if draw.random() < 0.8 else draw.choice(NUMBERS) % 2**64
+    return said.to_bytes(8, "little") + text + content[8 + length :]
+
+
+def read_weights(content: bytes, name: str, folder: Path) -> None:
+    path = folder / name
+    path.write_bytes(content)
+    weights.load_matching(TwoClasses(), weights.read_weights(path), lambda key: False)
+
+
+def read_network(format: str, content: bytes, name: str) -> None:
+    network = formats.read_module(format, content, name)
+    probe.check(network, torch.rand(8, 1, 16, 16), 2, name, memory=1000)
+
+
+def ends_the_process(read: Callable[[bytes], None], content: bytes) -> bool:
+    """Whether reading ends a process of its own with a signal."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            read(content)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+INSIDE: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "exported program": mutated_archive,
+    "torchscript": mutated_archive,
+    "onnx": mutated_model,
+    "weights": mutated_header,
+}
+
+
+def main(format: str, count: int, seed: int) -> None:
+    draw = random.Random(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    folder = Path.cwd()
+    if format == "weights":
+        original, name = save(TwoClasses().state_dict()), "n.safetensors"
+    else:
+        original, name = WRITERS[format](TwoClasses()), FILES[format]
+
+    def read(content: bytes) -> None:
+        if format == "weights":
+            read_weights(content, name, folder)
+        else:
+            read_network(format, content, name)
+
+    read(original)  # imports all that reading needs
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = pages + MEGABYTES * 10**6
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    faults, taken, slowest, crashes = [], 0, 0.0, 0
+    for i in range(count):
+        inside = draw.random() < 0.7
+        content = (INSIDE[format] if inside else mutated_bytes)(original, draw)
+        signal.alarm(SECONDS)
+        start = time.monotonic()
+        if format == "torchscript" and ends_the_process(read, content):
+            crashes += 1  # `formats.try_torchscript` refuses it
+            continue
+        try:
+            read(content)
+            taken += 1
+        except UserError as error:
+            text = str(error)
+            if "\n" in text or "alloc" in text or len(text) > 500 or not text.startswith(name):
+                faults.append(f"{i}: {text[:1000]}")
+        except BaseException as error:
+            faults.append(f"{i}: {type(error).__name__}: {str(error)[:500]}")
+        slowest = max(slowest, time.monotonic() - start)
+        signal.alarm(0)
+    files = sorted(path.name for path in folder.iterdir() if path.name != name)
+    result = {"faults": faults, "taken": taken, "crashes": crashes, "files": files}
+    print(json.dumps(result | {"slowest": slowest}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
