@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from pgdose.errors import UserError
+from pgdose.study.content_limits import load_yaml
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
@@ -86,7 +87,12 @@ def _lexicons(study: Study) -> Iterator[str]:
         if not path.is_file():
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            content = load_yaml(path.read_text(encoding="utf-8"))
+        except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
+            problem = error if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            yield f"sources.{name}.lexicon: {path.name}: {problem}; correct the lexicon"
+            continue
         findings = content.get("findings") if isinstance(content, dict) else None
         labels = ["norm", *(findings if isinstance(findings, dict) else ())]
         for g, group in study.groups.items():

@@ -4,10 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pgdose.study.base import Count, Model
+from pgdose.study.base import Count, CountOrZero, Integer, Model
 from pgdose.study.field_types import OutputPath
-
-CountOrZero = Annotated[int, Field(ge=0)]
 
 
 class PhantomXray(Model):
@@ -25,15 +23,15 @@ class PhantomFields(Model):
 
     patients_per_organ: Count = 10
     fields_per_patient: Count = 1
-    width: Annotated[int, Field(ge=256, le=8192)] = 2048
-    height: Annotated[int, Field(ge=256, le=8192)] = 1536
+    width: Annotated[Integer, Field(ge=256, le=8192)] = 2048
+    height: Annotated[Integer, Field(ge=256, le=8192)] = 1536
 
 
 class PhantomSlides(Model):
     """Whole slides with outlines of their classes."""
 
     slides: Count = 12
-    side: Annotated[int, Field(ge=1024, le=100_000)] = 4096  # pixels
+    side: Annotated[Integer, Field(ge=1024, le=100_000)] = 4096  # pixels
     broken: CountOrZero = 3  # slides that a reader has to reject
 
 

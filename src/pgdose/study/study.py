@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import Model, Name
+from pgdose.study.base import Integer, Model, Name, Real
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
@@ -24,16 +24,16 @@ class Privacy(Model):
 
 
 class Split(Model):
-    training: Annotated[float, Field(gt=0, lt=1)] = 0.8  # share of the patients
+    training: Annotated[Real, Field(gt=0, lt=1)] = 0.8  # share of the patients
     by: Literal["patient"] = "patient"
 
 
 class Study(Model):
     """A study file. Names of groups, sources and attacks are the keys of its mappings."""
 
-    format_version: Annotated[int, Field(ge=0)] = WITHOUT_KEY
+    format_version: Annotated[Integer, Field(ge=0, le=1000)] = WITHOUT_KEY
     study: Name
-    seed: Annotated[int, Field(ge=0)] = 2019
+    seed: Annotated[Integer, Field(ge=0, lt=10**18)] = 2019
     results: OutputPath = ""  # results/<study>
     privacy: Privacy = Privacy()
     phantom: Phantom | None = None
