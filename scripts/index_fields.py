@@ -13,6 +13,8 @@ with job(snakemake) as log:
     params, source = snakemake.params, snakemake.wildcards.source
     root, entry, field = Path(params.root), settings(params), f"sources.{source}"
     source_files.check_folder(root, f"{field}.root")
+    if truth := snakemake.input.get("truth"):
+        source_files.check_synthetic(root, Path(truth), f"{field}.root")
     if entry["table"]:
         rows = read_columns(Path(snakemake.input.table), entry["columns"], f"{field}.columns")
     else:

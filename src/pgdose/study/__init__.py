@@ -18,6 +18,7 @@ base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all section
 field_types   types of fields whose values need a check of their own
 content_limits  how much a study, or another YAML file, may hold
 parsing       `parse`: from the content of a study file to a `Study`
+places        where a study may write
 cross_checks  mistakes between sections
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines

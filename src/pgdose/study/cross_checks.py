@@ -6,6 +6,7 @@ from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
 from pgdose.study.classes import Class
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.places import misplaced
 from pgdose.study.runs import FOLDERS_OF_A_RUN, Run, may_be_further
 from pgdose.study.sources import (
     TILED,
@@ -18,7 +19,6 @@ from pgdose.study.sources import (
 from pgdose.study.study import Study
 from pgdose.study.suggestions import nearest, one_of
 from pgdose.study.training import Training
-
 
 MOST_JOBS = 200_000  # Snakemake takes minutes to plan so many
 
@@ -41,6 +41,7 @@ def cross_checks(study: Study) -> list[str]:
         _operating_points,
         _attacks,
         _starting_weights,
+        misplaced,
     )
     lines = [line for topic in topics for line in topic(study)]
     return list(dict.fromkeys(lines))  # two classes of a group may share a mistake

@@ -1,5 +1,6 @@
 """Section `phantom`: how many patients, films, fields and slides the synthetic hospital makes."""
 
+import os
 from typing import Annotated
 
 from pydantic import Field
@@ -42,3 +43,21 @@ class Phantom(Model):
     xray: PhantomXray | None = None
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None
+
+    def makes(self, root: str, table: str | None) -> bool:
+        """Whether a folder of images, and the table that describes them, are made by it.
+
+        The folder alone, if a source has no table. Real files may lie beside these, but then they
+        are no synthetic source: its ids follow from the seed and protect nobody.
+        """
+        parts = {"xray": "reports.csv", "fields": "fields.csv", "slides": "slides.csv"}
+        for part, name in parts.items():
+            if getattr(self, part) and _same(root, f"{self.root}/{part}"):
+                tables = (f"{self.root}/{name}", f"{self.root}/truth/{part}.csv")
+                return table is None or any(_same(table, made) for made in tables)
+        return False
+
+
+def _same(path: str, other: str) -> bool:
+    """Whether two paths lead to one place."""
+    return os.path.realpath(path) == os.path.realpath(other)

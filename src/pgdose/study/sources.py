@@ -8,7 +8,7 @@ table              ImageTable        imagetable.index               xray.source_
 
 A new kind touches, in this order:
 - here: a model, and its place in `AnySource`; in `TILED` if groups share its tiles
-- `cross_checks` (what its classes and images may say), `Study.synthetic` (its table)
+- `cross_checks` (what its classes and images may say), `Phantom.makes` (its folder and table)
 - a package that turns files into records, as `imagetable.index` does
 - `workflow/rules/sources.smk`: the rule `index_KIND`, with its script; the kinds named
   in `sources_of_kind(...)`, there and in other rules

@@ -1,5 +1,6 @@
 """The whole study file, and the questions that the workflow asks of it."""
 
+import os
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -52,10 +53,11 @@ class Study(Model):
     def _fill_in_folders(cls, raw: Any) -> Any:
         """Two studies share neither results nor the private tables that lead to their files."""
         if isinstance(raw, dict):
-            results = str(raw.get("results") or f"results/{raw.get('study')}").rstrip("/")
+            results = raw.get("results") or f"results/{raw.get('study')}"
             privacy = raw.get("privacy") or {}
             if isinstance(privacy, dict) and not privacy.get("folder"):
-                privacy = {**privacy, "folder": f"private/{results.rsplit('/', 1)[-1]}"}
+                name = PurePath(os.path.normpath(str(results))).name
+                privacy = {**privacy, "folder": f"private/{name}"}
             raw = {**raw, "results": results, "privacy": privacy}
         return raw
 
@@ -115,11 +117,10 @@ class Study(Model):
         return 0.0 if self.groups[group].network else self.split.training
 
     def synthetic(self, source: str) -> bool:
-        """Whether the synthetic hospital makes the source."""
+        """Whether the synthetic hospital makes all that is read of the source."""
         entry = self.sources[source]
         table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
-        path = table or entry.root
-        return self.phantom is not None and PurePath(path).is_relative_to(self.phantom.root)
+        return self.phantom is not None and self.phantom.makes(entry.root, table)
 
     def target(self, group: str, attack: str) -> int | str | None:
         """The target class of an attack: its index in the group, least_likely, or None."""
