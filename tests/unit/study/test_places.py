@@ -1,6 +1,5 @@
 """Where a study may write, and which sources are synthetic."""
 
-import os
 from pathlib import Path
 from typing import Any
 
