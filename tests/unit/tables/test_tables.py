@@ -1,6 +1,8 @@
 """The common ground: keyed draws and identities, atomic and private files, tables, shards."""
 
+import csv
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.workflow import PROJECT
 
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables import (
@@ -305,6 +308,59 @@ def test_csv_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
     table["asr"] = [0.5, np.nan, 1.0]
     result_csv.write_csv(table, tmp_path / "t.csv")
     pd.testing.assert_frame_equal(result_csv.read_csv(tmp_path / "t.csv"), table)
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\nx",
+    "=HYPERLINK(A1)",
+    "'=1",
+    "''@a",
+]
+FORMULAS += ["=", "-", "+", "＝1", "－a", "=cmd|' /C calc'!A0", "-norm", "@"]
+
+
+def test_a_text_is_no_formula_in_a_spreadsheet(tmp_path: Path) -> None:
+    harmless = ["a=b", "'a", "", "-5", "+1e3", "-.5", "1-2", "'", "a\n=b", "norm"]
+    texts = pd.Series([*FORMULAS, *harmless], dtype="str")
+    table = pd.DataFrame({"title": texts, "number": np.linspace(-1, 1, len(texts))})
+    table["category"] = texts.astype("category")
+    result_csv.write_csv(table, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row, text in zip(rows, texts, strict=True):
+        for cell in (row["title"], row["category"]):
+            text = text.replace("\r", "\n")
+            assert cell == (text if text in (*harmless, "a\n=1") else f"'{text}")
+        assert not row["number"].startswith("'")
+    read = result_csv.read_csv(tmp_path / "t.csv")
+    assert read["title"].fillna("").tolist() == texts.str.replace("\r", "\n").tolist()
+    assert read["number"].tolist() == pytest.approx(table["number"].tolist())
+
+
+def test_random_texts_read_back_equal_and_are_no_formulas(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    texts = ["".join(rng.choice(list("'=+-@\t\n a1;,\""), rng.integers(1, 6))) for _ in range(3000)]
+    table = pd.DataFrame({"title": pd.Series(texts, dtype="str"), "asr": 0.5})
+    result_csv.write_csv(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(result_csv.read_csv(tmp_path / "t.csv"), table)
+    written = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)["title"]
+    for cell in written:
+        assert cell[0] not in "=+-@\t\r\n" or re.fullmatch(r"[+-]?\d+", cell), repr(cell)
+
+
+def test_every_csv_of_results_is_written_in_one_place() -> None:
+    places = [*PROJECT.glob("src/**/*.py"), *PROJECT.glob("scripts/*.py")]
+    for path in places:
+        is_place = path.name == "result_csv.py"
+        assert is_place or not re.search(r"to_csv|csv\.writer|DictWriter", path.read_text()), path
+    imitating = [path for path in places if "for_spreadsheets=False" in path.read_text()]
+    assert {path.parent.name for path in imitating} <= {"pgdose_phantom", "tables"}
 
 
 def test_what_a_killed_job_left_goes_when_the_file_is_written(tmp_path: Path) -> None:
