@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from pgdose.errors import UserError
-from pgdose.tables import keyed, parquet, result_csv
+from pgdose.tables import parquet, result_csv, site_key
 from pgdose.tables.user_columns import find_columns
 
 # --- the search -------------------------------------------------------------------------------
@@ -201,11 +201,12 @@ def test_what_is_private_is_its_owner_s_whatever_the_umask(planted: tuple[Path, 
 
 def test_a_key_that_was_copied_is_closed_again(tmp_path: Path) -> None:
     path = tmp_path / "a/b/key"
-    key = keyed.load_key(path)
+    site_key.make_key(path)
+    key = site_key.load_key(path)
     for folder in (path.parent, path.parents[1]):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     path.chmod(0o644)
-    assert keyed.load_key(path) == key
+    assert site_key.load_key(path) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

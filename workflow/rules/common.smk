@@ -37,10 +37,14 @@ RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
 onstart:
     # Snakemake would make them readable for everybody. Imported here, since only a real run needs it.
     from pgdose.tables.output_files import private_folder
+    from pgdose.tables.site_key import make_key
 
     for folder in (Path("private"), Path(PRIVATE)):
         if Path(PRIVATE).is_relative_to(folder):
             private_folder(folder)
+    # Here and in no job: `check_inputs` has found out that no results need a lost key.
+    if not all(STUDY.synthetic(source) for source in STUDY.sources):
+        make_key(Path(STUDY.privacy.key))
 
 
 def one_of(names):

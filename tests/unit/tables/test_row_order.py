@@ -39,7 +39,7 @@ def test_rejects_of_an_index_are_sorted_by_id(order: list[int], tmp_path: Path) 
     table = pd.DataFrame({"image": [NAMES[n] for n in order], "patient": ""})
     index = index_images(table, tmp_path, SourceIds(KEY, "s"))
     assert len(index.rejects) == 12
-    source_index.write_index(pd.DataFrame(), index.rejects, [], Output(tmp_path), RECORDS)
+    source_index.write_index(pd.DataFrame(), index.rejects, [], Output(tmp_path), RECORDS, {})
     written = parquet.read_table(tmp_path / "rejects.parquet")
     assert ids(written) == sorted(opaque(KEY, "s", name) for name in NAMES)
 

@@ -24,6 +24,7 @@ from pgdose.tables import (
     rejects,
     result_csv,
     sharding,
+    site_key,
 )
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -90,9 +91,11 @@ def test_opaque_ids_keep_the_borders_between_names() -> None:
 
 def test_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "private" / "key"
-    first = keyed.load_key(path)
+    site_key.make_key(path)
+    first = site_key.load_key(path)
     content = path.read_bytes()
-    assert keyed.load_key(path) == first
+    site_key.make_key(path)
+    assert site_key.load_key(path) == first
     assert path.read_bytes() == content
     assert len(first) == 32
     assert mode(path) == 0o600
@@ -101,14 +104,17 @@ def test_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_two_sites_get_two_keys(tmp_path: Path) -> None:
-    assert keyed.load_key(tmp_path / "a" / "key") != keyed.load_key(tmp_path / "b" / "key")
+    paths = [tmp_path / "a" / "key", tmp_path / "b" / "key"]
+    for path in paths:
+        site_key.make_key(path)
+    assert site_key.load_key(paths[0]) != site_key.load_key(paths[1])
 
 
 def test_key_of_a_seed_repeats_and_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    assert keyed.load_key(path, 7) == keyed.load_key(tmp_path / "other", 7)
-    assert keyed.load_key(path, 7) != keyed.load_key(path, 8)
-    assert keyed.load_key(path, 0) == keyed.load_key(path, 0)
+    assert site_key.load_key(path, 7) == site_key.load_key(tmp_path / "other", 7)
+    assert site_key.load_key(path, 7) != site_key.load_key(path, 8)
+    assert site_key.load_key(path, 0) == site_key.load_key(path, 0)
     assert not any(tmp_path.iterdir())
 
 
