@@ -1,6 +1,7 @@
 # The study, the patterns of wildcards, and the paths of files that several stages share.
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -74,8 +75,16 @@ def check_group_names(rules):
 
 
 def as_json(value):
-    """A rule's settings as one string: what Snakemake compares must have one spelling."""
-    return json.dumps(value)
+    """A rule's settings as one string: what Snakemake compares must have one spelling.
+
+    Study text goes to rules only this way. Snakemake would read {G1} in a title as a wildcard, so
+    braces in texts are written as JSON's escapes; those of JSON itself are followed by a quote.
+    """
+    text = re.compile(r'"(?:[^"\\]|\\.)*"')
+    escaped = {"{": "\\u007b", "}": "\\u007d"}
+    return text.sub(
+        lambda match: match.group().translate(str.maketrans(escaped)), json.dumps(value)
+    )
 
 
 def script_digest(name):

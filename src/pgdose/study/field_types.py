@@ -29,12 +29,17 @@ PART_BYTES = 240  # of 255 that file systems allow: files under way have a longe
 PATH_BYTES = 3500  # of 4096, for the files below
 
 
-def _check_output_path(path: str) -> str:
+def _check_input_file(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
             "must be a path without line breaks and without braces (Snakemake reads them as "
             "wildcards)"
         )
+    return path
+
+
+def _check_output_path(path: str) -> str:
+    _check_input_file(path)
     if not path:  # a default stands for it, which the study fills in
         return path
     try:
@@ -52,6 +57,8 @@ def _check_output_path(path: str) -> str:
         )
     return expanded
 
+
+InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a rule
 
 # The workflow writes it; `~` is expanded. What it must not be: `places`.
 OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]

@@ -11,7 +11,8 @@ from pydantic import (
     model_validator,
 )
 
-from pgdose.study.base import JOB_ONLY, Count, InputPath, Model, Name, Real, mistake
+from pgdose.study.base import IS_PATH, JOB_ONLY, Count, Model, Name, Real, mistake
+from pgdose.study.field_types import InputFile
 from pgdose.study.suggestions import one_of
 from pgdose.study.training import Architecture, Training
 
@@ -56,7 +57,7 @@ class Input(Model):
 class ExistingNetwork(Model):
     """A network trained elsewhere; all images of its group are for validation."""
 
-    file: Annotated[InputPath, JOB_ONLY]
+    file: Annotated[InputFile, IS_PATH, JOB_ONLY]
     classes: Annotated[list[Name], Field(min_length=2)]  # in the order of the outputs
     architecture: Architecture | None = None  # for files of weights (.safetensors) alone
     # null: as the architecture's ImageNet weights, or Input's defaults without an architecture

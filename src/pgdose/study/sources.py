@@ -39,7 +39,7 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding
+from pgdose.study.field_types import Column, Encoding, InputFile
 from pgdose.study.suggestions import one_of
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
@@ -50,14 +50,14 @@ CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not w
 class HandLabels(Model):
     """A table of labels by hand, one row a report; the labeller is measured against it."""
 
-    table: InputPath
+    table: Annotated[InputFile, IS_PATH]
     id: str = "accession_number"
 
 
 class Reports(Model):
     """A table of free-text reports; column `id` holds the values of the DICOM attribute `tag`."""
 
-    table: InputPath
+    table: Annotated[InputFile, IS_PATH]
     id: str = "accession_number"
     text: str = "report"
     tag: Name = "AccessionNumber"
@@ -92,7 +92,7 @@ class DicomArchive(Source):
 
     kind: Literal["dicom_archive"]
     reports: Reports
-    lexicon: InputPath
+    lexicon: Annotated[InputFile, IS_PATH]
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
     screen: FilmScreen = FilmScreen()
 
@@ -112,7 +112,7 @@ class MicroscopeFields(Source):
     """Whole images of one class each, which a table or their folders (`layout`) name."""
 
     kind: Annotated[Literal["microscope_fields"], UsedBy()]
-    table: Annotated[str | None, IS_PATH] = None
+    table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
     layout: Annotated[str | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
     tile: Tile = 256  # pixels of a side
@@ -180,7 +180,7 @@ class Slides(Source):
     """Whole slides, and outlines of the tissue's classes on them."""
 
     kind: Annotated[Literal["slides"], CANDIDATES]
-    table: Annotated[InputPath, JOB_ONLY]
+    table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     columns: SlideColumns = SlideColumns()
     # The words of the outlines for each class; where outlines overlap, the first class counts.
     classes: Annotated[dict[Name, Words], Field(min_length=1), CANDIDATES] = {
@@ -258,7 +258,7 @@ class ImageTable(Source):
     """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
 
     kind: Literal["table"]
-    table: Annotated[InputPath, JOB_ONLY]
+    table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None

@@ -24,6 +24,7 @@ from pgdose.study.base import (
     Threads,
     mistake,
 )
+from pgdose.study.field_types import InputFile
 from pgdose.study.suggestions import nearest
 
 # torchvision's classification networks.
@@ -65,7 +66,9 @@ class Training(Model):
 
     architecture: Architecture = "inception_v3"
     width: Annotated[Real, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
-    weights: Annotated[str | None, IS_PATH] = None  # to start from: imagenet or a safetensors file
+    weights: Annotated[InputFile | None, IS_PATH] = (
+        None  # to start from: imagenet or a safetensors file
+    )
     dropout: Annotated[Real, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
     auxiliary: Share = 0.4  # weight of the auxiliary heads' loss
     optimizer: Literal["adam", "adamw"] = "adam"

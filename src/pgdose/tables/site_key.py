@@ -42,7 +42,8 @@ def load_key(path: Path, seed: int | None = None) -> bytes:
     if not is_random or not re.fullmatch(rb"([0-9a-fA-F]{2}){%d,}" % (DIGITS // 2), content):
         raise UserError(
             f"privacy.key: {str(path)!r} {_described(content)}, but a key is {DIGITS} random "
-            "hexadecimal digits; restore it from a backup, or delete it if no results were made with it"
+            "hexadecimal digits; restore it from a backup, or delete it if no results were made "
+            "with it"
         )
     if path.stat().st_mode & 0o077:  # a person copied it here, maybe
         with contextlib.suppress(PermissionError):  # its owner may let others read it
