@@ -2,16 +2,9 @@
 
 import json
 import re
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, str(Path(workflow.basedir, "src")))
 
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
-from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study
 from pgdose.study.runs import MAIN_RUN
