@@ -70,11 +70,12 @@ def check_group_names(rules):
 def as_json(value):
     """A rule's settings as one string: what Snakemake compares must have one spelling.
 
-    Study text goes to rules only this way. Snakemake would read {G1} in a title as a wildcard, so
-    braces in texts are written as JSON's escapes; those of JSON itself are followed by a quote.
+    Study text goes to rules only this way. Snakemake would read {G1} in a title as a wildcard, and
+    its report puts params into the page as they are, so braces and angle brackets in texts are
+    written as JSON's escapes. The braces of JSON itself are followed by a quote.
     """
     text = re.compile(r'"(?:[^"\\]|\\.)*"')
-    escaped = {"{": "\\u007b", "}": "\\u007d"}
+    escaped = {character: f"\\u{ord(character):04x}" for character in "{}<>&"}
     return text.sub(
         lambda match: match.group().translate(str.maketrans(escaped)), json.dumps(value)
     )

@@ -105,4 +105,3 @@ Minutes = Annotated[Integer, Field(ge=1, le=1_000_000)]
 
 Epsilon = Annotated[Real, Field(gt=0, le=1)]
 Share = Annotated[Real, Field(ge=0, le=1)]
-InputPath = Annotated[str, IS_PATH]

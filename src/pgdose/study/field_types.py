@@ -29,13 +29,22 @@ PART_BYTES = 240  # of 255 that file systems allow: files under way have a longe
 PATH_BYTES = 3500  # of 4096, for the files below
 
 
+def _check_input_path(path: str) -> str:
+    if re.search(r"[<>\x00-\x1f\x7f]", path):
+        raise mistake(
+            "must be a path without line breaks and without < and > (Snakemake's report reads them "
+            "as HTML)"
+        )
+    return path
+
+
 def _check_input_file(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
             "must be a path without line breaks and without braces (Snakemake reads them as "
             "wildcards)"
         )
-    return path
+    return _check_input_path(path)
 
 
 def _check_output_path(path: str) -> str:
@@ -58,6 +67,7 @@ def _check_output_path(path: str) -> str:
     return expanded
 
 
+InputPath = Annotated[str, IS_PATH, AfterValidator(_check_input_path)]
 InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a rule
 
 # The workflow writes it; `~` is expanded. What it must not be: `places`.

@@ -27,7 +27,6 @@ from pgdose.study.base import (
     IS_PATH,
     JOB_ONLY,
     Count,
-    InputPath,
     Integer,
     Label,
     Model,
@@ -39,7 +38,7 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding, InputFile
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
 from pgdose.study.suggestions import one_of
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
@@ -114,7 +113,7 @@ class MicroscopeFields(Source):
     kind: Annotated[Literal["microscope_fields"], UsedBy()]
     table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
-    layout: Annotated[str | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    layout: Annotated[InputPath | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
     # How many bits of files with 16 bits a channel are in use.

@@ -95,6 +95,8 @@ def test_params_of_rules_that_hold_study_text_are_json() -> None:
     text = room["as_json"](value)
     assert yaml.safe_load(text) == value
     assert not re.search(r"\{\s*\w", text)
+    # Snakemake's report holds the params of jobs within a <script>.
+    assert not set(text) & set("<>&")
 
 
 FILES = [
@@ -127,6 +129,22 @@ def test_input_files_have_no_braces(field: str, name: str, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(
+    "field", [*FILES, "results", "sources.films.root", "sources.fields.layout"]
+)
+def test_paths_are_no_html(field: str, tmp_path: Path) -> None:
+    """Snakemake's report holds them within a <script>, as they are."""
+    study = hostile_study(tmp_path)
+    place: Any = study
+    *parents, last = field.split(".")
+    for part in parents:
+        place = place.setdefault(part, {})
+    place[last] = "{class}/{patient}</script><script>" if last == "layout" else "a</script>.csv"
+    with pytest.raises(UserError) as caught:
+        parse(study)
+    assert f"  {field}: " in str(caught.value) and "without < and >" in str(caught.value)
+
+
 def test_snakemake_s_report_gets_names_alone() -> None:
     """Labels and categories are names of the alphabet, captions are files without study text."""
     for path in [PROJECT / "Snakefile", *PROJECT.glob("workflow/rules/**/*.smk")]:
@@ -135,3 +153,10 @@ def test_snakemake_s_report_gets_names_alone() -> None:
     for path in PROJECT.glob("workflow/report/*.rst"):
         places = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", path.read_text())
         assert set(places) <= {'{{ snakemake.config["study"] }}'}, path.name  # a name, checked
+
+
+def test_the_report_gets_no_paths(tmp_path: Path) -> None:
+    study = hostile_study(tmp_path)
+    study["groups"]["G-films"] |= {"exclude": f"{tmp_path}/out.csv"}
+    text = str(parse(study).to_dict(paths=False))
+    assert str(tmp_path) not in text and "{class}" not in text and "lexicons" not in text
