@@ -39,10 +39,10 @@ def study() -> dict[str, Any]:
 
 def refusal(study: Any) -> str:
     """The message of a study that is refused, which takes under a second."""
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UserError) as caught:
         parse(study)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     return str(caught.value)
 
 

@@ -19,10 +19,10 @@ MAPPINGS = "a0: &a0 {x: 1, y: 2}\n" + "".join(
 
 
 def refusal(path: Path) -> str:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UserError) as caught:
         read_study_file(path)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert str(caught.value).count(str(path)) == 1
     return str(caught.value)
 
