@@ -14,6 +14,11 @@ from snakemake.utils import min_version
 min_version("9.13")
 
 
+include: "workflow/rules/functions/study_file.smk"
+
+
+check_study_files(workflow.overwrite_configfiles or ["config.yaml"])
+
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"

@@ -4,23 +4,25 @@ from job import job, settings
 
 from pgdose.histology import candidates, slide_table
 from pgdose.progress import log_progress
-from pgdose.tables import keyed, parquet, private_paths, result_csv
+from pgdose.tables import parquet, private_paths, result_csv, site_key
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
 with job(snakemake) as log:
     params, root, entry = snakemake.params, Path(snakemake.params.root), settings(snakemake.params)
+    key = site_key.load_key(Path(params.key), params.key_seed)
+    made_with = site_key.key_metadata(key, params.key_seed)
     slides = slide_table.read_slide_list(
         Path(snakemake.input.table),
         entry["columns"],
         root,
-        key=keyed.load_key(Path(params.key), params.key_seed),
+        key=key,
         source=snakemake.wildcards.source,
         patients=params.patients,
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
     result = candidates.survey_shard(log_progress(shard, log, "slides"), root, entry, params.seed)
     log.info("%d slides, %d candidates", len(result.slides), len(result.candidates))
-    parquet.write_table(result.candidates, snakemake.output.candidates, CANDIDATES)
-    parquet.write_table(result.slides, snakemake.output.slides, SLIDES)
-    private_paths.write_paths(result.slide_files, snakemake.output.slide_files)
+    parquet.write_table(result.candidates, snakemake.output.candidates, CANDIDATES, made_with)
+    parquet.write_table(result.slides, snakemake.output.slides, SLIDES, made_with)
+    private_paths.write_paths(result.slide_files, snakemake.output.slide_files, made_with)
     result_csv.write_csv(result.seconds, snakemake.output.seconds)

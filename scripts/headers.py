@@ -3,13 +3,15 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.progress import log_progress
-from pgdose.tables import keyed, parquet, private_paths
+from pgdose.tables import keyed, parquet, private_paths, site_key, source_index
 from pgdose.tables.record_schemas import HEADERS
 from pgdose.xray.headers import HeaderSettings, read_headers
 
 with job(snakemake) as log:
     params, shard = snakemake.params, int(snakemake.wildcards.shard)
-    key = keyed.load_key(Path(params.key), params.key_seed)
+    key = site_key.load_key(Path(params.key), params.key_seed)
+    made_with = site_key.key_metadata(key, params.key_seed)
+    source_index.common_key(snakemake.input, snakemake.wildcards.source, made_with)
     files = private_paths.read_shard(snakemake.input[0], shard, params.shards)
     rows = read_headers(
         log_progress(files, log, "files"),
@@ -19,4 +21,4 @@ with job(snakemake) as log:
         ),
         root=Path(params.root),
     )
-    parquet.write_rows(rows, snakemake.output[0], HEADERS, private=True)
+    parquet.write_rows(rows, snakemake.output[0], HEADERS, made_with, private=True)

@@ -1,7 +1,7 @@
 from job import job, settings
 
 from pgdose.labelling.conflicts import find_conflicts
-from pgdose.tables import parquet
+from pgdose.tables import parquet, source_index
 from pgdose.tables.record_schemas import records_schema
 from pgdose.tables.rejects import REJECTS
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
@@ -10,6 +10,7 @@ from pgdose.xray import archive_index
 with job(snakemake) as log:
     source, output = snakemake.wildcards.source, snakemake.output
     links = settings(snakemake.params, "reports")
+    made_with = source_index.common_key(snakemake.input.headers, source)
     headers = parquet.read_tables(snakemake.input.headers)
     labels = parquet.read_table(snakemake.input.labels)
     films = archive_index.join_labels(headers, labels)
@@ -29,8 +30,8 @@ with job(snakemake) as log:
             *(source, misdeclared, source),
         )
     names = [name.removeprefix("label_") for name in labels if name.startswith("label_")]
-    parquet.write_table(films, output.records, records_schema(names))
-    parquet.write_table(archive_index.header_rejects(headers), output.rejects, REJECTS)
+    parquet.write_table(films, output.records, records_schema(names), made_with)
+    parquet.write_table(archive_index.header_rejects(headers), output.rejects, REJECTS, made_with)
     parquet.write_table(mentions, output.mentions, MENTIONS)
     conflicts = archive_index.film_conflicts(mentions, contradictory)
     parquet.write_table(conflicts, output.conflicts, CONFLICTS)

@@ -3,12 +3,14 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.histology import slide_table, tile_selection
-from pgdose.tables import keyed, parquet, private_paths, slide_schemas, source_index
+from pgdose.tables import parquet, private_paths, site_key, slide_schemas, source_index
 from pgdose.tables.record_schemas import RECORDS
 
 with job(snakemake) as log:
     params, source, entry = snakemake.params, snakemake.wildcards.source, settings(snakemake.params)
-    key = keyed.load_key(Path(params.key), params.key_seed)
+    key = site_key.load_key(Path(params.key), params.key_seed)
+    made_with = site_key.key_metadata(key, params.key_seed)
+    source_index.common_key(snakemake.input.slides, source, made_with)
     slide_list = slide_table.read_slide_list(
         Path(snakemake.input.table),
         entry["columns"],
@@ -27,4 +29,4 @@ with job(snakemake) as log:
     shards = [private_paths.read_paths(f, slides["record_id"]) for f in snakemake.input.slide_files]
     files = [file for shard in shards for file in shard.values()]
     paths = tile_selection.keep_file_stamps(paths, files)
-    source_index.write_index(records, rejects, paths, snakemake.output, RECORDS)
+    source_index.write_index(records, rejects, paths, snakemake.output, RECORDS, made_with)

@@ -6,7 +6,7 @@ from pgdose.errors import Rejected
 from pgdose.histology import overview, slide_table, survey
 from pgdose.plots import sheets, style
 from pgdose.progress import log_progress
-from pgdose.tables import keyed, parquet, source_files
+from pgdose.tables import parquet, site_key, source_files
 
 SIDE = 1200  # pixels of the longer side
 
@@ -42,7 +42,7 @@ with job(snakemake) as log:
         Path(snakemake.input.table),
         source["columns"],
         root,
-        key=keyed.load_key(Path(params.key), params.key_seed),
+        key=site_key.load_key(Path(params.key), params.key_seed),
         source=snakemake.wildcards.source,
         patients=params.patients,
     )

@@ -4,24 +4,74 @@ Runs whenever the Snakefile is parsed, so it imports nothing heavy. Sources of t
 hospital are left out, since it may not have made them yet.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
 from pgdose.errors import UserError
+from pgdose.study.content_limits import load_yaml
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
+from pgdose.tables.site_key import ENTRY, check_key
 from pgdose.tables.user_columns import find_columns
+
+KEY_HEAD = "The key of the study's ids is not in order:"
+SHARDS_READ = 20  # of a source that has no records yet
 
 
 def check_inputs(study: Study) -> None:
     """Raises one UserError with a line for each folder, file, column or label that is missing."""
+    if lines := _keys(study):
+        raise UserError("\n".join([KEY_HEAD, *(f"  {line}" for line in lines)]))
     checks = (_source_files, _hand_labels, _lexicons, _group_files, _network_files)
     if lines := [line for check in checks for line in check(study)]:
         head = "The study's inputs are not in order:"
         raise UserError("\n".join([head, *(f"  {line}" for line in lines)]))
+
+
+def _keys(study: Study) -> list[str]:
+    """A line for each source, or other study, whose ids a lost or another key made.
+
+    Only if the study needs the key: it must fit the ids that this study has, and it must not be
+    made anew where the tables of any study were made with one.
+    """
+    if all(study.synthetic(name) for name in study.sources):
+        return []
+    path, private = Path(study.privacy.key), Path(study.privacy.folder)
+    made = {}
+    for folder in sorted({*Path(study.results, "sources").glob("*"), *private.glob("*")}):
+        if folder.name in study.sources and study.synthetic(folder.name):
+            continue
+        shards = [*folder.glob("slides/*.parquet"), *folder.glob("slide_files/*.parquet")]
+        tables = [folder / "records.parquet", folder / "paths.parquet", *shards[:SHARDS_READ]]
+        made[f"{folder}/"] = _key_entries(tables)
+    if not path.exists():
+        for table in sorted(path.parent.glob("*/*/paths.parquet")):
+            # Those of earlier versions do not say whether they are synthetic.
+            made.setdefault(f"{table.parent}/", _key_entries([table]) - {""})
+    return check_key(path, made)
+
+
+def _key_entries(tables: Iterable[Path]) -> set[str]:
+    """What the tables that are there say of the key that made their ids; "" where one says nothing.
+
+    A damaged table says nothing: the job that reads it stops.
+    """
+    entries = set()
+    for table in tables:
+        with contextlib.suppress(PermissionError):
+            if not table.is_file():
+                continue
+            from pgdose.tables.parquet import read_metadata  # only a study with results pays for it
+
+            try:
+                entries.add(read_metadata(table).get(ENTRY, ""))
+            except UserError:
+                entries.add("")
+    return entries
 
 
 def _source_files(study: Study) -> Iterator[str]:
@@ -86,7 +136,12 @@ def _lexicons(study: Study) -> Iterator[str]:
         if not path.is_file():
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            content = load_yaml(path.read_text(encoding="utf-8"))
+        except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
+            problem = error if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            yield f"sources.{name}.lexicon: {path.name}: {problem}; correct the lexicon"
+            continue
         findings = content.get("findings") if isinstance(content, dict) else None
         labels = ["norm", *(findings if isinstance(findings, dict) else ())]
         for g, group in study.groups.items():

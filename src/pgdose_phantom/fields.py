@@ -60,8 +60,8 @@ def write_fields(
             rows += _write_patient(root, organ, number, first_format, seed=seed, amounts=amounts)
     columns = ["file", "patient", "class"]
     all_columns = pd.DataFrame(rows, columns=None if rows else columns)
-    write_csv(all_columns, truth)
-    write_csv(all_columns[columns], table)
+    write_csv(all_columns, truth, for_spreadsheets=False)
+    write_csv(all_columns[columns], table, for_spreadsheets=False)
 
 
 def _write_patient(

@@ -128,7 +128,7 @@ def write_pyramid(mask: np.ndarray, path: Path) -> None:
 def write_rectangles(mask: np.ndarray, path: Path) -> None:
     """A table of rectangles: x, y, w, h, class."""
     table = pd.DataFrame(rectangles(mask), columns=["x", "y", "w", "h"])
-    write_csv(table.assign(**{"class": CLASS}), path)
+    write_csv(table.assign(**{"class": CLASS}), path, for_spreadsheets=False)
 
 
 # By the name of the format: the suffix of its files, and the writer of a mask.

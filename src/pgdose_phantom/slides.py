@@ -81,8 +81,8 @@ def write_slides(root: Path, table: Path, truth: Path, *, seed: int, amounts: Sl
     rows += [_write_broken(root, seed, number) for number in range(amounts.broken)]
     columns = ["slide", "patient", "outlines", "class"]
     all_columns = pd.DataFrame(rows, columns=None if rows else columns)
-    write_csv(all_columns, truth)
-    write_csv(all_columns[columns], table)
+    write_csv(all_columns, truth, for_spreadsheets=False)
+    write_csv(all_columns[columns], table, for_spreadsheets=False)
 
 
 def _write_usable(root: Path, shapes: Path, seed: int, number: int, side: int) -> dict[str, Any]:

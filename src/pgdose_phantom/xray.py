@@ -74,11 +74,11 @@ def write_archive(files: ArchiveFiles, counts: FilmCounts, seed: int) -> None:
                 reports[rows.report["accession_number"]] = rows.report
                 labels[rows.report["accession_number"]] = rows.labels
     _pair_copies(truth)
-    write_csv(pd.DataFrame(truth).sort_values("file"), files.truth)
+    write_csv(pd.DataFrame(truth).sort_values("file"), files.truth, for_spreadsheets=False)
     columns = ["accession_number", "norm", *FINDINGS]
-    write_csv(_by_accession(labels, columns), files.hand_labels)
+    write_csv(_by_accession(labels, columns), files.hand_labels, for_spreadsheets=False)
     columns = ["accession_number", "report_date", "physician", "report"]
-    write_csv(_by_accession(reports, columns), files.reports)
+    write_csv(_by_accession(reports, columns), files.reports, for_spreadsheets=False)
 
 
 def _by_accession(rows: dict[str, dict], columns: list[str]) -> pd.DataFrame:

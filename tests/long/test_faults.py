@@ -22,7 +22,7 @@ from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
 
 from pgdose.cli.verify import verify
 from pgdose.errors import UserError
-from pgdose.tables import keyed, parquet, private_paths
+from pgdose.tables import parquet, private_paths, site_key
 
 pytestmark = pytest.mark.long
 
@@ -42,7 +42,7 @@ def again(undisturbed: Path, tmp_path: Path) -> Path:
     subprocess.run(["cp", "-a", undisturbed / "hospital", folder], check=True)
     study = yaml.safe_load((folder / PAIR).read_text())
     del study["phantom"]
-    key = keyed.load_key(Path("key"), seed=study["seed"])
+    key = site_key.load_key(Path("key"), seed=study["seed"])
     (folder / "key").write_text(key.hex())
     study["privacy"] = {"key": "key"}
     (folder / PAIR).write_text(yaml.safe_dump(study, sort_keys=False))

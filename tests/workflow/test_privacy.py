@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from pgdose.errors import UserError
-from pgdose.tables import keyed, parquet
+from pgdose.tables import parquet, result_csv, site_key
 from pgdose.tables.user_columns import find_columns
 
 # --- the search -------------------------------------------------------------------------------
@@ -201,11 +201,12 @@ def test_what_is_private_is_its_owner_s_whatever_the_umask(planted: tuple[Path, 
 
 def test_a_key_that_was_copied_is_closed_again(tmp_path: Path) -> None:
     path = tmp_path / "a/b/key"
-    key = keyed.load_key(path)
+    site_key.make_key(path)
+    key = site_key.load_key(path)
     for folder in (path.parent, path.parents[1]):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     path.chmod(0o644)
-    assert keyed.load_key(path) == key
+    assert site_key.load_key(path) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -248,3 +249,40 @@ def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path:
         assert "its first row, which must hold the names of columns, looks like data" in str(
             caught.value
         )
+
+
+def test_no_table_of_a_source_or_group_tells_the_order_of_its_files(small_study: Path) -> None:
+    tables = sorted((small_study / "results/small").rglob("[!.]*.parquet"))
+    tables = [path for path in tables if path.relative_to(small_study).parts[2] == "sources"]
+    tables += sorted((small_study / "results/small/groups").glob("*/*.parquet"))
+    files = [(path, parquet.read_table(path)) for path in tables]
+    csv = sorted((small_study / "results/small/sources").glob("*/*.csv"))
+    files += [(path, result_csv.read_csv(path)) for path in csv]
+    # What a table may be sorted by; those of tiles by the slide or field that they lie in.
+    orders = [
+        ["record_id"],
+        ["parent", "y", "x"],
+        ["stage", "reason", "record_id"],
+        ["class_index", "record_id", "copy"],
+        ["label", "record_id"],
+        ["member"],
+    ]
+    parents = {}
+    for path, table in files:
+        if path.name == "records.parquet" and table["parent"].notna().all():
+            parents |= table.set_index("record_id")["parent"].to_dict()
+    checked = 0
+    for path, table in files:
+        if not {"record_id", "parent"} & set(table):
+            continue
+        checked += 1
+        if "parent" not in table and set(table["record_id"]) <= set(parents):
+            table["parent"] = table["record_id"].map(parents)
+        is_sorted = [
+            table[order].equals(table.sort_values(order)[order].set_index(table.index))
+            for order in orders
+            if set(order) <= set(table)
+        ]
+        is_sorted.append("parent" in table and table["parent"].is_monotonic_increasing)
+        assert any(is_sorted), path
+    assert checked > 25

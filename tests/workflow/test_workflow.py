@@ -28,7 +28,7 @@ from pgdose.networks import folding, network_files
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
-from pgdose.tables import keyed, parquet, result_csv, sharding
+from pgdose.tables import keyed, parquet, result_csv, sharding, site_key
 
 GROUPS = ("X-TB", "X-AO", "H-OV", "H-BR")
 
@@ -260,7 +260,7 @@ def test_other_shards_give_the_same_members(small_study: Path, tmp_path: Path) -
     study["sources"]["breast"] |= {"shards": 12, "threads": 2}  # more than slides
     study["groups"]["X-TB"]["shards"] = 3
     del study["phantom"]
-    (other / "key").write_text(keyed.load_key(Path("key"), seed=study["seed"]).hex())
+    (other / "key").write_text(site_key.load_key(Path("key"), seed=study["seed"]).hex())
     study["privacy"] = {"key": "key"}
     (other / "other.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     wanted = [f"results/small/groups/{group}/members.parquet" for group in ("X-TB", "H-OV", "H-BR")]

@@ -1,16 +1,10 @@
 # The study, the patterns of wildcards, and the paths of files that several stages share.
 
 import json
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, str(Path(workflow.basedir, "src")))
+import re
 
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
-from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study
 from pgdose.study.runs import MAIN_RUN
@@ -37,10 +31,14 @@ RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
 onstart:
     # Snakemake would make them readable for everybody. Imported here, since only a real run needs it.
     from pgdose.tables.output_files import private_folder
+    from pgdose.tables.site_key import make_key
 
     for folder in (Path("private"), Path(PRIVATE)):
         if Path(PRIVATE).is_relative_to(folder):
             private_folder(folder)
+    # Here and in no job: `check_inputs` has found out that no results need a lost key.
+    if not all(STUDY.synthetic(source) for source in STUDY.sources):
+        make_key(Path(STUDY.privacy.key))
 
 
 def one_of(names):
@@ -70,8 +68,17 @@ def check_group_names(rules):
 
 
 def as_json(value):
-    """A rule's settings as one string: what Snakemake compares must have one spelling."""
-    return json.dumps(value)
+    """A rule's settings as one string: what Snakemake compares must have one spelling.
+
+    Study text goes to rules only this way. Snakemake would read {G1} in a title as a wildcard, and
+    its report puts params into the page as they are, so braces and angle brackets in texts are
+    written as JSON's escapes. The braces of JSON itself are followed by a quote.
+    """
+    text = re.compile(r'"(?:[^"\\]|\\.)*"')
+    escaped = {character: f"\\u{ord(character):04x}" for character in "{}<>&"}
+    return text.sub(
+        lambda match: match.group().translate(str.maketrans(escaped)), json.dumps(value)
+    )
 
 
 def script_digest(name):

@@ -5,6 +5,7 @@ rule list_archive:
     """List the files of a DICOM archive."""
     input:
         made=made_by_phantom,
+        truth=files_of_phantom,
     output:
         PATHS,
     log:
@@ -164,6 +165,7 @@ rule index_fields:
     """Index the tiles of microscope fields: one record a tile."""
     input:
         table=lambda w: source_of(w).table or made_by_phantom(w),
+        truth=files_of_phantom,
     output:
         **RECORDS,
         paths=PATHS,

@@ -173,12 +173,15 @@ def errors_by_record(errors: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFram
     """`label_errors` with the record_id of a film in place of the report's id.
 
     `headers` has the columns record_id and link (the report's id, an accession number); of several
-    films with one report the first counts. Results never hold accession numbers.
+    films with one report that with the smallest record_id counts. Results never hold accession
+    numbers, nor their order: the errors of each label are sorted by record_id.
     """
-    films = headers.dropna().drop_duplicates("link").set_index("link")["record_id"]
+    films = headers.dropna().groupby("link")["record_id"].min()
     errors = errors.copy()
     errors.insert(0, "record_id", errors.pop("id").map(films))
-    return errors
+    rank = errors["label"].map({name: n for n, name in enumerate(errors["label"].unique())})
+    columns = ["rank", "record_id", "hand", "found"]
+    return errors.assign(rank=rank).sort_values(columns).drop(columns="rank")
 
 
 def _judged_pairs(labeller: pd.DataFrame, hand: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

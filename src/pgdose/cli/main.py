@@ -13,6 +13,7 @@ DESCRIPTION = """Commands beside the workflow.
 where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
 verify RESULTS       whether image stores, tables and networks are as they were written
+check STUDY          whether a study file is in order, before Snakemake reads it
 schema               the JSON schema of a study file
 migrate STUDY        rewrite an older study file for this version
 
@@ -39,6 +40,12 @@ def _verify(arguments: argparse.Namespace) -> list[str]:
     from pgdose.cli.verify import verify
 
     return verify(arguments.results)
+
+
+def _check(arguments: argparse.Namespace) -> list[str]:
+    from pgdose.cli.check import check
+
+    return check(arguments.study)
 
 
 def _schema(arguments: argparse.Namespace) -> list[str]:
@@ -71,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
             "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
         )
     add("verify", _verify).add_argument("results", type=Path)
+    add("check", _check).add_argument("study", type=Path)
     add("schema", _schema)
     add("migrate", _migrate).add_argument("study", type=Path)
     return parser

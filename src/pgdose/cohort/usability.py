@@ -8,6 +8,7 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.study.classes import Image
+from pgdose.tables.rejects import by_id
 from pgdose.tables.user_columns import describe_columns
 
 
@@ -66,7 +67,7 @@ def usability(
 def left_out(candidates: pd.DataFrame) -> pd.DataFrame:
     """The candidates that this group cannot use, as rejects; not those their source rejected."""
     unusable = ~candidates["usable"] & candidates["reason"].ne("rejected")
-    return candidates[unusable].assign(stage="group")
+    return by_id(candidates[unusable].assign(stage="group"))
 
 
 def read_exclusions(path: str | Path | None, group: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Ele
 from pgdose.labelling.lexicon import Lexicon, norm_words
 from pgdose.labelling.spelling import spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
+from pgdose.study.content_limits import load_yaml
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
@@ -27,11 +28,13 @@ _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
 def load_lexicon(path: Path) -> Lexicon:
     """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path.name}: no such lexicon file; check the path") from None
     except UnicodeDecodeError:
         raise UserError(f"{path.name}: not UTF-8 text; save the lexicon as UTF-8") from None
+    except UserError as error:
+        raise UserError(f"{path.name}: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""

@@ -16,7 +16,10 @@ phantom       section `phantom`, the synthetic hospital
 runs          the runs of a group: one network each, and the attacks on it
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
+content_limits  how much a study, or another YAML file, may hold
+study_file    reading the file itself, before Snakemake does
 parsing       `parse`: from the content of a study file to a `Study`
+places        where a study may write
 cross_checks  mistakes between sections
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines

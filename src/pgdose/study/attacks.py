@@ -6,7 +6,22 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pgdose.errors import UserError
-from pgdose.study.base import JOB_ONLY, Count, Model, Name, UsedBy, mistake
+from pgdose.study.base import (
+    JOB_ONLY,
+    Count,
+    CountOrZero,
+    Iterations,
+    Megabytes,
+    Minutes,
+    Model,
+    Name,
+    Real,
+    Repeats,
+    Shards,
+    Threads,
+    UsedBy,
+    mistake,
+)
 from pgdose.study.doses import Doses
 from pgdose.study.field_types import Identifier
 
@@ -18,18 +33,16 @@ class Attack(Model):
 
     # Amplitudes in rising order, in units of the full intensity range; the length of the change
     # with `clip: l2`.
-    epsilon: Annotated[
-        list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)
-    ]
-    max_iter: Count = 20
+    epsilon: Annotated[list[Annotated[Real, Field(gt=0)]], Field(min_length=1, max_length=100)]
+    max_iter: Iterations = 20
     images: Count | Literal["all"] = "all"  # validation images to attack
-    export: Annotated[int, Field(ge=0), UsedBy("export")] = 0  # images of each group, as PNG
+    export: Annotated[CountOrZero, UsedBy("export")] = 0  # images of each group, as PNG
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
-    shards: Annotated[Count, JOB_ONLY] = 1
+    shards: Annotated[Shards, JOB_ONLY] = 1
     batch: Count | None = None  # images at a time; null: as many as fit into mem_mb or the GPU
-    threads: Annotated[Count, JOB_ONLY] = 2
-    mem_mb: Annotated[Count, JOB_ONLY] = 3000
-    runtime: Annotated[Count, JOB_ONLY] = 60  # minutes
+    threads: Annotated[Threads, JOB_ONLY] = 2
+    mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
+    runtime: Annotated[Minutes, JOB_ONLY] = 60  # minutes
 
     @property
     def doses(self) -> Doses:
@@ -85,13 +98,13 @@ class GradientAttack(Attack):
     gradient_of: Literal["probability", "logit", "cross_entropy", "margin", "dlr"] = "probability"
     target: Name | None = None  # a class or least_likely; null: away from the true class
     step: Literal["raw", "sign", "l2"] | None = None  # null: raw, but none with `schedule: apgd`
-    momentum: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[Real, Field(ge=0)] = 0.0
     clip: Literal["iterate", "l2", "gradient"] = "iterate"
     start: Literal["clean", "random"] = "clean"
-    restarts: Count = 1
+    restarts: Repeats = 1
     schedule: Literal["constant", "apgd"] = "constant"
-    lr: Annotated[float, Field(gt=0)] | None = None
-    alpha: Annotated[float, Field(gt=0)] | None = None
+    lr: Annotated[Real, Field(gt=0)] | None = None
+    alpha: Annotated[Real, Field(gt=0)] | None = None
     # Leave one out to check that it changes no result.
     shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
 
@@ -192,7 +205,9 @@ class ExternalAttack(Attack):
     # The argument that sets the number of iterations; null: the library has none, and the attack
     # runs once, which counts as max_iter.
     iterations_as: Identifier | None = None
-    at: list[Count] = []  # run for each of these numbers of iterations; empty: for max_iter alone
+    at: list[
+        Iterations
+    ] = []  # run for each of these numbers of iterations; empty: for max_iter alone
 
     @property
     def largest_epsilon(self) -> float:

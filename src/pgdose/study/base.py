@@ -8,7 +8,7 @@ Two markers on a field, `Annotated[type, marker]`, say what else of pgdose does 
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from pgdose.names import NAME
@@ -37,9 +37,14 @@ def mistake(text: str, field: str | None = None, **values: Any) -> PydanticCusto
 
 
 class Model(BaseModel):
-    """The base of all sections: keys that it does not name are refused, values never change."""
+    """The base of all sections: keys that it does not name are refused, values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    Numbers are finite. How long texts and lists may be: `content_limits`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
     def to_dict(self, *, paths: bool = True) -> dict[str, Any]:
         """JSON values by the keys of the study file; `paths=False` leaves out where files lie."""
@@ -75,7 +80,28 @@ class Model(BaseModel):
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Epsilon = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-InputPath = Annotated[str, IS_PATH]
+
+
+def _refuse_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise mistake("must be a number (YAML reads yes, no, on and off as true and false)")
+    return value
+
+
+# Every number of a study is one of these; `int` and `float` would take true for 1.
+Integer = Annotated[int, BeforeValidator(_refuse_truth)]
+Real = Annotated[float, BeforeValidator(_refuse_truth)]
+
+# Whole numbers by what they count. The largest are far above what a study needs: a slip of some
+# zeros stops before any job.
+Count = Annotated[Integer, Field(ge=1, le=10_000_000)]  # images, patients, steps
+CountOrZero = Annotated[Integer, Field(ge=0, le=10_000_000)]
+Iterations = Annotated[Integer, Field(ge=1, le=10_000)]
+Repeats = Annotated[Integer, Field(ge=1, le=1000)]  # each is a training, or a whole attack
+Shards = Annotated[Integer, Field(ge=1, le=10_000)]  # each is a job
+Threads = Annotated[Integer, Field(ge=1, le=1024)]
+Megabytes = Annotated[Integer, Field(ge=1, le=100_000_000)]
+Minutes = Annotated[Integer, Field(ge=1, le=1_000_000)]
+
+Epsilon = Annotated[Real, Field(gt=0, le=1)]
+Share = Annotated[Real, Field(ge=0, le=1)]

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pgdose.study.base import IS_PATH, Count, Label, Model, Name, Share, mistake
+from pgdose.study.base import IS_PATH, Count, Integer, Label, Model, Name, Real, Share, mistake
+from pgdose.study.field_types import InputFile
 
 
 class Where(Model):
@@ -12,7 +13,7 @@ class Where(Model):
 
     label: Label | None = None
     class_: Annotated[Name | None, Field(alias="class")] = None
-    age: tuple[float, float] | None = None  # full years, both ends included
+    age: tuple[Real, Real] | None = None  # full years, both ends included
     sex: Literal["F", "M"] | None = None
     view: list[str] | None = None
 
@@ -45,12 +46,12 @@ class Class(Model):
 class Image(Model):
     """How a group's images are made."""
 
-    size: Annotated[int, Field(ge=16, le=2048)] = 256  # pixels of a side
+    size: Annotated[Integer, Field(ge=16, le=2048)] = 256  # pixels of a side
     # Which grey values of a DICOM file become black and white.
     window: Literal["voi", "percentile", "full"] = "percentile"
     crop: Literal["none", "aorta"] = "none"
     least_confidence: Share = 0.4  # of the aorta's window; a film with less is left out
-    boxes: Annotated[str | None, IS_PATH] = None  # a table of windows drawn by hand
+    boxes: Annotated[InputFile | None, IS_PATH] = None  # a table of windows drawn by hand
 
     @model_validator(mode="after")
     def _check_boxes(self) -> Self:

@@ -6,6 +6,7 @@ from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
 from pgdose.study.classes import Class
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.places import misplaced
 from pgdose.study.runs import FOLDERS_OF_A_RUN, Run, may_be_further
 from pgdose.study.sources import (
     TILED,
@@ -19,9 +20,13 @@ from pgdose.study.study import Study
 from pgdose.study.suggestions import nearest, one_of
 from pgdose.study.training import Training
 
+MOST_JOBS = 200_000  # Snakemake takes minutes to plan so many
+
 
 def cross_checks(study: Study) -> list[str]:
     """A line for each mistake."""
+    if lines := list(_jobs(study)):  # the other checks would look at each of them
+        return lines
     topics = (
         _sources_of_classes,
         _images,
@@ -36,6 +41,7 @@ def cross_checks(study: Study) -> list[str]:
         _operating_points,
         _attacks,
         _starting_weights,
+        misplaced,
     )
     lines = [line for topic in topics for line in topic(study)]
     return list(dict.fromkeys(lines))  # two classes of a group may share a mistake
@@ -60,6 +66,22 @@ def _runs(study: Study) -> Iterator[Run]:
     """The main and further runs of all groups."""
     for group in study.groups:
         yield from (run for run in study.runs(group).values() if run.role != "sized")
+
+
+def _jobs(study: Study) -> Iterator[str]:
+    """A line if the study plans more jobs than Snakemake can; it names what makes most of them."""
+    size = study.training_size
+    runs = {group: 1 + len(entry.networks) for group, entry in study.groups.items()}
+    sized = len(size.sizes) * size.repeats if size else 0
+    jobs = {f"sources.{name}.shards": entry.shards for name, entry in study.sources.items()}
+    jobs |= {f"groups.{name}.shards": entry.shards for name, entry in study.groups.items()}
+    for name, attack in study.attacks.items():
+        jobs[f"attacks.{name}.shards"] = attack.shards * sum(runs.values())
+        if size and name in size.attacks:
+            jobs["training_size.repeats"] = sized + attack.shards * sized
+    most = max(jobs, key=lambda field: jobs[field])
+    if (total := sum(jobs.values())) > MOST_JOBS:
+        yield f"{most}: the study plans over {total} jobs; use less, for at most {MOST_JOBS} jobs"
 
 
 def _sources_of_classes(study: Study) -> Iterator[str]:

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgdose.study.base import Count, Epsilon, Model, Name
+from pgdose.study.base import Count, CountOrZero, Epsilon, Integer, Iterations, Model, Name, Repeats
 
 
 class Checks(Model):
     """How far the expensive checks of an attack go."""
 
-    images: Annotated[int, Field(ge=0)] = 8  # that they use; 0: only the cheap checks
+    images: CountOrZero = 8  # that they use; 0: only the cheap checks
     queries: Count = 200  # of the Square attack, for each image
 
 
@@ -18,8 +18,8 @@ class TrainingSize(Model):
     """Networks trained on keyed parts of one group's training images (Fig. 3d)."""
 
     group: Name
-    sizes: Annotated[list[Count], Field(min_length=1)]
-    repeats: Count = 3
+    sizes: Annotated[list[Count], Field(min_length=1, max_length=100)]
+    repeats: Repeats = 3
     attacks: Annotated[list[Name], Field(min_length=1)]
 
 
@@ -28,7 +28,7 @@ class OperatingPoints(Model):
 
     attack: Name | None = None  # of Figs. 1 and 2; null: the first one of the study
     epsilon: Epsilon = 0.10  # of Figs. 3c and 3d
-    iterations: Count = 20
+    iterations: Iterations = 20
     epsilons_over_iterations: list[Epsilon] = [0.02, 0.10]  # of Fig. 3b
     flips_epsilon: Epsilon = 0.02  # of Fig. 2
 
@@ -37,4 +37,4 @@ class Measures(Model):
     """How response surfaces are measured."""
 
     success: Literal["final", "any"] = "final"  # any: flipped at this or an earlier iteration
-    draws: Annotated[int, Field(ge=200, le=100_000)] = 2000  # of the bootstrap over patients
+    draws: Annotated[Integer, Field(ge=200, le=100_000)] = 2000  # of the bootstrap over patients

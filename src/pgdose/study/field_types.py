@@ -1,7 +1,9 @@
 """Types of fields whose values need a check of their own."""
 
 import codecs
+import os
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -23,16 +25,53 @@ def _check_identifier(name: str) -> str:
     return name
 
 
-def _check_output_path(path: str) -> str:
+PART_BYTES = 240  # of 255 that file systems allow: files under way have a longer name
+PATH_BYTES = 3500  # of 4096, for the files below
+
+
+def _check_input_path(path: str) -> str:
+    if re.search(r"[<>\x00-\x1f\x7f]", path):
+        raise mistake(
+            "must be a path without line breaks and without < and > (Snakemake's report reads them "
+            "as HTML)"
+        )
+    return path
+
+
+def _check_input_file(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
             "must be a path without line breaks and without braces (Snakemake reads them as "
             "wildcards)"
         )
-    return path
+    return _check_input_path(path)
 
 
-OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]  # the workflow writes it
+def _check_output_path(path: str) -> str:
+    _check_input_file(path)
+    if not path:  # a default stands for it, which the study fills in
+        return path
+    try:
+        expanded = os.path.normpath(Path(path).expanduser())
+    except RuntimeError:
+        raise mistake(
+            "must be a path; no user has this name, write ./~NAME for a folder ~NAME"
+        ) from None
+    parts = os.fsencode(expanded).split(b"/")
+    if len(os.fsencode(expanded)) > PATH_BYTES or max(map(len, parts)) > PART_BYTES:
+        raise mistake(
+            "must be a shorter path: at most {whole} bytes, {part} in each of its parts",
+            whole=PATH_BYTES,
+            part=PART_BYTES,
+        )
+    return expanded
+
+
+InputPath = Annotated[str, IS_PATH, AfterValidator(_check_input_path)]
+InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a rule
+
+# The workflow writes it; `~` is expanded. What it must not be: `places`.
+OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]
 
 
 Identifier = Annotated[str, AfterValidator(_check_identifier)]

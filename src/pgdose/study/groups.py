@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import IS_PATH, Count, Model, Name, Share, mistake
+from pgdose.study.base import IS_PATH, Model, Name, Shards, Share, mistake
 from pgdose.study.classes import Class, Image
+from pgdose.study.field_types import InputFile
 from pgdose.study.networks import AnyNetwork, ExistingNetwork
 
 
@@ -18,8 +19,8 @@ class Group(Model):
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     network: ExistingNetwork | None = None  # null: the group's network is trained
     networks: dict[Name, AnyNetwork] = {}  # further ones; keys left out are those of `training`
-    exclude: Annotated[str | None, IS_PATH] = None  # a table of records to leave out
-    shards: Count = 1
+    exclude: Annotated[InputFile | None, IS_PATH] = None  # a table of records to leave out
+    shards: Shards = 1
     paper_accuracy: Share | None = None
 
     @model_validator(mode="after")

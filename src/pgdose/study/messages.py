@@ -27,15 +27,17 @@ TEXTS = {
     "dict_type": "must be a mapping of keys and values",
     "model_type": "must be a mapping of keys and values",
     "model_attributes_type": "must be a mapping of keys and values",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "greater_than": "must be more than {gt:g}",
-    "less_than": "must be less than {lt:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
     "too_short": "has too few entries; give at least {min_length}",
+    "too_long": "has too many entries; give at most {max_length}",
     "literal_error": "must be {expected}",
     "missing": "missing; add it",
 }
 LABEL_RULE = "a small letter, then at most 39 small letters, digits or '_'"
+SHOWN = 200  # characters of a value
 CONSTANTS = {None: "null", True: "true", False: "false"}  # as YAML writes them
 
 
@@ -80,7 +82,7 @@ def _start_and_text(error: Any) -> tuple[str, str]:
         is_label = context["pattern"].startswith("^[a-z]")
         text = f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
     elif kind in TEXTS:
-        text = TEXTS[kind].format(**context)
+        text = TEXTS[kind].format(**{key: _plain(value) for key, value in context.items()})
     else:
         text = error["msg"][:1].lower() + error["msg"][1:]
     if not text.startswith(("must ", "is ")) or isinstance(value, dict):
@@ -90,7 +92,13 @@ def _start_and_text(error: Any) -> tuple[str, str]:
 
 def _written(value: Any) -> str:
     is_constant = value is None or isinstance(value, bool)
-    return CONSTANTS[value] if is_constant else repr(value)
+    text = CONSTANTS[value] if is_constant else repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _plain(limit: Any) -> Any:
+    """A limit as a person writes it: 0 and not 0.0."""
+    return f"{limit:g}" if isinstance(limit, float) else limit
 
 
 def _shown(keys: list[str]) -> str:

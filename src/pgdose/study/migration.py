@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pgdose.errors import UserError
+from pgdose.study.content_limits import load_yaml
 from pgdose.study.versions import (
     KEY,
     MIGRATIONS,
@@ -35,7 +36,7 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
         for edit in edits:
             text, expected = _edited(text, edit), edit.apply(expected)
         text = _with_version(text, len(migrations))
-        is_right = yaml.safe_load(text) == {**expected, KEY: len(migrations)}
+        is_right = load_yaml(text) == {**expected, KEY: len(migrations)}
     except (yaml.YAMLError, KeyError):
         is_right = False
     if not is_right:  # an anchor, a merge key, a layout that no edit here expects
@@ -48,7 +49,7 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
 
 def _read(text: str) -> dict[str, Any]:
     try:
-        study = yaml.safe_load(text)
+        study = load_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"the file is not valid YAML, correct it: {error}") from None
     if not isinstance(study, dict) or not study:

@@ -11,7 +11,8 @@ from pydantic import (
     model_validator,
 )
 
-from pgdose.study.base import JOB_ONLY, Count, InputPath, Model, Name, mistake
+from pgdose.study.base import IS_PATH, JOB_ONLY, Count, Model, Name, Real, mistake
+from pgdose.study.field_types import InputFile
 from pgdose.study.suggestions import one_of
 from pgdose.study.training import Architecture, Training
 
@@ -31,11 +32,11 @@ class Input(Model):
 
     size: Count | None = None  # pixels of a side; if given, `image.size` must be the same
     channels: Literal[1, 3] = 3
-    range: tuple[float, float] = (0.0, 1.0)  # the values of black and of white
+    range: tuple[Real, Real] = (0.0, 1.0)  # the values of black and of white
     # In that range, one for all channels or one each. null: those of the architecture's ImageNet
     # weights if there is one, else 0 and 1.
-    mean: Annotated[list[float], BeforeValidator(_as_list)] | None = None
-    std: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_as_list)] | None = None
+    mean: Annotated[list[Real], BeforeValidator(_as_list)] | None = None
+    std: Annotated[list[Annotated[Real, Field(gt=0)]], BeforeValidator(_as_list)] | None = None
     layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     @model_validator(mode="after")
@@ -56,7 +57,7 @@ class Input(Model):
 class ExistingNetwork(Model):
     """A network trained elsewhere; all images of its group are for validation."""
 
-    file: Annotated[InputPath, JOB_ONLY]
+    file: Annotated[InputFile, IS_PATH, JOB_ONLY]
     classes: Annotated[list[Name], Field(min_length=2)]  # in the order of the outputs
     architecture: Architecture | None = None  # for files of weights (.safetensors) alone
     # null: as the architecture's ImageNet weights, or Input's defaults without an architecture

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pgdose.errors import UserError
+from pgdose.study.content_limits import find_excess
 from pgdose.study.cross_checks import cross_checks
 from pgdose.study.messages import message, validation_lines
 from pgdose.study.study import Study
@@ -14,6 +15,8 @@ from pgdose.study.versions import KEY, MIGRATIONS, Migration, pending_edits
 
 def parse(raw: dict[str, Any], migrations: Sequence[Migration] = MIGRATIONS) -> Study:
     """The study in `raw`, or a UserError with one line for each mistake."""
+    if excess := find_excess(raw):
+        raise UserError(message([str(excess)]))
     _check_version(raw, migrations)
     try:
         study = Study.model_validate(raw)

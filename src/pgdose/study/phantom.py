@@ -1,13 +1,12 @@
 """Section `phantom`: how many patients, films, fields and slides the synthetic hospital makes."""
 
+import os
 from typing import Annotated
 
 from pydantic import Field
 
-from pgdose.study.base import Count, Model
+from pgdose.study.base import Count, CountOrZero, Integer, Model
 from pgdose.study.field_types import OutputPath
-
-CountOrZero = Annotated[int, Field(ge=0)]
 
 
 class PhantomXray(Model):
@@ -25,15 +24,15 @@ class PhantomFields(Model):
 
     patients_per_organ: Count = 10
     fields_per_patient: Count = 1
-    width: Annotated[int, Field(ge=256, le=8192)] = 2048
-    height: Annotated[int, Field(ge=256, le=8192)] = 1536
+    width: Annotated[Integer, Field(ge=256, le=8192)] = 2048
+    height: Annotated[Integer, Field(ge=256, le=8192)] = 1536
 
 
 class PhantomSlides(Model):
     """Whole slides with outlines of their classes."""
 
     slides: Count = 12
-    side: Annotated[int, Field(ge=1024, le=100_000)] = 4096  # pixels
+    side: Annotated[Integer, Field(ge=1024, le=100_000)] = 4096  # pixels
     broken: CountOrZero = 3  # slides that a reader has to reject
 
 
@@ -44,3 +43,21 @@ class Phantom(Model):
     xray: PhantomXray | None = None
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None
+
+    def makes(self, root: str, table: str | None) -> bool:
+        """Whether a folder of images, and the table that describes them, are made by it.
+
+        The folder alone, if a source has no table. Real files may lie beside these, but then they
+        are no synthetic source: its ids follow from the seed and protect nobody.
+        """
+        parts = {"xray": "reports.csv", "fields": "fields.csv", "slides": "slides.csv"}
+        for part, name in parts.items():
+            if getattr(self, part) and _same(root, f"{self.root}/{part}"):
+                tables = (f"{self.root}/{name}", f"{self.root}/truth/{part}.csv")
+                return table is None or any(_same(table, made) for made in tables)
+        return False
+
+
+def _same(path: str, other: str) -> bool:
+    """Whether two paths lead to one place."""
+    return os.path.realpath(path) == os.path.realpath(other)

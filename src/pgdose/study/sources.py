@@ -8,7 +8,7 @@ table              ImageTable        imagetable.index               xray.source_
 
 A new kind touches, in this order:
 - here: a model, and its place in `AnySource`; in `TILED` if groups share its tiles
-- `cross_checks` (what its classes and images may say), `Study.synthetic` (its table)
+- `cross_checks` (what its classes and images may say), `Phantom.makes` (its folder and table)
 - a package that turns files into records, as `imagetable.index` does
 - `workflow/rules/sources.smk`: the rule `index_KIND`, with its script; the kinds named
   in `sources_of_kind(...)`, there and in other rules
@@ -27,32 +27,36 @@ from pgdose.study.base import (
     IS_PATH,
     JOB_ONLY,
     Count,
-    InputPath,
+    Integer,
     Label,
     Model,
     Name,
+    Real,
+    Shards,
     Share,
+    Threads,
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
 from pgdose.study.suggestions import one_of
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
+Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
 class HandLabels(Model):
     """A table of labels by hand, one row a report; the labeller is measured against it."""
 
-    table: InputPath
+    table: Annotated[InputFile, IS_PATH]
     id: str = "accession_number"
 
 
 class Reports(Model):
     """A table of free-text reports; column `id` holds the values of the DICOM attribute `tag`."""
 
-    table: InputPath
+    table: Annotated[InputFile, IS_PATH]
     id: str = "accession_number"
     text: str = "report"
     tag: Name = "AccessionNumber"
@@ -64,10 +68,10 @@ class Reports(Model):
 class Screen(Model):
     """Limits of screening: which images no group can use."""
 
-    smallest: Annotated[int, Field(ge=8)] = 64  # pixels of the shorter side
-    least_spread: Annotated[float, Field(ge=0)] = 4.0  # grey levels, standard deviation
-    most_at_ends: Annotated[float, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
-    lateral_score: Annotated[float, Field(gt=0, le=1)] | None = 0.5  # of the image; null: off
+    smallest: Annotated[Integer, Field(ge=8, le=100_000)] = 64  # pixels of the shorter side
+    least_spread: Annotated[Real, Field(ge=0)] = 4.0  # grey levels, standard deviation
+    most_at_ends: Annotated[Real, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
+    lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = 0.5  # of the image; null: off
 
 
 class FilmScreen(Screen):
@@ -79,7 +83,7 @@ class Source(Model):
     root: Annotated[InputPath, JOB_ONLY]
     # Sources with the same word here number their patients alike.
     patients: Annotated[Name | None, UsedBy("index_table")] = None
-    shards: Annotated[Count, UsedBy("index_fields", "index_slides")] = 1
+    shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
 class DicomArchive(Source):
@@ -87,7 +91,7 @@ class DicomArchive(Source):
 
     kind: Literal["dicom_archive"]
     reports: Reports
-    lexicon: InputPath
+    lexicon: Annotated[InputFile, IS_PATH]
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
     screen: FilmScreen = FilmScreen()
 
@@ -107,13 +111,13 @@ class MicroscopeFields(Source):
     """Whole images of one class each, which a table or their folders (`layout`) name."""
 
     kind: Annotated[Literal["microscope_fields"], UsedBy()]
-    table: Annotated[str | None, IS_PATH] = None
+    table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
-    layout: Annotated[str | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
-    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256  # pixels of a side
+    layout: Annotated[InputPath | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
     # How many bits of files with 16 bits a channel are in use.
-    bits: Annotated[int, Field(ge=9, le=16), UsedBy("tile")] = 16
+    bits: Annotated[Integer, Field(ge=9, le=16), UsedBy("tile")] = 16
 
     @property
     def modality(self) -> str:
@@ -148,10 +152,10 @@ class Tissue(Model):
     """Which part of a slide is tissue. Areas are in tiles: not every slide states its scale."""
 
     method: Literal["saturation", "optical_density"] = "saturation"
-    threshold: Annotated[float, Field(gt=0)] | None = None  # null: Otsu's, of each slide
-    between: tuple[float, float] = (0.04, 0.10)  # Otsu's threshold is clipped to this range
-    smallest_island: Annotated[float, Field(ge=0)] = 0.5
-    smallest_hole: Annotated[float, Field(ge=0)] = 0.5
+    threshold: Annotated[Real, Field(gt=0)] | None = None  # null: Otsu's, of each slide
+    between: tuple[Real, Real] = (0.04, 0.10)  # Otsu's threshold is clipped to this range
+    smallest_island: Annotated[Real, Field(ge=0)] = 0.5
+    smallest_hole: Annotated[Real, Field(ge=0)] = 0.5
     pen: bool = True  # leave out pen marks
     share: Share = 0.5  # of a tile that must be tissue
 
@@ -175,7 +179,7 @@ class Slides(Source):
     """Whole slides, and outlines of the tissue's classes on them."""
 
     kind: Annotated[Literal["slides"], CANDIDATES]
-    table: Annotated[InputPath, JOB_ONLY]
+    table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     columns: SlideColumns = SlideColumns()
     # The words of the outlines for each class; where outlines overlap, the first class counts.
     classes: Annotated[dict[Name, Words], Field(min_length=1), CANDIDATES] = {
@@ -184,15 +188,15 @@ class Slides(Source):
         "norm": ["norm", "normal"],
     }
     rest: Annotated[Name, CANDIDATES] = "norm"  # the class of tissue outside all outlines
-    tile: Annotated[int, Field(ge=INCEPTION_MINIMUM)] = 256  # pixels of a side
+    tile: Tile = 256  # pixels of a side
     # Resolution of the tiles: a pyramid level (0 unless `mpp` is given), or micrometres per pixel.
-    level: Annotated[int | None, Field(ge=0), CANDIDATES] = None
-    mpp: Annotated[float | None, Field(gt=0), CANDIDATES] = None
-    overlap: Annotated[float, Field(ge=0, le=0.9), CANDIDATES] = 0.0  # of neighbours, of a side
+    level: Annotated[Integer | None, Field(ge=0, le=100), CANDIDATES] = None
+    mpp: Annotated[Real | None, Field(gt=0), CANDIDATES] = None
+    overlap: Annotated[Real, Field(ge=0, le=0.9), CANDIDATES] = 0.0  # of neighbours, of a side
     tiles_per_class: Annotated[Count, UsedBy("index_slides")]
-    class_share: Annotated[float, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
+    class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
     tissue: Annotated[Tissue, CANDIDATES] = Tissue()
-    threads: Annotated[Count, JOB_ONLY] = 1
+    threads: Annotated[Threads, JOB_ONLY] = 1
 
     @property
     def modality(self) -> str:
@@ -253,7 +257,7 @@ class ImageTable(Source):
     """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
 
     kind: Literal["table"]
-    table: Annotated[InputPath, JOB_ONLY]
+    table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None

@@ -1,12 +1,13 @@
 """The whole study file, and the questions that the workflow asks of it."""
 
+import os
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import Model, Name
+from pgdose.study.base import Integer, Model, Name, Real
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
@@ -24,16 +25,16 @@ class Privacy(Model):
 
 
 class Split(Model):
-    training: Annotated[float, Field(gt=0, lt=1)] = 0.8  # share of the patients
+    training: Annotated[Real, Field(gt=0, lt=1)] = 0.8  # share of the patients
     by: Literal["patient"] = "patient"
 
 
 class Study(Model):
     """A study file. Names of groups, sources and attacks are the keys of its mappings."""
 
-    format_version: Annotated[int, Field(ge=0)] = WITHOUT_KEY
+    format_version: Annotated[Integer, Field(ge=0, le=1000)] = WITHOUT_KEY
     study: Name
-    seed: Annotated[int, Field(ge=0)] = 2019
+    seed: Annotated[Integer, Field(ge=0, lt=10**18)] = 2019
     results: OutputPath = ""  # results/<study>
     privacy: Privacy = Privacy()
     phantom: Phantom | None = None
@@ -52,10 +53,11 @@ class Study(Model):
     def _fill_in_folders(cls, raw: Any) -> Any:
         """Two studies share neither results nor the private tables that lead to their files."""
         if isinstance(raw, dict):
-            results = str(raw.get("results") or f"results/{raw.get('study')}").rstrip("/")
+            results = raw.get("results") or f"results/{raw.get('study')}"
             privacy = raw.get("privacy") or {}
             if isinstance(privacy, dict) and not privacy.get("folder"):
-                privacy = {**privacy, "folder": f"private/{results.rsplit('/', 1)[-1]}"}
+                name = PurePath(os.path.normpath(str(results))).name
+                privacy = {**privacy, "folder": f"private/{name}"}
             raw = {**raw, "results": results, "privacy": privacy}
         return raw
 
@@ -115,11 +117,10 @@ class Study(Model):
         return 0.0 if self.groups[group].network else self.split.training
 
     def synthetic(self, source: str) -> bool:
-        """Whether the synthetic hospital makes the source."""
+        """Whether the synthetic hospital makes all that is read of the source."""
         entry = self.sources[source]
         table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
-        path = table or entry.root
-        return self.phantom is not None and PurePath(path).is_relative_to(self.phantom.root)
+        return self.phantom is not None and self.phantom.makes(entry.root, table)
 
     def target(self, group: str, attack: str) -> int | str | None:
         """The target class of an attack: its index in the group, least_likely, or None."""

@@ -11,7 +11,20 @@ from pydantic import (
 )
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import IS_PATH, JOB_ONLY, Count, Model, Share, mistake
+from pgdose.study.base import (
+    IS_PATH,
+    JOB_ONLY,
+    Count,
+    Integer,
+    Megabytes,
+    Minutes,
+    Model,
+    Real,
+    Share,
+    Threads,
+    mistake,
+)
+from pgdose.study.field_types import InputFile
 from pgdose.study.suggestions import nearest
 
 # torchvision's classification networks.
@@ -52,28 +65,30 @@ class Training(Model):
     """How a group's network is trained."""
 
     architecture: Architecture = "inception_v3"
-    width: Annotated[float, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
-    weights: Annotated[str | None, IS_PATH] = None  # to start from: imagenet or a safetensors file
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
+    width: Annotated[Real, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
+    weights: Annotated[InputFile | None, IS_PATH] = (
+        None  # to start from: imagenet or a safetensors file
+    )
+    dropout: Annotated[Real, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
     auxiliary: Share = 0.4  # weight of the auxiliary heads' loss
     optimizer: Literal["adam", "adamw"] = "adam"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    lr: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    epochs: Count = 20
-    batch: Annotated[int, Field(ge=2)] = 32
+    lr: Annotated[Real, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[Real, Field(ge=0)] = 0.0
+    label_smoothing: Annotated[Real, Field(ge=0, lt=1)] = 0.0
+    epochs: Annotated[Integer, Field(ge=1, le=100_000)] = 20
+    batch: Annotated[Integer, Field(ge=2, le=1_000_000)] = 32
     augment: Augment | None = None  # anew in each epoch, beside the copies of `augment_to`
     keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
     patience: Count | None = None  # stop after so many epochs without a smaller loss
-    held_out: Annotated[float, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
+    held_out: Annotated[Real, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"  # others on CUDA only
     deterministic: bool = False  # on CUDA; training on a CPU always is
-    gpus: Annotated[int, Field(ge=1, le=16)] = 1  # that share each batch
+    gpus: Annotated[Integer, Field(ge=1, le=16)] = 1  # that share each batch
     tensorboard: Annotated[bool, JOB_ONLY] = False
-    threads: Annotated[Count, JOB_ONLY] = 2
-    mem_mb: Annotated[Count, JOB_ONLY] = 3000
-    runtime: Annotated[Count, JOB_ONLY] = 60  # minutes
+    threads: Annotated[Threads, JOB_ONLY] = 2
+    mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
+    runtime: Annotated[Minutes, JOB_ONLY] = 60  # minutes
 
     @field_validator("width")
     @classmethod

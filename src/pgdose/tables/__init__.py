@@ -18,6 +18,7 @@ cohort_schemas     schemas of a group's members
 network_schemas    schemas about a trained network
 clean_logits       clean.parquet: logits of a run's clean validation images
 sharding           which rows belong to which shard
+site_key           the secret key of a site's ids, and its fingerprint in tables
 keyed              opaque ids, and random draws keyed by (seed, purpose, record_id)
 private_paths      which file a record_id stands for
 """

@@ -4,42 +4,15 @@ Every random choice in pgdose is *keyed*: it depends on (seed, purpose, record_i
 else, so that neither shards, jobs, threads nor the presence of other records change it.
 """
 
-import contextlib
 import hashlib
 import hmac
-import os
-import secrets
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pgdose.tables.output_files import make_private_folders
-
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
-
-
-def load_key(path: Path, seed: int | None = None) -> bytes:
-    """The secret of a site's opaque ids; made on first use, readable by its owner only.
-
-    With a `seed` (the synthetic hospital) the key is derived from it, so that ids repeat.
-    """
-    if seed is not None:
-        return hashlib.sha256(f"pgdose synthetic hospital {seed}".encode()).digest()
-    if not path.exists():
-        make_private_folders(path.parent)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):  # another job was first: take its key
-            path.hardlink_to(unfinished)
-        unfinished.unlink()
-    if path.stat().st_mode & 0o077:  # a person copied it here, maybe
-        with contextlib.suppress(PermissionError):  # its owner may let others read it
-            path.chmod(0o600)
-    return bytes.fromhex(path.read_text().strip())
 
 
 def opaque(key: bytes, *names: str) -> str:
@@ -51,7 +24,7 @@ def opaque(key: bytes, *names: str) -> str:
 class SourceIds(NamedTuple):
     """The opaque ids of one source's records and patients."""
 
-    key: bytes  # see `load_key`
+    key: bytes  # see `site_key.load_key`
     source: str
     patients: str = ""  # name space of patient numbers; sources that share it share patients
 

@@ -41,12 +41,16 @@ def write_table(
 
 
 def write_rows(
-    rows: Iterable[dict], path: str | Path, schema: pa.Schema, private: bool = False
+    rows: Iterable[dict],
+    path: str | Path,
+    schema: pa.Schema,
+    metadata: Mapping[str, str] | None = None,
+    private: bool = False,
 ) -> int:
     """Write rows as they come, atomically; returns their number. Few are in memory at a time."""
     remaining = iter(rows)
     count = 0
-    schema_with_checksum = _with_checksum(schema, {})
+    schema_with_checksum = _with_checksum(schema, metadata or {})
     with (
         atomic(path, private) as unfinished,
         pq.ParquetWriter(unfinished, schema_with_checksum, write_page_checksum=True) as writer,

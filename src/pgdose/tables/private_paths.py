@@ -1,7 +1,7 @@
 """Private tables that map a record_id to its file."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +59,9 @@ def read_shard(path: str | Path, shard: int, shards: int) -> list[tuple[str, Pat
     return list(zip(table["record_id"].to_pylist(), files, strict=True))
 
 
-def write_paths(paths: Iterable[dict], output: str | Path) -> int:
+def write_paths(
+    paths: Iterable[dict], output: str | Path, metadata: Mapping[str, str] | None = None
+) -> int:
     """Write rows {record_id, path} to a private table; returns their number.
 
     Size and date are read now, except where a row brings `size` and `modified` along: those were
@@ -68,4 +70,4 @@ def write_paths(paths: Iterable[dict], output: str | Path) -> int:
     stat = lru_cache(10_000)(stat_file)  # many tiles come from one file
     stamped = (row if "size" in row else row | stat(row["path"])._asdict() for row in paths)
     rows = (row | {"path": os.fsencode(row["path"])} for row in stamped)
-    return write_rows(rows, output, PATHS, private=True)
+    return write_rows(rows, output, PATHS, metadata, private=True)

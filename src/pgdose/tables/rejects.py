@@ -27,4 +27,13 @@ class Reject(NamedTuple):
 
 def reject_table(rejects: Iterable[Reject]) -> pd.DataFrame:
     """The rejects as a table with the columns of REJECTS, all of them text."""
-    return pd.DataFrame(list(rejects), columns=REJECTS.names, dtype="str")
+    return by_id(pd.DataFrame(list(rejects), columns=REJECTS.names, dtype="str"))
+
+
+def by_id(table: pd.DataFrame) -> pd.DataFrame:
+    """A table sorted by record_id.
+
+    Files are read in the order of their names, and rows in that of a person's table. In results
+    that order would tell where in the alphabet, or in a list of patients, a record stands.
+    """
+    return table.sort_values([name for name in REJECTS.names if name in table])

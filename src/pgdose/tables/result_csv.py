@@ -1,5 +1,7 @@
 """CSV tables of results."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +16,21 @@ TEXT_COLUMNS = (
 )
 
 
-def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write CSV atomically; floats as the shortest text that reads back equal."""
+# A spreadsheet takes a cell that begins so for a formula, and runs it. An apostrophe before it says
+# that the cell is text. Where apostrophes stand there already, another one joins them, so that
+# reading can take it away again.
+FORMULA = re.compile(r"'*[=+\-@\t\n＝＋－＠]")  # also the wide forms
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
+
+
+def write_csv(table: pd.DataFrame, path: str | Path, *, for_spreadsheets: bool = True) -> None:
+    """Write CSV atomically; floats as the shortest text that reads back equal.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, unless the
+    table is no result but imitates one of a person (`for_spreadsheets=False`).
+    """
+    if for_spreadsheets:
+        table = _mapped_texts(table, _escaped)
     with atomic(path) as unfinished:
         table.to_csv(unfinished, index=False, lineterminator="\n")
 
@@ -23,4 +38,28 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read what `write_csv` wrote: only an empty cell is missing, and names are text."""
     types = dict.fromkeys(TEXT_COLUMNS, str)
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=types)
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=types)
+    return _mapped_texts(table, _unescaped)
+
+
+def _mapped_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """The table with its texts changed; a column without a change stays as it is."""
+    changed = {}
+    for place, name in enumerate(table.columns):
+        column = table.iloc[:, place]
+        texts = {v for v in column.unique() if isinstance(v, str) and change(v) != v}
+        if texts:
+            replacing = {text: change(text) for text in texts}
+            values = pd.Series([replacing.get(v, v) for v in column], index=column.index)
+            changed[name] = values.astype("str" if column.dtype == "str" else "object")
+    return table.assign(**changed) if changed else table
+
+
+def _escaped(text: str) -> str:
+    # A return that is not quoted ends a row, and the writer does not quote it.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
+def _unescaped(text: str) -> str:
+    return text.removeprefix("'") if FORMULA.match(text) else text

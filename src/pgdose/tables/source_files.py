@@ -1,5 +1,6 @@
 """Files below a source's root folder: listing them, and staying inside the root."""
 
+import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,22 @@ def check_inside(root: Path, path: Path) -> None:
     """Reject a file that `walk` listed below `root`, if it is a link that leads out of the root."""
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
         raise Rejected("outside_root", "a link that leads out of the source's root")
+
+
+def check_synthetic(root: Path, truth: Path, field: str) -> None:
+    """Raise UserError if a folder of the synthetic hospital holds a file that it did not make.
+
+    `truth` is its table of the files that it made, in column `file`. The ids of synthetic sources
+    protect nobody, so that a real file must not get one.
+    """
+    with truth.open(encoding="utf-8", newline="") as file:
+        made = {row["file"] for row in csv.DictReader(file)}
+    count = sum(path.relative_to(root).as_posix() not in made for path in walk(root))
+    if count:
+        raise UserError(
+            f"{field}: {count} files in this folder are not of the synthetic hospital, whose ids "
+            "protect nobody; move them to another folder, and make it a source of its own"
+        )
 
 
 def check_folder(root: Path, field: str) -> None:

@@ -1,16 +1,18 @@
 """What indexing a source produces: records, rejects, and the private table of paths."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
+from pgdose.errors import UserError
 from pgdose.tables.keyed import opaque
-from pgdose.tables.parquet import write_table
+from pgdose.tables.parquet import read_metadata, write_table
 from pgdose.tables.private_paths import write_paths
 from pgdose.tables.rejects import REJECTS, Reject, reject_table
+from pgdose.tables.site_key import ENTRY
 
 
 class SourceIndex(NamedTuple):
@@ -27,11 +29,32 @@ def write_index(
     paths: Iterable[dict],
     output: Any,
     schema: pa.Schema,
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write `output.records` (of `schema`), `output.rejects` and the private `output.paths`."""
-    write_table(records, output.records, schema)
-    write_table(reject_table(rejects), output.rejects, REJECTS)
-    write_paths(paths, output.paths)
+    """Write `output.records` (of `schema`), `output.rejects` and the private `output.paths`.
+
+    `metadata`: of the key that made their ids, see `site_key`.
+    """
+    write_table(records, output.records, schema, metadata)
+    write_table(reject_table(rejects), output.rejects, REJECTS, metadata)
+    write_paths(paths, output.paths, metadata)
+
+
+def common_key(
+    paths: Iterable[str | Path], source: str, of_job: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The metadata of the key that made the ids of several tables, and that a job has loaded.
+
+    UserError if they are several keys. Tables of earlier versions do not say it.
+    """
+    of_tables = [read_metadata(path) for path in paths]
+    entries = {table[ENTRY] for table in [*of_tables, of_job or {}] if ENTRY in table}
+    if len(entries) > 1:
+        raise UserError(
+            f"sources.{source}: its tables were made with several keys; restore the first key from "
+            "a backup, or delete the results and the private folder of this source, and run again"
+        )
+    return {ENTRY: entries.pop()} if entries else {}
 
 
 def first_of_each(

@@ -9,7 +9,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.tables.rejects import REJECTS
+from pgdose.tables.rejects import REJECTS, by_id
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
 
 
@@ -24,7 +24,7 @@ def join_labels(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
 def header_rejects(headers: pd.DataFrame) -> pd.DataFrame:
     """The table of REJECTS of the films whose headers rule them out."""
-    return headers[headers["reason"].notna()].assign(stage="index")[REJECTS.names]
+    return by_id(headers[headers["reason"].notna()].assign(stage="index")[REJECTS.names])
 
 
 def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str) -> None:

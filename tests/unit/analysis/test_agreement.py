@@ -148,7 +148,7 @@ def test_errors_have_records_and_no_accession_numbers() -> None:
     headers = pd.DataFrame({"record_id": ["r1", "r2", "r3", "r4"], "link": ["e", "d", "e", None]})
     table = errors_by_record(errors, headers)
     assert list(table) == ["record_id", "label", "hand", "found"]
-    assert table["record_id"].fillna("").tolist() == ["r2", "r1", "", ""]
+    assert table["record_id"].fillna("").tolist() == ["r1", "r2", "", ""]
 
 
 # --- a person's table -------------------------------------------------------------------------

@@ -444,7 +444,7 @@ def test_odd_folders_work_and_are_not_interpreted(tmp_path: Path) -> None:
     study = yaml.safe_load((folder / SMALL).read_text())
     odd = 'results/it\'s; touch proof $(touch proof) "x"'
     study |= {"results": odd, "privacy": {"folder": "private/a b; touch proof"}}
-    study["phantom"] = {"root": "hospital", "slides": {"slides": 1, "side": 1024, "broken": 0}}
+    study["phantom"]["slides"] = {"slides": 1, "side": 1024, "broken": 0}
     (folder / "odd.yaml").write_text(yaml.safe_dump(study))
     target = f"{odd}/sources/breast/slides/0.parquet"
     run = snakemake(folder, "--", target, study="odd.yaml")

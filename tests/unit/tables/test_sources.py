@@ -347,3 +347,15 @@ def test_an_archive_is_listed_with_ids_by_place(tmp_path: Path) -> None:
     found = list(source_files.list_files(tmp_path, key=KEY, source="xray"))
     assert [entry["path"] for entry in found] == [str(tmp_path / "a"), str(tmp_path / "b/1")]
     assert found[1]["record_id"] == opaque(KEY, "xray", "b/1")
+
+
+def test_a_real_file_in_the_synthetic_hospital_gets_no_public_id(tmp_path: Path) -> None:
+    root, truth = tmp_path / "xray", write_csv(tmp_path / "truth.csv", "file,age\na/1.dcm,3\n")
+    (root / "a").mkdir(parents=True)
+    (root / "a/1.dcm").touch()
+    source_files.check_synthetic(root, truth, "sources.xray.root")
+    (root / "a/Ivanova.dcm").touch()
+    with pytest.raises(UserError) as caught:
+        source_files.check_synthetic(root, truth, "sources.xray.root")
+    assert str(caught.value).startswith("sources.xray.root: 1 files in this folder are not of")
+    assert "Ivanova" not in str(caught.value)

@@ -1,6 +1,8 @@
 """The common ground: keyed draws and identities, atomic and private files, tables, shards."""
 
+import csv
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.workflow import PROJECT
 
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables import (
@@ -21,6 +24,7 @@ from pgdose.tables import (
     rejects,
     result_csv,
     sharding,
+    site_key,
 )
 from pgdose.tables.screening_schemas import SCREEN
 
@@ -87,9 +91,11 @@ def test_opaque_ids_keep_the_borders_between_names() -> None:
 
 def test_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "private" / "key"
-    first = keyed.load_key(path)
+    site_key.make_key(path)
+    first = site_key.load_key(path)
     content = path.read_bytes()
-    assert keyed.load_key(path) == first
+    site_key.make_key(path)
+    assert site_key.load_key(path) == first
     assert path.read_bytes() == content
     assert len(first) == 32
     assert mode(path) == 0o600
@@ -98,14 +104,17 @@ def test_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_two_sites_get_two_keys(tmp_path: Path) -> None:
-    assert keyed.load_key(tmp_path / "a" / "key") != keyed.load_key(tmp_path / "b" / "key")
+    paths = [tmp_path / "a" / "key", tmp_path / "b" / "key"]
+    for path in paths:
+        site_key.make_key(path)
+    assert site_key.load_key(paths[0]) != site_key.load_key(paths[1])
 
 
 def test_key_of_a_seed_repeats_and_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    assert keyed.load_key(path, 7) == keyed.load_key(tmp_path / "other", 7)
-    assert keyed.load_key(path, 7) != keyed.load_key(path, 8)
-    assert keyed.load_key(path, 0) == keyed.load_key(path, 0)
+    assert site_key.load_key(path, 7) == site_key.load_key(tmp_path / "other", 7)
+    assert site_key.load_key(path, 7) != site_key.load_key(path, 8)
+    assert site_key.load_key(path, 0) == site_key.load_key(path, 0)
     assert not any(tmp_path.iterdir())
 
 
@@ -305,6 +314,59 @@ def test_csv_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
     table["asr"] = [0.5, np.nan, 1.0]
     result_csv.write_csv(table, tmp_path / "t.csv")
     pd.testing.assert_frame_equal(result_csv.read_csv(tmp_path / "t.csv"), table)
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\nx",
+    "=HYPERLINK(A1)",
+    "'=1",
+    "''@a",
+]
+FORMULAS += ["=", "-", "+", "＝1", "－a", "=cmd|' /C calc'!A0", "-norm", "@"]
+
+
+def test_a_text_is_no_formula_in_a_spreadsheet(tmp_path: Path) -> None:
+    harmless = ["a=b", "'a", "", "-5", "+1e3", "-.5", "1-2", "'", "a\n=b", "norm"]
+    texts = pd.Series([*FORMULAS, *harmless], dtype="str")
+    table = pd.DataFrame({"title": texts, "number": np.linspace(-1, 1, len(texts))})
+    table["category"] = texts.astype("category")
+    result_csv.write_csv(table, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row, text in zip(rows, texts, strict=True):
+        for cell in (row["title"], row["category"]):
+            text = text.replace("\r", "\n")
+            assert cell == (text if text in (*harmless, "a\n=1") else f"'{text}")
+        assert not row["number"].startswith("'")
+    read = result_csv.read_csv(tmp_path / "t.csv")
+    assert read["title"].fillna("").tolist() == texts.str.replace("\r", "\n").tolist()
+    assert read["number"].tolist() == pytest.approx(table["number"].tolist())
+
+
+def test_random_texts_read_back_equal_and_are_no_formulas(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    texts = ["".join(rng.choice(list("'=+-@\t\n a1;,\""), rng.integers(1, 6))) for _ in range(3000)]
+    table = pd.DataFrame({"title": pd.Series(texts, dtype="str"), "asr": 0.5})
+    result_csv.write_csv(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(result_csv.read_csv(tmp_path / "t.csv"), table)
+    written = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)["title"]
+    for cell in written:
+        assert cell[0] not in "=+-@\t\r\n" or re.fullmatch(r"[+-]?\d+", cell), repr(cell)
+
+
+def test_every_csv_of_results_is_written_in_one_place() -> None:
+    places = [*PROJECT.glob("src/**/*.py"), *PROJECT.glob("scripts/*.py")]
+    for path in places:
+        is_place = path.name == "result_csv.py"
+        assert is_place or not re.search(r"to_csv|csv\.writer|DictWriter", path.read_text()), path
+    imitating = [path for path in places if "for_spreadsheets=False" in path.read_text()]
+    assert {path.parent.name for path in imitating} <= {"pgdose_phantom", "tables"}
 
 
 def test_what_a_killed_job_left_goes_when_the_file_is_written(tmp_path: Path) -> None:

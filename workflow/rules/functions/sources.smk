@@ -35,6 +35,12 @@ def made_by_phantom(w):
     return source_of(w).reports.table
 
 
+def files_of_phantom(w):
+    """The table of all files below a source's root, if the synthetic hospital makes the source."""
+    part = {"dicom_archive": "xray", "microscope_fields": "fields"}[source_of(w).kind]
+    return f"{HOSPITAL}/truth/{part}.csv" if STUDY.synthetic(w.source) else []
+
+
 def report_settings(w, *names):
     """Some settings of a source's reports; where the reports lie is an input."""
     return as_json({name: getattr(source_of(w).reports, name) for name in names})

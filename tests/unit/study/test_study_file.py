@@ -1,0 +1,91 @@
+"""The file of a study: read as data, and never as code."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from helpers.workflow import PROJECT, SMALL, checkout, planned, snakemake
+
+from pgdose.cli.check import check
+from pgdose.errors import UserError
+from pgdose.study.study_file import CODE_KEY, read_study_file
+
+TEXT = (PROJECT / SMALL).read_text()
+CODE = f'{CODE_KEY}: true\nstudy: \'?open("proof", "w").name\'\n' + TEXT.replace("study: s", "x: s")
+MAPPINGS = "a0: &a0 {x: 1, y: 2}\n" + "".join(
+    f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}\n" for n in range(1, 40)
+)
+
+
+def refusal(path: Path) -> str:
+    start = time.process_time()
+    with pytest.raises(UserError) as caught:
+        read_study_file(path)
+    assert time.process_time() - start < 2
+    assert str(caught.value).count(str(path)) == 1
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (CODE, "lets Snakemake run code from the file; remove it"),
+        (TEXT + MAPPINGS, "no aliases"),
+        ("- a\n- b\n", "not a study"),
+        ("", "not a study"),
+        ("a: [", "not valid YAML (line 1)"),
+        ("[" * 100_000, "cannot be read"),
+        ("# " + "x" * 5_000_001, "more than 5 MB"),
+        ("a: \udcff", "not UTF-8"),
+        ("study: !!python/object/apply:os.system [touch proof]", "not valid YAML"),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_study_is_refused(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert words in refusal(path)
+    assert not list(tmp_path.glob("proof"))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "study.yaml")
+    assert "directory" in refusal(tmp_path)
+
+
+def test_json_and_a_switched_off_key_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps({"study": "a", "groups": {"b": ["c"]}}, indent="\t"))
+    assert read_study_file(path) == {"study": "a", "groups": {"b": ["c"]}}
+    path.write_text(f"{CODE_KEY}: false\nstudy: a\n")
+    assert read_study_file(path)["study"] == "a"
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    assert check(Path(SMALL)) == [f"{SMALL} is in order: 3 sources, 4 groups, 2 attacks"]
+    path = tmp_path / "study.yaml"
+    path.write_text(TEXT.replace("seed: 7", "seed: yes"))
+    with pytest.raises(UserError, match=r"study.yaml: The study has a mistake:\n  seed: true must"):
+        check(path)
+
+
+def test_snakemake_runs_no_code_of_the_default_study(tmp_path: Path) -> None:
+    folder = checkout(tmp_path)
+    for content, words in ((CODE, "lets Snakemake run code"), (TEXT + MAPPINGS, "no aliases")):
+        (folder / "config.yaml").write_text(content)
+        run = snakemake(folder, "--dry-run", study=None)
+        assert run.returncode == 1 and words in run.stdout + run.stderr
+        assert not (folder / "proof").exists()
+    (folder / "config.yaml").write_text(TEXT)
+    assert planned(snakemake(folder, "--dry-run", study=None))
+
+
+def test_another_study_with_code_stops_before_any_job(tmp_path: Path) -> None:
+    """Its code has run by then: Snakemake reads the file of --configfile before the Snakefile."""
+    folder = checkout(tmp_path)
+    (folder / "sent.yaml").write_text(CODE)
+    run = snakemake(folder, study="sent.yaml")
+    assert run.returncode == 1 and "lets Snakemake run code" in run.stdout + run.stderr
+    assert not (folder / "results").exists()

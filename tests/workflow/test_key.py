@@ -1,0 +1,85 @@
+"""The key of the ids in a real run: made once, needed ever after, begun anew only by a person."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from helpers.workflow import SMALL, Run, checkout, snakemake
+from PIL import Image
+
+from pgdose.tables import parquet, site_key
+
+RECORDS = "results/small/sources/mine/records.parquet"
+KEY = Path("private/key")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A checkout with a study of some real images."""
+    folder = checkout(tmp_path)
+    small = yaml.safe_load((folder / SMALL).read_text())
+    study = {key: small[key] for key in ("study", "attacks", "training")}
+    source = {"kind": "table", "root": "data", "table": "data.csv", "columns": {"class": "class"}}
+    classes = {n: {"source": "mine", "where": {"class": n}, "count": "all"} for n in ("C1", "C2")}
+    group = {"title": "t", "image": {"size": 75}, "classes": classes}
+    study |= {"sources": {"mine": source}, "groups": {"G": group}}
+    (folder / "site.yaml").write_text(yaml.safe_dump(study))
+    (folder / "data").mkdir()
+    rows = ["image,patient,class"]
+    for n in range(8):
+        Image.fromarray(np.full((80, 80), n, np.uint8)).save(folder / f"data/{n}.png")
+        rows.append(f"{n}.png,{n},C{n % 2 + 1}")
+    (folder / "data.csv").write_text("\n".join(rows))
+    return folder
+
+
+def index(folder: Path) -> Run:
+    return snakemake(folder, "--", RECORDS, study="site.yaml")
+
+
+def test_a_key_is_made_once_and_never_replaced(site: Path) -> None:
+    run = snakemake(site, "--dry-run", "--", RECORDS, study="site.yaml")
+    assert run.returncode == 0 and not (site / KEY).exists()
+
+    assert index(site).returncode == 0
+    key = (site / KEY).read_text()
+    entry = parquet.read_metadata(site / RECORDS)[site_key.ENTRY]
+    assert entry == site_key.fingerprint(bytes.fromhex(key))
+    ids = parquet.read_table(site / RECORDS)["record_id"].tolist()
+
+    for content in (None, "", "b" * 10, "0123456789abcdef" * 4):  # lost, damaged, another one
+        (site / KEY).unlink()
+        if content is not None:
+            (site / KEY).write_text(content)
+        for arguments in ((), ("--dry-run",), ("--forceall",)):
+            run = snakemake(site, *arguments, "--", RECORDS, study="site.yaml")
+            said = run.stdout + run.stderr
+            assert run.returncode == 1 and "privacy.key: " in said and "from a backup" in said
+            assert "Traceback" not in said and "Select jobs" not in said
+        if content is None:
+            assert not (site / KEY).exists()
+            (site / KEY).touch()
+    assert parquet.read_table(site / RECORDS)["record_id"].tolist() == ids
+
+    (site / KEY).write_text(key)
+    assert "Nothing to be done" in index(site).stderr
+    (site / "data.csv").write_text((site / "data.csv").read_text() + "\n")  # makes it anew
+    assert index(site).returncode == 0
+    assert parquet.read_table(site / RECORDS)["record_id"].tolist() == ids
+
+    # Beginning anew, as the message says.
+    (site / KEY).unlink()
+    for folder in ("results/small/sources/mine", "private/small/mine"):
+        assert f"{folder}/;" in index(site).stderr
+        shutil.rmtree(site / folder)
+    assert index(site).returncode == 0
+    assert set(parquet.read_table(site / RECORDS)["record_id"]).isdisjoint(ids)
+
+
+def test_a_job_without_the_key_makes_none(site: Path) -> None:
+    """As on another machine of a cluster, which has no private/."""
+    run = snakemake(site, "--no-hooks", "--", RECORDS, study="site.yaml")
+    assert run.returncode == 1 and "privacy.key: there is no key file" in run.stdout + run.stderr
+    assert not (site / KEY).exists() and not (site / RECORDS).exists()
