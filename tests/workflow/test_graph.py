@@ -137,6 +137,17 @@ def test_a_fresh_checkout_plans_nothing(small_study: Path, tmp_path: Path) -> No
     assert planned(snakemake(fresh, "--dry-run")) == {}
 
 
+@pytest.mark.parametrize("file", ["sources/xray/label_errors.csv", "sources/breast/slides.csv"])
+def test_a_result_that_changed_plans_the_manifest(small_study: Path, plan: Plan, file: str) -> None:
+    """Also one that no other rule reads."""
+    with changed(small_study / "results/small" / file, lambda text: text + "\n"):
+        assert plan() == {"manifest": 1, "all": 1}
+
+
+def test_a_result_that_was_made_on_demand_is_listed_by_force(plan: Plan) -> None:
+    assert plan("-R", "manifest") == {"manifest": 1, "all": 1}
+
+
 def test_results_that_were_deleted_to_make_room_are_not_made_again(
     small_study: Path, plan: Plan, tmp_path: Path
 ) -> None:

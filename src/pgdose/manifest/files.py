@@ -32,10 +32,11 @@ def walk(
     """All that could be a result, below `results`: files, links, whatever else is no folder.
 
     Hidden files are Snakemake's marks and files half written, and are passed over. Links to
-    folders are yielded like files, or followed where they lead neither in a circle nor upwards.
+    folders are yielded like files, or followed, each target once, if they lead out of `results`
+    and not to a folder above it.
     """
-    root = os.path.realpath(results)
-    visited = {root}
+    root = Path(os.path.realpath(results))
+    followed: set[Path] = set()
     for place, folders, files in os.walk(results, onerror=on_error, followlinks=follow_links):
         folder = Path(place).relative_to(results)
         top = folder == Path()
@@ -48,10 +49,13 @@ def walk(
             if name not in inside or (is_link and not follow_links):
                 yield (folder / name).as_posix()
                 continue
-            real = os.path.realpath(Path(place, name))
-            if real not in visited and not Path(root).is_relative_to(real):
-                visited.add(real)
-                folders.append(name)
+            if is_link:
+                target = Path(os.path.realpath(Path(place, name)))
+                within = target.is_relative_to(root) or root.is_relative_to(target)
+                if within or target in followed:
+                    continue
+                followed.add(target)
+            folders.append(name)
 
 
 def problem_at(path: Path) -> str | None:

@@ -122,7 +122,7 @@ def test_a_name_that_cannot_be_printed_stays_on_its_line(results: Path) -> None:
 LINKS: list[tuple[str, Callable[[Path], object]]] = [
     ("a link that leads nowhere", lambda path: path.symlink_to("nowhere")),
     ("a link that leads round in a circle", lambda path: path.symlink_to(path.name)),
-    ("a folder stands in its place", lambda path: (path / "x").mkdir(parents=True)),
+    ("a folder stands in its place", lambda path: write_file(path / "x.csv", 1)),
     ("a folder stands in its place", lambda path: path.symlink_to(path.parent)),
     ("no ordinary file", os.mkfifo),
     ("no ordinary file", lambda path: path.symlink_to("/dev/zero")),

@@ -40,9 +40,12 @@ def test_files_behind_links_are_listed_and_links_end(results: Path, tmp_path: Pa
     (results / "groups/A/images").rename(tmp_path / "images")
     (results / "groups/A/images").symlink_to(tmp_path / "images")
     (results / "groups/round").symlink_to(results / "groups")
+    (results / "before").symlink_to(results / "groups")  # in the order of names
     (results / "up").symlink_to(tmp_path)
+    (tmp_path / "images/back").symlink_to(tmp_path / "images")
     written = list_files(results)
     assert {entry.path for entry in written.entries} == {*FILES, *THUMBNAILS}
+    assert written.unlisted == []
 
 
 def test_a_result_that_cannot_be_read_stops_it(results: Path) -> None:

@@ -34,7 +34,8 @@ def patterns_of_outputs(w):
         file
         for rule in workflow.rules
         for file in rule.output
-        if file.startswith(f"{RESULTS}/") and not file.startswith(f"{BENCHMARKS}/")
+        if file.startswith(f"{RESULTS}/")
+        and not file.startswith((f"{BENCHMARKS}/", f"{PRIVATE}/"))
     ]
     patterns = {
         kind: sorted(
