@@ -15,10 +15,10 @@ def everything():
 
 
 def unread_results():
-    """Results that no other rule reads: a change of theirs alone must renew the manifest too.
+    """Results that nothing else is made from. If one of them changes, so must the manifest.
 
-    Not all other results: an image store that somebody deleted to make room would be made again,
-    and with it whatever was made of it.
+    The manifest does not ask for all other results. An image store that somebody deleted to make
+    room would be made again, and with it whatever was made from it.
     """
     return [
         *source_file("label_confusion.csv", hand_labelled()),
