@@ -51,7 +51,7 @@ def compare(results: Path, manifest: Manifest) -> Comparison:
         PurePosixPath(entry.path).parts[0] for entry, state in pairs if state.behind_link
     )
     notes = [
-        f"{shown(results / top)}: {number} listed files are links, or lie behind links; put the "
+        f"{shown(results / top)}: files that are links or lie behind links: {number}; put the "
         "files themselves there before you copy or send the folder"
         for top, number in behind.items()
     ]
@@ -125,8 +125,8 @@ def _added(results: Path, manifest: Manifest, wrong: Iterable[Entry]) -> dict[st
         lines[path] = _added_line(results, path, by_size)
     for folder, number in counts.items():
         lines[folder] = (
-            f"{shown(results / folder)}: added, a folder of {number} files that the manifest does "
-            "not list; move it elsewhere or delete it"
+            f"{shown(results / folder)}: added, a folder that the manifest does not list "
+            f"(files in it: {number}); move it elsewhere or delete it"
         )
     for error in errors:
         path = Path(error.filename).relative_to(results).as_posix()
