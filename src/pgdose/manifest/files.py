@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 MANIFEST = "manifest.sha256"
@@ -19,11 +19,17 @@ def is_result_path(path: str) -> bool:
     """Whether a manifest can list this path: below the results folder, printable, not hidden."""
     parts = path.split("/")
     return (
-        parts[0] not in NOT_RESULTS
+        _can_hold_results(parts)
         and not any(part.startswith(".") or not part for part in parts)
         and path.isprintable()
         and "\\" not in path
     )
+
+
+def _can_hold_results(parts: Sequence[str]) -> bool:
+    """False for NOT_RESULTS, and for a run's events: their names hold that of the machine."""
+    is_events = parts[0] == "groups" and tuple(parts[3:4]) == ("tensorboard",)
+    return parts[0] not in NOT_RESULTS and not is_events
 
 
 def walk(
@@ -39,9 +45,8 @@ def walk(
     followed: set[Path] = set()
     for place, folders, files in os.walk(results, onerror=on_error, followlinks=follow_links):
         folder = Path(place).relative_to(results)
-        top = folder == Path()
         names = [name for name in folders + files if not name.startswith(".")]
-        names = sorted(name for name in names if not top or name not in NOT_RESULTS)
+        names = sorted(name for name in names if _can_hold_results([*folder.parts, name]))
         inside = set(folders)
         folders.clear()
         for name in names:

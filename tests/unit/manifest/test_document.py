@@ -91,6 +91,7 @@ def test_a_line_edited_by_hand_is_told(results: Path, tmp_path: Path) -> None:
             "a\\b",
             "a\x1b[31m",
             "a\u202eb",
+            "groups/A/full/tensorboard/events.out.tfevents.1.machine.2",
             "logs/x.log",
             "manifest.sha256",
             "a/.snakemake_timestamp",

@@ -26,13 +26,15 @@ def test_what_no_rule_makes_is_left_out_and_then_told(results: Path) -> None:
 
 
 def test_logs_benchmarks_and_marks_are_no_results(results: Path) -> None:
-    for name in ("logs/more.log", "benchmarks/x/y.tsv", "snakemake.html", ".DS_Store"):
-        (results / name).parent.mkdir(exist_ok=True)
+    events = "groups/A/full/tensorboard/events.out.tfevents.1.machine.2"
+    for name in (events, "logs/more.log", "benchmarks/x/y.tsv", "snakemake.html", ".DS_Store"):
+        (results / name).parent.mkdir(exist_ok=True, parents=True)
         (results / name).write_text("other\n")
     assert faults(results) == []
-    (results / "groups/logs").mkdir()
-    (results / "groups/logs/a.log").write_text("such folders are meant directly below alone")
-    assert len(faults(results)) == 1
+    for number, folder in enumerate(["groups/logs", "sources/xray/full/tensorboard"]):
+        (results / folder).mkdir(parents=True)
+        (results / folder / "a.log").write_text("elsewhere these are names like any other")
+        assert len(faults(results)) == number + 1
 
 
 def test_files_behind_links_are_listed_and_links_end(results: Path, tmp_path: Path) -> None:
