@@ -5,9 +5,9 @@
 #   snakemake --cores 8 --configfile other.yaml    another study (replaces config.yaml)
 #
 # Results live in results/<study>/: tables/, figures/ and report.html for the whole study, one
-# folder below groups/ for each group, one below sources/ for each source. Logs and benchmarks
-# of every job lie beside them. private/ leads from a record_id to its file; work/ holds the
-# state of jobs that were interrupted.
+# folder below groups/ for each group, one below sources/ for each source, and manifest.sha256, which
+# lists them all for `pgdose verify`. Logs and benchmarks of every job lie beside them. private/ leads
+# from a record_id to its file; work/ holds the state of jobs that were interrupted.
 
 from snakemake.utils import min_version
 
@@ -48,6 +48,7 @@ include: "workflow/rules/functions/cohort.smk"
 include: "workflow/rules/functions/network.smk"
 include: "workflow/rules/functions/analysis.smk"
 include: "workflow/rules/functions/figures.smk"
+include: "workflow/rules/functions/manifest.smk"
 include: "workflow/rules/phantom.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/cohort.smk"
@@ -55,19 +56,15 @@ include: "workflow/rules/network.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:
-    """Everything: tables, figures and the report over all groups."""
+    """Everything: tables, figures and the report over all groups, and the list of all files."""
     default_target: True
     input:
-        [results_of(group) for group in STUDY.groups],
-        source_sheets(),
-        result_tables(),
-        figures(CURVES, ["png", "svg", "csv"]),
-        figures(["fig1", "fig2"], ["png", "svg"]),
-        group_figures(),
-        f"{RESULTS}/report.html",
+        everything(),
+        f"{RESULTS}/manifest.sha256",
 
 
 check_group_names({rule.name for rule in workflow.rules})

@@ -109,6 +109,13 @@ def check_jobs(results: Path) -> None:
     check("Nothing to be done" in again.stdout + again.stderr, "a second run has nothing to do")
 
 
+def check_manifest(results: Path) -> None:
+    """All results are those that the manifest lists."""
+    command = [Path(sys.executable).with_name("pgdose"), "verify", results]
+    run = subprocess.run(command, text=True, capture_output=True)
+    check(run.returncode == 0, f"pgdose verify: {(run.stdout + run.stderr).strip()}")
+
+
 def main() -> int:
     results = Path(sys.argv[1] if len(sys.argv) > 1 else "results/phantom")
     table1 = pd.read_csv(results / "tables/table1.csv").set_index("group")
@@ -118,6 +125,7 @@ def main() -> int:
     check_conclusions(results)
     check_figures_and_page(results, table1)
     check_jobs(results)
+    check_manifest(results)
     return 1 if failed else 0
 
 

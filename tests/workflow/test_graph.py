@@ -16,7 +16,7 @@ from helpers.workflow import SMALL, checkout, planned, snakemake
 Plan = Callable[..., dict[str, int]]
 
 AFTER_ATTACK = {"transfer", "table_transfer", "attack", "measure", "diagnose", "tables"}
-AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "all"}
+AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "manifest", "all"}
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ def test_the_code_of_the_synthetic_hospital_plans_what_it_draws(
 
 def test_a_plot_s_code_plans_the_plots(small_study: Path, plan: Plan) -> None:
     with changed(small_study / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
-        assert set(plan()) == {"curves", "report", "all"}
+        assert set(plan()) == {"curves", "report", "manifest", "all"}
 
 
 @pytest.mark.parametrize("file", ["src/pgdose/attack/loop.py", "scripts/train.py"])
@@ -137,6 +137,32 @@ def test_a_fresh_checkout_plans_nothing(small_study: Path, tmp_path: Path) -> No
     assert planned(snakemake(fresh, "--dry-run")) == {}
 
 
+@pytest.mark.parametrize("file", ["sources/xray/label_errors.csv", "sources/breast/slides.csv"])
+def test_a_result_that_changed_plans_the_manifest(small_study: Path, plan: Plan, file: str) -> None:
+    """Also one that no other rule reads."""
+    with changed(small_study / "results/small" / file, lambda text: text + "\n"):
+        assert plan() == {"manifest": 1, "all": 1}
+
+
+def test_a_result_that_was_made_on_demand_is_listed_by_force(plan: Plan) -> None:
+    assert plan("-R", "manifest") == {"manifest": 1, "all": 1}
+
+
+def test_results_that_were_deleted_to_make_room_are_not_made_again(
+    small_study: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """The manifest asks for nothing that was not asked for before."""
+    stores = list(small_study.glob("results/small/**/*.npy"))
+    assert len(stores) > 4
+    for number, store in enumerate(stores):
+        store.rename(tmp_path / f"{number}")
+    try:
+        assert plan() == {}
+    finally:
+        for number, store in enumerate(stores):
+            (tmp_path / f"{number}").rename(store)
+
+
 def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
     small_study: Path, plan: Plan
 ) -> None:
@@ -144,7 +170,7 @@ def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
         assert {"index_slides", "tile"} <= set(plan()) and "candidates" not in plan()
     given = "tiles_per_class: 16\n    threads: 2"
     with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
-        assert set(plan()) == {"report", "all"}  # which shows the settings
+        assert set(plan()) == {"report", "manifest", "all"}  # which shows the settings
     given = "tiles_per_class: 16\n    tissue: {pen: false}"
     with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
         assert plan()["candidates"] == 1 and "index_fields" not in plan()
@@ -152,7 +178,7 @@ def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
 
 def test_a_title_plans_table_and_report(small_study: Path, plan: Plan) -> None:
     with changed(small_study / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
-        assert set(plan()) == {"table1", "report", "all"}
+        assert set(plan()) == {"table1", "report", "manifest", "all"}
 
 
 def test_a_group_s_name_builds_that_group_alone(tmp_path: Path) -> None:
@@ -161,7 +187,7 @@ def test_a_group_s_name_builds_that_group_alone(tmp_path: Path) -> None:
     assert jobs["members"] == jobs["train"] == jobs["X-TB"] == 1
     assert jobs["phantom_xray"] == 1
     assert "phantom_slides" not in jobs
-    assert "tables" not in jobs
+    assert not {"tables", "manifest"} & set(jobs)
     both = planned(snakemake(fresh, "--dry-run", "X-TB", "H-BR"))
     assert both["members"] == 2
 

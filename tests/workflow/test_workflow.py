@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from pgdose.attack.surface import surface
 from pgdose.attack.surface_table import read_surface
 from pgdose.cli.verify import verify
 from pgdose.cohort import image_draws, images
+from pgdose.errors import UserError
+from pgdose.manifest import document
+from pgdose.manifest.files import MANIFEST
 from pgdose.networks import folding, network_files
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
@@ -50,7 +54,7 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "groups/X-TB/contact_sheet.png groups/H-BR/full/network.safetensors",
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
         "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
-        "groups/H-OV/full/diagnostics.parquet report.html",
+        "groups/H-OV/full/diagnostics.parquet report.html manifest.sha256",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
     tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "
@@ -121,13 +125,39 @@ def test_each_slide_has_its_state_and_its_picture(small_study: Path) -> None:
     assert set(seconds["record_id"]) == set(states.index)
 
 
-def test_every_file_with_a_checksum_is_as_it_was_written(small_study: Path) -> None:
-    kinds = {".npy", ".parquet", ".safetensors"}
-    count = sum(path.suffix in kinds for path in results(small_study).rglob("*"))
-    assert count > 50
-    assert verify(results(small_study)) == [
-        f"{count} image stores, tables and networks are as they were written"
-    ]
+def test_the_manifest_lists_every_result(small_study: Path) -> None:
+    folder = results(small_study)
+    (line,) = verify(folder)
+    listed = {entry.path for entry in document.read(folder).entries}
+    assert line.startswith(f"{len(listed)} files (") and len(listed) > 200
+    files = {path.relative_to(folder) for path in folder.rglob("[!.]*") if path.is_file()}
+    not_results = {path for path in files if path.parts[0] in ("logs", "benchmarks", MANIFEST)}
+    assert listed == {path.as_posix() for path in files - not_results}
+    assert str(small_study) not in (folder / MANIFEST).read_text()
+
+
+def test_what_verify_says_of_a_fault_mends_it(small_study: Path, tmp_path: Path) -> None:
+    """Deleted and made again as told, all is in order again."""
+    again = checkout(tmp_path)
+    for part in ("results", "hospital", "private", ".snakemake"):
+        subprocess.run(["cp", "-a", small_study / part, again / part], check=True)
+    folder = results(again)
+    picture = next(folder.glob("sources/breast/thumbnails/0/*.png"))
+    picture.write_bytes(b"")
+    table = folder / "sources/breast/slides.csv"
+    table.write_bytes(table.read_bytes()[:-1])
+    store = folder / "groups/X-TB/images/0.npy"
+    store.unlink()
+    with pytest.raises(UserError) as caught:
+        verify(folder)
+    lines = str(caught.value).splitlines()[1:-1]
+    assert [line.split(":")[0] for line in lines] == [str(store), str(table), str(picture)]
+    targets = [re.findall("`snakemake (.*?)`", line)[0] for line in lines]
+    for path in (picture.parent, table):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    run = snakemake(again, *(str(Path(target).relative_to(again)) for target in targets))
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert verify(folder)
 
 
 def test_the_labeller_is_measured_against_hand_labels(small_study: Path) -> None:

@@ -12,7 +12,7 @@ DESCRIPTION = """Commands beside the workflow.
 
 where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
-verify RESULTS       whether image stores, tables and networks are as they were written
+verify RESULTS       whether all results are there and as they were written; signs them
 check STUDY          whether a study file is in order, before Snakemake reads it
 schema               the JSON schema of a study file
 migrate STUDY        rewrite an older study file for this version
@@ -39,7 +39,7 @@ def _evidence(arguments: argparse.Namespace) -> list[str]:
 def _verify(arguments: argparse.Namespace) -> list[str]:
     from pgdose.cli.verify import verify
 
-    return verify(arguments.results)
+    return verify(arguments.results, arguments.sign, arguments.public_key)
 
 
 def _check(arguments: argparse.Namespace) -> list[str]:
@@ -77,7 +77,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
         )
-    add("verify", _verify).add_argument("results", type=Path)
+    command = add("verify", _verify)
+    command.add_argument("results", type=Path)
+    command.add_argument(
+        "--sign",
+        type=Path,
+        metavar="KEY",
+        help="if all is in order, sign the manifest with this private key (Ed25519, PEM)",
+    )
+    command.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="KEY",
+        help="whose signature there must be (Ed25519, PEM)",
+    )
     add("check", _check).add_argument("study", type=Path)
     add("schema", _schema)
     add("migrate", _migrate).add_argument("study", type=Path)

@@ -14,6 +14,7 @@ ROOMS = [
     {"errors", "names", "progress"},
     {"study"},
     {"tables"},
+    {"manifest"},
     {"rerun_digest", "out_of_memory", "preflight"},
     {"tensor_files"},
     {"devices", "checkpoints"},

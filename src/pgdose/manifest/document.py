@@ -1,0 +1,165 @@
+"""The text of a manifest, and reading it back checked.
+
+    # pgdose manifest, format 1
+    # written 2026-11-28T06:33:12Z by pgdose 0.1.0
+    # 2 files, 12288 bytes
+    # 8192 bytes
+    5f2c...  groups/X-TB/images/0.npy
+    # 4096 bytes, target sources/breast/thumbnails/0
+    77aa...  sources/breast/thumbnails/0/ab12.png
+    # sha256 of all lines above 90ab...
+
+It is the form of `sha256sum`, which passes over lines that begin with `#`: in ten years a results
+folder can be checked with `sha256sum --check manifest.sha256`, whether or not pgdose still runs.
+JSON would need a program of its own. The target of a file is what Snakemake makes it by, if that is
+a folder. The last line tells a cut or changed manifest from a whole one; only a signature protects
+against somebody who computes that line anew.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from pgdose.errors import Damaged, UserError
+from pgdose.manifest.files import MANIFEST, is_result_path, problem_at
+from pgdose.tables.output_files import atomic
+
+FORMAT = 1
+MOST_BYTES = 256 * 2**20  # of a manifest: about a million files
+REMEDY = "restore it from a copy, or write it anew with `snakemake -R manifest`"
+
+_FIRST = re.compile(r"# pgdose manifest, format (\d{1,6})")
+_WRITTEN = re.compile(r"# written (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) by pgdose (\S+)")
+_TOTAL = re.compile(r"# (\d{1,12}) files, (\d{1,18}) bytes")
+_SIZE = re.compile(r"# (\d{1,18}) bytes(?:, target (.+))?")
+_FILE = re.compile(r"([0-9a-f]{64})  (.+)")
+_LAST = "# sha256 of all lines above {}\n"
+_DATE = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A listed file."""
+
+    path: str  # below the results folder, with '/'
+    size: int  # bytes
+    sha256: str  # 64 hex digits
+    target: str  # what Snakemake makes it by: the file itself, or a folder above it
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read, and is whole."""
+
+    written: datetime  # UTC
+    entries: tuple[Entry, ...]  # by path
+    content: bytes  # as it lies on disk: what a signature signs
+
+    @property
+    def date(self) -> str:
+        return f"{self.written:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all listed files."""
+        return sum(entry.size for entry in self.entries)
+
+
+def write(entries: Iterable[Entry], path: Path) -> None:
+    """Write a manifest atomically. UserError if a file's name cannot stand in it."""
+    ordered = sorted(entries, key=lambda entry: entry.path)
+    for entry in ordered:
+        if not is_result_path(entry.path):
+            raise UserError(f"{entry.path!r} cannot stand in a manifest; rename or delete it")
+    lines = [
+        f"# pgdose manifest, format {FORMAT}",
+        f"# written {datetime.now(UTC).strftime(_DATE)} by pgdose {_version()}",
+        f"# {len(ordered)} files, {sum(entry.size for entry in ordered)} bytes",
+    ]
+    for entry in ordered:
+        target = "" if entry.target == entry.path else f", target {entry.target}"
+        lines += [f"# {entry.size} bytes{target}", f"{entry.sha256}  {entry.path}"]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    with atomic(path) as unfinished:
+        unfinished.write_bytes(content + _LAST.format(_hex(content)).encode())
+
+
+def _version() -> str:
+    try:
+        return metadata.version("pgdose")
+    except metadata.PackageNotFoundError:  # an environment of --sdm conda runs the checkout
+        return "(checkout)"
+
+
+def _hex(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(results: Path) -> Manifest:
+    """The manifest of a results folder.
+
+    Nothing in it leads out of the folder, and no file is listed twice, whoever wrote it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Damaged: it is not as it was written.
+        UserError: it cannot be read, or is of another format.
+    """
+    path = results / MANIFEST
+    if problem := problem_at(path):
+        if problem == "missing":
+            raise FileNotFoundError(path)
+        raise UserError(f"{path}: {problem}; {REMEDY}")
+    if path.stat().st_size > MOST_BYTES:
+        raise UserError(f"{path}: over {MOST_BYTES // 2**20} MB, so no manifest; {REMEDY}")
+    content = path.read_bytes()
+    try:
+        return _parse(content)
+    except ValueError as error:
+        raise Damaged(path, f"{error}; {REMEDY}") from None
+
+
+def _parse(content: bytes) -> Manifest:
+    """ValueError with what is wrong."""
+    body, last = _without_last_line(content)
+    if last != _LAST.format(_hex(body)).encode():
+        raise ValueError("its lines do not match the digest in its last one")
+    lines = iter(body.decode("utf-8").split("\n")[:-1])  # UnicodeDecodeError is a ValueError
+    if int(_next(_FIRST, lines)[1]) != FORMAT:
+        raise ValueError(f"it is not of format {FORMAT}, which this version of pgdose reads")
+    written = datetime.strptime(_next(_WRITTEN, lines)[1], _DATE).replace(tzinfo=UTC)
+    files, size = map(int, _next(_TOTAL, lines).groups())
+    entries = tuple(_entries(lines))
+    if (len(entries), sum(entry.size for entry in entries)) != (files, size):
+        raise ValueError("the files that it lists are not as many, or as large, as it says")
+    return Manifest(written, entries, content)
+
+
+def _without_last_line(content: bytes) -> tuple[bytes, bytes]:
+    place = content.rfind(b"\n", 0, -1) + 1
+    return content[:place], content[place:]
+
+
+def _next(pattern: re.Pattern[str], lines: Iterator[str]) -> re.Match[str]:
+    match = pattern.fullmatch(next(lines, ""))
+    if match is None:
+        raise ValueError("a line has not the form of a manifest's")
+    return match
+
+
+def _entries(lines: Iterator[str]) -> Iterator[Entry]:
+    before = ""
+    for line in lines:
+        size, target = _next(_SIZE, iter([line])).groups()
+        sha256, path = _next(_FILE, lines).groups()
+        target = target or path
+        if not is_result_path(path) or not f"{path}/".startswith(f"{target}/"):
+            raise ValueError(f"it lists {path!r}, which is no file of a results folder")
+        if path <= before:
+            raise ValueError(f"it lists {path!r} twice, or out of order")
+        before = path
+        yield Entry(path, int(size), sha256, target)

@@ -1,0 +1,236 @@
+"""Each way in which a results folder can differ from its manifest has a line."""
+
+import itertools
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.results_folder import FILES, FOLDER, THUMBNAILS, faults, finished, write_file
+
+from pgdose.manifest import comparison, files
+
+LISTED = [*FILES, *THUMBNAILS]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture
+def results(undisturbed: Path, tmp_path: Path) -> Path:
+    shutil.copytree(undisturbed, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def target(name: str) -> str:
+    return FOLDER if name in THUMBNAILS else name
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_flipped_bit_is_told(results: Path, name: str) -> None:
+    content, rng = (results / name).read_bytes(), random.Random(name)
+    for _ in range(12):
+        place, bit = rng.randrange(len(content)), 1 << rng.randrange(8)
+        flipped = content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
+        (results / name).write_bytes(flipped)
+        (line,) = faults(results)
+        assert line.startswith(f"{results / name}: changed, other content of the same ")
+        assert line.endswith(f"make it again with `snakemake {results / target(name)}`")
+    (results / name).write_bytes(content)
+    assert faults(results) == []
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_deleted_a_cut_and_an_emptied_file_are_told(results: Path, name: str) -> None:
+    content = (results / name).read_bytes()
+    for short in (content[:-1], content[: len(content) // 2], b"", content + b"\n"):
+        (results / name).write_bytes(short)
+        (line,) = faults(results)
+        sizes = f"changed, {len(short)} bytes instead of {len(content)} "
+        assert line.startswith(f"{results / name}: {sizes}")
+    (results / name).unlink()
+    (line,) = faults(results)
+    assert line.startswith(f"{results / name}: missing; ")
+    assert line.endswith(f"make it again with `snakemake {results / target(name)}`")
+
+
+PAIRS = [
+    (one, other)
+    for one, other in itertools.combinations(LISTED, 2)
+    if Path(one).suffix == Path(other).suffix
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_swapped_files_are_told_by_both_names(results: Path, one: str, other: str) -> None:
+    """Each is whole, and its own checksums fit."""
+    (results / one).rename(results / "aside")
+    (results / other).rename(results / one)
+    (results / "aside").rename(results / other)
+    lines = {line.split(":")[0]: line for line in faults(results)}
+    assert set(lines) == {str(results / one), str(results / other)}
+    assert f"swapped, it holds what {other} should hold" in lines[str(results / one)]
+    assert f"swapped, it holds what {one} should hold" in lines[str(results / other)]
+
+
+def test_there_are_two_of_each_kind_to_swap() -> None:
+    assert {Path(one).suffix for one, _ in PAIRS} == {Path(name).suffix for name in LISTED}
+
+
+def test_a_written_file_is_told_with_its_date(results: Path) -> None:
+    write_file(results / "tables/asr.csv", 99)
+    assert "UTC, after the manifest); delete it" in faults(results)[0]
+    os.utime(results / "tables/asr.csv", (10**9, 10**9))
+    assert "last modified 2001-09-09 01:46 UTC, before the manifest" in faults(results)[0]
+
+
+def test_added_files_are_told(results: Path) -> None:
+    write_file(results / "tables/mine.csv", 1)
+    os.mkfifo(results / "figures/pipe")
+    for name in ("a", "b/c"):
+        (results / "groups/NEW/x" / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / "groups/NEW/x" / name).touch()
+    found = faults(results)
+    assert found == [
+        f"{results}/figures/pipe: added, the manifest does not list it (no ordinary file); "
+        "move it elsewhere or delete it",
+        f"{results}/groups/NEW: added, a folder that the manifest does not list (files in it: 2); "
+        "move it elsewhere or delete it",
+        f"{results}/tables/mine.csv: added, the manifest does not list it; "
+        "move it elsewhere or delete it",
+    ]
+
+
+def test_a_renamed_file_is_told_as_missing_and_where_it_is(results: Path) -> None:
+    (results / "tables/asr.csv").rename(results / "tables/asr2.csv")
+    missing, added = faults(results)
+    assert "asr.csv: missing" in missing
+    assert "asr2.csv: added, it holds what tables/asr.csv should hold" in added
+
+
+def test_a_name_that_cannot_be_printed_stays_on_its_line(results: Path) -> None:
+    (results / "tables/a\nb\x1b[31m.csv").touch()
+    (results / os.fsdecode(b"tables/\xff.csv")).touch()
+    found = faults(results)
+    assert len(found) == 2 and all("added" in line and line.isprintable() for line in found)
+
+
+LINKS: list[tuple[str, Callable[[Path], object]]] = [
+    ("a link that leads nowhere", lambda path: path.symlink_to("nowhere")),
+    ("a link that leads round in a circle", lambda path: path.symlink_to(path.name)),
+    ("a folder stands in its place", lambda path: write_file(path / "x.csv", 1)),
+    ("a folder stands in its place", lambda path: path.symlink_to(path.parent)),
+    ("no ordinary file", os.mkfifo),
+    ("no ordinary file", lambda path: path.symlink_to("/dev/zero")),
+    ("changed, ", lambda path: path.symlink_to("/etc/passwd")),
+]
+
+
+@pytest.mark.parametrize(("words", "put"), LINKS)
+@pytest.mark.parametrize("name", ["groups/A/images/0.npy", "tables/asr.csv", THUMBNAILS[0]])
+def test_what_stands_in_a_file_s_place_is_told(
+    results: Path, name: str, words: str, put: Callable[[Path], object]
+) -> None:
+    (results / name).unlink()
+    put(results / name)
+    (line,) = faults(results)
+    assert line.startswith(f"{results / name}: {words}")
+    assert line.endswith(f"again with `snakemake {results / target(name)}`")
+
+
+def test_a_folder_that_is_a_dangling_link_is_told_by_each_of_its_files(results: Path) -> None:
+    shutil.rmtree(results / "groups/A/images")
+    (results / "groups/A/images").symlink_to("nowhere")
+    found = faults(results)
+    assert [line.split(": ")[1].split(";")[0] for line in found] == [
+        "a link that leads nowhere"
+    ] * 2
+
+
+def test_a_folder_in_which_a_file_stands_is_told(results: Path) -> None:
+    shutil.rmtree(results / "groups/A/images")
+    (results / "groups/A/images").write_text("a file")
+    found = faults(results)
+    assert len(found) == 3 and "images: added" in found[0] and "missing" in found[1]
+
+
+def test_a_link_to_elsewhere_is_noted_and_its_content_counts(results: Path, tmp_path: Path) -> None:
+    from pgdose.cli.verify import verify
+
+    (results / "groups/A/images").rename(tmp_path / "images")
+    (results / "groups/A/images").symlink_to(tmp_path / "images")
+    (results / "report.html").rename(tmp_path / "report.html")
+    (results / "report.html").symlink_to(tmp_path / "report.html")
+    lines = verify(results)
+    assert [
+        line for line in lines if "groups: files that are links or lie behind links: 2;" in line
+    ]
+    assert [
+        line
+        for line in lines
+        if "report.html: files that are links or lie behind links: 1;" in line
+    ]
+    write_file(tmp_path / "images/0.npy", 20)
+    assert "0.npy: changed" in faults(results)[0]
+
+
+def test_the_results_folder_itself_may_be_a_link(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(results)
+    found = comparison.compare(tmp_path / "link", comparison_manifest(results))
+    assert (found.faults, found.notes) == ([], [])
+
+
+def comparison_manifest(results: Path):  # type: ignore[no-untyped-def]
+    from pgdose.manifest import document
+
+    return document.read(results)
+
+
+def test_a_link_to_a_folder_elsewhere_is_added_and_not_entered(results: Path) -> None:
+    (results / "groups/all").symlink_to("/")
+    (line,) = faults(results)
+    assert line.startswith(f"{results}/groups/all: added, ")
+
+
+def test_a_file_that_cannot_be_read_is_told(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretended, since tests may run as root, who may read everything."""
+    path = results / "tables/asr.csv"
+    opened = Path.open
+
+    def refusing(self: Path, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "open", refusing)
+    (line,) = faults(results)
+    assert line.startswith(f"{path}: cannot be read (Permission denied); make it readable")
+
+
+def test_permissions_that_are_missing_are_told(results: Path) -> None:
+    (results / "tables/asr.csv").chmod(0)
+    if os.access(results / "tables/asr.csv", os.R_OK):
+        pytest.skip("this user may read everything")
+    (results / "figures").chmod(0)
+    try:
+        found = faults(results)
+    finally:
+        (results / "figures").chmod(0o700)
+    assert len(found) == 1 + 1 + sum(name.startswith("figures/") for name in FILES)
+    assert all("cannot be read (Permission denied)" in line for line in found)
+
+
+def test_a_disk_that_fails_is_told(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: Path) -> tuple[int, str]:
+        if path.name == "asr.csv":
+            raise OSError(5, "Input/output error", str(path))
+        return sha256_of(path)
+
+    sha256_of = files.sha256_of
+    monkeypatch.setattr(comparison, "sha256_of", failing)
+    (line,) = faults(results)
+    assert "asr.csv: cannot be read (Input/output error)" in line
