@@ -50,6 +50,16 @@ def _read_torchscript(content: bytes, name: str) -> nn.Module:
         ) from None
 
 
+def without_sources(content: bytes) -> bytes:
+    """A TorchScript archive without the notes that say where its maker's source files lay."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        for name, part in torch_archive.entries(content, compressed=MOST_CODE).items():
+            if not name.endswith(".debug_pkl"):
+                archive.writestr(name, part)
+    return kept.getvalue()
+
+
 def try_torchscript(path: Path) -> None:
     """UserError if a TorchScript file cannot be read in a process of its own.
 

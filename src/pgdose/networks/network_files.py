@@ -1,7 +1,8 @@
 """network.safetensors, the file of every run's network: save it, load it, import it.
 
-It holds weights and the description that builds the network, or the whole file of a network from
-elsewhere with the input that it expects (metadata keys `format` and `seen`).
+It holds weights and the description that builds the network. Of a network from elsewhere it holds
+the calls of its graph (metadata key `graph`) and the input that it expects (`seen`): numbers, and
+no text of the file. TorchScript alone is kept as it is (`format`), but for its debug notes.
 """
 
 from pathlib import Path
@@ -13,10 +14,11 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import UserError
-from pgdose.networks import formats
+from pgdose.networks import formats, graph_file
 from pgdose.networks.architectures import untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
+from pgdose.networks.graph import GraphNetwork
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
 from pgdose.study.networks import ExistingNetwork, Input
 
@@ -41,6 +43,9 @@ def load(path: str | Path) -> Classifier:
     Damaged if the file is not as it was written.
     """
     tensors, metadata = tensor_files.load(path)
+    if "graph" in metadata:
+        body: nn.Module = graph_file.read(tensors, metadata["graph"])
+        return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
     if "format" in metadata:
         content = tensors["program"].numpy().tobytes()
         body = formats.read_module(metadata["format"], content, Path(path).name)
@@ -68,15 +73,19 @@ def import_network(
     path, declared = Path(existing.file), existing.input or Input()
     order = [existing.classes.index(name) for name in classes]
     if existing.architecture is None:
-        content = path.read_bytes()
-        # Refuses the file before anything is written.
         if existing.format == "torchscript":
             formats.try_torchscript(path)
-        formats.read_module(existing.format, content, path.name)
+        content = path.read_bytes()
+        body = formats.read_module(existing.format, content, path.name)
         expected = Preprocessing.from_study(declared, existing.outputs, order)
-        program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        metadata = {"format": existing.format, "seen": expected.as_metadata()}
-        tensor_files.save({"program": program}, output, metadata)
+        seen = {"seen": expected.as_metadata()}
+        if isinstance(body, GraphNetwork):
+            tensors, graph = graph_file.written(body)
+            tensor_files.save(tensors, output, {"graph": graph} | seen)
+        else:
+            content = formats.without_sources(content)
+            program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            tensor_files.save({"program": program}, output, {"format": existing.format} | seen)
     else:
         description: dict[str, Any] = {
             "architecture": existing.architecture,

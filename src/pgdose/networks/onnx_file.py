@@ -21,7 +21,14 @@ from pgdose.networks.graph import (
     Value,
     as_numbers,
 )
-from pgdose.networks.onnx_operators import DTYPES, NEWEST_OPSET, OLDEST_OPSET, OPERATORS
+from pgdose.networks.onnx_operators import (
+    DTYPES,
+    NEWEST_OPSET,
+    OLDEST_OPSET,
+    OPERATORS,
+    PREFIX,
+    function_of,
+)
 
 STANDARD = ("", "ai.onnx")  # the domain of the standard operators
 MOST_INSIDE = 50  # functions of a model inside each other
@@ -160,8 +167,8 @@ class _Translation:
         arguments = [
             self._argument(number, place in operator.numbers) for place, number in enumerate(inputs)
         ]
-        function = _OnOneDevice(operator.function)
-        self.calls.append(Call(name, function, arguments, attributes, results, operator.several))
+        function, key = function_of(name), f"{PREFIX}{name}"
+        self.calls.append(Call(key, function, arguments, attributes, results, operator.several))
         return list(results)
 
     def _argument(self, number: int | None, in_numbers: bool) -> Any:
@@ -170,20 +177,6 @@ class _Translation:
         if in_numbers and number in self.weights:
             return as_numbers(self.weights[number])
         return Numbers(number) if in_numbers else Value(number)
-
-
-class _OnOneDevice:
-    """Calls a function with tensors of one device; those made of shapes are on the CPU."""
-
-    def __init__(self, function: Any) -> None:
-        self.function = function
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        devices = {a.device for a in arguments if isinstance(a, Tensor)} - {torch.device("cpu")}
-        if devices:
-            (device,) = devices
-            arguments = tuple(a.to(device) if isinstance(a, Tensor) else a for a in arguments)
-        return self.function(*arguments, **keywords)
 
 
 def _version(imports: Any, default: int | None = None) -> int:

@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from pgdose.networks.graph import Refused
 from pgdose.networks.onnx_resize import resize_axis
 
+PREFIX = "onnx."  # of the operators' names in a graph
 OLDEST_OPSET, NEWEST_OPSET = 7, 28  # of the standard operators
 
 MOST_PIXELS = 2**15  # of a side that Resize makes
@@ -90,6 +91,25 @@ def operator(
     return enter
 
 
+def function_of(name: str) -> Callable[..., Any]:
+    """The function of an operator by its name in ONNX; KeyError if it is not read."""
+    return OnOneDevice(OPERATORS[name].function)
+
+
+class OnOneDevice:
+    """Calls a function with tensors of one device; those made of shapes are on the CPU."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        devices = {a.device for a in arguments if isinstance(a, Tensor)} - {torch.device("cpu")}
+        if devices:
+            (device,) = devices
+            arguments = tuple(a.to(device) if isinstance(a, Tensor) else a for a in arguments)
+        return self.function(*arguments, **keywords)
+
+
 # --- values ------------------------------------------------------------------------------------
 
 
@@ -118,8 +138,9 @@ def constant(
 
 @operator("ConstantOfShape", numbers=[0])
 def constant_of_shape(shape: Ints, *, value: Tensor | None = None) -> Tensor:
-    value = torch.zeros(1) if value is None else value
-    return torch.empty(shape, dtype=value.dtype).copy_(value).clone()
+    if value is None:
+        return torch.zeros(list(shape))
+    return value.reshape(()).expand(list(shape)).clone()
 
 
 @operator("Shape")

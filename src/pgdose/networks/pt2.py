@@ -263,15 +263,14 @@ class _Translation:
 
     def _node(self, node: dict[str, Any]) -> None:
         target = node["target"]
-        function: Any = SIZE_OPERATORS.get(target)
-        if function is not None:
+        aten = ATEN_OPERATOR.fullmatch(target)
+        if aten and aten["name"] in CHECKS:
+            return
+        function = function_of(target)
+        if target in SIZE_OPERATORS:
             arguments = [self._argument(entry["arg"]) for entry in node["inputs"]]
             keywords: dict[str, Any] = {}
         else:
-            aten = ATEN_OPERATOR.fullmatch(target)
-            if aten and aten["name"] in CHECKS:
-                return
-            function = _aten(target)
             arguments, keywords = self._aten_arguments(function, node["inputs"])
         results, several = self._results(node["outputs"])
         self.calls.append(Call(target, function, arguments, keywords, results, several))
@@ -364,8 +363,13 @@ def _name(output: dict[str, Any]) -> str:
     return str(content.get("name", content.get("as_name"))) if isinstance(content, dict) else ""
 
 
-def _aten(target: str) -> Any:
-    """One of torch's operators; one that ends in _ changes its argument."""
+def function_of(target: str) -> Callable[..., Any]:
+    """The function of an operator by its name in a program; Refused if it is not read.
+
+    One of torch's that ends in _ changes its argument.
+    """
+    if target in SIZE_OPERATORS:
+        return SIZE_OPERATORS[target]
     aten = ATEN_OPERATOR.fullmatch(target)
     if aten and aten["name"].removesuffix("_") in OPERATORS and "out" not in aten["overload"]:
         packet = getattr(torch.ops.aten, aten["name"], None)
