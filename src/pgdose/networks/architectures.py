@@ -150,7 +150,7 @@ def _build_timm(architecture: str, classes: int) -> Classifier:
         ) from None
     try:
         body: Any = timm.create_model(architecture.removeprefix(TIMM), num_classes=classes)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise UserError(
             f"training.architecture: {architecture}: {error}; choose one that "
             "timm.list_models() lists"

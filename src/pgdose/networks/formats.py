@@ -51,11 +51,14 @@ def _read_torchscript(content: bytes, name: str) -> nn.Module:
 
 
 def without_sources(content: bytes) -> bytes:
-    """A TorchScript archive without the notes that say where its maker's source files lay."""
+    """A TorchScript archive without what running it does not need.
+
+    These are notes of where its maker's source files lay, and the images that it was traced with.
+    """
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w") as archive:
         for name, part in torch_archive.entries(content, compressed=MOST_CODE).items():
-            if not name.endswith(".debug_pkl"):
+            if not (name.endswith(".debug_pkl") or "/traced_inputs" in name):
                 archive.writestr(name, part)
     return kept.getvalue()
 
