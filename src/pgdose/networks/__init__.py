@@ -1,11 +1,17 @@
 """Networks: building, folding, files on disk, and networks that were trained elsewhere.
 
-classifier     the wrapper of every network: preprocessing in front, logits behind
-architectures  networks to train, by name
-weights        where weights come from, and putting them into a network
-folding        batch norm folded into convolutions, for inference
-network_files  network.safetensors: save, load, import a network from elsewhere
-formats        reading ONNX, TorchScript and exported programs from elsewhere
-pt2            reading exported programs without running their code
-probe          checks of an imported network on some images, before it is attacked
+classifier      the wrapper of every network: preprocessing in front, logits behind
+architectures   networks to train, by name
+weights         where weights come from, and putting them into a network
+folding         batch norm folded into convolutions, for inference
+network_files   network.safetensors: save, load, import a network from elsewhere
+formats         reading networks from elsewhere: which reader reads which format; TorchScript
+graph           a network as a list of calls of torch functions, and the limits of its cost
+graph_file      the same as tensors and JSON, for network.safetensors
+pt2             exported programs, read into such a list
+torch_archive   the tensors in torch's archives, read without unpickling
+onnx_file       ONNX models, read into such a list
+onnx_operators  the operators of ONNX in torch functions
+onnx_resize     one of them, Resize, which has many forms
+probe           checks of an imported network on some images, before it is attacked
 """

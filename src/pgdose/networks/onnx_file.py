@@ -38,7 +38,6 @@ def read(content: bytes, name: str) -> GraphNetwork:
     """The network of a model; UserError, naming the file, if it is refused."""
     try:
         import onnx
-        from google.protobuf.message import DecodeError
     except ImportError:
         raise UserError(
             f"{name}: ONNX needs one more package; run: pip install 'pgdose[onnx]'"
@@ -46,7 +45,7 @@ def read(content: bytes, name: str) -> GraphNetwork:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
-    except DecodeError:
+    except Exception:  # protobuf's DecodeError
         raise UserError(f"{name}: not a whole ONNX model; export it again") from None
     if not model.graph.node:
         raise UserError(f"{name}: not an ONNX model, or one without a graph; export it again")

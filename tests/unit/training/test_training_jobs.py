@@ -116,6 +116,7 @@ def import_network(folder: Path, **changed: Any) -> None:
             "batch": 8,
             "threads": 1,
         },
+        resources={"batch_mb": 3000},
     )
 
 
