@@ -204,7 +204,8 @@ def test_a_held_out_loss_that_is_not_finite_stops(members: MakeMembers, tmp_path
 
 def test_weights_that_are_not_finite_are_not_kept(members: MakeMembers, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="epoch 1: some weights are not finite after the last"):
-        train(plain(), members(8), tmp_path / "work", lr=1e300, epochs=1, schedule="constant")
+        decay = {"optimizer": "adamw", "lr": 1e300, "weight_decay": 1e300}
+        train(plain(), members(8), tmp_path / "work", **decay, schedule="constant")
     assert not (tmp_path / "work").exists()
 
 
