@@ -27,9 +27,10 @@ with job(snakemake) as log:
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
+    run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
     log.info(
         "%s: accuracy %.3f on %d images",
-        *(name, evaluation.accuracy(logits, members.labels), len(members)),
+        *(run, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
     clean_logits.write(snakemake.output.clean, members.table["member"], logits, precision)

@@ -29,28 +29,36 @@ def job(snakemake):
     handlers = [logging.StreamHandler()]
     with contextlib.suppress(OSError):  # a full disk has no room for the log either
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+        # Other libraries quote files and their names; the log lies with the results.
+        handlers[-1].addFilter(lambda record: is_ours(record.name, snakemake.rule))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+    log = logging.getLogger(snakemake.rule)
     try:
-        yield logging.getLogger(snakemake.rule)
+        yield log
     except Damaged as error:
         aside = Path(f"{error.path}.damaged")
         with contextlib.suppress(FileNotFoundError):  # another job was first
             Path(error.path).rename(aside)
-        logging.error("%s", error)
-        logging.error("The file was renamed to %s; run the study again to make it anew", aside)
+        log.error("%s", error)
+        log.error("The file was renamed to %s; run the study again to make it anew", aside)
         sys.exit(1)
     except UserError as error:
-        logging.error("%s", error)
+        log.error("%s", error)
         sys.exit(1)
     except Exception as error:
         if is_disk_full(error):
-            logging.error("%s", disk_full_message(snakemake.output[0], "work"))
+            log.error("%s", disk_full_message(snakemake.output[0], "work"))
             sys.exit(1)
         frames = traceback.extract_tb(error.__traceback__)
         places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
-        logging.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
+        log.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
         traceback.print_exc()
         sys.exit(1)
+
+
+def is_ours(logger, rule):
+    """Whether a logger is the job's own, or one of pgdose."""
+    return logger == rule or logger.partition(".")[0] in ("pgdose", "pgdose_phantom")
 
 
 def is_disk_full(error):

@@ -36,12 +36,12 @@ def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") ->
     """
     columns = list(table.columns.astype(str))
     if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {describe_columns(columns)}")
+        raise UserError(f"no column {id_column!r}; {describe_columns(columns, names)}")
     labels = [name for name in names if name in table]
     if not labels:
         raise UserError(
             f"no column is named after a label; name one or more of {', '.join(names)}; "
-            f"{describe_columns(columns)}"
+            f"{describe_columns(columns, names)}"
         )
     ids = table[id_column].astype(str).str.strip()
     if ids.duplicated().any():

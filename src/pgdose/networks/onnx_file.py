@@ -5,6 +5,7 @@ is carried out by torch functions from a closed table; names of the file are key
 nothing else.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ from pgdose.networks.onnx_operators import (
 )
 
 STANDARD = ("", "ai.onnx")  # the domain of the standard operators
+# Domains of operators that a message names; another may be anything.
+LIBRARIES = ("ai.onnx.ml", "com.microsoft", "org.pytorch.aten", "pkg.onnxscript.torch_lib")
 MOST_INSIDE = 50  # functions of a model inside each other
 
 
@@ -114,9 +117,10 @@ class _Translation:
             elif node.domain in STANDARD:
                 results = self._call(node.op_type, inputs, attributes, version, len(node.output))
             else:
+                library = f" ({node.domain})" if node.domain in LIBRARIES else ""
                 raise Refused(
-                    f"it uses {node.op_type[:60]!r}, which is not a standard operator of ONNX; "
-                    "export it without operators of other libraries"
+                    f"it uses operators of another library{library}; export it with the standard "
+                    "ones of ONNX"
                 )
             for name, number in zip(node.output, results, strict=False):
                 if name in scope:
@@ -150,14 +154,16 @@ class _Translation:
         operator = OPERATORS.get(name)
         if operator is None:
             raise Refused(
-                f"it uses the operator {name[:60]!r}, which is not among those of image "
-                "classifiers; export it without, or give an exported program (torch.export.save)"
+                f"it uses {_shown(name)}; export it with operators of image classifiers alone, or "
+                "give an exported program (torch.export.save)"
             )
         for keyword, value in (("opset", version), ("outputs", outputs)):
             if keyword in operator.keywords:
                 attributes = attributes | {keyword: value}
         if unknown := attributes.keys() - operator.keywords:
-            raise Refused(f"the attribute {min(unknown)[:60]!r} of {name} is not read")
+            raise Refused(
+                f"{name} has an attribute{_shown_attribute(name, unknown)} that is not read"
+            )
         if name == "Constant":
             return [self._weight(operator.function(**attributes))]
         if operator.most_inputs is not None and len(inputs) > operator.most_inputs:
@@ -176,6 +182,20 @@ class _Translation:
         if in_numbers and number in self.weights:
             return as_numbers(self.weights[number])
         return Numbers(number) if in_numbers else Value(number)
+
+
+def _shown(operator: str) -> str:
+    """An operator of ONNX by its name; another's may be anything."""
+    from onnx import defs
+
+    return f"the operator {operator!r}" if defs.has(operator) else "an operator unknown to ONNX"
+
+
+def _shown_attribute(operator: str, names: Iterable[str]) -> str:
+    from onnx import defs
+
+    known = sorted(set(names) & defs.get_schema(operator).attributes.keys())
+    return f" {known[0]!r}" if known else ""
 
 
 def _version(imports: Any, default: int | None = None) -> int:
@@ -216,7 +236,7 @@ def _attribute(attribute: Any, given: dict[str, Any]) -> Any:
         case 7:
             return list(attribute.ints)
     raise Refused(
-        f"the attribute {attribute.name[:60]!r} holds a graph or the like, which is not read; "
+        "an attribute holds a graph or the like, which is not read; "
         "export it without conditions and loops"
     )
 

@@ -640,7 +640,7 @@ def scatter_elements(
 @operator("ScatterND")
 def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, reduction: str = "none") -> Tensor:
     if reduction not in ("none", "add"):
-        raise Refused(f"ScatterND with reduction {reduction!r} is not read")
+        raise Refused("this reduction of ScatterND is not read")
     places = [_from_start(indices[..., i], x.shape[i]) for i in range(indices.shape[-1])]
     return x.index_put(tuple(places), updates, accumulate=reduction == "add")
 
@@ -691,7 +691,7 @@ def pad(
             elif mode == "reflect":
                 places = (n - 1 - (places % max(2 * n - 2, 1) - (n - 1)).abs()).abs()
             else:
-                raise Refused(f"Pad with mode {mode!r} is not read")
+                raise Refused("this mode of Pad is not read")
             x = x.index_select(axis, places)
     return x
 

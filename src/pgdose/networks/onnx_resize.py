@@ -33,7 +33,7 @@ def resize_axis(
         places = torch.tensor([min(max(place, 0), old - 1) for place in rounded], device=x.device)
         return x.index_select(axis, places)
     if mode not in ("linear", "cubic"):
-        raise Refused(f"Resize with mode {mode!r} is not read")
+        raise Refused("this mode of Resize is not read")
     stretch = max(1 / factor, 1.0) if antialias else 1.0
     reach = (1 if mode == "linear" else 2) * stretch
     weights = torch.zeros(length, old, dtype=torch.float64)
@@ -62,7 +62,7 @@ def _centres(old: int, new: int, factor: float, transformation: str) -> list[flo
         case "half_pixel_symmetric":
             offset = old / 2 * (1 - new / exact)
             return [offset + (i + 0.5) / factor - 0.5 for i in range(new)]
-    raise Refused(f"Resize with {transformation!r} is not read")
+    raise Refused("this transformation of Resize is not read")
 
 
 def _rounded(centre: float, nearest: str) -> int:
@@ -75,7 +75,7 @@ def _rounded(centre: float, nearest: str) -> int:
             return math.floor(centre)
         case "ceil":
             return math.ceil(centre)
-    raise Refused(f"Resize with nearest_mode {nearest!r} is not read")
+    raise Refused("this rounding of Resize is not read")
 
 
 def _kernel(distance: float, mode: str, a: float) -> float:

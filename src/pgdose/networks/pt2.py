@@ -75,7 +75,12 @@ CHECKS = {
     "_assert_tensor_metadata",
 }
 ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+)\.(?P<overload>\w+)")
-PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.,> -]{0,200}")  # a mode, or the equation of einsum
+# The texts that arguments may be: modes, and the equation of einsum.
+WORDS = {
+    *("none", "tanh", "floor", "trunc", "constant", "reflect", "replicate", "circular", "same"),
+    *("valid", "ij", "xy", "sum", "mean", "fro", "prod", "amax", "amin"),
+}
+EQUATION = re.compile(r"[A-Za-z,. ]{1,100}->[A-Za-z. ]{0,50}")
 
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,10 +134,11 @@ def read(content: bytes, name: str) -> GraphNetwork:
     saved_by = ""
     try:
         program, weights, constants = _parts(torch_archive.entries(content))
-        saved_by = str(program.get("torch_version", ""))[:40]
+        version = re.match(r"[0-9]{1,3}\.[0-9]{1,3}", str(program.get("torch_version", "")))
+        saved_by = version[0] if version else "of an unknown version"
         if program["schema_version"]["major"] != SCHEMA:
             raise Refused(
-                f"torch {saved_by!r} saved it in a layout that is not known here; save it again "
+                f"torch {saved_by} saved it in a layout that is not known here; save it again "
                 "with torch.export.save of torch 2.6 or later"
             )
         return _Translation(program["graph_module"], weights, constants).network()
@@ -142,7 +148,7 @@ def read(content: bytes, name: str) -> GraphNetwork:
         *(zipfile.BadZipFile, ValueError, KeyError, AttributeError, TypeError, IndexError),
         *(RecursionError, OverflowError, RuntimeError),
     ):
-        by = f" (torch {saved_by!r} saved it)" if saved_by else ""
+        by = f" (torch {saved_by} saved it)" if saved_by else ""
         raise UserError(
             f"{name}: not a whole exported program{by}; save it again with torch.export.save of "
             "torch 2.6 or later"
@@ -165,7 +171,7 @@ def _parts(files: dict[str, bytes]) -> tuple[dict[str, Any], Weights, Weights]:
     for file in inside:
         if not FILES.fullmatch(file):
             raise Refused(
-                f"it contains the file {file.rpartition('/')[2][:60]!r} inside; export a network "
+                f"it contains {_kind_of_file(file)} that no exported program has; export a network "
                 "that has only plain tensors and torch's own operators"
             )
     return program, _tensors(inside, "weights"), _tensors(inside, "constants")
@@ -259,7 +265,7 @@ class _Translation:
             self.images = content["arg"]["as_tensor"]["name"]
             self._bind(self.images)
         elif kind not in ("user_input", "constant_input"):  # numbers that nothing refers to
-            raise Refused(f"it contains an input of kind {kind[:60]!r}; save plain tensors")
+            raise Refused("it contains an input that is no tensor; save plain tensors")
 
     def _node(self, node: dict[str, Any]) -> None:
         target = node["target"]
@@ -330,7 +336,7 @@ class _Translation:
                 return float(content)
             case "as_floats":
                 return [float(item) for item in content]
-            case "as_string" if PLAIN_TEXT.fullmatch(content):
+            case "as_string" if content in WORDS or EQUATION.fullmatch(content):
                 return content
             case "as_scalar_type":
                 return _one_of(DTYPES, content)
@@ -341,8 +347,8 @@ class _Translation:
             case "as_device":
                 return Device()
         raise Refused(
-            f"it contains an argument of kind {kind[:60]!r}, which is not read; export it without "
-            "regions of torch.no_grad or autocast, conditions and loops"
+            "it contains an argument of a kind that is not read; export it without regions of "
+            "torch.no_grad or autocast, conditions and loops"
         )
 
     def _named_or_constant(self, item: dict[str, Any]) -> Any:
@@ -363,6 +369,13 @@ def _name(output: dict[str, Any]) -> str:
     return str(content.get("name", content.get("as_name"))) if isinstance(content, dict) else ""
 
 
+def _kind_of_file(name: str) -> str:
+    """Its type if it is a usual one: a name may be anybody's."""
+    suffix = name[name.rfind(".") :]
+    usual = (".so", ".py", ".pkl", ".pt", ".pth", ".json", ".csv", ".txt", ".bin", ".onnx")
+    return f"a file *{suffix}" if suffix in usual else "a file"
+
+
 def function_of(target: str) -> Callable[..., Any]:
     """The function of an operator by its name in a program; Refused if it is not read.
 
@@ -376,7 +389,9 @@ def function_of(target: str) -> Callable[..., Any]:
         function = getattr(packet, aten["overload"], None)
         if isinstance(function, torch._ops.OpOverload):
             return function
+    known = aten and hasattr(torch.ops.aten, aten["name"])
+    shown = target if known else "(a name not shown here)"  # it may be anything
     raise Refused(
-        f"it contains {target[:60]!r} as target; export a network that has only plain tensors "
+        f"it contains {shown!r} as target; export a network that has only plain tensors "
         "and the operators of image classifiers"
     )

@@ -8,6 +8,7 @@ here knows only what a dict of tensors needs.
 import io
 import math
 import pickletools
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -182,4 +183,9 @@ def _run_pickle(program: bytes, persistent: Callable[[Any], Tensor]) -> Any:
 
 
 def _refuse(what: str) -> Any:
-    raise Refused(f"it holds a pickled {what[:60]!r}; save plain tensors")
+    """Names the module of a pickled object, if everybody has it: another may be anything."""
+    module = what.partition(" ")[0].partition(".")[0]
+    known = module in sys.stdlib_module_names or module in ("torch", "numpy", "__builtin__")
+    raise Refused(
+        f"it holds a pickled object{f' of {module}' if known else ''}; save plain tensors"
+    )

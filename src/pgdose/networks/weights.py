@@ -58,9 +58,12 @@ def load_matching(body: nn.Module, state: Weights, optional: Callable[[str], boo
     """Load all weights whose name and shape match; returns one that does not, if not optional."""
     targets = body.state_dict()
     matching = {k: v for k, v in state.items() if k in targets and v.shape == targets[k].shape}
-    misfits = (key for key in (*state, *targets) if key not in matching and not optional(key))
+    misfits = [key for key in (*targets, *state) if key not in matching and not optional(key)]
     body.load_state_dict(matching, strict=False)
-    return next(misfits, None)
+    if not misfits:
+        return None
+    # A name of the file alone may be anything.
+    return misfits[0] if misfits[0] in targets else f"{len(misfits)} tensors that it does not have"
 
 
 def is_auxiliary(name: str) -> bool:

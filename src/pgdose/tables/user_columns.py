@@ -6,10 +6,28 @@ The Snakefile runs these checks before any job, so this module imports nothing h
 import codecs
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pgdose.errors import UserError
+
+SHOWN_COLUMNS = 20
+# The usual names of columns. A message shows no other: it may be a patient's name.
+USUAL_WORDS = """
+accession acquisition age aortic area birth body box category class classes code col column comment
+conclusion confidence count dataset date description diagnosis dicom exam examination exclude
+exclusion fields file filename finding findings folder follow fold frame gender group height
+hospital id ids image images impression index instance label labels laterality level magnification
+manufacturer mask mpp mrn name names negative new norm normal note notes nr number object old organ
+original outline outlines part path patient patients person physician pixel pixels place position
+positive projection reason record remark report reports resolution row sample scan score section
+series set sex side site size slide slides sop source spacing specimen split stain study subject
+subset table target test text tile time train tumor tumour type uid up url val validation value view
+weight when why width x y year z
+возраст группа дата диагноз заключение имя класс код метка номер образец описание органа отчет
+пациент пациента пол причина путь текст тип файл фамилия
+edad etiqueta fecha id imagen informe nombre paciente sexo texto
+"""
 
 
 def skipping_bom(encoding: str) -> str:
@@ -38,15 +56,25 @@ def column_names(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
         raise not_decodable(path, field, encoding) from None
 
 
-def describe_columns(names: list[str]) -> str:
-    """A table's column names for a message; they are not quoted if they look like a row of data.
+def describe_columns(names: Sequence[str], known: Collection[str] = ()) -> str:
+    """A table's column names for a message: those of usual words, and those in `known`.
 
-    A table without a header has patients' data there, and messages go into logs.
+    A table without a header has a patient's data there, and messages go into logs.
     """
-    data = r"\d\d\d|^\W*\d*\W*$"  # a long number, a short one alone, nothing
-    if any(len(name) > 40 or re.search(data, name) for name in names):
-        return "its first row, which must hold the names of columns, looks like data"
-    return f"its columns are: {', '.join(names[:20])}"
+    shown = [name for name in names if name in known or _is_usual(name)][:SHOWN_COLUMNS]
+    if not shown:
+        return f"its first row, which must hold the names of columns, has {len(names)} other cells"
+    others = len(names) - len(shown)
+    more = f" and {others} not shown here" if others else ""
+    return f"its columns are: {', '.join(shown)}{more}"
+
+
+def _is_usual(name: str) -> bool:
+    """Whether a name is made of USUAL_WORDS: patient_id, Patient ID, PatientID."""
+    if not re.fullmatch(r"[\w #./()-]{1,40}", name) or re.search(r"\d", name):
+        return False
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name))
+    return bool(words) and {word.casefold() for word in words} <= set(USUAL_WORDS.split())
 
 
 def find_columns(

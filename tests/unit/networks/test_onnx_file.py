@@ -322,12 +322,18 @@ def test_weights_are_whole_and_inside(tensor: Any, message: str) -> None:
             model([node("Relu", "images", "x"), *LAST], WEIGHT, opset=NEWEST_OPSET + 1),
             f"export it with an opset_version from 7 to {NEWEST_OPSET}",
         ),
-        (model([node("Quantize", "images", "x"), *LAST], WEIGHT), "uses the operator 'Quantize'"),
+        (
+            model([node("Quantize", "images", "x"), *LAST], WEIGHT),
+            "uses an operator unknown to ONNX; export it with",
+        ),
         (
             model([node("FusedConv", "images", "x", domain="com.microsoft"), *LAST], WEIGHT),
-            "'FusedConv', which is not a standard operator",
+            r"operators of another library \(com\.microsoft\)",
         ),
-        (model([node("Relu", "images", "x", gain=2.0), *LAST], WEIGHT), "the attribute 'gain'"),
+        (
+            model([node("Relu", "images", "x", gain=2.0), *LAST], WEIGHT),
+            "Relu has an attribute that is not read",
+        ),
         (model([node("MatMul", "images extra", "x"), *LAST], WEIGHT), "not a valid"),
     ],
 )

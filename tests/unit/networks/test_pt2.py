@@ -228,9 +228,9 @@ class Evil:
 @pytest.mark.parametrize(
     ("file", "what"),
     [
-        ("data/aotinductor/model/evil.so", "the file 'evil.so' inside"),
-        ("data/constants/custom_obj_0", "the file 'custom_obj_0' inside"),
-        ("extra/code.py", "the file 'code.py' inside"),
+        ("data/aotinductor/model/evil.so", r"a file \*\.so that"),
+        ("data/constants/custom_obj_0", "a file that"),
+        ("extra/code.py", r"a file \*\.py that"),
     ],
 )
 def test_other_files_inside_are_refused(
@@ -295,7 +295,7 @@ def test_another_layout_says_which_torch_saved_it(small: tuple[nn.Module, bytes]
             | {"schema_version": {"major": 9, "minor": 0}, "torch_version": "3.0.0"}
         ).encode()
 
-    with pytest.raises(UserError, match=r"torch '3\.0\.0' saved it in a layout .* save it again"):
+    with pytest.raises(UserError, match=r"torch 3\.0 saved it in a layout .* save it again"):
         pt2.read(changed(small[1], "models/model.json", change), "n.pt2")
 
 

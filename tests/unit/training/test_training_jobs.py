@@ -117,6 +117,7 @@ def import_network(folder: Path, **changed: Any) -> None:
             "threads": 1,
         },
         resources={"batch_mb": 3000},
+        wildcards={"group": "G", "run": "full"},
     )
 
 
