@@ -29,8 +29,8 @@ def job(snakemake):
     handlers = [logging.StreamHandler()]
     with contextlib.suppress(OSError):  # a full disk has no room for the log either
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
-        # Other libraries quote files and their names; the log lies with the results.
-        handlers[-1].addFilter(lambda record: is_ours(record.name, snakemake.rule))
+    for handler in handlers:  # other libraries quote files and their names
+        handler.addFilter(lambda record: is_ours(record.name, snakemake.rule))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     log = logging.getLogger(snakemake.rule)
     try:

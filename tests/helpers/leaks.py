@@ -60,6 +60,7 @@ def plant(hospital: Path, data: Path) -> None:
     _plant_fields(hospital, root)
     _plant_slides(hospital, root)
     _plant_table(root)
+    _plant_network(root / "zqxwov network.onnx")
 
 
 def _rewrite_film(path: Path, count: int, number) -> None:  # type: ignore[no-untyped-def]
@@ -209,6 +210,35 @@ def _rewrite_outlines(path: Path) -> None:
             "<Regions>", f"<!--{NAME}--><Regions>"
         )
         path.write_text(text)
+
+
+def _plant_network(path: Path) -> None:
+    """A network of two classes with words in all that its file says beside the numbers."""
+    import onnx
+
+    helper, names = onnx.helper, [f"{NAME}/{part} 17.05.1938" for part in "abcdef"]
+    weight = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node(kind, inputs, [output], name=f"{NAME}.{kind}", doc_string=SENTENCE)
+        for kind, inputs, output in (
+            ("GlobalAveragePool", [names[0]], names[1]),
+            ("Flatten", [names[1]], names[2]),
+            ("Gemm", [names[2], names[3]], names[4]),
+        )
+    ]
+    nodes[2].attribute.append(helper.make_attribute("transB", 1, doc_string=SENTENCE))
+    graph = helper.make_graph(
+        nodes,
+        NAME,
+        [helper.make_tensor_value_info(names[0], 1, [NAME, 3, 75, 75], doc_string=SENTENCE)],
+        [helper.make_tensor_value_info(names[4], 1, [NAME, 2])],
+        [onnx.numpy_helper.from_array(weight, names[3])],
+        doc_string=SENTENCE,
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, producer_name=NAME, opset_imports=opset, doc_string=SENTENCE)
+    helper.set_model_props(model, {NAME: SENTENCE})
+    path.write_bytes(model.SerializeToString())
 
 
 def _plant_table(root: Path) -> None:

@@ -3,7 +3,6 @@
 A mask may be as large as its slide, so it is read block by block; `mask_counting` keeps a raster.
 """
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.codecs import LARGEST
 
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings may name the file
 
 # Image.open would refuse anything over 179 million pixels.
 PILLOW_FORMATS = {".png": PngImagePlugin.PngImageFile, ".bmp": BmpImagePlugin.BmpImageFile}

@@ -1,6 +1,7 @@
 """What scripts share: messages about full disks and damaged files, and resume folders."""
 
 import errno
+import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,6 +86,21 @@ def test_a_damaged_file_is_named_and_set_aside(
     log = caplog.text
     assert "0.npy: damaged, row 3" in log and "0.npy.damaged" in log and "make it anew" in log
     assert Path("0.npy.damaged").read_bytes() == b"damaged" and not Path("0.npy").exists()
+
+
+def test_other_libraries_words_stay_out_of_the_log(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They quote names and texts of files, and the log lies with the results."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    with script.job(described()) as log:
+        log.info("%d images", 3)
+        for name in ("pgdose.xray.films", "pgdose_phantom"):
+            logging.getLogger(name).warning("ours")
+        for other in ("tifffile", "PIL.Image", "pydicom", "root", "pgdosex", ""):
+            logging.getLogger(other).error("Ivanova in a tag")
+    assert Path("log").read_text() == "3 images\nours\nours\n"
 
 
 def test_the_work_folder_changes_with_all_that_a_result_depends_on(work_folder: Any) -> None:
