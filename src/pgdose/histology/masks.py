@@ -15,7 +15,6 @@ from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.codecs import LARGEST
 
-
 # Image.open would refuse anything over 179 million pixels.
 PILLOW_FORMATS = {".png": PngImagePlugin.PngImageFile, ".bmp": BmpImagePlugin.BmpImageFile}
 TIFF_SUFFIXES = (".tif", ".tiff")
