@@ -60,7 +60,7 @@ def plant(hospital: Path, data: Path) -> None:
     _plant_fields(hospital, root)
     _plant_slides(hospital, root)
     _plant_table(root)
-    _plant_network(root / "zqxwov network.onnx")
+    _plant_network(root / "network.onnx")
 
 
 def _rewrite_film(path: Path, count: int, number) -> None:  # type: ignore[no-untyped-def]

@@ -106,7 +106,7 @@ def planted_study(folder: Path) -> dict[str, Any]:
             for name in ("one", "two")
         },
         "networks": {
-            "theirs": {"file": f"data/{ROOT}/zqxwov network.onnx", "classes": ["one", "two"]}
+            "theirs": {"file": f"data/{ROOT}/network.onnx", "classes": ["one", "two"]}
         },
     }
     study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 4, "export": 1, "shards": 1}
@@ -244,12 +244,13 @@ def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path:
         f"ZQXWOV00017,1938-05-17,{NAME},Norm.",
         f"1,{NAME},{'Norm. ' * 9}",
         f"17,{NAME},1,0,?",
+        f"abcdefabcdef,{NAME} moved",
     ):
         path.write_text(row + "\n")
         with pytest.raises(UserError) as caught:
             find_columns(path, {"id": "accession_number"}, "sources.xray.reports")
         assert NAME not in str(caught.value)
-        assert "its first row, which must hold the names of columns, has" in str(caught.value)
+        assert "its first row, which must hold the names of columns, looks like data" in str(caught.value)
 
 
 def test_no_table_of_a_source_or_group_tells_the_order_of_its_files(small_study: Path) -> None:

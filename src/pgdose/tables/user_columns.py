@@ -61,9 +61,11 @@ def describe_columns(names: Sequence[str], known: Collection[str] = ()) -> str:
 
     A table without a header has a patient's data there, and messages go into logs.
     """
+    data = r"\d\d\d|^\W*\d*\W*$"  # a long number, a short one alone, nothing
+    looks_like_data = any(len(name) > 40 or re.search(data, name) for name in names)
     shown = [name for name in names if name in known or _is_usual(name)][:SHOWN_COLUMNS]
-    if not shown:
-        return f"its first row, which must hold the names of columns, has {len(names)} other cells"
+    if looks_like_data or not shown:
+        return "its first row, which must hold the names of columns, looks like data"
     others = len(names) - len(shown)
     more = f" and {others} not shown here" if others else ""
     return f"its columns are: {', '.join(shown)}{more}"
