@@ -250,7 +250,8 @@ def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path:
         with pytest.raises(UserError) as caught:
             find_columns(path, {"id": "accession_number"}, "sources.xray.reports")
         assert NAME not in str(caught.value)
-        assert "its first row, which must hold the names of columns, looks like data" in str(caught.value)
+        told = "its first row, which must hold the names of columns, looks like data"
+        assert told in str(caught.value)
 
 
 def test_no_table_of_a_source_or_group_tells_the_order_of_its_files(small_study: Path) -> None:

@@ -60,7 +60,7 @@ OPERATORS = set(
     reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d reshape
     reshape_as roll rot90 scatter scatter_add select slice split split_with_sizes squeeze stack
     swapaxes swapdims t tensor_split transpose tril triu unbind unflatten unfold unsqueeze view
-    view_as vstack _unsafe_view _reshape_alias one_hot cosine_similarity pairwise_distance
+    view_as vstack _unsafe_view one_hot cosine_similarity pairwise_distance
     affine_grid_generator grid_sampler grid_sampler_2d upsample_bicubic2d upsample_bilinear2d
     upsample_nearest1d upsample_nearest2d upsample_trilinear3d _upsample_bicubic2d_aa
     _upsample_bilinear2d_aa _upsample_nearest_exact2d
