@@ -20,7 +20,9 @@ with job(snakemake) as log:
     members = network_job.attacked_members(
         snakemake, entry.images, int(wildcards.shard), params.shards
     )
-    network, precision = network_job.load_network(inputs.network, entry.precision, device, log)
+    network, precision = network_job.load_network(
+        snakemake, inputs.network, entry.precision, device, log
+    )
     clean = network_job.reusable_clean(inputs.clean, precision)
     samples = network_job.samples(members, params.seed, device, clean)
     name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"

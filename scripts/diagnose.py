@@ -25,7 +25,9 @@ def check_inputs(name, fields, device, log):
     purpose = f"checks {snakemake.wildcards.group}"
     order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], PROBED)]
-    network, _ = network_job.load_network(files.network, attack.entry.precision, device, log)
+    network, _ = network_job.load_network(
+        snakemake, files.network, attack.entry.precision, device, log
+    )
     samples = network_job.samples(members, params.seed, device, rows=rows)
     return surface, CheckInputs(
         **run.measured(surface),

@@ -28,7 +28,7 @@ class Group:
         self.names = fields["classes"]
         self.members = network_job.load_members(snakemake, members, json.loads(fields["shape"]))
         precision = self.attack.entry.precision
-        self.network, _ = network_job.load_network(network, precision, device, log)
+        self.network, _ = network_job.load_network(snakemake, network, precision, device, log)
         surface = read_surface(fields["surfaces"], network, doses)  # large, so it is not kept
         class_index = self.members.table.set_index("member")["class_index"]
         self.attacked = surface.members.tolist()

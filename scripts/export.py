@@ -25,7 +25,7 @@ with job(snakemake) as log:
     classes = settings(params, "classes")
     device = network_job.device_of(snakemake)
     members = network_job.load_members(snakemake)
-    network, _ = network_job.load_network(inputs.network, precision, device, log)
+    network, _ = network_job.load_network(snakemake, inputs.network, precision, device, log)
     level, iteration = doses.nearest_level(params.epsilon), min(doses.max_iter, params.iterations)
     epsilon = doses.epsilons[level]
     surface = read_surface(inputs.surfaces, inputs.network, doses)

@@ -5,7 +5,7 @@ from job import job, settings
 
 from pgdose import devices
 from pgdose.cohort import images
-from pgdose.networks import folding, network_files, probe
+from pgdose.networks import folding, network_files, probe, trial
 from pgdose.study.networks import ExistingNetwork
 from pgdose.tables import clean_logits, result_csv
 from pgdose.training import evaluation, history
@@ -18,12 +18,14 @@ with job(snakemake) as log:
     existing = ExistingNetwork.model_validate(settings(params) | {"file": files.file})
     members = images.load_members(files.members, params.results, **shape)
     members = members.select(members.table["part"] == "validation")
-    network = network_files.import_network(
-        existing, snakemake.output.network, classes, shape["size"]
-    ).to(device)
     rows = probe.rows_to_probe(members.labels, len(classes))
     pixels, name = devices.scaled(members.read(rows), device), Path(files.file).name
     memory = snakemake.resources.batch_mb / 2  # the rest is for torch, weights and gradients
+    limits = {"memory": memory * 4 / 3, "seconds": max(params.runtime // 2, 1)}
+    trial.try_network(existing, classes, pixels[[0, -1]], **limits)
+    network = network_files.import_network(
+        existing, snakemake.output.network, classes, shape["size"]
+    ).to(device)
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)

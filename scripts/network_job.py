@@ -65,9 +65,10 @@ def reusable_clean(path, precision):
     return path if clean_logits.computed_in(path) == precision else None
 
 
-def load_network(path, precision, device, log):
+def load_network(snakemake, path, precision, device, log):
     """The network as it is attacked, and the precision that it computes in there."""
-    network, used = network_files.load_to_attack(path, precision, device)
+    trust = snakemake.params.trust
+    network, used = network_files.load_to_attack(path, precision, device, trust=trust)
     if used != precision:
         log.warning("precision: %s needs CUDA; this job computes in %s", precision, used)
     return network, used

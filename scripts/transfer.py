@@ -18,7 +18,7 @@ with job(snakemake) as log:
     entry, doses = attack.entry, attack.doses
     members = network_job.attacked_members(snakemake, entry.images)
     networks = {
-        run: network_job.load_network(path, entry.precision, device, log)
+        run: network_job.load_network(snakemake, path, entry.precision, device, log)
         for run, path in zip(judges, inputs.networks, strict=True)
     }
     network, precision = networks[wildcards.run]

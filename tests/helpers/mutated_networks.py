@@ -221,7 +221,7 @@ def main(format: str, count: int, seed: int) -> None:
         signal.alarm(SECONDS)
         start = time.monotonic()
         if format == "torchscript" and ends_the_process(read, content):
-            crashes += 1  # `formats.try_torchscript` refuses it
+            crashes += 1  # `trial.try_network` refuses it
             continue
         try:
             read(content)

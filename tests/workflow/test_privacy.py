@@ -105,9 +105,7 @@ def planted_study(folder: Path) -> dict[str, Any]:
             name: {"source": "films", "where": {"class": name}, "count": "all"}
             for name in ("one", "two")
         },
-        "networks": {
-            "theirs": {"file": f"data/{ROOT}/network.onnx", "classes": ["one", "two"]}
-        },
+        "networks": {"theirs": {"file": f"data/{ROOT}/network.onnx", "classes": ["one", "two"]}},
     }
     study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 4, "export": 1, "shards": 1}
     study["checks"] = {"images": 0}

@@ -69,6 +69,7 @@ rule import_network:
         settings=lambda w: as_json(network_of(w).settings()),
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
+        runtime=STUDY.training.runtime,
         code=script_digest("import_network.py"),
     script:
         "../../scripts/import_network.py"
@@ -97,6 +98,7 @@ rule attack:
         runtime=grows(lambda w: attack_of(w).runtime),
     params:
         results=lambda w: RESULTS,
+        trust=lambda w: trusted([w.group]),
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         shards=lambda w: attack_of(w).shards,
@@ -133,6 +135,7 @@ rule examples:
         mem_mb=grows(SHOWN.mem_mb),
     params:
         results=lambda w: RESULTS,
+        trust=trusted(list(STUDY.groups)),
         seed=STUDY.seed,
         groups=as_json(
             {
@@ -176,6 +179,7 @@ rule export:
         mem_mb=grows(lambda w: attack_of(w).mem_mb),
     params:
         results=lambda w: RESULTS,
+        trust=lambda w: trusted([w.group]),
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
@@ -212,6 +216,7 @@ rule diagnose:
         runtime=grows(max(attack.runtime for attack in STUDY.attacks.values())),
     params:
         results=lambda w: RESULTS,
+        trust=lambda w: trusted([w.group]),
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         settings=lambda w: as_json(
@@ -250,6 +255,7 @@ rule transfer:
         runtime=grows(lambda w: attack_of(w).runtime),
     params:
         results=lambda w: RESULTS,
+        trust=lambda w: trusted([w.group]),
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         judges=lambda w: as_json([run.name for run in judges(w)]),

@@ -13,5 +13,6 @@ torch_archive   the tensors in torch's archives, read without unpickling
 onnx_file       ONNX models, read into such a list
 onnx_operators  the operators of ONNX in torch functions
 onnx_resize     one of them, Resize, which has many forms
+trial           the first reading and passes of a network from elsewhere, in a process of its own
 probe           checks of an imported network on some images, before it is attacked
 """

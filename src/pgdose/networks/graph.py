@@ -73,7 +73,9 @@ class Cost:
         with torch.device("meta"), torch.no_grad(), counter:  # which allocates nothing
             results = call.function(*arguments, **keywords)
         made = {
-            result.untyped_storage()._cdata: math.prod(result.shape) * result.element_size()
+            result.untyped_storage()._cdata: max(
+                math.prod(result.shape) * result.element_size(), result.untyped_storage().nbytes()
+            )
             for result in (results if isinstance(results, list | tuple) else [results])
             if isinstance(result, Tensor)
         }
@@ -100,6 +102,25 @@ def _on_meta(value: Any, storages: set[int]) -> Any:
     if isinstance(value, dict):
         return {key: _on_meta(item, storages) for key, item in value.items()}
     return torch.device("meta") if isinstance(value, torch.device) else value
+
+
+class WholeDivision:
+    """A division that refuses the one pair of whole numbers at which the processor stops."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    @property
+    def _schema(self) -> Any:
+        return getattr(self.function, "_schema", None)
+
+    def __call__(self, first: Any, *others: Any, **keywords: Any) -> Any:
+        signed = isinstance(first, Tensor) and first.dtype in (
+            *(torch.int8, torch.int16, torch.int32, torch.int64),
+        )
+        if signed and first.device.type != "meta" and (first == torch.iinfo(first.dtype).min).any():
+            raise Refused("it divides a number that is too small")
+        return self.function(first, *others, **keywords)
 
 
 class GraphNetwork(nn.Module):
@@ -139,6 +160,7 @@ class GraphNetwork(nn.Module):
         self._check_shape(images)
         values = {number: self.get_buffer(f"weight_{number}") for number in self.weights}
         values |= self.constants | {self.images: images}
+        before = self._writes()
         for position, call in enumerate(self.calls):
             arguments = [_resolved(item, values, images.device) for item in call.arguments]
             keywords = {k: _resolved(v, values, images.device) for k, v in call.keywords.items()}
@@ -148,8 +170,15 @@ class GraphNetwork(nn.Module):
             values.update(zip(call.results, results if call.several else [results], strict=False))
             for number in self._last_use[position]:
                 values.pop(number, None)
+        if self._writes() != before:
+            raise Refused("it changes its own weights; export it in evaluation mode")
         outputs = tuple(values[number] for number in self.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _writes(self) -> int:
+        """Changes when anything writes into a weight, be it through a view."""
+        weights = [self.get_buffer(f"weight_{number}") for number in self.weights]
+        return sum(tensor._version for tensor in (*weights, *self.constants.values()))
 
     def _check_shape(self, images: Tensor) -> None:
         """Operators would pass over many a wrong size without a word."""
@@ -167,18 +196,19 @@ def _last_uses(calls: Sequence[Call], outputs: Sequence[int]) -> list[set[int]]:
     seen = set(outputs)
     last: list[set[int]] = []
     for call in reversed(calls):
-        used = {*call.results, *_numbers([*call.arguments, *call.keywords.values()])}
+        used = {*call.results, *numbers_in([*call.arguments, *call.keywords.values()])}
         last.append(used - seen)
         seen |= used
     return last[::-1]
 
 
-def _numbers(value: Any) -> Iterator[int]:
+def numbers_in(value: Any) -> Iterator[int]:
+    """The numbers of the values that an argument refers to."""
     if isinstance(value, Value | Numbers):
         yield value.number
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _numbers(item)
+            yield from numbers_in(item)
 
 
 def _resolved(value: Any, values: Mapping[int, Any], device: torch.device) -> Any:

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from pgdose import tensor_files
 from pgdose.devices import with_precision
-from pgdose.errors import UserError
+from pgdose.errors import Damaged, UserError
 from pgdose.networks import formats, graph_file
 from pgdose.networks.architectures import untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
-from pgdose.networks.graph import GraphNetwork
+from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
 from pgdose.study.networks import ExistingNetwork, Input
+from pgdose.study.training import Architecture
 
 
 def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> None:
@@ -37,29 +39,45 @@ def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> 
     tensor_files.save(state, path, description)
 
 
-def load(path: str | Path) -> Classifier:
+def load(path: str | Path, *, trust: bool = False) -> Classifier:
     """The network of `save` or `import_network`, in evaluation mode.
 
-    Damaged if the file is not as it was written.
+    Damaged if the file is not as it was written. TorchScript, a program, needs `trust`: the study
+    must say so, not the file.
     """
     tensors, metadata = tensor_files.load(path)
-    if "graph" in metadata:
-        body: nn.Module = graph_file.read(tensors, metadata["graph"])
+    if "format" in metadata and not trust:
+        raise UserError(
+            f"{path}: holds a network that runs as a program, which 'trust: true' in the study "
+            "allows; set it if you know who made the network, or delete the file"
+        )
+    try:
+        return _built(tensors, metadata, Path(path).name)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError, Refused) as error:
+        raise Damaged(path, f"no network can be built of it ({type(error).__name__})") from None
+
+
+def _built(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str) -> Classifier:
+    if "graph" in metadata or "format" in metadata:
+        if "graph" in metadata:
+            body: nn.Module = graph_file.read(tensors, metadata["graph"])
+        else:
+            content = tensors["program"].numpy().tobytes()
+            body = formats.read_module(metadata["format"], content, name)
         return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
-    if "format" in metadata:
-        content = tensors["program"].numpy().tobytes()
-        body = formats.read_module(metadata["format"], content, Path(path).name)
-        return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
-    network = untrained(*(metadata[key] for key in ("architecture", "classes", "size", "width")))
+    architecture = TypeAdapter(Architecture).validate_python(metadata["architecture"])
+    network = untrained(architecture, *(metadata[key] for key in ("classes", "size", "width")))
     network.load_state_dict(tensors)
     if "seen" in metadata:
         network = Classifier(network.body, Preprocessing(**metadata["seen"])).frozen()
     return network.eval()
 
 
-def load_to_attack(path: str | Path, precision: str, device: torch.device) -> tuple[nn.Module, str]:
+def load_to_attack(
+    path: str | Path, precision: str, device: torch.device, *, trust: bool = False
+) -> tuple[nn.Module, str]:
     """The network on the device, folded; and the precision in use there."""
-    return with_precision(fold(load(path)).to(device), precision, device)
+    return with_precision(fold(load(path, trust=trust)).to(device), precision, device)
 
 
 def import_network(
@@ -73,8 +91,6 @@ def import_network(
     path, declared = Path(existing.file), existing.input or Input()
     order = [existing.classes.index(name) for name in classes]
     if existing.architecture is None:
-        if existing.format == "torchscript":
-            formats.try_torchscript(path)
         content = path.read_bytes()
         body = formats.read_module(existing.format, content, path.name)
         expected = Preprocessing.from_study(declared, existing.outputs, order)
@@ -102,4 +118,4 @@ def import_network(
             )
         expected = Preprocessing.from_study(declared, existing.outputs, order, network)
         save(network, output, description | {"width": 1.0, "seen": expected.as_metadata()})
-    return load(output)
+    return load(output, trust=existing.trust)

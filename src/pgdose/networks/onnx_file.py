@@ -34,6 +34,7 @@ from pgdose.networks.onnx_operators import (
 STANDARD = ("", "ai.onnx")  # the domain of the standard operators
 # Domains of operators that a message names; another may be anything.
 LIBRARIES = ("ai.onnx.ml", "com.microsoft", "org.pytorch.aten", "pkg.onnxscript.torch_lib")
+SMALL_CONSTANTS = 2**24  # bytes that functions of a model may repeat
 MOST_INSIDE = 50  # functions of a model inside each other
 
 
@@ -56,7 +57,10 @@ def read(content: bytes, name: str) -> GraphNetwork:
         return _Translation(model).network()
     except Refused as refused:
         raise UserError(f"{name}: refused, because {refused}") from None
-    except (KeyError, ValueError, TypeError, RecursionError, OverflowError, RuntimeError):
+    except (
+        *(KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError),
+        *(OverflowError, ZeroDivisionError, RuntimeError, MemoryError),
+    ):
         raise UserError(f"{name}: not a valid ONNX model; export it again") from None
 
 
@@ -71,6 +75,8 @@ class _Translation:
         self.weights: dict[int, Tensor] = {}
         self.values = 0
         self.nodes = 0
+        self.constants = 0  # bytes
+        self.most_constants = 2 * model.ByteSize() + SMALL_CONSTANTS
 
     def network(self) -> GraphNetwork:
         graph = self.graph
@@ -104,7 +110,8 @@ class _Translation:
     ) -> None:
         """Add the calls of some nodes. `given`: attributes of the function that holds them."""
         for node in nodes:
-            self.nodes += 1
+            # A function of the model stands for its nodes as often as it is called.
+            self.nodes += 1 + (len(node.input) + len(node.output)) // 100
             if self.nodes > MOST_CALLS or inside > MOST_INSIDE:
                 raise Refused(f"it has more than {MOST_CALLS} nodes, or functions without an end")
             inputs = [scope[name] if name else None for name in node.input]
@@ -165,7 +172,11 @@ class _Translation:
                 f"{name} has an attribute{_shown_attribute(name, unknown)} that is not read"
             )
         if name == "Constant":
-            return [self._weight(operator.function(**attributes))]
+            constant = operator.function(**attributes)
+            self.constants += constant.numel() * constant.element_size()
+            if self.constants > self.most_constants:
+                raise Refused("its functions hold too many constants")
+            return [self._weight(constant)]
         if operator.most_inputs is not None and len(inputs) > operator.most_inputs:
             raise Refused(f"{name} with {len(inputs)} inputs is not read")
         results = tuple(self._number() for _ in range(outputs if operator.several else 1))

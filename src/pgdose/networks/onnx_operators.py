@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from pgdose.networks.graph import Refused
+from pgdose.networks.graph import Refused, WholeDivision
 from pgdose.networks.onnx_resize import resize_axis
 
 PREFIX = "onnx."  # of the operators' names in a graph
@@ -128,6 +128,8 @@ def constant(
     value_ints: Ints | None = None,
 ) -> Tensor:
     if value is not None:
+        if not isinstance(value, Tensor):
+            raise ValueError("a constant that is no tensor")
         return value
     floats = value_float if value_floats is None else value_floats
     if floats is not None:
@@ -199,8 +201,9 @@ def cast_like(x: Tensor, like: Tensor, *, saturate: int = 1, round_mode: str = "
 
 @operator("Div")
 def div(a: Tensor, b: Tensor) -> Tensor:
-    whole = not (a.is_floating_point() or b.is_floating_point())
-    return torch.div(a, b, rounding_mode="trunc" if whole else None)
+    if a.is_floating_point() or b.is_floating_point():
+        return torch.div(a, b)
+    return WholeDivision(torch.div)(a, b, rounding_mode="trunc")
 
 
 @operator("Pow")
@@ -210,7 +213,7 @@ def power(a: Tensor, b: Tensor) -> Tensor:
 
 @operator("Mod")
 def mod(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
-    return torch.fmod(a, b) if fmod else torch.remainder(a, b)
+    return WholeDivision(torch.fmod if fmod else torch.remainder)(a, b)
 
 
 @operator("Sum")
@@ -385,6 +388,17 @@ def _total(x: Tensor, axes: list[int], keep: bool) -> Tensor:
     return x.sum(axes, keepdim=keep, dtype=x.dtype) if axes else x
 
 
+def _norm(x: Tensor, axes: list[int], keep: bool) -> Tensor:
+    """By torch's own, of which the gradient of 0 is 0."""
+    if not axes:
+        return x.abs()
+    return (
+        torch.linalg.vector_norm(x.double(), dim=axes, keepdim=keep).to(x.dtype)
+        if (not x.is_floating_point())
+        else torch.linalg.vector_norm(x, dim=axes, keepdim=keep)
+    )
+
+
 for _name, _function in {
     "ReduceMean": _over(torch.mean),
     "ReduceSum": _total,
@@ -392,7 +406,7 @@ for _name, _function in {
     "ReduceMin": _over(torch.amin),
     "ReduceProd": _product,
     "ReduceL1": lambda x, axes, keep: _total(x.abs(), axes, keep),
-    "ReduceL2": lambda x, axes, keep: _total(x * x, axes, keep).sqrt(),
+    "ReduceL2": _norm,
     "ReduceLogSum": lambda x, axes, keep: _total(x, axes, keep).log(),
     "ReduceLogSumExp": lambda x, axes, keep: x.logsumexp(axes, keepdim=keep) if axes else x,
     "ReduceSumSquare": lambda x, axes, keep: _total(x * x, axes, keep),
@@ -440,7 +454,9 @@ def cumulative_sum(x: Tensor, axis: Any, *, exclusive: int = 0, reverse: int = 0
     dim = int(axis[0] if isinstance(axis, list) else axis)
     x = x.flip(dim) if reverse else x
     total = x.cumsum(dim, dtype=x.dtype)
-    total = total - x if exclusive else total
+    if exclusive:
+        total = torch.cat([torch.zeros_like(_part(x, dim, slice(0, 1))), total], dim)
+        total = _part(total, dim, slice(0, -1))
     return total.flip(dim) if reverse else total
 
 
@@ -582,7 +598,10 @@ def slice_(
     chosen = axes if along is None else along
     chosen = range(len(begin)) if chosen is None else chosen
     for axis, start, stop, step in zip(chosen, begin, end, steps or [1] * len(begin), strict=True):
-        places = range(*slice(start, stop, step).indices(x.shape[axis]))
+        length = x.shape[axis]
+        if step < 0:  # a start below the first is the first, where Python takes nothing
+            start = max(start, -length)
+        places = range(*slice(start, stop, step).indices(length))
         if step > 0:
             x = _part(x, axis, slice(places.start, max(places.stop, places.start), step))
         elif places:
@@ -773,7 +792,9 @@ def resize(
         factors = [n / x.shape[axis] for n, axis in zip(lengths, chosen, strict=True)]
     else:
         factors = list(scales)
-        lengths = [int(f * x.shape[axis]) for f, axis in zip(factors, chosen, strict=True)]
+        # In float32, which is what scales are: 0.7 times 10 is 7.
+        products = torch.tensor(factors) * torch.tensor([x.shape[axis] for axis in chosen])
+        lengths = [int(product) for product in products.tolist()]
     if max(lengths, default=0) > MOST_PIXELS:
         raise Refused(f"it resizes to {max(lengths)} pixels")
     for axis, length, factor in zip(chosen, lengths, factors, strict=True):
@@ -895,7 +916,7 @@ def conv_transpose(
             if total < 0:
                 raise Refused("ConvTranspose with a larger output_shape is not read")
             half, rest = total // 2, total - total // 2
-            pairs.append((half, rest) if auto_pad != "SAME_LOWER" else (rest, half))
+            pairs.append((half, rest) if auto_pad == "SAME_UPPER" else (rest, half))
     plain = TRANSPOSED[n](x, weight, bias, steps, 0, 0, group, gaps)
     # An output padding adds rows that no image pixel reaches: they hold the bias alone.
     lengths = [(before, after - extra) for (before, after), extra in zip(pairs, more, strict=True)]

@@ -48,21 +48,29 @@ def resize_axis(
 
 
 def _centres(old: int, new: int, factor: float, transformation: str) -> list[float]:
-    """Where the centre of each new pixel lies among the old ones."""
-    exact = factor * old  # the new length before it is rounded down
+    """Where the centre of each new pixel lies among the old ones.
+
+    As torch and onnxruntime compute it: in float32, and with align_corners by the new length as it
+    is, where ONNX's own reference takes the length before it is rounded down.
+    """
+    i = torch.arange(new, dtype=torch.float32)
+    scale = torch.tensor(factor, dtype=torch.float32)
     match transformation:
         case "align_corners":
-            return [i * (old - 1) / (exact - 1) if new > 1 else 0.0 for i in range(new)]
+            centres = i * (old - 1) / max(new - 1, 1)
         case "asymmetric":
-            return [i / factor for i in range(new)]
+            centres = i / scale
         case "pytorch_half_pixel":
-            return [(i + 0.5) / factor - 0.5 if new > 1 else 0.0 for i in range(new)]
+            centres = (i + 0.5) / scale - 0.5 if new > 1 else i
         case "half_pixel":
-            return [(i + 0.5) / factor - 0.5 for i in range(new)]
+            centres = (i + 0.5) / scale - 0.5
         case "half_pixel_symmetric":
-            offset = old / 2 * (1 - new / exact)
-            return [offset + (i + 0.5) / factor - 0.5 for i in range(new)]
-    raise Refused("this transformation of Resize is not read")
+            offset = old / 2 * (1 - new / (factor * old))
+            centres = offset + (i + 0.5) / scale - 0.5
+        case _:
+            raise Refused("this transformation of Resize is not read")
+    result: list[float] = centres.double().tolist()
+    return result
 
 
 def _rounded(centre: float, nearest: str) -> int:

@@ -21,10 +21,18 @@ from torch import Tensor
 
 from pgdose.errors import UserError
 from pgdose.networks import torch_archive
-from pgdose.networks.graph import Call, Device, GraphNetwork, Refused, Value
+from pgdose.networks.graph import (
+    Call,
+    Device,
+    GraphNetwork,
+    Refused,
+    Value,
+    WholeDivision,
+    numbers_in,
+)
 
 SCHEMA = 8  # the major version of the layout
-MOST_JSON = 2**26  # bytes
+MOST_JSON = 2**24  # bytes; the largest networks of torchvision and timm have 6 MB
 # All that an archive may hold, after its root folder; `custom_obj_0` or compiled code is refused.
 FILES = re.compile(
     r"data/(weights|constants)/(weight_\d+|tensor_\d+|model_(weights|constants)_config\.json"
@@ -42,10 +50,10 @@ OPERATORS = set(
     bilinear addmm addbmm baddbmm bmm mm matmul mv dot outer einsum embedding
     scaled_dot_product_attention batch_norm group_norm instance_norm layer_norm rms_norm
     native_batch_norm native_group_norm native_layer_norm _native_batch_norm_legit_no_training
-    local_response_norm dropout feature_dropout alpha_dropout feature_alpha_dropout native_dropout
+    dropout feature_dropout alpha_dropout feature_alpha_dropout native_dropout
     celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid mish prelu
-    relu relu6 rrelu selu sigmoid silu softplus softshrink softsign tanh threshold
-    softmax log_softmax _softmax _log_softmax logsumexp softmin
+    relu relu6 rrelu selu sigmoid silu softplus softshrink tanh threshold
+    softmax log_softmax _softmax _log_softmax logsumexp
     abs add addcdiv addcmul bitwise_and bitwise_not bitwise_or ceil clamp clamp_max clamp_min clip
     cos div divide eq erf exp expm1 floor floor_divide fmod ge gt le lerp log log10 log1p log2
     logical_and logical_not logical_or lt maximum minimum mul multiply ne neg negative pow
@@ -66,7 +74,7 @@ OPERATORS = set(
     _upsample_bilinear2d_aa _upsample_nearest_exact2d
     arange copy eye fill full full_like linspace new_full new_ones new_zeros ones
     ones_like scalar_tensor zero zeros zeros_like
-    to type_as _to_copy float double _adaptive_avg_pool2d sym_size sym_numel sym_stride
+    to type_as _to_copy _adaptive_avg_pool2d sym_size sym_numel sym_stride
     """.split()  # noqa: SIM905
 )
 # Checks of what the exporter assumed; the reader checks the images' size itself.
@@ -76,6 +84,7 @@ CHECKS = {
 }
 ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+)\.(?P<overload>\w+)")
 # The texts that arguments may be: modes, and the equation of einsum.
+DIVISIONS = ("div", "divide", "floor_divide", "fmod", "remainder", "true_divide")
 WORDS = {
     *("none", "tanh", "floor", "trunc", "constant", "reflect", "replicate", "circular", "same"),
     *("valid", "ij", "xy", "sum", "mean", "fro", "prod", "amax", "amin"),
@@ -118,6 +127,13 @@ SIZE_OPERATORS = {
     **{"math.ceil": _of_numbers(math.ceil), "math.floor": _of_numbers(math.floor)},
     "math.trunc": _of_numbers(math.trunc),
 }
+# Arguments that only their own kind may be: torch takes any number for one of an enumeration.
+OWN_KIND = {
+    **{"ScalarType": "as_scalar_type", "MemoryFormat": "as_memory_format"},
+    **{"Layout": "as_layout", "Device": "as_device", "str": "as_string"},
+}
+TRAINING = ("training", "use_input_stats", "train")  # statistics of the batch, which are written
+SCALES = (1e-3, 1e3)  # of resizing; others read outside of the image
 DTYPES = {
     **{1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64},
     **{6: torch.float16, 7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16},
@@ -225,6 +241,7 @@ class _Translation:
         self.weights: dict[int, Tensor] = {}
         self.calls: list[Call] = []
         self.images: str | None = None
+        self.views: set[int] = set()  # values that may share the memory of a weight
         self.values = 0
 
     def network(self) -> GraphNetwork:
@@ -279,6 +296,8 @@ class _Translation:
         else:
             arguments, keywords = self._aten_arguments(function, node["inputs"])
         results, several = self._results(node["outputs"])
+        if any(n in self.weights or n in self.views for n in numbers_in(arguments)):
+            self.views |= set(results) if _may_be_view(function) else set()
         self.calls.append(Call(target, function, arguments, keywords, results, several))
 
     def _aten_arguments(
@@ -294,22 +313,27 @@ class _Translation:
         in_order = True
         for name, parameter in parameters.items():
             in_order = in_order and name in given and not parameter.kwarg_only
-            if name in given:
-                if parameter.alias_info is not None and parameter.alias_info.is_write:
+            if name == "device":  # also where the file says none, which is the CPU
+                keywords[name] = Device()
+                in_order = False
+            elif name in given:
+                _check_kind(parameter, given[name])
+                if _writes(parameter):
                     self._copy_weight(given[name])
                 value = self._argument(given[name])
                 if in_order:
                     arguments.append(value)
                 else:
                     keywords[name] = value
-            elif name == "device":
-                keywords[name] = Device()
+        _check_values(given)
         return arguments, keywords
 
     def _copy_weight(self, argument: dict[str, Any]) -> None:
         """An operator that changes its argument must not change the network for later passes."""
         name = argument.get("as_tensor", {}).get("name")
         number = self.scope.get(name)
+        if number in self.views:
+            raise Refused("it changes its own weights; export it in evaluation mode")
         if number in self.weights:
             clone = torch.ops.aten.clone.default
             self.calls.append(Call("clone", clone, [Value(number)], {}, (self._bind(name),)))
@@ -363,6 +387,52 @@ class _Translation:
         return tuple(self._bind(_name(output)) for output in outputs), len(outputs) > 1
 
 
+def _is_plain(function: Any, name: str) -> bool:
+    """Whether an operator returns tensors, or a size, and writes only if its name ends in _."""
+    schema = function._schema
+    of_tensors = {str(result.type) for result in schema.returns} <= {"Tensor", "List[Tensor]"}
+    writes = any(_writes(argument) for argument in schema.arguments)
+    return (
+        bool(schema.returns)
+        and (of_tensors or name.startswith("sym_"))
+        and (not writes or name.endswith("_"))
+    )
+
+
+def _writes(parameter: Any) -> bool:
+    return parameter.alias_info is not None and bool(parameter.alias_info.is_write)
+
+
+def _may_be_view(function: Any) -> bool:
+    """Whether a result may share the memory of an argument."""
+    schema = getattr(function, "_schema", None)
+    return schema is None or any(result.alias_info is not None for result in schema.returns)
+
+
+def _check_kind(parameter: Any, argument: dict[str, Any]) -> None:
+    """Refuse numbers in place of types, formats and texts, and the other way round."""
+    ((kind, _),) = argument.items()
+    declared = str(parameter.real_type)
+    for name, own in OWN_KIND.items():
+        if kind != "as_none" and (own == kind) != (name in declared):
+            raise Refused("it contains an argument that its operator does not take")
+
+
+def _check_values(given: dict[str, dict[str, Any]]) -> None:
+    """Refuse training mode, and scales that no image has."""
+    if given.get("running_mean", {}).get("as_none") is None and any(
+        given.get(name) == {"as_bool": True} for name in TRAINING
+    ):
+        raise Refused("batch norm is in training mode; export it in evaluation mode")
+    for name, argument in given.items():
+        if name.startswith("scale") and name != "scale":
+            ((_, content),) = argument.items()
+            factors = content if isinstance(content, list) else [content]
+            numbers = [f for f in factors if isinstance(f, int | float) and not isinstance(f, bool)]
+            if any(not SCALES[0] <= abs(factor) <= SCALES[1] for factor in numbers):
+                raise Refused("it resizes by a factor that no image has")
+
+
 def _name(output: dict[str, Any]) -> str:
     """The name of a result; what nothing refers to has none."""
     ((_, content),) = output.items()
@@ -387,8 +457,8 @@ def function_of(target: str) -> Callable[..., Any]:
     if aten and aten["name"].removesuffix("_") in OPERATORS and "out" not in aten["overload"]:
         packet = getattr(torch.ops.aten, aten["name"], None)
         function = getattr(packet, aten["overload"], None)
-        if isinstance(function, torch._ops.OpOverload):
-            return function
+        if isinstance(function, torch._ops.OpOverload) and _is_plain(function, aten["name"]):
+            return WholeDivision(function) if aten["name"].rstrip("_") in DIVISIONS else function
     known = aten and hasattr(torch.ops.aten, aten["name"])
     shown = target if known else "(a name not shown here)"  # it may be anything
     raise Refused(

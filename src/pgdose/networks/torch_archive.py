@@ -165,6 +165,8 @@ def _run_pickle(program: bytes, persistent: Callable[[Any], Tensor]) -> Any:
             stack.append(tuple(cut(start)))
         elif name in ("SETITEM", "SETITEMS"):
             items = cut(marks.pop() if name == "SETITEMS" else len(stack) - 2)
+            if not all(isinstance(key, str) for key in items[::2]):  # others may hash for ever
+                raise ValueError("a name that is no text")
             stack[-1].update(zip(items[::2], items[1::2], strict=True))
         elif name == "BINPERSID":
             stack.append(persistent(stack.pop()))

@@ -13,10 +13,6 @@ from pathlib import Path
 
 import pytest
 from helpers.mutated_networks import INSIDE
-from helpers.networks import TwoClasses, as_script
-
-from pgdose.errors import UserError
-from pgdose.networks import formats
 
 TESTS = Path(__file__).parents[2]
 MUTATIONS = 500
@@ -40,17 +36,3 @@ def test_a_mutated_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     assert result["faults"] == []
     assert result["files"] == []
     assert 0 < result["taken"] < MUTATIONS
-
-
-def test_a_torchscript_file_that_ends_its_process_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "n.pt"
-    path.write_bytes(as_script(TwoClasses()))
-    formats.try_torchscript(path)
-    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    for trial in (crash, "import time; time.sleep(100)"):
-        monkeypatch.setattr(formats, "TRIAL", trial)
-        monkeypatch.setattr(formats, "TRIAL_SECONDS", 2)
-        with pytest.raises(UserError, match=r"^n\.pt: .* can read; save one"):
-            formats.try_torchscript(path)

@@ -115,6 +115,7 @@ def import_network(folder: Path, **changed: Any) -> None:
             "settings": json.dumps(existing.settings()),
             "batch": 8,
             "threads": 1,
+            "runtime": 60,
         },
         resources={"batch_mb": 3000},
         wildcards={"group": "G", "run": "full"},

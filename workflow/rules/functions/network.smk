@@ -14,6 +14,12 @@ def groups_with(*, trained):
     return one_of(f"{run.group}(?=/{run.name}/)" for run in chosen)
 
 
+def trusted(groups):
+    """Whether the study allows these groups' networks to run as programs (TorchScript)."""
+    networks = [run.network for run in runs(groups=groups)]
+    return any(getattr(network, "trust", False) for network in networks)
+
+
 def initial_weights(w):
     """The file of weights that a training starts from, if there is one."""
     weights = network_of(w).weights
