@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from pgdose.errors import UserError
-from pgdose.study.content_limits import load_yaml
+from pgdose.study.content_limits import load_yaml, read_limited
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
@@ -137,9 +137,11 @@ def _lexicons(study: Study) -> Iterator[str]:
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue
         try:
-            content = load_yaml(path.read_text(encoding="utf-8"))
-        except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
-            problem = error if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            content = load_yaml(read_limited(path).decode())
+        except (UserError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            problem = str(error) if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            if isinstance(error, OSError):
+                problem = f"it cannot be read ({error.strerror})"
             yield f"sources.{name}.lexicon: {path.name}: {problem}; correct the lexicon"
             continue
         findings = content.get("findings") if isinstance(content, dict) else None

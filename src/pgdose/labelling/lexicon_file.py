@@ -19,7 +19,7 @@ from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Ele
 from pgdose.labelling.lexicon import Lexicon, norm_words
 from pgdose.labelling.spelling import spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
-from pgdose.study.content_limits import load_yaml
+from pgdose.study.content_limits import load_yaml, read_limited
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
@@ -28,9 +28,11 @@ _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
 def load_lexicon(path: Path) -> Lexicon:
     """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
     try:
-        content = load_yaml(path.read_text(encoding="utf-8"))
+        content = load_yaml(read_limited(path).decode())
     except FileNotFoundError:
         raise UserError(f"{path.name}: no such lexicon file; check the path") from None
+    except OSError as error:
+        raise UserError(f"{path.name}: {error.strerror}; give a file that you may read") from None
     except UnicodeDecodeError:
         raise UserError(f"{path.name}: not UTF-8 text; save the lexicon as UTF-8") from None
     except UserError as error:
@@ -39,7 +41,7 @@ def load_lexicon(path: Path) -> Lexicon:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem}") from None
+        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem:.200}") from None
     return _LexiconReader(path.name).lexicon(content)
 
 
