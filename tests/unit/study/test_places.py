@@ -160,6 +160,24 @@ def test_real_files_beside_the_phantom_s_are_not_synthetic(
     assert not source(name, **changes).synthetic(name)
 
 
+@pytest.mark.parametrize("part", ["xray", "fields", "slides"])
+@pytest.mark.parametrize("kind", ["table", "dicom_archive", "microscope_fields", "slides"])
+def test_another_kind_of_source_is_not_synthetic(part: str, kind: str) -> None:
+    """Its rules do not look for files that the hospital did not make."""
+    phantom = parse(study()).phantom
+    assert phantom
+    suits = {"dicom_archive": "xray", "microscope_fields": "fields", "slides": "slides"}
+    for table in (None, f"hospital/truth/{part}.csv"):
+        assert phantom.makes(kind, f"hospital/{part}", table) == (suits.get(kind) == part)
+
+
+def test_a_table_of_the_phantom_s_fields_is_not_synthetic() -> None:
+    content = study()
+    mine = {"kind": "table", "root": "hospital/fields", "table": "hospital/fields.csv"}
+    content["sources"]["mine"] = mine
+    assert not parse(content).synthetic("mine")
+
+
 def test_a_part_that_the_phantom_does_not_make_is_not_synthetic() -> None:
     content = study()
     del content["phantom"]["xray"]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
+from pgdose.histology import slide_table
 from pgdose.images import codecs
 from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.preflight import check_inputs
@@ -353,9 +354,38 @@ def test_a_real_file_in_the_synthetic_hospital_gets_no_public_id(tmp_path: Path)
     root, truth = tmp_path / "xray", write_csv(tmp_path / "truth.csv", "file,age\na/1.dcm,3\n")
     (root / "a").mkdir(parents=True)
     (root / "a/1.dcm").touch()
-    source_files.check_synthetic(root, truth, "sources.xray.root")
+    source_files.check_synthetic(root, truth, "sources.xray")
     (root / "a/Ivanova.dcm").touch()
     with pytest.raises(UserError) as caught:
-        source_files.check_synthetic(root, truth, "sources.xray.root")
+        source_files.check_synthetic(root, truth, "sources.xray")
     assert str(caught.value).startswith("sources.xray.root: 1 files in this folder are not of")
     assert "Ivanova" not in str(caught.value)
+
+
+def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_path: Path) -> None:
+    root, content = tmp_path / "slides", "slide,patient,outlines\na.svs,P1,outlines/asap/a.xml\n"
+    truth, table = write_csv(tmp_path / "truth.csv", content), tmp_path / "slides.csv"
+    (root / "outlines/asap").mkdir(parents=True)
+    for name in ("a.svs", "outlines/asap/a.xml", "outlines/real.svs"):
+        (root / name).touch()
+
+    def read(content: str) -> object:
+        columns = {"slide": "slide", "patient": "patient", "outlines": "outlines"}
+        return slide_table.read_slide_list(
+            write_csv(table, content),
+            dict(columns),
+            root,
+            key=KEY,
+            source="s",
+            patients="s",
+            truth=truth,
+        )
+
+    read(content)
+    for row in ("b.svs,P2,", "outlines/real.svs,P2,", "a.svs,Ivanova,", "./a.svs,P1,"):
+        with pytest.raises(UserError, match=r"^sources.s.table: 1 rows are not of the") as caught:
+            read(f"{content}{row}\n")
+        assert "Ivanova" not in str(caught.value)
+    (root / "Ivanova.svs").touch()
+    with pytest.raises(UserError, match=r"^sources.s.root: 1 files in this folder are not of"):
+        read(content)
