@@ -19,6 +19,13 @@ def _check_encoding(name: str) -> str:
     return name
 
 
+def _check_title(title: str) -> str:
+    title = title.strip()  # YAML's | and > end in a line break
+    if not title or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", title):
+        raise mistake("must be a text of one line, without tabs and other control characters")
+    return title
+
+
 def _check_identifier(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name):
         raise mistake("must be a name that the library uses, such as PGD or max_iter")
@@ -72,6 +79,9 @@ InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a r
 
 # The workflow writes it; `~` is expanded. What it must not be: `places`.
 OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]
+
+
+Title = Annotated[str, AfterValidator(_check_title)]
 
 
 Identifier = Annotated[str, AfterValidator(_check_identifier)]
