@@ -5,6 +5,7 @@ what to write instead.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from pgdose.labelling.vocabulary import Vocabulary
 from pgdose.study.content_limits import load_yaml, read_limited
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
+MOST_GAPS = 10  # `..` of an entry
+MOST_REPORTS = 10_000  # that one norm phrase stands for
+MOST_REPORTS_OF_ALL = 30_000
 _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
 
 
@@ -146,6 +150,8 @@ class _LexiconReader:
             raise self.mistake(
                 at, text, "an entry that begins with a word and has .. only between words"
             )
+        if words.count("..") > MOST_GAPS:
+            raise self.mistake(at, text, f"an entry with at most {MOST_GAPS} gaps (..)")
         return tuple(element for word in words for element in self.elements_of(word, text, at))
 
     def elements_of(self, word: str, text: str, at: str) -> list[Element]:
@@ -169,8 +175,18 @@ class _LexiconReader:
     def norm_phrases(self, value: Any) -> dict[str, list[str]]:
         """By rule, all the whole reports that a norm phrase stands for: `(a|b)` is a or b."""
         reports = {}
+        total = 0
         for i, phrase in enumerate(self.texts(value, "norm.phrases")):
             parts = [part.split("|") for part in re.split(r"[()]", phrase)]
+            count = math.prod(map(len, parts))
+            total += count
+            if count > MOST_REPORTS or total > MOST_REPORTS_OF_ALL:
+                raise self.mistake(
+                    f"norm.phrases[{i}]",
+                    phrase,
+                    f"a phrase with fewer alternatives: at most {MOST_REPORTS} reports of one "
+                    f"phrase, {MOST_REPORTS_OF_ALL} of all",
+                )
             texts = ["".join(choice) for choice in product(*parts)]
             balanced = all(len(part) == 1 for part in parts[::2]) and len(parts) % 2
             if not balanced or re.search(r"[*\d]", phrase) or not all(map(_has_letter, texts)):
