@@ -295,6 +295,35 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
         check_inputs(a_study(tmp_path, **COLUMNS))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "encoding", "words"),
+    [
+        ("utf-16 by name", b"id,text\n", "utf-16", "is not utf-16 text"),
+        ("utf-32 by name", b"id,text\n", "utf-32", "is not utf-32 text"),
+        ("a late letter", b"id,text\n" + b"a,b\n" * 9000 + b"\xff", "utf-8", "is not utf-8 text"),
+        ("no line break", None, "utf-8", "its first row is no CSV"),
+        ("a long cell", b"i" * 150_000 + b"\n", "utf-8", "its first row is no CSV"),
+        ("an open quote", b'"id' + b"text\n" * 90_000, "utf-8", "its first row is no CSV"),
+        ("many columns", b"id," * 90_000, "utf-8", "its first row has over 200000 characters"),
+        ("no.parquet", b"id,text\n", "utf-8", "it is no Parquet file"),
+        ("cut.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", "utf-8", "it is no Parquet file"),
+    ],
+)
+def test_a_table_that_is_none_stops_before_any_job(
+    name: str, content: bytes | None, encoding: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(content or b"")
+        if content is None:
+            file.truncate(8 * 2**30)
+    with pytest.raises(UserError) as caught:
+        column_names(path, "sources.x.table", encoding)
+    assert words in str(caught.value) and str(caught.value).startswith("sources.x.table: ")
+    with pytest.raises(UserError, match=r"^The study's inputs are not in order"):
+        check_inputs(a_study(tmp_path, table=str(path)))
+
+
 # --- what goes wrong quietly ------------------------------------------------------------------
 
 
