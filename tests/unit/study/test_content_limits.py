@@ -217,6 +217,15 @@ def test_shards_and_runs_are_counted_together(
     assert f"  {field}" in message and "for at most 200000 jobs" in message
 
 
+def test_transfers_between_networks_are_counted(study: dict[str, Any]) -> None:
+    """All networks of a group judge the images of each: 1500 hung Snakemake's planning."""
+    study = {key: study[key] for key in study if key != "training_size"}
+    networks = {f"n{n}": {"lr": 0.001} for n in range(1500)}
+    message = refusal(changed(study, "groups.X-TB.networks", networks))
+    assert "  groups.X-TB.networks: the study plans over" in message
+    parse(changed(study, "groups.X-TB.networks", dict(list(networks.items())[:100])))
+
+
 def leaves(kind: Any, path: str, markers: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any, list]]:
     """Each plain type that a model is made of: its path, the type, what its annotations say."""
     if get_origin(kind) is Annotated:
