@@ -160,7 +160,8 @@ def check_key(path: Path, made: Mapping[str, Collection[str]]) -> list[str]:
     entries = {place: {*said} - {SYNTHETIC} for place, said in made.items()}
     if is_missing(path):
         return [
-            f"privacy.key: there is no key file {str(path)!r}, but a key made the ids in {place}; "
+            f"privacy.key: there is no key file {str(path)!r}, but a key made the ids in {place}"
+            f"{' (maybe: it is of an earlier version)' if said == {''} else ''}; "
             "restore the key from a backup, or delete that folder to begin with new ids"
             for place, said in entries.items()
             if said

@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pgdose.errors import Rejected, UserError
 from pgdose.tables.keyed import opaque
@@ -72,7 +73,7 @@ def check_synthetic(
     root: Path,
     truth: Path,
     field: str,
-    rows: Iterable[Mapping[str, str]] = (),
+    rows: Iterable[Mapping[Any, str]] = (),
     *,
     name: str = "file",
     without: str | None = None,

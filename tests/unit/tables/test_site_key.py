@@ -273,7 +273,8 @@ def test_no_key_is_made_where_any_tables_of_ids_are(
     study = parse(study.model_dump(by_alias=True, exclude_unset=True) | {"privacy": privacy})
     place = Path(table).parent.parent if "slide_files" in table else Path(table).parent
     assert f"there is no key file {key!r}" in (message := stopped(study))
-    assert f"{place}/; restore the key" in message
+    old = " (maybe: it is of an earlier version)" if entry is None else ""
+    assert f"{place}/{old}; restore the key" in message
     put(table, "synthetic")
     check_inputs(study)
 
