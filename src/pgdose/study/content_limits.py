@@ -84,7 +84,7 @@ def load_yaml(text: str) -> Any:
     if len(text) > BYTES:
         raise UserError(f"the file has more than {BYTES // 1000} kB; give a smaller one")
     try:
-        content = yaml.load(text, Loader=_LimitedLoader)
+        content = _LimitedLoader(text).get_single_data()
     except (RecursionError, ValueError) as error:  # a chain of merge keys; a number of 5000 digits
         raise UserError(f"the file cannot be read ({type(error).__name__}); simplify it") from None
     if excess := find_excess(content):
