@@ -18,6 +18,7 @@ with job(snakemake) as log:
         key=key,
         source=snakemake.wildcards.source,
         patients=params.patients,
+        truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
     result = candidates.survey_shard(log_progress(shard, log, "slides"), root, entry, params.seed)

@@ -13,12 +13,13 @@ with job(snakemake) as log:
     params, source = snakemake.params, snakemake.wildcards.source
     root, entry, field = Path(params.root), settings(params), f"sources.{source}"
     source_files.check_folder(root, f"{field}.root")
-    if truth := snakemake.input.get("truth"):
-        source_files.check_synthetic(root, Path(truth), f"{field}.root")
     if entry["table"]:
         rows = read_columns(Path(snakemake.input.table), entry["columns"], f"{field}.columns")
     else:
         rows = fields.table_from_layout(root, entry["layout"])
+    if truth := snakemake.input.get("truth"):
+        listed = rows.to_dict("records") if entry["table"] else ()
+        source_files.check_synthetic(root, Path(truth), field, listed)
     key = site_key.load_key(Path(params.key), params.key_seed)
     index = fields.index_fields(
         rows,

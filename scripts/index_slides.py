@@ -18,6 +18,7 @@ with job(snakemake) as log:
         key=key,
         source=source,
         patients=params.patients,
+        truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
     slides = parquet.read_tables(snakemake.input.slides)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)

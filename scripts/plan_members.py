@@ -3,7 +3,7 @@ from job import job, settings
 from pgdose.cohort import eligibility, logs, planning, splitting, usability
 from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
-from pgdose.tables import parquet
+from pgdose.tables import parquet, source_index
 from pgdose.tables.cohort_schemas import MEMBERS
 from pgdose.tables.rejects import REJECTS
 from pgdose.xray import hand_drawn_boxes
@@ -40,5 +40,6 @@ with job(snakemake) as log:
         members = planning.place(members, group, params.shards)
     left_out = usability.left_out(candidates)
     logs.report_plan(log, group, members, left_out, params.training)
-    parquet.write_table(members, snakemake.output.planned, MEMBERS)
+    made_with = source_index.key_of_group(inputs.records, group)
+    parquet.write_table(members, snakemake.output.planned, MEMBERS, made_with)
     parquet.write_table(left_out, snakemake.output.left_out, REJECTS)

@@ -5,17 +5,19 @@ hospital are left out, since it may not have made them yet.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from pgdose.errors import UserError
-from pgdose.study.content_limits import load_yaml
+from pgdose.study.content_limits import load_yaml, read_limited
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
-from pgdose.tables.site_key import ENTRY, check_key
+from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
+from pgdose.tables.site_key import check_key, is_missing, load_key
 from pgdose.tables.user_columns import find_columns
 
 KEY_HEAD = "The key of the study's ids is not in order:"
@@ -33,45 +35,44 @@ def check_inputs(study: Study) -> None:
 
 
 def _keys(study: Study) -> list[str]:
-    """A line for each source, or other study, whose ids a lost or another key made.
+    """A line for each source or group, or other study, whose ids a lost or another key made.
 
     Only if the study needs the key: it must fit the ids that this study has, and it must not be
-    made anew where the tables of any study were made with one.
+    made anew where the tables of any study were made with one, or do not say so.
     """
     if all(study.synthetic(name) for name in study.sources):
         return []
     path, private = Path(study.privacy.key), Path(study.privacy.folder)
+    synthetic = {name for name in study.sources if study.synthetic(name)}
     made = {}
     for folder in sorted({*Path(study.results, "sources").glob("*"), *private.glob("*")}):
-        if folder.name in study.sources and study.synthetic(folder.name):
+        if folder.name in synthetic:
             continue
         shards = [*folder.glob("slides/*.parquet"), *folder.glob("slide_files/*.parquet")]
         tables = [folder / "records.parquet", folder / "paths.parquet", *shards[:SHARDS_READ]]
-        made[f"{folder}/"] = _key_entries(tables)
-    if not path.exists():
-        for table in sorted(path.parent.glob("*/*/paths.parquet")):
-            # Those of earlier versions do not say whether they are synthetic.
-            made.setdefault(f"{table.parent}/", _key_entries([table]) - {""})
+        made[f"{folder}/"] = key_entries(tables)
+    for folder in sorted(Path(study.results, "groups").glob("*")):
+        tables = [folder / "planned.parquet", folder / "members.parquet"]
+        made[f"{folder}/"] = key_entries(tables) - {""}  # of earlier versions
+    if is_missing(path):
+        inputs = {os.path.realpath(source.root) for source in study.sources.values()}
+        inputs |= {os.path.realpath(private / name) for name in synthetic}
+        for place in dict.fromkeys((Path("private"), path.parent, private.parent)):
+            for folder, table in private_tables(place, inputs):
+                made[f"{folder}/"] = made.get(f"{folder}/", set()) | key_entries([table])
+    else:
+        _verify(study, made)
     return check_key(path, made)
 
 
-def _key_entries(tables: Iterable[Path]) -> set[str]:
-    """What the tables that are there say of the key that made their ids; "" where one says nothing.
-
-    A damaged table says nothing: the job that reads it stops.
-    """
-    entries = set()
-    for table in tables:
-        with contextlib.suppress(PermissionError):
-            if not table.is_file():
-                continue
-            from pgdose.tables.parquet import read_metadata  # only a study with results pays for it
-
-            try:
-                entries.add(read_metadata(table).get(ENTRY, ""))
-            except UserError:
-                entries.add("")
-    return entries
+def _verify(study: Study, made: dict[str, set[str]]) -> None:
+    """Try the key on the ids of this study's tables that do not say which key made them."""
+    for name, source in study.sources.items():
+        paths = Path(study.privacy.folder, name, "paths.parquet")
+        if made.get(f"{paths.parent}/") == {""}:
+            with contextlib.suppress(UserError, OSError):  # `check_key` says what is wrong with it
+                key = load_key(Path(study.privacy.key))
+                made[f"{paths.parent}/"] = {unrecorded(paths, Path(source.root), name, key)}
 
 
 def _source_files(study: Study) -> Iterator[str]:
@@ -137,9 +138,11 @@ def _lexicons(study: Study) -> Iterator[str]:
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue
         try:
-            content = load_yaml(path.read_text(encoding="utf-8"))
-        except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
-            problem = error if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            content = load_yaml(read_limited(path).decode())
+        except (UserError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            problem = str(error) if isinstance(error, UserError) else "not valid YAML in UTF-8"
+            if isinstance(error, OSError):
+                problem = f"it cannot be read ({error.strerror})"
             yield f"sources.{name}.lexicon: {path.name}: {problem}; correct the lexicon"
             continue
         findings = content.get("findings") if isinstance(content, dict) else None

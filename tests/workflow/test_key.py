@@ -1,5 +1,6 @@
 """The key of the ids in a real run: made once, needed ever after, begun anew only by a person."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def site(tmp_path: Path) -> Path:
     (folder / "data").mkdir()
     rows = ["image,patient,class"]
     for n in range(8):
-        Image.fromarray(np.full((80, 80), n, np.uint8)).save(folder / f"data/{n}.png")
+        pixels = np.random.default_rng(n).integers(0, 256, (80, 80), np.uint8)
+        Image.fromarray(pixels).save(folder / f"data/{n}.png")
         rows.append(f"{n}.png,{n},C{n % 2 + 1}")
     (folder / "data.csv").write_text("\n".join(rows))
     return folder
@@ -49,7 +51,7 @@ def test_a_key_is_made_once_and_never_replaced(site: Path) -> None:
     assert entry == site_key.fingerprint(bytes.fromhex(key))
     ids = parquet.read_table(site / RECORDS)["record_id"].tolist()
 
-    for content in (None, "", "b" * 10, "0123456789abcdef" * 4):  # lost, damaged, another one
+    for content in (None, "", "b" * 10, hashlib.sha256().hexdigest()):  # lost, damaged, another one
         (site / KEY).unlink()
         if content is not None:
             (site / KEY).write_text(content)
@@ -83,3 +85,31 @@ def test_a_job_without_the_key_makes_none(site: Path) -> None:
     run = snakemake(site, "--no-hooks", "--", RECORDS, study="site.yaml")
     assert run.returncode == 1 and "privacy.key: there is no key file" in run.stdout + run.stderr
     assert not (site / KEY).exists() and not (site / RECORDS).exists()
+
+
+def test_groups_are_begun_anew_with_their_key(site: Path) -> None:
+    """What the message says to delete leaves no id of the old key behind."""
+    members = "results/small/groups/G/members.parquet"
+    assert snakemake(site, "--", members, study="site.yaml").returncode == 0
+    key = bytes.fromhex((site / KEY).read_text())
+    for table in (members, members.replace("members", "planned")):
+        assert parquet.read_metadata(site / table)[site_key.ENTRY] == site_key.fingerprint(key)
+    (site / KEY).unlink()
+    named = ("results/small/sources/mine", "private/small/mine", "results/small/groups/G")
+    for folder in named:
+        assert f"{folder}/;" in index(site).stderr
+        shutil.rmtree(site / folder)
+    assert index(site).returncode == 0
+
+
+def test_another_study_makes_no_key_in_place_of_a_lost_one(site: Path) -> None:
+    text = (site / "site.yaml").read_text()
+    (site / "site.yaml").write_text(text + "privacy: {key: keys/k, folder: private/2024/a}\n")
+    assert index(site).returncode == 0 and (site / "keys/k").exists()
+    (site / "keys/k").unlink()
+    (site / "site.yaml").write_text(
+        text.replace("study: small", "study: c") + "privacy: {key: keys/k}\n"
+    )
+    run = snakemake(site, "--", RECORDS.replace("small", "c"), study="site.yaml")
+    assert run.returncode == 1 and "private/2024/a/mine/; restore the key" in run.stderr
+    assert not (site / "keys/k").exists()

@@ -192,6 +192,7 @@ rule candidates:
     """Survey a shard of slides: tissue, outlines, and the candidate tiles of each class."""
     input:
         table=lambda w: source_of(w).table,
+        truth=files_of_phantom,
     output:
         candidates=f"{RESULTS}/sources/{{source}}/candidates/{{shard}}.parquet",
         slides=f"{RESULTS}/sources/{{source}}/slides/{{shard}}.parquet",
@@ -224,6 +225,7 @@ rule index_slides:
     """Select tiles among the candidates of all slides: one record a tile."""
     input:
         table=lambda w: source_of(w).table,
+        truth=files_of_phantom,
         candidates=lambda w: source_shards(w.source, "candidates"),
         slides=lambda w: source_shards(w.source, "slides"),
         slide_files=lambda w: source_shards(w.source, "slide_files", root=PRIVATE),

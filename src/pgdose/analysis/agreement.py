@@ -9,6 +9,7 @@ Only `present` counts as positive, on both sides, because a study group takes wh
 is a false alarm where the person is not sure. `label_confusion` counts all pairs of states.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,14 @@ _BOOTSTRAP_DRAWS = 2000
 
 
 # The two tables of states
+
+# What pandas raises at a file that is no table in UTF-8, or whose rows are of several lengths.
+NO_TABLE = (
+    UnicodeDecodeError,
+    pd.errors.ParserError,
+    pd.errors.EmptyDataError,
+    pd.errors.ParserWarning,
+)
 
 
 def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") -> pd.DataFrame:
@@ -65,13 +74,19 @@ def _cell_states(cells: pd.Series, name: str) -> list[str]:
 def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -> pd.DataFrame:
     """`hand_states` of a CSV file; `field` of the study stands before every message."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            # Of rows with more cells pandas would take the first for an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+            )
         return hand_states(table, names, id_column)
     except FileNotFoundError:
         raise UserError(f"{field}: there is no file {path.name!r}; check the path") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
+    except NO_TABLE:
         raise UserError(
-            f"{field}: {path.name} is not a CSV table in UTF-8; save it as one"
+            f"{field}: {path.name} is not a CSV table in UTF-8; save it as one, with as many cells "
+            "in each row"
         ) from None
     except UserError as error:
         raise UserError(f"{field}: {path.name}: {error}") from None

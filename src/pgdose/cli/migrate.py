@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pgdose.errors import UserError
 from pgdose.study import migration
+from pgdose.study.content_limits import read_limited
 from pgdose.study.versions import MIGRATIONS, Migration
 from pgdose.tables.output_files import atomic
 
@@ -16,9 +17,13 @@ def migrate(study: Path, migrations: Sequence[Migration] = MIGRATIONS) -> list[s
     UserError if there is no such file, or it cannot be migrated; the file is as before then.
     """
     try:
-        text = study.read_bytes().decode("utf-8")  # keeps the ends of lines
+        text = read_limited(study).decode("utf-8")  # keeps the ends of lines
     except FileNotFoundError:
         raise UserError(f"there is no file {study}; give the path of a study file") from None
+    except OSError as error:
+        raise UserError(f"{study}: {error.strerror}; give the path of a study file") from None
+    except UserError as error:
+        raise UserError(f"{study}: {error}") from None
     except UnicodeDecodeError:
         raise UserError(f"{study}: not UTF-8 text; save it as UTF-8") from None
     try:

@@ -1,5 +1,6 @@
 """How a group would use each candidate (grey window, crop), and why it cannot use some."""
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -73,11 +74,19 @@ def left_out(candidates: pd.DataFrame) -> pd.DataFrame:
 def read_exclusions(path: str | Path | None, group: str) -> pd.DataFrame:
     """A person's list of exclusions: record_id and reason; empty without a file.
 
-    UserError if a column is missing.
+    UserError if it cannot be read, or a column is missing. The message quotes no cell.
     """
     if path is None:
         return pd.DataFrame(columns=["record_id", "reason"])
-    exclusions = pd.read_csv(path, dtype="str")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells
+            exclusions = pd.read_csv(path, dtype="str", encoding="utf-8-sig", index_col=False)
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:  # parser errors are ValueErrors
+        raise UserError(
+            f"groups.{group}.exclude: not a readable CSV file ({type(error).__name__}); write one "
+            "in UTF-8 with the columns record_id and reason, and as many cells in each row"
+        ) from None
     check_exclusions(exclusions, group)
     return exclusions
 

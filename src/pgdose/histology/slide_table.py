@@ -8,9 +8,11 @@ import pandas as pd
 from pgdose.tables.keyed import opaque
 from pgdose.tables.rejects import Reject
 from pgdose.tables.sharding import shard_rows
-from pgdose.tables.source_files import check_folder
+from pgdose.tables.source_files import check_folder, check_synthetic
 from pgdose.tables.source_index import first_of_each
 from pgdose.tables.user_tables import read_columns
+
+OUTLINES_FOLDER = "outlines"  # of the synthetic hospital's slides
 
 
 class SlideList(NamedTuple):
@@ -38,13 +40,20 @@ def read_slide_list(
     key: bytes,
     source: str,
     patients: str,
+    truth: Path | None = None,
 ) -> SlideList:
     """Read a source's table; `columns` names its columns, `root` the folder of the slides.
 
-    Raises UserError for a missing folder or column.
+    `truth`: of the synthetic hospital, if it makes the source. Raises UserError for a missing
+    folder or column, and for what a synthetic source must not hold (`check_synthetic`).
     """
     check_folder(root, f"sources.{source}.root")
     rows = read_columns(table, columns, f"sources.{source}.columns")
+    if truth:
+        listed = rows.to_dict("records")
+        check_synthetic(
+            root, truth, f"sources.{source}", listed, name="slide", without=OUTLINES_FOLDER
+        )
     return list_slides(rows, root, key=key, source=source, patients=patients)
 
 

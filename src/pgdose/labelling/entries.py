@@ -66,12 +66,22 @@ class Entry:
         """
         return self._match_from(words, start + 1, 1)
 
-    def _match_from(self, words: Sequence["Word"], at: int, k: int) -> int:
-        """Match the elements from the k-th on with the words from `at` on."""
+    def _match_from(
+        self,
+        words: Sequence["Word"],
+        at: int,
+        k: int,
+        failed: set[tuple[int, int]] | None = None,
+    ) -> int:
+        """Match the elements from the k-th on with the words from `at` on.
+
+        `failed`: the (at, k) of gaps behind which nothing matches. Without them the gaps of an
+        entry would be tried in all their combinations.
+        """
         for i in range(k, len(self.bits)):
             bit = self.bits[i]
             if not bit and self.elements[i].is_gap:
-                return self._match_after_gap(words, at, i + 1)
+                return self._match_after_gap(words, at, i + 1, set() if failed is None else failed)
             if at == len(words) or not (
                 words[at].fitted_bits & bit if bit else not words[at].is_mark
             ):
@@ -79,13 +89,19 @@ class Entry:
             at += 1
         return at
 
-    def _match_after_gap(self, words: Sequence["Word"], at: int, k: int) -> int:
+    def _match_after_gap(
+        self, words: Sequence["Word"], at: int, k: int, failed: set[tuple[int, int]]
+    ) -> int:
+        start = at, k
+        if start in failed:
+            return 0
         skipped = 0
         while at < len(words) and skipped <= _MAX_GAP and words[at].text not in _GAP_ENDS:
-            if end := self._match_from(words, at, k):
+            if end := self._match_from(words, at, k, failed):
                 return end
             skipped += not words[at].is_mark
             at += 1
+        failed.add(start)
         return 0
 
 

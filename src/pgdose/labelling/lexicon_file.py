@@ -5,6 +5,7 @@ what to write instead.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,18 +20,23 @@ from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Ele
 from pgdose.labelling.lexicon import Lexicon, norm_words
 from pgdose.labelling.spelling import spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
-from pgdose.study.content_limits import load_yaml
+from pgdose.study.content_limits import load_yaml, read_limited
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
+MOST_GAPS = 10  # `..` of an entry
+MOST_REPORTS = 10_000  # that one norm phrase stands for
+MOST_REPORTS_OF_ALL = 30_000
 _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
 
 
 def load_lexicon(path: Path) -> Lexicon:
     """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
     try:
-        content = load_yaml(path.read_text(encoding="utf-8"))
+        content = load_yaml(read_limited(path).decode())
     except FileNotFoundError:
         raise UserError(f"{path.name}: no such lexicon file; check the path") from None
+    except OSError as error:
+        raise UserError(f"{path.name}: {error.strerror}; give a file that you may read") from None
     except UnicodeDecodeError:
         raise UserError(f"{path.name}: not UTF-8 text; save the lexicon as UTF-8") from None
     except UserError as error:
@@ -39,7 +45,7 @@ def load_lexicon(path: Path) -> Lexicon:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem}") from None
+        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem:.200}") from None
     return _LexiconReader(path.name).lexicon(content)
 
 
@@ -144,6 +150,8 @@ class _LexiconReader:
             raise self.mistake(
                 at, text, "an entry that begins with a word and has .. only between words"
             )
+        if words.count("..") > MOST_GAPS:
+            raise self.mistake(at, text, f"an entry with at most {MOST_GAPS} gaps (..)")
         return tuple(element for word in words for element in self.elements_of(word, text, at))
 
     def elements_of(self, word: str, text: str, at: str) -> list[Element]:
@@ -167,8 +175,18 @@ class _LexiconReader:
     def norm_phrases(self, value: Any) -> dict[str, list[str]]:
         """By rule, all the whole reports that a norm phrase stands for: `(a|b)` is a or b."""
         reports = {}
+        total = 0
         for i, phrase in enumerate(self.texts(value, "norm.phrases")):
             parts = [part.split("|") for part in re.split(r"[()]", phrase)]
+            count = math.prod(map(len, parts))
+            total += count
+            if count > MOST_REPORTS or total > MOST_REPORTS_OF_ALL:
+                raise self.mistake(
+                    f"norm.phrases[{i}]",
+                    phrase,
+                    f"a phrase with fewer alternatives: at most {MOST_REPORTS} reports of one "
+                    f"phrase, {MOST_REPORTS_OF_ALL} of all",
+                )
             texts = ["".join(choice) for choice in product(*parts)]
             balanced = all(len(part) == 1 for part in parts[::2]) and len(parts) % 2
             if not balanced or re.search(r"[*\d]", phrase) or not all(map(_has_letter, texts)):

@@ -79,6 +79,10 @@ def _jobs(study: Study) -> Iterator[str]:
         jobs[f"attacks.{name}.shards"] = attack.shards * sum(runs.values())
         if size and name in size.attacks:
             jobs["training_size.repeats"] = sized + attack.shards * sized
+    gradient = sum(isinstance(attack, GradientAttack) for attack in study.attacks.values())
+    for group, count in runs.items():
+        if count > 1:  # all networks judge each one's images, and each is an input of that job
+            jobs[f"groups.{group}.networks"] = gradient * count**2
     most = max(jobs, key=lambda field: jobs[field])
     if (total := sum(jobs.values())) > MOST_JOBS:
         yield f"{most}: the study plans over {total} jobs; use less, for at most {MOST_JOBS} jobs"

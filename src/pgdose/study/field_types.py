@@ -10,13 +10,29 @@ from pydantic import AfterValidator
 
 from pgdose.study.base import IS_PATH, mistake
 
+# They make texts of bytes, but are for names of hosts, for source code or for nothing at all.
+NO_ENCODINGS = {"undefined", "punycode", "idna", "utf-7", "unicode-escape", "raw-unicode-escape"}
+
 
 def _check_encoding(name: str) -> str:
+    refusal = mistake("must be the encoding of a text, such as utf-8, cp1251 or koi8-r")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", name):
+        raise refusal
     try:
-        codecs.lookup(name)
-    except LookupError:
-        raise mistake("must be a Python encoding, such as utf-8, cp1251 or koi8-r") from None
+        codec = codecs.lookup(name)
+        "".encode(name)  # zlib, rot13 and the like make no bytes of a text
+    except (LookupError, UnicodeError):
+        raise refusal from None
+    if codec.name.replace("_", "-") in NO_ENCODINGS:
+        raise refusal
     return name
+
+
+def _check_title(title: str) -> str:
+    title = title.strip()  # YAML's | and > end in a line break
+    if not title or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", title):
+        raise mistake("must be a text of one line, without tabs and other control characters")
+    return title
 
 
 def _check_identifier(name: str) -> str:
@@ -72,6 +88,9 @@ InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a r
 
 # The workflow writes it; `~` is expanded. What it must not be: `places`.
 OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]
+
+
+Title = Annotated[str, AfterValidator(_check_title)]
 
 
 Identifier = Annotated[str, AfterValidator(_check_identifier)]

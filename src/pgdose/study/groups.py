@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 from pgdose.study.augmentation import Augment
 from pgdose.study.base import IS_PATH, Model, Name, Shards, Share, mistake
 from pgdose.study.classes import Class, Image
-from pgdose.study.field_types import InputFile
+from pgdose.study.field_types import InputFile, Title
 from pgdose.study.networks import AnyNetwork, ExistingNetwork
 
 
 class Group(Model):
-    title: str
+    title: Title
     image: Image = Image()
     balance: list[Literal["sex", "class"]] = []
     augment: Augment = Augment()  # of the copies that `augment_to` adds

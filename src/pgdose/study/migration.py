@@ -51,7 +51,7 @@ def _read(text: str) -> dict[str, Any]:
     try:
         study = load_yaml(text)
     except yaml.YAMLError as error:
-        raise UserError(f"the file is not valid YAML, correct it: {error}") from None
+        raise UserError(f"the file is not valid YAML, correct it: {str(error)[:500]}") from None
     if not isinstance(study, dict) or not study:
         raise UserError("the file is not a study; give a YAML file of keys and values")
     return study

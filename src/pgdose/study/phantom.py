@@ -8,6 +8,13 @@ from pydantic import Field
 from pgdose.study.base import Count, CountOrZero, Integer, Model
 from pgdose.study.field_types import OutputPath
 
+# The part of the hospital that a kind of source can be, and the table of that part.
+KINDS = {
+    "dicom_archive": ("xray", "reports.csv"),
+    "microscope_fields": ("fields", "fields.csv"),
+    "slides": ("slides", "slides.csv"),
+}
+
 
 class PhantomXray(Model):
     """Films by what they show."""
@@ -44,18 +51,20 @@ class Phantom(Model):
     fields: PhantomFields | None = None
     slides: PhantomSlides | None = None
 
-    def makes(self, root: str, table: str | None) -> bool:
-        """Whether a folder of images, and the table that describes them, are made by it.
+    def makes(self, kind: str, root: str, table: str | None) -> bool:
+        """Whether a source's folder of images, and the table that describes them, are made by it.
 
         The folder alone, if a source has no table. Real files may lie beside these, but then they
-        are no synthetic source: its ids follow from the seed and protect nobody.
+        are no synthetic source: its ids follow from the seed and protect nobody. The rules of each
+        kind in KINDS refuse files and rows that it did not make; other kinds are never synthetic.
         """
-        parts = {"xray": "reports.csv", "fields": "fields.csv", "slides": "slides.csv"}
-        for part, name in parts.items():
-            if getattr(self, part) and _same(root, f"{self.root}/{part}"):
-                tables = (f"{self.root}/{name}", f"{self.root}/truth/{part}.csv")
-                return table is None or any(_same(table, made) for made in tables)
-        return False
+        if kind not in KINDS:
+            return False
+        part, name = KINDS[kind]
+        if not getattr(self, part) or not _same(root, f"{self.root}/{part}"):
+            return False
+        tables = (f"{self.root}/{name}", f"{self.root}/truth/{part}.csv")
+        return table is None or any(_same(table, made) for made in tables)
 
 
 def _same(path: str, other: str) -> bool:

@@ -1,14 +1,14 @@
 """Where a study writes: its results, its private tables and key, the synthetic hospital.
 
 Such a place must be a folder of its own: results are shared and cleaned away, private tables are
-not, and an archive is read file by file, whatever lies in it.
+not, and an archive is read file by file, whatever lies in it; a table may name any file.
 """
 
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pgdose.study.sources import DicomArchive, MicroscopeFields
 from pgdose.study.study import Study
 
 # Folders of the project, and those that it keeps beside the results.
@@ -16,6 +16,12 @@ OF_THE_PROJECT = (
     *("src", "scripts", "workflow", "profiles", "resources", "envs", "tests", "benchmarks", "docs"),
     *("work", "logs", ".git", ".snakemake", ".venv"),
 )
+FILES_OF_THE_PROJECT = (
+    *("Snakefile", "config.yaml", "pyproject.toml", "requirements.txt", "Makefile", ".gitignore"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"),
+)
+OF_THE_SYSTEM = ("/dev", "/proc", "/sys")  # no files on a disk
+MEMORY = "/dev/shm"  # but that one: temporary files
 PROJECT = Path(__file__).parents[3]  # its checkout; another folder where pgdose is installed
 
 
@@ -45,17 +51,42 @@ def _reserved(field: str, path: Path) -> str | None:
     for name, folder in {"the project's folder": Path.cwd(), "your home": Path.home()}.items():
         if _real(str(folder)).is_relative_to(path):
             return f"is {name}, or holds it; use a folder of its own, such as {example}"
-    reserved = [*OF_THE_PROJECT, "private"]
-    if field.startswith("privacy."):
-        reserved = [*OF_THE_PROJECT, "results"]
+    if any(path.is_relative_to(name) for name in OF_THE_SYSTEM) and not (
+        path.is_relative_to(MEMORY) and path != Path(MEMORY)
+    ):
+        return f"lies in a folder of the system, which keeps no files; use {example}"
+    folders = [*OF_THE_PROJECT, "results" if field.startswith("privacy.") else "private"]
     for project in {_real(str(Path.cwd())), _real(str(PROJECT))}:
-        if path.is_relative_to(project) and path.relative_to(project).parts[0] in reserved:
-            name = path.relative_to(project).parts[0]
+        if not path.is_relative_to(project):
+            continue
+        name = path.relative_to(project).parts[0]
+        if _same_name(name, folders):
             return f"lies in the folder {name!r}, which is for other files; use {example}"
-    if path.is_file() and field != "privacy.key":
+        if _same_name(name, FILES_OF_THE_PROJECT):
+            return f"is, or lies in, the project's file {name!r}; use {example}"
+    return _no_place(field, path)
+
+
+def _same_name(name: str, names: Iterable[str]) -> bool:
+    """Whether a file system might take a name for one of these: some know no capitals."""
+    return _folded(name) in {_folded(other) for other in names}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _no_place(field: str, path: Path) -> str | None:
+    """What is wrong with a place where nothing can be written."""
+    example = _example(field)
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            return f"lies in {parent.name!r}, which is a file; use {example}"
+    if path.exists() and not path.is_dir() and field != "privacy.key":
         return f"is a file; give a folder, such as {example}"
-    if path.is_dir() and field == "privacy.key":
-        return f"is a folder; give a file, such as {example}"
+    if path.exists() and not path.is_file() and field == "privacy.key":
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        return f"is {kind}; give a file, such as {example}"
     return None
 
 
@@ -72,13 +103,14 @@ def _beside_inputs(field: str, place: str, study: Study) -> str | None:
     """What is wrong with a place that is an input of the study, holds one or lies in one."""
     path = _real(place)
     for name, source in study.sources.items():
+        if field == "privacy.key" and path.is_relative_to(_real(f"{study.privacy.folder}/{name}")):
+            return (
+                f"lies in the private folder of sources.{name}, which a person may delete; use a "
+                f"place apart, such as {_example(field)}"
+            )
         root = _real(source.root)
-        # These read all files below their root; tables of others name each file.
-        reads_all = isinstance(source, DicomArchive) or (
-            isinstance(source, MicroscopeFields) and source.layout
-        )
         holds = root.is_relative_to(path) and (path == root or field != "phantom.root")
-        if holds or (reads_all and path.is_relative_to(root)):
+        if holds or path.is_relative_to(root):
             return (
                 f"shares its files with sources.{name}.root, {source.root!r}; use a folder apart "
                 f"from all inputs, such as {_example(field)}"

@@ -120,7 +120,7 @@ class Study(Model):
         """Whether the synthetic hospital makes all that is read of the source."""
         entry = self.sources[source]
         table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
-        return self.phantom is not None and self.phantom.makes(entry.root, table)
+        return self.phantom is not None and self.phantom.makes(entry.kind, entry.root, table)
 
     def target(self, group: str, attack: str) -> int | str | None:
         """The target class of an attack: its index in the group, least_likely, or None."""

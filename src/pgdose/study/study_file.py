@@ -7,9 +7,8 @@ from typing import Any
 import yaml
 
 from pgdose.errors import UserError
-from pgdose.study.content_limits import load_yaml
+from pgdose.study.content_limits import load_yaml, read_limited
 
-BYTES = 5_000_000
 CODE_KEY = "__use_yte__"  # with it Snakemake evaluates the file's texts as Python
 
 
@@ -20,9 +19,7 @@ def read_study_file(path: Path) -> dict[str, Any]:
     Snakemake to run.
     """
     try:
-        if path.stat().st_size > BYTES:
-            raise UserError(f"{path}: more than {BYTES // 10**6} MB; give a study file")
-        content = _parsed(path.read_bytes().decode("utf-8-sig"))
+        content = _parsed(read_limited(path).decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give the path of a study file") from None
     except UnicodeDecodeError:

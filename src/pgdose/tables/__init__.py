@@ -19,6 +19,7 @@ network_schemas    schemas about a trained network
 clean_logits       clean.parquet: logits of a run's clean validation images
 sharding           which rows belong to which shard
 site_key           the secret key of a site's ids, and its fingerprint in tables
+key_traces         tables of ids, and what they say of the key that made them
 keyed              opaque ids, and random draws keyed by (seed, purpose, record_id)
 private_paths      which file a record_id stands for
 """

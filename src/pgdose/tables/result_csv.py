@@ -19,15 +19,20 @@ TEXT_COLUMNS = (
 # A spreadsheet takes a cell that begins so for a formula, and runs it. An apostrophe before it says
 # that the cell is text. Where apostrophes stand there already, another one joins them, so that
 # reading can take it away again.
-FORMULA = re.compile(r"'*[=+\-@\t\n＝＋－＠]")  # also the wide forms
+SIGNS = "=+\\-@＝＋－＠"  # also the wide forms
+FORMULA = re.compile(rf"'*[{SIGNS}\t\n]")
+# Some split a line at other marks than commas, whose parts are no cells to a writer of CSV.
+INNER_FORMULA = re.compile(rf"(?<=[;|\t\n])(?=['\"]*[{SIGNS}])")
+INNER_TEXT = re.compile(rf"(?<=[;|\t\n])'(?=['\"]*[{SIGNS}])")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
 
 
 def write_csv(table: pd.DataFrame, path: str | Path, *, for_spreadsheets: bool = True) -> None:
     """Write CSV atomically; floats as the shortest text that reads back equal.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, unless the
-    table is no result but imitates one of a person (`for_spreadsheets=False`).
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, also behind a
+    mark at which one splits lines, unless the table is no result but imitates one of a person
+    (`for_spreadsheets=False`).
     """
     if for_spreadsheets:
         table = _mapped_texts(table, _escaped)
@@ -36,7 +41,10 @@ def write_csv(table: pd.DataFrame, path: str | Path, *, for_spreadsheets: bool =
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote: only an empty cell is missing, and names are text."""
+    """Read what `write_csv` wrote: only an empty cell is missing, and names are text.
+
+    So an empty text reads back as missing, and each return (\\r) as a line feed.
+    """
     types = dict.fromkeys(TEXT_COLUMNS, str)
     table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=types)
     return _mapped_texts(table, _unescaped)
@@ -58,8 +66,11 @@ def _mapped_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataF
 def _escaped(text: str) -> str:
     # A return that is not quoted ends a row, and the writer does not quote it.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    is_formula = FORMULA.match(text) and not NUMBER.fullmatch(text)
+    text = INNER_FORMULA.sub("'", text)
+    return f"'{text}" if is_formula else text
 
 
 def _unescaped(text: str) -> str:
-    return text.removeprefix("'") if FORMULA.match(text) else text
+    text = text.removeprefix("'") if FORMULA.match(text) else text
+    return INNER_TEXT.sub("", text)

@@ -2,8 +2,9 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pgdose.errors import Rejected, UserError
 from pgdose.tables.keyed import opaque
@@ -68,19 +69,35 @@ def check_inside(root: Path, path: Path) -> None:
         raise Rejected("outside_root", "a link that leads out of the source's root")
 
 
-def check_synthetic(root: Path, truth: Path, field: str) -> None:
+def check_synthetic(
+    root: Path,
+    truth: Path,
+    field: str,
+    rows: Iterable[Mapping[Any, str]] = (),
+    *,
+    name: str = "file",
+    without: str | None = None,
+) -> None:
     """Raise UserError if a folder of the synthetic hospital holds a file that it did not make.
 
-    `truth` is its table of the files that it made, in column `file`. The ids of synthetic sources
-    protect nobody, so that a real file must not get one.
+    `truth` is its table of the files that it made, in column `name`. The ids of synthetic sources
+    protect nobody, so that a real file must not get one. The same holds for `rows` of the source's
+    table, {name, patient}: each must be in the truth with its patient. `without`: a folder below
+    the root whose files get no ids, unless a row names one.
     """
     with truth.open(encoding="utf-8", newline="") as file:
-        made = {row["file"] for row in csv.DictReader(file)}
-    count = sum(path.relative_to(root).as_posix() not in made for path in walk(root))
+        made = {row[name]: row.get("patient") for row in csv.DictReader(file)}
+    files = (path.relative_to(root).as_posix() for path in walk(root))
+    count = sum(file not in made and file.split("/")[0] != without for file in files)
     if count:
         raise UserError(
-            f"{field}: {count} files in this folder are not of the synthetic hospital, whose ids "
-            "protect nobody; move them to another folder, and make it a source of its own"
+            f"{field}.root: {count} files in this folder are not of the synthetic hospital, whose "
+            "ids protect nobody; move them to another folder, and make it a source of its own"
+        )
+    if count := sum(made.get(row[name], "") != row["patient"] for row in rows):
+        raise UserError(
+            f"{field}.table: {count} rows are not of the synthetic hospital, whose ids protect "
+            "nobody; move them to another table, and make it a source of its own"
         )
 
 

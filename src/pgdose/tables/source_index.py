@@ -12,7 +12,7 @@ from pgdose.tables.keyed import opaque
 from pgdose.tables.parquet import read_metadata, write_table
 from pgdose.tables.private_paths import write_paths
 from pgdose.tables.rejects import REJECTS, Reject, reject_table
-from pgdose.tables.site_key import ENTRY
+from pgdose.tables.site_key import ENTRY, SYNTHETIC
 
 
 class SourceIndex(NamedTuple):
@@ -55,6 +55,23 @@ def common_key(
             "a backup, or delete the results and the private folder of this source, and run again"
         )
     return {ENTRY: entries.pop()} if entries else {}
+
+
+def key_of_group(paths: Iterable[str | Path], group: str) -> dict[str, str]:
+    """The metadata of the key that made a group's ids, by the tables of its sources.
+
+    Some of them may be synthetic, or of earlier versions, which do not say it. UserError if several
+    keys of a site made the others.
+    """
+    entries = {read_metadata(path).get(ENTRY, "") for path in paths} - {""}
+    keys = entries - {SYNTHETIC}
+    if len(keys) > 1:
+        raise UserError(
+            f"groups.{group}: the ids of its sources were made with several keys; restore the "
+            "first key from a backup, delete the results and private folders of the sources that "
+            "were indexed since, and run again"
+        )
+    return {ENTRY: (keys or entries).pop()} if entries else {}
 
 
 def first_of_each(

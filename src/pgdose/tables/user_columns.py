@@ -5,12 +5,14 @@ The Snakefile runs these checks before any job, so this module imports nothing h
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pgdose.errors import UserError
 
+HEADER = 200_000  # characters of the first row of a table
 SHOWN_COLUMNS = 20
 # The usual names of columns. A message shows no other: it may be a patient's name.
 USUAL_WORDS = """
@@ -44,16 +46,47 @@ def not_decodable(path: Path, field: str, encoding: str) -> UserError:
 
 
 def column_names(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
-    """The column names of a CSV or Parquet file. Raises UserError if it is not `encoding`."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq  # here, so that parsing the Snakefile does not pay for it
+    """The column names of a CSV or Parquet file.
 
-        return list(pq.read_schema(path).names)
+    Raises UserError if it is not `encoding`, or is no such file. The message quotes no cell.
+    """
+    if path.suffix == ".parquet":
+        return _columns_of_parquet(path, field)
     try:
         with path.open(newline="", encoding=skipping_bom(encoding)) as file:
-            return next(csv.reader(file), [])
-    except UnicodeDecodeError:
+            head = file.read(
+                HEADER + 1
+            )  # not a line: a file without line breaks may have gigabytes
+    except UnicodeError:  # UTF-16 without its mark raises no UnicodeDecodeError
         raise not_decodable(path, field, encoding) from None
+    except OSError as error:
+        raise _unreadable(path, field, error.strerror) from None
+    lines = io.StringIO(head, newline="")
+    try:
+        names = next(csv.reader(lines), [])
+    except csv.Error:
+        raise _unreadable(path, field, "its first row is no CSV") from None
+    if lines.tell() > HEADER:
+        raise _unreadable(path, field, f"its first row has over {HEADER} characters")
+    return names
+
+
+def _columns_of_parquet(path: Path, field: str) -> list[str]:
+    import pyarrow as pa  # here, so that parsing the Snakefile does not pay for it
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        reason = f"it is no Parquet file ({type(error).__name__})"
+        raise _unreadable(path, field, reason) from None
+
+
+def _unreadable(path: Path, field: str, reason: str | None) -> UserError:
+    return UserError(
+        f"{field}: {path.name} cannot be read: {reason}; give a table in CSV or Parquet whose "
+        "first row holds the names of columns"
+    )
 
 
 def describe_columns(names: Sequence[str], known: Collection[str] = ()) -> str:

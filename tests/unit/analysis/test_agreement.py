@@ -174,6 +174,7 @@ MISTAKES = [
     ("id,fibrosis\na,1\nb,yes\n", r"column 'fibrosis', row 2: write 1, 0, \?"),
     ("id,fibrosis\na,Пневмония у Иванова\n", r"column 'fibrosis', row 1: write"),
     ("", r"not a CSV table in UTF-8"),
+    ("id,fibrosis\na,1,x\nb,0,x\n", r"not a CSV table in UTF-8; .* as many cells in each row"),
 ]
 
 

@@ -573,6 +573,24 @@ def test_left_out_are_the_unusable_candidates_but_those_their_source_rejected() 
     assert lost[["record_id", "stage", "reason"]].values.tolist() == [[ids[2], "group", "excluded"]]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        "record_id,reason\nИванова,\n".encode("cp1251"),
+        b"record_id,reason\na,b\nIvanova,c,d\n",
+        b"record_id,reason\nIvanova,c,d\nIvanova,c,d\n",  # pandas takes the first for an index
+        b'record_id,reason\na,"Ivanova\n',
+    ],
+    ids=["empty", "cp1251", "a longer row", "longer rows", "an open quote"],
+)
+def test_a_list_of_exclusions_that_cannot_be_read(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"^groups\.G\.exclude: not a readable CSV") as caught:
+        usability.read_exclusions(tmp_path / "list.csv", "G")
+    assert "Ivanova" not in str(caught.value)
+
+
 def test_exclusions_are_read_as_text(tmp_path: Path) -> None:
     assert usability.read_exclusions(None, "G").empty
     (tmp_path / "list.csv").write_text("record_id,reason\n007,turned\n")

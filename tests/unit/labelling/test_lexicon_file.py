@@ -1,6 +1,7 @@
 """Lexicon files: mistakes in them, and what the shipped ones hold."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ MISTAKES = [
         r"phrases\[1\]: is the same as norm\.phrases\[0\]; remove one",
     ),
     ({"norm": {"phrases": []}}, r"norm\.phrases: \[\] must be"),
+    ({"norm": {"phrases": ["(а|б)" * 40]}}, r"phrases\[0\]: .* a phrase with fewer alternatives"),
+    (
+        {"norm": {"phrases": [f"{first}{'(а|б)' * 12}" for first in "абвгдежзи"]}},
+        r"norm\.phrases\[7\]: .* at most 10000 reports of one phrase, 30000 of all",
+    ),
+    (
+        {"findings": {"fibrosis": {"patterns": ["а .. " * 11 + "б"]}}},
+        r"patterns\[0\]: .* an entry with at most 10 gaps \(\.\.\)",
+    ),
     ({"norm": NORM | {"head": ["вывод"]}}, r"norm\.head: unknown key"),
     ({"language": 5}, r"language: 5 must be a text"),
     ({"capitals": "ja"}, r"capitals: 'ja' must be true or false"),
@@ -151,3 +161,13 @@ def test_no_pattern_finds_what_a_shorter_one_does(name: str) -> None:
     for entries in content["findings"].values():
         stems = [p[:-1] for p in entries["patterns"] if re.fullmatch(r"\w+\*", p)]
         assert not [(a, b) for a in stems for b in stems if a != b and b.startswith(a)]
+
+
+def test_gaps_are_not_tried_in_all_combinations(tmp_path: Path) -> None:
+    patterns = [" .. ".join(["qa"] * 10 + [end]) for end in ("qz", "qy")]
+    findings = {"fibrosis": {"patterns": patterns}}
+    lexicon = load_lexicon(with_lexicon(tmp_path, findings=findings))
+    start = time.process_time()
+    assert label("qa " * 200 + "qb", lexicon)["fibrosis"] == 0
+    assert label("qa , " * 200 + "qa xx xx xx qy", lexicon)["fibrosis"] == 1
+    assert time.process_time() - start < 5

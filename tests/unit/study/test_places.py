@@ -1,5 +1,6 @@
 """Where a study may write, and which sources are synthetic."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,42 @@ def test_files_and_folders_are_not_mixed_up(tmp_path: Path) -> None:
     assert "is a folder" in refusal("privacy__key", "folder")
 
 
+@pytest.mark.parametrize(
+    ("field", "place", "words"),
+    [
+        ("results", "/dev/null", "a folder of the system"),
+        ("results", "/dev/shm", "a folder of the system"),
+        ("privacy__key", "/dev/zero", "a folder of the system"),
+        ("privacy__key", "/proc/self/mem", "a folder of the system"),
+        ("privacy__folder", "/sys/x", "a folder of the system"),
+        ("results", "Snakefile", "the project's file 'Snakefile'"),
+        ("results", "Snakefile/x", "the project's file 'Snakefile'"),
+        ("privacy__key", "snakefile", "the project's file 'snakefile'"),
+        ("privacy__key", "config.yaml", "the project's file"),
+        ("results", "a file/x/y", "lies in 'a file', which is a file"),
+        ("privacy__key", "a pipe", "is a pipe or a device"),
+        ("results", "a pipe", "is a file"),
+        ("results", "SRC/x", "the folder 'SRC'"),
+        ("results", "Private/x", "the folder 'Private'"),
+        ("privacy__folder", "RESULTS/x", "the folder 'RESULTS'"),
+        ("privacy__key", "private/small/breast/paths.parquet", "the private folder of sources.br"),
+    ],
+)
+def test_a_place_that_cannot_be_one(field: str, place: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    os.mkfifo(tmp_path / "a pipe")
+    assert words in refusal(field, place)
+
+
+@pytest.mark.parametrize("field", ["results", "privacy__folder", "privacy__key"])
+def test_no_table_can_name_what_a_study_writes(field: str) -> None:
+    mine = {"kind": "table", "root": "data", "table": "data.csv"}
+    content = study(**{field: "data/x/y"})
+    content["sources"]["mine"] = mine
+    with pytest.raises(UserError, match=r"shares its files with sources\.mine\.root, 'data'"):
+        parse(content)
+
+
 def test_usual_places_pass(tmp_path: Path) -> None:
     assert parse(study(results="~/x")).results == str(tmp_path / "home/me/x")
     assert parse(study(results="results/x/")).results == "results/x"
@@ -110,6 +147,7 @@ def test_usual_places_pass(tmp_path: Path) -> None:
         ("results", "/data/results"),
         ("results", "elsewhere"),
         ("privacy__key", "key"),
+        ("results", "/dev/shm/x"),
         ("privacy__key", "/secrets/key"),
         ("privacy__key", "private/small/key"),
         ("privacy__folder", "private"),
@@ -158,6 +196,24 @@ def test_real_files_beside_the_phantom_s_are_not_synthetic(
     name: str, changes: dict[str, str]
 ) -> None:
     assert not source(name, **changes).synthetic(name)
+
+
+@pytest.mark.parametrize("part", ["xray", "fields", "slides"])
+@pytest.mark.parametrize("kind", ["table", "dicom_archive", "microscope_fields", "slides"])
+def test_another_kind_of_source_is_not_synthetic(part: str, kind: str) -> None:
+    """Its rules do not look for files that the hospital did not make."""
+    phantom = parse(study()).phantom
+    assert phantom
+    suits = {"dicom_archive": "xray", "microscope_fields": "fields", "slides": "slides"}
+    for table in (None, f"hospital/truth/{part}.csv"):
+        assert phantom.makes(kind, f"hospital/{part}", table) == (suits.get(kind) == part)
+
+
+def test_a_table_of_the_phantom_s_fields_is_not_synthetic() -> None:
+    content = study()
+    mine = {"kind": "table", "root": "hospital/fields", "table": "hospital/fields.csv"}
+    content["sources"]["mine"] = mine
+    assert not parse(content).synthetic("mine")
 
 
 def test_a_part_that_the_phantom_does_not_make_is_not_synthetic() -> None:

@@ -69,7 +69,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "sources.xray.reports.encoding",
             "russian",
-            "sources.xray.reports.encoding: 'russian' must be a Python encoding, such as",
+            "sources.xray.reports.encoding: 'russian' must be the encoding of a text, such as",
         ),
         (
             "sources.fields.layout",
@@ -519,3 +519,23 @@ def test_an_attack_is_not_called_as_a_folder_of_its_runs(study: dict[str, Any], 
     study["attacks"][name] = study["attacks"].pop("noise")
     with pytest.raises(UserError, match=rf"attacks\.{name}: the folder of a run has this name"):
         parse(study)
+
+
+@pytest.mark.parametrize("title", ["a\n=2+2", "a\tb", "a\rb", "", "  ", "a\u2028b", "a\0b"])
+def test_a_title_is_one_line(title: str, study: dict[str, Any]) -> None:
+    study["groups"]["X-TB"]["title"] = title
+    with pytest.raises(UserError, match=r"groups\.X-TB\.title: .* must be a text of one line"):
+        parse(study)
+    study["groups"]["X-TB"]["title"] = "of a block of YAML\n"
+    assert parse(study).groups["X-TB"].title == "of a block of YAML"
+
+
+@pytest.mark.parametrize(
+    "name", ["zlib", "rot13", "hex", "undefined", "punycode", "idna", "utf_7", "utf 8", "a\0b", ""]
+)
+def test_an_encoding_is_that_of_a_text(name: str, study: dict[str, Any]) -> None:
+    for section in (study["sources"]["xray"]["reports"], study["sources"]["xray"]):
+        section["encoding"] = name
+    with pytest.raises(UserError) as caught:
+        parse(study)
+    assert str(caught.value).count("must be the encoding of a text") == 2

@@ -1,6 +1,7 @@
 """The file of a study: read as data, and never as code."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from helpers.workflow import PROJECT, SMALL, checkout, planned, snakemake
 
 from pgdose.cli.check import check
+from pgdose.cli.migrate import migrate
 from pgdose.errors import UserError
+from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.study.study_file import CODE_KEY, read_study_file
 
 TEXT = (PROJECT / SMALL).read_text()
@@ -35,8 +38,8 @@ def refusal(path: Path) -> str:
         ("- a\n- b\n", "not a study"),
         ("", "not a study"),
         ("a: [", "not valid YAML (line 1)"),
-        ("[" * 100_000, "cannot be read"),
-        ("# " + "x" * 5_000_001, "more than 5 MB"),
+        ("[" * 100_000, "sections in sections"),
+        ("# " + "x" * 500_001, "more than 500 kB"),
         ("a: \udcff", "not UTF-8"),
         ("study: !!python/object/apply:os.system [touch proof]", "not valid YAML"),
     ],
@@ -49,9 +52,24 @@ def test_what_is_no_study_is_refused(content: str, words: str, tmp_path: Path) -
     assert not list(tmp_path.glob("proof"))
 
 
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    pipe, sparse = tmp_path / "pipe", tmp_path / "sparse"
+    os.mkfifo(pipe)
+    with sparse.open("wb") as file:
+        file.truncate(8 * 2**30)
+    for path in (Path("/dev/zero"), pipe):
+        assert "give a regular file" in refusal(path)
+    assert "more than 500 kB" in refusal(sparse)
+    for path in (Path("/dev/zero"), pipe, sparse):
+        with pytest.raises(UserError, match="give a"):
+            migrate(path)
+        with pytest.raises(UserError, match="give a"):
+            load_lexicon(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "study.yaml")
-    assert "directory" in refusal(tmp_path)
+    assert "give a regular file" in refusal(tmp_path)
 
 
 def test_json_and_a_switched_off_key_are_fine(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The secret key of the ids: what is accepted as one, and that it is never lost in silence."""
 
+import hashlib
 import os
 import secrets
 import stat
@@ -16,11 +17,19 @@ from pgdose.errors import UserError
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse
 from pgdose.study.study import Study
-from pgdose.tables import output_files, parquet, site_key, source_index
+from pgdose.tables import (
+    keyed,
+    output_files,
+    parquet,
+    private_paths,
+    site_key,
+    source_files,
+    source_index,
+)
 from pgdose.tables.site_key import ENTRY, fingerprint, key_metadata, load_key, make_key
 
 SMALL = yaml.safe_load((PROJECT / "tests/data/studies/small.yaml").read_text())
-GOOD = "0123456789abcdef" * 4
+GOOD = hashlib.sha256(b"a key").hexdigest()
 
 NO_KEYS = {
     "empty": b"",
@@ -32,6 +41,10 @@ NO_KEYS = {
     "words": b"correct horse battery staple " * 4,
     "zeros of a lost write": b"\0" * 64,
     "binary": bytes(range(256)),
+    "few digits": b"01234567" + b"0" * 56,
+    "a period": b"0123456701234567" * 4,
+    "all digits": b"0123456789abcdef" * 4,
+    "a broken period": b"0123456789abcde" * 4 + b"0123",
     "two keys": f"{GOOD}\n{GOOD}".encode(),
 }
 
@@ -53,6 +66,51 @@ def test_what_is_no_key_is_refused_and_not_quoted(content: bytes, tmp_path: Path
         assert not piece.strip() or piece.decode("latin-1") not in message.replace(str(path), "")
     make_key(path)  # it is not taken for missing
     assert path.read_bytes() == content
+
+
+def test_random_keys_are_accepted(tmp_path: Path) -> None:
+    assert all(site_key.is_random(secrets.token_hex(32).encode()) for _ in range(2000))
+    assert all(site_key.is_random(secrets.token_hex(64).encode()) for _ in range(200))
+
+
+def strange_places(folder: Path) -> dict[str, Path]:
+    """Places of a key that are no file, or one that nobody can use."""
+    pipe, loop, nowhere, endless = (folder / n for n in ("pipe", "loop", "nowhere", "endless"))
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+    nowhere.symlink_to(folder / "gone")
+    with endless.open("wb") as file:
+        file.truncate(8 * 2**30)
+    return {
+        "is no regular file": pipe,
+        "is no regular file; give": Path("/dev/zero"),
+        "cannot be read": loop,
+        "is a link to a file that is not there": nowhere,
+        "has more than 4096 bytes": endless,
+    }
+
+
+def test_a_key_is_a_regular_file(tmp_path: Path) -> None:
+    for words, path in strange_places(tmp_path).items():
+        assert words in refusal(path)
+        # Planning says the same, in a study that has no results, too.
+        assert words in "".join(site_key.check_key(path, {}))
+    with pytest.raises(UserError, match="is a link to a file that is not there"):
+        make_key(tmp_path / "nowhere")
+    assert (tmp_path / "nowhere").is_symlink() and not (tmp_path / "gone").exists()
+
+
+def test_a_job_says_what_to_do_with_a_key_that_it_may_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_key(tmp_path / "key")
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "cannot be read (Permission denied); let its owner" in refusal(tmp_path / "key")
+    assert site_key.check_key(tmp_path / "key", {"a/": ["0123456789abcdef"]}) == []
 
 
 @pytest.mark.parametrize("content", [GOOD, f" {GOOD}\n", GOOD.upper(), f"{GOOD}\r\n"])
@@ -193,6 +251,88 @@ def test_the_key_of_another_study_in_the_folder_is_missed_too(study: Study) -> N
     assert "private/other/films/; restore the key" in stopped(study)
     make_key(Path("private/key"))
     check_inputs(study)  # the other study stops, if it is another key
+
+
+@pytest.mark.parametrize(
+    ("key", "folder", "table"),
+    [
+        ("keys/k", "", "private/b/films/paths.parquet"),
+        ("keys/k", "", "private/b/slides/slide_files/0.parquet"),
+        ("private/key", "private", "private/pic/paths.parquet"),
+        ("private/key", "private/2024/b", "private/2024/a/films/paths.parquet"),
+        ("keys/k", "tables/2024/b", "tables/2024/a/films/paths.parquet"),
+        ("keys/k", "", "keys/2024/a/films/paths.parquet"),
+    ],
+)
+@pytest.mark.parametrize("entry", ["0123456789abcdef", None])
+def test_no_key_is_made_where_any_tables_of_ids_are(
+    key: str, folder: str, table: str, entry: str | None, study: Study
+) -> None:
+    put(table, entry)
+    privacy = {"key": key, "folder": folder}
+    study = parse(study.model_dump(by_alias=True, exclude_unset=True) | {"privacy": privacy})
+    place = Path(table).parent.parent if "slide_files" in table else Path(table).parent
+    assert f"there is no key file {key!r}" in (message := stopped(study))
+    old = " (maybe: it is of an earlier version)" if entry is None else ""
+    assert f"{place}/{old}; restore the key" in message
+    put(table, "synthetic")
+    check_inputs(study)
+
+
+def test_the_search_for_tables_leaves_inputs_alone(study: Study) -> None:
+    put("private/.cache/paths.parquet", "0123456789abcdef")
+    put("data/paths.parquet", "0123456789abcdef")  # the source's root
+    check_inputs(study)
+
+
+@pytest.mark.parametrize("name", ["planned", "members"])
+def test_groups_are_named_too(name: str, study: Study) -> None:
+    table = f"results/small/groups/G/{name}.parquet"
+    put(table, "0123456789abcdef")
+    assert "there is no key file" in stopped(study) and "groups/G/; restore" in stopped(study)
+    make_key(Path("private/key"))
+    assert "did not make the ids in results/small/groups/G/" in stopped(study)
+    put(table, None)  # of an earlier version: those of its sources say it
+    check_inputs(study)
+
+
+def test_a_group_knows_the_key_of_its_sources(tmp_path: Path) -> None:
+    tables = {"a": "1" * 16, "b": "1" * 16, "c": "2" * 16, "old": None, "phantom": "synthetic"}
+    for name, entry in tables.items():
+        put(f"{tmp_path}/{name}.parquet", entry)
+    a, b, c, old, phantom = (tmp_path / f"{name}.parquet" for name in tables)
+    assert source_index.key_of_group([a, b, old, phantom], "G") == {ENTRY: "1" * 16}
+    assert source_index.key_of_group([old, phantom], "G") == {ENTRY: "synthetic"}
+    assert source_index.key_of_group([old], "G") == {}
+    with pytest.raises(UserError, match=r"groups\.G: the ids of its sources were made with sev"):
+        source_index.key_of_group([a, c, phantom], "G")
+
+
+@pytest.mark.parametrize("kind", ["archive", "table", "fields"])
+def test_a_key_is_tried_on_tables_that_do_not_name_theirs(kind: str, study: Study) -> None:
+    """Each kind of source makes ids of its files' names in its own way."""
+    names = ["a.png", "b/ü.png"]
+    for name in names:
+        Path("data", name).parent.mkdir(exist_ok=True)
+        Path("data", name).touch()
+    make_key(Path("private/key"))
+    key = load_key(Path("private/key"))
+    if kind == "archive":
+        rows = list(source_files.list_files(Path("data"), key=key, source="mine"))
+    else:
+        rows = [
+            {"record_id": keyed.opaque(key, "mine", name, *xy), "path": f"data/{name}"}
+            for name in names
+            for xy in ([()] if kind == "table" else [(), ("0,0",)])
+        ]
+    private_paths.write_paths(rows, PATHS)
+    check_inputs(study)
+    Path("private/key").unlink()
+    make_key(Path("private/key"))
+    message = stopped(study)
+    assert "did not make the ids in private/small/mine/ (fingerprint not recorded)" in message
+    private_paths.write_paths([row | {"path": "/elsewhere/a"} for row in rows], PATHS)
+    check_inputs(study)  # the root has moved since
 
 
 def test_synthetic_tables_need_no_key(study: Study) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
+from pgdose.histology import slide_table
 from pgdose.images import codecs
 from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.preflight import check_inputs
@@ -294,6 +295,35 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
         check_inputs(a_study(tmp_path, **COLUMNS))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "encoding", "words"),
+    [
+        ("utf-16 by name", b"id,text\n", "utf-16", "is not utf-16 text"),
+        ("utf-32 by name", b"id,text\n", "utf-32", "is not utf-32 text"),
+        ("a late letter", b"id,text\n" + b"a,b\n" * 9000 + b"\xff", "utf-8", "is not utf-8 text"),
+        ("no line break", None, "utf-8", "its first row is no CSV"),
+        ("a long cell", b"i" * 150_000 + b"\n", "utf-8", "its first row is no CSV"),
+        ("an open quote", b'"id' + b"text\n" * 90_000, "utf-8", "its first row is no CSV"),
+        ("many columns", b"id," * 90_000, "utf-8", "its first row has over 200000 characters"),
+        ("no.parquet", b"id,text\n", "utf-8", "it is no Parquet file"),
+        ("cut.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", "utf-8", "it is no Parquet file"),
+    ],
+)
+def test_a_table_that_is_none_stops_before_any_job(
+    name: str, content: bytes | None, encoding: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(content or b"")
+        if content is None:
+            file.truncate(8 * 2**30)
+    with pytest.raises(UserError) as caught:
+        column_names(path, "sources.x.table", encoding)
+    assert words in str(caught.value) and str(caught.value).startswith("sources.x.table: ")
+    with pytest.raises(UserError, match=r"^The study's inputs are not in order"):
+        check_inputs(a_study(tmp_path, table=str(path)))
+
+
 # --- what goes wrong quietly ------------------------------------------------------------------
 
 
@@ -353,9 +383,38 @@ def test_a_real_file_in_the_synthetic_hospital_gets_no_public_id(tmp_path: Path)
     root, truth = tmp_path / "xray", write_csv(tmp_path / "truth.csv", "file,age\na/1.dcm,3\n")
     (root / "a").mkdir(parents=True)
     (root / "a/1.dcm").touch()
-    source_files.check_synthetic(root, truth, "sources.xray.root")
+    source_files.check_synthetic(root, truth, "sources.xray")
     (root / "a/Ivanova.dcm").touch()
     with pytest.raises(UserError) as caught:
-        source_files.check_synthetic(root, truth, "sources.xray.root")
+        source_files.check_synthetic(root, truth, "sources.xray")
     assert str(caught.value).startswith("sources.xray.root: 1 files in this folder are not of")
     assert "Ivanova" not in str(caught.value)
+
+
+def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_path: Path) -> None:
+    root, content = tmp_path / "slides", "slide,patient,outlines\na.svs,P1,outlines/asap/a.xml\n"
+    truth, table = write_csv(tmp_path / "truth.csv", content), tmp_path / "slides.csv"
+    (root / "outlines/asap").mkdir(parents=True)
+    for name in ("a.svs", "outlines/asap/a.xml", "outlines/real.svs"):
+        (root / name).touch()
+
+    def read(content: str) -> object:
+        columns = {"slide": "slide", "patient": "patient", "outlines": "outlines"}
+        return slide_table.read_slide_list(
+            write_csv(table, content),
+            dict(columns),
+            root,
+            key=KEY,
+            source="s",
+            patients="s",
+            truth=truth,
+        )
+
+    read(content)
+    for row in ("b.svs,P2,", "outlines/real.svs,P2,", "a.svs,Ivanova,", "./a.svs,P1,"):
+        with pytest.raises(UserError, match=r"^sources.s.table: 1 rows are not of the") as caught:
+            read(f"{content}{row}\n")
+        assert "Ivanova" not in str(caught.value)
+    (root / "Ivanova.svs").touch()
+    with pytest.raises(UserError, match=r"^sources.s.root: 1 files in this folder are not of"):
+        read(content)

@@ -1,5 +1,7 @@
 # What rules/sources.smk asks of the study.
 
+from pgdose.study.phantom import KINDS as PHANTOM_KINDS
+
 RECORDS = dict(
     records=f"{RESULTS}/sources/{{source}}/records.parquet",
     rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
@@ -37,8 +39,9 @@ def made_by_phantom(w):
 
 def files_of_phantom(w):
     """The table of all files below a source's root, if the synthetic hospital makes the source."""
-    part = {"dicom_archive": "xray", "microscope_fields": "fields"}[source_of(w).kind]
-    return f"{HOSPITAL}/truth/{part}.csv" if STUDY.synthetic(w.source) else []
+    if not STUDY.synthetic(w.source):
+        return []
+    return f"{HOSPITAL}/truth/{PHANTOM_KINDS[source_of(w).kind][0]}.csv"
 
 
 def report_settings(w, *names):
