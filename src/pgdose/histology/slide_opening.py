@@ -8,18 +8,26 @@ import tifffile
 
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
+from pgdose.histology.slide_companions import check_companions
 
 LARGEST_TILE = 2**15  # pixels; the side of a tile of the file
 LARGEST_SLIDE = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more is not plausible
 
 
 def open_slide(path: Path) -> openslide.OpenSlide:
-    """Rejects a file that OpenSlide cannot open (unreadable_slide) and an absurd_size."""
+    """A slide to read from.
+
+    Rejects a file that OpenSlide cannot open (unreadable_slide), an absurd_size, and a slide whose
+    other files may lie elsewhere (outside_root).
+    """
     if not path.is_file():
         raise Rejected("unreadable_slide", "the file is missing")
     _check_tiff(path)
     try:
+        check_companions(path)
         slide = openslide.OpenSlide(path)
+    except Rejected:
+        raise
     except Exception as error:
         raise Rejected("unreadable_slide", type(error).__name__) from None
     sides = np.ravel(slide.level_dimensions)
