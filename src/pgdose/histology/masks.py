@@ -14,6 +14,7 @@ from pgdose.histology.class_words import Classes
 from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.codecs import LARGEST
+from pgdose.images.tiff_pages import first_pages
 
 # Image.open would refuse anything over 179 million pixels.
 PILLOW_FORMATS = {".png": PngImagePlugin.PngImageFile, ".bmp": BmpImagePlugin.BmpImageFile}
@@ -110,7 +111,7 @@ def _levels(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     """The first page and its smaller copies (pages after it, or its SubIFDs), finest first."""
     first = file.pages.first
     levels = [first]
-    for page in (*(first.pages or ()), *file.pages[1:]):
+    for page in (*first_pages(first.pages or ()), *first_pages(file.pages)[1:]):
         size = (page.imagewidth, page.imagelength)
         last = levels[-1]
         if (

@@ -340,6 +340,32 @@ def test_a_mask_of_absurd_size_is_refused_by_its_header(
     little_memory()
 
 
+def test_a_tiff_whose_pages_form_a_ring_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(3):
+            file.write(np.zeros((16, 16), np.uint8), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[2].offset
+    content = bytearray(path.read_bytes())
+    count = struct.unpack_from("<H", content, last)[0]
+    struct.pack_into("<I", content, last + 2 + 12 * count, first)
+    path.write_bytes(content)
+    assert rejected(slide_opening.open_slide, path) == "absurd_size"
+    assert rejected(outlines.read_outlines, path, CLASSES, (16, 16), None, 256) == "absurd_size"
+    assert codecs.read_image(path, 3).shape == (16, 16, 3)
+
+
+def test_a_slide_of_enormous_tiles_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_slide(tmp_path / "a.svs", np.full((1024, 1024, 3), 200, np.uint8), tile=512)
+    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
+    assert rejected(slide_opening.open_slide, path) == "unreadable_slide"
+    monkeypatch.setattr(slide_opening, "_check_tiff", lambda _: None)  # as for other formats
+    assert rejected(slide_opening.open_slide, path) == "absurd_size"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("Tumor")
