@@ -274,7 +274,7 @@ def tiff_header(path: Path, width: int, height: int, tile: int = 0, **named: Any
     return path
 
 
-@pytest.mark.parametrize("sides", [(2**31 - 1, 2**31 - 1), (60_000, 60_000), (21_000, 21_000)])
+@pytest.mark.parametrize("sides", [(2**31 - 1, 2**31 - 1), (60_000, 60_000), (10_100, 10_000)])
 def test_a_picture_of_absurd_size_is_refused_by_its_header(
     sides: tuple[int, int], tmp_path: Path, little_memory: Callable[..., None]
 ) -> None:
@@ -284,6 +284,23 @@ def test_a_picture_of_absurd_size_is_refused_by_its_header(
         assert rejected(codecs.image_size, tmp_path / name) == "absurd_size"
         assert rejected(codecs.read_image, tmp_path / name, 3) == "absurd_size"
     little_memory()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_small_picture_in_an_enormous_tile_is_refused_by_its_header(
+    dtype: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.full((128, 128, 3), np.iinfo(dtype).max, dtype)
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(128, 128), metadata=None)
+    assert codecs.read_image(path, 3).shape == (128, 128, 3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in ("TileWidth", "TileLength"):
+            file.pages[0].tags[tag].overwrite(40_000)
+    monkeypatch.setattr(codecs.deep_color, "read", None)
+    monkeypatch.setattr(Image.Image, "convert", None)
+    assert rejected(codecs.image_size, path) == "absurd_size"
+    assert rejected(codecs.read_image, path, 3) == "absurd_size"
 
 
 @pytest.mark.parametrize(
