@@ -65,7 +65,9 @@ def _cell_states(cells: pd.Series, name: str) -> list[str]:
 def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -> pd.DataFrame:
     """`hand_states` of a CSV file; `field` of the study stands before every message."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None
+        )
         return hand_states(table, names, id_column)
     except FileNotFoundError:
         raise UserError(f"{field}: there is no file {path.name!r}; check the path") from None

@@ -77,7 +77,14 @@ def read_exclusions(path: str | Path | None, group: str) -> pd.DataFrame:
     """
     if path is None:
         return pd.DataFrame(columns=["record_id", "reason"])
-    exclusions = pd.read_csv(path, dtype="str")
+    try:
+        # Without compression: pandas would unpack a file whose name ends in .gz.
+        exclusions = pd.read_csv(path, dtype="str", compression=None)
+    except ValueError as error:  # pandas' parser errors are ValueErrors
+        raise UserError(
+            f"groups.{group}.exclude: not a readable CSV file ({type(error).__name__}); "
+            "write one with the columns record_id and reason"
+        ) from None
     check_exclusions(exclusions, group)
     return exclusions
 

@@ -7,11 +7,13 @@ import codecs
 import csv
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pgdose.errors import UserError
 
 SHOWN_COLUMNS = 20
+LONGEST_LINE = 2**20  # characters that are read at a time; more in one cell csv refuses
 # The usual names of columns. A message shows no other: it may be a patient's name.
 USUAL_WORDS = """
 accession acquisition age aortic area birth body box category class classes code col column comment
@@ -51,7 +53,13 @@ def column_names(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
         return list(pq.read_schema(path).names)
     try:
         with path.open(newline="", encoding=skipping_bom(encoding)) as file:
-            return next(csv.reader(file), [])
+            lines = iter(partial(file.readline, LONGEST_LINE), "")
+            return next(csv.reader(lines), [])
+    except csv.Error:  # a cell of over 131,072 characters
+        raise UserError(
+            f"{field}: the first row of {path.name} must hold the names of columns; export the "
+            "table again as CSV"
+        ) from None
     except UnicodeDecodeError:
         raise not_decodable(path, field, encoding) from None
 
