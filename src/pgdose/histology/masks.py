@@ -131,7 +131,7 @@ def _tiff_blocks(page: tifffile.TiffPage) -> Blocks:
             "the mask has separate colour planes; save it with interleaved ones",
         )
     rows, columns = page.chunks[:2]
-    chunk_bytes = rows * columns * page.samplesperpixel * page.dtype.itemsize
+    chunk_bytes = rows * columns * page.samplesperpixel * (page.bitspersample + 7) // 8
     if rows * columns > LARGEST or chunk_bytes > LARGEST_CHUNK:
         raise _too_large((page.imagewidth, page.imagelength))
     for data, (_, _, top, left, _), shape in page.segments(maxworkers=1, buffersize=READ_BYTES):
