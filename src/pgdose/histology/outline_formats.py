@@ -28,6 +28,7 @@ EMPTY = Polygon()
 # QuPath's ids of objects that are no annotations, from before it wrote their objectType.
 OLD_OBJECT_IDS = ("PathDetectionObject", "PathCellObject", "PathTileObject", "TMACoreObject")
 ASAP_AREAS = ("Polygon", "Rectangle", "Spline")
+LARGEST_FILE = 2**29  # bytes; a sparse one may be a few kilobytes on disk
 PAIRS_AT_ONCE = 10**6
 NEIGHBOURS = 20  # edges that an edge of an ordinary outline may lie close to
 MOST_TANGLES = 300_000  # pairs of edges, beyond those, of the outlines that must be mended
@@ -78,9 +79,11 @@ class Drawing:
 def read_drawing(path: Path, origin: tuple[int, int]) -> Drawing:
     """The outlines of a vector file; `origin` (x, y) is where QuPath's coordinates begin.
 
-    Rejects unknown_outlines and invalid_outline; any other exception means that the file is not
-    what it claims to be.
+    Rejects unknown_outlines, invalid_outline and absurd_size; any other exception means that the
+    file is not what it claims to be.
     """
+    if path.stat().st_size > LARGEST_FILE:
+        raise Rejected("absurd_size", f"the outlines have over {LARGEST_FILE} bytes; export fewer")
     drawing = Drawing()
     suffix = path.suffix.lower()
     if suffix in (".geojson", ".json"):

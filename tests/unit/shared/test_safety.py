@@ -383,6 +383,24 @@ def test_a_slide_of_enormous_tiles_is_refused(
     assert rejected(slide_opening.open_slide, path) == "absurd_size"
 
 
+def test_a_sparse_file_is_not_read_as_a_whole(
+    tmp_path: Path, little_memory: Callable[..., None]
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((16, 16, 3), 65535, np.uint16), photometric="rgb")
+    (tmp_path / "a.geojson").touch()
+    for file in (path, tmp_path / "a.geojson"):
+        with file.open("r+b") as opened:
+            opened.truncate(10**11)
+    assert rejected(codecs.read_image, path, 3) == "absurd_size"
+    read = outlines.read_outlines
+    for suffix in ("geojson", "xml", "csv"):
+        file = (tmp_path / "a.geojson").rename(tmp_path / f"b.{suffix}")
+        assert rejected(read, file, CLASSES, (16, 16), None, 256) == "absurd_size"
+        file.rename(tmp_path / "a.geojson")
+    little_memory()
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("Tumor")
