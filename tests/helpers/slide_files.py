@@ -94,3 +94,12 @@ def write_scn(
         for n, level in enumerate(levels):
             file.write(level, description=text if n == 0 else None, **resolution, **_jpeg(256))
     return path
+
+
+def write_vms(path: Path, image: str = "a.jpg") -> Path:
+    """The index file of a Hamamatsu slide, which names its pixels' file."""
+    path.write_text(
+        "[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\n"
+        f"ImageFile={image}\nMapFile={image}\n"
+    )
+    return path

@@ -78,7 +78,12 @@ def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -
             # Of rows with more cells pandas would take the first for an index.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
-                path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+                path,
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8-sig",
+                index_col=False,
+                compression=None,
             )
         return hand_states(table, names, id_column)
     except FileNotFoundError:

@@ -81,7 +81,9 @@ def read_exclusions(path: str | Path | None, group: str) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells
-            exclusions = pd.read_csv(path, dtype="str", encoding="utf-8-sig", index_col=False)
+            exclusions = pd.read_csv(
+                path, dtype="str", encoding="utf-8-sig", index_col=False, compression=None
+            )
     except (OSError, ValueError, pd.errors.ParserWarning) as error:  # parser errors are ValueErrors
         raise UserError(
             f"groups.{group}.exclude: not a readable CSV file ({type(error).__name__}); write one "

@@ -13,11 +13,13 @@ from pgdose.errors import Rejected
 from pgdose.histology.class_words import Classes
 from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
 from pgdose.histology.regions import Bounds, Region, Size
-from pgdose.images.codecs import LARGEST
+from pgdose.images.tiff_pages import first_pages
 
 # Image.open would refuse anything over 179 million pixels.
 PILLOW_FORMATS = {".png": PngImagePlugin.PngImageFile, ".bmp": BmpImagePlugin.BmpImageFile}
 TIFF_SUFFIXES = (".tif", ".tiff")
+LARGEST = 400_000_000  # pixels of a picture as a mask: it is decoded once, 4 bytes at most for each
+LARGEST_CHUNK = 10**9  # bytes of a tile or strip of a TIFF, which is decoded at once
 PIXELS_PER_TILE = 32  # of a mask along a side, at least, if it has a level with as many
 BLOCK_PIXELS = 2**22  # handed over for counting at a time
 READ_BYTES = 2**24  # read from a TIFF at a time
@@ -110,7 +112,7 @@ def _levels(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     """The first page and its smaller copies (pages after it, or its SubIFDs), finest first."""
     first = file.pages.first
     levels = [first]
-    for page in (*(first.pages or ()), *file.pages[1:]):
+    for page in (*first_pages(first.pages or ()), *first_pages(file.pages)[1:]):
         size = (page.imagewidth, page.imagelength)
         last = levels[-1]
         if (
@@ -129,7 +131,8 @@ def _tiff_blocks(page: tifffile.TiffPage) -> Blocks:
             "the mask has separate colour planes; save it with interleaved ones",
         )
     rows, columns = page.chunks[:2]
-    if rows * columns > LARGEST:
+    chunk_bytes = rows * columns * page.samplesperpixel * (page.bitspersample + 7) // 8
+    if rows * columns > LARGEST or chunk_bytes > LARGEST_CHUNK:
         raise _too_large((page.imagewidth, page.imagelength))
     for data, (_, _, top, left, _), shape in page.segments(maxworkers=1, buffersize=READ_BYTES):
         # A segment that is not in the file stands for zeros.

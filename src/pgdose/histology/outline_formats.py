@@ -28,6 +28,10 @@ EMPTY = Polygon()
 # QuPath's ids of objects that are no annotations, from before it wrote their objectType.
 OLD_OBJECT_IDS = ("PathDetectionObject", "PathCellObject", "PathTileObject", "TMACoreObject")
 ASAP_AREAS = ("Polygon", "Rectangle", "Spline")
+LARGEST_FILE = 2**29  # bytes; a sparse one may be a few kilobytes on disk
+PAIRS_AT_ONCE = 10**6
+NEIGHBOURS = 20  # edges that an edge of an ordinary outline may lie close to
+MOST_TANGLES = 300_000  # pairs of edges, beyond those, of the outlines that must be mended
 FREEHAND, RECTANGLE, ELLIPSE = "0", "1", "2"  # types of ImageScope's regions
 
 
@@ -39,6 +43,7 @@ class Drawing:
         self.private_words: set[str] = set()  # free text, which no message may quote
         self.mended = 0
         self.dropped = 0
+        self._tangles = 0
 
     def add(self, word: str, shape: BaseGeometry) -> None:
         if shape.area == 0:
@@ -56,6 +61,12 @@ class Drawing:
         shape = Polygon(shell, [hole for hole in holes if len(hole) >= 3])
         if shape.is_valid:
             return shape
+        self._tangles += _tangles(shape)
+        if self._tangles > MOST_TANGLES:
+            raise Rejected(
+                "invalid_outline",
+                "outlines cross themselves at too many places to be mended; draw them again",
+            )
         # By structure: if the pen crossed its own line, the inside of the loop stays inside.
         mended = shapely.make_valid(shape, method="structure", keep_collapsed=False)
         self.mended += not mended.is_empty
@@ -68,9 +79,11 @@ class Drawing:
 def read_drawing(path: Path, origin: tuple[int, int]) -> Drawing:
     """The outlines of a vector file; `origin` (x, y) is where QuPath's coordinates begin.
 
-    Rejects unknown_outlines and invalid_outline; any other exception means that the file is not
-    what it claims to be.
+    Rejects unknown_outlines, invalid_outline and absurd_size; any other exception means that the
+    file is not what it claims to be.
     """
+    if path.stat().st_size > LARGEST_FILE:
+        raise Rejected("absurd_size", f"the outlines have over {LARGEST_FILE} bytes; export fewer")
     drawing = Drawing()
     suffix = path.suffix.lower()
     if suffix in (".geojson", ".json"):
@@ -84,6 +97,30 @@ def read_drawing(path: Path, origin: tuple[int, int]) -> Drawing:
     else:
         raise Rejected("unknown_outlines", f"save the outlines as {FORMATS}")
     return drawing
+
+
+def _tangles(shape: Polygon) -> int:
+    """How many pairs of a polygon's edges could cross, beyond those of an ordinary outline.
+
+    Mending takes time and memory in proportion: 2000 points at random are two million pairs,
+    18 seconds and a gigabyte. Counts no further than MOST_TANGLES.
+    """
+    rings = (shapely.get_coordinates(ring) for ring in (shape.exterior, *shape.interiors))
+    ends = np.concatenate([np.hstack([ring[:-1], ring[1:]]) for ring in rings])
+    edges = shapely.box(
+        np.minimum(ends[:, 0], ends[:, 2]),
+        np.minimum(ends[:, 1], ends[:, 3]),
+        np.maximum(ends[:, 0], ends[:, 2]),
+        np.maximum(ends[:, 1], ends[:, 3]),
+    )
+    tree = shapely.STRtree(edges)
+    step = max(1, PAIRS_AT_ONCE // len(edges))
+    pairs = -NEIGHBOURS * len(edges)
+    for first in range(0, len(edges), step):
+        pairs += tree.query(edges[first : first + step]).shape[1]
+        if pairs > MOST_TANGLES:
+            break
+    return max(pairs, 0)
 
 
 def _points(ring: Iterable[Sequence[float]]) -> np.ndarray:

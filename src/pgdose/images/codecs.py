@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from pgdose.errors import Rejected
 from pgdose.images import deep_color, grey_levels
 
-LARGEST = 400_000_000  # pixels; a header that states more is taken for damaged
-Image.MAX_IMAGE_PIXELS = LARGEST  # else Pillow stops at 179 million; it has no other setting
+# Pixels of a picture. At their peak the decoders hold up to 24 bytes for each: 16-bit RGBA 8 as it
+# is stored, 8 in the decoder's or converted copies, 6 in RGB; JPEG 2000 4 for each channel, and
+# two pictures of Pillow with 4. That is 2.4 GB; with what a job imports it fits into the 4 GB that
+# the profiles give a job.
+LARGEST = 100_000_000
+Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow has no other setting
 # A choice of what Pillow reads: it would run an EPS, which is a program, in Ghostscript.
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "JPEG2000", "WEBP", "PPM", "GIF")
 Image.init()  # else Pillow registers some of them only later
@@ -27,20 +31,35 @@ TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels of the upright picture, from its header.
 
-    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels).
+    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels, of the picture or of a
+    tile of a TIFF).
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if _jpeg_orientation(image) in (5, 6, 7, 8):
                 width, height = height, width
+            tile = _tile_size(image)
     except Image.DecompressionBombError:
         raise Rejected("absurd_size", f"over {2 * LARGEST} pixels") from None
     except Exception as error:
         raise Rejected("not_an_image", type(error).__name__) from None
     if width * height > LARGEST:
         raise Rejected("absurd_size", f"{width}x{height}")
+    if tile[0] * tile[1] > LARGEST:  # libtiff takes memory for the whole tile
+        raise Rejected("absurd_size", f"a tile of {tile[0]}x{tile[1]}")
     return width, height
+
+
+def _tile_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of a TIFF's tiles, which may be larger than the picture; else (0, 0)."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0, 0
+    tags = image.tag_v2
+    return (
+        int(tags.get(TiffImagePlugin.TILEWIDTH, 0)),
+        int(tags.get(TiffImagePlugin.TILELENGTH, 0)),
+    )
 
 
 def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:

@@ -11,6 +11,7 @@ from pgdose.errors import Rejected
 from pgdose.images import grey_levels
 
 OPAQUE = 2**16 - 1
+LARGEST_FILE = 10**9  # bytes; a sparse one may be a few kilobytes on disk
 BAND = 256  # rows converted at a time
 LEAST_USED = 1 / 8  # of the range; a camera with the bits that the study states uses more
 
@@ -40,7 +41,12 @@ def is_deep(image: Image.Image, path: Path) -> bool:
 
 
 def read(image: Image.Image, path: Path) -> Colours:
-    """The colours of a file that `is_deep`; the first page of a TIFF. Raises the codecs' errors."""
+    """The colours of a file that `is_deep`; the first page of a TIFF. Raises the codecs' errors.
+
+    Rejects a file that is larger than any such picture (absurd_size): it is read as a whole.
+    """
+    if path.stat().st_size > LARGEST_FILE:
+        raise Rejected("absurd_size", f"the file has over {LARGEST_FILE} bytes")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _read_tiff(image, path)
     values = imagecodecs.png_decode(path.read_bytes())

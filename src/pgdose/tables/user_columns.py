@@ -54,9 +54,8 @@ def column_names(path: Path, field: str, encoding: str = "utf-8") -> list[str]:
         return _columns_of_parquet(path, field)
     try:
         with path.open(newline="", encoding=skipping_bom(encoding)) as file:
-            head = file.read(
-                HEADER + 1
-            )  # not a line: a file without line breaks may have gigabytes
+            # Not a line: a file without line breaks may have gigabytes.
+            head = file.read(HEADER + 1)
     except UnicodeError:  # UTF-16 without its mark raises no UnicodeDecodeError
         raise not_decodable(path, field, encoding) from None
     except OSError as error:

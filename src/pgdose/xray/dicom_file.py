@@ -10,20 +10,26 @@ import re
 import warnings
 import zlib
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import pydicom
 from pydicom import uid
+from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.filereader import _read_file_meta_info, read_dataset
 
 from pgdose.errors import Rejected
 
 GREYS = ("MONOCHROME1", "MONOCHROME2")
+PREAMBLE = 132  # bytes of a file before its first element
 LARGEST = 100_000_000  # pixels of a film: all steps on them fit into 2 GB of memory
-LARGEST_FILE = 2 * LARGEST + 2**26  # bytes: the largest picture and the largest header
+LARGEST_HEADER = 2**26  # bytes that are read of a file for its header
+LARGEST_META = 2**20  # bytes: the file meta information, which stands before all else
+LARGEST_FILE = 2 * LARGEST + LARGEST_HEADER  # bytes
+MOST_READS = 10**6  # of a file; an element takes two to four, and half a kilobyte of memory
 INFLATED_HEADER = 2**20  # bytes of a deflated file that are inflated for its header
 LARGEST_NUMBER = 1e12  # in a header; larger ones are typing errors, and sums of them overflow
 
@@ -57,16 +63,18 @@ def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(1024)
-            if start[128:132] != b"DICM":
+            start = file.read(PREAMBLE)
+            if start[128:] != b"DICM":
                 bare = start[:1] == b"\x08" and start[1:2] == b"\x00" and start[3:4] == b"\x00"
                 raise Rejected("no_part10_header" if bare else "not_dicom", "no DICOM preamble")
             if pixels and path.stat().st_size > LARGEST_FILE:
                 raise Rejected("absurd_size", f"{path.stat().st_size} bytes")
+            meta = _read_meta(file)
+            if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
+                return _read_deflated(file, meta, pixels)
             file.seek(0)
-            if uid.DeflatedExplicitVRLittleEndian.encode() in start:
-                return _read_deflated(path, pixels)
-            return pydicom.dcmread(file, stop_before_pixels=not pixels)
+            limited = LimitedFile(file, 2 * LARGEST_FILE if pixels else LARGEST_HEADER)
+            return pydicom.dcmread(cast(BinaryIO, limited), stop_before_pixels=not pixels)
     except Rejected:
         raise
     except FileNotFoundError:
@@ -79,21 +87,59 @@ def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
         raise Rejected("unreadable_header", type(error).__name__) from None
 
 
-def _read_deflated(path: Path, pixels: bool) -> pydicom.Dataset:
+class LimitedFile:
+    """A file of which pydicom may read so much and no more: it would believe any stated length.
+
+    A file that is a few bytes on disk can hold elements of gigabytes (a sparse one), or millions
+    of empty ones. `read` raises Rejected (absurd_size) before it asks for memory.
+    """
+
+    def __init__(self, file: BinaryIO, most_bytes: int) -> None:
+        self._file = file
+        self._most_bytes = self._bytes_left = most_bytes
+        self._reads_left = MOST_READS
+        start = file.tell()
+        self._end = file.seek(0, SEEK_END)
+        file.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        there = max(self._end - self._file.tell(), 0)
+        size = there if size < 0 else min(size, there)
+        self._bytes_left -= size
+        self._reads_left -= 1
+        if self._bytes_left < 0:
+            raise Rejected("absurd_size", f"it has over {self._most_bytes} bytes")
+        if self._reads_left < 0:
+            raise Rejected("absurd_size", "too many elements")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _read_meta(file: BinaryIO) -> FileMetaDataset:
+    """The file meta information by dcmread's own parser: only it says what dcmread will believe.
+
+    Afterwards `file` stands where the information ends.
+    """
+    file.seek(PREAMBLE)
+    return _read_file_meta_info(cast(BinaryIO, LimitedFile(file, LARGEST_META)))
+
+
+def _read_deflated(file: BinaryIO, meta: FileMetaDataset, pixels: bool) -> pydicom.Dataset:
     """As dcmread, but with a limit: a few bytes can inflate to more than the memory.
 
     Without pixels only the start of the file is inflated.
     """
-    meta = read_file_meta_info(path)
     limit = LARGEST_FILE if pixels else INFLATED_HEADER
-    with path.open("rb") as file:
-        file.seek(144 + meta.FileMetaInformationGroupLength)
-        deflated = file.read(limit)
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, limit)
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(limit), limit)
     if pixels and len(inflated) == limit:
         raise Rejected("absurd_size", "the decompressed file is too large")
     ds = read_dataset(
-        BytesIO(inflated),
+        cast(BinaryIO, LimitedFile(BytesIO(inflated), 2 * limit)),  # it reads some twice
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=None if pixels else lambda tag, *_: tag >= 0x7FE00008,

@@ -23,7 +23,7 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
         UserError: a column is missing, a cell is no number, a side is not above 0, an id repeats.
     """
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = pd.read_csv(path, dtype=str, compression=None)  # never unpacked
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise UserError(
             f"boxes: not a readable CSV file ({type(error).__name__}); "

@@ -13,7 +13,7 @@ INDEX_REASONS = {  # when the source is indexed, from the table that lists it an
     "unreadable_header": "the header breaks off or holds impossible values",
     "no_image": "Rows or Columns is missing or 0",
     "not_an_image": "the file is not a picture in a supported format",
-    "absurd_size": "more pixels than any film or picture has",
+    "absurd_size": "more pixels, bytes or elements than any film or picture has",
     "not_grey": "not one sample a pixel of MONOCHROME1 or MONOCHROME2",
     "multi_frame": "NumberOfFrames is neither empty nor 1",
     "not_16_bit": "BitsAllocated is neither 8 nor 16",

@@ -29,7 +29,6 @@ from shapely.geometry import box
 
 from pgdose.histology import masks
 from pgdose.histology.regions import RasterRegion
-from pgdose.images import codecs
 
 
 def test_a_mask_may_cover_the_scanned_part_alone(tmp_path: Path) -> None:
@@ -217,7 +216,7 @@ def test_pillow_has_no_word_in_how_large_a_mask_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    assert codecs.LARGEST > 2 * 178_956_970  # where Pillow gives up
+    assert masks.LARGEST > 2 * 178_956_970  # where Pillow gives up
     assert read(WRITERS["png"](tmp_path / "a"), CLASSES, SIZE).regions
     assert read(WRITERS["bmp"](tmp_path / "a"), CLASSES, SIZE).regions
 

@@ -25,6 +25,8 @@ from helpers.outline_files import (
 from helpers.slide_files import write_scn
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
+from pgdose.histology import outline_formats
+
 
 @pytest.mark.parametrize("form", ["collection", "list", "one"])
 def test_geojson_may_be_a_collection_a_list_or_one_feature(form: str, tmp_path: Path) -> None:
@@ -55,6 +57,38 @@ def test_derived_classes_are_matched_whole(classification: Any, tmp_path: Path) 
     path = geojson(tmp_path / "a.geojson", feature(box(0, 0, 100, 100), classification))
     assert list(read(path, {"tumour": ["tumor: positive"]}, SIZE).regions) == ["tumour"]
     assert reason(path, CLASSES, SIZE)[0] == "unmapped_class"
+
+
+def test_an_outline_that_crosses_itself_everywhere_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [feature(Polygon(rng.integers(0, 1000, (150, 2))), {"name": "Tumor"})]
+    assert read(geojson(tmp_path / "a.geojson", *drawn), CLASSES, SIZE).mended == 1
+    drawn = [feature(Polygon(rng.integers(0, 1000, (1200, 2))), {"name": "Tumor"})]
+    monkeypatch.setattr(shapely, "make_valid", None)
+    assert reason(geojson(tmp_path / "b.geojson", *drawn), CLASSES, SIZE)[0] == "invalid_outline"
+
+
+def test_the_crossings_of_all_outlines_of_a_file_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [feature(Polygon(rng.integers(0, 1000, (60, 2))), {"name": "Tumor"}) for _ in range(9)]
+    monkeypatch.setattr(outline_formats, "MOST_TANGLES", 2000)
+    assert read(geojson(tmp_path / "a.geojson", *drawn[:1]), CLASSES, SIZE).mended == 1
+    assert reason(geojson(tmp_path / "b.geojson", *drawn), CLASSES, SIZE)[0] == "invalid_outline"
+
+
+def test_a_long_outline_with_a_few_crossings_is_mended(tmp_path: Path) -> None:
+    angles = np.linspace(0, 2 * np.pi, 30_000, endpoint=False)
+    ring = 500 + 300 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for at in range(100, 30_000, 1000):
+        ring[[at, at + 1]] = ring[[at + 1, at]]
+    path = geojson(tmp_path / "a.geojson", feature(Polygon(ring), {"name": "Tumor"}))
+    outlines = read(path, CLASSES, SIZE)
+    assert outlines.mended == 1
+    assert shares_of(outlines)["tumour"] == pytest.approx(np.pi * 300**2, rel=1e-3)
 
 
 def test_what_has_no_area_is_dropped_and_counted(tmp_path: Path) -> None:

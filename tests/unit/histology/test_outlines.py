@@ -149,9 +149,7 @@ def test_no_outlines_are_no_areas(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_broken_files_are_rejected_and_nothing_else(
-    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_broken_files_are_rejected_and_nothing_else(kind: str, tmp_path: Path) -> None:
     path = WRITERS[kind](tmp_path / "name of a patient")
     whole = path.read_bytes()
     rng = np.random.default_rng(len(whole))
@@ -171,6 +169,5 @@ def test_broken_files_are_rejected_and_nothing_else(
             rejected += 1
             assert "patient" not in error.detail
     assert rejected >= 4
-    assert not caplog.records  # those of tifffile may name the file
     path.unlink()
     assert reason(path, CLASSES, SIZE) == ("unreadable_outlines", "FileNotFoundError")

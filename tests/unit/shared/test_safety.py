@@ -274,7 +274,7 @@ def tiff_header(path: Path, width: int, height: int, tile: int = 0, **named: Any
     return path
 
 
-@pytest.mark.parametrize("sides", [(2**31 - 1, 2**31 - 1), (60_000, 60_000), (21_000, 21_000)])
+@pytest.mark.parametrize("sides", [(2**31 - 1, 2**31 - 1), (60_000, 60_000), (10_100, 10_000)])
 def test_a_picture_of_absurd_size_is_refused_by_its_header(
     sides: tuple[int, int], tmp_path: Path, little_memory: Callable[..., None]
 ) -> None:
@@ -284,6 +284,23 @@ def test_a_picture_of_absurd_size_is_refused_by_its_header(
         assert rejected(codecs.image_size, tmp_path / name) == "absurd_size"
         assert rejected(codecs.read_image, tmp_path / name, 3) == "absurd_size"
     little_memory()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_small_picture_in_an_enormous_tile_is_refused_by_its_header(
+    dtype: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.full((128, 128, 3), np.iinfo(dtype).max, dtype)
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(128, 128), metadata=None)
+    assert codecs.read_image(path, 3).shape == (128, 128, 3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in ("TileWidth", "TileLength"):
+            file.pages[0].tags[tag].overwrite(40_000)
+    monkeypatch.setattr(codecs.deep_color, "read", None)
+    monkeypatch.setattr(Image.Image, "convert", None)
+    assert rejected(codecs.image_size, path) == "absurd_size"
+    assert rejected(codecs.read_image, path, 3) == "absurd_size"
 
 
 @pytest.mark.parametrize(
@@ -337,6 +354,50 @@ def test_a_mask_of_absurd_size_is_refused_by_its_header(
     for name in ("a.png", "a.tif", "b.tif"):
         for size in ((1000, 1000), (100_000, 100_000)):
             assert rejected(read, tmp_path / name, CLASSES, size, None, 256) == "absurd_size"
+    little_memory()
+
+
+def test_a_tiff_whose_pages_form_a_ring_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(3):
+            file.write(np.zeros((16, 16), np.uint8), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[2].offset
+    content = bytearray(path.read_bytes())
+    count = struct.unpack_from("<H", content, last)[0]
+    struct.pack_into("<I", content, last + 2 + 12 * count, first)
+    path.write_bytes(content)
+    assert rejected(slide_opening.open_slide, path) == "absurd_size"
+    assert rejected(outlines.read_outlines, path, CLASSES, (16, 16), None, 256) == "absurd_size"
+    assert codecs.read_image(path, 3).shape == (16, 16, 3)
+
+
+def test_a_slide_of_enormous_tiles_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_slide(tmp_path / "a.svs", np.full((1024, 1024, 3), 200, np.uint8), tile=512)
+    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
+    assert rejected(slide_opening.open_slide, path) == "unreadable_slide"
+    monkeypatch.setattr(slide_opening, "_check_tiff", lambda _: None)  # as for other formats
+    assert rejected(slide_opening.open_slide, path) == "absurd_size"
+
+
+def test_a_sparse_file_is_not_read_as_a_whole(
+    tmp_path: Path, little_memory: Callable[..., None]
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((16, 16, 3), 65535, np.uint16), photometric="rgb")
+    (tmp_path / "a.geojson").touch()
+    for file in (path, tmp_path / "a.geojson"):
+        with file.open("r+b") as opened:
+            opened.truncate(10**11)
+    assert rejected(codecs.read_image, path, 3) == "absurd_size"
+    read = outlines.read_outlines
+    for suffix in ("geojson", "xml", "csv"):
+        file = (tmp_path / "a.geojson").rename(tmp_path / f"b.{suffix}")
+        assert rejected(read, file, CLASSES, (16, 16), None, 256) == "absurd_size"
+        file.rename(tmp_path / "a.geojson")
     little_memory()
 
 

@@ -1,14 +1,19 @@
 """How each kind of source becomes records and pixels: real files in, records or rejects out."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pgdose.analysis import agreement
+from pgdose.cohort import usability
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import slide_table
 from pgdose.images import codecs
@@ -19,6 +24,7 @@ from pgdose.study.study import Study
 from pgdose.tables import source_files, source_index, user_tables
 from pgdose.tables.keyed import SourceIds, opaque
 from pgdose.tables.user_columns import column_names, find_columns
+from pgdose.xray import hand_drawn_boxes
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 KEY = b"k" * 32
@@ -91,6 +97,74 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
         "patient": ["7", "8"],
         "age": ["45", ""],
     }
+
+
+BOMBS = {
+    "a cell": ["x" * (user_tables.LONGEST_CELL + 1)] * 3000,
+    f"{user_tables.CHUNK_ROWS} rows": ["x" * user_tables.LONGEST_CELL] * 3000,
+}
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_cells_of_parquet_are_measured_before_they_are_unpacked(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = BOMBS[what]
+    column = pa.array([0] * len(texts)), pa.array(texts[:1])
+    pq.write_table(pa.table({"a": pa.DictionaryArray.from_arrays(*column)}), path)
+    before = pa.total_allocated_bytes()
+    with pytest.raises(UserError, match=f"^f: a.parquet has {what} .*export it again"):
+        user_tables.read_columns(path, {"image": "a"}, "f")
+    assert path.stat().st_size < 2**20 and pa.total_allocated_bytes() - before < 2**27
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "what"),
+    [
+        ("MOST_ROWS", 999, "over 999 rows"),
+        ("LARGEST_GROUP", 10, "a row group of over 10 bytes"),
+        ("LARGEST_TABLE", 1000, "columns of over 1000 bytes"),
+    ],
+)
+def test_a_parquet_table_of_absurd_size_is_refused(
+    limit: str, most: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"a": ["x"] * 1000}).to_parquet(path)
+    assert len(user_tables.read_columns(path, {"image": "a"}, "f")) == 1000
+    monkeypatch.setattr(user_tables, limit, most)
+    if limit != "LARGEST_TABLE":
+        monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
+    with pytest.raises(UserError, match=f"^f: a.parquet has {what}"):
+        user_tables.read_columns(path, {"image": "a"}, "f")
+
+
+def test_a_csv_table_with_an_endless_line_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_csv(tmp_path / "a.csv", "image\n" + "x" * 3 * 10**6 + "\nb.png")
+    assert len(user_tables.read_columns(path, {"image": "image"}, "f")) == 2
+    monkeypatch.setattr(user_tables, "LONGEST_LINE", 3 * 10**6 - 1)
+    monkeypatch.setattr(pd, "read_csv", None)
+    with pytest.raises(UserError, match=r"^f: a.csv has a line of over 2999999 bytes"):
+        user_tables.read_columns(path, {"image": "image"}, "f")
+    with (tmp_path / "b.csv").open("wb") as file:
+        file.truncate(10**10)  # a few kilobytes on disk
+    with pytest.raises(UserError, match=r"^f: the first row of b.csv must hold"):
+        column_names(tmp_path / "b.csv", "f")
+
+
+def test_no_table_of_a_person_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"record_id,reason,x,y,side,finding\n"))
+    readers: list[Callable[[], object]] = [
+        lambda: usability.read_exclusions(path, "G"),
+        lambda: hand_drawn_boxes.read_boxes(path),
+        lambda: agreement.read_hand_labels(path, "record_id", ["finding"], "f"),
+        lambda: list(user_tables._csv_chunks(path, ["x"], "utf-8", "f")),
+    ]
+    for read in readers:
+        with pytest.raises((UserError, UnicodeDecodeError)):
+            read()
 
 
 def test_two_meanings_may_share_a_column(tmp_path: Path) -> None:

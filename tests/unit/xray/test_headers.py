@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,60 @@ def test_no_more_of_a_deflated_file_is_inflated_than_a_film_has(
     monkeypatch.setattr(dicom_file, "LARGEST", 1000)
     monkeypatch.setattr(dicom_file, "LARGEST_FILE", 2_000_000)
     assert reason(films.read_film, path) == "absurd_size"
+
+
+def deflated(path: Path, data_set: bytes, uid_length: int) -> Path:
+    """A deflated file, with a long UID before the element that says so."""
+    elements = [(2, b"1" * uid_length), (3, b"1.2"), (0x10, uid.DeflatedExplicitVRLittleEndian)]
+    meta = b""
+    for number, value in elements:
+        text = bytes(value, "ascii") if isinstance(value, str) else value
+        text += b"\0" * (len(text) % 2)
+        meta += struct.pack("<HH2sH", 2, number, b"UI", len(text)) + text
+    start = b"\0" * 128 + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta)) + meta
+    path.write_bytes(start + zlib.compress(data_set, 9, wbits=-15))
+    return path
+
+
+@pytest.mark.parametrize("uid_length", [20, 1500])
+def test_a_deflated_file_is_known_by_its_transfer_syntax_wherever_that_stands(
+    uid_length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = 2**22
+    zeros = struct.pack("<HH2sHI", 9, 0x1001, b"OB", 0, 2**24) + bytes(2**24)
+    path = deflated(tmp_path / "a.dcm", zeros, uid_length)
+    monkeypatch.setattr(dicom_file, "LARGEST_FILE", largest)
+    monkeypatch.setattr(zlib, "decompress", None)  # pydicom's, which has no limit
+    assert reason(read_header, path) == "no_image"
+    assert reason(films.read_film, path) == "absurd_size"
+
+
+@pytest.mark.parametrize("group", [0x0002, 0x0009])
+def test_no_element_of_a_sparse_file_is_read_that_is_larger_than_a_header(
+    group: int, tmp_path: Path, write: Write
+) -> None:
+    path = write()
+    start = path.read_bytes()[:144]
+    large = 3 * 10**9
+    with path.open("wb") as file:
+        file.write(start + struct.pack("<HH2sHI", group, 0x1001, b"OB", 0, large))
+        file.truncate(large + 1000)
+    assert path.stat().st_blocks * 512 < 10**6
+    assert reason(read_header, path) == "absurd_size"
+    assert reason(films.read_film, path) == "absurd_size"
+
+
+def test_the_elements_of_a_file_are_counted(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write()
+    monkeypatch.setattr(dicom_file, "MOST_READS", 20)
+    assert reason(read_header, path) == "absurd_size"
+
+
+def test_a_file_that_breaks_off_in_a_long_element_is_read_as_far_as_it_goes(write: Write) -> None:
+    path = write()
+    with path.open("ab") as file:
+        file.write(struct.pack("<HH2sHI", 0x7FE1, 0x1001, b"OB", 0, 3 * 10**9))
+    assert films.read_film(path).pixels.shape == (80, 100)
 
 
 # --- character sets ---------------------------------------------------------------------------
