@@ -61,11 +61,7 @@ def model(*nodes: Any, **weights: Any) -> bytes:
 HOSTILE = {
     "a pool's padding of 18 GB": (
         ("AveragePool", "images", "last"),
-        {
-            "kernel_shape": [10_000, 10_000],
-            "strides": [10_000, 10_000],
-            "pads": [0, 0, 10_000, 10_000],
-        },
+        {"kernel_shape": [10**4] * 2, "strides": [10**4] * 2, "pads": [0, 0, 10**4, 10**4]},
         {},
     ),
     "a normalisation over many channels": (("LRN", "images", "last"), {"size": 400_001}, {}),
@@ -94,7 +90,6 @@ def test_a_hostile_network_is_refused_in_time(name: str, tmp_path: Path) -> None
     [
         ("import os; os.kill(os.getpid(), 11)", r"took 2000 MB, or ended its process; raise"),
         ("import time; time.sleep(100)", r"took more than 1 seconds; raise training\.runtime"),
-        ("bytearray(10**10)", r"took 2000 MB, or ended its process; raise training\.mem_mb"),
     ],
 )
 def test_a_process_that_ends_is_named(
