@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision import models
 
+from pgdose import tensor_files
 from pgdose.errors import UserError
 from pgdose.networks import classifier, folding, formats, network_files, probe
 from pgdose.study.networks import ExistingNetwork
@@ -174,3 +175,31 @@ def test_a_file_that_is_no_network_is_named(format: str) -> None:
         pytest.importorskip("onnx")
     with pytest.raises(UserError, match=r"^n: not a "):
         formats.read_module(format, b"no network", "n")
+
+
+def test_a_network_in_results_runs_as_a_program_only_if_the_study_says_so(tmp_path: Path) -> None:
+    """Whoever can change a results folder could say so in the file."""
+    path, output = tmp_path / "n.pt", tmp_path / "network.safetensors"
+    path.write_bytes(WRITERS["torchscript"](TwoClasses()))
+    network_files.import_network(existing(path, input={"channels": 1}), output, ["a", "b"], 16)
+    with pytest.raises(UserError, match="runs as a program, which 'trust: true' in the study"):
+        network_files.load(output)
+    network_files.load(output, trust=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"format": "banana"},
+        {"architecture": "timm/hf-hub:x/y"},
+        {"architecture": "timm/local-dir:x"},
+        {"seen": {}},
+        {"graph": {"calls": [], "images": 0, "outputs": [9], "shape": []}},
+    ],
+)
+def test_a_changed_description_is_damage(changed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    whole = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 0.0625}
+    tensor_files.save({}, path, whole | changed)
+    with pytest.raises(UserError):
+        network_files.load(path, trust=True)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.networks import TwoClasses, as_onnx
 from torch import Tensor
+from torch.nn import functional
 
 from pgdose.errors import UserError
 from pgdose.networks import onnx_file, probe
@@ -107,6 +108,46 @@ def test_the_operators_mean_what_onnx_says() -> None:
             tested |= {node.op_type for node in case.model.graph.node}
     assert not wrong
     assert tested == OPERATORS.keys()
+
+
+RESIZED = [
+    (scale, mode, corners)
+    for scale in (0.5, 0.7, 1.1, 1.3, 1.7, 2.0)
+    for mode, corners in (
+        *(("nearest", None), ("bilinear", False), ("bilinear", True), ("bicubic", False)),
+        ("bicubic", True),
+    )
+]
+
+
+@pytest.mark.parametrize(("scale", "mode", "corners"), RESIZED)
+def test_resizing_is_torch_s(scale: float, mode: str, corners: bool | None) -> None:
+    """As both of torch's exporters write F.interpolate(scale_factor=...)."""
+    attributes = {
+        "mode": {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode),
+        "coordinate_transformation_mode": "align_corners" if corners else "pytorch_half_pixel",
+    }
+    if mode == "nearest":
+        attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    scales = np.array([1, 1, scale, scale], np.float32)
+    resize = helper.make_node("Resize", ["images", "", "scales"], ["logits"], **attributes)
+    for side in (10, 30, 45):
+        network = onnx_file.read(
+            model([resize], {"scales": scales}, shape=("n", 1, None, None)), "n"
+        )
+        images = torch.rand(2, 1, side, side)
+        expected = functional.interpolate(
+            images, scale_factor=scale, mode=mode, align_corners=corners
+        )
+        assert torch.allclose(network(images), expected, atol=1e-4)
+
+
+def test_the_norm_of_nothing_has_the_gradient_0() -> None:
+    nodes = [node("ReduceL2", "images axes", "logits", keepdims=0)]
+    network = onnx_file.read(model(nodes, {"axes": np.array([2, 3])}, opset=18), "n")
+    images = torch.zeros(2, 1, 4, 4, requires_grad=True)
+    network(images).sum().backward()
+    assert images.grad is not None and not images.grad.any()
 
 
 # --- whole models --------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pgdose.errors import UserError
 from pgdose.networks import probe, pt2
+from pgdose.networks.graph import Refused
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -413,3 +414,118 @@ def test_regions_that_are_not_read_are_named() -> None:
 
     with pytest.raises(UserError, match=r"n\.pt2: refused, because it contains .*; export"):
         pt2.read(exported(WithoutGradient()), "n.pt2")
+
+
+def aten(target: str, output: str, *inputs: tuple[str, Any]) -> dict[str, Any]:
+    """A node of a graph; `inputs` are names and arguments."""
+    return {
+        "target": f"torch.ops.aten.{target}",
+        "inputs": [{"name": name, "arg": argument, "kind": 1} for name, argument in inputs],
+        "outputs": [{"as_tensor": {"name": output}}],
+        "metadata": {},
+    }
+
+
+X, WEIGHT = {"as_tensor": {"name": "images"}}, {"as_tensor": {"name": "p_body_0_bias"}}
+VIEW = {"as_tensor": {"name": "view"}}
+ONE, YES = {"as_int": 1}, {"as_bool": True}
+# What memory they read or write outside, or which state they keep, is none of the file's business.
+DANGEROUS = {
+    "a view without bounds": [
+        aten(
+            "_reshape_alias.default",
+            "o",
+            ("self", WEIGHT),
+            ("size", {"as_ints": [10**6]}),
+            ("stride", {"as_ints": [1]}),
+        )
+    ],
+    "memory as it was": [aten("empty.memory_format", "o", ("size", {"as_ints": [4]}))],
+    "a weight changed through a view": [
+        aten("detach.default", "view", ("self", WEIGHT)),
+        aten("add_.Scalar", "o", ("self", VIEW), ("other", ONE)),
+    ],
+    "a weight changed through two views": [
+        aten("detach.default", "v", ("self", WEIGHT)),
+        aten(
+            "view.default",
+            "view",
+            ("self", {"as_tensor": {"name": "v"}}),
+            ("size", {"as_ints": [4]}),
+        ),
+        aten("add_.Scalar", "o", ("self", VIEW), ("other", ONE)),
+    ],
+    "a number for a memory format": [
+        aten("ones_like.default", "o", ("self", X), ("memory_format", {"as_int": -1}))
+    ],
+    "a number for a type": [aten("_to_copy.default", "o", ("self", X), ("dtype", {"as_int": 99}))],
+    "an absurd scale": [
+        aten(
+            "_upsample_bilinear2d_aa.default",
+            "o",
+            ("self", X),
+            ("output_size", {"as_ints": [64, 64]}),
+            ("align_corners", {"as_bool": False}),
+            ("scales_h", {"as_float": 1e-7}),
+            ("scales_w", {"as_float": 1e-7}),
+        )
+    ],
+    "a division of plain numbers": [aten("remainder.int", "o", ("a", ONE), ("b", {"as_int": 0}))],
+    "texts that grow": [
+        aten("add.str", "o", ("a", {"as_string": "mean"}), ("b", {"as_string": "mean"}))
+    ],
+    "results in other arguments": [
+        aten("max.dim_max", "o", ("self", X), ("dim", ONE), ("max", X), ("max_values", X))
+    ],
+    "statistics of the batch": [
+        aten(
+            "batch_norm.default",
+            "o",
+            ("input", X),
+            *((name, WEIGHT) for name in ("weight", "bias", "running_mean", "running_var")),
+            ("training", YES),
+            ("momentum", {"as_float": 0.1}),
+            ("eps", {"as_float": 1e-5}),
+            ("cudnn_enabled", YES),
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("name", DANGEROUS)
+def test_dangerous_arguments_and_overloads_are_refused(
+    small: tuple[nn.Module, bytes], name: str
+) -> None:
+    def change(graph: dict) -> None:
+        graph["nodes"] = DANGEROUS[name] + graph["nodes"]
+
+    with pytest.raises(UserError, match=r"^n\.pt2: refused, because "):
+        pt2.read(changed(small[1], "models/model.json", in_graph(change)), "n.pt2")
+
+
+def test_the_smallest_whole_number_is_not_divided(small: tuple[nn.Module, bytes]) -> None:
+    """By -1 it would stop the processor, and with it the job."""
+    smallest = {"as_int": -(2**63)}
+    sizes, longs = ("size", {"as_ints": [2]}), ("dtype", {"as_scalar_type": 5})
+
+    def change(graph: dict) -> None:
+        graph["nodes"] = [
+            aten("full.default", "a", sizes, ("fill_value", smallest), longs),
+            aten("full.default", "b", sizes, ("fill_value", {"as_int": -1}), longs),
+            aten(
+                "div.Tensor_mode",
+                "o",
+                ("self", {"as_tensor": {"name": "a"}}),
+                ("other", {"as_tensor": {"name": "b"}}),
+                ("rounding_mode", {"as_string": "trunc"}),
+            ),
+            *graph["nodes"],
+        ]
+
+    read = pt2.read(changed(small[1], "models/model.json", in_graph(change)), "n.pt2")
+    with pytest.raises(Refused, match="it divides a number that is too small"):
+        read(torch.rand(2, 1, 16, 16))
+
+
+def test_every_operator_that_is_read_exists() -> None:
+    assert [name for name in pt2.OPERATORS if not hasattr(torch.ops.aten, name)] == []
