@@ -54,7 +54,7 @@ def verify(results: Path, sign: Path | None = None, public_key: Path | None = No
         sign: a private key, with which to sign the manifest if all is in order.
         public_key: the key whose signature must stand beside the manifest.
     """
-    if not results.is_dir():
+    if not is_folder(results):
         raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
     try:
         manifest = document.read(results)

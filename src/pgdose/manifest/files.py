@@ -109,10 +109,10 @@ def is_folder(path: Path) -> bool:
 
 def shown(text: Path | str) -> str:
     """A path or a message on one line; what cannot be printed is escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in str(text)
-    )
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def snakemake(target: Path) -> str:
