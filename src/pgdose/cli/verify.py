@@ -148,7 +148,7 @@ def _without_manifest(results: Path, with_keys: bool) -> list[str]:
         lines = [f"{len(lines)} of {len(files)} files are damaged:", *lines]
     if ended:
         lines.append(
-            f"{shown(results / MANIFEST)}: missing, though {' and '.join(ended)} lie beside it, so "
+            f"{shown(results / MANIFEST)}: missing, though {' and '.join(ended)} is there, so "
             "it was deleted, or the study was not run to its end; restore it from a copy"
         )
     if lines:

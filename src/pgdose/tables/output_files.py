@@ -57,8 +57,7 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
         unfinished.replace(path)
         sync(path.parent)
     finally:
-        with contextlib.suppress(OSError):  # a folder that stands there, of which writing has told
-            unfinished.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -126,7 +126,9 @@ def test_the_manifest_of_a_finished_study_must_be_there(tmp_path: Path, name: st
     write(tmp_path / "groups/X/images/0.npy")
     assert verify(tmp_path)
     (tmp_path / name).touch()
-    with pytest.raises(UserError, match=rf"manifest.sha256: missing, though {name} lie.*restore"):
+    with pytest.raises(
+        UserError, match=rf"manifest.sha256: missing, though {name} is there.*restore"
+    ):
         verify(tmp_path)
     (tmp_path / name).unlink()
     (tmp_path / name).symlink_to("nowhere")
