@@ -12,6 +12,7 @@ with job(snakemake) as log:
         patterns["files"],
         patterns["folders"],
         Path(snakemake.output[0]),
+        params.study,
         threads=snakemake.threads,
     )
     size = sum(entry.size for entry in written.entries)

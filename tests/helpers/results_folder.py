@@ -76,7 +76,7 @@ def finished(results: Path) -> Path:
 def list_files(results: Path) -> Written:
     outputs = [re.escape(f"{results}/{name}") + "$" for name in FILES]
     folders = [re.escape(f"{results}/{FOLDER}") + "$"]
-    return write_manifest(results, outputs, folders, results / MANIFEST, threads=2)
+    return write_manifest(results, outputs, folders, results / MANIFEST, "phantom", threads=2)
 
 
 def faults(results: Path) -> list[str]:

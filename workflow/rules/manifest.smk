@@ -18,6 +18,7 @@ rule manifest:
     threads: 2
     params:
         results=lambda w: RESULTS,
+        study=lambda w: STUDY.study,
         patterns=patterns_of_outputs,
         code=script_digest("write_manifest.py"),
     script:

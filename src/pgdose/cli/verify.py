@@ -17,12 +17,22 @@ from pgdose import tensor_files
 from pgdose.errors import UserError
 from pgdose.images import stores
 from pgdose.manifest import comparison, document, signature
-from pgdose.manifest.comparison import shown
 from pgdose.manifest.document import Manifest
-from pgdose.manifest.files import MANIFEST, SIGNATURE, describe, problem_at, walk
+from pgdose.manifest.files import (
+    MANIFEST,
+    SIGNATURE,
+    describe,
+    is_folder,
+    problem_at,
+    shown,
+    snakemake,
+    walk,
+)
 from pgdose.tables import parquet
 
 PASSPHRASE = "PGDOSE_PASSPHRASE"  # the environment variable, where nobody can be asked
+
+REPORT = "report.html"  # the last result of a study before its manifest
 
 NO_MANIFEST = (
     f"There is no {MANIFEST}, which a study writes at its end: missing, swapped and added files, "
@@ -44,8 +54,8 @@ def verify(results: Path, sign: Path | None = None, public_key: Path | None = No
         sign: a private key, with which to sign the manifest if all is in order.
         public_key: the key whose signature must stand beside the manifest.
     """
-    if not results.is_dir():
-        raise UserError(f"there is no folder {results}; give the results folder of a study")
+    if not is_folder(results):
+        raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
     try:
         manifest = document.read(results)
     except FileNotFoundError:
@@ -56,7 +66,8 @@ def verify(results: Path, sign: Path | None = None, public_key: Path | None = No
     if public_key:
         public = signature.load_public_key(public_key)
         if private and private.public_key() != public:
-            raise UserError(f"{public_key} is not the public key of {sign}; give one of the two")
+            names = f"{shown(public_key)} is not the public key of {shown(sign or '')}"
+            raise UserError(f"{names}; give one of the two")
     lines, faults = _compare(results, manifest)
     if private and faults:
         faults.append("Nothing was signed.")
@@ -72,7 +83,7 @@ def verify(results: Path, sign: Path | None = None, public_key: Path | None = No
     raise UserError(
         "\n".join(
             [
-                f"not everything is as in {MANIFEST} of {manifest.date}:",
+                f"not everything is as in {manifest.title}:",
                 *faults,
                 INTENDED,
             ]
@@ -106,34 +117,50 @@ def _compare(results: Path, manifest: Manifest) -> tuple[list[str], list[str]]:
         f"{line}; it was so before the manifest was written" for line in _check_contents(intact)
     ]
     lines = [
-        f"{len(manifest.entries)} files ({manifest.size / 10**6:.1f} MB) are as {MANIFEST} of "
-        f"{manifest.date} lists them",
+        f"{len(manifest.entries)} files ({manifest.size / 10**6:.1f} MB) are as in "
+        f"{manifest.title}",
         *compared.notes,
     ]
     return lines, compared.faults + damaged
 
 
 def _without_manifest(results: Path, with_keys: bool) -> list[str]:
-    """What the files' own checksums tell."""
+    """What the files' own checksums tell, of a study that has not come to its end."""
     if inside := sorted(path.parent for path in results.glob(f"*/{MANIFEST}")):
         folders = ", ".join(shown(folder) for folder in inside)
-        raise UserError(f"{results} holds the results of several studies; give one: {folders}")
+        raise UserError(
+            f"{shown(results)} holds the results of several studies; give one: {folders}"
+        )
     if with_keys:
         raise UserError(f"there is nothing to sign or to check. {NO_MANIFEST}")
     errors: list[OSError] = []
     names = sorted(walk(results, errors.append))
     files = [results / name for name in names if Path(name).suffix in CHECKS]
-    if not files and not errors:
+    ended = [name for name in (SIGNATURE, REPORT) if os.path.lexists(results / name)]
+    if not files and not errors and not ended:
         raise UserError(
-            f"no image stores, tables or networks below {results}; "
+            f"no image stores, tables or networks below {shown(results)}; "
             "give the results folder of a study"
         )
     lines = [f"{shown(error.filename)}: {describe(error)}; make it readable" for error in errors]
     lines += _check_contents(files)
     if lines:
-        first = f"{len(lines)} of {len(files)} files are damaged:"
-        raise UserError("\n".join([first, *lines, NO_MANIFEST]))
-    return [f"{len(files)} image stores, tables and networks are as they were written", NO_MANIFEST]
+        lines = [f"{len(lines)} of {len(files)} files are damaged:", *lines]
+    if ended:
+        lines.append(
+            f"{shown(results / MANIFEST)}: missing, though {' and '.join(ended)} is there, so "
+            "it was deleted, or the study was not run to its end; restore it from a copy"
+        )
+    if lines:
+        raise UserError("\n".join([*lines, NO_MANIFEST]))
+    notes = [
+        f"{shown(results / name)}: a link to a folder of the results, above them, or looked "
+        "through under another name; not followed"
+        for name in names
+        if is_folder(results / name)
+    ]
+    first = f"{len(files)} image stores, tables and networks are as they were written"
+    return [first, *notes, NO_MANIFEST]
 
 
 def _check_contents(files: Iterable[Path]) -> list[str]:
@@ -142,26 +169,26 @@ def _check_contents(files: Iterable[Path]) -> list[str]:
     for path in files:
         if path.suffix not in CHECKS:
             continue
-        again = f"delete it and make it again with `snakemake {shown(path)}`"
+        again = f"delete it and make it again with {snakemake(path)}"
         if problem := problem_at(path):
             lines.append(f"{shown(path)}: {problem}; {again}")
             continue
         try:
             CHECKS[path.suffix](path)
         except UserError as error:
-            lines.append(f"{error}; {again}")
+            lines.append(f"{shown(str(error))}; {again}")
         except OSError as error:
             lines.append(f"{shown(path)}: {describe(error)}; {again}")
+        except MemoryError:
+            lines.append(
+                f"{shown(path)}: not checked, it takes more memory than there is; free some and "
+                f"verify again, or {again}"
+            )
     return lines
-
-
-def _check_table(path: Path) -> None:
-    parquet.read_metadata(path)
-    parquet.read_parquet(path)
 
 
 def _check_store(path: Path) -> None:
     stores.Store(path).check()
 
 
-CHECKS = {".npy": _check_store, ".parquet": _check_table, ".safetensors": tensor_files.load}
+CHECKS = {".npy": _check_store, ".parquet": parquet.check, ".safetensors": tensor_files.check}

@@ -21,6 +21,7 @@ import xxhash
 from pgdose.errors import Damaged
 from pgdose.tables.output_files import atomic
 
+MOST_BYTES = 2**30  # of an image: Linux reads no 2 GB at once
 MARK = b"\npgdose checksums xxh3_128\n"  # between the array and 16 bytes for each image
 
 
@@ -93,18 +94,17 @@ class Store:
             version = np.lib.format.read_magic(self._file)
             self.shape, fortran, kind = np.lib.format.read_array_header_1_0(self._file)
             self._start, size = self._file.tell(), math.prod(self.shape)
-            sums = len(MARK) + 16 * self.shape[0]
+            self._sums_start = self._start + size + len(MARK)
             whole = (version, fortran, kind) == ((1, 0), False, np.uint8)
-            whole = whole and self.path.stat().st_size == self._start + size + sums
-            if whole:
-                self._file.seek(size, os.SEEK_CUR)
-                tail = self._file.read()
-                whole = tail.startswith(MARK)
+            whole = whole and _is_shape_of_images(self.shape)
+            whole = whole and self.path.stat().st_size == self._sums_start + 16 * self.shape[0]
+            whole = whole and os.pread(self._file.fileno(), len(MARK), self._start + size) == MARK
         except (ValueError, EOFError, TypeError, IndexError, tokenize.TokenError, SyntaxError):
             whole = False  # numpy reads the header as Python
+        except (RecursionError, MemoryError):  # brackets in brackets
+            whole = False
         if not whole:
             raise Damaged(path, "it is cut off or has no checksums")
-        self._sums = np.frombuffer(tail[len(MARK) :], np.uint8).reshape(-1, 16)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -112,7 +112,8 @@ class Store:
     def _unchecked(self, row: int) -> tuple[np.ndarray, bool]:
         image = np.empty(self.shape[1:], np.uint8)
         os.preadv(self._file.fileno(), [image.data], self._start + row * image.nbytes)
-        return image, checksum(image) == self._sums[row].tobytes()
+        expected = os.pread(self._file.fileno(), 16, self._sums_start + 16 * row)
+        return image, checksum(image) == expected
 
     def read(self, row: int) -> np.ndarray:
         """One image, uint8; raises Damaged if it is not as it was written."""
@@ -123,7 +124,22 @@ class Store:
 
     def check(self) -> None:
         """Raise Damaged if any image is not as it was written."""
-        wrong = [row for row in range(len(self)) if not self._unchecked(row)[1]]
-        if wrong:
-            shown = ", ".join(map(str, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
-            raise Damaged(self.path, f"{len(wrong)} images, rows {shown}")
+        number, first = 0, []
+        for row in range(len(self)):
+            if not self._unchecked(row)[1]:
+                number += 1
+                first += [str(row)] if number <= 10 else []
+        if number:
+            rows = ", ".join(first) + (", ..." if number > 10 else "")
+            raise Damaged(self.path, f"{number} images, rows {rows}")
+
+
+def _is_shape_of_images(shape: tuple[int, ...]) -> bool:
+    """A header may say anything; images of no pixels would fill the memory with their checksums."""
+    n, rows, columns, *channels = shape
+    return (
+        n >= 0
+        and 0 < rows == columns
+        and math.prod(shape[1:]) <= MOST_BYTES
+        and channels in ([], [3])
+    )

@@ -1,17 +1,28 @@
 """A results folder against its manifest: which files are missing, changed, swapped or added."""
 
+import functools
 import os
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from pgdose.manifest.document import Entry, Manifest
-from pgdose.manifest.files import describe, problem_at, sha256_of, walk
+from pgdose.manifest.files import (
+    describe,
+    is_folder,
+    map_in_threads,
+    problem_at,
+    sha256_of,
+    shown,
+    snakemake,
+    walk,
+)
 
 THREADS = min(4, os.cpu_count() or 1)  # more only make a disk seek
+MOVE = "move it elsewhere or delete it"
 
 
 @dataclass(frozen=True)
@@ -23,68 +34,90 @@ class Comparison:
     intact: list[Entry]  # files whose bytes are those that the manifest lists
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """What stands at a listed path."""
 
     problem: str = ""  # why it could not be read
     size: int = 0
-    sha256: str = ""
+    sha256: str = ""  # none if the size is that of no listed file: it was not read
     modified: float = 0.0  # seconds since 1970
     behind_link: bool = False
+
+    def is_intact(self, entry: Entry) -> bool:
+        return (self.size, self.sha256) == (entry.size, entry.sha256)
+
+
+class _Folders:
+    """The folders that listed files lie in, looked up without a list of them."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._paths = [entry.path for entry in manifest.entries]  # in order
+
+    def __contains__(self, folder: object) -> bool:
+        place = bisect_left(self._paths, f"{folder}/")
+        return folder == "." or any(
+            path.startswith(f"{folder}/") for path in self._paths[place : place + 1]
+        )
 
 
 def compare(results: Path, manifest: Manifest) -> Comparison:
     """Read all files that the manifest lists, and look for others."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda entry: _find(results, entry), manifest.entries))
-    pairs = list(zip(manifest.entries, found, strict=True))
-    owners = {entry.sha256: entry for entry in reversed(manifest.entries)}
-    faults = {
-        entry.path: _fault(results, entry, state, owners, manifest)
-        for entry, state in pairs
-        if state.sha256 != entry.sha256
-    }
-    wrong = [entry for entry in manifest.entries if entry.path in faults]
-    faults = _added(results, manifest, wrong) | faults
-    behind = Counter(
-        PurePosixPath(entry.path).parts[0] for entry, state in pairs if state.behind_link
+    sizes = {entry.size for entry in manifest.entries}
+    leads_away = _links(results)
+    found = map_in_threads(
+        lambda entry: _find(results, entry, sizes, leads_away), manifest.entries, THREADS
     )
+    owners = {entry.sha256: entry for entry in reversed(manifest.entries)}
+    faults: dict[str, str] = {}
+    intact, wrong, behind = [], [], Counter[str]()
+    for entry, state in zip(manifest.entries, found, strict=True):
+        behind.update([PurePosixPath(entry.path).parts[0]] if state.behind_link else [])
+        if state.is_intact(entry):
+            intact.append(entry)
+            continue
+        wrong.append(entry)
+        faults[entry.path] = _fault(results, entry, state, owners, manifest)
+    faults = _added(results, manifest, wrong) | faults
     notes = [
         f"{shown(results / top)}: files that are links or lie behind links: {number}; put the "
         "files themselves there before you copy or send the folder"
         for top, number in behind.items()
     ]
-    intact = [entry for entry, state in pairs if state.sha256 == entry.sha256]
     return Comparison([faults[path] for path in sorted(faults)], notes, intact)
 
 
-def shown(path: Path | str) -> str:
-    """A path on one line; what cannot be printed is escaped."""
-    text = str(path)
-    return (
-        text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode()
-    )
+def _links(results: Path) -> Callable[[str], bool]:
+    """Whether a folder below `results` is a link or lies behind one."""
+    root = os.path.realpath(results)
+
+    @functools.lru_cache(maxsize=1024)  # files come in the order of their folders
+    def leads_away(folder: str) -> bool:
+        return os.path.realpath(results / folder) != os.path.normpath(f"{root}/{folder}")
+
+    return leads_away
 
 
-def _find(results: Path, entry: Entry) -> _Found:
+def _find(
+    results: Path, entry: Entry, sizes: set[int], leads_away: Callable[[str], bool]
+) -> _Found:
     path = results / entry.path
     if problem := problem_at(path):
         return _Found(problem)
-    behind_link = Path(os.path.realpath(path)) != Path(os.path.realpath(results), entry.path)
+    behind_link = path.is_symlink() or leads_away(entry.path.rpartition("/")[0])
     try:
-        modified = path.stat().st_mtime
-        size, sha256 = sha256_of(path)
+        status = path.stat()
+        size, sha256 = sha256_of(path) if status.st_size in sizes else (status.st_size, "")
     except OSError as error:
         return _Found(describe(error))
-    return _Found("", size, sha256, modified, behind_link)
+    return _Found("", size, sha256, status.st_mtime, behind_link)
 
 
 def _fault(
     results: Path, entry: Entry, found: _Found, owners: dict[str, Entry], manifest: Manifest
 ) -> str:
     path, target = shown(results / entry.path), shown(results / entry.target)
-    remake = f"make it again with `snakemake {target}`"
+    remake = f"make it again with {snakemake(results / entry.target)}"
     delete = f"delete {'it' if entry.target == entry.path else target}"
     if found.problem == "missing":
         return f"{path}: missing; {remake if target == path else f'{delete} and {remake}'}"
@@ -92,41 +125,52 @@ def _fault(
         return f"{path}: {found.problem}; make it readable (chmod u+r, its folder u+rx)"
     if found.problem:
         return f"{path}: {found.problem}; {delete} and {remake}"
-    if owner := owners.get(found.sha256):
+    owner = owners.get(found.sha256)
+    if owner and found.sha256 != entry.sha256:
         what = f"swapped, it holds what {shown(owner.path)} should hold"
     elif found.size != entry.size:
         what = f"changed, {found.size} bytes instead of {entry.size}"
     else:
         what = f"changed, other content of the same {entry.size} bytes"
-    modified = datetime.fromtimestamp(found.modified, UTC)
+    return f"{path}: {what} ({_date(found, manifest)}); {delete} and {remake}"
+
+
+def _date(found: _Found, manifest: Manifest) -> str:
+    try:
+        modified = datetime.fromtimestamp(found.modified, UTC)
+    except (ValueError, OverflowError, OSError):  # a file may have a date of year 3000000
+        return "its date of modification is none"
     order = "after" if modified > manifest.written else "before"
-    date = f"last modified {modified:%Y-%m-%d %H:%M} UTC, {order} the manifest"
-    return f"{path}: {what} ({date}); {delete} and {remake}"
+    return f"last modified {modified:%Y-%m-%d %H:%M} UTC, {order} the manifest"
 
 
 def _added(results: Path, manifest: Manifest, wrong: Iterable[Entry]) -> dict[str, str]:
     """A line for each file that is not listed; one for a folder in which no file is."""
     listed = {entry.path for entry in manifest.entries}
-    folders = {str(parent) for path in listed for parent in PurePosixPath(path).parents}
+    folders = _Folders(manifest)
     by_size: dict[int, list[Entry]] = {}
     for entry in wrong:
         by_size.setdefault(entry.size, []).append(entry)
     errors: list[OSError] = []
     lines, counts = {}, Counter[str]()
-    for path in walk(results, errors.append):
-        is_listed_folder = path in folders and (results / path).is_symlink()
-        if path in listed or is_listed_folder:  # its files were looked at
+    for path in walk(results, errors.append, folders):
+        if path in listed:  # what stands there was looked at
             continue
         parents = [str(parent) for parent in PurePosixPath(path).parents]
         unlisted = [parent for parent in parents if parent not in folders]
         if unlisted:
             counts[unlisted[-1]] += 1
-            continue
-        lines[path] = _added_line(results, path, by_size)
+        elif path in folders and is_folder(results / path):
+            lines[path] = (
+                f"{shown(results / path)}: a link to a folder that the results lie in, so what is "
+                "behind it was not looked through; put the files themselves there"
+            )
+        elif path not in folders or problem_at(results / path) != "a link that leads nowhere":
+            lines[path] = _added_line(results, path, by_size)
     for folder, number in counts.items():
         lines[folder] = (
             f"{shown(results / folder)}: added, a folder that the manifest does not list "
-            f"(files in it: {number}); move it elsewhere or delete it"
+            f"(files in it: {number}); {MOVE}"
         )
     for error in errors:
         path = Path(error.filename).relative_to(results).as_posix()
@@ -135,12 +179,22 @@ def _added(results: Path, manifest: Manifest, wrong: Iterable[Entry]) -> dict[st
 
 
 def _added_line(results: Path, path: str, by_size: dict[int, list[Entry]]) -> str:
-    what = "the manifest does not list it"
-    problem = problem_at(results / path)
-    if problem:
+    place = results / path
+    problem, what = problem_at(place), "the manifest does not list it"
+    if is_folder(place):
+        what = "a link to a folder, which the manifest does not list"
+    elif problem:
         what += f" ({problem})"
-    elif candidates := by_size.get((results / path).stat().st_size):
-        sha256 = sha256_of(results / path)[1]
-        if owner := next((e for e in candidates if e.sha256 == sha256), None):
-            what = f"it holds what {shown(owner.path)} should hold"
-    return f"{shown(results / path)}: added, {what}; move it elsewhere or delete it"
+    elif owner := _owner(place, by_size):
+        what = f"it holds what {shown(owner.path)} should hold"
+    return f"{shown(place)}: added, {what}; {MOVE}"
+
+
+def _owner(place: Path, by_size: dict[int, list[Entry]]) -> Entry | None:
+    """The listed file whose content an unlisted one holds; None too if it cannot be read."""
+    try:
+        candidates = by_size.get(place.stat().st_size, [])
+        sha256 = sha256_of(place)[1] if candidates else ""
+    except OSError:
+        return None
+    return next((entry for entry in candidates if entry.sha256 == sha256), None)

@@ -2,6 +2,7 @@
 
     # pgdose manifest, format 1
     # written 2026-11-28T06:33:12Z by pgdose 0.1.0
+    # study phantom
     # 2 files, 12288 bytes
     # 8192 bytes
     5f2c...  groups/X-TB/images/0.npy
@@ -12,7 +13,8 @@
 It is the form of `sha256sum`, which passes over lines that begin with `#`: in ten years a results
 folder can be checked with `sha256sum --check manifest.sha256`, whether or not pgdose still runs.
 JSON would need a program of its own. The target of a file is what Snakemake makes it by, if that is
-a folder. The last line tells a cut or changed manifest from a whole one; only a signature protects
+a folder. The study's name tells one signed folder from another, whatever it is called on disk. The
+last line tells a cut or changed manifest from a whole one; only a signature protects
 against somebody who computes that line anew.
 """
 
@@ -25,23 +27,28 @@ from importlib import metadata
 from pathlib import Path
 
 from pgdose.errors import Damaged, UserError
-from pgdose.manifest.files import MANIFEST, is_result_path, problem_at
+from pgdose.manifest.files import MANIFEST, describe, is_result_path, problem_at, shown
+from pgdose.names import NAME
 from pgdose.tables.output_files import atomic
 
 FORMAT = 1
-MOST_BYTES = 256 * 2**20  # of a manifest: about a million files
+MOST_BYTES = 64 * 2**20  # of a manifest: about 400,000 files
 REMEDY = "restore it from a copy, or write it anew with `snakemake -R manifest`"
 
-_FIRST = re.compile(r"# pgdose manifest, format (\d{1,6})")
-_WRITTEN = re.compile(r"# written (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) by pgdose (\S+)")
-_TOTAL = re.compile(r"# (\d{1,12}) files, (\d{1,18}) bytes")
-_SIZE = re.compile(r"# (\d{1,18}) bytes(?:, target (.+))?")
+# [0-9], since \d is any digit of Unicode.
+_FIRST = re.compile(r"# pgdose manifest, format ([0-9]{1,6})")
+_WRITTEN = re.compile(
+    r"# written ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z) by pgdose (\S+)"
+)
+_STUDY = re.compile(rf"# study ({NAME})")
+_TOTAL = re.compile(r"# ([0-9]{1,12}) files, ([0-9]{1,18}) bytes")
+_SIZE = re.compile(r"# ([0-9]{1,18}) bytes(?:, target (.+))?")
 _FILE = re.compile(r"([0-9a-f]{64})  (.+)")
 _LAST = "# sha256 of all lines above {}\n"
 _DATE = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A listed file."""
 
@@ -55,13 +62,14 @@ class Entry:
 class Manifest:
     """A manifest that was read, and is whole."""
 
+    study: str  # its name
     written: datetime  # UTC
     entries: tuple[Entry, ...]  # by path
     content: bytes  # as it lies on disk: what a signature signs
 
     @property
-    def date(self) -> str:
-        return f"{self.written:%Y-%m-%d %H:%M} UTC"
+    def title(self) -> str:
+        return f"{MANIFEST} of study {self.study}, written {self.written:%Y-%m-%d %H:%M} UTC"
 
     @property
     def size(self) -> int:
@@ -69,21 +77,31 @@ class Manifest:
         return sum(entry.size for entry in self.entries)
 
 
-def write(entries: Iterable[Entry], path: Path) -> None:
-    """Write a manifest atomically. UserError if a file's name cannot stand in it."""
+def write(entries: Iterable[Entry], path: Path, study: str) -> None:
+    """Write a manifest atomically. UserError if a file's name cannot stand in it, or it is none.
+
+    Args:
+        study: the study's name.
+    """
     ordered = sorted(entries, key=lambda entry: entry.path)
     for entry in ordered:
         if not is_result_path(entry.path):
-            raise UserError(f"{entry.path!r} cannot stand in a manifest; rename or delete it")
+            raise UserError(f"{_quoted(entry.path)} cannot stand in a manifest; rename it")
     lines = [
         f"# pgdose manifest, format {FORMAT}",
         f"# written {datetime.now(UTC).strftime(_DATE)} by pgdose {_version()}",
+        f"# study {study}",
         f"# {len(ordered)} files, {sum(entry.size for entry in ordered)} bytes",
     ]
     for entry in ordered:
         target = "" if entry.target == entry.path else f", target {entry.target}"
         lines += [f"# {entry.size} bytes{target}", f"{entry.sha256}  {entry.path}"]
     content = "".join(f"{line}\n" for line in lines).encode()
+    if len(content) > MOST_BYTES - 200:  # the last line has fewer
+        raise UserError(
+            f"the manifest of {len(ordered)} files is larger than {MOST_BYTES // 2**20} MB, which "
+            "pgdose does not read back; move exported images out of the results"
+        )
     with atomic(path) as unfinished:
         unfinished.write_bytes(content + _LAST.format(_hex(content)).encode())
 
@@ -93,6 +111,11 @@ def _version() -> str:
         return metadata.version("pgdose")
     except metadata.PackageNotFoundError:  # an environment of --sdm conda runs the checkout
         return "(checkout)"
+
+
+def _quoted(path: str) -> str:
+    """The beginning of a path that may be anything."""
+    return repr(path if len(path) <= 200 else f"{path[:200]}...")
 
 
 def _hex(content: bytes) -> str:
@@ -113,14 +136,19 @@ def read(results: Path) -> Manifest:
     if problem := problem_at(path):
         if problem == "missing":
             raise FileNotFoundError(path)
-        raise UserError(f"{path}: {problem}; {REMEDY}")
-    if path.stat().st_size > MOST_BYTES:
-        raise UserError(f"{path}: over {MOST_BYTES // 2**20} MB, so no manifest; {REMEDY}")
-    content = path.read_bytes()
+        raise UserError(f"{shown(path)}: {problem}; {REMEDY}")
+    try:
+        too_large = path.stat().st_size > MOST_BYTES
+        with path.open("rb") as file:
+            content = b"" if too_large else file.read(MOST_BYTES + 1)  # a file of /proc has no size
+    except OSError as error:
+        raise UserError(f"{shown(path)}: {describe(error)}; {REMEDY}") from None
+    if too_large or len(content) > MOST_BYTES:
+        raise UserError(f"{shown(path)}: over {MOST_BYTES // 2**20} MB, so no manifest; {REMEDY}")
     try:
         return _parse(content)
     except ValueError as error:
-        raise Damaged(path, f"{error}; {REMEDY}") from None
+        raise Damaged(shown(path), f"{error}; {REMEDY}") from None
 
 
 def _parse(content: bytes) -> Manifest:
@@ -128,15 +156,19 @@ def _parse(content: bytes) -> Manifest:
     body, last = _without_last_line(content)
     if last != _LAST.format(_hex(body)).encode():
         raise ValueError("its lines do not match the digest in its last one")
-    lines = iter(body.decode("utf-8").split("\n")[:-1])  # UnicodeDecodeError is a ValueError
+    text = body.decode("utf-8")  # UnicodeDecodeError is a ValueError
+    lines = (line[1] for line in re.finditer("([^\n]*)\n", text))  # one at a time
     if int(_next(_FIRST, lines)[1]) != FORMAT:
         raise ValueError(f"it is not of format {FORMAT}, which this version of pgdose reads")
     written = datetime.strptime(_next(_WRITTEN, lines)[1], _DATE).replace(tzinfo=UTC)
+    study = _next(_STUDY, lines)[1]
     files, size = map(int, _next(_TOTAL, lines).groups())
     entries = tuple(_entries(lines))
     if (len(entries), sum(entry.size for entry in entries)) != (files, size):
         raise ValueError("the files that it lists are not as many, or as large, as it says")
-    return Manifest(written, entries, content)
+    if not entries:
+        raise ValueError("it lists no file")
+    return Manifest(study, written, entries, content)
 
 
 def _without_last_line(content: bytes) -> tuple[bytes, bytes]:
@@ -158,8 +190,8 @@ def _entries(lines: Iterator[str]) -> Iterator[Entry]:
         sha256, path = _next(_FILE, lines).groups()
         target = target or path
         if not is_result_path(path) or not f"{path}/".startswith(f"{target}/"):
-            raise ValueError(f"it lists {path!r}, which is no file of a results folder")
+            raise ValueError(f"it lists {_quoted(path)}, which is no file of a results folder")
         if path <= before:
-            raise ValueError(f"it lists {path!r} twice, or out of order")
+            raise ValueError(f"it lists {_quoted(path)} twice, or out of order")
         before = path
         yield Entry(path, int(size), sha256, target)

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pgdose.errors import UserError
-from pgdose.manifest.files import MANIFEST, SIGNATURE, problem_at
+from pgdose.manifest.files import MANIFEST, SIGNATURE, describe, problem_at, shown
 from pgdose.tables.output_files import atomic
 
 MAKE_KEY = "make one with `openssl genpkey -algorithm ed25519 -aes256 -out key.pem`"
@@ -52,8 +53,10 @@ _FORM = re.compile(
 def load_private_key(path: Path, ask_passphrase: Callable[[], bytes]) -> Ed25519PrivateKey:
     """A private key for signing, PEM; UserError if it cannot be used, or others could read it."""
     content = _read(path, MAKE_KEY)
+    name = shown(path)
     if path.stat().st_mode & 0o077:
-        raise UserError(f"{path}: others may read this private key; run `chmod 600 {path}`")
+        chmod = f"chmod 600 {shlex.quote(name)}"
+        raise UserError(f"{name}: others may read this private key; run `{chmod}`")
     try:
         try:
             key = load_pem_private_key(content, None)
@@ -61,10 +64,10 @@ def load_private_key(path: Path, ask_passphrase: Callable[[], bytes]) -> Ed25519
             key = load_pem_private_key(content, ask_passphrase())
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UserError(
-            f"{path}: no private key in PEM form, or a wrong passphrase; {MAKE_KEY}"
+            f"{name}: no private key in PEM form, or a wrong passphrase; {MAKE_KEY}"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UserError(f"{path}: not an Ed25519 key; {MAKE_KEY}")
+        raise UserError(f"{name}: not an Ed25519 key; {MAKE_KEY}")
     return key
 
 
@@ -73,17 +76,20 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(_read(path, MAKE_PUBLIC_KEY))
     except (ValueError, UnsupportedAlgorithm):
-        raise UserError(f"{path}: no public key in PEM form; {MAKE_PUBLIC_KEY}") from None
+        raise UserError(f"{shown(path)}: no public key in PEM form; {MAKE_PUBLIC_KEY}") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise UserError(f"{path}: not an Ed25519 key; {MAKE_PUBLIC_KEY}")
+        raise UserError(f"{shown(path)}: not an Ed25519 key; {MAKE_PUBLIC_KEY}")
     return key
 
 
 def _read(path: Path, advice: str) -> bytes:
     if problem := problem_at(path):
-        raise UserError(f"{path}: {problem}; {advice}")
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES)
+        raise UserError(f"{shown(path)}: {problem}; give a file that holds the key, or {advice}")
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError as error:
+        raise UserError(f"{shown(path)}: {describe(error)}; give another copy of it") from None
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
@@ -96,12 +102,21 @@ def _hex(content: bytes) -> str:
 
 
 def sign(results: Path, manifest: bytes, key: Ed25519PrivateKey) -> str:
-    """Sign a manifest, and write the signature beside it; returns the key's fingerprint."""
+    """Sign a manifest, and write the signature beside it; returns the key's fingerprint.
+
+    UserError if the signature cannot be written.
+    """
     name = fingerprint(key.public_key())
     signature = base64.b64encode(key.sign(manifest)).decode()
     text = _TEXT.format(name=MANIFEST, manifest=_hex(manifest), key=name, signature=signature)
-    with atomic(results / SIGNATURE) as unfinished:
-        unfinished.write_text(text)
+    try:
+        with atomic(results / SIGNATURE) as unfinished:
+            unfinished.write_text(text)
+    except OSError as error:
+        raise UserError(
+            f"{shown(results / SIGNATURE)}: not written ({error.strerror}); make the results "
+            "folder writable, delete what stands at this path if it is a folder, then sign again"
+        ) from None
     return name
 
 
@@ -114,14 +129,17 @@ def check(results: Path, manifest: bytes, key: Ed25519PublicKey | None) -> str:
 
     UserError if the signature is not one of this manifest or, with a key, not one by this key.
     """
-    path = results / SIGNATURE
+    path = shown(results / SIGNATURE)
     again = "sign again with --sign, or ask for the signed results"
     if not is_signed(results):
         raise UserError(f"{path}: missing, so nobody signed these results; {again}")
-    if problem := problem_at(path):
+    if problem := problem_at(results / SIGNATURE):
         raise UserError(f"{path}: {problem}; {again}")
-    with path.open("rb") as file:
-        match = _FORM.fullmatch(file.read(MOST_BYTES).decode("utf-8", "replace"))
+    try:
+        with (results / SIGNATURE).open("rb") as file:
+            match = _FORM.fullmatch(file.read(MOST_BYTES).decode("utf-8", "replace"))
+    except OSError as error:
+        raise UserError(f"{path}: {describe(error)}; {again}") from None
     if match is None:
         raise UserError(f"{path}: damaged, it has not the form of a signature; {again}")
     signature = base64.b64decode(match["signature"])

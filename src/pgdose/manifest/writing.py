@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pgdose.errors import UserError
 from pgdose.manifest import document
 from pgdose.manifest.document import Entry
-from pgdose.manifest.files import problem_at, sha256_of, walk
+from pgdose.manifest.files import is_folder, map_in_threads, problem_at, sha256_of, shown, walk
 
 
 @dataclass(frozen=True)
@@ -21,34 +20,44 @@ class Written:
 
 
 def write_manifest(
-    results: Path, outputs: Sequence[str], folders: Sequence[str], path: Path, threads: int = 1
+    results: Path,
+    outputs: Sequence[str],
+    folders: Sequence[str],
+    path: Path,
+    study: str,
+    threads: int = 1,
 ) -> Written:
     """List every file below `results` that a rule makes.
 
     What lies there beside, for instance of a group that the study no longer has, is left out, so
     that verifying names it.
 
-    outputs, folders: patterns of the files, and of the folders, that the study's rules make
+    Args:
+        outputs: patterns of the files that the study's rules make.
+        folders: those of the folders.
+        study: the study's name.
     """
     files, whole_folders = ([re.compile(p) for p in patterns] for patterns in (outputs, folders))
     errors: list[OSError] = []
     targets = {
-        name: _target(results, name, files, whole_folders)
-        for name in walk(results, errors.append, follow_links=True)
+        name: "" if is_folder(results / name) else _target(results, name, files, whole_folders)
+        for name in walk(results, errors.append)  # a folder is a link that is not followed
     }
     if errors:
-        raise UserError(f"{errors[0].filename}: {errors[0].strerror}; make the folder readable")
+        place = shown(errors[0].filename)
+        raise UserError(f"{place}: {errors[0].strerror}; make the folder readable")
     listed = {name: target for name, target in targets.items() if target}
     for name in listed:
         if problem := problem_at(results / name):
-            raise UserError(f"{results / name}: {problem}; delete it and run the study again")
-    with ThreadPoolExecutor(threads) as pool:
-        digests = pool.map(lambda name: sha256_of(results / name), listed)
-        entries = [
-            Entry(name, size, sha256, target)
-            for (name, target), (size, sha256) in zip(listed.items(), digests, strict=True)
-        ]
-    document.write(entries, path)
+            raise UserError(
+                f"{shown(results / name)}: {problem}; delete it and run the study again"
+            )
+    digests = map_in_threads(lambda name: sha256_of(results / name), list(listed), threads)
+    entries = [
+        Entry(name, size, sha256, target)
+        for (name, target), (size, sha256) in zip(listed.items(), digests, strict=True)
+    ]
+    document.write(entries, path, study)
     return Written(entries, sorted(targets.keys() - listed.keys()))
 
 

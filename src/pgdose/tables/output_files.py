@@ -47,7 +47,8 @@ def atomic(path: str | Path, private: bool = False) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     leftovers = f".{glob.escape(path.stem)}.[0-9]*{glob.escape(path.suffix)}"
     for leftover in path.parent.glob(leftovers):  # of a job that was killed
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder, or another user's: no job left it
+            leftover.unlink()
     try:
         if private:
             unfinished.touch(mode=0o600)

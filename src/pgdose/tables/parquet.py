@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pgdose.errors import Damaged
 from pgdose.tables.output_files import atomic
 
+MOST_EXPANSION = 64  # bytes of a table for each of its file; Snappy makes at most 22
 BATCH_ROWS = 10_000  # rows in memory at a time while rows are written as they come
 NULLABLE = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
 
@@ -99,6 +100,23 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         if metadata.pop("checksum", None) != _checksum(schema, metadata):
             raise Damaged(path, "its checksum does not match")
         return metadata
+
+
+def check(path: str | Path) -> None:
+    """Raise Damaged if a table is not as it was written; one page is in memory at a time."""
+    read_metadata(path)
+    with (
+        _arrow_errors_as_damaged(path),
+        pq.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        # Of row groups, not of columns: pyarrow ends the process where a column's entry is damaged.
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        unpacked = sum(group.total_byte_size for group in groups)
+        if unpacked > MOST_EXPANSION * Path(path).stat().st_size:
+            raise Damaged(path, f"it would be {unpacked} bytes when unpacked")
+        # It makes no rows of what it reads: a row may hold a list of any length.
+        if file.scan_contents(batch_size=BATCH_ROWS) != file.metadata.num_rows:
+            raise Damaged(path, "it has not the rows that it should have")
 
 
 def _with_checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:

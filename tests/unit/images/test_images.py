@@ -1,6 +1,7 @@
 """Image stores: resizing, crops, augmentation, and reading members from several stores."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pgdose.cohort.images import Members, load_members
 from pgdose.errors import Damaged, UserError
 from pgdose.images.augmentation import draw_augmentation
 from pgdose.images.rendering import augment, crop_square, render, resize
-from pgdose.images.stores import Store, checksum, new_store
+from pgdose.images.stores import MARK, Store, checksum, new_store
 from pgdose.study.augmentation import Augment
 from pgdose.tables import keyed, parquet
 
@@ -323,6 +324,50 @@ def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
         harmless += 1  # white space after the header, and the like
         assert bit < 1024 and np.array_equal(np.load(path), images)
     assert harmless < 200
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (200_000, 0, 10**19 - 1),
+        (200_000, 0, 0),
+        (1, 8, 9),
+        (1, 8, 8, 4),
+        (1, 8),
+        (1, 8, 8, 1, 1),
+        (-1, -8, -8),
+        (1, 2**15 + 1, 2**15 + 1),
+    ],
+)
+def test_a_header_of_no_images_is_damaged(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Whatever it says, and however long the file is on a disk that keeps no zeros."""
+    path = tmp_path / "0.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        file.seek(start + math.prod(shape))
+        file.write(MARK)
+        file.truncate(start + max(math.prod(shape), 0) + len(MARK) + 16 * max(shape[0], 0))
+    with pytest.raises(Damaged, match="cut off or has no checksums"):
+        Store(path)
+
+
+@pytest.mark.parametrize("text", ["(" * 9000, "[" * 4000 + "]" * 4000, "-" * 9000 + "1"])
+def test_a_header_of_brackets_is_damaged(tmp_path: Path, text: str) -> None:
+    header = text.encode() + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    (tmp_path / "0.npy").write_bytes(content)
+    with pytest.raises(Damaged):
+        Store(tmp_path / "0.npy")
+
+
+def test_many_damaged_images_are_counted_and_a_few_named(tmp_path: Path) -> None:
+    write_store(tmp_path / "0.npy", np.stack([noise(8, 8, seed=i) for i in range(12)]))
+    content = (tmp_path / "0.npy").read_bytes()
+    (tmp_path / "0.npy").write_bytes(content[: -16 * 12] + bytes(16 * 12))
+    with pytest.raises(Damaged, match=r"12 images, rows 0, 1, .*, 9, \.\.\.$"):
+        Store(tmp_path / "0.npy").check()
 
 
 def test_an_image_that_was_never_put_is_black_and_whole(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Each way in which a results folder can differ from its manifest has a line."""
 
+import dataclasses
 import itertools
 import os
 import random
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.results_folder import FILES, FOLDER, THUMBNAILS, faults, finished, write_file
@@ -190,10 +193,87 @@ def comparison_manifest(results: Path):  # type: ignore[no-untyped-def]
     return document.read(results)
 
 
-def test_a_link_to_a_folder_elsewhere_is_added_and_not_entered(results: Path) -> None:
-    (results / "groups/all").symlink_to("/")
+@pytest.mark.parametrize("to", ["/", "/usr", "A", "..", "../logs"])
+def test_a_link_to_a_folder_is_added_and_not_entered(results: Path, to: str) -> None:
+    (results / "groups/all").symlink_to(to)
     (line,) = faults(results)
-    assert line.startswith(f"{results}/groups/all: added, ")
+    assert line.startswith(f"{results}/groups/all: added, a link to a folder, which the manifest ")
+
+
+@pytest.mark.parametrize("place", ["far", "results/.far", "results/logs/far"])
+def test_what_is_added_behind_a_link_is_told(results: Path, tmp_path: Path, place: str) -> None:
+    """Wherever a folder of results was moved to, and more than one of them to the same place."""
+    far = tmp_path / place
+    for name in ("tables", "figures"):
+        (results / name).rename(tmp_path / name)
+        shutil.copytree(tmp_path / name, far, dirs_exist_ok=True)
+        (results / name).symlink_to(far)
+    for path in far.iterdir():  # each folder alone has what the other has as an added file
+        assert any(f"/{path.name}: added" in line for line in faults(results))
+    for path in (tmp_path / "figures").iterdir():
+        (far / path.name).unlink()
+    (results / "figures").unlink()
+    (tmp_path / "figures").rename(results / "figures")
+    assert faults(results) == []
+    (far / "evil.html").touch()
+    (far / "round").symlink_to(far)
+    (far / "folder").mkdir()
+    (far / "folder/x").touch()
+    assert [line.split(", ")[0] for line in faults(results)] == [
+        f"{results}/tables/{name}: added" for name in ("evil.html", "folder", "round")
+    ]
+
+
+def test_a_listed_folder_that_leads_to_one_above_is_told(results: Path, tmp_path: Path) -> None:
+    for path in (results / "tables").iterdir():
+        path.rename(tmp_path / path.name)
+    (results / "tables").rmdir()
+    (results / "tables").symlink_to(tmp_path)
+    (line,) = faults(results)
+    assert "tables: a link to a folder that the results lie in" in line
+
+
+def test_events_are_those_of_a_listed_run(results: Path) -> None:
+    for folder, number in (("groups/A/full", 0), ("groups/A/other", 1), ("groups/Q/full", 2)):
+        (results / folder / "tensorboard").mkdir(parents=True)
+        (results / folder / "tensorboard/evil.html").touch()
+        found = faults(results)
+        assert len(found) == number and all("added, a folder" in line for line in found)
+
+
+def test_a_date_that_no_calendar_has_is_told(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pretended, since not every file system has dates of the year 3170843."""
+
+    def stat(self: Path, **options: bool) -> SimpleNamespace:
+        status = os.stat(self, **options)  # noqa: PTH116
+        return SimpleNamespace(st_mode=status.st_mode, st_size=status.st_size, st_mtime=1e14)
+
+    write_file(results / "tables/asr.csv", 99)
+    monkeypatch.setattr(Path, "stat", stat)
+    (line,) = faults(results)
+    assert "asr.csv: changed, " in line and "its date of modification is none" in line
+
+
+def test_a_listed_size_must_fit_too(results: Path) -> None:
+    manifest = comparison_manifest(results)
+    first, *others = manifest.entries
+    wrong = dataclasses.replace(first, size=first.size + 1)
+    found = comparison.compare(results, dataclasses.replace(manifest, entries=(wrong, *others)))
+    assert f"changed, {first.size} bytes instead of {first.size + 1} " in found.faults[0]
+    assert wrong not in found.intact
+    swapped = dataclasses.replace(first, size=others[0].size)
+    found = comparison.compare(results, dataclasses.replace(manifest, entries=(swapped, *others)))
+    assert "bytes instead of" in found.faults[0] and len(found.faults) == 1
+
+
+def test_commands_to_copy_are_quoted(results: Path) -> None:
+    again = results.rename(results.with_name("a`; evil; `"))
+    (again / "report.html").unlink()
+    (line,) = faults(again)
+    command = line.split("make it again with `snakemake ")[1].removesuffix("`")
+    assert shlex.split(command) == [str(again / "report.html")]
 
 
 def test_a_file_that_cannot_be_read_is_told(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

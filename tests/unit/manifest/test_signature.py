@@ -1,6 +1,7 @@
 """A signature fits the manifest and the key that it was made with, and no other."""
 
 import base64
+import os
 import random
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from helpers.results_folder import finished, list_files, write_file
 from pgdose.cli import verify as command
 from pgdose.cli.verify import verify
 from pgdose.errors import UserError
+from pgdose.manifest import signature
 from pgdose.manifest.files import MANIFEST, SIGNATURE
 
 PEM = serialization.Encoding.PEM
@@ -174,13 +176,64 @@ def test_keys_that_cannot_be_used_are_told(
     public.chmod(0o600)
     other.chmod(0o600)
     for path, message in (
-        (tmp_path / "nowhere.pem", "missing; make one with `openssl genpkey"),
+        (
+            tmp_path / "nowhere.pem",
+            "missing; give a file that holds the key, or make one with `openssl genpkey",
+        ),
         (tmp_path, "a folder stands in its place"),
         (public, "no private key in PEM form"),
         (other, "not an Ed25519 key"),
     ):
         with pytest.raises(UserError, match=message):
             verify(results, sign=path)
+    os.mkfifo(tmp_path / "pipe")  # what <(...) of a shell gives
+    with pytest.raises(UserError, match="no ordinary file; give a file that holds the key"):
+        verify(results, public_key=tmp_path / "pipe")
     with pytest.raises(UserError, match="no public key in PEM form; make one with `openssl pkey"):
         verify(results, public_key=private)
     assert not (results / SIGNATURE).exists()
+
+
+def test_a_signature_that_cannot_be_written_is_a_line(
+    results: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pretended, since tests may run as root, who may write everywhere."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "x")
+
+    monkeypatch.setattr(signature, "atomic", refuse)
+    with pytest.raises(UserError, match=r"not written \(Permission denied\); make the results"):
+        verify(results, sign=keys[0])
+
+
+def test_a_folder_in_the_way_of_a_signature(results: Path, keys: tuple[Path, Path]) -> None:
+    (results / ".manifest.sha256.1.sig").mkdir()
+    assert verify(results, sign=keys[0])
+    (results / SIGNATURE).unlink()
+    for name in (f".manifest.sha256.{os.getpid()}.sig", SIGNATURE):
+        (results / name).mkdir()
+        with pytest.raises(UserError, match=r"not written \(Is a directory\).*is a folder"):
+            verify(results, sign=keys[0])
+        (results / name).rmdir()
+
+
+@pytest.mark.parametrize("what", ["signature", "key"])
+def test_a_disk_that_fails_is_a_line(
+    results: Path, keys: tuple[Path, Path], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify(results, sign=keys[0])
+    path = results / SIGNATURE if what == "signature" else keys[1]
+    monkeypatch.setattr(signature, "problem_at", lambda _: None)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(UserError, match=r"cannot be read \(Input/output error\)"):
+        verify(results, public_key=keys[1])
+
+
+def test_a_signed_folder_under_another_name_says_of_which_study_it_is(
+    results: Path, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    verify(results, sign=keys[0])
+    results.rename(tmp_path / "other_study")
+    assert "of study phantom, written" in verify(tmp_path / "other_study", public_key=keys[1])[0]

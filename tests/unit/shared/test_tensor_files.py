@@ -1,6 +1,8 @@
 """Files with checksums: no flipped bit goes unnoticed."""
 
+import contextlib
 import errno
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from helpers import surfaces
+from safetensors.torch import save_file
 
 from pgdose import tensor_files
 from pgdose.attack import surface_table
@@ -53,14 +56,46 @@ def test_no_flipped_bit_of_tensors_goes_unnoticed(tmp_path: Path) -> None:
     content, rng = path.read_bytes(), np.random.default_rng(1)
     for _ in range(500):
         path.write_bytes(flipped(content, rng))
-        with pytest.raises(Damaged, match=r"a\.safetensors: damaged"):
-            tensor_files.load(path)
+        for read in (tensor_files.load, tensor_files.check):
+            with pytest.raises(Damaged, match=r"a\.safetensors: damaged"):
+                read(path)
     path.write_bytes(content[:-1])
     with pytest.raises(Damaged):
         tensor_files.load(path)
     path.unlink()
     with pytest.raises(FileNotFoundError):
         tensor_files.load(path)
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize("sealed", [DEEP, "[]", "1", '{"about": 1, "xxh3_128": "a"}', "{}"])
+def test_metadata_of_another_form_is_damaged(tmp_path: Path, sealed: str) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"pgdose": sealed})
+    for read in (tensor_files.load, tensor_files.check):
+        with pytest.raises(Damaged, match="reading it failed with"):
+            read(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("about", [DEEP, "no JSON"])
+def test_metadata_with_the_right_checksum_may_be_no_metadata(tmp_path: Path, about: str) -> None:
+    """Who makes a file up can compute its checksum."""
+    tensor_files.save({}, tmp_path / "a.safetensors")
+    sealed = json.dumps({"about": about, "xxh3_128": tensor_files._checksum([], about)})
+    save_file({}, tmp_path / "a.safetensors", metadata={"pgdose": sealed})
+    with pytest.raises(Damaged, match="reading it failed with"):
+        tensor_files.load(tmp_path / "a.safetensors")
+
+
+def test_metadata_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensor_files.save({}, tmp_path / "a.safetensors", {"text": "x" * 1000})
+    tensor_files.check(tmp_path / "a.safetensors")
+    monkeypatch.setattr(tensor_files, "MOST_METADATA", 1000)
+    with pytest.raises(Damaged):
+        tensor_files.check(tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="at most 1000 are read back"):
+        tensor_files.save({}, tmp_path / "b.safetensors", {"text": "x" * 1000})
 
 
 def write_surface(path: Path, **metadata: str) -> None:
@@ -85,10 +120,24 @@ def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
             read = parquet.read_metadata(path), parquet.read_table(path)
         except Damaged:
             noticed += 1
+            with pytest.raises(Damaged):
+                parquet.check(path)
             continue
         assert read[0] == metadata
         pd.testing.assert_frame_equal(read[1], whole)
     assert noticed > 400
+
+
+def test_a_damaged_footer_never_ends_the_process(tmp_path: Path) -> None:
+    """As pyarrow does when it is asked for the sizes in one."""
+    path = tmp_path / "0.parquet"
+    write_surface(path, network="abc", n_images="120")
+    content, rng = path.read_bytes(), np.random.default_rng(5)
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    for _ in range(1500):
+        path.write_bytes(content[:-footer] + flipped(content[-footer:], rng))
+        with contextlib.suppress(Damaged):
+            parquet.check(path)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +168,8 @@ def test_a_table_that_was_cut_off_is_damaged_however_it_is_read(tmp_path: Path) 
     path = tmp_path / "0.parquet"
     write_surface(path)
     path.write_bytes(path.read_bytes()[:-20])
-    for read in (parquet.read_table, parquet.read_metadata, lambda p: parquet.read_tables([p], [])):
+    checks = (parquet.check, parquet.read_metadata, lambda p: parquet.read_tables([p], []))
+    for read in (parquet.read_table, *checks):
         with pytest.raises(Damaged, match=r"0\.parquet: damaged"):
             read(path)
 
@@ -127,3 +177,58 @@ def test_a_table_that_was_cut_off_is_damaged_however_it_is_read(tmp_path: Path) 
 def test_a_table_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         parquet.read_table(tmp_path / "none.parquet")
+
+
+TABLES = {
+    "no rows": pa.table({"a": pa.array([], pa.int64())}),
+    "no columns": pa.table({}),
+    "nested": pa.table({"a": [["x"], None, []], "b": [{"q": "x"}, None, {"q": None}]}),
+    "bytes": pa.table({"a": [b"a", None, b"c"], "b": [True, None, False]}),
+    "many rows": pa.table({"a": np.zeros(50_000), "b": ["x", "y"] * 25_000}),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_every_form_are_checked(tmp_path: Path, name: str) -> None:
+    parquet.write_table(TABLES[name], tmp_path / "a.parquet")
+    parquet.check(tmp_path / "a.parquet")
+
+
+def memory_of_a_check(path: Path) -> int:
+    """The most bytes that Arrow held."""
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        parquet.check(path)
+    finally:
+        pa.set_memory_pool(before)
+    return pool.max_memory()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"a": np.zeros(5_000_000)}),
+        pa.table({"a": ["x" * 10_000] * 10_000}),
+        pa.table({"a": pa.array([b"x" * 10_000] * 10_000, pa.binary(10_000))}),
+        pa.table({"a": pa.ListArray.from_arrays([0, 5_000_000], np.zeros(5_000_000))}),
+    ],
+    ids=["number", "text", "bytes", "list"],
+)
+def test_what_is_small_on_disk_is_small_in_memory(tmp_path: Path, table: pa.Table) -> None:
+    """A number or a text that is repeated takes a few bytes in a file."""
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 10**5 < 10**7 < table.nbytes / 3
+    assert memory_of_a_check(tmp_path / "a.parquet") < 10**7
+
+
+def test_a_table_that_is_made_to_fill_the_memory_is_damaged(tmp_path: Path) -> None:
+    """Whoever makes one up can give it the right checksums."""
+    table = pa.table({"a": np.zeros(10**7)})
+    sealed = table.cast(parquet._with_checksum(table.schema, {}))
+    path = tmp_path / "a.parquet"
+    options = {"compression": "zstd", "use_dictionary": False, "data_page_size": 2**30}
+    pq.write_table(sealed, path, write_page_checksum=True, **options)
+    with pytest.raises(Damaged, match=r"it would be [0-9]+ bytes when unpacked"):
+        parquet.check(path)
