@@ -67,7 +67,7 @@ def reusable_clean(path, precision):
 
 def load_network(snakemake, path, precision, device, log):
     """The network as it is attacked, and the precision that it computes in there."""
-    trust = snakemake.params.trust
+    trust = getattr(snakemake.params, "trust", False)
     network, used = network_files.load_to_attack(path, precision, device, trust=trust)
     if used != precision:
         log.warning("precision: %s needs CUDA; this job computes in %s", precision, used)
