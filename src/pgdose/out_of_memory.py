@@ -5,15 +5,20 @@ import torch
 from pgdose.errors import UserError
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory ran out."""
+    text = str(error)
+    full = "memory" in text and ("allocat" in text or "out of memory" in text)
+    full |= "ALLOC_FAILED" in text  # cuBLAS and cuDNN
+    return full or isinstance(error, torch.OutOfMemoryError)
+
+
 def halve_batch(batch: int, error: RuntimeError, least: int = 1) -> int:
     """Half the batch, at least `least`, if the error says that memory ran out.
 
     Any other error is raised again. UserError if the batch cannot be smaller.
     """
-    text = str(error)
-    full = "memory" in text and ("allocat" in text or "out of memory" in text)
-    full |= "ALLOC_FAILED" in text  # cuBLAS and cuDNN
-    if not (full or isinstance(error, torch.OutOfMemoryError)):
+    if not is_out_of_memory(error):
         raise error
     if batch <= least:
         images = "a single image" if least == 1 else f"{least} images"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
 MOST_CALLS = 50_000  # the largest networks of torchvision and timm have some 5,000
 MOST_NUMBERS = 1_000  # of a shape, axes, paddings
 MOST_OPERATIONS = 2e12  # floating point operations for one image; InceptionV3 at 299: 1.1e10
@@ -67,8 +68,8 @@ class Cost:
         """Refused if the call goes over a limit."""
         from torch.utils.flop_counter import FlopCounterMode
 
-        given: set[int] = set()
-        arguments, keywords = _on_meta(arguments, given), _on_meta(keywords, given)
+        inputs: set[int] = set()
+        arguments, keywords = _on_meta(arguments, inputs), _on_meta(keywords, inputs)
         counter = FlopCounterMode(display=False)
         with torch.device("meta"), torch.no_grad(), counter:  # which allocates nothing
             results = call.function(*arguments, **keywords)
@@ -79,12 +80,18 @@ class Cost:
             for result in (results if isinstance(results, list | tuple) else [results])
             if isinstance(result, Tensor)
         }
-        self.memory += sum(size for storage, size in made.items() if storage not in given)
+        self.memory += sum(size for storage, size in made.items() if storage not in inputs)
         self.operations += counter.get_total_flops()
         if self.memory > self.most_memory:
-            raise Refused(f"one pass takes more than {self.most_memory / 1e6:.0f} MB")
+            raise Refused(
+                f"one pass takes more than {self.most_memory / 1e6:.0f} MB; give it smaller "
+                "images, or raise training.mem_mb"
+            )
         if self.operations > self.most_operations:
-            raise Refused(f"one pass takes more than {self.most_operations:.0e} operations")
+            raise Refused(
+                f"one pass takes more than {self.most_operations:.0e} operations; give it smaller "
+                "images"
+            )
 
 
 class Refused(Exception):  # noqa: N818
@@ -115,9 +122,7 @@ class WholeDivision:
         return getattr(self.function, "_schema", None)
 
     def __call__(self, first: Any, *others: Any, **keywords: Any) -> Any:
-        signed = isinstance(first, Tensor) and first.dtype in (
-            *(torch.int8, torch.int16, torch.int32, torch.int64),
-        )
+        signed = isinstance(first, Tensor) and first.dtype in SIGNED
         if signed and first.device.type != "meta" and (first == torch.iinfo(first.dtype).min).any():
             raise Refused("it divides a number that is too small")
         return self.function(first, *others, **keywords)
@@ -184,7 +189,7 @@ class GraphNetwork(nn.Module):
         """Operators would pass over many a wrong size without a word."""
         expected = self.shape or images.shape
         wrong = len(expected) != images.ndim or any(
-            size not in (None, given) for size, given in zip(expected, images.shape, strict=True)
+            size not in (None, length) for size, length in zip(expected, images.shape, strict=True)
         )
         if wrong:
             names = ["any" if size is None else str(size) for size in expected]

@@ -21,6 +21,7 @@ from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
+from pgdose.out_of_memory import is_out_of_memory
 from pgdose.study.networks import ExistingNetwork, Input
 from pgdose.study.training import Architecture
 
@@ -54,6 +55,8 @@ def load(path: str | Path, *, trust: bool = False) -> Classifier:
     try:
         return _built(tensors, metadata, Path(path).name)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError, Refused) as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise  # the file may be whole
         raise Damaged(path, f"no network can be built of it ({type(error).__name__})") from None
 
 

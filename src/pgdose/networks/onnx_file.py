@@ -106,9 +106,9 @@ class _Translation:
         return number
 
     def _translate(
-        self, nodes: Any, scope: dict[str, int], version: int, given: dict[str, Any], inside: int
+        self, nodes: Any, scope: dict[str, int], version: int, bound: dict[str, Any], inside: int
     ) -> None:
-        """Add the calls of some nodes. `given`: attributes of the function that holds them."""
+        """Add the calls of some nodes. `bound`: attributes of the function that holds them."""
         for node in nodes:
             # A function of the model stands for its nodes as often as it is called.
             self.nodes += 1 + (len(node.input) + len(node.output)) // 100
@@ -116,7 +116,7 @@ class _Translation:
                 raise Refused(f"it has more than {MOST_CALLS} nodes, or functions without an end")
             inputs = [scope[name] if name else None for name in node.input]
             attributes = {
-                a.name: v for a in node.attribute if (v := _attribute(a, given)) is not None
+                a.name: v for a in node.attribute if (v := _attribute(a, bound)) is not None
             }
             function = self.functions.get((node.domain, node.op_type, node.overload))
             if function is not None:
@@ -229,10 +229,10 @@ def _shape(entry: Any) -> list[int | None]:
     return [d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim]
 
 
-def _attribute(attribute: Any, given: dict[str, Any]) -> Any:
+def _attribute(attribute: Any, bound: dict[str, Any]) -> Any:
     """The value of an attribute; None if it refers to one that its function was not given."""
     if attribute.ref_attr_name:
-        return given.get(attribute.ref_attr_name)
+        return bound.get(attribute.ref_attr_name)
     match attribute.type:
         case 1:
             return attribute.f

@@ -44,7 +44,8 @@ def check(
         single = _logits(
             network,
             images[:1],
-            f"{name}: does not take an image of {shape}, channels x rows x columns",
+            name,
+            f"does not take an image of {shape}, channels x rows x columns",
             "check input.size, input.channels and input.layout, and export it with a dynamic "
             "number of images",
         )
@@ -53,7 +54,8 @@ def check(
         logits = _logits(
             network,
             images,
-            f"{name}: takes one image, but not {len(images)} at a time",
+            name,
+            f"takes one image, but not {len(images)} at a time",
             "export it with a dynamic number of images",
         )
     with torch.no_grad():
@@ -73,17 +75,14 @@ def check(
     _check_gradient(network, images, name)
 
 
-def _logits(network: nn.Module, images: Tensor, fault: str, remedy: str) -> Tensor:
+def _logits(network: nn.Module, images: Tensor, name: str, fault: str, remedy: str) -> Tensor:
     try:
         with torch.no_grad():
             logits: Tensor = network(images)
     except Refused as refused:
-        raise UserError(
-            f"{fault.partition(':')[0]}: refused, because {refused}; give it smaller images, or "
-            "raise training.mem_mb"
-        ) from None
+        raise UserError(f"{name}: refused, because {refused}") from None
     except Exception as error:  # of whatever the network is made of
-        raise UserError(f"{fault} ({first_line(error)}); {remedy}") from None
+        raise UserError(f"{name}: {fault} ({first_line(error)}); {remedy}") from None
     return logits
 
 

@@ -83,8 +83,8 @@ CHECKS = {
     "_assert_tensor_metadata",
 }
 ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+)\.(?P<overload>\w+)")
-# The texts that arguments may be: modes, and the equation of einsum.
 DIVISIONS = ("div", "divide", "floor_divide", "fmod", "remainder", "true_divide")
+# The texts that arguments may be: modes, and the equation of einsum.
 WORDS = {
     *("none", "tanh", "floor", "trunc", "constant", "reflect", "replicate", "circular", "same"),
     *("valid", "ij", "xy", "sum", "mean", "fro", "prod", "amax", "amin"),

@@ -203,3 +203,18 @@ def test_a_changed_description_is_damage(changed: dict[str, Any], tmp_path: Path
     tensor_files.save({}, path, whole | changed)
     with pytest.raises(UserError):
         network_files.load(path, trust=True)
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job sets a damaged file aside."""
+    path = tmp_path / "network.safetensors"
+    tensor_files.save({}, path, {"graph": {}, "seen": {}})
+
+    def read(*_: Any) -> Any:
+        raise RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"
+        )
+
+    monkeypatch.setattr(network_files.graph_file, "read", read)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        network_files.load(path)
