@@ -1,32 +1,53 @@
+import functools
+import hashlib
+import json
+from pathlib import Path
+
 import network_job
 import numpy as np
 from job import job, settings
-from work_folder import work_folder
 
 from pgdose.attack.batching import SHORTCUTS, Execution
 from pgdose.attack.external import external_surface
 from pgdose.attack.settings import read_settings
 from pgdose.attack.surface import surface
-from pgdose.attack.surface_table import write_surface
+from pgdose.attack.surface_table import is_made_from, write_surface
 from pgdose.checkpoints import Checkpoints
 from pgdose.progress import Progress
 from pgdose.tables.output_files import file_digest
 
-with job(snakemake) as log:
+
+def made_from(fields, images):
+    """A digest of all that a surface depends on. Editing one attack leaves the others' alone."""
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
-    device = network_job.device_of(snakemake)
-    attack = read_settings(settings(params))
+    job_settings = [params.seed, params.shape, params.shards, params.threads, params.code]
+    files = file_digest(inputs.members, inputs.network, inputs.clean)
+    identity = [fields, job_settings, dict(wildcards.items()), files]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    digest.update(images.tobytes())
+    return digest.hexdigest()[:24]
+
+
+def measure(name, fields, path, load_network, device, log):
+    """Measure and write the surface of one attack; returns the checkpoints that it then needs no more.
+
+    None if the file holds this very surface.
+    """
+    params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
+    attack = read_settings(fields)
     entry, doses = attack.entry, attack.doses
     members = network_job.attacked_members(
         snakemake, entry.images, int(wildcards.shard), params.shards
     )
-    network, precision = network_job.load_network(
-        snakemake, inputs.network, entry.precision, device, log
-    )
+    digest = made_from(fields, members.read(range(len(members))))
+    name = f"{wildcards.group}/{wildcards.run}/{name}"
+    if is_made_from(path, digest):
+        log.info("%s: unchanged, its surface is kept", name)
+        return None
+    network, precision = load_network(entry.precision)
     clean = network_job.reusable_clean(inputs.clean, precision)
     samples = network_job.samples(members, params.seed, device, clean)
-    name = f"{wildcards.group}/{wildcards.run}/{wildcards.attack}"
-    checkpoints = Checkpoints(work_folder(snakemake, inputs.members, device=device))
+    checkpoints = Checkpoints(Path("work", f"attack-{digest}-{device.type}"))
     finished = checkpoints.load()
     if finished:
         log.info("%s: resuming after %d batches", name, len(finished))
@@ -52,12 +73,32 @@ with job(snakemake) as log:
         "n_correct": str(int(np.count_nonzero(right))),
         "network": file_digest(inputs.network),
         "members": file_digest(inputs.members),
-        "attack": params.settings,
+        "attack": json.dumps(fields),
+        "made_from": digest,
         "device": device.type,
         "precision": precision,
         "batch": str(measured.batch),
         "steps": str(measured.steps),
     }
     table = measured.table(members.table["member"].to_numpy(np.int32), doses, metadata)
-    write_surface(table, snakemake.output[0])
-    checkpoints.remove()
+    write_surface(table, path)
+    return checkpoints
+
+
+with job(snakemake) as log:
+    device = network_job.device_of(snakemake)
+
+    @functools.cache
+    def load_network(precision):
+        return network_job.load_network(
+            snakemake, snakemake.input.network, precision, device, log
+        )
+
+    attacks = settings(snakemake.params).items()
+    # Snakemake removes the surfaces of a job that fails: their checkpoints stay until all are written.
+    written = [
+        measure(name, fields, path, load_network, device, log)
+        for (name, fields), path in zip(attacks, snakemake.output, strict=True)
+    ]
+    for checkpoints in filter(None, written):
+        checkpoints.remove()

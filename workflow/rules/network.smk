@@ -18,7 +18,7 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/train/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=groups_with(trained=True),
+        group=group_pattern(run for run in runs() if run.is_trained),
     conda:
         "../../envs/network.yaml"
     threads: lambda w: network_of(w).threads
@@ -54,7 +54,7 @@ rule import_network:
     benchmark:
         f"{BENCHMARKS}/import_network/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=groups_with(trained=False),
+        group=group_pattern(run for run in runs() if not run.is_trained),
     conda:
         "../../envs/network.yaml"
     threads: STUDY.training.threads
@@ -75,38 +75,49 @@ rule import_network:
         "../../scripts/import_network.py"
 
 
-rule attack:
-    """Attack a shard of a run's validation images: their whole response surface."""
-    input:
-        members=f"{RESULTS}/groups/{{group}}/members.parquet",
-        stores=lambda w: stores(w.group),
-        network=f"{RUN}/network.safetensors",
-        clean=f"{RUN}/clean.parquet",
-    output:
-        f"{RUN}/{{attack}}/surface/{{shard}}.parquet",
-    log:
-        f"{LOGS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/attack/{{group}}-{{run}}-{{attack}}-{{shard}}.tsv"
-    conda:
-        "../../envs/network.yaml"
-    threads: lambda w: attack_of(w).threads
-    resources:
-        gpu=1,
-        mem_mb=grows(lambda w: attack_of(w).mem_mb),
-        batch_mb=lambda w: attack_of(w).mem_mb,  # the same at every attempt
-        runtime=grows(lambda w: attack_of(w).runtime),
-    params:
-        results=lambda w: RESULTS,
-        trust=lambda w: trusted([w.group]),
-        seed=STUDY.seed,
-        shape=lambda w: image_shape(w.group),
-        shards=lambda w: attack_of(w).shards,
-        settings=lambda w: as_json(attack_settings(w.group, w.attack)),
-        threads=lambda w: attack_of(w).threads,
-        code=script_digest("attack.py"),
-    script:
-        "../../scripts/attack.py"
+for job in attack_jobs(STUDY):
+
+    rule:
+        """Attack a shard of a run's validation images: the whole response surface of each attack.
+
+        `update` keeps what is there: the script measures again only what has changed.
+        """
+        name:
+            job.rule
+        input:
+            members=f"{RESULTS}/groups/{{group}}/members.parquet",
+            stores=lambda w: stores(w.group),
+            network=f"{RUN}/network.safetensors",
+            clean=f"{RUN}/clean.parquet",
+        output:
+            [update(f"{RUN}/{a}/surface/{{shard}}.parquet") for a in job.attacks],
+        log:
+            f"{LOGS}/{job.rule}/{{group}}-{{run}}-{{shard}}.log",
+        benchmark:
+            f"{BENCHMARKS}/{job.rule}/{{group}}-{{run}}-{{shard}}.tsv"
+        wildcard_constraints:
+            group=group_pattern(job.runs),
+        conda:
+            "../../envs/network.yaml"
+        threads: job.threads
+        resources:
+            gpu=1,
+            mem_mb=grows(job.mem_mb),
+            batch_mb=job.mem_mb,  # the same at every attempt
+            runtime=grows(job.runtime),
+        params:
+            results=lambda w: RESULTS,
+            trust=lambda w: trusted([w.group]),
+            seed=STUDY.seed,
+            shape=lambda w: image_shape(w.group),
+            shards=job.shards,
+            settings=lambda w, job=job: as_json(
+                {a: attack_settings(w.group, a) for a in job.attacks}
+            ),
+            threads=job.threads,
+            code=script_digest("attack.py"),
+        script:
+            "../../scripts/attack.py"
 
 
 rule examples:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pgdose.errors import UserError
+from pgdose.errors import Damaged, UserError
 from pgdose.study.doses import Doses
 from pgdose.tables.output_files import file_digest
 from pgdose.tables.parquet import read_metadata, read_parquet, write_table
@@ -120,6 +120,15 @@ def write_surface(surface: SurfaceTable, path: str | Path) -> None:
     )
     about = {"format_version": FORMAT_VERSION, "doses": json.dumps(doses)}
     write_table(table, path, metadata={**surface.metadata[0], **about})
+
+
+def is_made_from(path: str | Path, digest: str) -> bool:
+    """Whether a shard is whole and was written with `made_from: <digest>` in its metadata."""
+    try:
+        read_parquet(path)
+        return read_metadata(path).get("made_from") == digest
+    except (FileNotFoundError, Damaged):
+        return False
 
 
 def float_lists(values: np.ndarray, length: int) -> pa.Array:

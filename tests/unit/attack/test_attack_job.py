@@ -13,6 +13,7 @@ import torch
 from helpers.workflow import PROJECT
 
 from pgdose import checkpoints
+from pgdose.attack import surface
 from pgdose.attack.diagnostics.cheap import CHEAP
 from pgdose.attack.diagnostics.expensive import EXPENSIVE
 from pgdose.attack.surface_table import read_surface
@@ -81,7 +82,7 @@ class Resources(dict):  # type: ignore[type-arg]
 def script(name: str, folder: Path, **job: Any) -> None:
     """Run scripts/<name>.py as Snakemake does, on the CPU."""
     shape = json.dumps({"size": SIZE, "channels": 1})
-    params = {"results": str(folder), "seed": SEED, "threads": 1, "shape": shape}
+    params = {"results": str(folder), "seed": SEED, "threads": 1, "shape": shape, "code": "c"}
     wildcards = {"group": "G", "run": "full", "attack": "a"}
     plain = SimpleNamespace(
         rule=name,
@@ -95,16 +96,131 @@ def script(name: str, folder: Path, **job: Any) -> None:
 
 
 def run(folder: Path, shard: int, shards: int, noise: bool = False, **changes: Any) -> pd.DataFrame:
-    """What `rule attack` does; its surface."""
+    """What `rule attack` does with one attack; its surface."""
     settings = (NOISE if noise else SETTINGS) | changes
+    attack(folder, {f"{shard}": settings}, shard, shards)
+    return parquet.read_table(folder / f"{shard}.parquet")
+
+
+def attack(
+    folder: Path, attacks: dict[str, dict[str, Any]], shard: int = 0, shards: int = 1
+) -> None:
+    """What `rule attack` does with several attacks; the surfaces are <attack>.parquet."""
     script(
         *("attack", folder),
         input=inputs(folder),
-        output=[str(folder / f"{shard}.parquet")],
+        output=[str(folder / f"{name}.parquet") for name in attacks],
         wildcards={"shard": str(shard)},
-        params={"shards": shards, "settings": json.dumps(settings)},
+        params={"shards": shards, "settings": json.dumps(attacks)},
     )
-    return parquet.read_table(folder / f"{shard}.parquet")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The attacks that a job really carries out, by their first epsilon."""
+    carried_out: list[str] = []
+
+    def counting(network: Any, samples: Any, attack: Any, doses: Any, execution: Any) -> Any:
+        carried_out.append(f"{doses.epsilons[0]:g}")
+        return real(network, samples, attack, doses, execution)
+
+    real = surface.surface
+    monkeypatch.setattr(surface, "surface", counting)
+    return carried_out
+
+
+ATTACKS = {"sign": SETTINGS, "noise": NOISE, "weak": SETTINGS | {"epsilon": [0.001]}}
+
+
+def test_an_edited_attack_leaves_the_surfaces_of_the_others_alone(
+    folder: Path, measured: list[str]
+) -> None:
+    attack(folder, ATTACKS)
+    assert measured == ["0.02", "0.02", "0.001"]
+    before = {name: (folder / f"{name}.parquet").read_bytes() for name in ATTACKS}
+    stamps = {name: (folder / f"{name}.parquet").stat().st_mtime_ns for name in ATTACKS}
+    measured.clear()
+    attack(folder, ATTACKS | {"noise": NOISE | {"epsilon": [0.03]}})
+    assert measured == ["0.03"]
+    for name in ("sign", "weak"):
+        assert (folder / f"{name}.parquet").read_bytes() == before[name]
+        assert (folder / f"{name}.parquet").stat().st_mtime_ns == stamps[name]
+    assert (folder / "noise.parquet").read_bytes() != before["noise"]
+    measured.clear()
+    attack(folder, ATTACKS)
+    assert measured == ["0.02"]  # noise again
+    assert {name: (folder / f"{name}.parquet").read_bytes() for name in ATTACKS} == before
+
+
+def test_a_missing_or_damaged_surface_is_measured_again_alone(
+    folder: Path, measured: list[str]
+) -> None:
+    attack(folder, ATTACKS)
+    whole = (folder / "weak.parquet").read_bytes()
+    for damage in (b"", whole[: len(whole) // 2], whole[:200] + b"\xff" + whole[201:]):
+        (folder / "weak.parquet").write_bytes(damage)
+        measured.clear()
+        attack(folder, ATTACKS)
+        assert measured == ["0.001"]
+        assert (folder / "weak.parquet").read_bytes() == whole
+
+
+def test_whatever_a_surface_depends_on_makes_it_again(folder: Path, measured: list[str]) -> None:
+    attack(folder, ATTACKS)
+    store = np.load(folder / "0.npy")
+    members = parquet.read_table(folder / "members.parquet")
+
+    def change_a_pixel() -> None:
+        with stores.new_store(folder / "0.npy", 6, SIZE, 1) as changed:
+            for row, image in enumerate(store):
+                changed.put(row, 255 - image)
+
+    def change_clean_logits() -> None:
+        logits = clean_logits.read(folder / "clean.parquet", range(6))
+        clean_logits.write(folder / "clean.parquet", range(6), logits * np.float32(2), "fp32")
+
+    def change_the_members() -> None:
+        parquet.write_table(members.assign(record_id="other"), folder / "members.parquet")
+
+    def change_the_network() -> None:
+        about = {"architecture": "inception_v3", "classes": 2, "size": 75, "width": 1 / 16}
+        torch.manual_seed(5)
+        network = architectures.build("inception_v3", 2, 75, 1 / 16)
+        network_files.save(network, folder / "network.safetensors", about)
+
+    for change in (change_a_pixel, change_clean_logits, change_the_members, change_the_network):
+        change()
+        measured.clear()
+        attack(folder, ATTACKS)
+        assert len(measured) == 3, change.__name__
+        measured.clear()
+        attack(folder, ATTACKS)
+        assert measured == []
+
+
+def test_a_failed_attack_loses_nothing_of_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake removes the surfaces of a failed job: what they hold stays in work/."""
+    steps: list[int] = []
+    keep = checkpoints.Checkpoints.save
+
+    def counted(self: checkpoints.Checkpoints, part: checkpoints.Part) -> None:
+        if len(steps) == 4:  # in the second attack
+            steps.append(0)
+            raise RuntimeError
+        steps.append(len(part["logits"]))
+        keep(self, part)
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", counted)
+    with pytest.raises(SystemExit):
+        attack(folder, ATTACKS)
+    before = (folder / "sign.parquet").read_bytes()
+    (folder / "sign.parquet").unlink()
+    attack(folder, ATTACKS)
+    assert len(steps) == 5 + 2 + 3  # three batches an attack: the first four were kept
+    assert (folder / "sign.parquet").read_bytes() == before
+    assert not list(folder.glob("work/*"))
 
 
 @pytest.mark.parametrize("batch", [2, None])

@@ -1,5 +1,7 @@
 # What rules/network.smk asks of the study.
 
+from pgdose.study.attack_jobs import attack_jobs
+
 SHOWN = STUDY.attacks[STUDY.shown_attack()]  # the attack of Figs. 1 and 2
 
 
@@ -8,10 +10,9 @@ def network_of(w):
     return run_of(w).network
 
 
-def groups_with(*, trained):
-    """A pattern of the wildcard `group` in RUN: only runs whose network is trained here, or is not."""
-    chosen = [run for run in runs() if run.is_trained == trained]
-    return one_of(f"{run.group}(?=/{run.name}/)" for run in chosen)
+def group_pattern(these):
+    """A pattern of the wildcard `group` in RUN: only these runs."""
+    return one_of(f"{run.group}(?=/{run.name}/)" for run in these)
 
 
 def trusted(groups):
