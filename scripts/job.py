@@ -59,8 +59,7 @@ def log_handlers(snakemake):
     """
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
-    name = f"{snakemake.rule} {'/'.join(map(str, snakemake.wildcards))}".rstrip()
-    terminal.setFormatter(logging.Formatter(f"{name}: %(message)s"))
+    terminal.setFormatter(logging.Formatter(f"{snakemake.rule}: %(message)s"))
     handlers = [terminal]
     with contextlib.suppress(OSError):
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))

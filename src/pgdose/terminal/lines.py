@@ -1,7 +1,7 @@
 """The words and columns of the lines on the terminal."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-WIDEST = 34  # of the column of names: a line of "about 2 h 30 min left" fits 80 columns
+WIDEST = 30  # of the column of names; with it, the longest lines fit 80 columns
 
 
 def label(rule: str, name: str) -> str:
