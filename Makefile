@@ -19,7 +19,6 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 # With no GPU, gpu=0 tells the network jobs to ask for none, so that they run side by side.
 demo: $(VENV)/.installed
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
-	@echo "Look at results/phantom/report.html"
 
 test: $(VENV)/.installed
 	$(BIN)/pytest

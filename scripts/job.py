@@ -20,18 +20,13 @@ from pgdose.errors import Damaged, UserError
 
 @contextlib.contextmanager
 def job(snakemake):
-    """Log to the job's file and the screen; on failure log what to do, and exit with 1.
+    """Log to the job's file, warnings to the terminal too; on failure log what to do, exit with 1.
 
     A UserError is logged as its message alone. A damaged file is set aside, so that the next start
     makes it again. Of other errors the log holds only the type and the places in the code, since
-    it lies with the results and a message may quote a file; the screen shows the whole traceback.
+    it lies with the results and a message may quote a file; the terminal shows the whole traceback.
     """
-    handlers = [logging.StreamHandler()]
-    with contextlib.suppress(OSError):  # a full disk has no room for the log either
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
-    for handler in handlers:  # other libraries quote files and their names
-        handler.addFilter(lambda record: is_ours(record.name, snakemake.rule))
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=log_handlers(snakemake))
     log = logging.getLogger(snakemake.rule)
     try:
         yield log
@@ -54,6 +49,24 @@ def job(snakemake):
         log.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
         traceback.print_exc()
         sys.exit(1)
+
+
+def log_handlers(snakemake):
+    """The job's log file, and the terminal, which it shares with other jobs.
+
+    Errors go to the file alone: Snakemake shows the log of a job that failed. They go to
+    the terminal if there is no file, as on a full disk.
+    """
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    terminal.setFormatter(logging.Formatter(f"{snakemake.rule}: %(message)s"))
+    handlers = [terminal]
+    with contextlib.suppress(OSError):
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+        terminal.addFilter(lambda record: record.levelno < logging.ERROR)
+    for handler in handlers:  # other libraries quote files and their names
+        handler.addFilter(lambda record: is_ours(record.name, snakemake.rule))
+    return handlers
 
 
 def is_ours(logger, rule):

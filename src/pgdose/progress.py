@@ -1,12 +1,9 @@
-"""Progress of a long loop: lines in the job's log, and a bar on a terminal."""
+"""Progress of a long loop: lines in the job's log."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
-
-from tqdm import tqdm
 
 LEAST = 100  # items from one line to the next
 
@@ -23,23 +20,18 @@ def log_progress(items: Sequence[Item], log: logging.Logger, noun: str) -> Itera
 
 
 class Progress:
-    """A progress bar on a terminal, and a line a minute in the log."""
+    """A line a minute in the log."""
 
     SECONDS = 60  # between two lines
 
     def __init__(self, log: logging.Logger, name: str) -> None:
         self.log, self.name = log, name
-        self.bar = tqdm(desc=name, unit="image", disable=not sys.stderr.isatty())
         self.start = self.last_line = time.monotonic()
         self.first: tuple[float, int] | None = None
 
     def __call__(self, done: int, total: int, steps: int) -> None:
         """Report `done` of `total` images, and all gradient steps since the job started."""
         now = time.monotonic()
-        rate = steps / (now - self.start)
-        self.bar.total = total
-        self.bar.set_postfix_str(f"{rate:.1f} steps/s", refresh=False)
-        self.bar.update(done - self.bar.n)
         if self.first is None:  # the first batch is slower: the remaining time is not based on it
             self.first = (now, done)
         elif now - self.last_line >= self.SECONDS:
@@ -48,5 +40,5 @@ class Progress:
             minutes = (total - done) * (now - since) / max(done - before, 1) / 60
             self.log.info(
                 "%s: %d of %d images, %.1f steps/s, %.0f min left",
-                *(self.name, done, total, rate, minutes),
+                *(self.name, done, total, steps / (now - self.start), minutes),
             )

@@ -12,7 +12,7 @@ import pytest
 import torch
 from helpers.workflow import PROJECT
 
-from pgdose.errors import Damaged
+from pgdose.errors import Damaged, UserError
 
 
 @pytest.fixture
@@ -101,6 +101,28 @@ def test_other_libraries_words_stay_out_of_the_log(
         for other in ("tifffile", "PIL.Image", "pydicom", "root", "pgdosex", ""):
             logging.getLogger(other).error("Ivanova in a tag")
     assert Path("log").read_text() == "3 images\nours\nours\n"
+
+
+@pytest.mark.parametrize("log", ["log", "no folder/log"])
+def test_the_terminal_shows_warnings_and_the_log_everything(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], log: str
+) -> None:
+    """Errors too, but only if no log can be written: Snakemake shows a failed job's log."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    snakemake = described()
+    snakemake.log = [log]
+    with pytest.raises(SystemExit), script.job(snakemake) as logger:
+        logger.info("epoch 1 of 2")
+        logger.warning("out of memory")
+        raise UserError("training.lr: must be lower")
+    everything = ["epoch 1 of 2", "out of memory", "training.lr: must be lower"]
+    seen = ["attack: out of memory"]
+    if log == "log":
+        assert Path(log).read_text().splitlines() == everything
+    else:
+        seen.append("attack: training.lr: must be lower")
+    assert capfd.readouterr().err.splitlines() == seen
 
 
 def test_the_work_folder_changes_with_all_that_a_result_depends_on(work_folder: Any) -> None:

@@ -30,12 +30,14 @@ ROOMS = [
     {"analysis"},
     {"plots"},
     {"report"},
+    {"terminal"},
     {"cli"},
 ]
 HEIGHT = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 # What a room never touches, at any depth of its imports.
 FORBIDDEN = {
     "study": {"torch", "pydicom", "pandas", "numpy"},
+    "terminal": {"torch", "pydicom", "pandas", "numpy", "snakemake"},
     "tables": {"torch"},
     "cohort": {"torch", "PIL"},
     "attack": {"snakemake", "pathlib", "pandas"},

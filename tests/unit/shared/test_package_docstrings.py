@@ -9,7 +9,7 @@ SOURCE = PROJECT / "src"
 PACKAGES = [
     *(f"pgdose/{name}" for name in ("study", "tables", "images", "xray", "histology")),
     *(f"pgdose/{name}" for name in ("imagetable", "labelling", "cohort", "networks")),
-    *("pgdose/training", "pgdose/manifest", "pgdose/cli", "pgdose_phantom"),
+    *("pgdose/training", "pgdose/manifest", "pgdose/cli", "pgdose/terminal", "pgdose_phantom"),
 ]
 
 
