@@ -1,11 +1,11 @@
-import functools
 import hashlib
 import json
 from pathlib import Path
 
+from job import job, settings
+
 import network_job
 import numpy as np
-from job import job, settings
 
 from pgdose.attack.batching import SHORTCUTS, Execution
 from pgdose.attack.external import external_surface
@@ -29,10 +29,7 @@ def made_from(fields, images):
 
 
 def measure(name, fields, path, load_network, device, log):
-    """Measure and write the surface of one attack; returns the checkpoints that it then needs no more.
-
-    None if the file holds this very surface.
-    """
+    """Write the surface of one attack; returns its checkpoints, or None if the file holds it."""
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
     attack = read_settings(fields)
     entry, doses = attack.entry, attack.doses
@@ -87,15 +84,9 @@ def measure(name, fields, path, load_network, device, log):
 
 with job(snakemake) as log:
     device = network_job.device_of(snakemake)
-
-    @functools.cache
-    def load_network(precision):
-        return network_job.load_network(
-            snakemake, snakemake.input.network, precision, device, log
-        )
-
+    load_network = network_job.network_loader(snakemake, device, log)
     attacks = settings(snakemake.params).items()
-    # Snakemake removes the surfaces of a job that fails: their checkpoints stay until all are written.
+    # Snakemake removes what a failed job wrote: so checkpoints stay until all surfaces are there.
     written = [
         measure(name, fields, path, load_network, device, log)
         for (name, fields), path in zip(attacks, snakemake.output, strict=True)

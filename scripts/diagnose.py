@@ -1,7 +1,8 @@
+from job import job, settings
+
 import network_job
 import numpy as np
 import torch
-from job import job, settings
 
 from pgdose import devices
 from pgdose.attack.diagnostics import run, table
@@ -13,7 +14,7 @@ from pgdose.cohort import image_draws
 from pgdose.tables import clean_logits
 
 
-def check_inputs(name, fields, device, log):
+def check_inputs(name, fields, load_network, flipped_by_square, device):
     """The surface of one attack, and what its checks need."""
     params, files, attack = snakemake.params, snakemake.input, read_settings(fields)
     checks = settings(params, "checks")
@@ -25,9 +26,7 @@ def check_inputs(name, fields, device, log):
     purpose = f"checks {snakemake.wildcards.group}"
     order = np.argsort(image_draws.image_draw(members.table, params.seed, purpose))
     rows = order[: max(checks["images"], PROBED)]
-    network, _ = network_job.load_network(
-        snakemake, files.network, attack.entry.precision, device, log
-    )
+    network, _ = load_network(attack.entry.precision)
     samples = network_job.samples(members, params.seed, device, rows=rows)
     return surface, CheckInputs(
         **run.measured(surface),
@@ -42,16 +41,18 @@ def check_inputs(name, fields, device, log):
         clean=torch.from_numpy(clean_logits.read(files.clean, surface.members)),
         expensive=checks["images"],
         queries=checks["queries"],
+        flipped_by_square=flipped_by_square,
     )
 
 
 with job(snakemake) as log:
     device = devices.claim_device(snakemake.resources.get("gpu", 0))
     threads, attacks = settings(snakemake.params, "threads"), settings(snakemake.params)
-    rows = []
+    load_network = network_job.network_loader(snakemake, device, log)
+    rows, flipped_by_square = [], {}
     for name, fields in attacks.items():
         torch.set_num_threads(threads[name])
-        surface, inputs = check_inputs(name, fields, device, log)
+        surface, inputs = check_inputs(name, fields, load_network, flipped_by_square, device)
         checks = run.diagnose(inputs)
         for check in checks:
             if check["verdict"] == "failed":

@@ -1,9 +1,10 @@
 import json
 
+from job import job, settings
+
 import network_job
 import numpy as np
 import pandas as pd
-from job import job, settings
 
 from pgdose.analysis import examples
 from pgdose.attack import rerun

@@ -1,9 +1,10 @@
 from pathlib import Path
 
+from job import job, settings
+
 import network_job
 import pandas as pd
 import torch
-from job import job, settings
 from PIL import Image
 
 from pgdose import devices

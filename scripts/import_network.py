@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import torch
 from job import job, settings
+
+import torch
 
 from pgdose import devices
 from pgdose.cohort import images

@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import pandas as pd
 from job import job, settings
+
+import pandas as pd
 
 from pgdose.histology import fields
 from pgdose.histology.tile_placement import place_tiles

@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import pandas as pd
 from job import job, settings
+
+import pandas as pd
 
 from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.tables import keyed, site_key, source_files, source_index, user_tables

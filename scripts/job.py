@@ -1,12 +1,15 @@
-"""What every script shares: its log, and what a person reads there when it fails.
+"""What every script shares: its log, what a person reads there when it fails, a quick exit.
 
-Every job reruns when this module changes, so nothing else belongs here.
+Every job reruns when this module changes, so nothing else belongs here. Scripts import it first.
 """
 
+import atexit
 import contextlib
 import errno
+import gc
 import json
 import logging
+import os
 import shutil
 import sys
 import traceback
@@ -16,6 +19,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from pgdose.errors import Damaged, UserError
+
+# Until `job` begins: all that imports make stays, and searching it for garbage takes half a second.
+gc.disable()
 
 
 @contextlib.contextmanager
@@ -28,6 +34,7 @@ def job(snakemake):
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=log_handlers(snakemake))
     log = logging.getLogger(snakemake.rule)
+    gc.enable()
     try:
         yield log
     except Damaged as error:
@@ -49,6 +56,16 @@ def job(snakemake):
         log.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
         traceback.print_exc()
         sys.exit(1)
+    if type(snakemake).__module__ == "snakemake.script":  # not in a test
+        end_process()
+
+
+def end_process():
+    """Exit without taking the modules apart, which takes a second where torch is among them."""
+    atexit._run_exitfuncs()  # closes the logs and removes temporary files, as at any exit
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def log_handlers(snakemake):

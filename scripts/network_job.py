@@ -1,8 +1,11 @@
 """What the jobs that attack a network share: device, members, their images, network, batch size."""
 
+import functools
+
+from job import settings
+
 import numpy as np
 import torch
-from job import settings
 
 from pgdose import devices
 from pgdose.attack.samples import Samples
@@ -72,6 +75,15 @@ def load_network(snakemake, path, precision, device, log):
     if used != precision:
         log.warning("precision: %s needs CUDA; this job computes in %s", precision, used)
     return network, used
+
+
+def network_loader(snakemake, device, log):
+    """`load_network` of the job's only network, as a function of the precision.
+
+    It keeps one network: the precision is a global setting of torch, which loading makes.
+    """
+    load = functools.partial(load_network, snakemake, snakemake.input.network)
+    return functools.lru_cache(maxsize=1)(lambda precision: load(precision, device, log))
 
 
 def batch_size(snakemake, network, pixels, device):

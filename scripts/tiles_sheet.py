@@ -1,7 +1,8 @@
 from pathlib import Path
 
-import numpy as np
 from job import job
+
+import numpy as np
 
 from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet

@@ -1,7 +1,8 @@
 import shutil
 
-import torch
 from job import job, settings
+
+import torch
 from work_folder import work_folder
 
 from pgdose import devices

@@ -1,6 +1,7 @@
+from job import job, settings
+
 import network_job
 import numpy as np
-from job import job, settings
 from work_folder import work_folder
 
 from pgdose.attack.batching import Execution

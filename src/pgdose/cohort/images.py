@@ -10,9 +10,15 @@ from pgdose.images.rendering import resize
 from pgdose.images.stores import Store
 from pgdose.tables.parquet import read_table
 
+KEPT = 256 * 10**6  # bytes of resized images that may stay in memory
+
 
 class Members:
-    """The images of a group's members, read from their stores on demand."""
+    """The images of a group's members, read from their stores on demand.
+
+    Images that were resized stay in memory if all of them take little: a training reads each one
+    in every epoch.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,8 @@ class Members:
         codes, names = pd.factorize(self.table["store"])
         self._names, self._store = list(names), codes.astype(np.int32)
         self._row = self.table["row"].to_numpy(np.int64)
+        self._keep = len(self.table) * channels * size**2 <= KEPT
+        self._resized: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -46,12 +54,20 @@ class Members:
         rows = list(rows)
         images = np.empty((len(rows), self.channels, self.size, self.size), np.uint8)
         for image, row in zip(images, rows, strict=True):
-            name = self._names[self._store[row]]
-            if name not in self._stores:
-                self._stores[name] = Store(self._root / name)
-            stored = resize(self._stores[name].read(int(self._row[row])), self.size)
-            image[:] = stored if self.channels == 1 else stored.transpose(2, 0, 1)
+            pixels = self._resized[row] if row in self._resized else self._read(row)
+            image[:] = pixels if self.channels == 1 else pixels.transpose(2, 0, 1)
         return images
+
+    def _read(self, row: int) -> np.ndarray:
+        """uint8, size x size or size x size x channels."""
+        name = self._names[self._store[row]]
+        if name not in self._stores:
+            self._stores[name] = Store(self._root / name)
+        stored = self._stores[name].read(int(self._row[row]))
+        pixels = resize(stored, self.size)
+        if self._keep and stored.shape != pixels.shape:
+            self._resized[row] = pixels
+        return pixels
 
 
 def load_members(members: str | Path, results: str | Path, size: int, channels: int) -> Members:

@@ -1,7 +1,7 @@
 """The inputs and the result of a check."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ class CheckInputs:
     expensive:     how many of the k the expensive checks use, the first ones; 0: none is made
     queries:       of Square, for each image
     batch:         images at a time
+    flipped_by_square: results of Square, which the checks of all attacks on a network share
     """
 
     network: nn.Module
@@ -53,6 +54,7 @@ class CheckInputs:
     expensive: int
     queries: int
     batch: int = 32
+    flipped_by_square: dict[Hashable, Tensor] = field(default_factory=dict)
 
     @property
     def is_noise(self) -> bool:
