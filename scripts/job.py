@@ -76,7 +76,8 @@ def log_handlers(snakemake):
     """
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
-    terminal.setFormatter(logging.Formatter(f"{snakemake.rule}: %(message)s"))
+    name = f"{snakemake.rule} {'/'.join(map(str, snakemake.wildcards))}".rstrip()
+    terminal.setFormatter(logging.Formatter(f"{name}: %(message)s"))
     handlers = [terminal]
     with contextlib.suppress(OSError):
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))

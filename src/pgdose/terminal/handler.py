@@ -78,7 +78,7 @@ class JobLines(logging.Handler):
         if event == "workflow_started":
             self.active = True
             return False
-        if not self.active or (record.levelno >= logging.WARNING and event != "job_error"):
+        if not self.active:
             return True
         if event == "run_info":
             self._begin(record)

@@ -36,7 +36,8 @@ def work_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def described(**named: Any) -> Any:
-    return SimpleNamespace(log=["log"], output=["results/x.parquet"], rule="attack", **named)
+    files = {"log": ["log"], "output": ["results/x.parquet"]}
+    return SimpleNamespace(**{**files, "rule": "attack", "wildcards": ["X-TB", "full"], **named})
 
 
 def nested(error: Exception) -> Exception:
@@ -117,11 +118,11 @@ def test_the_terminal_shows_warnings_and_the_log_everything(
         logger.warning("out of memory")
         raise UserError("training.lr: must be lower")
     everything = ["epoch 1 of 2", "out of memory", "training.lr: must be lower"]
-    seen = ["attack: out of memory"]
+    seen = ["attack X-TB/full: out of memory"]
     if log == "log":
         assert Path(log).read_text().splitlines() == everything
     else:
-        seen.append("attack: training.lr: must be lower")
+        seen.append("attack X-TB/full: training.lr: must be lower")
     assert capfd.readouterr().err.splitlines() == seen
 
 

@@ -45,6 +45,12 @@ def test_rules_that_nobody_has_measured_make_a_lower_bound() -> None:
     assert expected == {2: TYPICAL["report"]} and complete
 
 
+def test_only_jobs_with_a_guess_worth_the_name_set_the_pace_of_others() -> None:
+    """The typical seconds of reading a hundred films say nothing about a real archive."""
+    jobs = {0: Job("headers", "x/0"), 1: Job("train", "X/full", earlier=100.0)}
+    assert expected_seconds(jobs, {0: 600.0}, typical=False)[0] == {1: 100}
+
+
 def left(jobs: dict[int, Job], running: dict[int, float] | None = None, **limits: int) -> float:
     return seconds_left(jobs, dict.fromkeys(jobs, 10.0), running or {}, limits)
 
@@ -75,7 +81,7 @@ def test_running_jobs_have_their_rest_before_them() -> None:
 
 def test_a_job_that_asks_for_more_than_there_is_gets_what_there_is() -> None:
     """As Snakemake scales threads down."""
-    assert left({0: Job("train", uses={"_cores": 8}), 1: Job("x")}, _cores=2) == 10
+    assert left({0: Job("train", uses={"_cores": 8})}, _cores=2) == 10
 
 
 def test_what_is_done_holds_nothing_up() -> None:
