@@ -36,6 +36,7 @@ from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, gradients
 from pgdose.xray import headers, screening
 from pgdose.xray.aorta_window import aorta_window
+from pgdose.xray.chest_fit import ChestFit
 from pgdose.xray.source_images import read_source_image
 from pgdose_phantom import svs
 
@@ -64,7 +65,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
     def look() -> None:
         found = read_source_image(film, "dicom_archive", "xray").pixels
         screening.check_image(found, limits)
-        screening.check_view(found, limits)
+        screening.check_view(ChestFit(found), limits)
 
     rng = np.random.default_rng(1)
     smooth = rng.integers(0, 256, (12, 16, 3), np.uint8)

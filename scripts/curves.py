@@ -1,5 +1,4 @@
 from functools import partial
-from pathlib import Path
 
 from job import job, settings
 
@@ -30,9 +29,7 @@ with job(snakemake):
         "fig3c": partial(confidence.asr_over_confidence, epsilon=epsilon, attacks=attacks),
         "fig3d": partial(training_size.asr_over_training_size, epsilon=epsilon),
     }
-    for path in map(Path, snakemake.output):
-        of_figure = rows[path.stem]()
-        if path.suffix == ".csv":
-            result_csv.write_csv(of_figure, path)
-        else:
-            style.save(draw[path.stem](of_figure, groups), path)
+    for figure, files in style.files_of_figures(snakemake.output).items():
+        of_figure = rows[figure.name]()
+        style.save(draw[figure.name](of_figure, groups), files[".png"], files[".svg"])
+        result_csv.write_csv(of_figure, files[".csv"])

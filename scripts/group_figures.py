@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
@@ -25,13 +23,13 @@ with job(snakemake) as log:
         "network": lambda group: network.measures(training[group], calibration, confusion, group),
     }
     draw = {"heatmap": heatmap.heat_map, "network": network.panels}
-    for path in map(Path, snakemake.output):
-        kind, group = path.parent.name, path.stem
+    for figure, files in style.files_of_figures(snakemake.output).items():
+        kind, group = figure.parent.name, figure.name
         if kind == "examples":
             only = {group: groups[group]}
-            style.save(examples.adversarial_examples(images, table, only), path)
-        elif path.suffix == ".csv":
-            result_csv.write_csv(rows[kind](group), path)
+            style.save(examples.adversarial_examples(images, table, only), *files.values())
         else:
-            style.save(draw[kind](rows[kind](group), group), path)
+            of_figure = rows[kind](group)
+            style.save(draw[kind](of_figure, group), files[".png"], files[".svg"])
+            result_csv.write_csv(of_figure, files[".csv"])
     log.info("%d files for %d groups", len(snakemake.output), len(groups))

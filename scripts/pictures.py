@@ -1,5 +1,4 @@
 from functools import partial
-from pathlib import Path
 
 from job import job, settings
 
@@ -14,5 +13,5 @@ with job(snakemake):
         "fig1": examples.adversarial_examples,
         "fig2": partial(examples.flips, epsilon=snakemake.params.epsilon),
     }
-    for path in map(Path, snakemake.output):
-        style.save(draw[path.stem](images, table, groups), path)
+    for figure, files in style.files_of_figures(snakemake.output).items():
+        style.save(draw[figure.name](images, table, groups), *files.values())

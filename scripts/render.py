@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.cohort.rendering import render_members
+from pgdose.cohort.rendering import by_record, render_members
 from pgdose.images.stores import new_store
 from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, sharding
@@ -23,10 +23,10 @@ with job(snakemake) as log:
     def read(record_id):
         return read_source_image(*files[record_id], modality, params.window).pixels
 
-    by_record = log_progress(members.groupby("record_id", sort=False), log, "images")
+    records = log_progress(by_record(members).items(), log, "images")
     with new_store(
         snakemake.output.images, len(members), shape["size"], shape["channels"]
     ) as store:
-        missing = render_members(by_record, read, store, shape["size"])
+        missing = render_members(records, read, store, shape["size"])
     log.info("%s: %d images, %d could not be read", group, len(members), len(missing))
     parquet.write_table(missing, snakemake.output.missing, MISSING)

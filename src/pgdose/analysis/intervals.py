@@ -7,10 +7,11 @@ patients alone: `conclusions` makes their t intervals, with the `standard_error`
 docs/conclusions.md has the formulas and their sources.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from scipy import special  # not scipy.stats, whose import takes longer than most jobs' intervals
 
 from pgdose.analysis.bootstrap import share
 
@@ -25,10 +26,17 @@ def wilson(
     hits, n = np.asarray(hits, float), np.asarray(n, float)
     low, high = np.full(n.shape, np.nan), np.full(n.shape, np.nan)
     some = n > 0
-    if some.any():
-        ends = proportion_confint(hits[some], n[some], alpha=_ALPHA, method="wilson")
-        low[some], high[some] = ends
+    low[some], high[some] = _wilson_ends(hits[some] / n[some], n[some], _ALPHA)
     return low, high
+
+
+def _wilson_ends(rate: Any, n: Any, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the score interval of a rate of n (Wilson 1927), alpha outside."""
+    squared = special.ndtri(alpha / 2) ** 2
+    middle = (rate + squared / (2 * n)) / (1 + squared / n)
+    half = -special.ndtri(alpha / 2) * np.sqrt(rate * (1 - rate) / n + squared / (4 * n**2))
+    half /= 1 + squared / n
+    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
 def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:
@@ -46,7 +54,7 @@ def rate_interval(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndar
     low, high = percentiles(draws, patients)
     if patients > 1:
         for rate in (0.0, 1.0):  # `1 - LEVEL` and not _ALPHA: printed ends keep their last digit
-            ends = proportion_confint(rate * patients, patients, alpha=1 - LEVEL, method="wilson")
+            ends = _wilson_ends(rate, patients, alpha=1 - LEVEL)
             low, high = (
                 np.where(draws[0] == rate, end, x) for end, x in zip(ends, (low, high), strict=True)
             )
@@ -63,8 +71,8 @@ def percentiles(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarra
     nothing = np.full(draws.shape[1:], np.nan)
     if patients < 2 or len(draws) < 2:
         return nothing, nothing.copy()
-    quantile = stats.t.ppf((1 + LEVEL) / 2, patients - 1)
-    tail = stats.norm.cdf(-np.sqrt(patients / (patients - 1)) * quantile)
+    quantile = special.stdtrit(patients - 1, (1 + LEVEL) / 2)
+    tail = special.ndtr(-np.sqrt(patients / (patients - 1)) * quantile)
     defined = ~np.isnan(draws[1:]).all(axis=0) & ~np.isnan(draws[0])
     ends = nothing, nothing.copy()
     if defined.any():
@@ -87,7 +95,7 @@ def contrast_interval(
     """
     if patients < 2 or len(draws) < 3:
         return np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
-    spread, t = standard_error(draws), stats.t.ppf(1 - tail, patients - 1)
+    spread, t = standard_error(draws), special.stdtrit(patients - 1, 1 - tail)
     defined = ~np.isnan(draws[1:])
     count = defined.sum(axis=0)
     deviation = np.where(defined, draws[1:] - share(np.nansum(draws[1:], axis=0), count), 0.0)

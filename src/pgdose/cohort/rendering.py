@@ -11,32 +11,43 @@ from pgdose.images.rendering import render
 from pgdose.images.stores import NewStore
 
 
+def by_record(members: pd.DataFrame) -> dict[str, list[dict]]:
+    """The members made of each record, an original and its copies, as dictionaries of the columns.
+
+    A small frame for each record would take longer than reading its image.
+    """
+    of_record: dict[str, list[dict]] = {}
+    for member in members.to_dict("records"):
+        of_record.setdefault(member["record_id"], []).append(member)
+    return of_record
+
+
 def render_members(
-    records: Iterable[tuple[str, pd.DataFrame]],
+    records: Iterable[tuple[str, list[dict]]],
     read: Callable[[str], np.ndarray],
     store: NewStore,
     size: int,
 ) -> pd.DataFrame:
     """Fill a store with members' images; the table MISSING of those that could not be read.
 
-    records: record_id and the planned members made of it, an original and its copies
+    records: items of `by_record`
     read:    the image of a record_id, uint8, rows x columns (x 3); may raise Rejected
     size:    side of a stored image, pixels
     """
     missing = []
-    for record_id, copies in records:
+    for record_id, members in records:
         try:
             image = read(record_id)
         except Rejected as r:
-            missing += [(member, r.reason, r.detail) for member in copies["member"]]
+            missing += [(member["member"], r.reason, r.detail) for member in members]
             continue
-        for copy in copies.to_dict("records"):
-            crop = (copy["crop_x"], copy["crop_y"], copy["crop_side"])
+        for member in members:
+            crop = (member["crop_x"], member["crop_y"], member["crop_side"])
             rendered = render(
                 image,
                 size,
-                crop=None if pd.isna(copy["crop_side"]) else crop,
-                parameters=json.loads(copy["augmentation"]) if copy["copy"] else None,
+                crop=None if pd.isna(member["crop_side"]) else crop,
+                parameters=json.loads(member["augmentation"]) if member["copy"] else None,
             )
-            store.put(copy["row"], rendered)
+            store.put(member["row"], rendered)
     return pd.DataFrame(missing, columns=["member", "reason", "detail"])

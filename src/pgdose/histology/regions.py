@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
-from skimage.measure import block_reduce, find_contours
 
 CONTOUR_CELLS = 2000  # along a side of the raster that contours are taken from; finer adds nothing
 
@@ -100,6 +99,9 @@ class RasterRegion:
         return np.clip(cells * self.cell_width * self.cell_height / side**2, 0, 1)
 
     def contours(self) -> list[np.ndarray]:
+        # Imported here: it takes half a second, and only the pictures of slides show contours.
+        from skimage.measure import block_reduce, find_contours
+
         step = -(-max(self.cell_shares.shape) // CONTOUR_CELLS)
         reduced = np.pad(block_reduce(self.cell_shares, (step, step), np.mean), 1)
         # With the frame of one cell, row and column 1 are the middle of the first cell.

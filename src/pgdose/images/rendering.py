@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
-from skimage.transform import AffineTransform, warp
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -62,6 +61,9 @@ def augment(image: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
     Beyond the original's edge its edge pixels repeat. Rotation, scale and shift are one
     interpolation, by scikit-image: torchvision would import torch into a job without tensors.
     """
+    # Imported here: it takes half a second, and most jobs augment nothing.
+    from skimage.transform import AffineTransform, warp
+
     amounts = defaultdict(int, parameters)
     if amounts["flip"]:
         image = image[:, ::-1]

@@ -24,6 +24,7 @@ _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its de
 _BETWEEN = 0.03  # inches, between a film and its crop
 _TILE_OPACITY = 0.15
 _DPI = 200  # a sheet is for the screen
+_SLIDE_SIDE, _SLIDE_DPI = 8, 150  # inches: a picture of 1200 pixels is shown pixel by pixel
 _LIMIT = 300.0  # inches, the highest page that can be rendered at 200 dpi (2**16 pixels), rounded
 
 
@@ -117,15 +118,15 @@ def slide_sheet(
     """
     contours = contours or Contours()
     rows, columns = picture.pixels.shape[:2]
-    scale = 8 / max(rows, columns)  # inches to a pixel
-    figure = Figure(figsize=(columns * scale + 0.2, rows * scale + 0.7), dpi=_DPI)
+    scale = _SLIDE_SIDE / max(rows, columns)  # inches to a pixel
+    figure = Figure(figsize=(columns * scale + 0.2, rows * scale + 0.7), dpi=_SLIDE_DPI)
     width, height = figure.get_size_inches()
     panel = figure.add_axes(
-        (0.1 / width, 0.35 / height, columns * scale / width, rows * scale / height)
+        (0.1 / width, 0.36 / height, columns * scale / width, rows * scale / height)
     )
     left, top = picture.corner
     frame = (left, left + columns * picture.cell, top + rows * picture.cell, top)
-    panel.imshow(picture.pixels, extent=frame, interpolation="antialiased")
+    panel.imshow(picture.pixels, extent=frame, interpolation="nearest")
     colours = dict(zip(dict.fromkeys(classes), itertools.cycle(CLASSES), strict=False))
     for rings, colour, line in (
         (contours.tissue, TISSUE, "-"),

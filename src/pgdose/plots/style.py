@@ -7,7 +7,7 @@ Figures are built through `matplotlib.figure.Figure`, never through pyplot, so t
 and no display is involved.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,29 +228,48 @@ def message(text: str) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path) -> None:
+def files_of_figures(paths: Iterable[str | Path]) -> dict[Path, dict[str, Path]]:
+    """The files of each figure by suffix; the figures by their path without it."""
+    files: dict[Path, dict[str, Path]] = {}
+    for path in map(Path, paths):
+        files.setdefault(path.with_suffix(""), {})[path.suffix] = path
+    return files
+
+
+def save(figure: Figure, *paths: str | Path) -> None:
     """Write a figure as .png (300 dpi) or .svg, by the suffix; atomically, equal bytes every time.
 
-    A figure that was made at another resolution keeps it.
+    Of several files the .png is drawn first and the .svg has its layout, which takes half the time.
+    A figure that was made at another resolution keeps it. It cannot be changed afterwards.
 
     Raises:
-        ValueError: the suffix is neither.
+        ValueError: a suffix is neither.
     """
-    path = Path(path)
-    if path.suffix not in (".png", ".svg"):
-        raise ValueError(f"cannot write a figure as '{path.suffix}'; name the file .png or .svg")
+    files = sorted(map(Path, paths), key=lambda path: path.suffix)
+    for path in files:
+        if path.suffix not in (".png", ".svg"):
+            raise ValueError(
+                f"cannot write a figure as '{path.suffix}'; name the file .png or .svg"
+            )
+    with drawing():
+        for path in files:
+            with output_files.atomic(path) as beside:
+                _write(figure, beside, path.suffix)
+            figure.set_layout_engine("none")
+
+
+def _write(figure: Figure, file: Path, suffix: str) -> None:
     canvas = FigureCanvasAgg(figure)
-    with drawing(), output_files.atomic(path) as beside:
-        if path.suffix == ".png":
-            canvas.draw()
-            picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-            is_line_art = not any(panel.images for panel in figure.axes)
-            if is_line_art:
-                # It has few colours: as a palette it is a third of the size.
-                picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            # Of photographs five times the time would save 4 %.
-            picture.save(beside, "PNG", optimize=is_line_art, dpi=(figure.dpi, figure.dpi))
-        else:
-            # Neither the date nor matplotlib's version belongs into a file that is compared.
-            nothing = {"Date": None, "Creator": None}
-            figure.savefig(beside, dpi="figure", metadata=nothing, facecolor="white")
+    if suffix == ".png":
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        packing: dict[str, Any] = {"compress_level": 3}  # level 6 takes 2.5 times as long for 7 %
+        if not any(panel.images for panel in figure.axes):
+            # Line art has few colours: as a palette it is a third of the size.
+            picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            packing = {"optimize": True}
+        picture.save(file, "PNG", dpi=(figure.dpi, figure.dpi), **packing)
+    else:
+        # Neither the date nor matplotlib's version belongs into a file that is compared.
+        nothing = {"Date": None, "Creator": None}
+        figure.savefig(file, dpi="figure", metadata=nothing, facecolor="white")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgdose.xray.chest_fit import find_thorax
+from pgdose.xray.chest_fit import ChestFit
 
 # The aorta's window in parts of the thorax' width, from the midline at the apices: to the patient's
 # left and down; and in parts of its height: a deep breath moves the aorta less than the diaphragm.
@@ -27,7 +27,9 @@ class AortaWindow(NamedTuple):
     confidence: float
 
 
-def aorta_window(image: np.ndarray, mm_per_px: float | None = None) -> AortaWindow:
+def aorta_window(
+    image: np.ndarray, mm_per_px: float | None = None, chest: ChestFit | None = None
+) -> AortaWindow:
     """The window round ascending aorta, arch and knob of a frontal film.
 
     Args:
@@ -35,11 +37,12 @@ def aorta_window(image: np.ndarray, mm_per_px: float | None = None) -> AortaWind
         mm_per_px: pixel spacing, None or NaN if unknown. If it makes the thorax as wide as
             an adult's, the window's side is SIDE_MM; else the spacing is wrong and the side is
             SIDE of the width.
+        chest: of the image, if it is there already.
 
     The confidence is low if no two equal lung fields stand upright in the picture, or if the
     window leaves the picture.
     """
-    thorax = find_thorax(image)
+    thorax = (chest or ChestFit(image)).thorax()
     side = SIDE * thorax.width
     if mm_per_px and THORAX_MM[0] <= thorax.width * mm_per_px <= THORAX_MM[1]:
         side = SIDE_MM / mm_per_px

@@ -5,12 +5,12 @@ are a pattern (`thorax_patterns`) that hardly any disease hides. `pattern_fit` f
 matches the film best. Nothing here is learned.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from pgdose.xray.pattern_fit import FINE, fit, flatten, likeness_at, search, unusualness
-from pgdose.xray.thorax_patterns import PATTERNS
 
 UPRIGHT = 0.42  # likeness where the pattern fits as well upside down
 LATERAL_MARGIN, LATERAL_SPREAD = 0.04, 0.03
@@ -33,26 +33,34 @@ class Thorax(NamedTuple):
     likeness: float
 
 
-def looks_lateral(image: np.ndarray) -> float:
-    """How much a film looks lateral rather than frontal: a score in [0, 1].
+class ChestFit:
+    """The patterns laid over one film (uint8, rows x columns, bright where dense)."""
 
-    It compares how well one large lung field, facing left or right, matches with how well two
-    fields side by side match. `image`: uint8, rows x columns, bright where dense; a blank one
-    scores low.
-    """
-    small = flatten(image)
-    frontal, left, right = (search(small, pattern)[0] for pattern in PATTERNS)
-    return float(1 / (1 + np.exp(-(max(left, right) - frontal - LATERAL_MARGIN) / LATERAL_SPREAD)))
+    def __init__(self, image: np.ndarray) -> None:
+        self._scale = max(image.shape) / FINE
+        self._small = flatten(image)
 
+    @cached_property
+    def _frontal(self) -> tuple[float, float, float, float, float]:
+        return search(self._small, "frontal")
 
-def find_thorax(image: np.ndarray) -> Thorax:
-    """The best fit of the frontal pattern to a film (uint8, rows x columns)."""
-    small = flatten(image)
-    _, *start = search(small, "frontal")
-    x, top, width, height, tilt = place = fit(small, start)
-    whole, left, right = (likeness_at(place, small, half) for half in (0, -1, 1))
-    upside_down = likeness_at((x, top + height, width, -height, tilt), small)
-    likeness = min(whole, left, right, UPRIGHT + whole - upside_down)
-    likeness -= unusualness(width, height, "frontal")
-    scale = max(image.shape) / FINE
-    return Thorax(x * scale, top * scale, width * scale, height * scale, tilt, likeness)
+    def lateral_score(self) -> float:
+        """How much the film looks lateral rather than frontal: in [0, 1]; low for a blank one.
+
+        It compares how well one large lung field, facing left or right, matches with how well two
+        fields side by side match.
+        """
+        left, right = (search(self._small, f"facing {side}")[0] for side in ("left", "right"))
+        margin = max(left, right) - self._frontal[0] - LATERAL_MARGIN
+        return float(1 / (1 + np.exp(-margin / LATERAL_SPREAD)))
+
+    def thorax(self) -> Thorax:
+        """The best fit of the frontal pattern."""
+        _, *start = self._frontal
+        x, top, width, height, tilt = place = fit(self._small, start)
+        whole, left, right = (likeness_at(place, self._small, half) for half in (0, -1, 1))
+        upside_down = likeness_at((x, top + height, width, -height, tilt), self._small)
+        likeness = min(whole, left, right, UPRIGHT + whole - upside_down)
+        likeness -= unusualness(width, height, "frontal")
+        scale = self._scale
+        return Thorax(x * scale, top * scale, width * scale, height * scale, tilt, likeness)

@@ -6,6 +6,7 @@ a copy that is FINE pixels long.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -48,13 +49,22 @@ def unusualness(width: float, height: float, pattern: str) -> float:
     return float((TALL if off > 0 else FLAT) * off**2)
 
 
-@lru_cache
-def _bank(pattern: str) -> tuple[np.ndarray, ...]:
-    """A pattern in all sizes.
+class Bank(NamedTuple):
+    """A pattern in all sizes; `penalties` and `total`, the sums of weights, are n x 1 x 1.
 
-    Returns the sizes, n x 2 (width, height); the conjugate Fourier transforms of values times
-    weights and of weights (origin: midline at the apices); and the sums of weights.
+    `values` and `weights` are the conjugate Fourier transforms of values times weights and of
+    weights (origin: midline at the apices).
     """
+
+    sizes: np.ndarray  # n x 2: width, height
+    penalties: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+    total: np.ndarray
+
+
+@lru_cache
+def _bank(pattern: str) -> Bank:
     ratios = PATTERNS[pattern].ratio * RATIOS
     sizes = np.array([(w, w * r) for w in WIDTHS for r in ratios if 16 <= w * r <= 52])
     planes = np.zeros((len(sizes), 2, CANVAS, CANVAS), np.float32)
@@ -66,8 +76,10 @@ def _bank(pattern: str) -> tuple[np.ndarray, ...]:
         y = (np.arange(rows) + round(TOP * height)) % CANVAS
         x = (np.arange(columns) - columns // 2) % CANVAS
         plane[(slice(None), *np.ix_(y, x))] = weights * values, weights
-    spectra = fft.rfft2(planes).conj()
-    return sizes, spectra[:, 0], spectra[:, 1], planes[:, 1].sum(axis=(1, 2))[:, None, None]
+    penalties = np.array([unusualness(w, h, pattern) for w, h in sizes])[:, None, None]
+    values, weights = np.ascontiguousarray(np.moveaxis(fft.rfft2(planes).conj(), 1, 0))
+    total = planes[:, 1].sum(axis=(1, 2))[:, None, None]
+    return Bank(sizes, penalties, values, weights, total)
 
 
 def search(small: np.ndarray, pattern: str) -> tuple[float, float, float, float, float]:
@@ -75,7 +87,7 @@ def search(small: np.ndarray, pattern: str) -> tuple[float, float, float, float,
 
     Returns its value, x, top, width and height, see the module.
     """
-    sizes, values, weights, total = _bank(pattern)
+    bank = _bank(pattern)
     half = np.asarray(Image.fromarray(small).reduce(FINE // COARSE))
     film = np.zeros((2, CANVAS, CANVAS), np.float32)
     rows, columns = half.shape
@@ -84,16 +96,24 @@ def search(small: np.ndarray, pattern: str) -> tuple[float, float, float, float,
     spectrum, spectrum_of_squares = fft.rfft2(film)
 
     def correlate(spectra: np.ndarray) -> np.ndarray:
-        return fft.irfft2(spectra, (CANVAS, CANVAS))[:, :rows, :columns]
+        # As irfft2, to the last bit, but only for the rows of the film.
+        lines = fft.ifft(spectra, axis=1, norm="forward", overwrite_x=True)[:, :rows]
+        across = fft.irfft(lines, CANVAS, norm="forward")[:, :, :columns]
+        return across * np.float32(1 / CANVAS**2)
 
-    variance = correlate(spectrum_of_squares * weights) - correlate(spectrum * weights) ** 2 / total
-    similarity = correlate(spectrum * values) / np.sqrt(
-        np.maximum(variance, LEAST_VARIANCE * total)
-    )
-    similarity -= np.array([unusualness(w, h, pattern) for w, h in sizes])[:, None, None]
-    best, y, x = np.unravel_index(similarity.argmax(), similarity.shape)
+    # In place: new arrays for each step would cost as much as the steps.
+    mean = correlate(spectrum * bank.weights)
+    mean **= 2
+    mean /= bank.total
+    variance = correlate(spectrum_of_squares * bank.weights)
+    variance -= mean
+    np.maximum(variance, LEAST_VARIANCE * bank.total, out=variance)
+    similarity = correlate(spectrum * bank.values)
+    similarity /= np.sqrt(variance, out=variance)
+    similarity -= bank.penalties
+    best, y, x = map(int, np.unravel_index(similarity.argmax(), similarity.shape))
     zoom = FINE // COARSE
-    width, height = zoom * sizes[best]
+    width, height = (zoom * bank.sizes[best]).tolist()
     return float(similarity[best, y, x]), (x + 0.5) * zoom, y * zoom, width, height
 
 

@@ -16,7 +16,7 @@ from pgdose.tables.person_fields import LATERAL
 from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray.aorta_window import aorta_window
-from pgdose.xray.chest_fit import looks_lateral
+from pgdose.xray.chest_fit import ChestFit
 from pgdose.xray.reject_reasons import REASONS
 from pgdose.xray.source_images import read_source_image
 
@@ -55,11 +55,12 @@ def _screen_image(
         check_header(record, limits)
     film = read_source_image(file, kind, modality)
     check_image(film.pixels, limits)
-    if modality == "xray":
-        check_view(film.pixels, limits)
+    chest = ChestFit(film.pixels) if modality == "xray" else None
+    if chest:
+        check_view(chest, limits)
     row = {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
     if record["aorta"]:
-        window = aorta_window(film.pixels, record["mm_per_px"])
+        window = aorta_window(film.pixels, record["mm_per_px"], chest)
         row |= {f"aorta_{name}": value for name, value in window._asdict().items()}
     return row
 
@@ -86,9 +87,9 @@ def check_image(image: np.ndarray, limits: Mapping) -> None:
         raise Rejected("saturated", f"{ends:.2f} of the pixels are black or white")
 
 
-def check_view(image: np.ndarray, limits: Mapping) -> None:
-    """Raise Rejected (lateral) if a grey image looks like a chest from the side."""
+def check_view(chest: ChestFit, limits: Mapping) -> None:
+    """Raise Rejected (lateral) if a film looks like a chest from the side."""
     if limits["lateral_score"] is not None:
-        score = looks_lateral(image)
+        score = chest.lateral_score()
         if score >= limits["lateral_score"]:
             raise Rejected("lateral", f"by the image, score {score:.2f}")

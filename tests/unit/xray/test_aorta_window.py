@@ -6,7 +6,7 @@ from helpers.chest_films import EMPTY, NIH, Film, real, real_film
 
 from pgdose.study.classes import Image as GroupImage
 from pgdose.xray.aorta_window import SIDE, SIDE_MM, AortaWindow, aorta_window
-from pgdose.xray.chest_fit import find_thorax
+from pgdose.xray.chest_fit import ChestFit
 
 LEAST_CONFIDENCE = GroupImage().least_confidence
 
@@ -49,7 +49,7 @@ def test_without_a_plausible_spacing_the_window_goes_by_the_thorax(
     films: list[Film], spacing: float | None
 ) -> None:
     image, _ = films[0]
-    assert aorta_window(image, spacing).side == pytest.approx(SIDE * find_thorax(image).width)
+    assert aorta_window(image, spacing).side == pytest.approx(SIDE * ChestFit(image).thorax().width)
 
 
 def test_the_window_grows_with_the_film(films: list[Film]) -> None:
