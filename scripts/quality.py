@@ -11,6 +11,6 @@ with job(snakemake) as log:
     )
     tables = network_tables.network_tables(networks, params.draws, params.seed)
     for check in network_tables.failed_checks(tables["network_checks"]):
-        log.warning("%s", check)
+        log.info("%s", check)
     for name, columns in settings(params, "columns").items():
         result_files.write_result_table(tables[name], outputs[name], columns)
