@@ -15,7 +15,8 @@ from helpers.workflow import SMALL, checkout, planned, snakemake
 
 Plan = Callable[..., dict[str, int]]
 
-AFTER_ATTACK = {"transfer", "table_transfer", "attack", "measure", "diagnose", "tables"}
+AFTER_ATTACK = {"transfer", "table_transfer", "measure", "diagnose", "tables"}
+AFTER_ATTACK |= {"attack", "attack_paper"}  # of smaller training sets
 AFTER_ATTACK |= {"curves", "examples", "pictures", "group_figures", "report", "manifest", "all"}
 
 
@@ -50,7 +51,7 @@ def test_counts_of_one_group_plan_its_jobs_and_the_shared_tables(
         jobs = plan()
         details = snakemake(small_study, "--dry-run").stdout
     assert jobs["members"] == jobs["train"] == 1
-    assert jobs["attack"] == 3  # paper has two shards
+    assert jobs["attack"] == 2  # shards
     assert not set(jobs) & {"phantom_xray", "index_archive", "screen", "tile", "rejects"}
     assert set(re.findall(r"wildcards: group=([\w-]+)", details)) == {"X-TB"}
 
@@ -61,6 +62,27 @@ def test_the_attack_s_code_plans_attacks_and_what_follows(small_study: Path, pla
         jobs = plan()
     assert set(jobs) == AFTER_ATTACK
     assert plan() == {}
+
+
+def test_an_edited_attack_is_measured_again_alone(small_study: Path, tmp_path: Path) -> None:
+    """Its job holds the surfaces of all attacks; Snakemake deletes none of the others."""
+    fresh = checkout(tmp_path / "fresh")
+    for result in ("results", "hospital", "private", ".snakemake"):
+        subprocess.run(["cp", "-a", small_study / result, fresh / result], check=True)
+    folder = fresh / "results/small/groups/X-TB/full"
+    study = fresh / SMALL
+    study.write_text(study.read_text().replace("noise, epsilon: [0.1]", "noise, epsilon: [0.2]"))
+    before = {path: path.read_bytes() for path in sorted(folder.glob("*/surface/*.parquet"))}
+    assert len(before) == 4  # two attacks, two shards
+    edited = folder / "noise/surface/0.parquet"
+    run = snakemake(fresh, edited.relative_to(fresh).as_posix())
+    assert run.returncode == 0, run.stdout + run.stderr
+    after = {path: path.read_bytes() for path in before}
+    assert [path for path in before if after[path] != before[path]] == [edited]
+    log = (fresh / "results/small/logs/attack/X-TB-full-0.log").read_text()
+    assert "X-TB/full/paper: unchanged, its surface is kept" in log
+    assert re.search(r"X-TB/full/noise: \d+ of \d+ images attacked", log)
+    assert planned(snakemake(fresh, "--dry-run", edited.relative_to(fresh).as_posix())) == {}
 
 
 def groups_of(details: str, rule: str) -> set[str]:
@@ -200,7 +222,7 @@ def test_network_jobs_ask_for_one_gpu(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=fresh, text=True, capture_output=True)
     blocks = re.split(r"\n(?=rule )", run.stdout + run.stderr)
     asking = {b.split()[1].rstrip(":") for b in blocks if re.search(r"resources:.*\bgpu=1\b", b)}
-    assert asking == {"train", "attack", "transfer", "diagnose", "examples"}
+    assert asking == {"train", "attack", "attack_paper", "transfer", "diagnose", "examples"}
 
 
 def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ NETWORK = {
     "train",
     "import_network",
     "attack",
+    "attack_paper",  # smaller training sets
     "transfer",
     "diagnose",
     "examples",
