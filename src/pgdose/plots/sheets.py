@@ -141,7 +141,9 @@ def slide_sheet(
     )
     left, top = picture.corner
     frame = (left, left + columns * picture.cell, top + rows * picture.cell, top)
-    panel.imshow(picture.pixels, extent=frame, interpolation="nearest")
+    # matplotlib would add the opacity in double precision, to the rest too.
+    opaque = np.dstack([picture.pixels, np.full((rows, columns), 255, np.uint8)])
+    panel.imshow(opaque, extent=frame, interpolation="nearest")
     colours = dict(zip(dict.fromkeys(classes), itertools.cycle(CLASSES), strict=False))
     for rings, colour, line in (
         (contours.tissue, TISSUE, "-"),
