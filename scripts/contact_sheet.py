@@ -3,11 +3,13 @@ from job import job, settings
 from pgdose.cohort import images
 from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet, private_paths
-from pgdose.xray.source_images import read_source_image
 
 
 def film_reader(tables, kinds, window, record_ids):
     """A function that reads the whole film of a record, from `tables` of private paths."""
+    # Imported here, with pydicom: most groups are not cut out of films.
+    from pgdose.xray.source_images import read_source_image
+
     files = {
         record_id: (file, kinds[source])
         for source, table in zip(kinds, tables, strict=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from pgdose.images.grey_levels import look_up
+
 # Optical densities in red, green and blue, after Ruifrok and Johnston (2001).
 HAEMATOXYLIN = (0.65, 0.70, 0.29)
 EOSIN = (0.09, 0.95, 0.28)
@@ -183,9 +185,10 @@ def render_dyes(
         for channel in range(3):
             # One table per dye turns a layer into optical density without an exponential a pixel.
             shades = [
-                np.exp(-np.arange(256, dtype=np.float32) / 255 * np.float32(density[channel]))[
-                    inked[top:bottom]
-                ]
+                look_up(
+                    np.exp(-np.arange(256, dtype=np.float32) / 255 * np.float32(density[channel])),
+                    inked[top:bottom],
+                )
                 for inked, density in layers
             ]
             value = shades[0] * np.float32(light[channel])

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
@@ -66,11 +67,25 @@ def aorta_sheet(
         ValueError: the numbers differ, or the page would be too high.
     """
     pairs = [list(pair) for pair in zip(films, crops, strict=True)]
-    figure, panels = _grid(pairs, captions, columns, _FILM)
-    for (panel, _), (x, y, side) in zip(panels, windows, strict=True):
-        corner = (x - side / 2 - 0.5, y - side / 2 - 0.5)  # a pixel's middle is at a whole number
-        panel.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=WINDOW, linewidth=1.2))
+    figure, shown = _grid(pairs, captions, columns, _FILM)
+    for (film, _), (x, y, side) in zip(shown, windows, strict=True):
+        film.axes.add_patch(_window(film, x - side / 2, y - side / 2, side))
     return figure
+
+
+def _window(film: AxesImage, left: float, top: float, side: float) -> Rectangle:
+    """A square of the film's pixels as a frame on the sheet; beyond the film it is cut off."""
+    rows, columns = film.get_size()
+    west, east, south, north = film.get_extent()
+    across, down = (east - west) / columns, (north - south) / rows
+    frame = Rectangle(
+        (west + left * across, north - top * down), side * across, -side * down,
+        fill=False, edgecolor=WINDOW, linewidth=1.2,
+    )  # fmt: skip
+    frame.set_clip_path(
+        Rectangle((west, south), east - west, north - south, transform=film.axes.transData)
+    )
+    return frame
 
 
 @dataclass(frozen=True)
@@ -126,7 +141,9 @@ def slide_sheet(
     )
     left, top = picture.corner
     frame = (left, left + columns * picture.cell, top + rows * picture.cell, top)
-    panel.imshow(picture.pixels, extent=frame, interpolation="nearest")
+    # matplotlib would add the opacity in double precision, to the rest too.
+    opaque = np.dstack([picture.pixels, np.full((rows, columns), 255, np.uint8)])
+    panel.imshow(opaque, extent=frame, interpolation="nearest")
     colours = dict(zip(dict.fromkeys(classes), itertools.cycle(CLASSES), strict=False))
     for rings, colour, line in (
         (contours.tissue, TISSUE, "-"),
@@ -173,8 +190,8 @@ def _slide_legend(
 
 def _grid(
     cells: Sequence[Sequence[np.ndarray]], captions: Sequence[str], columns: int, cell: float
-) -> tuple[Figure, list[list[Axes]]]:
-    """The figure, and the panels of each cell: its images stand one below the other.
+) -> tuple[Figure, list[list[AxesImage]]]:
+    """The figure, and the images of each cell, which stand one below the other.
 
     `cell` is the side of an image in inches.
     """
@@ -194,22 +211,31 @@ def _grid(
     if height > _LIMIT:
         raise ValueError(f"{len(cells)} images are too many for one contact sheet; show fewer")
     figure = Figure(figsize=(width, height), dpi=_DPI)
-    panels = []
+    # One panel in inches for all: a panel for each image takes as long as all else.
+    panel = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height), autoscale_on=False)
+    panel.set_axis_off()
+    shown = []
     for place, (images, caption) in enumerate(zip(cells, captions, strict=True)):
         row, column = divmod(place, columns)
         x = margin + gap / 2 + column * (cell + gap)
         y = height - margin - row * (pictures + below)  # the first image's upper edge
-        for i, image in enumerate(images):
-            bottom = y - cell - i * (cell + _BETWEEN)
-            panel = figure.add_axes((x / width, bottom / height, cell / width, cell / height))
-            panel.set_axis_off()
-            panel.imshow(_unit(image), cmap=style.IMAGE_MAP, vmin=0, vmax=1)
-        panels.append(figure.axes[-len(images) :])
+        tops = [y - i * (cell + _BETWEEN) for i in range(len(images))]
+        shown.append([_show(panel, *pair, x, cell) for pair in zip(images, tops, strict=True)])
         figure.text(
             (x + cell / 2) / width, (y - pictures - 0.03) / height, caption,
             ha="center", va="top", fontsize=size, family="monospace",
         )  # fmt: skip
-    return figure, panels
+    return figure, shown
+
+
+def _show(panel: Axes, image: np.ndarray, top: float, left: float, cell: float) -> AxesImage:
+    """Draw an image in the middle of a square of `cell` inches."""
+    height, width = np.array(image.shape[:2]) * cell / max(image.shape[:2])
+    west, south = left + (cell - width) / 2, top - (cell + height) / 2
+    frame = (west, west + width, south, south + height)
+    return panel.imshow(
+        _unit(image), cmap=style.IMAGE_MAP, vmin=0, vmax=1, extent=frame, aspect="auto"
+    )
 
 
 def _unit(image: np.ndarray) -> np.ndarray:

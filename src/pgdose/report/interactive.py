@@ -241,13 +241,15 @@ def _values_by_epsilon(
 
 def _values(rows: pd.DataFrame, groups: Sequence[str], by: str, grid: list[Any]) -> list[Values]:
     """Each group's rates at the places of the grid; those without a row are unknown."""
-    values: list[Values] = []
     columns = ["asr", "ci_low", "ci_high", "n_flipped", "n_attacked"]
-    by_group = dict(list(rows.groupby("group")))
+    rows = rows.drop_duplicates(["group", by])
+    measured = rows[columns].astype(float).to_numpy().tolist()
+    places = dict(zip(zip(rows["group"], rows[by], strict=True), measured, strict=True))
+    unknown = [math.nan] * len(columns)
+    values: list[Values] = []
     for group in groups:
-        of_group = by_group.get(group, rows.iloc[:0]).drop_duplicates(by).set_index(by)[columns]
-        places = of_group.reindex(grid).astype(float).to_numpy()
-        numbers = [[_number(value, DECIMALS) for value in place] for place in places.tolist()]
+        of_group = [places.get((group, place), unknown) for place in grid]
+        numbers = [[_number(value, DECIMALS) for value in place] for place in of_group]
         values.append({"y": [place[0] for place in numbers], "rate": [p[1:] for p in numbers]})
     return values
 
