@@ -61,4 +61,4 @@ format: $(VENV)/.installed
 
 # What a run made. Keeps .venv, and private/: losing the key would change every record_id.
 clean:
-	rm -rf results work hospital .pytest_cache .mypy_cache .ruff_cache
+	rm -rf results work hospital .pytest_cache .mypy_cache .ruff_cache .hypothesis

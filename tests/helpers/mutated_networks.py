@@ -3,7 +3,6 @@
 python -m helpers.mutated_networks FORMAT COUNT SEED
 """
 
-import contextlib
 import io
 import json
 import os
@@ -13,7 +12,8 @@ import signal
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -176,14 +176,56 @@ def read_network(format: str, content: bytes, name: str) -> None:
     probe.check(network, torch.rand(8, 1, 16, 16), 2, name, memory=1000)
 
 
-def ends_the_process(read: Callable[[bytes], None], content: bytes) -> bool:
-    """Whether reading ends a process of its own with a signal."""
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            read(content)
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+@dataclass
+class Outcome:
+    """What became of one mutated file."""
+
+    taken: bool = False
+    fault: str | None = None
+    seconds: float = 0.0
+
+
+def outcome(read: Callable[[bytes], None], content: bytes, name: str) -> Outcome:
+    signal.alarm(SECONDS)
+    start, found = time.monotonic(), Outcome()
+    try:
+        read(content)
+        found.taken = True
+    except UserError as error:
+        text = str(error)
+        if "\n" in text or "alloc" in text or len(text) > 500 or not text.startswith(name):
+            found.fault = text[:1000]
+    except BaseException as error:
+        found.fault = f"{type(error).__name__}: {str(error)[:500]}"
+    found.seconds = time.monotonic() - start
+    signal.alarm(0)
+    return found
+
+
+def outcomes_beside(
+    read: Callable[[bytes], None], contents: list[bytes], name: str
+) -> Iterator[Outcome | None]:
+    """The outcome of each file, read in a process beside; None where reading ended it.
+
+    `trial.try_network` refuses such a file. The next ones are read by another process.
+    """
+    done = 0
+    while done < len(contents):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with os.fdopen(writing, "w", buffering=1) as results:
+                for content in contents[done:]:
+                    results.write(json.dumps(asdict(outcome(read, content, name))) + "\n")
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as results:
+            for line in results:
+                done += 1
+                yield Outcome(**json.loads(line))
+        if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+            done += 1
+            yield None
 
 
 INSIDE: dict[str, Callable[[bytes, random.Random], bytes]] = {
@@ -214,28 +256,24 @@ def main(format: str, count: int, seed: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = pages + MEGABYTES * 10**6
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    faults, taken, slowest, crashes = [], 0, 0.0, 0
-    for i in range(count):
-        inside = draw.random() < 0.7
-        content = (INSIDE[format] if inside else mutated_bytes)(original, draw)
-        signal.alarm(SECONDS)
-        start = time.monotonic()
-        if format == "torchscript" and ends_the_process(read, content):
-            crashes += 1  # `trial.try_network` refuses it
+    contents = [
+        (INSIDE[format] if draw.random() < 0.7 else mutated_bytes)(original, draw)
+        for _ in range(count)
+    ]
+    outcomes: Iterable[Outcome | None] = (outcome(read, content, name) for content in contents)
+    if format == "torchscript":
+        outcomes = outcomes_beside(read, contents, name)
+    faults, taken, slowest, crashes, number = [], 0, 0.0, 0, 0
+    for number, found in enumerate(outcomes, start=1):
+        if found is None:
+            crashes += 1
             continue
-        try:
-            read(content)
-            taken += 1
-        except UserError as error:
-            text = str(error)
-            if "\n" in text or "alloc" in text or len(text) > 500 or not text.startswith(name):
-                faults.append(f"{i}: {text[:1000]}")
-        except BaseException as error:
-            faults.append(f"{i}: {type(error).__name__}: {str(error)[:500]}")
-        slowest = max(slowest, time.monotonic() - start)
-        signal.alarm(0)
+        if found.fault is not None:
+            faults.append(f"{number - 1}: {found.fault}")
+        taken += found.taken
+        slowest = max(slowest, found.seconds)
     files = sorted(path.name for path in folder.iterdir() if path.name != name)
-    result = {"faults": faults, "taken": taken, "crashes": crashes, "files": files}
+    result = {"read": number, "taken": taken, "crashes": crashes, "faults": faults, "files": files}
     print(json.dumps(result | {"slowest": slowest}))
 
 

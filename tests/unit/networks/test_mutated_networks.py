@@ -33,6 +33,7 @@ def test_a_mutated_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr[-2000:]
     result = json.loads(run.stdout.splitlines()[-1])
+    assert result["read"] == MUTATIONS
     assert result["faults"] == []
     assert result["files"] == []
     assert 0 < result["taken"] < MUTATIONS

@@ -1,6 +1,7 @@
 """pyproject, requirements.txt and the conda environments install the same dependencies."""
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -69,6 +70,7 @@ SCRIPTS = sorted((PROJECT / "scripts").glob("*.py"))
 OURS = {"pgdose", "pgdose_phantom", *(script.stem for script in SCRIPTS)}
 
 
+@functools.cache  # most modules are imported by many scripts
 def imported(path: Path) -> set[str]:
     """The packages and modules that a file imports, by the first part of their name."""
     tree = ast.parse(path.read_text())

@@ -1,5 +1,6 @@
 """The training loop: the same weights for the same seed, killed or not."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -64,26 +65,26 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("epoch", [1, 2, 4])
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: "-".join(map(str, settings)))
 def test_a_killed_run_resumes_to_the_same_bytes(
-    members: MakeMembers, tmp_path: Path, epoch: int, steps: int, settings: dict[str, Any]
+    members: MakeMembers, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     undisturbed = network()
     settings = settings | ({"held_out": members(12)} if "keep" in settings else {})
-    expected = train(undisturbed, members(20), tmp_path / "a", **settings)
+    expected = train(undisturbed, members(20), tmp_path / "undisturbed", **settings)
     if "keep" in settings:
         assert expected["kept"].idxmax() < 3, "the last epoch is the best: nothing is chosen"
-    with killed_in(epoch, steps):
-        train(network(), members(20), tmp_path / "b", **settings)
-    assert (tmp_path / "b" / "epoch.safetensors").exists() == (epoch > 1)
-    resumed = network(seed=99)
-    if epoch == 1:  # no epoch was complete: the network starts as before
-        resumed = network()
-    history = train(resumed, members(20), tmp_path / "b", **settings)
-    assert weights(resumed) == weights(undisturbed)
-    pd.testing.assert_frame_equal(history, expected)
+    for epoch, steps in itertools.product([1, 2, 4], [1, 2]):
+        folder = tmp_path / f"killed in epoch {epoch} after {steps}"
+        with killed_in(epoch, steps):
+            train(network(), members(20), folder, **settings)
+        assert (folder / "epoch.safetensors").exists() == (epoch > 1)
+        resumed = network(seed=99)
+        if epoch == 1:  # no epoch was complete: the network starts as before
+            resumed = network()
+        history = train(resumed, members(20), folder, **settings)
+        assert weights(resumed) == weights(undisturbed), folder
+        pd.testing.assert_frame_equal(history, expected)
 
 
 class Deep(Network):
@@ -298,7 +299,7 @@ def test_a_damaged_state_is_not_used(
     assert "damaged" in caplog.text and weights(again) == weights(undisturbed)
 
 
-@pytest.mark.long
+@pytest.mark.long("an epoch on 100,000 images")
 def test_a_hundred_times_the_images_take_no_more_memory() -> None:
     """One epoch on 1,000 and on 100,000 made-up images, in a process each."""
     command = [sys.executable, PROJECT / "benchmarks/training.py", "--memory"]
