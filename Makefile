@@ -1,4 +1,4 @@
-# make demo | test | test-long | test-slurm | bench | lint | audit | clean.
+# make demo | test | test-unit | test-long | test-slurm | bench | lint | audit | clean.
 # Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks
 
-.PHONY: demo test test-long test-slurm bench lint audit format clean
+.PHONY: demo test test-unit test-long test-slurm bench lint audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -20,10 +20,18 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
 
-test: $(VENV)/.installed
-	$(BIN)/pytest
+# A process of tests on each core. A file stays with one process, since its tests share what is
+# dear to make, and tests/conftest.py says which files begin: xdist would go by their number of tests.
+PYTEST := $(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-# Kills, full disks, flipped bits: about half an hour.
+test: $(VENV)/.installed
+	$(PYTEST)
+
+# Without Snakemake.
+test-unit: $(VENV)/.installed
+	$(PYTEST) -m unit
+
+# Kills, full disks, flipped bits, and what takes too long for every change.
 test-long: $(VENV)/.installed
 	$(BIN)/pytest -m long
 

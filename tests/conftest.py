@@ -1,10 +1,55 @@
-"""Fixtures that run the real workflow on a small study."""
+"""Kinds of tests, their order, and the small study that many of them share."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-from helpers.workflow import checkout, planned, snakemake
+from helpers.workflow import PROJECT, carried_out, copied, listing, made_once
+
+# `make test` runs a process of tests on each core: more threads only wait for each other. Jobs of a
+# study set the number of theirs.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples in every run, however slow the machine is.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, database=None, deadline=None, max_examples=25
+)
+hypothesis.settings.load_profile("repeatable")
+
+KINDS = ("unit", "workflow", "long")  # and the folders below tests/
+# pytest-xdist gives whole files to its workers, in order. What takes minutes begins first, so that
+# no worker is left alone with it at the end.
+FIRST = [
+    "workflow/test_graph.py",
+    "workflow/test_audit.py",
+    "workflow/test_workflow.py",
+    "workflow/test_privacy.py",
+    "workflow",
+    "unit/report/test_browser.py",
+    "unit/networks",
+    "unit/attack",
+]
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first, and mark each test by its folder if it has no kind yet.
+
+    So every test has one kind: one of tests/unit that starts Snakemake is marked as `workflow`.
+    """
+    tests = PROJECT / "tests"
+    for item in items:
+        if not any(item.get_closest_marker(kind) for kind in KINDS):
+            item.add_marker(item.path.relative_to(tests).parts[0])
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(tests)
+        places = (i for i, first in enumerate(FIRST) if path.is_relative_to(first))
+        return next(places, len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +64,25 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which the small study has been carried out. Leave it as you found it."""
-    folder = checkout(tmp_path_factory.mktemp("small"))
-    run = snakemake(folder)
-    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
-    return folder
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of this test run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-@pytest.fixture
-def plan(small_study: Path) -> Callable[..., dict[str, int]]:
-    """What a dry run plans in the finished small study, as {rule: jobs}."""
+@pytest.fixture(scope="session")
+def small_study(shared_folder: Path) -> Iterator[Path]:
+    """A checkout in which the small study has been carried out, once for all workers.
 
-    def dry_run(*arguments: str) -> dict[str, int]:
-        return planned(snakemake(small_study, "--dry-run", *arguments))
+    For reading only: a test that changes something asks for `finished`.
+    """
+    folder = made_once(shared_folder / "small", carried_out)
+    before = listing(folder)
+    yield folder
+    assert listing(folder) == before, "a test changed the small study, which all workers read"
 
-    return dry_run
+
+@pytest.fixture(scope="session")
+def finished(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This worker's own copy of the finished small study. Leave it as you found it."""
+    return copied(small_study, tmp_path_factory.mktemp("own") / "small")

@@ -35,8 +35,8 @@ def network(classes: int = 3, dtype: torch.dtype = torch.float64, gain: float = 
     return body.to(dtype).eval().requires_grad_(False)
 
 
-def pictures(n: int = 9, dtype: torch.dtype = torch.float64) -> Tensor:
-    source = torch.Generator().manual_seed(1)
+def pictures(n: int = 9, dtype: torch.dtype = torch.float64, seed: int = 1) -> Tensor:
+    source = torch.Generator().manual_seed(seed)
     images = torch.rand(n, 1, 8, 8, generator=source, dtype=torch.float64) * 1.4 - 0.2
     return images.clamp(0, 1).to(dtype)
 

@@ -1,6 +1,6 @@
-"""Reads mutated network files in a process of its own; see test_mutated_networks.
+"""Reads mutated network files in processes of their own; see test_mutated_networks.
 
-python -m helpers.mutated_networks FORMAT COUNT SEED
+python -m helpers.mutated_networks COUNT SEED FORMAT...
 """
 
 import io
@@ -236,7 +236,22 @@ INSIDE: dict[str, Callable[[bytes, random.Random], bytes]] = {
 }
 
 
-def main(format: str, count: int, seed: int) -> None:
+def main(count: int, seed: int, formats: list[str]) -> None:
+    """A folder and a process for each format, which all have the imports of this one."""
+    for format in formats:
+        Path(format).mkdir()
+        child = os.fork()
+        if child == 0:
+            os.chdir(format)
+            read_mutations(format, count, seed)
+            sys.stdout.flush()
+            os._exit(0)
+        if status := os.waitpid(child, 0)[1]:
+            sys.exit(f"{format}: ended with status {status}")
+
+
+def read_mutations(format: str, count: int, seed: int) -> None:
+    """Print what became of `count` mutations, as a line of JSON."""
     draw = random.Random(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -273,9 +288,16 @@ def main(format: str, count: int, seed: int) -> None:
         taken += found.taken
         slowest = max(slowest, found.seconds)
     files = sorted(path.name for path in folder.iterdir() if path.name != name)
-    result = {"read": number, "taken": taken, "crashes": crashes, "faults": faults, "files": files}
+    result = {
+        "format": format,
+        "read": number,
+        "taken": taken,
+        "crashes": crashes,
+        "faults": faults,
+        "files": files,
+    }
     print(json.dumps(result | {"slowest": slowest}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -1,9 +1,11 @@
 """Running the real workflow in a fresh copy of the project."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -42,6 +44,46 @@ def snakemake(folder: Path, *arguments: str, study: str | None = SMALL) -> Run:
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, text=True, capture_output=True
     )
+
+
+def carried_out(folder: Path, study: str = SMALL) -> None:
+    """Make a checkout and carry a study out in it."""
+    run = snakemake(checkout(folder), study=study)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process to ask for it makes; the others wait, or fail as it did."""
+    done, failed = folder.with_suffix(".done"), folder.with_suffix(".failed")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if failed.exists():
+            raise RuntimeError(f"{folder} could not be made: {failed.read_text()}")
+        if not done.exists():
+            try:
+                make(folder)
+            except BaseException as error:
+                failed.write_text(str(error))
+                raise
+            done.touch()
+    return folder
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A real copy of a checkout with its results. Snakemake goes by dates, so they are kept."""
+    subprocess.run(["cp", "-a", folder, to], check=True)
+    return to
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and date of every file of a checkout, without what Python and Snakemake keep there."""
+    passing = {"__pycache__", ".snakemake"}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in files
+        if passing.isdisjoint(path.relative_to(folder).parts)
+    }
 
 
 def tables(folder: Path, study: str) -> dict[str, bytes]:

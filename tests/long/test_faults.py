@@ -24,8 +24,6 @@ from pgdose.cli.verify import verify
 from pgdose.errors import UserError
 from pgdose.tables import parquet, private_paths, site_key
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -34,6 +34,16 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+@pytest.fixture
+def plan(finished: Path) -> Plan:
+    """What a dry run plans in the finished small study, as {rule: jobs}."""
+
+    def dry_run(*arguments: str) -> dict[str, int]:
+        return planned(snakemake(finished, "--dry-run", *arguments))
+
+    return dry_run
+
+
 def replaced(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text.replace(old, new, 1)
 
@@ -43,25 +53,24 @@ def test_a_second_run_has_nothing_to_do(plan: Plan) -> None:
 
 
 def test_counts_of_one_group_plan_its_jobs_and_the_shared_tables(
-    small_study: Path, plan: Plan
+    finished: Path, plan: Plan
 ) -> None:
     with changed(
-        small_study / SMALL, replaced("count: 8, augment_to: 20", "count: 6, augment_to: 20")
+        finished / SMALL, replaced("count: 8, augment_to: 20", "count: 6, augment_to: 20")
     ):
-        jobs = plan()
-        details = snakemake(small_study, "--dry-run").stdout
+        run = snakemake(finished, "--dry-run")
+    jobs, details = planned(run), run.stdout
     assert jobs["members"] == jobs["train"] == 1
     assert jobs["attack"] == 2  # shards
     assert not set(jobs) & {"phantom_xray", "index_archive", "screen", "tile", "rejects"}
     assert set(re.findall(r"wildcards: group=([\w-]+)", details)) == {"X-TB"}
 
 
-def test_the_attack_s_code_plans_attacks_and_what_follows(small_study: Path, plan: Plan) -> None:
-    projections = small_study / "src/pgdose/attack/projections.py"
+def test_the_attack_s_code_plans_attacks_and_what_follows(finished: Path, plan: Plan) -> None:
+    projections = finished / "src/pgdose/attack/projections.py"
     with changed(projections, replaced("clean - epsilon)", "clean - epsilon * 1.0)")):
         jobs = plan()
     assert set(jobs) == AFTER_ATTACK
-    assert plan() == {}
 
 
 def test_an_edited_attack_is_measured_again_alone(small_study: Path, tmp_path: Path) -> None:
@@ -91,24 +100,20 @@ def groups_of(details: str, rule: str) -> set[str]:
     return set(jobs)
 
 
-def test_the_schema_of_slides_plans_no_training_but_of_slides(
-    small_study: Path, plan: Plan
-) -> None:
+def test_the_schema_of_slides_plans_no_training_but_of_slides(finished: Path, plan: Plan) -> None:
     """Not even those of fields, which are tiles as well."""
-    schemas = small_study / "src/pgdose/tables/slide_schemas.py"
+    schemas = finished / "src/pgdose/tables/slide_schemas.py"
     with changed(schemas, lambda text: text + "\nNEW = 1\n"):
-        jobs = plan()
-        details = snakemake(small_study, "--dry-run").stdout
+        run = snakemake(finished, "--dry-run")
+    jobs, details = planned(run), run.stdout
     assert jobs["candidates"] == jobs["index_slides"] == 1
     assert not set(jobs) & {"index_fields", "screen", "label_reports", "phantom_slides"}
     assert groups_of(details, "train") == {"H-BR"}
 
 
-def test_the_labeller_s_code_plans_no_tile(small_study: Path, plan: Plan) -> None:
+def test_the_labeller_s_code_plans_no_tile(finished: Path, plan: Plan) -> None:
     for module in ("clauses.py", "lexicon.py"):
-        with changed(
-            small_study / "src/pgdose/labelling" / module, lambda text: text + "\nN = 1\n"
-        ):
+        with changed(finished / "src/pgdose/labelling" / module, lambda text: text + "\nN = 1\n"):
             jobs = plan()
         assert jobs["label_reports"] == 1
         assert not set(jobs) & {"tile", "candidates", "index_fields", "headers", "phantom_xray"}
@@ -116,53 +121,50 @@ def test_the_labeller_s_code_plans_no_tile(small_study: Path, plan: Plan) -> Non
 
 @pytest.mark.parametrize(("module", "rule"), [("chest", "phantom_xray"), ("svs", "phantom_slides")])
 def test_the_code_of_the_synthetic_hospital_plans_what_it_draws(
-    small_study: Path, plan: Plan, module: str, rule: str
+    finished: Path, plan: Plan, module: str, rule: str
 ) -> None:
-    file = small_study / f"src/pgdose_phantom/{module}.py"
+    file = finished / f"src/pgdose_phantom/{module}.py"
     with changed(file, lambda text: text + "\nNEW = 1\n"):
         jobs = plan()
     assert {name for name in jobs if name.startswith("phantom_")} == {rule}
 
 
-def test_a_plot_s_code_plans_the_plots(small_study: Path, plan: Plan) -> None:
-    with changed(small_study / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
+def test_a_plot_s_code_plans_the_plots(finished: Path, plan: Plan) -> None:
+    with changed(finished / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
         assert set(plan()) == {"curves", "report", "manifest", "all"}
 
 
-@pytest.mark.parametrize("file", ["src/pgdose/attack/loop.py", "scripts/train.py"])
-def test_a_comment_plans_nothing(small_study: Path, plan: Plan, file: str) -> None:
-    with changed(small_study / file, lambda text: text + "\n# A remark.\n"):
+def test_comments_and_docstrings_plan_nothing(finished: Path, plan: Plan) -> None:
+    module, script = finished / "src/pgdose/attack/loop.py", finished / "scripts/train.py"
+    with (
+        changed(module, lambda text: text.replace('"""', '"""Reworded. ', 1) + "\n# A remark.\n"),
+        changed(script, lambda text: text + "\n# A remark.\n"),
+    ):
         assert plan() == {}
 
 
-def test_a_docstring_plans_nothing(small_study: Path, plan: Plan) -> None:
-    module = small_study / "src/pgdose/attack/loop.py"
-    with changed(module, lambda text: text.replace('"""', '"""Reworded. ', 1)):
-        assert plan() == {}
-
-
-def test_a_touch_plans_nothing(small_study: Path, plan: Plan) -> None:
+def test_a_touch_plans_nothing(finished: Path, plan: Plan) -> None:
     later = time.time() + 10
-    touched = [*small_study.glob("scripts/*.py"), *small_study.glob("src/pgdose/**/*.py")]
-    touched += [small_study / "resources/lexicons/ru.yaml", small_study / SMALL]
-    touched += [*small_study.glob("workflow/**/*.smk"), small_study / "Snakefile"]
-    touched += [*small_study.glob("src/pgdose/report/page_files/*")]
+    touched = [*finished.glob("scripts/*.py"), *finished.glob("src/pgdose/**/*.py")]
+    touched += [finished / "resources/lexicons/ru.yaml", finished / SMALL]
+    touched += [*finished.glob("workflow/**/*.smk"), finished / "Snakefile"]
+    touched += [*finished.glob("src/pgdose/report/page_files/*")]
     for path in touched:
         os.utime(path, (later, later))
     assert plan() == {}
 
 
-def test_a_fresh_checkout_plans_nothing(small_study: Path, tmp_path: Path) -> None:
+def test_a_fresh_checkout_plans_nothing(finished: Path, tmp_path: Path) -> None:
     fresh = checkout(tmp_path / "fresh")
     for result in ("results", "hospital", "private", ".snakemake"):
-        subprocess.run(["cp", "-a", small_study / result, fresh / result], check=True)
+        subprocess.run(["cp", "-a", finished / result, fresh / result], check=True)
     assert planned(snakemake(fresh, "--dry-run")) == {}
 
 
 @pytest.mark.parametrize("file", ["sources/xray/label_errors.csv", "sources/breast/slides.csv"])
-def test_a_result_that_changed_plans_the_manifest(small_study: Path, plan: Plan, file: str) -> None:
+def test_a_result_that_changed_plans_the_manifest(finished: Path, plan: Plan, file: str) -> None:
     """Also one that no other rule reads."""
-    with changed(small_study / "results/small" / file, lambda text: text + "\n"):
+    with changed(finished / "results/small" / file, lambda text: text + "\n"):
         assert plan() == {"manifest": 1, "all": 1}
 
 
@@ -171,10 +173,10 @@ def test_a_result_that_was_made_on_demand_is_listed_by_force(plan: Plan) -> None
 
 
 def test_results_that_were_deleted_to_make_room_are_not_made_again(
-    small_study: Path, plan: Plan, tmp_path: Path
+    finished: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """The manifest asks for nothing that was not asked for before."""
-    stores = list(small_study.glob("results/small/**/*.npy"))
+    stores = list(finished.glob("results/small/**/*.npy"))
     assert len(stores) > 4
     for number, store in enumerate(stores):
         store.rename(tmp_path / f"{number}")
@@ -186,20 +188,20 @@ def test_results_that_were_deleted_to_make_room_are_not_made_again(
 
 
 def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
-    small_study: Path, plan: Plan
+    finished: Path, plan: Plan
 ) -> None:
-    with changed(small_study / SMALL, replaced("tiles_per_class: 16", "tiles_per_class: 15")):
+    with changed(finished / SMALL, replaced("tiles_per_class: 16", "tiles_per_class: 15")):
         assert {"index_slides", "tile"} <= set(plan()) and "candidates" not in plan()
     given = "tiles_per_class: 16\n    threads: 2"
-    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+    with changed(finished / SMALL, replaced("tiles_per_class: 16", given)):
         assert set(plan()) == {"report", "manifest", "all"}  # which shows the settings
     given = "tiles_per_class: 16\n    tissue: {pen: false}"
-    with changed(small_study / SMALL, replaced("tiles_per_class: 16", given)):
+    with changed(finished / SMALL, replaced("tiles_per_class: 16", given)):
         assert plan()["candidates"] == 1 and "index_fields" not in plan()
 
 
-def test_a_title_plans_table_and_report(small_study: Path, plan: Plan) -> None:
-    with changed(small_study / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
+def test_a_title_plans_table_and_report(finished: Path, plan: Plan) -> None:
+    with changed(finished / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
         assert set(plan()) == {"table1", "report", "manifest", "all"}
 
 
@@ -238,8 +240,8 @@ def test_the_number_of_jobs_does_not_depend_on_the_number_of_images(tmp_path: Pa
     assert planned(snakemake(fresh, "--dry-run", study="large.yaml")) == before
 
 
-def test_results_keep_two_studies_apart(small_study: Path, plan: Plan) -> None:
-    other = planned(snakemake(small_study, "--dry-run", "--config", "results=results/other"))
+def test_results_keep_two_studies_apart(finished: Path, plan: Plan) -> None:
+    other = planned(snakemake(finished, "--dry-run", "--config", "results=results/other"))
     assert other["train"] == 6
     assert plan() == {}
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ Edit = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def site(small_study: Path, tmp_path: Path) -> Path:
+    return new_site(small_study, tmp_path)
+
+
+def new_site(small_study: Path, folder: Path) -> Path:
     """A checkout with the small study's hospital as if it were a real site's archive."""
-    folder = checkout(tmp_path)
+    checkout(folder)
     subprocess.run(["cp", "-a", small_study / "hospital", folder / "data"], check=True)
     shutil.rmtree(folder / "data/truth")
     return folder
@@ -46,19 +51,45 @@ def nothing_was_made(folder: Path) -> bool:
     return not any((folder / name).exists() for name in ("results", "private", "work"))
 
 
-def test_a_group_that_asks_for_too_many_is_told_what_there_is(site: Path) -> None:
+MEMBERS = "results/small/groups/X-TB/members.parquet"
+REJECTS = "results/small/sources/xray/rejects.parquet"
+
+
+@pytest.fixture(scope="module")
+def broken_site(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with a web page and a truncated file among its films, where members were chosen."""
+    site = new_site(small_study, tmp_path_factory.mktemp("broken"))
+    whole = max((site / "data/xray").rglob("*.dcm"), key=lambda path: path.stat().st_size)
+    (site / "data/xray/cut.dcm").write_bytes(whole.read_bytes()[:5000])
+    (site / "data/xray/page.dcm").write_text("<!DOCTYPE html><title>Sign in</title>")
+    run = carry_out(site, lambda study: None, REJECTS, MEMBERS)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return site
+
+
+def test_broken_dicom_files_are_listed_and_the_run_goes_on(broken_site: Path) -> None:
+    paths = paths_of(broken_site / "private/small/xray")
+    rejected = parquet.read_table(broken_site / REJECTS).merge(paths, on="record_id")
+    reasons = {Path(row.path).name: (row.stage, row.reason) for row in rejected.itertuples()}
+    assert reasons["cut.dcm"] == ("screen", "unreadable_pixels")
+    assert reasons["page.dcm"] == ("index", "not_dicom")
+    assert not rejected["detail"].str.contains("page|cut|data/").any()
+
+
+def test_a_group_that_asks_for_too_many_is_told_what_there_is(broken_site: Path) -> None:
     def edit(study: dict[str, Any]) -> None:
         study["groups"]["X-TB"]["balance"] = ["sex"]
         study["groups"]["X-TB"]["classes"]["C2"]["count"] = 5000
 
-    text = said(carry_out(site, edit, "results/small/groups/X-TB/members.parquet"))
+    (broken_site / MEMBERS).unlink()
+    text = said(carry_out(broken_site, edit, MEMBERS))
     assert "groups.X-TB.classes.C2: needs 5000 images, but " in text
     assert "'balance: [sex]' takes as many of each" in text
     assert "at_most" in text
     table = [line.split() for line in text[text.index("what there is:") :].splitlines()]
     assert table[1:3] == [["images", "usable"], ["class", "sex"]]
     assert table[3][:2] == ["C1", "F"]
-    assert not (site / "results/small/groups/X-TB/members.parquet").exists()
+    assert not (broken_site / MEMBERS).exists()
 
 
 def test_a_missing_reports_table_stops_before_any_job(site: Path) -> None:
@@ -92,22 +123,6 @@ def test_missing_folders_and_files_are_named_together(site: Path) -> None:
     assert "groups.H-OV.exclude: there is no file 'left_out.csv'" in text
 
 
-def test_broken_dicom_files_are_listed_and_the_run_goes_on(site: Path) -> None:
-    """A web page and a truncated file among good ones."""
-    whole = max((site / "data/xray").rglob("*.dcm"), key=lambda path: path.stat().st_size)
-    (site / "data/xray/cut.dcm").write_bytes(whole.read_bytes()[:5000])
-    (site / "data/xray/page.dcm").write_text("<!DOCTYPE html><title>Sign in</title>")
-    target = "results/small/sources/xray/rejects.parquet"
-    run = carry_out(site, lambda study: None, target, "results/small/groups/X-TB/members.parquet")
-    assert run.returncode == 0, run.stdout + run.stderr
-    paths = paths_of(site / "private/small/xray")
-    rejected = parquet.read_table(site / target).merge(paths, on="record_id")
-    reasons = {Path(row.path).name: (row.stage, row.reason) for row in rejected.itertuples()}
-    assert reasons["cut.dcm"] == ("screen", "unreadable_pixels")
-    assert reasons["page.dcm"] == ("index", "not_dicom")
-    assert not rejected["detail"].str.contains("page|cut|data/").any()
-
-
 def test_a_person_s_exclusions_act_before_members_are_drawn(site: Path) -> None:
     target = "results/small/groups/H-OV/members.parquet"
     assert carry_out(site, lambda study: None, target).returncode == 0
@@ -128,10 +143,37 @@ def test_a_person_s_exclusions_act_before_members_are_drawn(site: Path) -> None:
     assert "groups.H-OV.exclude: no column 'record_id'; its columns are: id, why" in told
 
 
-@pytest.fixture
-def table_site(tmp_path: Path) -> Path:
+@dataclass
+class TableStudy:
+    """A finished study of a table of ready images: one was never there, one vanished on the way."""
+
+    folder: Path
+    planned: pd.DataFrame
+    lost: pd.Series  # the row of `planned` whose file was deleted after the screen
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results/pictures"
+
+
+@pytest.fixture(scope="module")
+def table_study(tmp_path_factory: pytest.TempPathFactory) -> TableStudy:
+    folder = table_site(tmp_path_factory.mktemp("table"))
+    target = "results/pictures/groups/AB/planned.parquet"
+    run = snakemake(folder, target, study="pictures.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    paths = paths_of(folder / "private/pictures/pictures").set_index("record_id")["path"]
+    planned = parquet.read_table(folder / target)
+    lost = planned[planned["part"] == "training"].iloc[0]
+    (folder / paths[lost["record_id"]]).unlink()
+    run = snakemake(folder, study="pictures.yaml")
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    return TableStudy(folder, planned, lost)
+
+
+def table_site(folder: Path) -> Path:
     """A checkout with a table of ready images; one that it names is not there."""
-    folder = checkout(tmp_path)
+    checkout(folder)
     (folder / "pictures").mkdir()
     rows = []
     for i in range(24):
@@ -169,36 +211,27 @@ def table_site(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_table_that_names_a_missing_file_goes_on_without_it(table_site: Path) -> None:
-    run = snakemake(table_site, study="pictures.yaml")
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    results = table_site / "results/pictures"
+def test_a_table_that_names_a_missing_file_goes_on_without_it(table_study: TableStudy) -> None:
+    results = table_study.results
     rejected = parquet.read_table(results / "sources/pictures/rejects.parquet")
     assert rejected["reason"].tolist() == ["file_missing"]
-    assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [24]
+    assert len(table_study.planned) == 24
     sources = pd.read_csv(results / "tables/sources.csv")
     assert sources.loc[0, ["found", "readable", "screened", "usable"]].tolist() == [25, 24, 24, 24]
     assert "gone.png" not in (results / "report.html").read_text()
 
 
-def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(table_site: Path) -> None:
+def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(
+    table_study: TableStudy,
+) -> None:
     """It was planned, and is no member; everything downstream does without it."""
-    results = table_site / "results/pictures"
-    planned = results / "groups/AB/planned.parquet"
-    run = snakemake(table_site, str(planned.relative_to(table_site)), study="pictures.yaml")
-    assert run.returncode == 0, run.stdout + run.stderr
-    paths = paths_of(table_site / "private/pictures/pictures")
-    table = parquet.read_table(planned)
-    lost = table[table["part"] == "training"].iloc[0]
-    (table_site / paths.set_index("record_id").loc[lost["record_id"], "path"]).unlink()
-    run = snakemake(table_site, study="pictures.yaml")
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    results, planned, lost = table_study.results, table_study.planned, table_study.lost
     missing = parquet.read_table(results / "groups/AB/images/0.missing.parquet")
     assert missing["member"].tolist() == [lost["member"]]
     assert missing["reason"].tolist() == ["file_missing"]
-    assert len(parquet.read_table(planned)) == 24
+    assert len(parquet.read_table(results / "groups/AB/planned.parquet")) == 24
     members = parquet.read_table(results / "groups/AB/members.parquet")
-    assert set(table["member"]) - set(members["member"]) == {lost["member"]}
+    assert set(planned["member"]) - set(members["member"]) == {lost["member"]}
     rejects = parquet.read_table(results / "groups/AB/unreadable.parquet")
     assert rejects["record_id"].tolist() == [lost["record_id"]]
     assert pd.read_csv(results / "tables/table1.csv")["n_images"].tolist() == [23]

@@ -257,11 +257,10 @@ def test_where_leads_from_an_id_to_its_file(small_study: Path) -> None:
     assert "no record" in wrong.stderr
 
 
-def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
-    small_study: Path, tmp_path: Path
-) -> None:
-    again = checkout(tmp_path)
-    command = [sys.executable, "-m", "snakemake", "--configfile", SMALL, "--cores", "3"]
+def repeated(folder: Path, *targets: str) -> dict[str, bytes]:
+    """All tables of the study, carried out with three cores and killed at its first network."""
+    again = checkout(folder)
+    command = [sys.executable, "-m", "snakemake", *targets, "--configfile", SMALL, "--cores", "3"]
     command += ["--resources", "gpu=0"]
     environment = os.environ | {"PYTHONPATH": str(again / "src")}
     with (again / "killed.log").open("w") as log:
@@ -274,9 +273,32 @@ def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     assert snakemake(again, "--unlock").returncode == 0
-    run = snakemake(again, "--cores", "3")
+    run = snakemake(again, "--cores", "3", *targets)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    first, second = tables(small_study, "small"), tables(again, "small")
+    return tables(again, "small")
+
+
+def test_a_group_repeats_byte_for_byte_with_other_cores_and_a_kill(
+    small_study: Path, tmp_path: Path
+) -> None:
+    """Two networks, from the hospital to their measures and the transfer between them."""
+    transfers = [
+        f"results/small/groups/H-OV/{run}/paper/transfer.parquet" for run in ("full", "shuffle")
+    ]
+    first, second = tables(small_study, "small"), repeated(tmp_path, "H-OV", *transfers)
+    of_group = {name for name in first if name.startswith("groups/H-OV/")}
+    assert of_group == {name for name in second if name.startswith("groups/")}
+    assert len(of_group) > 20 and second.keys() <= first.keys()
+    assert [name for name in second if first[name] != second[name]] == []
+
+
+@pytest.mark.long(
+    "carries the whole small study out again; `make test-slurm` repeats a smaller one"
+)
+def test_the_study_repeats_byte_for_byte_with_other_cores_and_a_kill(
+    small_study: Path, tmp_path: Path
+) -> None:
+    first, second = tables(small_study, "small"), repeated(tmp_path)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from helpers.attack import EPSILONS, ITERATIONS, measure, network, pictures, trajectory
 from helpers.attack import attack as make
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pgdose.attack.batching import SHORTCUTS, Part
@@ -81,16 +83,17 @@ def test_shortcuts_change_nothing(settings: dict[str, Any]) -> None:
     alike(plain, found(settings, true=true, batch=2), 1e-8)
 
 
-@pytest.mark.parametrize("settings", COMBINED, ids=named)
-def test_shortcuts_change_no_rate_in_float32(settings: dict[str, Any]) -> None:
-    body, images = network(dtype=torch.float32, gain=2), pictures(60, torch.float32)
+@given(settings=st.sampled_from(COMBINED), seed=st.integers(0, 2**32 - 1))
+def test_shortcuts_change_no_rate_in_float32(settings: dict[str, Any], seed: int) -> None:
+    """Of pictures that nobody chose, under any of the attacks above."""
+    body, images = network(dtype=torch.float32, gain=2), pictures(30, torch.float32, seed)
     plain, short = (found(settings, body, images=images, shortcuts=s) for s in ((), SHORTCUTS))
     true = plain.clean.argmax(dim=1)[:, None, None]
     flips = [one.logits.argmax(dim=-1) != true for one in (plain, short)]
     assert (flips[0] != flips[1]).float().mean() <= 0.005
     rates = [flip.float().mean(dim=0) for flip in flips]
     assert (rates[0] - rates[1]).abs().max() <= 0.01 + 1e-6 or (
-        (flips[0] != flips[1]).sum(dim=0).max() <= 1  # one image of 60 is more than a point
+        (flips[0] != flips[1]).sum(dim=0).max() <= 1  # one image of 30 is more than a point
     )
 
 

@@ -23,7 +23,7 @@ def test_fields(tmp_path: Path) -> None:
             tmp_path / "fields.csv",
             tmp_path / "truth" / "fields.csv",
             seed=5,
-            amounts=FieldAmounts(patients, 1, 2048, 1536),
+            amounts=FieldAmounts(patients, 1, 1024, 768),
         )
         return file_hashes(tmp_path)
 
@@ -36,7 +36,7 @@ def test_fields(tmp_path: Path) -> None:
     assert sorted(table["class"]) == sorted(CLASSES * 2) and table["patient"].nunique() == 4
     for file in table["file"]:
         with Image.open(tmp_path / "fields" / file) as image:
-            assert image.size == (2048, 1536) and image.mode in ("RGB", "RGBA")
+            assert image.size == (1024, 768) and image.mode in ("RGB", "RGBA")
 
 
 def test_every_format_of_fields_says_the_same(tmp_path: Path) -> None:

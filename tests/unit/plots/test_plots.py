@@ -330,7 +330,7 @@ def test_figures(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             style.save(figure, tmp_path / f"{name}{suffix}")
     for suffix in (".png", ".svg"):
         first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
-        assert first.read_bytes() == second.read_bytes()
+        assert first.read_bytes() == second.read_bytes(), suffix
     svg = (tmp_path / "first.svg").read_text()
     for text in words:
         assert text in svg

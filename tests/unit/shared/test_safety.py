@@ -489,6 +489,7 @@ def test_places_of_what_is_made_have_no_braces(
     )
 
 
+@pytest.mark.workflow
 def test_a_group_s_name_never_comes_to_a_shell(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     study = yaml.safe_load((folder / SMALL).read_text())
@@ -500,6 +501,7 @@ def test_a_group_s_name_never_comes_to_a_shell(tmp_path: Path) -> None:
     assert not list(folder.rglob("proof"))
 
 
+@pytest.mark.workflow
 def test_odd_folders_work_and_are_not_interpreted(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     study = yaml.safe_load((folder / SMALL).read_text())

@@ -72,6 +72,7 @@ def hostile_study(data: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.workflow
 def test_texts_with_braces_plan_all_jobs(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     study = hostile_study(folder / "data")

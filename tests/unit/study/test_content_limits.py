@@ -256,6 +256,7 @@ def test_every_number_of_the_models_is_bounded() -> None:
     assert numbers > 80
 
 
+@pytest.mark.workflow
 def test_snakemake_stops_at_a_bomb_at_once(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     text = (folder / "tests/data/studies/small.yaml").read_text()

@@ -373,6 +373,7 @@ def test_the_models_refuse_unknown_keys() -> None:
             assert model["additionalProperties"] is False, model["title"]
 
 
+@pytest.mark.workflow
 def test_a_wrong_study_stops_before_any_job(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     (folder / "wrong.yaml").write_text(
@@ -386,6 +387,7 @@ def test_a_wrong_study_stops_before_any_job(tmp_path: Path) -> None:
         assert not (folder / made).exists()
 
 
+@pytest.mark.workflow
 def test_a_group_may_not_be_called_like_a_rule(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     text = (folder / "tests/data/studies/small.yaml").read_text().replace("X-AO:", "train:")

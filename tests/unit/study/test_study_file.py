@@ -89,6 +89,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
         check(path)
 
 
+@pytest.mark.workflow
 def test_snakemake_runs_no_code_of_the_default_study(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     for content, words in ((CODE, "lets Snakemake run code"), (TEXT + MAPPINGS, "no aliases")):
@@ -100,6 +101,7 @@ def test_snakemake_runs_no_code_of_the_default_study(tmp_path: Path) -> None:
     assert planned(snakemake(folder, "--dry-run", study=None))
 
 
+@pytest.mark.workflow
 def test_another_study_with_code_stops_before_any_job(tmp_path: Path) -> None:
     """Its code has run by then: Snakemake reads the file of --configfile before the Snakefile."""
     folder = checkout(tmp_path)

@@ -1,11 +1,12 @@
 """No table of results comes in the order of file names, or of the rows of a person's table."""
 
-import random
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pgdose.analysis.agreement import errors_by_record
@@ -21,7 +22,7 @@ from pgdose.xray.archive_index import header_rejects
 
 KEY = b"k" * 32
 NAMES = [f"{name}.png" for name in "abcdefghijkl"]
-SHUFFLES = [random.Random(n).sample(range(12), 12) for n in range(20)]
+shuffled = given(order=st.permutations(range(12)))
 
 
 class Output:
@@ -34,31 +35,28 @@ def ids(rejects: pd.DataFrame) -> list[str]:
     return rejects["record_id"].tolist()
 
 
-@pytest.mark.parametrize("order", SHUFFLES, ids=range(20))
-def test_rejects_of_an_index_are_sorted_by_id(order: list[int], tmp_path: Path) -> None:
-    table = pd.DataFrame({"image": [NAMES[n] for n in order], "patient": ""})
-    index = index_images(table, tmp_path, SourceIds(KEY, "s"))
-    assert len(index.rejects) == 12
-    source_index.write_index(pd.DataFrame(), index.rejects, [], Output(tmp_path), RECORDS, {})
-    written = parquet.read_table(tmp_path / "rejects.parquet")
+@shuffled
+def test_rejects_of_an_index_are_sorted_by_id(order: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = pd.DataFrame({"image": [NAMES[n] for n in order], "patient": ""})
+        index = index_images(table, folder, SourceIds(KEY, "s"))
+        assert len(index.rejects) == 12
+        source_index.write_index(pd.DataFrame(), index.rejects, [], Output(folder), RECORDS, {})
+        written = parquet.read_table(folder / "rejects.parquet")
     assert ids(written) == sorted(opaque(KEY, "s", name) for name in NAMES)
 
 
-@pytest.mark.parametrize("order", SHUFFLES, ids=range(20))
-def test_rejects_of_fields_slides_headers_and_groups_too(order: list[int], tmp_path: Path) -> None:
+@shuffled
+def test_rejects_of_fields_slides_headers_and_groups_too(order: list[int]) -> None:
     names = [NAMES[n] for n in order]
-    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "good.png")
-    table = pd.DataFrame({"file": [*names, "good.png"], "patient": "1", "class": "norm"})
-    fields = index_fields(
-        table, tmp_path, key=KEY, source="s", tile=16, margin="error", patients="s"
-    )
-    slides = list_slides(
-        pd.DataFrame({"slide": names * 2, "patient": "1"}),
-        tmp_path,
-        key=KEY,
-        source="s",
-        patients="s",
-    )
+    of_fields = pd.DataFrame({"file": [*names, "good.png"], "patient": "1", "class": "norm"})
+    of_slides = pd.DataFrame({"slide": names * 2, "patient": "1"})
+    how = {"key": KEY, "source": "s", "patients": "s"}
+    with tempfile.TemporaryDirectory() as name:
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(Path(name, "good.png"))
+        fields = index_fields(of_fields, Path(name), tile=16, margin="error", **how)
+        slides = list_slides(of_slides, Path(name), **how)
     for rejects in (fields.rejects, slides.rejects):
         assert len(rejects) == 12
         assert ids(reject_table(rejects)) == sorted(reject.record_id for reject in rejects)
@@ -69,7 +67,7 @@ def test_rejects_of_fields_slides_headers_and_groups_too(order: list[int], tmp_p
     assert ids(left_out(candidates)) == [f"{n:02}" for n in range(12)]
 
 
-@pytest.mark.parametrize("order", SHUFFLES, ids=range(20))
+@shuffled
 def test_errors_of_the_labeller_are_sorted_by_id(order: list[int]) -> None:
     errors = pd.DataFrame({"label": "norm", "id": list("abcdefghijkl"), "hand": "", "found": ""})
     headers = pd.DataFrame(
@@ -77,5 +75,5 @@ def test_errors_of_the_labeller_are_sorted_by_id(order: list[int]) -> None:
     )
     expected = errors_by_record(errors, headers)
     assert expected["record_id"].is_monotonic_increasing
-    shuffled = errors_by_record(errors.iloc[order], headers.sample(frac=1, random_state=order[0]))
-    pd.testing.assert_frame_equal(shuffled.reset_index(drop=True), expected.reset_index(drop=True))
+    other = errors_by_record(errors.iloc[order], headers.sample(frac=1, random_state=order[0]))
+    pd.testing.assert_frame_equal(other.reset_index(drop=True), expected.reset_index(drop=True))
