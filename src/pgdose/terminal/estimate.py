@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 # Mean seconds of a job in the default study (`make demo`, two cores), for the first run, when
 # nothing has been measured yet. Only their proportions matter: the run's own pace scales them.
 TYPICAL = {
-    "phantom_xray": 55,
-    "thumbnails": 35,
-    "phantom_fields": 25,
-    "train": 25,
-    "phantom_slides": 20,
-    "group_figures": 18,
-    "attack": 13,
+    "phantom_xray": 58,
+    "attack": 38,
+    "phantom_fields": 22,
+    "train": 19,
+    "phantom_slides": 18,
+    "group_figures": 17,
+    "thumbnails": 15,
     "diagnose": 13,
     "examples": 13,
-    "screen": 12,
-    "curves": 12,
-    "report": 9,
+    "screen": 11,
+    "attack_paper": 10,
+    "curves": 10,
+    "report": 8,
     "render": 6,
 }
 SHORT = 3.0  # seconds of a job of any other rule; most of it are imports
