@@ -74,6 +74,9 @@ class Named(SimpleNamespace):
     def items(self) -> Any:
         return vars(self).items()
 
+    def __iter__(self) -> Any:
+        return iter(vars(self).values())
+
 
 class Resources(dict):  # type: ignore[type-arg]
     batch_mb = 3000
