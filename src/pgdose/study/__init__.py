@@ -14,6 +14,7 @@ doses         an attack's amplitudes (epsilon) and iterations
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`
 phantom       section `phantom`, the synthetic hospital
 runs          the runs of a group: one network each, and the attacks on it
+attack_jobs   which attacks share a process
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
 content_limits  how much a study, or another YAML file, may hold

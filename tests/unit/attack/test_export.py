@@ -38,6 +38,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # --- which images -----------------------------------------------------------------------------
 
 
+class Wildcards(SimpleNamespace):
+    def __iter__(self) -> Any:
+        return iter(vars(self).values())
+
+
 def table(n: int) -> pd.DataFrame:
     names = [f"r{i}" for i in range(n)]
     return pd.DataFrame({"member": np.arange(10, 10 + n), "record_id": names, "copy": 0})
@@ -249,7 +254,7 @@ def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, righ
         log=[str(folder / "log")],
         rule="export",
         resources={"gpu": 0},
-        wildcards=SimpleNamespace(group="G", attack="sign"),
+        wildcards=Wildcards(group="G", attack="sign"),
         params=SimpleNamespace(
             results=str(folder),
             seed=SEED,
