@@ -1,17 +1,22 @@
 from pathlib import Path
 
-from job import job
+from job import job, settings
 
 from pgdose.analysis import agreement
-from pgdose.tables import parquet, result_csv
+from pgdose.tables import parquet, result_csv, source_tables
 
 with job(snakemake) as log:
     source, inputs, output = snakemake.wildcards.source, snakemake.input, snakemake.output
-    field = f"sources.{source}.reports.hand_labels"
     labeller = agreement.labeller_states(
         parquet.read_table(inputs.labels), parquet.read_table(inputs.mentions)
     )
-    hand = agreement.read_hand_labels(Path(inputs.hand), snakemake.params.id, list(labeller), field)
+    if by_hand := settings(snakemake.params, "hand_labels"):
+        field = f"sources.{source}.reports.hand_labels"
+        table = source_tables.hand_label_table(Path(inputs.hand), source, by_hand)
+        hand = agreement.hand_states(table, list(labeller))
+    else:
+        field = f"sources.{source}.label_table"
+        hand = agreement.film_states(parquet.read_table(inputs.hand))
     n_by_hand = len(hand)
     labeller, hand = agreement.reports_of_both(labeller, hand, field)
     log.info(

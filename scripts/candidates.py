@@ -4,7 +4,7 @@ from job import job, settings
 
 from pgdose.histology import candidates, slide_table
 from pgdose.progress import log_progress
-from pgdose.tables import parquet, private_paths, result_csv, site_key
+from pgdose.tables import keyed, parquet, private_paths, result_csv, site_key
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES
 
 with job(snakemake) as log:
@@ -13,11 +13,9 @@ with job(snakemake) as log:
     made_with = site_key.key_metadata(key, params.key_seed)
     slides = slide_table.read_slide_list(
         Path(snakemake.input.table),
-        entry["columns"],
+        entry,
         root,
-        key=key,
-        source=snakemake.wildcards.source,
-        patients=params.patients,
+        keyed.SourceIds(key, snakemake.wildcards.source, params.patients),
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)

@@ -17,7 +17,9 @@ with job(snakemake) as log:
         log_progress(files, log, "files"),
         keyed.SourceIds(key, snakemake.wildcards.source, params.patients),
         HeaderSettings(
-            tag=params.tag, encoding=params.encoding or None, **settings(params, "codes")
+            encoding=params.encoding or None,
+            **settings(params, "tags"),
+            **settings(params, "codes"),
         ),
         root=Path(params.root),
     )

@@ -3,7 +3,15 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.histology import slide_table, tile_selection
-from pgdose.tables import parquet, private_paths, site_key, slide_schemas, source_index
+from pgdose.tables import (
+    keyed,
+    notes,
+    parquet,
+    private_paths,
+    site_key,
+    slide_schemas,
+    source_index,
+)
 from pgdose.tables.record_schemas import RECORDS
 
 with job(snakemake) as log:
@@ -11,23 +19,23 @@ with job(snakemake) as log:
     key = site_key.load_key(Path(params.key), params.key_seed)
     made_with = site_key.key_metadata(key, params.key_seed)
     source_index.common_key(snakemake.input.slides, source, made_with)
+    ids = keyed.SourceIds(key, source, params.patients)
     slide_list = slide_table.read_slide_list(
         Path(snakemake.input.table),
-        entry["columns"],
+        entry,
         Path(params.root),
-        key=key,
-        source=source,
-        patients=params.patients,
+        ids,
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
+    notes.log_notes(log, f"sources.{source}", slide_list.notes)
     slides = parquet.read_tables(snakemake.input.slides)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)
-    records, paths, rejects = tile_selection.index_tiles(
-        candidates, slides, slide_list, entry, key=key, source=source
-    )
+    records, paths, rejects = tile_selection.index_tiles(candidates, slides, slide_list, entry, ids)
     log.info("%s: %d slides, %d candidates", source, len(slides), len(candidates))
     log.info("%s: %d tiles selected", source, len(records))
     shards = [private_paths.read_paths(f, slides["record_id"]) for f in snakemake.input.slide_files]
     files = [file for shard in shards for file in shard.values()]
     paths = tile_selection.keep_file_stamps(paths, files)
-    source_index.write_index(records, rejects, paths, snakemake.output, RECORDS, made_with)
+    index = source_index.SourceIndex([], paths, rejects, slide_list.repeated)
+    metadata = made_with | notes.as_metadata(slide_list.notes)
+    source_index.write_index(records, index, snakemake.output, RECORDS, metadata)

@@ -3,19 +3,22 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.labelling.lexicon_file import load_lexicon
-from pgdose.labelling.report_tables import ReportTable, label_report_file
-from pgdose.tables import parquet, report_schemas
+from pgdose.labelling.report_tables import label_report_file
+from pgdose.tables import notes, parquet, report_schemas
+from pgdose.tables.source_tables import report_table
 
-with job(snakemake):
-    lexicon = load_lexicon(Path(snakemake.input.lexicon))
-    table = ReportTable(
-        Path(snakemake.input.reports),
-        f"sources.{snakemake.wildcards.source}.reports",
-        **settings(snakemake.params, "reports"),
+with job(snakemake) as log:
+    inputs, output, reports = snakemake.input, snakemake.output, settings(snakemake.params)
+    source, guesses = snakemake.wildcards.source, []
+    lexicon = load_lexicon(Path(inputs.lexicon))
+    table = report_table(Path(inputs.reports), source, reports)
+    labels, mentions = label_report_file(
+        table, lexicon, reports["several"], reports["negation"], guesses
     )
-    labels, mentions = label_report_file(table, lexicon)
+    notes.log_notes(log, table.field, guesses)
+    place = {"table": inputs.reports, "settings": snakemake.params.settings}
+    metadata = place | notes.as_metadata(guesses, "reports")
     schema = report_schemas.report_labels_schema(lexicon.names)
-    place = {"table": str(table.path), "text": table.text, "encoding": table.encoding}
-    parquet.write_table(labels, snakemake.output.labels, schema, place, private=True)
+    parquet.write_table(labels, output.labels, schema, metadata, private=True)
     schema = report_schemas.REPORT_MENTIONS
-    parquet.write_table(mentions, snakemake.output.mentions, schema, private=True)
+    parquet.write_table(mentions, output.mentions, schema, private=True)

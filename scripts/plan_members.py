@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.cohort import eligibility, logs, planning, splitting, usability
+from pgdose.cohort import eligibility, exclusions, logs, planning, splitting, usability
 from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
 from pgdose.tables import parquet, source_index
@@ -13,9 +13,12 @@ with job(snakemake) as log:
     classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
     records = parquet.read_tables(inputs.records, eligibility.columns(classes))
     screened = parquet.read_tables(inputs.screens).set_index("record_id")
-    exclusions = usability.read_exclusions(inputs.exclude or None, group)
-    boxes = hand_drawn_boxes.read_boxes(inputs.boxes) if inputs.boxes else None
-    logs.warn_unknown_ids(log, group, "exclude", exclusions["record_id"], records)
+    lists = settings(params, "lists")
+    excluded = exclusions.read_exclusions(inputs.exclude or None, group, lists.get("exclude"))
+    boxes = None
+    if inputs.boxes:
+        boxes = hand_drawn_boxes.read_boxes(inputs.boxes, group, lists["image.boxes"])
+    logs.warn_unknown_ids(log, group, "exclude", excluded["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
     candidates = usability.usability(
         eligibility.candidates(records, classes),
@@ -23,7 +26,7 @@ with job(snakemake) as log:
         Image.model_validate(settings(params, "image")),
         dicom_sources=settings(params, "dicom_sources"),
         rejected=parquet.read_tables(inputs.rejects, ["record_id"])["record_id"],
-        excluded=exclusions["record_id"],
+        excluded=excluded["record_id"],
         boxes=boxes,
     )
     plan = planning.Plan(

@@ -1,12 +1,13 @@
 from job import job, settings
 
 from pgdose.analysis import result_files, source_counts
-from pgdose.tables import parquet
+from pgdose.tables import notes, parquet
 
 with job(snakemake):
     params, inputs = snakemake.params, snakemake.input
     screens = settings(params, "screens")
     conflicts = dict(zip(settings(params, "reported"), inputs.conflicts, strict=True))
+    files = zip(screens, inputs.records, inputs.rejects, inputs.repeated, strict=True)
     counts = [
         source_counts.source_counts(
             source,
@@ -15,7 +16,11 @@ with job(snakemake):
             parquet.read_table(rejects),
             parquet.read_table(conflicts[source]) if source in conflicts else None,
         )
-        for source, records, rejects in zip(screens, inputs.records, inputs.rejects, strict=True)
+        | {
+            "several_rows": len(parquet.read_table(repeated)),
+            "notes": "; ".join(notes.from_metadata(parquet.read_metadata(records))),
+        }
+        for source, records, rejects, repeated in files
     ]
     table = source_counts.all_sources(counts)
     for columns in settings(params, "columns").values():

@@ -6,7 +6,7 @@ from pgdose.errors import Rejected
 from pgdose.histology import overview, slide_table, survey
 from pgdose.plots import sheets, style
 from pgdose.progress import log_progress
-from pgdose.tables import parquet, site_key, source_files
+from pgdose.tables import keyed, parquet, site_key, source_files
 
 SIDE = 1200  # pixels of the longer side
 
@@ -38,13 +38,12 @@ def draw(row, root, source, tiles):
 with job(snakemake) as log:
     params, root = snakemake.params, Path(snakemake.params.root)
     source = settings(params)
+    key = site_key.load_key(Path(params.key), params.key_seed)
     slides = slide_table.read_slide_list(
         Path(snakemake.input.table),
-        source["columns"],
+        source,
         root,
-        key=site_key.load_key(Path(params.key), params.key_seed),
-        source=snakemake.wildcards.source,
-        patients=params.patients,
+        keyed.SourceIds(key, snakemake.wildcards.source, params.patients),
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
     tiles = parquet.read_table(snakemake.input.records, ["parent", "class", "x", "y"])

@@ -6,6 +6,8 @@ NAME = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
 NAME_RULE = "a letter, then at most 39 letters, digits, '_' or '-'"
 
 
+UNKNOWN_PATIENTS = "none"  # `patients` of a source of which nobody knows them
+UNKNOWN_PATIENT = "unknown-"  # what the ids of such patients begin with
 IGNORE = "ignore"  # the class of areas of slides that no tile is taken from
 
 

@@ -14,13 +14,21 @@ import yaml
 from pgdose.errors import UserError
 from pgdose.study.content_limits import load_yaml, read_limited
 from pgdose.study.networks import ExistingNetwork
-from pgdose.study.sources import AnySource, DicomArchive, ImageTable
+from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
 from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
 from pgdose.tables.site_key import check_key, is_missing, load_key
-from pgdose.tables.user_columns import find_columns
+from pgdose.tables.source_tables import (
+    describing_table,
+    hand_label_table,
+    label_table,
+    list_table,
+    report_table,
+)
+from pgdose.tables.user_files import UserTable, find_columns, read_header
 
 KEY_HEAD = "The key of the study's ids is not in order:"
+EXCLUDED, BOXES = ("record_id", "reason"), ("record_id", "x", "y", "side")  # columns of lists
 SHARDS_READ = 20  # of a source that has no records yet
 
 
@@ -28,7 +36,7 @@ def check_inputs(study: Study) -> None:
     """Raises one UserError with a line for each folder, file, column or label that is missing."""
     if lines := _keys(study):
         raise UserError("\n".join([KEY_HEAD, *(f"  {line}" for line in lines)]))
-    checks = (_source_files, _hand_labels, _lexicons, _group_files, _network_files)
+    checks = (_source_files, _lexicons, _group_files, _network_files)
     if lines := [line for check in checks for line in check(study)]:
         head = "The study's inputs are not in order:"
         raise UserError("\n".join([head, *(f"  {line}" for line in lines)]))
@@ -81,43 +89,32 @@ def _source_files(study: Study) -> Iterator[str]:
             continue
         if not Path(source.root).is_dir():
             yield f"sources.{name}.root: there is no folder {source.root!r}; correct the path"
-        if isinstance(source, DicomArchive):
-            field, reports = f"sources.{name}.reports", source.reports
-            columns: dict = {"id": reports.id, "text": reports.text}
-            yield from _table(f"{field}.table", reports.table, columns, field, reports.encoding)
-        elif source.table:
-            field = f"sources.{name}"
-            yield from _table(
-                f"{field}.table", source.table, _columns(source), f"{field}.columns", "utf-8"
-            )
+        for table in _tables(name, source):
+            yield from _table(table)
 
 
-def _columns(source: AnySource) -> dict:
-    """The columns that the table of a source must have, by their keys in the study."""
-    assert not isinstance(source, DicomArchive)
-    columns = source.columns.to_dict()
-    if isinstance(source, ImageTable) and source.labels:
-        columns["label"] = source.labels.column
-    return columns
-
-
-def _hand_labels(study: Study) -> Iterator[str]:
-    for name, source in study.sources.items():
-        if not isinstance(source, DicomArchive) or study.synthetic(name):
-            continue
+def _tables(name: str, source: AnySource) -> Iterator[UserTable]:
+    """The tables that a source names, with the columns that they must have."""
+    settings = source.to_dict()
+    if not isinstance(source, DicomArchive):
+        if source.table:
+            yield describing_table(Path(source.table), name, settings)
+        return
+    if source.reports:
+        yield report_table(Path(source.reports.table), name, settings["reports"])
         if hand := source.reports.hand_labels:
-            field = f"sources.{name}.reports.hand_labels"
-            yield from _table(f"{field}.table", hand.table, {"id": hand.id}, field, "utf-8")
+            yield hand_label_table(Path(hand.table), name, settings["reports"]["hand_labels"])
+    if labels := source.label_table:
+        yield label_table(Path(labels.table), name, settings["label_table"])
 
 
-def _table(
-    field: str, table: str, columns: dict, field_of_columns: str, encoding: str
-) -> Iterator[str]:
-    """A line if a table is missing, or one of its columns is."""
-    yield from _file(field, table)
-    if Path(table).is_file():
+def _table(table: UserTable) -> Iterator[str]:
+    """A line if a table is missing, or cannot be read, or one of its columns is missing."""
+    lines = list(_file(table.at, str(table.path)))
+    yield from lines
+    if not lines:
         try:
-            find_columns(Path(table), columns, field_of_columns, encoding)
+            find_columns(table, read_header(table))
         except UserError as error:
             yield str(error)
 
@@ -133,6 +130,10 @@ def _lexicons(study: Study) -> Iterator[str]:
     for name, source in study.sources.items():
         if not isinstance(source, DicomArchive):
             continue
+        if source.lexicon is None:
+            labels = source.label_table.labels.all_names if source.label_table else []
+            yield from _labels_of_classes(study, name, labels, "its table of labels")
+            continue
         path = Path(source.lexicon)
         if not path.is_file():
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
@@ -147,20 +148,29 @@ def _lexicons(study: Study) -> Iterator[str]:
             continue
         findings = content.get("findings") if isinstance(content, dict) else None
         labels = ["norm", *(findings if isinstance(findings, dict) else ())]
-        for g, group in study.groups.items():
-            for c, entry in group.classes.items():
-                if entry.source == name and entry.where.label not in (None, *labels):
-                    yield (
-                        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is not a "
-                        f"label of the lexicon {path.name}; "
-                        f"use one of: {', '.join(map(str, labels))}"
-                    )
+        if source.label_table:
+            labels += source.label_table.labels.all_names
+        yield from _labels_of_classes(study, name, labels, f"the lexicon {path.name}")
+
+
+def _labels_of_classes(study: Study, source: str, labels: list[str], what: str) -> Iterator[str]:
+    """A line for each class that takes a label of the source that it does not have."""
+    for g, group in study.groups.items():
+        for c, entry in group.classes.items():
+            if entry.source == source and entry.where.label not in (None, *labels):
+                yield (
+                    f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is not a label of "
+                    f"{what}; use one of: {', '.join(map(str, labels)) or 'none'}"
+                )
 
 
 def _group_files(study: Study) -> Iterator[str]:
     for name, group in study.groups.items():
-        yield from _file(f"groups.{name}.exclude", group.exclude)
-        yield from _file(f"groups.{name}.image.boxes", group.image.boxes)
+        lists = {"exclude": (group.exclude, EXCLUDED), "image.boxes": (group.image.boxes, BOXES)}
+        for key, (entry, columns) in lists.items():
+            if entry:
+                field = f"groups.{name}.{key}"
+                yield from _table(list_table(Path(entry.table), field, columns, entry.to_dict()))
 
 
 def _network_files(study: Study) -> Iterator[str]:

@@ -40,7 +40,8 @@ rule table_sources:
         records=source_file("records.parquet"),
         screens=[file for s in STUDY.sources for file in screens(s)],
         rejects=source_file("rejects.parquet"),
-        conflicts=source_file("conflicts.parquet", sources_of_kind("dicom_archive")),
+        conflicts=source_file("conflicts.parquet", reported()),
+        repeated=source_file("repeated.parquet"),
     output:
         shown_table("sources"),
     log:
@@ -51,7 +52,7 @@ rule table_sources:
         "../../envs/data.yaml"
     params:
         screens=as_json({s: screens(s) for s in STUDY.sources}),
-        reported=as_json(sources_of_kind("dicom_archive")),
+        reported=as_json(reported()),
         columns=columns_of("table_sources"),
         code=script_digest("table_sources.py"),
     script:

@@ -7,8 +7,8 @@ rule plan_members:
         records=lambda w: source_file("records.parquet", STUDY.sources_of(w.group)),
         screens=group_screens,
         rejects=lambda w: source_file("rejects.parquet", STUDY.sources_of(w.group)),
-        exclude=lambda w: STUDY.groups[w.group].exclude or [],
-        boxes=lambda w: STUDY.groups[w.group].image.boxes or [],
+        exclude=lambda w: file_of(STUDY.groups[w.group].exclude),
+        boxes=lambda w: file_of(STUDY.groups[w.group].image.boxes),
     output:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
         left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
@@ -23,6 +23,7 @@ rule plan_members:
         training=lambda w: STUDY.training_share(w.group),
         shards=lambda w: 0 if STUDY.tiled(w.group) else STUDY.groups[w.group].shards,
         image=member_image_settings,
+        lists=list_formats,
         dicom_sources=dicom_sources,
         augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),

@@ -99,9 +99,13 @@ def sources_of_kind(*kinds):
 
 
 def hand_labelled():
-    """Archives with some reports labelled by hand."""
-    archives = sources_of_kind("dicom_archive")
-    return [name for name in archives if STUDY.sources[name].reports.hand_labels]
+    """Archives whose labeller is measured, against labels by hand or of a table."""
+    archives = {name: STUDY.sources[name] for name in sources_of_kind("dicom_archive")}
+    return [
+        name
+        for name, archive in archives.items()
+        if archive.reports and (archive.reports.hand_labels or archive.label_table)
+    ]
 
 
 def source_file(file, sources=None):

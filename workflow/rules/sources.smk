@@ -45,7 +45,7 @@ rule headers:
         runtime=grows(240),
     params:
         shards=lambda w: source_of(w).shards,
-        tag=lambda w: source_of(w).reports.tag,
+        tags=link_tags,
         encoding=lambda w: source_of(w).encoding or "",
         root=lambda w: source_of(w).root,
         codes=codes,
@@ -70,26 +70,28 @@ rule label_reports:
     benchmark:
         f"{BENCHMARKS}/label_reports/{{source}}.tsv"
     wildcard_constraints:
-        source=ONE_ARCHIVE,
+        source=one_of(reported()),
     conda:
         "../../envs/data.yaml"
     params:
-        reports=lambda w: report_settings(w, "id", "text", "encoding", "negation"),
+        settings=report_settings,
         code=script_digest("label_reports.py"),
     script:
         "../../scripts/label_reports.py"
 
 
 rule index_archive:
-    """Join the headers of films to the labels of their reports: one record a film."""
+    """Join the headers of films to the labels of their reports and of a table: one record a film."""
     input:
         headers=lambda w: source_shards(w.source, "headers", root=PRIVATE),
-        labels=f"{PRIVATE}/{{source}}/labels.parquet",
-        mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
+        labels=if_reported("labels"),
+        mentions=if_reported("mentions"),
+        label_table=label_table_of,
     output:
         **RECORDS,
         mentions=f"{RESULTS}/sources/{{source}}/mentions.parquet",
         conflicts=f"{RESULTS}/sources/{{source}}/conflicts.parquet",
+        film_labels=f"{PRIVATE}/{{source}}/film_labels.parquet",
     log:
         f"{LOGS}/index/{{source}}.log",
     benchmark:
@@ -101,7 +103,8 @@ rule index_archive:
     resources:
         mem_mb=grows(8000),
     params:
-        reports=lambda w: report_settings(w, "id", "tag"),
+        reports=report_settings,
+        label_table=label_table_settings,
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -113,7 +116,7 @@ rule agreement:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",
         headers=lambda w: source_shards(w.source, "headers", root=PRIVATE),
-        hand=lambda w: source_of(w).reports.hand_labels.table,
+        hand=labels_by_hand,
     output:
         agreement=f"{RESULTS}/sources/{{source}}/agreement.csv",
         confusion=f"{RESULTS}/sources/{{source}}/label_confusion.csv",
@@ -128,7 +131,7 @@ rule agreement:
         "../../envs/data.yaml"
     params:
         seed=STUDY.seed,
-        id=lambda w: source_of(w).reports.hand_labels.id,
+        hand_labels=hand_label_settings,
         code=script_digest("agreement.py"),
     script:
         "../../scripts/agreement.py"
@@ -137,7 +140,7 @@ rule agreement:
 rule index_table:
     """Read a table of ready images: one record an image."""
     input:
-        table=lambda w: source_of(w).table,
+        table=lambda w: source_of(w).table or [],
     output:
         **RECORDS,
         paths=PATHS,

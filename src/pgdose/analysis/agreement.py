@@ -9,15 +9,19 @@ Only `present` counts as positive, on both sides, because a study group takes wh
 is a false alarm where the person is not sure. `label_confusion` counts all pairs of states.
 """
 
-import warnings
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from pgdose.analysis.intervals import plain_percentiles, wilson
 from pgdose.errors import UserError
-from pgdose.tables.user_columns import describe_columns
+from pgdose.tables.header_words import describe_columns
+from pgdose.tables.identifiers import clean_identifiers
+from pgdose.tables.label_columns import label_names
+from pgdose.tables.user_files import UserTable, read_header
+from pgdose.tables.user_tables import read_columns
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _STATE_OF_CELL = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}
@@ -27,74 +31,53 @@ _BOOTSTRAP_DRAWS = 2000
 
 # The two tables of states
 
-# What pandas raises at a file that is no table in UTF-8, or whose rows are of several lengths.
-NO_TABLE = (
-    UnicodeDecodeError,
-    pd.errors.ParserError,
-    pd.errors.EmptyDataError,
-    pd.errors.ParserWarning,
-)
 
+def hand_states(table: UserTable, names: Sequence[str]) -> pd.DataFrame:
+    """A person's labels as a table of states.
 
-def hand_states(table: pd.DataFrame, names: list[str], id_column: str = "id") -> pd.DataFrame:
-    """A person's labels, as they stand in a CSV file, as a table of states.
-
-    `table` has a column of ids and one for some or all of the labels `names`; other columns are
-    ignored. Cells: 1, 0, ? or nothing, which is present, absent, uncertain, unmentioned; or these
-    words. Raises UserError that names the column, the row (the first is 1) and the cells allowed.
+    The table has the column id and one for some or all of the labels `names`; others are ignored.
+    Cells: 1, 0, ? or nothing, which is present, absent, uncertain, unmentioned; or these words.
+    Raises UserError that names the column, the line and the cells allowed.
     """
-    columns = list(table.columns.astype(str))
-    if id_column not in table:
-        raise UserError(f"no column {id_column!r}; {describe_columns(columns, names)}")
-    labels = [name for name in names if name in table]
+    present = read_header(table).names
+    labels = [name for name in names if name in present]
     if not labels:
         raise UserError(
-            f"no column is named after a label; name one or more of {', '.join(names)}; "
-            f"{describe_columns(columns, names)}"
+            f"{table.at}: no column of {table.path.name} is named after a label; name one or more "
+            f"of {', '.join(names)}; {describe_columns(present, names)}"
         )
-    ids = table[id_column].astype(str).str.strip()
+    columns = {**table.columns, **{name: name for name in labels}}
+    rows = read_columns(replace(table, columns=columns))
+    ids = clean_identifiers(rows["id"], table, "id", [])
     if ids.duplicated().any():
-        row = int(np.flatnonzero(ids.duplicated())[0]) + 1
-        raise UserError(f"row {row} repeats the id of an earlier row; keep one row for each id")
-    states = {name: _cell_states(table[name], name) for name in labels}
-    return pd.DataFrame(states).set_axis(pd.Index(ids, name=id_column))
+        line = int(rows["line"][ids.duplicated()].iloc[0])
+        raise table.mistake(
+            f", line {line}: repeats the id of an earlier line; keep one line for each id"
+        )
+    states = {name: _cell_states(rows[name], rows["line"], table) for name in labels}
+    return pd.DataFrame(states).set_axis(pd.Index(ids, name="id"))
 
 
-def _cell_states(cells: pd.Series, name: str) -> list[str]:
-    texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip().str.lower()
-    for row, text in enumerate(texts, start=1):
+def _cell_states(cells: pd.Series, lines: pd.Series, table: UserTable) -> list[str]:
+    texts = cells.str.lower()
+    for line, text in zip(lines, texts, strict=True):
         if text not in _STATE_OF_CELL:
-            raise UserError(  # without the cell, which may hold a name or a report
-                f"column {name!r}, row {row}: write 1, 0, ? or nothing, or one of "
+            raise table.mistake(  # without the cell, which may hold a name or a report
+                f", line {line}: column {cells.name!r} must be 1, 0, ? or nothing, or one of "
                 + ", ".join(STATES)
             )
     return [_STATE_OF_CELL[text] for text in texts]
 
 
-def read_hand_labels(path: Path, id_column: str, names: list[str], field: str) -> pd.DataFrame:
-    """`hand_states` of a CSV file; `field` of the study stands before every message."""
-    try:
-        with warnings.catch_warnings():
-            # Of rows with more cells pandas would take the first for an index.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path,
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                index_col=False,
-                compression=None,
-            )
-        return hand_states(table, names, id_column)
-    except FileNotFoundError:
-        raise UserError(f"{field}: there is no file {path.name!r}; check the path") from None
-    except NO_TABLE:
-        raise UserError(
-            f"{field}: {path.name} is not a CSV table in UTF-8; save it as one, with as many cells "
-            "in each row"
-        ) from None
-    except UserError as error:
-        raise UserError(f"{field}: {path.name}: {error}") from None
+def film_states(labels: pd.DataFrame) -> pd.DataFrame:
+    """The labels of films by a table (`film_labels.parquet`) as a table of states, by report id.
+
+    Of several films with one report the first counts.
+    """
+    labels = labels.dropna(subset="link").drop_duplicates("link").set_index("link")
+    state_of = {1: "present", 0: "absent", -1: "uncertain"}
+    names = label_names(labels)
+    return pd.DataFrame({name: labels[f"label_{name}"].map(state_of) for name in names})
 
 
 def labeller_states(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pgdose.names import UNKNOWN_PATIENT
 from pgdose.tables.keyed import generator
 
 _DRAWS_AT_ONCE = 256  # in one matrix product, to bound the memory
@@ -23,19 +24,21 @@ class Patients:
 
     of_image: (images,) int, the number of the image's patient
     weights:  (draws, patients) uint8
+    known:    whether the patients are; else no interval by patients is given
     """
 
     of_image: np.ndarray
     weights: np.ndarray
+    known: bool = True
 
     def subset(self, images: np.ndarray) -> "Patients":
         """The same draws for some of the images, given by position or as a mask."""
-        return Patients(self.of_image[images], self.weights)
+        return Patients(self.of_image[images], self.weights, self.known)
 
     @property
     def count(self) -> int:
-        """The number of different patients that the images belong to."""
-        return len(np.unique(self.of_image))
+        """The number of different patients that the images belong to; 0 if nobody knows them."""
+        return len(np.unique(self.of_image)) if self.known else 0
 
 
 def draw_patients(patients: Iterable[str], draws: int, seed: int) -> Patients:
@@ -47,7 +50,8 @@ def draw_patients(patients: Iterable[str], draws: int, seed: int) -> Patients:
     weights = np.zeros((len(names), draws), np.uint8)
     for row, name in zip(weights, names, strict=True):
         row[:] = generator(seed, "bootstrap", str(name)).poisson(1.0, draws)
-    return Patients(of_image, np.ascontiguousarray(weights.T))
+    known = not any(str(name).startswith(UNKNOWN_PATIENT) for name in names)
+    return Patients(of_image, np.ascontiguousarray(weights.T), known)
 
 
 def totals(values: np.ndarray, patients: Patients) -> np.ndarray:

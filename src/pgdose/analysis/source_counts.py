@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-LAST = ("any_finding", "several_findings", "norm_conflicts", "mojibake")
+LAST = (
+    *("any_finding", "several_findings", "norm_conflicts", "mojibake"),
+    *("several_rows", "notes"),
+)
 
 
 def source_counts(
@@ -48,4 +51,4 @@ def all_sources(counts: Sequence[dict[str, object]]) -> pd.DataFrame:
     table = pd.DataFrame(counts)
     last = [c for c in LAST if c in table]
     table = table[[*(c for c in table if c not in last), *last]]
-    return table.astype({c: "Int64" for c in table if c != "source"})
+    return table.astype({c: "Int64" for c in table if c not in ("source", "notes")})

@@ -117,6 +117,8 @@ _TABLES = [
             "several_findings": "records with more than one",
             "norm_conflicts": "reports that are a norm phrase and mention a finding",
             "mojibake": "files that seem to declare a wrong character set",
+            "several_rows": "records with several rows or reports that differ, see `several`",
+            "notes": "what was guessed, or not understood, in the source's tables",
         },
         "What was found in each source, what is usable, and how often each finding occurs.",
     ),

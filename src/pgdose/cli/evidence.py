@@ -1,11 +1,14 @@
 """`pgdose evidence RECORD_ID`: a record's report, and the words in it that made each label."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pgdose.errors import UserError
+from pgdose.labelling.report_tables import JOINT
+from pgdose.tables.source_tables import report_table
 from pgdose.tables.user_tables import read_pieces
 
 
@@ -22,7 +25,7 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     report = _rows(folder / "labels.parquet", "link", header[0]["link"]) if header else []
     if not report:
         return ["no report belongs to this record"]
-    text = _report_text(folder / "labels.parquet", report[0]["report"])
+    text = _report_text(folder / "labels.parquet", report[0]["rows"])
     lines = [text, ""]
     for mention in _rows(folder / "mentions.parquet", "report", report[0]["report"]):
         words = text[mention["start"] : mention["end"]]
@@ -35,10 +38,13 @@ def _rows(table: Path, column: str, value: object) -> list[dict[str, Any]]:
     return pq.read_table(table, filters=[(column, "=", value)]).to_pylist()
 
 
-def _report_text(labels: Path, number: int) -> str:
+def _report_text(labels: Path, rows: list[int]) -> str:
     """The text of a report, from the table of reports that the metadata of `labels` names."""
     metadata = pq.read_schema(labels).metadata
-    reports = {key.decode(): value.decode() for key, value in metadata.items()}
-    columns = {"text": reports["text"]}
-    pieces = read_pieces(Path(reports["table"]), columns, "sources", reports["encoding"])
-    return next(str(piece.loc[number, "text"]) for piece in pieces if number in piece.index)
+    place = {key.decode(): value.decode() for key, value in metadata.items()}
+    table = report_table(Path(place["table"]), labels.parent.name, json.loads(place["settings"]))
+    texts = {}
+    for piece in read_pieces(table):
+        some = piece.loc[piece.index.isin(rows), "text"]
+        texts |= dict(zip(some.index, some, strict=True))
+    return JOINT.join(texts[row] for row in rows)

@@ -1,16 +1,12 @@
 """How a group would use each candidate (grey window, crop), and why it cannot use some."""
 
-import warnings
 from collections.abc import Collection
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pgdose.errors import UserError
 from pgdose.study.classes import Image
 from pgdose.tables.rejects import by_id
-from pgdose.tables.user_columns import describe_columns
 
 
 def usability(
@@ -69,36 +65,3 @@ def left_out(candidates: pd.DataFrame) -> pd.DataFrame:
     """The candidates that this group cannot use, as rejects; not those their source rejected."""
     unusable = ~candidates["usable"] & candidates["reason"].ne("rejected")
     return by_id(candidates[unusable].assign(stage="group"))
-
-
-def read_exclusions(path: str | Path | None, group: str) -> pd.DataFrame:
-    """A person's list of exclusions: record_id and reason; empty without a file.
-
-    UserError if it cannot be read, or a column is missing. The message quotes no cell.
-    """
-    if path is None:
-        return pd.DataFrame(columns=["record_id", "reason"])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells
-            exclusions = pd.read_csv(
-                path, dtype="str", encoding="utf-8-sig", index_col=False, compression=None
-            )
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:  # parser errors are ValueErrors
-        raise UserError(
-            f"groups.{group}.exclude: not a readable CSV file ({type(error).__name__}); write one "
-            "in UTF-8 with the columns record_id and reason, and as many cells in each row"
-        ) from None
-    check_exclusions(exclusions, group)
-    return exclusions
-
-
-def check_exclusions(exclusions: pd.DataFrame, group: str) -> None:
-    """UserError unless a person's list of exclusions has the columns record_id and reason."""
-    for column in ("record_id", "reason"):
-        if column not in exclusions:
-            raise UserError(
-                f"groups.{group}.exclude: no column {column!r}; "
-                f"{describe_columns(list(exclusions.columns))}; "
-                "give it the columns record_id and reason"
-            )

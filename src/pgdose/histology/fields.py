@@ -1,11 +1,10 @@
 """Microscope fields: whole images of one class each, cut without overlap into square tiles."""
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,97 +12,72 @@ import pandas as pd
 from pgdose.errors import Rejected, UserError
 from pgdose.images.codecs import image_size, read_image
 from pgdose.names import NAME_RULE, is_name
-from pgdose.tables.keyed import opaque
+from pgdose.tables.keyed import SourceIds
+from pgdose.tables.layouts import as_text
 from pgdose.tables.rejects import Reject
-from pgdose.tables.source_files import inside, walk
-from pgdose.tables.source_index import first_of_each
+from pgdose.tables.repeated_rows import Merged, merge_rows, repeated_records
+from pgdose.tables.source_files import inside
+from pgdose.tables.source_index import SourceIndex
+from pgdose.tables.source_rows import clean_patients, find_files
+from pgdose.tables.user_files import UserTable
 
 SIZES_SHOWN = 5  # in a message
 
 
 class FieldIndex(NamedTuple):
-    """The tiles of all fields."""
+    """The tiles of all fields: records of tiles, paths of tiles and fields, rejects of fields."""
 
-    records: list[dict]  # one a tile
-    paths: list[dict]  # {record_id, path} of tiles and fields
-    rejects: list[Reject]  # fields
+    index: SourceIndex
     margin_share: float  # of the fields' pixels: margins narrower than a tile, which are dropped
 
 
-def table_from_layout(root: Path, layout: str) -> pd.DataFrame:
-    """All files below `root` as a table for `index_fields`: file (relative), patient, class.
+class FieldRows(NamedTuple):
+    """The rows of a source of fields, all cells text, and what the study says of them.
 
-    `layout` is a pattern of the relative path, as "{class}/{patient}/*.tif". {class}, {patient}
-    (one character or more) and * (any number) match anything but a slash, from left to right as
-    little as possible; all other characters match themselves. A file that does not match has the
-    patient and class None.
+    rows:     the columns file, patient and class, and maybe line
+    table:    where they come from, for messages
+    settings: the source's keys in the study
     """
-    pattern = _compile(layout)
-    rows = []
-    for path in walk(root):
-        file = path.relative_to(root).as_posix()
-        match = pattern.fullmatch(file)
-        names = (_text(match["patient"]), _text(match["class"])) if match else (None, None)
-        rows.append((file, *names))
-    # As objects: a file name may be no text that a column of strings accepts.
-    return pd.DataFrame(rows, columns=["file", "patient", "class"], dtype=object)
+
+    rows: pd.DataFrame
+    table: UserTable
+    settings: Mapping[str, Any]
 
 
-def _compile(layout: str) -> re.Pattern[str]:
-    placeholders = {
-        "{class}": "(?P<class>[^/]+?)",
-        "{patient}": "(?P<patient>[^/]+?)",
-        "*": "[^/]*?",
-    }
-    parts = re.split(r"(\{class\}|\{patient\}|\*)", layout)
-    return re.compile("".join(placeholders.get(part, re.escape(part)) for part in parts))
-
-
-def _text(name: str) -> str:
-    r"""A file name as text: bytes that are not UTF-8 become \xff and the like."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def index_fields(
-    table: pd.DataFrame,
-    root: Path,
-    *,
-    key: bytes,
-    source: str,
-    tile: int,
-    margin: str,
-    patients: str,
-) -> FieldIndex:
+def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]) -> FieldIndex:
     """Records of all tiles, row by row through each field; a record's `parent` is its field.
 
-    `table` has the columns file (below `root`), patient and class; `patients` names the register
-    of patients that the source shares. The right and lower margin of a field that is no whole
-    number of tiles is dropped with `margin` "drop"; with "error" it is a UserError that counts the
-    sizes. Rejects: incomplete_row, no_class_name, not_in_layout (see `table_from_layout`),
-    too_small (for one tile, with "drop"), duplicate_row and those of `inside` and `image_size`.
+    The right and lower margin of a field that is no whole number of tiles is dropped with `margin`
+    "drop"; with "error" it is a UserError that counts the sizes. Rejects: incomplete_row,
+    no_class_name, not_in_layout (see `layouts.table_from_layout`), too_small (for one tile, with
+    "drop"), conflicting_rows, file_unsure and those of `inside` and `image_size`.
     """
+    tile, margin = fields.settings["tile"], fields.settings["margin"]
+    merged, paths, rejects = _one_row_a_field(fields, root, ids, notes)
     records = []
     sizes: Counter[tuple[int, int]] = Counter()
-    table, paths, rejects = first_of_each(table, "file", root, key=key, source=source)
-    for row in table.to_dict("records"):
-        name, path = _text(row["file"]), str(root / row["file"])
-        parent = opaque(key, source, name)
+    for row in merged.rows.to_dict("records"):
+        name, path = as_text(row["file"]), str(root / row["file"])
+        parent = ids.record(name)
         paths.append({"record_id": parent, "path": path})
         try:
+            if row["file"] in merged.unsure:
+                text = f"its rows disagree on: {merged.unsure[row['file']]}"
+                raise Rejected("conflicting_rows", text)
             width, height = _check_field(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append(Reject(parent, "index", r.reason, r.detail))
             continue
         sizes[width, height] += 1
-        patient = opaque(key, patients, "patient", row["patient"])
+        patient = ids.patient(row["patient"])
         for x, y in _corners(width, height, tile):
-            record_id = opaque(key, source, name, f"{x},{y}")
+            record_id = ids.part(name, f"{x},{y}")
             paths.append({"record_id": record_id, "path": path})
             records.append(
                 {
                     "record_id": record_id,
                     "patient": patient,
-                    "source": source,
+                    "source": ids.source,
                     "class": row["class"],
                     "rows": tile,
                     "columns": tile,
@@ -114,11 +88,27 @@ def index_fields(
                 }
             )
     if margin == "error":
-        _check_whole_tiles(sizes, source, tile)
+        _check_whole_tiles(sizes, ids.source, tile)
     if not records:
-        raise _no_fields(rejects, len(paths), source)
+        raise _no_fields(rejects, len(paths), ids.source)
     pixels = sum(width * height * n for (width, height), n in sizes.items())
-    return FieldIndex(records, paths, rejects, 1 - len(records) * tile**2 / pixels)
+    repeated = repeated_records(merged, ids, fields.settings["several"])
+    index = SourceIndex(records, paths, rejects, repeated)
+    return FieldIndex(index, 1 - len(records) * tile**2 / pixels)
+
+
+def _one_row_a_field(
+    fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
+) -> tuple[Merged, list[dict], list[Reject]]:
+    """The fields that are there; paths and rejects of the others."""
+    rows = fields.rows.reset_index(drop=True)
+    if "line" not in rows:
+        rows = rows.assign(line=range(1, len(rows) + 1))
+    file_of, paths, rejects = find_files(rows["file"], root, ids, fields.table, notes)
+    rows = rows.assign(file=rows["file"].map(file_of)).dropna(subset="file")
+    rows["patient"] = clean_patients(rows, ids, fields.table, fields.settings, notes)
+    rows = rows[["file", "line", "patient", "class"]]
+    return merge_rows(rows, "file", fields.settings["several"], fields.table, notes), paths, rejects
 
 
 def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:

@@ -1,15 +1,21 @@
 """The slides that a source's table lists. Every step about slides begins with them."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pgdose.tables.keyed import opaque
+from pgdose.errors import Rejected
+from pgdose.tables.file_names import FileNames
+from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
+from pgdose.tables.repeated_rows import merge_rows, repeated_records
 from pgdose.tables.sharding import shard_rows
 from pgdose.tables.source_files import check_folder, check_synthetic
-from pgdose.tables.source_index import first_of_each
+from pgdose.tables.source_rows import clean_patients
+from pgdose.tables.source_tables import describing_table
+from pgdose.tables.user_files import UserTable
 from pgdose.tables.user_tables import read_columns
 
 OUTLINES_FOLDER = "outlines"  # of the synthetic hospital's slides
@@ -19,12 +25,15 @@ class SlideList(NamedTuple):
     """The slides of a source.
 
     `slides`: record_id, patient_id, path, and as text slide, patient, outlines, class, mpp; sorted
-    by record_id. `paths`: {record_id, path} of all rows. `rejects`: rows that repeat a slide.
+    by record_id. `paths`: {record_id, path} of all slides. `rejects`: slides whose rows disagree.
+    `repeated`: slides with several rows (REPEATED). `notes`: what was guessed.
     """
 
     slides: pd.DataFrame
     paths: list[dict]
     rejects: list[Reject]
+    repeated: pd.DataFrame
+    notes: list[str]
 
     def shard(self, shard: int, shards: int) -> list[dict]:
         """The slides of one shard, a dictionary each."""
@@ -33,41 +42,67 @@ class SlideList(NamedTuple):
 
 
 def read_slide_list(
-    table: Path,
-    columns: dict[str, str | None],
+    path: Path,
+    settings: Mapping[str, Any],
     root: Path,
-    *,
-    key: bytes,
-    source: str,
-    patients: str,
+    ids: SourceIds,
     truth: Path | None = None,
 ) -> SlideList:
-    """Read a source's table; `columns` names its columns, `root` the folder of the slides.
+    """Read a source's table; `settings` are its keys in the study, `root` the folder of slides.
 
     `truth`: of the synthetic hospital, if it makes the source. Raises UserError for a missing
     folder or column, and for what a synthetic source must not hold (`check_synthetic`).
     """
-    check_folder(root, f"sources.{source}.root")
-    rows = read_columns(table, columns, f"sources.{source}.columns")
+    field = f"sources.{ids.source}"
+    check_folder(root, f"{field}.root")
+    table, notes = describing_table(path, ids.source, settings), list[str]()
+    rows = read_columns(table, notes)
     if truth:
         listed = rows.to_dict("records")
-        check_synthetic(
-            root, truth, f"sources.{source}", listed, name="slide", without=OUTLINES_FOLDER
-        )
-    return list_slides(rows, root, key=key, source=source, patients=patients)
+        check_synthetic(root, truth, field, listed, name="slide", without=OUTLINES_FOLDER)
+    return list_slides(rows, table, root, ids, settings, notes)
 
 
 def list_slides(
-    table: pd.DataFrame, root: Path, *, key: bytes, source: str, patients: str
+    rows: pd.DataFrame,
+    table: UserTable,
+    root: Path,
+    ids: SourceIds,
+    settings: Mapping[str, Any],
+    notes: list[str],
 ) -> SlideList:
-    """The slides of a table with the columns slide and patient, and maybe outlines, class, mpp."""
-    table, paths, rejects = first_of_each(table, "slide", root, key=key, source=source)
-    columns = ["slide", "patient", "outlines", "class", "mpp"]
-    table = table.reindex(columns=columns, fill_value="")
-    table = table.assign(
-        record_id=[opaque(key, source, name) for name in table["slide"]],
-        patient_id=[opaque(key, patients, "patient", name) for name in table["patient"]],
-        path=[str(root / name) for name in table["slide"]],
+    """The slides of rows with the columns slide and patient, and maybe outlines, class, mpp."""
+    columns = ["slide", "patient", "outlines", "class", "mpp", "line"]
+    rows = rows.reindex(columns=columns, fill_value="")
+    files = FileNames(root)
+    found = {name: _file(files, name) for name in rows["slide"].unique()}
+    files.check_any(sum(file is not None for file in found.values()), rows["slide"], table.field)
+    outlines = {name: _file(files, name) or name for name in rows["outlines"].unique()}
+    notes += files.notes()
+    # A slide that is not there stays in the list: its survey says so, as of any other fault.
+    rows["file"] = [found[name] or name for name in rows["slide"]]
+    rows["outlines"] = rows["outlines"].map(outlines)
+    rows["patient"] = clean_patients(rows, ids, table, settings, notes)
+    several = settings["several"]
+    merged = merge_rows(rows.drop(columns="slide"), "file", several, table, notes)
+    slides = merged.rows.rename(columns={"file": "slide"})[columns[:-1]]
+    slides = slides.assign(
+        record_id=[ids.record(name) for name in slides["slide"]],
+        patient_id=[ids.patient(name) for name in slides["patient"]],
+        path=[str(root / name) for name in slides["slide"]],
     )
-    paths += table[["record_id", "path"]].to_dict("records")
-    return SlideList(table.sort_values("record_id"), paths, rejects)
+    paths = slides[["record_id", "path"]].to_dict("records")
+    rejects = [
+        Reject(ids.record(file), "index", "conflicting_rows", f"its rows disagree on: {differ}")
+        for file, differ in merged.unsure.items()
+    ]
+    slides = slides[~slides["slide"].isin(merged.unsure)].sort_values("record_id")
+    return SlideList(slides, paths, rejects, repeated_records(merged, ids, several), notes)
+
+
+def _file(files: FileNames, name: str) -> str | None:
+    """The file that a name means; None if there is none."""
+    try:
+        return files.find(name) if name else None
+    except Rejected:
+        return None

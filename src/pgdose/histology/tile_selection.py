@@ -10,7 +10,7 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.histology.slide_table import SlideList
 from pgdose.histology.tile_placement import place_tiles
-from pgdose.tables.keyed import opaque
+from pgdose.tables.keyed import SourceIds
 from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.rejects import Reject
 
@@ -76,9 +76,7 @@ def tile_records(
     tiles: pd.DataFrame,
     slides: pd.DataFrame,
     slide_list: pd.DataFrame,
-    *,
-    key: bytes,
-    source: str,
+    ids: SourceIds,
     tile: int,
 ) -> pd.DataFrame:
     """Records of selected candidates, with the `path` of their slide.
@@ -90,8 +88,8 @@ def tile_records(
     columns = ["patient", "level", "extent", "um_per_px", "scale_from", "slide", "path"]
     tiles = tiles.join(facts[columns], on="parent")
     places = zip(tiles["slide"], tiles["x"], tiles["y"], strict=True)
-    ids = [opaque(key, source, name, f"{x},{y}") for name, x, y in places]
-    return tiles.assign(record_id=ids, source=source, rows=tile, columns=tile)
+    record_ids = [ids.part(name, f"{x},{y}") for name, x, y in places]
+    return tiles.assign(record_id=record_ids, source=ids.source, rows=tile, columns=tile)
 
 
 class TileIndex(NamedTuple):
@@ -107,14 +105,13 @@ def index_tiles(
     slides: pd.DataFrame,
     slide_list: SlideList,
     settings: SelectionSettings,
-    *,
-    key: bytes,
-    source: str,
+    ids: SourceIds,
 ) -> TileIndex:
     """Select the tiles of a source and place them in stores.
 
     Raises UserError if no slide can be used, or a class has too few tiles.
     """
+    source = ids.source
     rejected_slides = slides[slides["reason"].notna()]
     for reason, count in rejected_slides["reason"].value_counts().items():
         log.info("%s: %s %d", source, reason, count)
@@ -128,7 +125,7 @@ def index_tiles(
         candidates, slides, settings["tiles_per_class"], settings["tile_classes"], source
     )
     tile = settings["tile"]
-    records = tile_records(tiles, slides, slide_list.slides, key=key, source=source, tile=tile)
+    records = tile_records(tiles, slides, slide_list.slides, ids, tile)
     paths = slide_list.paths + records[["record_id", "path"]].to_dict("records")
     rejects = list(slide_list.rejects)
     for row in rejected_slides[["record_id", "reason", "detail"]].to_dict("records"):

@@ -1,80 +1,135 @@
-"""Ready images that a table describes: one record an image."""
+"""Ready images that a table or their folders describe: one record an image.
 
-from collections.abc import Collection, Mapping
+rows -> files -> places in the layout -> patients, ages, ... -> labels -> one row a file -> records
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.images.codecs import image_size
-from pgdose.names import is_name
+from pgdose.imagetable.image_files import describe_image
+from pgdose.tables.cells import check_present, class_parser, parse_cells
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.person_fields import parse_age, parse_sex, parse_view
+from pgdose.tables.label_cells import as_label, label_states
+from pgdose.tables.layouts import NOT_IN_LAYOUT, as_text, places_of
+from pgdose.tables.person_fields import parse_age, parse_view
 from pgdose.tables.rejects import Reject
-from pgdose.tables.source_files import inside
-from pgdose.tables.source_index import SourceIndex, first_of_each
+from pgdose.tables.repeated_rows import merge_rows, repeated_records
+from pgdose.tables.sex_cells import sex_parser
+from pgdose.tables.source_index import SourceIndex
+from pgdose.tables.source_rows import clean_patients, find_files
+from pgdose.tables.user_files import UserTable
 
 
-class TableLabels(NamedTuple):
-    """How a table states labels: the words in one cell of a row."""
+class ImageRows(NamedTuple):
+    """The rows of a source of ready images, all cells text, and what the study says of them.
 
-    words: Mapping[str, str]  # for each label of the study the table's word for it
-    separator: str | None = None  # between the words of a cell; None: a cell holds one word
-
-    def read(self, cell: str) -> dict[str, int | None]:
-        """{label: 1 or 0}: whether the cell holds the label's word; all None if it is empty."""
-        cell_words = cell.split(self.separator) if self.separator else [cell]
-        present = {word.strip() for word in cell_words}
-        return {label: int(word in present) if cell else None for label, word in self.words.items()}
-
-
-def index_images(
-    table: pd.DataFrame,
-    root: Path,
-    ids: SourceIds,
-    labels: TableLabels | None = None,
-    views: Collection[str] = (),
-) -> SourceIndex:
-    """Records of the images that `table` names, one row an image, all cells text.
-
-    `table` has the columns image (a file below `root`) and patient, and may have age, sex, view,
-    class, and label (for `labels`). A class that no study can name becomes null. `views` are those
-    that the study uses, see `parse_view`.
+    rows:     image, and maybe patient, age, sex, view, class, label, label_<name>, line
+    table:    where they come from, for messages
+    settings: the source's keys in the study
+    words:    what classes of the study ask for: {"class": [...], "view": [...]}
     """
-    labels = labels or TableLabels({})
+
+    rows: pd.DataFrame
+    table: UserTable
+    settings: Mapping[str, Any]
+    words: Mapping[str, list[str]]
+
+
+def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]) -> SourceIndex:
+    """The records of a source of ready images; what was guessed is added to `notes`.
+
+    Raises UserError where the table as a whole is not what the study says: no file is there, two
+    patients could be one, rows of an image disagree, a word of the study stands nowhere.
+    """
+    rows = images.rows.reset_index(drop=True)
+    if "line" not in rows:
+        rows = rows.assign(line=range(1, len(rows) + 1))
+    file_of, paths, rejects = find_files(rows["image"], root, ids, images.table, notes)
+    rows = rows.assign(file=rows["image"].map(file_of)).dropna(subset="file")
+    if images.settings["layout"]:
+        rows, strange = _placed(rows, images.settings)
+        for file in strange:
+            record_id = ids.record(as_text(file))
+            paths.append({"record_id": record_id, "path": str(root / file)})
+            rejects.append(Reject(record_id, "index", "not_in_layout", NOT_IN_LAYOUT))
+    values = _values(rows, images, ids, notes)
+    merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
     records = []
-    table, paths, rejects = first_of_each(table, "image", root, key=ids.key, source=ids.source)
-    for row in table.to_dict("records"):
-        record_id = ids.record(str(row["image"]))
-        paths.append({"record_id": record_id, "path": str(root / row["image"])})
+    for row in merged.rows.to_dict("records"):
+        record_id = ids.record(as_text(row["file"]))
+        paths.append({"record_id": record_id, "path": str(root / row["file"])})
         try:
-            record = _record(row, root, ids, views)
+            if row["file"] in merged.unsure:
+                text = f"its rows disagree on: {merged.unsure[row['file']]}"
+                raise Rejected("conflicting_rows", text)
+            records.append(_record(row, record_id, root, ids, images.settings["modality"]))
         except Rejected as rejected:
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
-            continue
-        if labels.words:
-            states = labels.read(row["label"])
-            record |= {f"label_{label}": state for label, state in states.items()}
-        records.append({"record_id": record_id} | record)
-    return SourceIndex(records, paths, rejects)
+    repeated = repeated_records(merged, ids, images.settings["several"])
+    return SourceIndex(records, paths, rejects, repeated)
 
 
-def _record(row: Mapping, root: Path, ids: SourceIds, views: Collection[str]) -> dict:
-    """The record of one row, but for its id and labels. Raises Rejected."""
+def _placed(rows: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows with the places of their file in the layout as columns; files without any."""
+    places = pd.DataFrame(
+        [places_of(file, settings["layout"]) for file in rows["file"]], index=rows.index
+    )
+    strange = rows.loc[places.isna().all(axis=1), "file"].unique().tolist()
+    placed = rows.assign(**places).loc[~places.isna().all(axis=1)]
+    labels = settings["labels"]
+    if labels and "label" not in rows and labels["column"] in places:
+        placed = placed.assign(label=placed[labels["column"]])
+    return placed, strange
+
+
+def _values(
+    rows: pd.DataFrame, images: ImageRows, ids: SourceIds, notes: list[str]
+) -> pd.DataFrame:
+    """The columns file, line, patient, age, sex, view, class and the states of labels."""
+    settings, table = images.settings, images.table
+    values = rows[["file", "line"]].copy()
+    values["patient"] = clean_patients(rows, ids, table, settings, notes)
+    parsers: dict[str, Callable[[str], Any]] = {
+        "age": parse_age,
+        "sex": sex_parser(settings["sex_words"], rows.get("sex", ()), table),
+        "view": lambda text: parse_view(text, images.words["view"]),
+        "class": class_parser(images.words["class"]),
+    }
+    for name, parse in parsers.items():
+        if name in rows:
+            values[name] = parse_cells(rows[name], parse, name, notes, table)
+    for name, words in images.words.items():
+        if name in rows:
+            check_present(words, values[name], rows[name], name, table)
+    if settings["labels"]:
+        values = values.join(label_states(rows, settings["labels"], table, notes))
+    return values
+
+
+def _record(
+    row: Mapping[Any, Any], record_id: str, root: Path, ids: SourceIds, modality: str
+) -> dict:
+    """The record of one image. Raises Rejected."""
     if not row["patient"]:
         raise Rejected(
             "no_patient",
             "the table has no patient for it; give one, because patients decide the split",
         )
-    width, height = image_size(inside(root, row["image"]))
-    return {
-        "patient": ids.patient(row["patient"]),
+    if isinstance(row.get("age"), Rejected):
+        raise row["age"]
+    record = {
+        "record_id": record_id,
+        "patient": ids.patient(as_text(row["patient"])),
         "source": ids.source,
-        "class": row["class"] if is_name(row.get("class") or "") else None,
-        "age": parse_age(row.get("age")),
-        "sex": parse_sex(row.get("sex")),
-        "view": parse_view(row.get("view"), views),
-        "rows": height,
-        "columns": width,
+        **{name: _value(row.get(name)) for name in ("class", "age", "sex", "view")},
+        **describe_image(root / row["file"], modality),
     }
+    return record | {name: as_label(v) for name, v in row.items() if name.startswith("label_")}
+
+
+def _value(cell: Any) -> Any:
+    return None if cell is None or cell != cell else cell

@@ -9,8 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,12 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.reports import Mention, label_of_mentions, read_report
+from pgdose.tables.identifiers import clean_identifiers
+from pgdose.tables.user_files import UserTable
 from pgdose.tables.user_tables import read_pieces
 
 MENTION_COLUMNS = list(Mention._fields)
+JOINT = "\n\n"  # between the rows of one report
 
 _LETTER = re.compile(r"[^\W_]")
 _TEXTS_TO_CHECK = 1000  # of each piece of a table, for its encoding
@@ -28,52 +30,118 @@ _TEXTS_TO_CHECK = 1000  # of each piece of a table, for its encoding
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ReportTable:
-    """A table of reports (CSV or Parquet) as the study names it.
-
-    `id` and `text` are the names of its columns, `field` the path of the section in the study that
-    names it, for messages. `negation`: see `reports.read_report`.
-    """
-
-    path: Path
-    field: str
-    id: str
-    text: str
-    encoding: str
-    negation: bool
-
-
-def label_report_file(table: ReportTable, lexicon: Lexicon) -> tuple[pd.DataFrame, pd.DataFrame]:
+def label_report_file(
+    table: UserTable, lexicon: Lexicon, several: str, negation: bool, notes: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels of all reports of a table, and the mentions that they rest on.
 
-    labels: columns report (the row in the table, from 0), link (its id, stripped) and
-    label_<name> (Int8: 1, 0, or NA for uncertain and for no text). Reports without an id are left
-    out, and so are those whose id stood before. mentions: columns report, then those of a Mention,
-    for every report. Raises UserError for a table that cannot be read or has a wrong encoding.
+    table: columns id and text. several: what rows with one id are; join, one report in parts;
+    union, several reports of one film; first or last, the row that counts; error, a UserError if
+    they differ. negation: see `reports.read_report`.
+
+    labels: columns report (the first row in the table, from 0), rows (all rows that count), link
+    (the id) and label_<name> (Int8: 1, 0, or NA for uncertain and for no text), differ (whether
+    rows of the id differ). Reports without an id are left out. mentions: columns report, then
+    those of a Mention; positions are those in the rows' texts joined by JOINT. Raises UserError for
+    a table that cannot be read or has a wrong encoding.
     """
-    labels, mentions = [], []
-    columns = {"id": table.id, "text": table.text}
-    for piece in read_pieces(table.path, columns, table.field, table.encoding):
-        if piece.empty:
-            continue
-        check_encoding(piece["text"], table.field, table.path.name)
-        piece_labels, piece_mentions = label_reports(piece["text"], lexicon, table.negation)
-        labels.append(piece_labels.assign(link=piece["id"].str.strip()))
+    labels, mentions, lines = [], [], []
+    for piece in read_pieces(table, notes):
+        check_encoding(piece["text"], table)
+        piece_labels, piece_mentions = label_reports(piece["text"], lexicon, negation)
+        texts = piece["text"].str.strip()
+        labels.append(piece_labels.assign(link=piece["id"], text=pd.util.hash_array(texts.array)))
         mentions.append(piece_mentions.rename(columns={"index": "report"}))
-        log.info("%s: %d reports labelled", table.field, piece.index[-1] + 1)
+        lines.append(piece["line"])
+        log.info("%s: %d reports labelled", table.at, piece.index[-1] + 1)
     names = [f"label_{name}" for name in lexicon.names]
-    of_reports = pd.concat(labels) if labels else pd.DataFrame(columns=[*names, "link"])
-    of_reports = of_reports.rename_axis("report").reset_index()
-    of_reports = of_reports[of_reports["link"] != ""]
-    repeated = of_reports["link"].duplicated()
-    log.info(
-        "%s: %d reports left out because an earlier one has the same id",
-        table.field,
-        repeated.sum(),
-    )
     no_mentions = pd.DataFrame(columns=["report", *MENTION_COLUMNS])
-    return of_reports[~repeated], pd.concat(mentions) if mentions else no_mentions
+    if not labels:
+        return pd.DataFrame(columns=["report", "rows", *names, "link", "differ"]), no_mentions
+    of_rows = pd.concat(labels)
+    of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
+    of_rows = of_rows.rename_axis("report").reset_index()
+    of_rows["rows"] = of_rows["report"].map(lambda row: [row])
+    of_rows = of_rows[of_rows["link"] != ""]
+    of_rows = of_rows.assign(line=pd.concat(lines).loc[of_rows["report"]].to_numpy())
+    again = of_rows.duplicated(["link", "text"])
+    if n := int(again.sum()):
+        notes.append(f"{n} reports say the same as an earlier one with their id; left out")
+    of_rows = of_rows[~again]
+    twice = of_rows["link"].duplicated(keep=False)
+    of_rows["differ"] = twice
+    of_mentions = pd.concat(mentions)
+    if twice.any():
+        reports = _SeveralReports(table, lexicon, several, negation)
+        of_rows, of_mentions = reports.settle(of_rows, of_mentions, notes)
+    of_mentions = of_mentions[of_mentions["report"].isin(of_rows["report"])]
+    return of_rows[["report", "rows", *names, "link", "differ"]], of_mentions
+
+
+class _SeveralReports(NamedTuple):
+    """Rows of a table of reports that share an id and differ."""
+
+    table: UserTable
+    lexicon: Lexicon
+    several: str
+    negation: bool
+
+    def settle(
+        self, rows: pd.DataFrame, mentions: pd.DataFrame, notes: list[str]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One row for each id, and the mentions of all."""
+        twice = rows["differ"]
+        ids = rows.loc[twice, "link"].nunique()
+        if self.several == "error":
+            raise self._differ(rows, ids)
+        notes.append(f"{ids} ids have several different reports; 'several: {self.several}'")
+        if self.several in ("first", "last"):
+            return rows[~rows["link"].duplicated(keep=self.several)], mentions  # type: ignore[arg-type]
+        texts = self._texts(rows.loc[twice, "report"])
+        merged, of_merged = [], []
+        for _, group in rows[twice].groupby("link", sort=False):
+            parts = [texts[report] for report in group["report"]]
+            found = self._mentions(parts)
+            row = group.iloc[0].to_dict() | {"rows": group["report"].tolist()}
+            values = label_of_mentions(JOINT.join(parts), found, self.lexicon)
+            merged.append(row | {f"label_{name}": value for name, value in values.items()})
+            of_merged.append(
+                pd.DataFrame(found, columns=MENTION_COLUMNS).assign(report=row["report"])
+            )
+        kept = mentions[~mentions["report"].isin(rows.loc[twice, "report"])]
+        table = pd.DataFrame(merged, columns=rows.columns).astype(rows.dtypes)
+        settled = pd.concat([rows[~twice], table]).sort_values("report")
+        return settled, pd.concat([kept, *of_merged])
+
+    def _mentions(self, parts: list[str]) -> list[Mention]:
+        """Of one report in parts, or of several reports; positions in the joined text."""
+        if self.several == "join":
+            return read_report(JOINT.join(parts), self.lexicon, self.negation)
+        mentions, start = [], 0
+        for part in parts:
+            mentions += [
+                mention._replace(start=mention.start + start, end=mention.end + start)
+                for mention in read_report(part, self.lexicon, self.negation)
+            ]
+            start += len(part) + len(JOINT)
+        return mentions
+
+    def _texts(self, numbers: pd.Series) -> dict[int, str]:
+        wanted, texts = set(numbers), {}
+        for piece in read_pieces(self.table):
+            some = piece.loc[piece.index.isin(wanted), "text"]
+            texts |= dict(zip(some.index, some, strict=True))
+        return texts
+
+    def _differ(self, rows: pd.DataFrame, ids: int) -> UserError:
+        link = rows.loc[rows["differ"], "link"].iloc[0]
+        lines = rows.loc[rows["link"] == link, "line"].head(2).tolist()
+        return UserError(
+            f"{self.table.field}.several: {ids} ids of {self.table.path.name} have several "
+            f"different reports, such as lines {lines[0]} and {lines[1]}; set 'several' to what "
+            "they are: join (parts of one report), union (all hold), first or last (that one "
+            "holds)"
+        )
 
 
 def label_reports(
@@ -125,11 +193,10 @@ def _repeat_rows(counts: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     return np.arange(len(places)) + (first[codes] - begin)[places], places
 
 
-def check_encoding(texts: pd.Series, field: str, file_name: str) -> None:
+def check_encoding(texts: pd.Series, table: UserTable) -> None:
     """Raise UserError if the texts look like Cyrillic that was read in a wrong encoding.
 
     cp1251 read as Latin-1 is letters like Ïíåâìî, UTF-8 read as cp1251 every other letter Р or С.
-    `field` and `file_name` go into the message.
     """
     text = " ".join(texts.dropna().astype(str).head(_TEXTS_TO_CHECK))
     letters = "".join(_LETTER.findall(text))
@@ -141,5 +208,6 @@ def check_encoding(texts: pd.Series, field: str, file_name: str) -> None:
     else:
         return
     raise UserError(
-        f"{field}.encoding: the texts of {file_name} seem to be in another encoding; try {encoding}"
+        f"{table.field}.encoding: the texts of {table.path.name} seem to be in another encoding; "
+        f"try {encoding}"
     )

@@ -22,6 +22,7 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
         "id": f"group-{place}",
         "name": group,
         "title": wording.text(rows[0]["title"]) if rows else "",
+        "unknown_patients": bool(rows) and rows[0]["n_patients"] == 0,
         "accuracy": tables.with_interval("accuracy", wording.rate)(rows[0]) if rows else "",
         "pictures": [
             (name, caption, embed(pictures[name]))

@@ -16,13 +16,17 @@ def table1(data: ReportData) -> Table | None:
         ("Images", "number", tables.count("n_images")),
         ("Training", "number", tables.count("n_training")),
         ("Validation", "number", tables.count("n_validation")),
-        ("Validation patients", "number", tables.count("n_patients")),
+        ("Validation patients", "number", _patients),
         ("Accuracy", "number", tables.with_interval("accuracy", wording.rate)),
         ("AUC", "number", tables.rate_with_interval("auc")),
         ("Paper’s accuracy", "number", lambda row: wording.short(row["paper_accuracy"])),
         ("ECE", "number", tables.rate_with_interval("ece")),
     ]
     return tables.table_of("Table 1", data.table("table1"), columns)
+
+
+def _patients(row: Row) -> str:
+    return "not known" if row["n_patients"] == 0 else wording.count(row["n_patients"])
 
 
 def class_counts(data: ReportData) -> Table | None:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pgdose.study.base import IS_PATH, Count, Integer, Label, Model, Name, Real, Share, mistake
-from pgdose.study.field_types import InputFile
+from pgdose.study.base import Count, Integer, Label, Model, Name, Real, Share, mistake
+from pgdose.study.table_files import ListTable
 
 
 class Where(Model):
@@ -51,7 +51,7 @@ class Image(Model):
     window: Literal["voi", "percentile", "full"] = "percentile"
     crop: Literal["none", "aorta"] = "none"
     least_confidence: Share = 0.4  # of the aorta's window; a film with less is left out
-    boxes: Annotated[InputFile | None, IS_PATH] = None  # a table of windows drawn by hand
+    boxes: ListTable | None = None  # a table of windows drawn by hand
 
     @model_validator(mode="after")
     def _check_boxes(self) -> Self:

@@ -96,7 +96,7 @@ def _sources_of_classes(study: Study) -> Iterator[str]:
     for g, c, entry, source in _classes(study):
         field = f"groups.{g}.classes.{c}.where"
         if isinstance(source, ImageTable) and entry.where.label:
-            labels = source.labels.names if source.labels else {}
+            labels = source.labels.all_names if source.labels else []
             yield from _unknown(
                 f"{field}.label", entry.where.label, labels, "a label of its source"
             )

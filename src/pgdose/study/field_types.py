@@ -4,9 +4,9 @@ import codecs
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from pgdose.study.base import IS_PATH, mistake
 
@@ -97,6 +97,29 @@ Identifier = Annotated[str, AfterValidator(_check_identifier)]
 
 
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
+
+
+SEPARATOR_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+def _check_separator(text: str) -> str:
+    text = SEPARATOR_NAMES.get(text, text)
+    if len(text) != 1 or text in "\"'\r\n\0" or text.isalnum() or (text.isspace() and text != "\t"):
+        raise mistake("must be one character such as ';', or the word tab")
+    return text
+
+
+def _check_word(value: Any) -> Any:
+    """A table's words may be unquoted numbers in YAML, as 0 and 1."""
+    if isinstance(value, bool | float):
+        raise mistake("must be in quotes (YAML reads it as another value)")
+    return str(value) if isinstance(value, int) else value
+
+
+Word = Annotated[str, BeforeValidator(_check_word)]
+
+
+Separator = Annotated[str, AfterValidator(_check_separator)]
 
 
 Column = str | list[str]  # a column's name, or several names: the first that the table has counts

@@ -5,10 +5,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import IS_PATH, Model, Name, Shards, Share, mistake
+from pgdose.study.base import Model, Name, Shards, Share, mistake
 from pgdose.study.classes import Class, Image
-from pgdose.study.field_types import InputFile, Title
+from pgdose.study.field_types import Title
 from pgdose.study.networks import AnyNetwork, ExistingNetwork
+from pgdose.study.table_files import ListTable
 
 
 class Group(Model):
@@ -19,7 +20,7 @@ class Group(Model):
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     network: ExistingNetwork | None = None  # null: the group's network is trained
     networks: dict[Name, AnyNetwork] = {}  # further ones; keys left out are those of `training`
-    exclude: Annotated[InputFile | None, IS_PATH] = None  # a table of records to leave out
+    exclude: ListTable | None = None  # a table of records to leave out
     shards: Shards = 1
     paper_accuracy: Share | None = None
 

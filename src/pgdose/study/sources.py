@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from pgdose.names import IGNORE
+from pgdose.names import IGNORE, UNKNOWN_PATIENTS
 from pgdose.study.base import (
     INCEPTION_MINIMUM,
     IS_PATH,
@@ -38,31 +38,73 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Word
 from pgdose.study.suggestions import one_of
+from pgdose.study.table_files import AnyTable
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
-class HandLabels(Model):
+class HandLabels(AnyTable):
     """A table of labels by hand, one row a report; the labeller is measured against it."""
 
     table: Annotated[InputFile, IS_PATH]
     id: str = "accession_number"
 
 
-class Reports(Model):
+class Reports(AnyTable):
     """A table of free-text reports; column `id` holds the values of the DICOM attribute `tag`."""
 
     table: Annotated[InputFile, IS_PATH]
-    id: str = "accession_number"
-    text: str = "report"
+    id: Column = "accession_number"
+    text: Column = "report"
     tag: Name = "AccessionNumber"
-    encoding: Encoding = "utf-8"
+    # What several rows with one id are: addenda of one report (`join`), findings of several
+    # (`union`), or corrections (`last`).
+    several: Literal["union", "join", "first", "last", "error"] = "error"
     negation: bool = True  # false: every mention of a finding counts, as in the paper
     hand_labels: HandLabels | None = None
+
+
+class TableLabels(Model):
+    """Labels in one column (`column` and `names`), or in a column for each finding (`columns`)."""
+
+    column: Column | None = None
+    separator: str | None = None  # between several words of a cell
+    names: dict[Label, Word] = {}  # the word of each label
+    columns: dict[Label, Column] = {}  # cells: 1, 0, -1 (uncertain) or empty
+    empty: Literal["unknown", "absent"] = "unknown"  # what an empty cell of `columns` means
+
+    @property
+    def all_names(self) -> list[str]:
+        return list(self.names or self.columns)
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> Self:
+        if bool(self.columns) == (self.column is not None):
+            raise mistake(
+                "give either 'column' and 'names' (the words of one column), or 'columns' (a "
+                "column for each finding, with 1, 0, -1 or nothing in its cells)"
+            )
+        if (self.column is None) == bool(self.names):
+            raise mistake("'column' and 'names' belong together; give both")
+        return self
+
+
+class LabelTable(AnyTable):
+    """A table of labels of an archive's films.
+
+    Column `id` holds the values of the DICOM attribute `tag`, or with `file` the names of the
+    files.
+    """
+
+    table: Annotated[InputFile, IS_PATH]
+    id: Column
+    tag: Name = "SOPInstanceUID"
+    several: Literal["union", "first", "last", "error"] = "error"  # rows of one film
+    labels: TableLabels
 
 
 class Screen(Model):
@@ -81,23 +123,61 @@ class FilmScreen(Screen):
 
 class Source(Model):
     root: Annotated[InputPath, JOB_ONLY]
-    # Sources with the same word here number their patients alike.
-    patients: Annotated[Name | None, UsedBy("index_table")] = None
+    # Sources with the same word here number their patients alike; `none`: nobody knows them, and
+    # each image stands for a patient of its own.
+    patients: Name | None = None
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
 class DicomArchive(Source):
-    """A folder of DICOM files with free-text reports."""
+    """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
     kind: Literal["dicom_archive"]
-    reports: Reports
-    lexicon: Annotated[InputFile, IS_PATH]
+    reports: Reports | None = None
+    lexicon: Annotated[InputFile | None, IS_PATH] = None
+    label_table: LabelTable | None = None  # of a label that both have, the table's counts
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
     screen: FilmScreen = FilmScreen()
 
     @property
     def modality(self) -> str:
         return "xray"
+
+    @model_validator(mode="after")
+    def _check_reports(self) -> Self:
+        if (self.reports is None) != (self.lexicon is None):
+            raise mistake(
+                "'reports' and 'lexicon' belong together: the lexicon says what the words of the "
+                "reports mean; give both, or neither"
+            )
+        return self
+
+
+Layout = InputPath | list[InputPath]  # of several patterns the first that a path matches counts
+
+
+def _check_layout(layout: Layout | None, needed: list[str]) -> None:
+    """Raise a mistake unless each pattern of paths has what is needed, and each place once."""
+    for pattern in [layout] if isinstance(layout, str) else layout or ():
+        lacking = [f"{{{name}}}" for name in needed if f"{{{name}}}" not in pattern]
+        if lacking:
+            raise mistake(
+                "must be a path with {lacking} in it, and * for other parts that vary (no patient "
+                "only where 'patients: none' says that nobody knows them)",
+                field="layout",
+                lacking=" and ".join(lacking),
+            )
+        if any(pattern.count(f"{{{name}}}") > 1 for name in ("class", "patient", "part")):
+            raise mistake("must not have the same place twice", field="layout")
+
+
+class TableSource(Source, AnyTable):
+    """A source that a table describes."""
+
+    # What several rows of one image are that differ: all of them hold, or one, or it is a mistake.
+    several: Literal["union", "first", "last", "error"] = "error"
+    # What patients are whose identifiers differ only in capitals, spaces or leading zeros.
+    similar_patients: Literal["error", "same", "distinct"] = "error"
 
 
 class FieldColumns(Model):
@@ -107,13 +187,13 @@ class FieldColumns(Model):
     class_: Annotated[Column, Field(alias="class")] = "class"
 
 
-class MicroscopeFields(Source):
+class MicroscopeFields(TableSource):
     """Whole images of one class each, which a table or their folders (`layout`) name."""
 
     kind: Annotated[Literal["microscope_fields"], UsedBy()]
     table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
-    layout: Annotated[InputPath | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    layout: Annotated[Layout | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
     # How many bits of files with 16 bits a channel are in use.
@@ -123,20 +203,12 @@ class MicroscopeFields(Source):
     def modality(self) -> str:
         return "histology"
 
-    @field_validator("layout")
-    @classmethod
-    def _check_placeholders(cls, layout: str | None) -> str | None:
-        if layout is not None and any(layout.count(f"{{{n}}}") != 1 for n in ("class", "patient")):
-            raise mistake(
-                "must be a path with {class} and {patient} once each, and * for other parts that "
-                "vary"
-            )
-        return layout
-
     @model_validator(mode="after")
     def _check_table_or_layout(self) -> Self:
         if (self.table is None) == (self.layout is None):
             raise mistake("give either 'table' or 'layout', which says the class of each field")
+        known = [] if self.patients == UNKNOWN_PATIENTS else ["patient"]
+        _check_layout(self.layout, ["class", *known])
         return self
 
 
@@ -175,7 +247,7 @@ def _as_text(words: Any) -> Any:
 Words = Annotated[list[str], BeforeValidator(_as_text)]
 
 
-class Slides(Source):
+class Slides(TableSource):
     """Whole slides, and outlines of the tissue's classes on them."""
 
     kind: Annotated[Literal["slides"], CANDIDATES]
@@ -245,23 +317,42 @@ class TableColumns(Model):
     class_: Annotated[Column | None, Field(alias="class")] = None
 
 
-class TableLabels(Model):
-    """Labels in one column: one value, or several values with a separator between them."""
+class SexWords(Model):
+    """The words of a table for the sexes, where they are none of the usual ones."""
 
-    column: Column
-    separator: str | None = None
-    names: Annotated[dict[Label, str], Field(min_length=1)]
+    F: Annotated[list[Word], Field(min_length=1)]
+    M: Annotated[list[Word], Field(min_length=1)]
 
 
-class ImageTable(Source):
-    """Ready images (PNG, TIFF, JPEG, BMP) and a CSV or Parquet table that describes them."""
+class ImageTable(TableSource):
+    """Ready images (PNG, TIFF, JPEG, BMP; X-rays also DICOM).
+
+    A table (CSV, Excel, Parquet) describes them, or their folders and names do (`layout`).
+    """
 
     kind: Literal["table"]
-    table: Annotated[InputFile, IS_PATH, JOB_ONLY]
+    table: Annotated[InputFile | None, IS_PATH, JOB_ONLY] = None
+    # Such as "{class}/{patient}_*.png"; beside a table it says what the table does not.
+    layout: Annotated[Layout | None, IS_PATH] = None
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None
+    sex_words: SexWords | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
+
+    @model_validator(mode="after")
+    def _check_table_or_layout(self) -> Self:
+        if self.table is None and self.layout is None:
+            raise mistake("give 'table' or 'layout' (or both), which says what each image is")
+        known = self.table is not None or self.patients == UNKNOWN_PATIENTS
+        _check_layout(self.layout, [] if known else ["patient"])
+        column = self.labels.column if self.labels else "class"
+        if self.table is None and column not in ("class", "part"):
+            raise mistake(
+                "must be class or part, which 'layout' says; there is no table with other columns",
+                field="labels.column",
+            )
+        return self
 
 
 AnySource = Annotated[

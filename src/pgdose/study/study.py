@@ -119,7 +119,12 @@ class Study(Model):
     def synthetic(self, source: str) -> bool:
         """Whether the synthetic hospital makes all that is read of the source."""
         entry = self.sources[source]
-        table = entry.reports.table if isinstance(entry, DicomArchive) else entry.table
+        if isinstance(entry, DicomArchive):
+            if entry.label_table or not entry.reports:
+                return False
+            table: str | None = entry.reports.table
+        else:
+            table = entry.table
         return self.phantom is not None and self.phantom.makes(entry.kind, entry.root, table)
 
     def target(self, group: str, attack: str) -> int | str | None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from pgdose.names import UNKNOWN_PATIENT, UNKNOWN_PATIENTS
+
 ID_DIGITS = 20  # 80 bits: two of 10 million records share an id with a probability under 1e-10
 
 
@@ -28,10 +30,22 @@ class SourceIds(NamedTuple):
     source: str
     patients: str = ""  # name space of patient numbers; sources that share it share patients
 
+    @property
+    def unknown_patients(self) -> bool:
+        """Whether nobody knows the patients: each record stands for one of its own."""
+        return self.patients == UNKNOWN_PATIENTS
+
     def record(self, name: str) -> str:
         return opaque(self.key, self.source, name)
 
+    def part(self, name: str, place: str) -> str:
+        """Of a part of a record, as a tile."""
+        return opaque(self.key, self.source, name, place)
+
     def patient(self, number: str) -> str:
+        """The id begins with UNKNOWN_PATIENT where nobody knows who `number` is."""
+        if self.unknown_patients:
+            return UNKNOWN_PATIENT + opaque(self.key, self.source, "patient", number)
         return opaque(self.key, self.patients or self.source, "patient", number)
 
     def instance(self, uid: str) -> str:

@@ -1,6 +1,7 @@
 """Ages, sexes and view positions as people write them."""
 
 import re
+import unicodedata
 from collections.abc import Collection
 from datetime import date
 
@@ -11,20 +12,38 @@ FRONTAL = ("PA", "AP")  # values of ViewPosition
 LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
 OTHER = "OTHER"  # any code that the study does not use
 
-_AGE = re.compile(r"([YMWD]?)(-?\d{1,3}(?:[.,]\d+)?)([YMWD]?)")
+_AGE = re.compile(r"([YMWD]?)(-?\d{1,3}(?:[.,]\d+)?)(?:([YMWD])|([^\W\d_]{2,8})\.?|([ГЛ])\.?)?")
 _PER_YEAR = {"Y": 1.0, "": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+# The beginnings of the words for a unit, of some languages.
+_UNITS = {
+    "Y": ("YEAR", "YR", "YO", "JAHR", "AN", "AÑO", "ANO", "ЛЕТ", "ГОД", "Г", "Л"),
+    "M": ("MO", "MES", "МЕС"),
+    "W": ("WEEK", "WK", "WOCHE", "SEM", "НЕД"),
+    "D": ("DAY", "TAG", "JOUR", "DÍA", "DIA", "ДН", "ДЕН"),
+}
+_WOMAN = re.compile(
+    "F|FEMALE|W|WOMAN|GIRL|WEIBLICH|FRAU|FEMME|F[EÉ]MININ|MUJER|FEMENINO|DONNA|FEMMINA|FEMININO"
+    "|KOBIETA|Ж|ЖЕН|ЖЕНСКИЙ|ЖЕНЩИНА|女"
+)
+_MAN = re.compile(  # Latin M and Cyrillic М
+    "M|MALE|MAN|BOY|MÄNNLICH|MANN|HOMME|MASCULIN|HOMBRE|MASCULINO|VAR[OÓ]N|UOMO|MASCHIO|MĘŻCZYZNA"
+    "|М|МУЖ|МУЖСКОЙ|МУЖЧИНА|男"
+)
 
 
 def parse_age(text: object, birth: str = "", *examinations: str) -> float | None:
-    """Age in years from `045Y`, `Y045`, `45`, `018M`, else from two dates YYYYMMDD, else None.
+    """Age in years from `045Y`, `Y045`, `45`, `018M`, `45 years`, else from two dates, else None.
+
+    Dates are YYYYMMDD.
 
     `examinations` are dates in order of preference. The first possible age counts; if there are
     only impossible ones, raises Rejected (impossible_age).
     """
     match = _AGE.fullmatch(re.sub(r"\s", "", str(text or "")).upper())
     ages = [_years(birth, day) for day in examinations]
-    if match:
-        years = float(match[2].replace(",", ".")) / _PER_YEAR[match[1] or match[3]]
+    unit = _unit(match) if match else None
+    if match and unit is not None:
+        years = float(match[2].replace(",", ".")) / _PER_YEAR[unit]
         # 000Y stands for unknown as often as for a newborn, so dates come first then.
         ages.insert(0 if years else len(ages), years)
     readable = [age for age in ages if age is not None]
@@ -32,6 +51,16 @@ def parse_age(text: object, birth: str = "", *examinations: str) -> float | None
     if readable and not possible:
         raise Rejected("impossible_age", f"under 0 or over {OLDEST:.0f} years")
     return possible[0] if possible else None
+
+
+def _unit(match: re.Match[str]) -> str | None:
+    """Y, M, W, D or "" (years); None if the word is no unit, or there are two."""
+    word = match[4] or match[5] or ""
+    if match[1] and (match[3] or word):
+        return None
+    if not word:
+        return match[1] or match[3] or ""
+    return next((unit for unit, starts in _UNITS.items() if word.startswith(starts)), None)
 
 
 def _years(birth: str, examination: str) -> float | None:
@@ -49,16 +78,17 @@ def _years(birth: str, examination: str) -> float | None:
 
 def parse_sex(text: object) -> str | None:
     """F or M from the usual spellings, else None."""
-    word = str(text or "").strip().upper()
-    women = ("F", "FEMALE", "W", "WOMAN", "Ж", "ЖЕН", "ЖЕНСКИЙ")
-    men = ("M", "MALE", "MAN", "М", "МУЖ", "МУЖСКОЙ")  # Latin M and Cyrillic М
-    return "F" if word in women else "M" if word in men else None
+    word = unicodedata.normalize("NFC", str(text or "")).strip().rstrip(".").upper()
+    return "F" if _WOMAN.fullmatch(word) else "M" if _MAN.fullmatch(word) else None
 
 
 def parse_view(text: object, views: Collection[str]) -> str | None:
     """A usual ViewPosition or one of the study's `views`, else OTHER; None if the field is empty.
 
-    People type into this field, so an unknown text is not passed on.
+    A view of the study counts in any capitals, and has the study's spelling then. People type into
+    this field, so an unknown text is not passed on.
     """
     code = str(text or "").strip().upper()
-    return (code if code in (*FRONTAL, *LATERAL, *views) else OTHER) if code else None
+    if view := next((view for view in views if view.upper() == code), None):
+        return view
+    return (code if code in (*FRONTAL, *LATERAL) else OTHER) if code else None

@@ -37,8 +37,14 @@ RECORDS = pa.schema(
         ("row", pa.int32()),
     ]
 )
-HEADERS = pa.schema(  # private: `link` is an identifier that joins a film to its report
-    [*RECORDS, ("link", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+HEADERS = pa.schema(  # private: identifiers join a film to its report, and to its row of labels
+    [
+        *RECORDS,
+        ("link", pa.string()),
+        ("table_link", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
 )
 
 

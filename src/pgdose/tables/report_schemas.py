@@ -21,4 +21,10 @@ CONFLICTS = pa.schema([("record_id", pa.string()), ("label", pa.string()), ("sta
 
 def report_labels_schema(labels: Iterable[str]) -> pa.Schema:
     """Labels of the reports themselves; private, since `link` is an identifier."""
-    return pa.schema([("report", pa.int64()), ("link", pa.string()), *label_columns(labels)])
+    rows = [("rows", pa.list_(pa.int64())), ("differ", pa.bool_())]
+    return pa.schema([("report", pa.int64()), *rows, ("link", pa.string()), *label_columns(labels)])
+
+
+def film_labels_schema(labels: Iterable[str]) -> pa.Schema:
+    """The states of films by a table of labels (1, 0, -1 uncertain, null); private, with `link`."""
+    return pa.schema([("record_id", pa.string()), ("link", pa.string()), *label_columns(labels)])

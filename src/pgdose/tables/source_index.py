@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pgdose.errors import UserError
-from pgdose.tables.keyed import opaque
 from pgdose.tables.parquet import read_metadata, write_table
 from pgdose.tables.private_paths import write_paths
 from pgdose.tables.rejects import REJECTS, Reject, reject_table
+from pgdose.tables.repeated_rows import REPEATED
 from pgdose.tables.site_key import ENTRY, SYNTHETIC
 
 
@@ -21,23 +21,25 @@ class SourceIndex(NamedTuple):
     records: list[dict]
     paths: list[dict]  # {record_id, path}
     rejects: list[Reject]
+    repeated: pd.DataFrame = pd.DataFrame(columns=REPEATED.names)  # records with several rows
 
 
 def write_index(
     records: pd.DataFrame,
-    rejects: Iterable[Reject],
-    paths: Iterable[dict],
+    index: SourceIndex,
     output: Any,
     schema: pa.Schema,
     metadata: Mapping[str, str],
 ) -> None:
-    """Write `output.records` (of `schema`), `output.rejects` and the private `output.paths`.
+    """Write `output.records` (of `schema`), `rejects`, `repeated` and the private `paths`.
 
-    `metadata`: of the key that made their ids, see `site_key`.
+    `records` are those of `index` as a table. `metadata`: of the key that made their ids, see
+    `site_key`, and the notes.
     """
     write_table(records, output.records, schema, metadata)
-    write_table(reject_table(rejects), output.rejects, REJECTS, metadata)
-    write_paths(paths, output.paths, metadata)
+    write_table(reject_table(index.rejects), output.rejects, REJECTS, metadata)
+    write_table(index.repeated, output.repeated, REPEATED, metadata)
+    write_paths(index.paths, output.paths, metadata)
 
 
 def common_key(
@@ -72,16 +74,3 @@ def key_of_group(paths: Iterable[str | Path], group: str) -> dict[str, str]:
             "were indexed since, and run again"
         )
     return {ENTRY: (keys or entries).pop()} if entries else {}
-
-
-def first_of_each(
-    table: pd.DataFrame, column: str, root: Path, *, key: bytes, source: str
-) -> tuple[pd.DataFrame, list[dict], list[Reject]]:
-    """The rows that name a file for the first time; paths and rejects of the repeated ones."""
-    repeated = table[column].duplicated()
-    paths, rejects = [], []
-    for number, name in table.loc[repeated, column].items():
-        record_id = opaque(key, source, str(name), f"row {number}")
-        paths.append({"record_id": record_id, "path": str(root / str(name))})
-        rejects.append(Reject(record_id, "index", "duplicate_row", "the file has a row already"))
-    return table[~repeated], paths, rejects

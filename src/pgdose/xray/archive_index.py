@@ -1,25 +1,117 @@
-"""The index of a DICOM archive: headers of films joined to the labels of their reports.
+"""The index of a DICOM archive: headers of films joined to the labels of their reports and tables.
 
 A film and its report share `link`, the value of the attribute that the study names at
-`reports.tag`. A film without a report has no labels.
+`reports.tag`; a film and its row in a table of labels share `table_link`. A film without either has
+no labels.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from pgdose.errors import UserError
+from pgdose.errors import Rejected, UserError
+from pgdose.tables.file_names import NameIndex
+from pgdose.tables.identifiers import clean_identifiers, match_identifiers
+from pgdose.tables.label_cells import as_label, label_states
 from pgdose.tables.rejects import REJECTS, by_id
+from pgdose.tables.repeated_rows import REPEATED, Merged, merge_rows
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
+from pgdose.tables.user_files import UserTable
+
+NO_MENTIONS = pd.DataFrame(columns=MENTIONS.names)  # of an archive without reports
 
 
-def join_labels(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """The usable films of HEADERS with `report` and the label columns, sorted by record_id.
+def usable_films(headers: pd.DataFrame) -> pd.DataFrame:
+    """The films of HEADERS that their headers do not rule out, sorted by record_id."""
+    films = headers[headers["reason"].isna()].sort_values("record_id")
+    return films.reset_index(drop=True)
 
-    `report` is the number of the film's report, null where there is none.
+
+def join_reports(films: pd.DataFrame, labels: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """The films with the columns of their reports' labels; `report` is null where there is none.
+
+    An id that is spelled otherwise in the file and the table (without leading zeros, with other
+    capitals) counts where no other could be meant.
     """
-    usable = headers[headers["reason"].isna()]
-    return usable.merge(labels, on="link", how="left").sort_values("record_id")
+    matched, unsure = match_identifiers(films["link"].dropna(), labels["link"])
+    note_matches(films["link"], matched, unsure, "reports", notes)
+    partner = films["link"].map(matched)
+    rows = labels.set_index("link").reindex(partner).set_axis(films.index)
+    return films.drop(columns=[c for c in rows if c in films]).join(rows)
+
+
+def note_matches(
+    links: pd.Series,
+    matched: Mapping[str, str],
+    unsure: Mapping[str, Sequence[str]],
+    what: str,
+    notes: list[str],
+) -> None:
+    """Note how many films were matched in another spelling, and how many could not be."""
+    other = {link for link, partner in matched.items() if link != partner}
+    if n := int(links.isin(other).sum()):
+        notes.append(f"{n} films and their {what} spell the number in two ways; matched")
+    if n := int(links.isin(set(unsure)).sum()):
+        notes.append(f"{n} films could be several {what}, by numbers that are alike; not matched")
+
+
+def join_table(
+    films: pd.DataFrame,
+    rows: pd.DataFrame,
+    settings: Mapping[str, Any],
+    table: UserTable,
+    notes: list[str],
+) -> tuple[pd.DataFrame, Merged]:
+    """The states of each film by a table of labels, indexed like `films`; and how rows merged.
+
+    rows: the columns id, line, and label or label_<name>; settings: the study's `label_table`.
+    States are 1, 0, -1 (uncertain) or NA. UserError if no film has a row.
+    """
+    is_file = settings["tag"] == "file"
+    ids = rows["id"] if is_file else clean_identifiers(rows["id"], table, "id", notes)
+    states = label_states(rows, settings["labels"], table, notes)
+    links = films["table_link"].dropna()
+    if is_file:
+        partner = _match_files(links, ids.unique())
+    else:
+        matched, unsure = match_identifiers(links, ids[ids.ne("")])
+        note_matches(films["table_link"], matched, unsure, "labels", notes)
+        partner = {row: link for link, row in matched.items()}
+    of_film = states.assign(link=ids.map(partner), line=rows["line"])
+    of_film = of_film[of_film["link"].notna()]
+    if of_film.empty and len(films):
+        raise UserError(
+            f"{table.field}: none of the {len(films)} images has a row; set {table.field}.tag (now "
+            f"{settings['tag']}) to the attribute with the values of the column "
+            f"{settings['id']!r}, or to file if these are names of files"
+        )
+    merged = merge_rows(of_film, "link", settings["several"], table, notes)
+    without = len(films) - int(films["table_link"].isin(merged.rows["link"]).sum())
+    notes.append(f"{without} of {len(films)} films have no row in the table of labels")
+    by_link = merged.rows.set_index("link")[list(states)]
+    return by_link.reindex(films["table_link"]).set_axis(films.index), merged
+
+
+def _match_files(links: pd.Series, ids: Collection[str]) -> dict[str, str]:
+    """The film's file for each id of the table: its name, with or without folders and ending."""
+    files, partner = NameIndex(links), {}
+    for name in ids:
+        try:
+            partner[name] = files.find(name)[0]
+        except Rejected:
+            continue
+    return partner
+
+
+def labels_of(films: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
+    """The films with the labels of a table, which count where a film has a row there."""
+    has_row = states.notna().any(axis=1)
+    labels = states.map(as_label).astype("Int8")
+    for column in labels:
+        before = films[column] if column in films else pd.Series(pd.NA, index=films.index)
+        films = films.assign(**{column: labels[column].where(has_row, before).astype("Int8")})
+    return films
 
 
 def header_rejects(headers: pd.DataFrame) -> pd.DataFrame:
@@ -27,10 +119,10 @@ def header_rejects(headers: pd.DataFrame) -> pd.DataFrame:
     return by_id(headers[headers["reason"].notna()].assign(stage="index")[REJECTS.names])
 
 
-def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str) -> None:
+def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str | list[str]) -> None:
     """Raise UserError if not one film has a report: the wrong attribute or column is named.
 
-    `films` as `join_labels` returns them; `field` is the study's path to `reports`.
+    `films` as `join_reports` returns them; `field` is the study's path to `reports`.
     """
     if len(films) and films["report"].isna().all():
         raise UserError(
@@ -38,6 +130,29 @@ def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str) -> No
             f"to the attribute with the values of the column {id_column!r}, or set {field}.id "
             "to another column"
         )
+
+
+def repeated_films(
+    films: pd.DataFrame,
+    reports: Mapping[str, Any] | None,
+    merged: Merged | None,
+    labelled: Mapping[str, Any] | None,
+) -> pd.DataFrame:
+    """The table of REPEATED: films whose reports, or rows of labels, disagree.
+
+    reports, labelled: the study's `reports` and `label_table`; merged: of `join_table`.
+    """
+    parts = [pd.DataFrame(columns=REPEATED.names)]
+    if reports:
+        some = films[films["differ"].eq(True).fillna(False)]
+        n_rows = [len(rows) for rows in some["rows"]]
+        of_reports = some[["record_id"]].assign(n_rows=n_rows, differ="report")
+        parts.append(of_reports.assign(several=reports["several"]))
+    if merged is not None and labelled:
+        record_of = films.dropna(subset="table_link").drop_duplicates("table_link")
+        records = merged.repeated["link"].map(record_of.set_index("table_link")["record_id"])
+        parts.append(merged.repeated.assign(record_id=records, several=labelled["several"]))
+    return pd.concat([part[REPEATED.names] for part in parts]).sort_values("record_id")
 
 
 def film_mentions(films: pd.DataFrame, report_mentions: pd.DataFrame) -> pd.DataFrame:

@@ -55,6 +55,13 @@ class WordLayout:
         return values
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file says that it is DICOM: by its first bytes, or by its name's ending."""
+    with path.open("rb") as file:
+        start = file.read(PREAMBLE)
+    return start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+
+
 def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
     """The data set of a file, with its pixels or without.
 

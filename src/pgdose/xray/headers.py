@@ -17,25 +17,37 @@ from pgdose.xray.character_sets import decode_text, looks_misdeclared
 from pgdose.xray.dicom_file import check_film, first_number, read_dicom, transfer_syntax
 
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+NO_PATIENT = "PatientID is missing; it keeps training and validation apart"
 WIDEST = 10.0  # mm; a larger spacing is a typing error
 DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 
 
-class HeaderSettings(NamedTuple):
-    """How the study reads the headers of a source."""
+FILE_TAG = "file"  # in place of a keyword: the file's path below the root
 
-    tag: str  # keyword of the attribute that links a film to its report
+
+class HeaderSettings(NamedTuple):
+    """How the study reads the headers of a source.
+
+    `tag` and `label_tag` are keywords of the attributes that link a film to its report, and to its
+    row in a table of labels (or FILE_TAG); None: there are none.
+    """
+
+    tag: str | None
+    label_tag: str | None
     encoding: str | None  # a codec such as cp1251, whatever the files declare; see `decode_text`
     views: tuple[str, ...] | list[str]  # values of ViewPosition that the study uses
     parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
 
     def check(self, source: str) -> None:
-        """Raise UserError if `tag` is not a DICOM attribute or `encoding` no codec of text."""
-        if self.tag not in keyword_dict:
-            raise UserError(
-                f"sources.{source}.reports.tag: {self.tag!r} is not a DICOM attribute; "
-                "use a keyword such as AccessionNumber or StudyInstanceUID"
-            )
+        """Raise UserError if a tag is not a DICOM attribute or `encoding` no codec of text."""
+        tags = {"reports.tag": self.tag, "label_table.tag": self.label_tag}
+        for key, tag in tags.items():
+            if tag not in (None, *keyword_dict, *([FILE_TAG] if "label" in key else [])):
+                raise UserError(
+                    f"sources.{source}.{key}: {tag!r} is not a DICOM attribute; use a keyword such "
+                    "as AccessionNumber or StudyInstanceUID"
+                    + (f", or {FILE_TAG}" if "label" in key else "")
+                )
         try:
             b"a".decode(self.encoding or "ascii")
         except (LookupError, UnicodeError):
@@ -54,7 +66,8 @@ def read_headers(
     """One row (of HEADERS) for each (record_id, path), in order, each read when its row is due.
 
     All rows have record_id, source, reason and detail. The last two are None for a usable file;
-    then the fields of `read_header` follow, patient and instance opaque, `link` in clear. A link
+    then the fields of `read_header` follow, patient and instance opaque, the links in clear. A file
+    without a patient is rejected (no_patient), unless the source's patients are not known. A link
     that leads out of `root` is not read.
     """
     settings.check(ids.source)
@@ -71,7 +84,14 @@ def _header_row(
         header = read_header(path, settings)
     except Rejected as rejected:
         return row | {"reason": rejected.reason, "detail": rejected.detail}
-    header["patient"] = ids.patient(header["patient"])
+    if ids.unknown_patients:
+        header["patient"] = ids.patient(record_id)
+    elif not header["patient"]:
+        return row | {"reason": "no_patient", "detail": NO_PATIENT}
+    else:
+        header["patient"] = ids.patient(header["patient"])
+    if settings.label_tag == FILE_TAG:
+        header["table_link"] = path.relative_to(root).as_posix() if root else path.name
     if header["instance"]:
         header["instance"] = ids.instance(header["instance"])
     return row | header
@@ -80,12 +100,13 @@ def _header_row(
 def read_header(path: Path, settings: HeaderSettings) -> dict:
     """The fields of HEADERS that one file tells.
 
-    `patient`, `link` (the value of the attribute `settings.tag`) and `instance` (SOPInstanceUID)
-    are in clear: the caller hashes or drops them. `mojibake`: no encoding is set, and the file
+    `patient` ("" if it is missing), `link` and `table_link` (of the attributes `settings.tag` and
+    `settings.label_tag`) and `instance` (SOPInstanceUID) are in clear: the caller hashes or drops
+    them. `mojibake`: no encoding is set, and the file
     seems to declare a wrong one. `view` and `body_part` are OTHER if the study does not use them,
     since people type names into these fields.
 
-    Raises Rejected: the codes of `read_dicom` and `check_film`, no_patient, impossible_age.
+    Raises Rejected: the codes of `read_dicom` and `check_film`, impossible_age.
     """
     ds = read_dicom(path, pixels=False)
     try:
@@ -101,26 +122,49 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
     def text(keyword: str) -> str:
         return decode_text(ds, keyword, settings.encoding)
 
-    if not text("PatientID"):
-        raise Rejected("no_patient", "PatientID is missing; it keeps training and validation apart")
     birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
-    part, syntax = _code(text("BodyPartExamined")), transfer_syntax(ds)
+    part = _code(text("BodyPartExamined"))
+    is_keyword = settings.label_tag not in (None, FILE_TAG)
     return {
         "patient": text("PatientID"),
-        "link": text(settings.tag) or None,
+        "link": (text(settings.tag) or None) if settings.tag else None,
+        "table_link": (text(settings.label_tag) or None) if is_keyword else None,
         "instance": text("SOPInstanceUID") or None,
         "age": parse_age(text("PatientAge"), birth, *days),
         "sex": parse_sex(text("PatientSex")),
         "view": parse_view(_code(text("ViewPosition")), settings.views),
         "body_part": part and next((w for w in settings.parts if w.upper() in part), OTHER),
+        **_pixel_fields(ds),
+        "mojibake": settings.encoding is None and looks_misdeclared(ds),
+    }
+
+
+def _pixel_fields(ds: pydicom.Dataset) -> dict:
+    """What the header says of the pixels."""
+    syntax = transfer_syntax(ds)
+    return {
         "rows": int(ds.Rows),
         "columns": int(ds.Columns),
         "bits_stored": int(ds.BitsStored),
         "photometric": str(ds.PhotometricInterpretation),
         "transfer_syntax": syntax if syntax in uid.UID_dictionary else "OTHER",
         "mm_per_px": _spacing(ds),
-        "mojibake": settings.encoding is None and looks_misdeclared(ds),
     }
+
+
+def describe_pixels(path: Path) -> dict:
+    """The fields of records that say what the pixels of a DICOM film are.
+
+    Raises Rejected: the codes of `read_dicom` and `check_film`.
+    """
+    ds = read_dicom(path, pixels=False)
+    try:
+        check_film(ds)
+        return _pixel_fields(ds)
+    except Rejected:
+        raise
+    except Exception as error:  # a value that pydicom cannot convert
+        raise Rejected("unreadable_header", type(error).__name__) from None
 
 
 def _code(text: str) -> str | None:

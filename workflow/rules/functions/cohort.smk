@@ -10,6 +10,21 @@ def member_image_settings(w):
     return as_json(settings)
 
 
+def file_of(table):
+    """The file of a person's table, if the study names one."""
+    return table.table if table else []
+
+
+def list_formats(w):
+    """How a person's lists of a group are written; where they lie are inputs."""
+    group = STUDY.groups[w.group]
+    lists = {"exclude": group.exclude, "image.boxes": group.image.boxes}
+    formats = {
+        name: table.model_dump(exclude={"table"}) for name, table in lists.items() if table
+    }
+    return as_json(formats)
+
+
 def copy_limits(w):
     """How far copies may differ; nothing for a group without copies."""
     group = STUDY.groups[w.group]

@@ -5,6 +5,7 @@ from pgdose.study.phantom import KINDS as PHANTOM_KINDS
 RECORDS = dict(
     records=f"{RESULTS}/sources/{{source}}/records.parquet",
     rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
+    repeated=f"{RESULTS}/sources/{{source}}/repeated.parquet",
 )
 PATHS = f"{PRIVATE}/{{source}}/paths.parquet"
 ONE_ARCHIVE = one_of(sources_of_kind("dicom_archive"))
@@ -44,9 +45,54 @@ def files_of_phantom(w):
     return f"{HOSPITAL}/truth/{PHANTOM_KINDS[source_of(w).kind][0]}.csv"
 
 
-def report_settings(w, *names):
-    """Some settings of a source's reports; where the reports lie is an input."""
-    return as_json({name: getattr(source_of(w).reports, name) for name in names})
+def reported():
+    """Archives with reports."""
+    return [n for n in sources_of_kind("dicom_archive") if STUDY.sources[n].reports]
+
+
+def if_reported(name):
+    """A private table that the reports of an archive give; nothing where it has none."""
+    path = f"{PRIVATE}/{{source}}/{name}.parquet"
+    return lambda w: path.format(source=w.source) if source_of(w).reports else []
+
+
+def label_table_of(w):
+    """The table of labels of an archive, if it has one."""
+    table = source_of(w).label_table
+    return table.table if table else []
+
+
+def link_tags(w):
+    """The attributes that link a film to its report, and to its row in a table of labels."""
+    reports, table = source_of(w).reports, source_of(w).label_table
+    return as_json(
+        {"tag": reports and reports.tag, "label_tag": table and table.tag}
+    )
+
+
+def report_settings(w):
+    """The settings of a source's reports; where the tables lie are inputs. null: it has none."""
+    reports = source_of(w).reports
+    left_out = {"table", "hand_labels"}
+    return as_json(reports and reports.model_dump(mode="json", exclude=left_out))
+
+
+def label_table_settings(w):
+    """The settings of an archive's table of labels; null: it has none."""
+    table = source_of(w).label_table
+    return as_json(table and table.model_dump(mode="json", exclude={"table"}))
+
+
+def hand_label_settings(w):
+    """The settings of the labels by hand; null where they are those of the table of labels."""
+    hand = source_of(w).reports.hand_labels
+    return as_json(hand and hand.model_dump(mode="json", exclude={"table"}))
+
+
+def labels_by_hand(w):
+    """What the labeller is measured against: labels by hand, or an archive's table of labels."""
+    hand = source_of(w).reports.hand_labels
+    return hand.table if hand else f"{PRIVATE}/{w.source}/film_labels.parquet"
 
 
 def screened_classes(w):
@@ -61,12 +107,13 @@ def screened_classes(w):
 
 
 def codes(w):
-    """The words of ViewPosition, and of BodyPartExamined, that the study names for a source."""
-    views = {view for where in screened_classes(w) for view in where["view"] or []}
-    codes = {"views": sorted(views)}
+    """The words that classes of the study ask for: ViewPosition, and BodyPartExamined or class."""
+    classes = screened_classes(w)
+    views = {view for where in classes for view in where["view"] or []}
     if source_of(w).kind == "dicom_archive":
-        codes["parts"] = source_of(w).screen.body_parts
-    return as_json(codes)
+        return as_json({"views": sorted(views), "parts": source_of(w).screen.body_parts})
+    names = {where["class"] for where in classes if where["class"]}
+    return as_json({"view": sorted(views), "class": sorted(names)})
 
 
 def source_sheets():

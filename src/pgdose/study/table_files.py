@@ -1,0 +1,28 @@
+"""How the study names tables that people made."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from pgdose.study.base import IS_PATH, Model
+from pgdose.study.field_types import Encoding, InputFile, Separator
+
+
+class AnyTable(Model):
+    """How a table that a person made is written; null: it is found in the file."""
+
+    separator: Separator | None = None  # of the cells of a CSV file
+    encoding: Encoding | None = None  # of a CSV file
+
+
+class TableFile(AnyTable):
+    """A table with columns of fixed names: its path, or the path and how it is written."""
+
+    table: Annotated[InputFile, IS_PATH]
+
+
+def _as_section(path: Any) -> Any:
+    return {"table": path} if isinstance(path, str) else path
+
+
+ListTable = Annotated[TableFile, BeforeValidator(_as_section)]
