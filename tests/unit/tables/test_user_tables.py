@@ -151,7 +151,7 @@ def test_another_encoding_is_asked_for_with_the_header_as_read(
 
 
 def test_the_line_that_is_in_another_encoding_is_named(write: Callable[..., Path]) -> None:
-    path = write("id,text\n1,a\n2,".encode() + "Тень\n".encode("cp1251"))
+    path = write(b"id,text\n1,a\n2," + "Тень\n".encode("cp1251"))
     assert "(line 3)" in refusal(path)
 
 
@@ -323,7 +323,7 @@ ROWS = [
     ("100236", "5 мм"),
     ("100237", "туберкулёз?"),
 ]
-SIGNS = list("\",;\t|\n\r '\\=0aЯ") + [",,", '""', "\r\n", '",', ',"', "\0", "\ufeff"]
+SIGNS = [*list("\",;\t|\n\r '\\=0aЯ"), ",,", '""', "\r\n", '",', ',"', "\x00", "\ufeff"]
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
@@ -347,7 +347,7 @@ def test_no_mutation_changes_the_value_of_another_row(tmp_path: Path, separator:
         touched = {
             n - 1
             for n, place in enumerate(places)
-            if n and place <= at + max(removed - 1, 0) and (places + [len(original)])[n + 1] > at
+            if n and place <= at + max(removed - 1, 0) and ([*places, len(original)])[n + 1] > at
         }
         path.write_text(original[:at] + added + original[at + removed :], newline="")
         try:
