@@ -101,14 +101,16 @@ def _list_items(text: str) -> list[str] | None:
 
 
 def check_words(
-    words: Mapping[str, str], cells: pd.Series, table: UserTable, keys: Mapping[str, str]
+    words: Mapping[str, str],
+    present: Mapping[str, int],
+    table: UserTable,
+    keys: Mapping[str, str],
 ) -> None:
     """Raise UserError if a word of the study stands in no cell: it says which words are there.
 
     `words` maps a name of the study to its word, `keys` to the path of the key that says it;
-    `cells` are the folded words of the column.
+    `present` counts the folded words of the column.
     """
-    present = Counter(cell for cell in cells if cell)
     for name, word in words.items():
         if present and fold_word(word) not in present:
             raise UserError(
