@@ -133,7 +133,7 @@ def test_cells_that_are_not_understood_are_counted_and_shown_if_they_are_short()
     notes: list[str] = []
     cells = pd.Series(["45", "old", "old", "", "x" * 50])
     values = parse_cells(cells, parse_age, "age", notes)
-    assert values.tolist()[0] == 45 and values[1] is None
+    assert values[0] == 45 and pd.isna(values[1])
     assert notes == ["age: 1 cells understood, 1 empty, 3 not understood: 'old' (2) and 1 others"]
     with pytest.raises(
         UserError, match=r"sources\.x\.columns\.age: no cell of t.csv is understood"
