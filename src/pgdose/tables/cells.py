@@ -132,9 +132,14 @@ def class_parser(words: Collection[str]) -> Callable[[str], str | None]:
 def check_present(
     words: Collection[str], values: pd.Series, cells: pd.Series, meaning: str, table: UserTable
 ) -> None:
-    """Raise UserError if a word that a class of the study takes is the value of no cell."""
+    """Raise UserError if a word that a class of the study takes is the value of no cell.
+
+    Of views a class takes any of several, so that one of them will do.
+    """
     present = set(values[values.notna()])
     lost = [word for word in words if word not in present]
+    if meaning == "view" and len(lost) < len(words):
+        return
     if lost and present:
         raise UserError(
             f"{table.key_of(meaning)}: {', '.join(map(repr, lost))}, which a class of the study "

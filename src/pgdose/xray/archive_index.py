@@ -156,7 +156,7 @@ def repeated_films(
     parts = [pd.DataFrame(columns=REPEATED.names)]
     if reports:
         some = films[films["differ"].eq(True).fillna(False)]
-        n_rows = [len(rows) for rows in some["rows"]]
+        n_rows = [len(rows) for rows in some["report_rows"]]
         of_reports = some[["record_id"]].assign(n_rows=n_rows, differ="report")
         parts.append(of_reports.assign(several=reports["several"]))
     if merged is not None and labelled:
