@@ -36,7 +36,7 @@ def test_reports_that_differ_are_refused_with_their_lines(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("several", "norm", "tuberculosis"),
-    [("join", None, 1), ("union", None, 1), ("first", 1, 0), ("last", 0, 1)],
+    [("join", 0, 1), ("union", None, 1), ("first", 1, 0), ("last", 0, 1)],
 )
 def test_a_correction_counts_as_the_study_says(
     several: str, norm: int | None, tuberculosis: int, tmp_path: Path
