@@ -33,10 +33,10 @@ class HeaderSettings(NamedTuple):
     """
 
     tag: str | None
-    label_tag: str | None
     encoding: str | None  # a codec such as cp1251, whatever the files declare; see `decode_text`
     views: tuple[str, ...] | list[str]  # values of ViewPosition that the study uses
     parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
+    label_tag: str | None = None
 
     def check(self, source: str) -> None:
         """Raise UserError if a tag is not a DICOM attribute or `encoding` no codec of text."""

@@ -26,7 +26,8 @@ def root(tmp_path: Path) -> Path:
         ("a.png", "a.png"),
         ("A.PNG", "a.png"),
         ("sub\\b.png", "sub/b.PNG"),
-        ("./a.png", "./a.png"),  # it is there as it stands
+        ("./a.png", "a.png"),
+        ("sub//b.PNG", "sub/b.PNG"),
         (unicodedata.normalize("NFD", "é.png"), "é.png"),
         ("c.png", "sub/deep/c.png"),
         ("c", "sub/deep/c.png"),
