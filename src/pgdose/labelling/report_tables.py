@@ -57,7 +57,9 @@ def label_report_file(
     names = [f"label_{name}" for name in lexicon.names]
     no_mentions = pd.DataFrame(columns=["report", *MENTION_COLUMNS])
     if not labels:
-        return pd.DataFrame(columns=["report", "report_rows", *names, "link", "differ"]), no_mentions
+        return pd.DataFrame(
+            columns=["report", "report_rows", *names, "link", "differ"]
+        ), no_mentions
     of_rows = pd.concat(labels)
     of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
     of_rows = of_rows.rename_axis("report").reset_index()

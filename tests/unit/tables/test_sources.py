@@ -23,6 +23,7 @@ from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse
 from pgdose.study.sources import Slides
 from pgdose.study.study import Study
+from pgdose.study.table_files import TableFile
 from pgdose.tables import csv_rows, layouts, parquet_rows, source_files, source_index, user_tables
 from pgdose.tables.keyed import SourceIds, opaque
 from pgdose.tables.private_paths import stat_file
@@ -416,7 +417,7 @@ def test_inputs_in_order_pass(tmp_path: Path) -> None:
 
 def test_inputs_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None:
     study = a_study(tmp_path / "gone", **COLUMNS)
-    group = study.groups["G"].model_copy(update={"exclude": "gone.csv"})
+    group = study.groups["G"].model_copy(update={"exclude": TableFile(table="gone.csv")})
     with pytest.raises(UserError) as caught:
         check_inputs(study.model_copy(update={"groups": {"G": group}}))
     message = str(caught.value)
