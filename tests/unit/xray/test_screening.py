@@ -165,7 +165,8 @@ def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path
         "cut": "unreadable_pixels",
         "gone": "file_missing",
     }
-    assert found["pixel_hash"].notna().to_dict() == found["usable"].to_dict()
+    for name in ("pixel_hash", "perceptual_hash"):
+        assert found[name].notna().to_dict() == found["usable"].to_dict()
     assert str(tmp_path) not in found.to_csv()
 
 
