@@ -1,11 +1,20 @@
 from job import job, settings
 
-from pgdose.cohort import eligibility, exclusions, logs, planning, splitting, usability
+from pgdose.cohort import (
+    eligibility,
+    equal_images,
+    exclusions,
+    logs,
+    near_duplicates,
+    planning,
+    rejects_by_class,
+    splitting,
+    usability,
+)
 from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
 from pgdose.tables import parquet, source_index
-from pgdose.tables.cohort_schemas import MEMBERS
-from pgdose.tables.rejects import REJECTS
+from pgdose.tables.cohort_schemas import MEMBERS, NEAR_DUPLICATES
 from pgdose.xray import hand_drawn_boxes
 
 with job(snakemake) as log:
@@ -20,15 +29,18 @@ with job(snakemake) as log:
         boxes = hand_drawn_boxes.read_boxes(inputs.boxes, group, lists["image.boxes"])
     logs.warn_unknown_ids(log, group, "exclude", excluded["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
+    rejects = parquet.read_tables(inputs.rejects, ["record_id", "reason"])
     candidates = usability.usability(
         eligibility.candidates(records, classes),
         screened,
         Image.model_validate(settings(params, "image")),
         dicom_sources=settings(params, "dicom_sources"),
-        rejected=parquet.read_tables(inputs.rejects, ["record_id"])["record_id"],
+        rejected=equal_images.without_copies(rejects).set_index("record_id")["reason"],
         excluded=excluded["record_id"],
         boxes=boxes,
     )
+    candidates = equal_images.settle_equal(candidates)
+    equal_images.report_equal(log, group, candidates)
     plan = planning.Plan(
         group,
         classes,
@@ -39,10 +51,14 @@ with job(snakemake) as log:
     )
     members = planning.plan_members(candidates, plan)
     splitting.check_parts(members, screened["pixel_hash"], group)
+    near = near_duplicates.near_duplicates(members, screened["perceptual_hash"])
+    near_duplicates.warn_near_duplicates(log, group, near)
     if params.shards:  # tiles lie in the stores of their source
         members = planning.place(members, group, params.shards)
     left_out = usability.left_out(candidates)
     logs.report_plan(log, group, members, left_out, params.training)
     made_with = source_index.key_of_group(inputs.records, group)
     parquet.write_table(members, snakemake.output.planned, MEMBERS, made_with)
-    parquet.write_table(left_out, snakemake.output.left_out, REJECTS)
+    parquet.write_table(near, snakemake.output.near_duplicates, NEAR_DUPLICATES)
+    eligible = eligibility.count_eligible(candidates, classes)
+    rejects_by_class.write_left_out(left_out, eligible, snakemake.output.left_out)

@@ -22,8 +22,8 @@ with job(snakemake):
     for name in ("asr", "confidence"):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
     diagnosed = named(settings(params, "diagnosed"), inputs.diagnostics, read_diagnostics)
-    rejects = [
-        *named(settings(params, "sources"), inputs.rejects, parquet.read_table),
+    rejected = named(settings(params, "sources"), inputs.rejects, parquet.read_table)
+    left_out = [
         *named(groups, inputs.left_out, parquet.read_table),
         *named(groups, inputs.unreadable, parquet.read_table),
     ]
@@ -38,8 +38,11 @@ with job(snakemake):
             group: {name: inputs[name][place] for name in PICTURES}
             for place, group in enumerate(groups)
         },
-        rejects=collect.rejects(rejects),
+        rejects=collect.rejects(rejected, left_out),
         agreement=collect.agreement(labelled),
+        near_duplicates=collect.near_duplicates(
+            named(groups, inputs.near_duplicates, parquet.read_table)
+        ),
         provenance=Provenance(
             benchmarks=provenance.benchmarks(params.benchmarks),
             devices=collect.devices(diagnosed),

@@ -83,6 +83,13 @@ def tables() -> dict[str, pd.DataFrame]:
                 rows.add("confusion", of_class, MAIN, predicted=to, n=rows.count())
             counts = {"n_images": 100123, "n_training": 80123, "n_validation": 20000}
             rows.add("class_counts", of_class, counts)
+            for reason, lost in (("lateral", 12 * (name == "C1")), ("blank", 1)):
+                left_out = {"stage": "screen", "reason": reason, "n": 1678, "n_left_out": lost}
+                p = {"p": 0.0005, "p_adjusted": 0.001} if reason == "lateral" else {}
+                uneven = reason == "lateral" and group == "X-TB"
+                rows.add(
+                    "rejects_by_class", of_class, left_out, p, share=lost / 1678, uneven=uneven
+                )
     add_conclusions(rows)
     add_table1(rows)
     operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}
@@ -181,6 +188,14 @@ def checks() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def near_duplicates() -> pd.DataFrame:
+    """Thirty pairs of one group that look the same."""
+    pairs = pd.DataFrame({"group": "H-BR", "record_a": [f"a{i}" for i in range(30)]})
+    pairs = pairs.assign(record_b=pairs["record_a"] + "b", distance=range(30))
+    classes = {"class_a": CLASSES[0], "class_b": CLASSES[1]}
+    return pairs.assign(part_a="training", part_b="training", **classes)
+
+
 def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
@@ -214,6 +229,7 @@ def study(folder: Path) -> dict[str, Any]:
         "pictures": {group: {name: files[name] for name in PICTURES} for group in GROUPS},
         "checks": checks(),
         "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
+        "near_duplicates": near_duplicates(),
         "provenance": Provenance(
             benchmarks=pd.DataFrame(
                 [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],

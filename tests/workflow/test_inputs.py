@@ -188,7 +188,6 @@ def table_site(folder: Path) -> Path:
             "pictures": {
                 "kind": "table",
                 "modality": "xray",
-                "screen": {"lateral_score": None},  # they are no chests
                 "root": "pictures",
                 "table": "pictures.csv",
                 "labels": {"column": "finding", "names": {"a": "a", "b": "b"}},

@@ -59,6 +59,26 @@ rule table_sources:
         "../../scripts/table_sources.py"
 
 
+rule table_rejects:
+    """What share of each class each reason left out, and whether the shares differ."""
+    input:
+        group_file("rejects_by_class.parquet"),
+    output:
+        shown_table("rejects_by_class"),
+    log:
+        f"{LOGS}/table_rejects.log",
+    benchmark:
+        f"{BENCHMARKS}/table_rejects.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        groups=as_json(list(STUDY.groups)),
+        columns=columns_of("table_rejects"),
+        code=script_digest("table_rejects.py"),
+    script:
+        "../../scripts/table_rejects.py"
+
+
 rule table1:
     """Table 1: groups, sizes and accuracy beside the paper's."""
     input:

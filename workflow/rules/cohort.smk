@@ -12,6 +12,7 @@ rule plan_members:
     output:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
         left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
+        near_duplicates=f"{RESULTS}/groups/{{group}}/near_duplicates.parquet",
     log:
         f"{LOGS}/plan_members/{{group}}.log",
     benchmark:
@@ -62,13 +63,15 @@ rule render:
 
 
 rule members:
-    """Settle who takes part: the planned members whose image could be read."""
+    """Settle who takes part: the planned members whose image could be read; watch the rejects."""
     input:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
+        left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
         missing=missing,
     output:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         unreadable=f"{RESULTS}/groups/{{group}}/unreadable.parquet",
+        by_class=f"{RESULTS}/groups/{{group}}/rejects_by_class.parquet",
     log:
         f"{LOGS}/members/{{group}}.log",
     benchmark:

@@ -12,6 +12,7 @@ rule report:
         rejects=source_file("rejects.parquet"),
         left_out=group_file("left_out.parquet"),
         unreadable=group_file("unreadable.parquet"),
+        near_duplicates=group_file("near_duplicates.parquet"),
         agreement=source_file("agreement.csv", hand_labelled()),
         diagnostics=run_file("diagnostics.parquet", runs()),
         page=[

@@ -145,6 +145,26 @@ _TABLES = [
         in_snakemake_report=False,
     ),
     ResultTable(
+        "rejects_by_class",
+        "cohort.rejects_by_class.join_groups",
+        "table_rejects",
+        {
+            **_GROUP,
+            "class": "class of the group",
+            "stage": "screen, group or render: what left the records out",
+            "reason": "why",
+            "n": "records that fit the class; for `render` its planned members",
+            "n_left_out": "those of them that were left out for this reason",
+            "share": "n_left_out / n",
+            "p": "Fisher's exact test of the class against all others of the group; empty for "
+            "several_classes, whose records are the same ones in each class",
+            "p_adjusted": "the same after Holm's correction over the tests of the group",
+            "uneven": "whether p_adjusted is under 0.01",
+        },
+        "What share of each class was left out for each reason, and whether the shares differ.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
         "networks",
         "analysis.quality.quality",
         "quality",

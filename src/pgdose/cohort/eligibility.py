@@ -1,4 +1,4 @@
-"""Which records can belong to a group: those that fit exactly one of its classes."""
+"""Which records fit the classes of a group; it can use those that fit exactly one."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,10 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.study.classes import Class, Where
 
-COLUMNS = ["record_id", "patient", "source", "class", "age", "sex", "view", "store", "row"]
+COLUMNS = [
+    *("record_id", "patient", "source", "class", "age", "sex", "view", "instance"),
+    *("store", "row"),
+]
 
 
 def columns(classes: Mapping[str, Class]) -> list[str]:
@@ -44,13 +47,30 @@ def eligible(records: pd.DataFrame, where: Where) -> pd.Series:
 
 
 def candidates(records: pd.DataFrame, classes: Mapping[str, Class]) -> pd.DataFrame:
-    """The records that fit exactly one class, with their `class` and `class_index`."""
+    """A row for each record and class that it fits: with class, class_index, reason and usable.
+
+    A record that fits several classes has a row for each of them; these rows are not usable, and
+    their `reason` is `several_classes`. The reason of all others is null.
+    """
     fits = np.stack(
         [
             (records["source"].eq(entry.source) & eligible(records, entry.where)).to_numpy()
             for entry in classes.values()
-        ]
+        ],
+        axis=1,
     )
-    one = fits.sum(axis=0) == 1
-    index = fits[:, one].argmax(axis=0)
-    return records[one].assign(**{"class": np.array(list(classes))[index], "class_index": index})
+    rows, index = np.nonzero(fits)
+    several = fits.sum(axis=1)[rows] > 1
+    fitting = records.iloc[rows].reset_index(drop=True)
+    reason = pd.Series(None, index=fitting.index, dtype="str")
+    reason[several] = "several_classes"
+    names = np.array(list(classes))[index]
+    return fitting.assign(
+        **{"class": names, "class_index": index, "reason": reason, "usable": ~several}
+    )
+
+
+def count_eligible(candidates: pd.DataFrame, classes: Mapping[str, Class]) -> dict[str, int]:
+    """How many records fit each class."""
+    counts = candidates["class"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in classes}

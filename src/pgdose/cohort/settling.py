@@ -25,6 +25,7 @@ def settle(planned: pd.DataFrame, missing: pd.DataFrame, group: str) -> pd.DataF
 
 
 def unreadable(planned: pd.DataFrame, missing: pd.DataFrame) -> pd.DataFrame:
-    """`missing` as rejects of the stage "render": record_id, stage, reason, detail."""
-    record_of = planned.set_index("member")["record_id"]
-    return missing.assign(record_id=missing["member"].map(record_of), stage="render")
+    """`missing` as a table of LEFT_OUT of the stage "render"."""
+    of_member = planned.set_index("member")
+    columns = {name: missing["member"].map(of_member[name]) for name in ("record_id", "class")}
+    return missing.assign(stage="render", **columns)

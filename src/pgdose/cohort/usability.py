@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.study.classes import Image
-from pgdose.tables.rejects import by_id
+from pgdose.tables.rejects import GROUP_REASONS, by_id
 
 
 def usability(
@@ -15,23 +15,24 @@ def usability(
     image: Image,
     *,
     dicom_sources: Collection[str] = (),
-    rejected: Collection[str] = (),
+    rejected: pd.Series | None = None,
     excluded: Collection[str] = (),
     boxes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The candidates with the columns window, crop_x, crop_y, crop_side, reason and usable.
+    """The candidates with window, crop_x, crop_y, crop_side, pixel_hash, stage, reason and usable.
 
-    candidates:    at least record_id and source
+    candidates:    of `eligibility.candidates`
     screened:      the SCREEN table, indexed by record_id
     image:         its `window`, `crop` and `least_confidence` count
     dicom_sources: sources of DICOM files; images of others have no window (`none`)
-    rejected:      record_ids that their source rejected
+    rejected:      reasons of the records that their source rejected, indexed by record_id; copies
+                   are not among them, see `equal_images`
     excluded:      record_ids that a person excluded
     boxes:         squares by hand (x, y, side in pixels), indexed by record_id; they replace the
                    detected ones
 
-    `reason` is null (usable), `rejected`, `excluded`, `no_window` or `aorta_not_found`. The crop is
-    a square round (crop_x, crop_y), in pixels of the original.
+    `reason` is null (usable), one of GROUP_REASONS (stage "group"), or that of the source (stage
+    "screen"). The crop is a square round (crop_x, crop_y), in pixels of the original.
     """
     rows = screened.index.get_indexer(pd.Index(candidates["record_id"]))  # -1: not screened
 
@@ -43,6 +44,8 @@ def usability(
     reason = pd.Series(None, index=candidates.index, dtype="str")
     candidates = candidates.assign(
         window=np.where(candidates["source"].isin(dicom_sources), window, "none"),
+        pixel_hash=of_screening("pixel_hash"),
+        stage="group",
         **dict.fromkeys(("crop_x", "crop_y", "crop_side"), np.nan),
     )
     if image.crop == "aorta":
@@ -56,12 +59,21 @@ def usability(
         unsure = ~(of_screening("aorta_confidence") >= image.least_confidence)
         reason[unsure & ~by_hand] = "aorta_not_found"
     reason[candidates["window"].isna()] = "no_window"
+    reason[rows < 0] = "not_screened"
+    reason = candidates["reason"].fillna(reason)
     reason[candidates["record_id"].isin(excluded)] = "excluded"
-    reason[(rows < 0) | candidates["record_id"].isin(rejected)] = "rejected"
+    if rejected is not None:
+        by_source = candidates["record_id"].map(rejected).where(candidates["reason"].isna())
+        reason = by_source.fillna(reason)
+        candidates["stage"] = np.where(by_source.notna(), "screen", "group")
     return candidates.assign(reason=reason, usable=reason.isna())
 
 
 def left_out(candidates: pd.DataFrame) -> pd.DataFrame:
-    """The candidates that this group cannot use, as rejects; not those their source rejected."""
-    unusable = ~candidates["usable"] & candidates["reason"].ne("rejected")
-    return by_id(candidates[unusable].assign(stage="group"))
+    """The candidates that this group cannot use, as a table of LEFT_OUT.
+
+    A record that fits several classes has a row for each of them.
+    """
+    unusable = candidates[~candidates["usable"]]
+    of_group = unusable["stage"].eq("group")
+    return by_id(unusable.assign(detail=unusable["reason"].map(GROUP_REASONS).where(of_group)))

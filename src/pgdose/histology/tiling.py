@@ -10,6 +10,7 @@ import pandas as pd
 from pgdose.errors import Rejected
 from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.images.perceptual_hash import perceptual_hash
 from pgdose.images.stores import NewStore
 from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
@@ -68,10 +69,11 @@ def _cut_parent(
     store: NewStore, file: SourceFile, tiles: pd.DataFrame, read: TileReader
 ) -> list[dict]:
     """Put the tiles of one field or slide into the store; a row of SCREEN each."""
-    rows, hashes = tiles["row"].tolist(), {}
+    rows, hashes, looks = tiles["row"].tolist(), {}, {}
 
     def put(number: int, pixels: np.ndarray) -> None:
         hashes[number] = store.put(rows[number], pixels)
+        looks[number] = perceptual_hash(pixels)
 
     try:
         failed = read(unchanged(file), tiles, put)
@@ -83,6 +85,6 @@ def _cut_parent(
         if number in failed:
             row |= {"reason": failed[number].reason, "detail": failed[number].detail}
         else:
-            row["pixel_hash"] = hashes[number]
+            row |= {"pixel_hash": hashes[number], "perceptual_hash": looks[number]}
         screen.append(row)
     return screen

@@ -19,5 +19,6 @@ In reading order:
     study_tables  the tables over all groups
     networks      groups with several networks, and transfer
     groups        the section of each group
+    cohorts       what was left out of each class, and images that look the same
     appendix      what the results rest on: checks, sources, rejects, settings, machines
 """

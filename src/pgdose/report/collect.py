@@ -45,19 +45,33 @@ def devices(diagnosed: Iterable[tuple[Run, pd.DataFrame]]) -> pd.DataFrame:
     return jobs.reset_index(name="jobs")
 
 
-def rejects(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def rejects(
+    sources: Iterable[tuple[str, pd.DataFrame]], groups: Iterable[tuple[str, pd.DataFrame]]
+) -> pd.DataFrame:
     """Counts of what was left out.
 
     Args:
-        tables: each source or group, and what it left out: `stage reason`.
+        sources: each source, and what it rejected: `stage reason`.
+        groups: each group, and what it left out: `record_id stage reason`; what the screen of its
+            sources rejected does not count again.
 
     Returns:
         `source stage reason count`.
     """
-    rows = _with_source(tables)
+    of_groups = (
+        (group, table[table["stage"] != "screen"].drop_duplicates(["record_id", "reason"]))
+        for group, table in groups
+    )
+    rows = _with_source([*sources, *of_groups])
     if rows is None:
         return pd.DataFrame(columns=REJECTS)
     return rows.groupby(["source", "stage", "reason"]).size().reset_index(name="count")
+
+
+def near_duplicates(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The pairs of images of all groups that look the same, each with its group."""
+    parts = [table.assign(group=group) for group, table in tables]
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["group"])
 
 
 def agreement(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame | None:

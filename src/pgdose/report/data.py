@@ -1,7 +1,7 @@
 """What the page is made from, and which rows of the result tables it shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class ReportData:
     checks:    `group run role attack check verdict says`, of all attacks and networks; the verdict
                is "passed", "failed" or "not done"
     rejects:   `source stage reason count`; a group stands as the source of what it left out
+    near_duplicates: `group record_a record_b distance class_a class_b part_a part_b`, pairs of
+               members that look the same
     agreement: `source label n n_present precision recall f1`, each of the last three with `_low`
                and `_high`: the labeller compared with labels set by hand
 
@@ -65,6 +67,7 @@ class ReportData:
     rejects: pd.DataFrame
     provenance: Provenance
     agreement: pd.DataFrame | None = None
+    near_duplicates: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"group": []}))
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.tables) - set(PAGE_TABLES)):

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.plots.rows import attack_label
-from pgdose.report import appendix, tables, wording
+from pgdose.report import cohorts, tables, wording
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import ReportData
 from pgdose.report.images import embed
@@ -34,9 +34,9 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
         "transitions": _transitions(data, group),
         "verdicts": checks["verdict"].value_counts().to_dict(),
         "failed": _failed_checks(checks, group),
-        "left_out": appendix.rejects(
-            data.rejects[data.rejects["source"] == group], f"Left out of {group}"
-        ),
+        "left_out": cohorts.left_out(data, group),
+        "near_duplicates": cohorts.near_duplicates(data, group),
+        "cohort_warnings": cohorts.warnings(data, group),
     }
 
 

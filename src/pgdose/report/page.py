@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pgdose.report import (
     appendix,
+    cohorts,
     conclusions,
     figures,
     groups,
@@ -89,6 +90,7 @@ def _figures(data: ReportData) -> dict[str, Any]:
 def _appendix(data: ReportData) -> dict[str, Any]:
     """What the results rest on, and how they were made."""
     return {
+        "cohort_warnings": cohorts.all_warnings(data),
         "warnings": appendix.warnings(data.checks),
         "verdicts": data.checks["verdict"].value_counts().to_dict(),
         "sources": appendix.sources(data),

@@ -39,6 +39,11 @@ def epsilon(value: Any, largest: float = math.inf) -> str:
     return f"over {largest:.4g}" if math.isfinite(largest) else "over the largest"
 
 
+def p_value(value: Any) -> str:
+    """A p-value with two digits; small ones as a power of ten."""
+    return MISSING if pd.isna(value) else f"{value:.2g}".replace("-", MINUS)
+
+
 def duration(seconds: Any) -> str:
     """Seconds, minutes or hours: "59.9 s", "1 min 01 s", "23 h 53 min"."""
     if pd.isna(seconds):

@@ -113,7 +113,7 @@ class Screen(Model):
     smallest: Annotated[Integer, Field(ge=8, le=100_000)] = 64  # pixels of the shorter side
     least_spread: Annotated[Real, Field(ge=0)] = 4.0  # grey levels, standard deviation
     most_at_ends: Annotated[Real, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
-    lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = 0.5  # of the image; null: off
+    lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = None  # of the image; null: off
 
 
 class FilmScreen(Screen):

@@ -25,3 +25,29 @@ MEMBERS = pa.schema(
 )
 # Planned members whose image could not be read after all.
 MISSING = pa.schema([("member", pa.int32()), ("reason", pa.string()), ("detail", pa.string())])
+# What share of each class was left out for each reason: see cohort.rejects_by_class.
+REJECTS_BY_CLASS = pa.schema(
+    [
+        ("class", pa.string()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("n", pa.int64()),  # records that the reason could have left out
+        ("n_left_out", pa.int64()),
+        ("share", pa.float64()),
+        ("p", pa.float64()),
+        ("p_adjusted", pa.float64()),
+        ("uneven", pa.bool_()),
+    ]
+)
+# Members of different classes or parts whose pictures look the same: see cohort.near_duplicates.
+NEAR_DUPLICATES = pa.schema(
+    [
+        ("record_a", pa.string()),
+        ("record_b", pa.string()),
+        ("distance", pa.int16()),  # bits of the perceptual hash that differ, of 256
+        ("class_a", pa.string()),
+        ("class_b", pa.string()),
+        ("part_a", pa.string()),
+        ("part_b", pa.string()),
+    ]
+)

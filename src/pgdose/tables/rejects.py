@@ -14,6 +14,21 @@ REJECTS = pa.schema(
         ("detail", pa.string()),
     ]
 )
+# What a group leaves out of the records that fit one of its classes, whichever stage rejected them.
+LEFT_OUT = REJECTS.append(pa.field("class", pa.string()))
+
+# Why a group leaves out records that their source could use. Reasons of the source stand beside
+# them in the tables of LEFT_OUT; a repeated picture has the same reason in both.
+GROUP_REASONS = {
+    "several_classes": "it fits several classes of the group",
+    "excluded": "a person excluded it, see `exclude` of the group",
+    "no_window": "`window: voi`, and the file has neither a VOI LUT nor a usable window",
+    "aorta_not_found": "its aorta window is less sure than `image.least_confidence`",
+    "contradiction": "the same image is in another class of the group too",
+    "duplicate_uid": "another image of its class has the same SOPInstanceUID",
+    "duplicate_pixels": "another image of its class has the same pixels",
+    "not_screened": "it was not screened; run the rule `screen` of its source again",
+}
 
 
 class Reject(NamedTuple):
@@ -36,4 +51,4 @@ def by_id(table: pd.DataFrame) -> pd.DataFrame:
     Files are read in the order of their names, and rows in that of a person's table. In results
     that order would tell where in the alphabet, or in a list of patients, a record stands.
     """
-    return table.sort_values([name for name in REJECTS.names if name in table])
+    return table.sort_values([name for name in LEFT_OUT.names if name in table])

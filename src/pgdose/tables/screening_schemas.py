@@ -9,6 +9,7 @@ SCREEN = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("pixel_hash", pa.string()),
+        ("perceptual_hash", pa.string()),  # of the picture, see images.perceptual_hash
         (
             "voi",
             pa.string(),

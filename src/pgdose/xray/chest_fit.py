@@ -14,6 +14,7 @@ from pgdose.xray.pattern_fit import FINE, fit, flatten, likeness_at, search, unu
 
 UPRIGHT = 0.42  # likeness where the pattern fits as well upside down
 LATERAL_MARGIN, LATERAL_SPREAD = 0.04, 0.03
+ONE_LUNG = 0.2  # so much better does a pattern of one lung fit a lateral film than that of two
 
 
 class Thorax(NamedTuple):
@@ -48,10 +49,15 @@ class ChestFit:
         """How much the film looks lateral rather than frontal: in [0, 1]; low for a blank one.
 
         It compares how well one large lung field, facing left or right, matches with how well two
-        fields side by side match.
+        fields side by side match, or one of them where the other may be opaque: without that, a
+        frontal film with an opaque lung looks lateral.
         """
-        left, right = (search(self._small, f"facing {side}")[0] for side in ("left", "right"))
-        margin = max(left, right) - self._frontal[0] - LATERAL_MARGIN
+        facing, one_lung = (
+            max(search(self._small, f"{way} {side}")[0] for side in ("left", "right"))
+            for way in ("facing", "only")
+        )
+        frontal = max(self._frontal[0], one_lung - ONE_LUNG)
+        margin = facing - frontal - LATERAL_MARGIN
         return float(1 / (1 + np.exp(-margin / LATERAL_SPREAD)))
 
     def thorax(self) -> Thorax:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
+from pgdose.images.perceptual_hash import SIDE, perceptual_hash
 from pgdose.images.rendering import resize
 from pgdose.images.stores import checksum
 from pgdose.tables.person_fields import LATERAL
@@ -19,8 +20,6 @@ from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.chest_fit import ChestFit
 from pgdose.xray.reject_reasons import REASONS
 from pgdose.xray.source_images import read_source_image
-
-SMALL = 64  # pixels; the size at which the spread of greys is measured
 
 
 def screen(
@@ -54,11 +53,12 @@ def _screen_image(
     if modality == "xray":
         check_header(record, limits)
     film = read_source_image(file, kind, modality)
-    check_image(film.pixels, limits)
+    small = check_image(film.pixels, limits)
     chest = ChestFit(film.pixels) if modality == "xray" else None
     if chest:
         check_view(chest, limits)
     row = {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
+    row["perceptual_hash"] = perceptual_hash(small)
     if record["aorta"]:
         window = aorta_window(film.pixels, record["mm_per_px"], chest)
         row |= {f"aorta_{name}": value for name, value in window._asdict().items()}
@@ -75,16 +75,21 @@ def check_header(record: Mapping, limits: Mapping) -> None:
         raise Rejected("not_chest", REASONS["not_chest"])
 
 
-def check_image(image: np.ndarray, limits: Mapping) -> None:
-    """Raise Rejected (tiny, blank, saturated). uint8, rows x columns (x 3)."""
+def check_image(image: np.ndarray, limits: Mapping) -> np.ndarray:
+    """The image (uint8, rows x columns, or x 3) as SIDE x SIDE pixels.
+
+    Raises Rejected: tiny, blank, saturated.
+    """
     if min(image.shape[:2]) < limits["smallest"]:
         raise Rejected("tiny", f"{image.shape[1]}x{image.shape[0]}")
-    spread = resize(image, SMALL).std()
+    small = resize(image, SIDE)
+    spread = small.std()
     if spread < limits["least_spread"]:
         raise Rejected("blank", f"standard deviation {spread:.1f} of 255")
     ends = np.count_nonzero((image == 0) | (image == 255)) / image.size
     if ends > limits["most_at_ends"]:
         raise Rejected("saturated", f"{ends:.2f} of the pixels are black or white")
+    return small
 
 
 def check_view(chest: ChestFit, limits: Mapping) -> None:

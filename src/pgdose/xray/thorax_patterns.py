@@ -53,6 +53,17 @@ def _facing_right(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return _facing_left(-x, y)
 
 
+def _only_left(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A frontal chest with one lung: the field on the right may be opaque, and has no weight."""
+    lung, weights = _frontal(x, y)
+    return lung, np.where(lung & (x > 0), 0, weights)
+
+
+def _only_right(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lung, weights = _frontal(x, y)
+    return lung, np.where(lung & (x < 0), 0, weights)
+
+
 class ThoraxPattern(NamedTuple):
     pattern: Pattern
     ratio: float  # usual height over width
@@ -62,6 +73,8 @@ PATTERNS = {
     "frontal": ThoraxPattern(_frontal, 0.88),
     "facing left": ThoraxPattern(_facing_left, 1.1),
     "facing right": ThoraxPattern(_facing_right, 1.1),
+    "only left": ThoraxPattern(_only_left, 0.88),
+    "only right": ThoraxPattern(_only_right, 0.88),
 }
 
 

@@ -24,6 +24,7 @@ from pgdose.cohort.rendering import by_record, render_members
 from pgdose.errors import Rejected, UserError
 from pgdose.images.stores import new_store
 from pgdose.study.classes import Class, Image, Where
+from pgdose.tables.rejects import GROUP_REASONS
 
 
 def archive(n: int, seed: int = 0, images_each: int = 1) -> pd.DataFrame:
@@ -124,9 +125,14 @@ def test_a_record_that_fits_two_classes_is_left_out() -> None:
         "tb": one_class(where={"label": "tb"}),
     }
     found = eligibility.candidates(table, classes)
-    assert found["record_id"].to_list() == ["0-0001", "0-0002"]
-    assert found["class"].to_list() == ["norm", "tb"]
-    assert found["class_index"].to_list() == [0, 1]
+    assert found["record_id"].to_list() == ["0-0000", "0-0000", "0-0001", "0-0002"]
+    assert found["class"].to_list() == ["norm", "tb", "norm", "tb"]
+    assert found["class_index"].to_list() == [0, 1, 0, 1]
+    assert found["usable"].to_list() == [False, False, True, True]
+    assert found["reason"].fillna("").to_list() == ["several_classes"] * 2 + ["", ""]
+    assert eligibility.count_eligible(found, classes) == {"norm": 2, "tb": 2}
+    members = planning.plan_members(found, planning.Plan("G", classes, 1, training=0.0))
+    assert members["record_id"].to_list() == ["0-0001", "0-0002"]
 
 
 def test_a_class_takes_records_of_its_own_source_alone() -> None:
@@ -330,6 +336,8 @@ def usable(
     found: pd.DataFrame, screens: pd.DataFrame, image: dict[str, Any] | None = None, **lists: Any
 ) -> pd.DataFrame:
     settings = Image.model_validate(image or {})
+    if "reason" not in found:
+        found = found.assign(reason=pd.Series(None, index=found.index, dtype="str"))
     return usability.usability(found, screens, settings, dicom_sources=["xray"], **lists)
 
 
@@ -357,8 +365,10 @@ def test_reasons_of_the_source_and_of_a_person() -> None:
     found = archive(4)
     ids = found["record_id"]
     screens = screened(found).drop(index=ids[0])
-    fit = usable(found, screens, rejected=[ids[1]], excluded=[ids[1], ids[2]])
-    assert fit["reason"].fillna("").tolist() == ["rejected", "rejected", "excluded", ""]
+    rejected = pd.Series({ids[1]: "lateral"})
+    fit = usable(found, screens, rejected=rejected, excluded=[ids[1], ids[2]])
+    assert fit["reason"].fillna("").tolist() == ["not_screened", "lateral", "excluded", ""]
+    assert fit["stage"].tolist() == ["group", "screen", "group", "group"]
 
 
 def test_a_patient_or_an_image_on_both_sides_stops_the_rule() -> None:
@@ -559,19 +569,28 @@ def test_a_class_that_loses_all_images_of_a_part_stops_the_group(
 
 def test_unreadable_members_are_rejects_of_the_stage_render() -> None:
     lost = settling.unreadable(PLANNED, missing(1, 3))
-    assert lost[["record_id", "stage", "reason"]].values.tolist() == [
-        ["a", "render", "file_missing"],
-        ["c", "render", "file_missing"],
+    assert lost[["record_id", "stage", "reason", "class"]].values.tolist() == [
+        ["a", "render", "file_missing", "A"],
+        ["c", "render", "file_missing", "B"],
     ]
+    none = pd.DataFrame(columns=["member", "reason", "detail"])
+    assert settling.unreadable(PLANNED, none).empty
 
 
-def test_left_out_are_the_unusable_candidates_but_those_their_source_rejected() -> None:
-    found = archive(4)
+def test_left_out_are_the_unusable_candidates_whoever_rejected_them() -> None:
+    found = archive(5).assign(**{"class": ["A", "B", "A", "B", "A"]})
+    found["reason"] = pd.Series(["several_classes"] + [None] * 4, dtype="str")
     ids = found["record_id"]
-    screens = screened(found).drop(index=ids[0])
-    fit = usable(found, screens, rejected=[ids[1]], excluded=[ids[2]])
+    rejected = pd.Series({ids[0]: "blank", ids[1]: "lateral"})
+    fit = usable(found, screened(found), rejected=rejected, excluded=[ids[2]])
     lost = usability.left_out(fit)
-    assert lost[["record_id", "stage", "reason"]].values.tolist() == [[ids[2], "group", "excluded"]]
+    assert lost[["record_id", "stage", "reason", "class"]].values.tolist() == [
+        [ids[0], "group", "several_classes", "A"],
+        [ids[1], "screen", "lateral", "B"],
+        [ids[2], "group", "excluded", "A"],
+    ]
+    assert lost["detail"].isna().tolist() == [False, True, False]
+    assert set(fit["reason"].dropna()) - {"lateral"} <= set(GROUP_REASONS)
 
 
 @pytest.mark.parametrize(

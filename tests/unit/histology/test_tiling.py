@@ -87,6 +87,7 @@ def test_a_file_that_cannot_be_used_costs_its_own_tiles(
     assert screen["usable"].tolist() == [False] * 4 + [True] * 4
     assert screen["reason"].tolist()[:4] == [reason] * 4
     assert screen["pixel_hash"].notna().tolist() == [False] * 4 + [True] * 4
+    assert screen["perceptual_hash"].notna().equals(screen["pixel_hash"].notna())
     assert not np.load(folder / "s.npy")[:4].any()
 
 

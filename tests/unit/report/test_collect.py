@@ -53,13 +53,30 @@ def test_rejects_are_counted_by_source_stage_and_reason() -> None:
         [("a", "screen", "dark"), ("b", "screen", "dark"), ("c", "index", "no_image")],
         columns=["record_id", "stage", "reason"],
     )
-    counts = collect.rejects([("xray", rejects), ("X", rejects.head(1)), ("H", rejects.iloc[:0])])
+    left_out = pd.DataFrame(
+        [
+            ("a", "screen", "dark"),
+            ("d", "group", "excluded"),
+            ("e", "group", "several_classes"),  # once for each of its classes
+            ("e", "group", "several_classes"),
+        ],
+        columns=["record_id", "stage", "reason"],
+    )
+    counts = collect.rejects([("xray", rejects)], [("X", left_out), ("H", left_out.iloc[:0])])
     assert counts.values.tolist() == [
-        ["X", "screen", "dark", 1],
+        ["X", "group", "excluded", 1],
+        ["X", "group", "several_classes", 1],
         ["xray", "index", "no_image", 1],
         ["xray", "screen", "dark", 2],
     ]
-    assert list(collect.rejects([])) == list(counts)
+    assert list(collect.rejects([], [])) == list(counts)
+
+
+def test_pairs_that_look_the_same_name_their_group() -> None:
+    pairs = pd.DataFrame({"record_a": ["a"], "record_b": ["b"]})
+    gathered = collect.near_duplicates([("X", pairs), ("H", pairs.iloc[:0])])
+    assert gathered[["group", "record_a"]].values.tolist() == [["X", "a"]]
+    assert "group" in collect.near_duplicates([])
 
 
 def test_agreement_names_its_source() -> None:

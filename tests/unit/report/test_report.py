@@ -244,7 +244,26 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
         assert f"failed: {len(failed)}" in text
         for says in failed["says"]:
             assert says in text
-    assert "spare" in page.section("group-1") and "spare" not in page.section("group-0")
+
+
+def test_what_each_class_lost_and_what_looks_the_same(page: Page) -> None:
+    lost = page.table("Left out of X-TB by class and reason")
+    assert list(lost.index) == ["lateral", "blank"] * 2
+    assert lost["Class"].tolist() == [CLASSES[0]] * 2 + [CLASSES[1]] * 2
+    assert lost.iloc[0, 1:].tolist() == ["1,678", "12", "0.007", "0.001"]
+    assert lost.iloc[1, 4] == wording.MISSING
+    sentence = (
+        "Images with the reason “lateral” are unevenly spread over the classes: the cohort may be "
+        "chosen by disease."
+    )
+    assert sentence in page.section("group-1") and sentence not in page.section("group-0")
+    assert f"X-TB: {sentence}" in page.section("warnings")
+    pairs = page.table("Images of H-BR that look the same")
+    assert len(pairs) == 20 and pairs.index[0] == "a0"
+    assert pairs.iloc[0].tolist() == ["a0b", "0", "C1 / C2 <i>", "training"]
+    looks = "30 pairs of images of different classes or parts look the same"
+    assert f"H-BR: {looks}" in page.section("warnings") and looks in page.section("group-2")
+    assert not page.tables("Images of X-TB that look the same")
 
 
 def test_what_it_rests_on(page: Page) -> None:

@@ -61,7 +61,7 @@ def test_rejects_of_fields_slides_headers_and_groups_too(order: list[int]) -> No
     assert slides.slides["record_id"].is_monotonic_increasing
     headers = pd.DataFrame({"record_id": [f"{n:02}" for n in order], "reason": "r", "detail": ""})
     assert ids(header_rejects(headers)) == [f"{n:02}" for n in range(12)]
-    candidates = headers.assign(usable=False)
+    candidates = headers.assign(usable=False, stage="group")
     assert ids(left_out(candidates)) == [f"{n:02}" for n in range(12)]
 
 

@@ -1,0 +1,79 @@
+"""What was left out of each class of a group, images that look the same, and warnings of both."""
+
+from typing import Any
+
+import pandas as pd
+
+from pgdose.report import tables, wording
+from pgdose.report.data import ReportData
+from pgdose.report.tables import Column, Table
+
+SHOWN_PAIRS = 20  # of images of a group that look the same; the file has all
+
+
+def left_out(data: ReportData, group: str) -> Table | None:
+    """How many records of each class of a group were left out, by reason."""
+    columns: list[Column] = [
+        ("Reason", "", lambda row: reason_words(row["reason"])),
+        ("Class", "", tables.text("class")),
+        ("Fit the class", "number", tables.count("n")),
+        ("Left out", "number", tables.count("n_left_out")),
+        ("Share", "number", lambda row: wording.rate(row["share"])),
+        ("p (Holm)", "number", lambda row: wording.p_value(row["p_adjusted"])),
+    ]
+    rows = _rejects(data, group)
+    return tables.table_of(f"Left out of {group} by class and reason", rows, columns)
+
+
+def near_duplicates(data: ReportData, group: str) -> Table | None:
+    """The pairs of a group's images that look the same, those that differ least first."""
+    columns: list[Column] = [
+        ("Record", "", tables.text("record_a")),
+        ("Looks like", "", tables.text("record_b")),
+        ("Bits that differ", "number", tables.count("distance")),
+        ("Classes", "", _both("class")),
+        ("Parts", "", _both("part")),
+    ]
+    pairs = _pairs(data, group).head(SHOWN_PAIRS)
+    return tables.table_of(f"Images of {group} that look the same", pairs, columns)
+
+
+def warnings(data: ReportData, group: str) -> list[str]:
+    """A sentence for each reason that is unevenly spread over the classes, and for equal looks."""
+    rejects, pairs = _rejects(data, group), _pairs(data, group)
+    reasons = rejects.loc[rejects["uneven"].astype(bool), "reason"].unique() if len(rejects) else ()
+    sentences = [
+        f"Images with the reason “{reason_words(reason)}” are unevenly spread over the classes: "
+        "the cohort may be chosen by disease."
+        for reason in reasons
+    ]
+    if len(pairs):
+        sentences.append(
+            f"{wording.quantity(len(pairs), 'pair')} of images of different classes or parts look "
+            "the same: accuracy may be too high. See near_duplicates.parquet of the group."
+        )
+    return sentences
+
+
+def all_warnings(data: ReportData) -> list[str]:
+    """The warnings of all groups, each with its group's name."""
+    return [f"{group}: {text}" for group in data.groups for text in warnings(data, group)]
+
+
+def reason_words(reason: Any) -> str:
+    """A reason's code as words."""
+    return wording.text(reason).replace("_", " ")
+
+
+def _both(name: str) -> tables.Print:
+    """Cells with the class or part of both images, or the one that they share."""
+    return lambda row: " / ".join(dict.fromkeys([row[f"{name}_a"], row[f"{name}_b"]]))
+
+
+def _rejects(data: ReportData, group: str) -> pd.DataFrame:
+    table = data.table("rejects_by_class")
+    return table[table["group"] == group] if len(table) else table
+
+
+def _pairs(data: ReportData, group: str) -> pd.DataFrame:
+    return data.near_duplicates[data.near_duplicates["group"] == group]
