@@ -25,7 +25,7 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     report = _rows(folder / "labels.parquet", "link", header[0]["link"]) if header else []
     if not report:
         return ["no report belongs to this record"]
-    text = _report_text(folder / "labels.parquet", report[0]["rows"])
+    text = _report_text(folder / "labels.parquet", report[0]["report_rows"])
     lines = [text, ""]
     for mention in _rows(folder / "mentions.parquet", "report", report[0]["report"]):
         words = text[mention["start"] : mention["end"]]

@@ -104,8 +104,8 @@ def _one_row_a_field(
     rows = fields.rows.reset_index(drop=True)
     if "line" not in rows:
         rows = rows.assign(line=range(1, len(rows) + 1))
-    file_of, paths, rejects = find_files(rows["file"], root, ids, fields.table, notes)
-    rows = rows.assign(file=rows["file"].map(file_of)).dropna(subset="file")
+    files, paths, rejects = find_files(rows["file"], root, ids, fields.table, notes)
+    rows = rows.assign(file=files).dropna(subset="file")
     rows["patient"] = clean_patients(rows, ids, fields.table, fields.settings, notes)
     rows = rows[["file", "line", "patient", "class"]]
     return merge_rows(rows, "file", fields.settings["several"], fields.table, notes), paths, rejects

@@ -48,8 +48,8 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
     rows = images.rows.reset_index(drop=True)
     if "line" not in rows:
         rows = rows.assign(line=range(1, len(rows) + 1))
-    file_of, paths, rejects = find_files(rows["image"], root, ids, images.table, notes)
-    rows = rows.assign(file=rows["image"].map(file_of)).dropna(subset="file")
+    files, paths, rejects = find_files(rows["image"], root, ids, images.table, notes)
+    rows = rows.assign(file=files).dropna(subset="file")
     if images.settings["layout"]:
         rows, strange = _placed(rows, images.settings)
         for file in strange:

@@ -39,7 +39,7 @@ def label_report_file(
     union, several reports of one film; first or last, the row that counts; error, a UserError if
     they differ. negation: see `reports.read_report`.
 
-    labels: columns report (the first row in the table, from 0), rows (all rows that count), link
+    labels: columns report (the first row in the table, from 0), report_rows (all that count), link
     (the id) and label_<name> (Int8: 1, 0, or NA for uncertain and for no text), differ (whether
     rows of the id differ). Reports without an id are left out. mentions: columns report, then
     those of a Mention; positions are those in the rows' texts joined by JOINT. Raises UserError for
@@ -57,11 +57,13 @@ def label_report_file(
     names = [f"label_{name}" for name in lexicon.names]
     no_mentions = pd.DataFrame(columns=["report", *MENTION_COLUMNS])
     if not labels:
-        return pd.DataFrame(columns=["report", "rows", *names, "link", "differ"]), no_mentions
+        return pd.DataFrame(
+            columns=["report", "report_rows", *names, "link", "differ"]
+        ), no_mentions
     of_rows = pd.concat(labels)
     of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
     of_rows = of_rows.rename_axis("report").reset_index()
-    of_rows["rows"] = of_rows["report"].map(lambda row: [row])
+    of_rows["report_rows"] = of_rows["report"].map(lambda row: [row])
     of_rows = of_rows[of_rows["link"] != ""]
     of_rows = of_rows.assign(line=pd.concat(lines).loc[of_rows["report"]].to_numpy())
     again = of_rows.duplicated(["link", "text"])
@@ -75,7 +77,7 @@ def label_report_file(
         reports = _SeveralReports(table, lexicon, several, negation)
         of_rows, of_mentions = reports.settle(of_rows, of_mentions, notes)
     of_mentions = of_mentions[of_mentions["report"].isin(of_rows["report"])]
-    return of_rows[["report", "rows", *names, "link", "differ"]], of_mentions
+    return of_rows[["report", "report_rows", *names, "link", "differ"]], of_mentions
 
 
 class _SeveralReports(NamedTuple):
@@ -102,7 +104,7 @@ class _SeveralReports(NamedTuple):
         for _, group in rows[twice].groupby("link", sort=False):
             parts = [texts[report] for report in group["report"]]
             found = self._mentions(parts)
-            row = group.iloc[0].to_dict() | {"rows": group["report"].tolist()}
+            row = group.iloc[0].to_dict() | {"report_rows": group["report"].tolist()}
             values = label_of_mentions(JOINT.join(parts), found, self.lexicon)
             merged.append(row | {f"label_{name}": value for name, value in values.items()})
             of_merged.append(

@@ -41,9 +41,22 @@ def sources(data: ReportData) -> Table | None:
     columns += [
         (wording.heading(name), "number", tables.count(name))
         for name in map(str, table)
-        if name != "source"
+        if name not in ("source", "notes")
     ]
     return tables.table_of("Sources", table, columns)
+
+
+def source_notes(data: ReportData) -> Table | None:
+    """What was guessed in the tables of each source, or not understood."""
+    table = data.table("sources")
+    if "notes" not in table:
+        return None
+    rows = table[table["notes"].fillna("").ne("")]
+    columns: list[Column] = [
+        ("Source", "", tables.text("source")),
+        ("Notes", "text", tables.text("notes")),
+    ]
+    return tables.table_of("Notes on the sources", rows, columns)
 
 
 def rejects(rows: pd.DataFrame, name: str) -> Table | None:

@@ -92,6 +92,7 @@ def _appendix(data: ReportData) -> dict[str, Any]:
         "warnings": appendix.warnings(data.checks),
         "verdicts": data.checks["verdict"].value_counts().to_dict(),
         "sources": appendix.sources(data),
+        "source_notes": appendix.source_notes(data),
         "rejects": appendix.rejects(data.rejects, "Rejects"),
         "agreement": appendix.agreement(data),
         "settings": appendix.settings(data.study),

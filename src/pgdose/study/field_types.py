@@ -54,7 +54,7 @@ def _check_input_path(path: str) -> str:
     return path
 
 
-def _check_input_file(path: str) -> str:
+def check_input_file(path: str) -> str:
     if re.search(r"[{}\x00-\x1f\x7f]", path):
         raise mistake(
             "must be a path without line breaks and without braces (Snakemake reads them as "
@@ -64,7 +64,7 @@ def _check_input_file(path: str) -> str:
 
 
 def _check_output_path(path: str) -> str:
-    _check_input_file(path)
+    check_input_file(path)
     if not path:  # a default stands for it, which the study fills in
         return path
     try:
@@ -84,7 +84,7 @@ def _check_output_path(path: str) -> str:
 
 
 InputPath = Annotated[str, IS_PATH, AfterValidator(_check_input_path)]
-InputFile = Annotated[str, AfterValidator(_check_input_file)]  # an input of a rule
+InputFile = Annotated[str, AfterValidator(check_input_file)]  # an input of a rule
 
 # The workflow writes it; `~` is expanded. What it must not be: `places`.
 OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]

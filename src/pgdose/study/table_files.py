@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from pgdose.study.base import IS_PATH, Model
-from pgdose.study.field_types import Encoding, InputFile, Separator
+from pgdose.study.field_types import Encoding, InputFile, Separator, check_input_file
 
 
 class AnyTable(Model):
@@ -22,7 +22,8 @@ class TableFile(AnyTable):
 
 
 def _as_section(path: Any) -> Any:
-    return {"table": path} if isinstance(path, str) else path
+    # Checked here, so that a mistake is reported at the key that the study has.
+    return {"table": check_input_file(path)} if isinstance(path, str) else path
 
 
 ListTable = Annotated[TableFile, BeforeValidator(_as_section)]

@@ -101,14 +101,16 @@ def _list_items(text: str) -> list[str] | None:
 
 
 def check_words(
-    words: Mapping[str, str], cells: pd.Series, table: UserTable, keys: Mapping[str, str]
+    words: Mapping[str, str],
+    present: Mapping[str, int],
+    table: UserTable,
+    keys: Mapping[str, str],
 ) -> None:
     """Raise UserError if a word of the study stands in no cell: it says which words are there.
 
     `words` maps a name of the study to its word, `keys` to the path of the key that says it;
-    `cells` are the folded words of the column.
+    `present` counts the folded words of the column.
     """
-    present = Counter(cell for cell in cells if cell)
     for name, word in words.items():
         if present and fold_word(word) not in present:
             raise UserError(
@@ -130,9 +132,14 @@ def class_parser(words: Collection[str]) -> Callable[[str], str | None]:
 def check_present(
     words: Collection[str], values: pd.Series, cells: pd.Series, meaning: str, table: UserTable
 ) -> None:
-    """Raise UserError if a word that a class of the study takes is the value of no cell."""
+    """Raise UserError if a word that a class of the study takes is the value of no cell.
+
+    Of views a class takes any of several, so that one of them will do.
+    """
     present = set(values[values.notna()])
     lost = [word for word in words if word not in present]
+    if meaning == "view" and len(lost) < len(words):
+        return
     if lost and present:
         raise UserError(
             f"{table.key_of(meaning)}: {', '.join(map(repr, lost))}, which a class of the study "

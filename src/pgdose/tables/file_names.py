@@ -1,6 +1,7 @@
 """Finding the files that a table names, though it spells them otherwise than the disk does."""
 
 import os
+import posixpath
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -77,7 +78,7 @@ class FileNames:
             if rejected.reason != "file_missing" or not name or "\0" in name:
                 raise
             return self._look_for(name)
-        return name
+        return name if ".." in name.split("/") else posixpath.normpath(name)
 
     def _look_for(self, name: str) -> str:
         if self._index is None:

@@ -1,5 +1,6 @@
 """Labels from the cells of a person's table: words of one column, or a column for each finding."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,8 +58,10 @@ def _states_of_words(
             f"several words; set 'separator: {shown(found[1])}'"
         )
     words_of = {cell: split_words(cell, separator) for cell in unique}
-    all_words = cells.map(words_of).explode()
-    check_words(names, all_words, table, {name: f"{field}.names.{name}" for name in names})
+    present = Counter[str]()
+    for cell, count in cells.value_counts().items():
+        present.update(dict.fromkeys(filter(None, words_of[str(cell)]), int(count)))
+    check_words(names, present, table, {name: f"{field}.names.{name}" for name in names})
     word_of = {name: fold_word(word) for name, word in names.items()}
     _check_capitals(names, word_of, field)
 

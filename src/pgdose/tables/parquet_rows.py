@@ -37,8 +37,10 @@ def parquet_pieces(
     """
     names = parquet_names(table)
     used = sorted({names[place] for place in columns})
+    types = pq.read_schema(table.path)
+    texts_of = [name for name in used if not pa.types.is_nested(types.field(name).type)]
     # As dictionaries: a cell that millions of rows repeat is in memory once, and can be measured.
-    file = pq.ParquetFile(table.path, read_dictionary=used)
+    file = pq.ParquetFile(table.path, read_dictionary=texts_of)
     _check_size(file.metadata, table)
     for batch in file.iter_batches(rows, columns=used):
         if sum(_text_bytes(column, table) for column in batch.columns) > LARGEST_PIECE:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pgdose.errors import UserError
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.label_cells import merge_states
+from pgdose.tables.layouts import as_text
 from pgdose.tables.user_files import UserTable
 
 REPEATED = pa.schema(
@@ -69,7 +70,7 @@ def merge_rows(
 
 def repeated_records(merged: Merged, ids: SourceIds, several: str) -> pd.DataFrame:
     """The table of REPEATED of a source whose rows were merged by their `file`."""
-    records = [ids.record(file) for file in merged.repeated["file"]]
+    records = [ids.record(as_text(file)) for file in merged.repeated["file"]]
     table = merged.repeated.assign(record_id=records, several=several)
     return table[REPEATED.names].sort_values("record_id")
 

@@ -21,7 +21,7 @@ CONFLICTS = pa.schema([("record_id", pa.string()), ("label", pa.string()), ("sta
 
 def report_labels_schema(labels: Iterable[str]) -> pa.Schema:
     """Labels of the reports themselves; private, since `link` is an identifier."""
-    rows = [("rows", pa.list_(pa.int64())), ("differ", pa.bool_())]
+    rows = [("report_rows", pa.list_(pa.int64())), ("differ", pa.bool_())]
     return pa.schema([("report", pa.int64()), *rows, ("link", pa.string()), *label_columns(labels)])
 
 

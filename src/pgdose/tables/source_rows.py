@@ -10,14 +10,15 @@ from pgdose.errors import Rejected
 from pgdose.tables.file_names import FileNames
 from pgdose.tables.identifiers import clean_identifiers, settle_similar
 from pgdose.tables.keyed import SourceIds
+from pgdose.tables.layouts import as_text
 from pgdose.tables.rejects import Reject
 from pgdose.tables.user_files import UserTable
 
 
 def find_files(
     names: pd.Series, root: Path, ids: SourceIds, table: UserTable, notes: list[str]
-) -> tuple[dict[str, str], list[dict], list[Reject]]:
-    """The file below `root` of each name; the paths and rejects of names without one.
+) -> tuple[pd.Series, list[dict], list[Reject]]:
+    """The file below `root` of each name, None where there is none; paths and rejects of these.
 
     UserError if no file is there at all.
     """
@@ -27,14 +28,16 @@ def find_files(
         try:
             file_of[name] = files.find(name)
         except Rejected as rejected:
-            record_id = ids.record(name)
+            record_id = ids.record(as_text(name))
             paths.append({"record_id": record_id, "path": str(root / name)})
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
     files.check_any(len(file_of), names, table.field)
     notes += files.notes()
     if rejects:
         notes.append(f"{len(rejects)} files that the table names are not there, or not for sure")
-    return file_of, paths, rejects
+    # As objects: a file name may be no text that a column of strings accepts.
+    of_rows = pd.Series([file_of.get(name) for name in names], names.index, dtype=object)
+    return of_rows, paths, rejects
 
 
 def clean_patients(

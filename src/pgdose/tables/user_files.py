@@ -19,6 +19,7 @@ from pgdose.errors import UserError
 from pgdose.tables.header_words import describe_columns, has_usual_words
 
 HEADER = 200_000  # characters of the first row of a table
+LONGEST_NAME = 10_000  # characters of a column
 SAMPLE = 2**20  # bytes that are looked at to find an encoding
 SAMPLE_ROWS = 20  # that decide between two separators
 SEPARATORS = (",", ";", "\t", "|")
@@ -164,9 +165,9 @@ def find_encoding(table: UserTable, start: bytes) -> tuple[str, tuple[str, ...]]
 def _utf16(start: bytes) -> str | None:
     """UTF-16 without a byte order mark: every other byte of Latin letters is zero."""
     pairs = len(start[:2000]) // 2
-    for name, offset in (("utf-16-le", 1), ("utf-16-be", 0)):
-        if pairs > 1 and start[: 2 * pairs][offset::2].count(0) > 0.4 * pairs:
-            return name
+    even, odd = (start[: 2 * pairs][offset::2].count(0) for offset in (0, 1))
+    if pairs > 1 and max(even, odd) > 0.4 * pairs and min(even, odd) < 0.1 * pairs:
+        return "utf-16-le" if odd > even else "utf-16-be"
     return None
 
 
@@ -273,6 +274,7 @@ def shown(separator: str) -> str:
 
 def _first_row(table: UserTable, head: str, separator: str) -> list[str]:
     lines = io.StringIO(head, newline="")
+    csv.field_size_limit(LONGEST_NAME)
     try:
         names = next(csv.reader(lines, delimiter=separator, skipinitialspace=True), [])
     except csv.Error:

@@ -36,6 +36,8 @@ def join_reports(films: pd.DataFrame, labels: pd.DataFrame, notes: list[str]) ->
     """
     matched, unsure = match_identifiers(films["link"].dropna(), labels["link"])
     note_matches(films["link"], matched, unsure, "reports", notes)
+    if lost := len(labels) - labels["link"].isin(set(matched.values())).sum():
+        notes.append(f"{lost} of {len(labels)} reports belong to no film")
     partner = films["link"].map(matched)
     rows = labels.set_index("link").reindex(partner).set_axis(films.index)
     return films.drop(columns=[c for c in rows if c in films]).join(rows)
@@ -54,6 +56,13 @@ def note_matches(
         notes.append(f"{n} films and their {what} spell the number in two ways; matched")
     if n := int(links.isin(set(unsure)).sum()):
         notes.append(f"{n} films could be several {what}, by numbers that are alike; not matched")
+
+
+def note_headers(films: pd.DataFrame, notes: list[str]) -> None:
+    """Note how many films have no sex, age or view that is understood."""
+    for name in ("sex", "age", "view"):
+        if n := int(films[name].isna().sum()):
+            notes.append(f"{n} of {len(films)} films have no {name} that is understood")
 
 
 def join_table(
@@ -79,6 +88,8 @@ def join_table(
         note_matches(films["table_link"], matched, unsure, "labels", notes)
         partner = {row: link for link, row in matched.items()}
     of_film = states.assign(link=ids.map(partner), line=rows["line"])
+    if lost := int(of_film["link"].isna().sum()):
+        notes.append(f"{lost} of {len(of_film)} rows of labels belong to no film")
     of_film = of_film[of_film["link"].notna()]
     if of_film.empty and len(films):
         raise UserError(
@@ -145,7 +156,7 @@ def repeated_films(
     parts = [pd.DataFrame(columns=REPEATED.names)]
     if reports:
         some = films[films["differ"].eq(True).fillna(False)]
-        n_rows = [len(rows) for rows in some["rows"]]
+        n_rows = [len(rows) for rows in some["report_rows"]]
         of_reports = some[["record_id"]].assign(n_rows=n_rows, differ="report")
         parts.append(of_reports.assign(several=reports["several"]))
     if merged is not None and labelled:

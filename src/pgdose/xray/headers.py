@@ -17,7 +17,6 @@ from pgdose.xray.character_sets import decode_text, looks_misdeclared
 from pgdose.xray.dicom_file import check_film, first_number, read_dicom, transfer_syntax
 
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-NO_PATIENT = "PatientID is missing; it keeps training and validation apart"
 WIDEST = 10.0  # mm; a larger spacing is a typing error
 DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 
@@ -33,10 +32,11 @@ class HeaderSettings(NamedTuple):
     """
 
     tag: str | None
-    label_tag: str | None
     encoding: str | None  # a codec such as cp1251, whatever the files declare; see `decode_text`
     views: tuple[str, ...] | list[str]  # values of ViewPosition that the study uses
     parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
+    label_tag: str | None = None
+    known_patients: bool = True  # false: a file without a patient is no mistake
 
     def check(self, source: str) -> None:
         """Raise UserError if a tag is not a DICOM attribute or `encoding` no codec of text."""
@@ -66,11 +66,11 @@ def read_headers(
     """One row (of HEADERS) for each (record_id, path), in order, each read when its row is due.
 
     All rows have record_id, source, reason and detail. The last two are None for a usable file;
-    then the fields of `read_header` follow, patient and instance opaque, the links in clear. A file
-    without a patient is rejected (no_patient), unless the source's patients are not known. A link
+    then the fields of `read_header` follow, patient and instance opaque, the links in clear. A link
     that leads out of `root` is not read.
     """
     settings.check(ids.source)
+    settings = settings._replace(known_patients=not ids.unknown_patients)
     return (_header_row(record_id, path, ids, settings, root) for record_id, path in files)
 
 
@@ -86,8 +86,6 @@ def _header_row(
         return row | {"reason": rejected.reason, "detail": rejected.detail}
     if ids.unknown_patients:
         header["patient"] = ids.patient(record_id)
-    elif not header["patient"]:
-        return row | {"reason": "no_patient", "detail": NO_PATIENT}
     else:
         header["patient"] = ids.patient(header["patient"])
     if settings.label_tag == FILE_TAG:
@@ -100,13 +98,13 @@ def _header_row(
 def read_header(path: Path, settings: HeaderSettings) -> dict:
     """The fields of HEADERS that one file tells.
 
-    `patient` ("" if it is missing), `link` and `table_link` (of the attributes `settings.tag` and
+    `patient`, `link` and `table_link` (of the attributes `settings.tag` and
     `settings.label_tag`) and `instance` (SOPInstanceUID) are in clear: the caller hashes or drops
     them. `mojibake`: no encoding is set, and the file
     seems to declare a wrong one. `view` and `body_part` are OTHER if the study does not use them,
     since people type names into these fields.
 
-    Raises Rejected: the codes of `read_dicom` and `check_film`, impossible_age.
+    Raises Rejected: the codes of `read_dicom` and `check_film`, no_patient, impossible_age.
     """
     ds = read_dicom(path, pixels=False)
     try:
@@ -122,6 +120,8 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
     def text(keyword: str) -> str:
         return decode_text(ds, keyword, settings.encoding)
 
+    if settings.known_patients and not text("PatientID"):
+        raise Rejected("no_patient", "PatientID is missing; it keeps training and validation apart")
     birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
     part = _code(text("BodyPartExamined"))
     label_tag = settings.label_tag if settings.label_tag != FILE_TAG else None

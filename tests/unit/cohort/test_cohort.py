@@ -11,6 +11,7 @@ import pytest
 
 from pgdose.cohort import (
     eligibility,
+    exclusions,
     image_draws,
     logs,
     planning,
@@ -578,7 +579,7 @@ def test_left_out_are_the_unusable_candidates_but_those_their_source_rejected() 
     [
         b"",
         "record_id,reason\nИванова,\n".encode("cp1251"),
-        b"record_id,reason\na,b\nIvanova,c,d\n",
+        b"record_id;reason\na;b\nIvanova;c;d\n",
         b"record_id,reason\nIvanova,c,d\nIvanova,c,d\n",  # pandas takes the first for an index
         b'record_id,reason\na,"Ivanova\n',
     ],
@@ -586,16 +587,16 @@ def test_left_out_are_the_unusable_candidates_but_those_their_source_rejected() 
 )
 def test_a_list_of_exclusions_that_cannot_be_read(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"^groups\.G\.exclude: not a readable CSV") as caught:
-        usability.read_exclusions(tmp_path / "list.csv", "G")
+    with pytest.raises(UserError, match=r"^groups\.G\.exclude") as caught:
+        exclusions.read_exclusions(tmp_path / "list.csv", "G")
     assert "Ivanova" not in str(caught.value)
 
 
 def test_exclusions_are_read_as_text(tmp_path: Path) -> None:
-    assert usability.read_exclusions(None, "G").empty
+    assert exclusions.read_exclusions(None, "G").empty
     (tmp_path / "list.csv").write_text("record_id,reason\n007,turned\n")
-    listed = usability.read_exclusions(tmp_path / "list.csv", "G")
-    assert listed.values.tolist() == [["007", "turned"]]
+    listed = exclusions.read_exclusions(tmp_path / "list.csv", "G")
+    assert listed[["record_id", "reason"]].values.tolist() == [["007", "turned"]]
 
 
 def test_unknown_ids_of_a_list_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,24 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from helpers.image_tables import index_field_rows
 from helpers.rejections import reason
 from PIL import Image
 
 from pgdose.errors import UserError
-from pgdose.histology.fields import FieldIndex, index_fields, read_field_tiles, table_from_layout
+from pgdose.histology.fields import read_field_tiles
 from pgdose.images.codecs import read_image
+from pgdose.tables.layouts import table_from_layout
+from pgdose.tables.rejects import Reject
+from pgdose.tables.user_files import UserTable
 from pgdose.tables.user_tables import read_columns
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
-
-
-KEY = b"k" * 32
 
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
@@ -29,15 +30,18 @@ def field_table(*names: str, patient: str = "P1", kind: str = "ovary_norm") -> p
     return pd.DataFrame({"file": list(names), "patient": patient, "class": kind})
 
 
-def cut(table: pd.DataFrame, root: Path, **named: Any) -> FieldIndex:
-    defaults = {
-        "key": KEY,
-        "source": "fields",
-        "tile": 256,
-        "margin": "error",
-        "patients": "fields",
-    }
-    return index_fields(table, root, **{**defaults, **named})
+class Cut(NamedTuple):
+    """The tiles of some fields."""
+
+    records: list[dict]
+    paths: list[dict]
+    rejects: list[Reject]
+    margin_share: float
+
+
+def cut(table: pd.DataFrame, root: Path, **keys: Any) -> Cut:
+    tiles, margin_share = index_field_rows(table, root, **keys)
+    return Cut(tiles.records, tiles.paths, tiles.rejects, margin_share)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +171,7 @@ def test_a_field_named_twice_is_cut_once(field: Path) -> None:
     records, paths, rejects, _ = cut(field_table(field.name, field.name), field.parent)
     assert len({r["record_id"] for r in records}) == len(records) == 48
     assert len({p["record_id"] for p in paths}) == len(paths)
-    assert [r[2] for r in rejects] == ["duplicate_row"]
+    assert rejects == []
 
 
 @pytest.mark.parametrize(
@@ -260,7 +264,7 @@ def test_a_layout_that_matches_nothing_is_a_mistake(tmp_path: Path) -> None:
 def test_real_tiles_are_fields_by_layout_and_by_table() -> None:
     root = REAL / "tiles"
     columns: dict[str, Any] = {"file": "image", "patient": "case", "class": "label"}
-    by_table = cut(read_columns(root / "records.csv", columns, "f"), root, tile=224)
+    by_table = cut(read_columns(UserTable(root / "records.csv", "f", columns)), root, tile=224)
     by_layout = cut(table_from_layout(root, "{class}/*-{patient}.tif"), root, tile=224)
     assert [r[2] for r in by_layout.rejects] == ["not_in_layout"]  # the table itself
     assert by_table.rejects == [] and len(by_table.records) == 108

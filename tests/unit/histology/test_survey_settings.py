@@ -8,7 +8,7 @@ from pgdose.study.sources import Slides
 
 SLIDES = Slides(root="slides", kind="slides", table="slides.csv", tiles_per_class=5)
 # Scripts and rules read these settings, or add them; the survey and the selection do not.
-OF_SLIDE_TABLE = {"columns"}
+OF_SLIDE_TABLE = {"columns", "separator", "encoding", "patients", "several", "similar_patients"}
 IDENTIFIES = {"kind"}  # the source, for the rerun of its jobs
 ADDED_BY_RULE = {"tile_classes"}
 

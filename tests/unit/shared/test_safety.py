@@ -16,6 +16,7 @@ import tifffile
 import torch
 import yaml
 from helpers.dicom_files import film, header_settings, read_header, save
+from helpers.image_tables import index_field_rows, index_rows
 from helpers.slide_files import write_slide
 from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
@@ -23,7 +24,6 @@ from PIL import Image
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import fields, outlines, overview, slide_opening, survey
 from pgdose.images import codecs
-from pgdose.imagetable.index import index_images
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
@@ -175,15 +175,11 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", OUT)
 def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
-    named = {"key": KEY, "source": "s"}
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
-    indexed = index_images(pd.DataFrame([row]), root, SourceIds(KEY, "s"))
-    assert indexed.records == [] and indexed.rejects[0].reason == "outside_root"
-    good = {**row, "file": "a/in.png"}
-    cut = fields.index_fields(
-        pd.DataFrame([row, good]), root, tile=256, margin="error", patients="s", **named
-    )
-    assert [r[2] for r in cut.rejects] == ["outside_root"] and len(cut.records) == 1
+    good = {**row, "file": "a/in.png", "image": "a/in.png"}
+    both = pd.DataFrame([row, good])
+    for indexed in (index_rows(both, root), index_field_rows(both, root, tile=256).tiles):
+        assert [r[2] for r in indexed.rejects] == ["outside_root"] and len(indexed.records) == 1
     assert (
         rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, root, {}) == "outside_root"
     )

@@ -10,25 +10,28 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers import dicom_files
+from helpers.image_tables import KEY, index_rows
 from PIL import Image
 
 from pgdose.analysis import agreement
-from pgdose.cohort import usability
+from pgdose.cohort import exclusions
 from pgdose.errors import Rejected, UserError
 from pgdose.histology import slide_table
 from pgdose.images import codecs
-from pgdose.imagetable.index import TableLabels, index_images
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse
+from pgdose.study.sources import Slides
 from pgdose.study.study import Study
-from pgdose.tables import source_files, source_index, user_tables
+from pgdose.study.table_files import TableFile
+from pgdose.tables import csv_rows, layouts, parquet_rows, source_files, source_index, user_tables
 from pgdose.tables.keyed import SourceIds, opaque
-from pgdose.tables.user_columns import column_names, find_columns
+from pgdose.tables.private_paths import stat_file
+from pgdose.tables.user_files import TableFormat, UserTable, find_columns, read_header
 from pgdose.xray import hand_drawn_boxes
+from pgdose.xray.source_images import read_source_image
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
-KEY = b"k" * 32
-
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
 
 
@@ -47,10 +50,23 @@ def write_csv(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+def table(path: Path, field: str = "f", **columns: Any) -> UserTable:
+    return UserTable(path, field, columns)
+
+
+def read(path: Path, **columns: Any) -> dict[str, list]:
+    return user_tables.read_columns(table(path, **columns)).drop(columns="line").to_dict("list")
+
+
+def found(path: Path, **columns: Any) -> dict[str, int]:
+    made = table(path, "sources.nih", **columns)
+    return find_columns(made, read_header(made))[0]
+
+
 def test_a_missing_column_is_named_with_its_field_table_and_columns(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "records.csv", "Image Index,Patient ID\n")
     with pytest.raises(UserError) as caught:
-        find_columns(path, {"image": "image"}, "sources.nih.columns")
+        found(path, image="image")
     message = str(caught.value)
     assert message.startswith("sources.nih.columns.image: ")
     for part in ("'image'", "records.csv", "Image Index", "Patient ID"):
@@ -60,27 +76,25 @@ def test_a_missing_column_is_named_with_its_field_table_and_columns(tmp_path: Pa
 
 def test_the_first_of_several_names_that_is_there_counts(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "records.csv", "sex,gender\n")
-    assert find_columns(path, {"sex": ["Sex", "gender", "sex"]}, "f") == {"sex": "gender"}
-    with pytest.raises(UserError, match="'Sex' or 'SEX'"):
-        find_columns(path, {"sex": ["Sex", "SEX"]}, "f")
+    assert found(path, sex=["Sexe", "gender", "sex"]) == {"sex": 1}
+    with pytest.raises(UserError, match="'Sexe' or 'SEXE'"):
+        found(path, sex=["Sexe", "SEXE"])
 
 
 def test_a_column_that_is_not_wanted_is_not_looked_for(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "records.csv", "image\n")
-    assert find_columns(path, {"image": "image", "age": None}, "f") == {"image": "image"}
+    assert found(path, image="image", age=None) == {"image": 0}
 
 
 def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
-    assert column_names(write_csv(tmp_path / "records.csv", ""), "sources.films") == []
+    assert read_header(table(write_csv(tmp_path / "records.csv", ""))).names == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_csv_is_read_with_and_without_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     text = "image,patient,возраст\n a.png , 007 ,\nb.png,NA,45\n"
     path = write_csv(tmp_path / "records.csv", text, encoding)
-    wanted: dict[str, Any] = {"image": "image", "patient": "patient", "age": "возраст"}
-    read = user_tables.read_columns(path, wanted, "f")
-    assert read.to_dict("list") == {
+    assert read(path, image="image", patient="patient", age="возраст") == {
         "image": ["a.png", "b.png"],
         "patient": ["007", "NA"],
         "age": ["", "45"],
@@ -88,20 +102,22 @@ def test_csv_is_read_with_and_without_a_byte_order_mark(tmp_path: Path, encoding
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"file": ["a.png", "b.png"], "id": [7, 8], "years": [45.0, None]})
+    frame = pd.DataFrame(
+        {"file": ["a.png", "b.png"], "id": [7, 8], "years": [45.0, None], "words": [["x", "y"], []]}
+    )
     frame.to_parquet(tmp_path / "records.parquet")
-    wanted: dict[str, Any] = {"image": "file", "patient": "id", "age": ["age", "years"]}
-    read = user_tables.read_columns(tmp_path / "records.parquet", wanted, "f")
-    assert read.to_dict("list") == {
+    columns: dict[str, Any] = {"image": "file", "patient": "id", "age": ["age", "years"]}
+    assert read(tmp_path / "records.parquet", **columns, label="words") == {
         "image": ["a.png", "b.png"],
         "patient": ["7", "8"],
         "age": ["45", ""],
+        "label": ['["x", "y"]', "[]"],
     }
 
 
 BOMBS = {
-    "a cell": ["x" * (user_tables.LONGEST_CELL + 1)] * 3000,
-    f"{user_tables.CHUNK_ROWS} rows": ["x" * user_tables.LONGEST_CELL] * 3000,
+    "a cell": ["x" * (parquet_rows.LONGEST_CELL + 1)] * 3000,
+    f"{user_tables.CHUNK_ROWS} rows": ["x" * parquet_rows.LONGEST_CELL] * 3000,
 }
 
 
@@ -112,65 +128,64 @@ def test_cells_of_parquet_are_measured_before_they_are_unpacked(what: str, tmp_p
     column = pa.array([0] * len(texts)), pa.array(texts[:1])
     pq.write_table(pa.table({"a": pa.DictionaryArray.from_arrays(*column)}), path)
     before = pa.total_allocated_bytes()
-    with pytest.raises(UserError, match=f"^f: a.parquet has {what} .*export it again"):
-        user_tables.read_columns(path, {"image": "a"}, "f")
+    with pytest.raises(UserError, match=f"^f.table: a.parquet has {what} .*export it again"):
+        read(path, image="a")
     assert path.stat().st_size < 2**20 and pa.total_allocated_bytes() - before < 2**27
 
 
 @pytest.mark.parametrize(
-    ("limit", "most", "what"),
+    ("module", "limit", "most", "what"),
     [
-        ("MOST_ROWS", 999, "over 999 rows"),
-        ("LARGEST_GROUP", 10, "a row group of over 10 bytes"),
-        ("LARGEST_TABLE", 1000, "columns of over 1000 bytes"),
+        (parquet_rows, "MOST_ROWS", 999, "over 999 rows"),
+        (parquet_rows, "LARGEST_GROUP", 10, "a row group of over 10 bytes"),
+        (user_tables, "LARGEST_TABLE", 1000, "columns of over 1000 bytes"),
     ],
 )
 def test_a_parquet_table_of_absurd_size_is_refused(
-    limit: str, most: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: Any, limit: str, most: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.parquet"
     pd.DataFrame({"a": ["x"] * 1000}).to_parquet(path)
-    assert len(user_tables.read_columns(path, {"image": "a"}, "f")) == 1000
-    monkeypatch.setattr(user_tables, limit, most)
+    assert len(read(path, image="a")["image"]) == 1000
+    monkeypatch.setattr(module, limit, most)
     if limit != "LARGEST_TABLE":
         monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
-    with pytest.raises(UserError, match=f"^f: a.parquet has {what}"):
-        user_tables.read_columns(path, {"image": "a"}, "f")
+    with pytest.raises(UserError, match=f"^f.table: a.parquet has {what}"):
+        read(path, image="a")
 
 
 def test_a_csv_table_with_an_endless_line_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_csv(tmp_path / "a.csv", "image\n" + "x" * 3 * 10**6 + "\nb.png")
-    assert len(user_tables.read_columns(path, {"image": "image"}, "f")) == 2
-    monkeypatch.setattr(user_tables, "LONGEST_LINE", 3 * 10**6 - 1)
-    monkeypatch.setattr(pd, "read_csv", None)
-    with pytest.raises(UserError, match=r"^f: a.csv has a line of over 2999999 bytes"):
-        user_tables.read_columns(path, {"image": "image"}, "f")
+    path = write_csv(tmp_path / "a.csv", "image\n" + "x" * 10**6 + "\nb.png")
+    assert len(read(path, image="image")["image"]) == 2
+    monkeypatch.setattr(csv_rows, "LONGEST_LINE", 10**6 - 1)
+    with pytest.raises(UserError, match=r"^f.table: a.csv has a line of over 999999 bytes"):
+        read(path, image="image")
     with (tmp_path / "b.csv").open("wb") as file:
         file.truncate(10**10)  # a few kilobytes on disk
-    with pytest.raises(UserError, match=r"^f: b.csv cannot be read: its first row"):
-        column_names(tmp_path / "b.csv", "f")
+    with pytest.raises(UserError, match=r"^f.table: b.csv cannot be read: it holds zero bytes"):
+        read_header(table(tmp_path / "b.csv"))
 
 
 def test_no_table_of_a_person_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"record_id,reason,x,y,side,finding\n"))
+    by_hand = UserTable(path, "f", {"id": "record_id"})
     readers: list[Callable[[], object]] = [
-        lambda: usability.read_exclusions(path, "G"),
-        lambda: hand_drawn_boxes.read_boxes(path),
-        lambda: agreement.read_hand_labels(path, "record_id", ["finding"], "f"),
-        lambda: list(user_tables._csv_chunks(path, ["x"], "utf-8", "f")),
+        lambda: exclusions.read_exclusions(path, "G"),
+        lambda: hand_drawn_boxes.read_boxes(path, "G"),
+        lambda: agreement.hand_states(by_hand, ["finding"]),
+        lambda: read(path, image="record_id"),
     ]
-    for read in readers:
-        with pytest.raises((UserError, UnicodeDecodeError)):
-            read()
+    for reader in readers:
+        with pytest.raises(UserError, match=r"packed \(gzip\)"):
+            reader()
 
 
 def test_two_meanings_may_share_a_column(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "records.csv", "image\na.png\n")
-    read = user_tables.read_columns(path, {"image": "image", "patient": "image"}, "f")
-    assert read.to_dict("list") == {"image": ["a.png"], "patient": ["a.png"]}
+    assert read(path, image="image", patient="image") == {"image": ["a.png"], "patient": ["a.png"]}
 
 
 @pytest.fixture
@@ -189,12 +204,12 @@ def rows(*images: str, **columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"image": list(images), **known})
 
 
-def index(images: pd.DataFrame, root: Path, **named: Any) -> source_index.SourceIndex:
-    return index_images(images, root, SourceIds(KEY, "nih"), **named)
+def index(images: pd.DataFrame, root: Path, **keys: Any) -> source_index.SourceIndex:
+    return index_rows(images, root, **keys)
 
 
 def test_a_row_of_a_table_becomes_a_record(pictures: Path) -> None:
-    (record,), (path,), rejects = index(rows("a.png"), pictures)
+    (record,), (path,), rejects, _ = index(rows("a.png"), pictures)
     assert rejects == []
     assert (record["age"], record["sex"], record["view"]) == (45.0, "F", "PA")
     assert (record["rows"], record["columns"]) == (90, 120)
@@ -216,41 +231,87 @@ def test_a_row_of_a_table_becomes_a_record(pictures: Path) -> None:
 def test_rows_that_cannot_be_used_are_rejected(
     pictures: Path, name: str, patient: str, expected: str
 ) -> None:
-    records, paths, rejects = index(rows(name, patient=patient), pictures)
-    assert records == []
+    made = rows(name, "b.png", patient=[patient, "P2"])
+    records, paths, rejects, _ = index(made, pictures)
+    assert len(records) == 1
     assert [(r[1], r[2]) for r in rejects] == [("index", expected)]
-    assert rejects[0][0] == paths[0]["record_id"]
+    assert rejects[0][0] in [path["record_id"] for path in paths]
     assert name == "" or name not in rejects[0][3]
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_followed(pictures: Path) -> None:
     (pictures / "link.png").symlink_to(pictures.parent / "outside.png")
-    assert index(rows("link.png"), pictures)[2][0][2] == "outside_root"
+    assert index(rows("link.png", "b.png"), pictures)[2][0][2] == "outside_root"
 
 
-def test_an_image_named_twice_is_one_record_and_one_reject(pictures: Path) -> None:
-    records, _, rejects = index(rows("a.png", "b.png", "a.png"), pictures)
-    assert len(records) == 2
-    assert len({r["record_id"] for r in records}) == 2
-    assert [r[2] for r in rejects] == ["duplicate_row"]
+def test_a_table_of_which_no_file_is_there_is_refused(pictures: Path) -> None:
+    with pytest.raises(UserError, match=r"^sources\.nih\.root: .*'gone\.png'.*'a\.png'"):
+        index(rows("gone.png", "lost.png"), pictures)
 
 
-def test_no_record_is_kept_and_rejected_at_once(pictures: Path) -> None:
-    records, _, rejects = index(rows("a.png", "b.png", "a.png"), pictures)
-    assert not {r["record_id"] for r in records} & {r[0] for r in rejects}
+def test_an_image_named_twice_is_one_record(pictures: Path) -> None:
+    notes: list[str] = []
+    made = rows("a.png", "b.png", "./a.png", "A.PNG")
+    records, paths, rejects, repeated = index_rows(made, pictures, notes)
+    assert len({r["record_id"] for r in records}) == len(records) == len(paths) == 2
+    assert rejects == [] and repeated.empty
+    assert "2 rows say the same as an earlier row; left out" in notes
 
 
-def test_a_record_has_one_file(pictures: Path) -> None:
-    _, paths, _ = index(rows("a.png", "b.png", "a.png"), pictures)
-    by_record = pd.DataFrame(paths).set_index("record_id")["path"]
-    assert by_record.index.is_unique
+def test_rows_of_one_image_that_disagree_are_listed(pictures: Path) -> None:
+    made = rows("a.png", "b.png", "a.png", age=["40", "50", "41"])
+    with pytest.raises(UserError, match=r"^sources\.nih\.several: 1 images .*\(on age\)"):
+        index(made, pictures)
+    records, _, rejects, repeated = index(made, pictures, columns={"age": "age"}, several="last")
+    assert sorted(r["age"] for r in records) == [41, 50] and rejects == []
+    assert repeated[["n_rows", "differ", "several"]].to_numpy().tolist() == [[2, "age", "last"]]
+    _, _, rejects, _ = index(made, pictures, several="union")
+    assert [r[2] for r in rejects] == ["conflicting_rows"]
+
+
+def test_patients_that_nobody_knows_are_one_for_each_image(pictures: Path) -> None:
+    records, _, _, _ = index(rows("a.png", "b.png"), pictures, patients="none")
+    patients = [r["patient"] for r in records]
+    assert len(set(patients)) == 2 and all(p.startswith("unknown-") for p in patients)
+
+
+def test_a_class_that_a_study_takes_and_no_row_has_is_refused(pictures: Path) -> None:
+    made = rows("a.png", "b.png", **{"class": ["Norm", "No Finding"]})
+    records, _, _, _ = index(made, pictures, words={"class": ["norm"]}, columns={"class": "class"})
+    assert [r["class"] for r in records] == ["norm", None]
+    with pytest.raises(UserError, match=r"'tumour', which a class .*'No Finding' \(1\)"):
+        index(made, pictures, words={"class": ["tumour"]}, columns={"class": "class"})
+
+
+def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
+    dicom_files.save(dicom_files.film(), pictures / "c.dcm")
+    (record,), _, rejects, _ = index(rows("c.dcm"), pictures, modality="xray")
+    assert (record["rows"], record["columns"], record["bits_stored"]) == (80, 100, 12)
+    assert rejects == []
+    seen = read_source_image(stat_file(pictures / "c.dcm"), "table", "xray")
+    assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
+
+
+def test_folders_and_names_say_what_a_table_does_not(pictures: Path) -> None:
+    for name in ("x/p1_1.png", "x/p1_2.png", "y/p2_1.png", "y/stray.txt"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).write_bytes((pictures / "a.png").read_bytes())
+    images = pd.DataFrame({"image": layouts.files_below(pictures)}, dtype=object)
+    records, _, rejects, _ = index(images, pictures, layout="{class}/{patient}_*.png", table=None)
+    assert sorted(r["class"] for r in records) == ["x", "x", "y"]
+    assert len({r["patient"] for r in records}) == 2
+    assert {r[2] for r in rejects} == {"not_in_layout"} and len(rejects) == 4
 
 
 LABELS = {"norm": "No Finding", "pneumonia": "Pneumonia", "focal": "Nodule"}
 
 
 def labels_of(cell: str, root: Path, separator: str | None) -> tuple[int | None, ...]:
-    (record,), _, _ = index(rows("a.png", label=cell), root, labels=TableLabels(LABELS, separator))
+    others = [(separator or "!").join(LABELS.values())] if separator else list(LABELS.values())
+    made = rows("a.png", *(["b.png"] * len(others)), label=[cell, *others])
+    labels = {"column": "finding", "names": LABELS, "separator": separator}
+    records, _, _, _ = index(made, root, labels=labels, several="first")
+    record = records[0]
     return tuple(record[f"label_{name}"] for name in LABELS)
 
 
@@ -263,7 +324,8 @@ def test_labels_are_one_zero_or_unknown(pictures: Path) -> None:
 
 def test_labels_without_a_separator_are_the_whole_cell(pictures: Path) -> None:
     assert labels_of("Pneumonia", pictures, None) == (0, 1, 0)
-    assert labels_of("Pneumonia|Nodule", pictures, None) == (0, 0, 0)
+    with pytest.raises(UserError, match="seem to hold several words"):
+        labels_of("Pneumonia|Nodule", pictures, None)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -308,14 +370,14 @@ def test_a_folder_that_is_none_is_named_with_its_field(tmp_path: Path) -> None:
 @needs_real
 def test_real_table_of_chest_films_is_indexed() -> None:
     folder = REAL / "nih"
-    names = column_names(folder / "records.csv", "sources.films")
-    wanted: dict[str, Any] = {name: name for name in ("image", "patient", "age", "sex", "view")}
-    read = user_tables.read_columns(folder / "records.csv", {**wanted, "label": "finding"}, "f")
-    assert {"image", "finding"} <= set(names)
-    root = folder / "images" if (folder / "images" / read["image"][0]).is_file() else folder
-    some = read.groupby("label").head(10)
+    names = {name: name for name in ("image", "patient", "age", "sex", "view")}
+    made = UserTable(folder / "records.csv", "sources.films", {**names, "label": "finding"})
+    some = user_tables.read_columns(made).groupby("label").head(10)
+    root = folder / "images" if (folder / "images" / some["image"].iloc[0]).is_file() else folder
     labels = {"norm": "No Finding", "pneumonia": "Pneumonia"}
-    records, paths, rejects = index(some, root, labels=TableLabels(labels, "|"))
+    records, paths, rejects, _ = index(
+        some, root, labels={"column": "finding", "names": labels, "separator": "|"}
+    )
     assert (len(records), len(paths), rejects) == (20, 20, [])
     assert sum(r["label_norm"] for r in records) == 10
     assert all(r["rows"] == r["columns"] == 512 and r["sex"] in "FM" for r in records)
@@ -355,7 +417,7 @@ def test_inputs_in_order_pass(tmp_path: Path) -> None:
 
 def test_inputs_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None:
     study = a_study(tmp_path / "gone", **COLUMNS)
-    group = study.groups["G"].model_copy(update={"exclude": "gone.csv"})
+    group = study.groups["G"].model_copy(update={"exclude": TableFile(table="gone.csv")})
     with pytest.raises(UserError) as caught:
         check_inputs(study.model_copy(update={"groups": {"G": group}}))
     message = str(caught.value)
@@ -374,17 +436,18 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     [
         ("utf-16 by name", b"id,text\n", "utf-16", "is not utf-16 text"),
         ("utf-32 by name", b"id,text\n", "utf-32", "is not utf-32 text"),
-        ("a late letter", b"id,text\n" + b"a,b\n" * 9000 + b"\xff", "utf-8", "is not utf-8 text"),
-        ("no line break", None, "utf-8", "its first row is no CSV"),
-        ("a long cell", b"i" * 150_000 + b"\n", "utf-8", "its first row is no CSV"),
-        ("an open quote", b'"id' + b"text\n" * 90_000, "utf-8", "its first row is no CSV"),
-        ("many columns", b"id," * 90_000, "utf-8", "its first row has over 200000 characters"),
-        ("no.parquet", b"id,text\n", "utf-8", "it is no Parquet file"),
-        ("cut.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", "utf-8", "it is no Parquet file"),
+        ("a late letter", b"id\n" + b"a\n" * 9000 + b"\xff", None, "is not utf-8 text (line 9002)"),
+        ("no line break", None, None, "it holds zero bytes"),
+        ("a long cell", b"i" * 150_000 + b"\n", None, "its first row is no CSV"),
+        ("an open quote", b'"id' + b"text\n" * 90_000, None, "its first row is no CSV"),
+        ("many columns", b"id," * 90_000, None, "its first row has over 200000 characters"),
+        ("no.parquet", b"id,text\n", None, "it is no Parquet file"),
+        ("cut.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", None, "it is no Parquet file"),
+        ("no.xlsx", b"id,text\n", None, "it is no Excel file"),
     ],
-)
+)  # fmt: skip
 def test_a_table_that_is_none_stops_before_any_job(
-    name: str, content: bytes | None, encoding: str, words: str, tmp_path: Path
+    name: str, content: bytes | None, encoding: str | None, words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     with path.open("wb") as file:
@@ -392,10 +455,11 @@ def test_a_table_that_is_none_stops_before_any_job(
         if content is None:
             file.truncate(8 * 2**30)
     with pytest.raises(UserError) as caught:
-        column_names(path, "sources.x.table", encoding)
-    assert words in str(caught.value) and str(caught.value).startswith("sources.x.table: ")
+        read_header(UserTable(path, "sources.nih", {"x": "x"}, TableFormat(None, encoding)))
+    assert words in str(caught.value) and str(caught.value).startswith("sources.nih.")
+    keys = {"encoding": encoding} if encoding else {}
     with pytest.raises(UserError, match=r"^The study's inputs are not in order"):
-        check_inputs(a_study(tmp_path, table=str(path)))
+        check_inputs(a_study(tmp_path, table=str(path), **keys))
 
 
 # --- what goes wrong quietly ------------------------------------------------------------------
@@ -406,28 +470,26 @@ def test_whole_numbers_of_parquet_stay_whole_beside_an_empty_cell(tmp_path: Path
     pd.DataFrame({"id": pd.array([1, None, 3], "Int64"), "text": ["a", "b", None]}).to_parquet(
         tmp_path / "reports.parquet"
     )
-    read = user_tables.read_columns(
-        tmp_path / "reports.parquet", {"id": "id", "text": "text"}, "reports"
-    )
-    assert read["id"].tolist() == ["1", "", "3"]
-    assert read["text"].tolist() == ["a", "b", ""]
+    assert read(tmp_path / "reports.parquet", id="id", text="text") == {
+        "id": ["1", "", "3"],
+        "text": ["a", "b", ""],
+    }
 
 
 def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "reports.csv", "id,text\n1,Норма\n", encoding="cp1251")
     columns = {"id": "id", "text": "text"}
-    assert user_tables.read_columns(path, columns, "reports", "cp1251")["text"].tolist() == [
-        "Норма"
-    ]
-    with pytest.raises(UserError, match="is not utf-8 text; save it as UTF-8, or set its encoding"):
-        user_tables.read_columns(path, columns, "sources.xray.reports")
+    told = UserTable(path, "reports", columns, TableFormat(encoding="cp1251"))
+    assert user_tables.read_columns(told)["text"].tolist() == ["Норма"]
+    with pytest.raises(UserError, match=r"^sources\.xray\.reports\.encoding: .*set its encoding"):
+        read_header(table(path, "sources.xray.reports", **columns))
 
 
 def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected = index_images(rows, tmp_path, SourceIds(KEY, "films"))
+    kept, _, rejected, _ = index(rows, tmp_path)
     assert [record["age"] for record in kept] == [50]
     assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
 
@@ -472,16 +534,13 @@ def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_pat
     for name in ("a.svs", "outlines/asap/a.xml", "outlines/real.svs"):
         (root / name).touch()
 
+    entry = {"kind": "slides", "root": "r", "table": "t.csv", "tiles_per_class": 1}
+    settings = Slides.model_validate(entry).settings("candidates")
+
     def read(content: str) -> object:
-        columns = {"slide": "slide", "patient": "patient", "outlines": "outlines"}
+        ids = SourceIds(KEY, "s", "s")
         return slide_table.read_slide_list(
-            write_csv(table, content),
-            dict(columns),
-            root,
-            key=KEY,
-            source="s",
-            patients="s",
-            truth=truth,
+            write_csv(table, content), settings, root, ids, truth=truth
         )
 
     read(content)

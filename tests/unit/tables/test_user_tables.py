@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgdose.errors import UserError
+from pgdose.tables.csv_rows import csv_rows
 from pgdose.tables.user_files import TableFormat, UserTable, find_columns, read_header
 from pgdose.tables.user_tables import read_columns
 
@@ -151,7 +152,7 @@ def test_another_encoding_is_asked_for_with_the_header_as_read(
 
 
 def test_the_line_that_is_in_another_encoding_is_named(write: Callable[..., Path]) -> None:
-    path = write("id,text\n1,a\n2,".encode() + "Тень\n".encode("cp1251"))
+    path = write(b"id,text\n1,a\n2," + "Тень\n".encode("cp1251"))
     assert "(line 3)" in refusal(path)
 
 
@@ -323,7 +324,15 @@ ROWS = [
     ("100236", "5 мм"),
     ("100237", "туберкулёз?"),
 ]
-SIGNS = list("\",;\t|\n\r '\\=0aЯ") + [",,", '""', "\r\n", '",', ',"', "\0", "\ufeff"]
+SIGNS = [*list("\",;\t|\n\r '\\=0aЯ"), ",,", '""', "\r\n", '",', ',"', "\x00", "\ufeff"]
+
+
+def rows_of(path: Path) -> dict[str, str]:
+    """The same as `read`, without pandas: 10,000 tables take a tenth of the time."""
+    header = read_header(table(path))
+    places, _ = find_columns(table(path), header)
+    rows = csv_rows(table(path), header, [])
+    return {cells[places["id"]].strip(): cells[places["text"]].strip() for _, cells in rows}
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
@@ -344,14 +353,16 @@ def test_no_mutation_changes_the_value_of_another_row(tmp_path: Path, separator:
         added = rng.choice(SIGNS) if kind in ("insert", "replace") else ""
         if kind == "swap":
             added = original[at : at + 2][::-1]
+        # A row whose line break is taken away becomes one with the next.
+        last = at + max(removed - 1, 0) + ("\n" in original[at : at + removed])
         touched = {
             n - 1
-            for n, place in enumerate(places)
-            if n and place <= at + max(removed - 1, 0) and (places + [len(original)])[n + 1] > at
+            for n, (start, end) in enumerate(zip(places, [*places[1:], len(original)], strict=True))
+            if n and start <= last and end > at
         }
         path.write_text(original[:at] + added + original[at + removed :], newline="")
         try:
-            found = dict(zip(*read(path).values(), strict=True))
+            found = rows_of(path)
         except UserError:
             refused += 1
             continue

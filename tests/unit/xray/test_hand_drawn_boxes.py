@@ -21,26 +21,26 @@ def test_boxes_are_read(tmp_path: Path) -> None:
         {"x": [40.0, -1.0], "y": [30.5, 2.0], "side": [120.0, 100.0]},
         index=pd.Index(["07", "b"], name="record_id"),
     )
-    pd.testing.assert_frame_equal(read_boxes(path), expected, check_index_type=False)
+    pd.testing.assert_frame_equal(read_boxes(path, "G"), expected, check_index_type=False)
 
 
 def test_no_boxes_are_a_legal_file(tmp_path: Path) -> None:
-    assert read_boxes(boxes(tmp_path, "record_id,x,y,side")).empty
+    assert read_boxes(boxes(tmp_path, "record_id,x,y,side"), "G").empty
 
 
 HEAD = "record_id,x,y,side"
 WRONG = {
-    "a column missing": (["record_id,x,y", "a,1,2"], "no column 'side'"),
-    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "y in row 3 must be a number, in pixels"),
-    "nothing": ([HEAD, "b,,2,3"], "x in row 2 must be a number, in pixels"),
-    "infinite": ([HEAD, "b,inf,2,3"], "x in row 2 must be a number, in pixels"),
-    "no side": ([HEAD, "a,1,2,0"], "side in row 2 must be a number above 0"),
-    "negative": ([HEAD, "a,1,2,-3"], "side in row 2 must be a number above 0, in pixels"),
+    "a column missing": (["record_id,x,y", "a,1,2"], "groups.G.image.boxes.side: no column 'side'"),
+    "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "line 3: y must be a number, in pixels"),
+    "nothing": ([HEAD, "b,,2,3"], "line 2: x must be a number, in pixels"),
+    "infinite": ([HEAD, "b,inf,2,3"], "line 2: x must be a number, in pixels"),
+    "no side": ([HEAD, "a,1,2,0"], "line 2: side must be a number above 0"),
+    "negative": ([HEAD, "a,1,2,-3"], "line 2: side must be a number above 0, in pixels"),
     "twice": (
         [HEAD, "a,1,2,3", "a,1,2,3"],
-        "row 3 repeats the record_id of an earlier row; keep one",
+        "line 3: repeats the record_id of an earlier line; keep one",
     ),
-    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "x in row 3 must be a number, in pixels"),
+    "ragged": ([HEAD, "a,1,2,3,4,5,6", "a,1"], "line 2: 7 cells, but the header has 4"),
 }
 
 
@@ -48,7 +48,7 @@ WRONG = {
 def test_wrong_boxes_are_named(tmp_path: Path, case: str) -> None:
     lines, message = WRONG[case]
     with pytest.raises(UserError, match=message):
-        read_boxes(boxes(tmp_path, *lines))
+        read_boxes(boxes(tmp_path, *lines), "G")
 
 
 def test_nothing_of_a_person_s_boxes_is_quoted(tmp_path: Path) -> None:
@@ -59,10 +59,10 @@ def test_nothing_of_a_person_s_boxes_is_quoted(tmp_path: Path) -> None:
         [HEAD, *["Ivanov,1,2,3"] * 2],
     ):
         with pytest.raises(UserError) as caught:
-            read_boxes(boxes(tmp_path, *lines))
+            read_boxes(boxes(tmp_path, *lines), "G")
         assert not any(word in str(caught.value) for word in ("Ivanov", "Petr", str(tmp_path)))
 
 
 def test_boxes_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a readable CSV"):
-        read_boxes(tmp_path / "none.csv")
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        read_boxes(tmp_path / "none.csv", "G")

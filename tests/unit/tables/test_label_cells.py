@@ -1,0 +1,146 @@
+"""Labels, ages and sexes from the cells of tables: understood, or counted and shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pgdose.errors import UserError
+from pgdose.tables.cells import parse_cells, split_words
+from pgdose.tables.label_cells import as_label, label_states, merge_states
+from pgdose.tables.person_fields import parse_age, parse_sex, parse_view
+from pgdose.tables.sex_cells import sex_parser
+from pgdose.tables.user_files import UserTable
+
+TABLE = UserTable(Path("t.csv"), "sources.x", {"label": "finding"})
+
+
+def states(cells: list[str], labels: dict[str, Any]) -> dict[str, list]:
+    labels = {"column": "finding", "separator": None, "columns": {}, "empty": "unknown"} | labels
+    rows = pd.DataFrame({"label": cells})
+    table = label_states(rows, labels, TABLE, [])
+    return {n: [as_label(v) for v in c] for n, c in table.items()}  # type: ignore[misc]
+
+
+NAMES = {"names": {"tb": "TB", "norm": "No Finding"}}
+
+
+def test_a_word_counts_in_any_capitals_and_spaces() -> None:
+    found = states(["tb", "TB ", "no  finding", "Mass", ""], NAMES)
+    assert found == {"label_tb": [1, 1, 0, 0, None], "label_norm": [0, 0, 1, 0, None]}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["['TB', 'Mass']", '["TB", "Mass"]', "('TB', 'Mass')", "{'TB', 'Mass'}", "['TB' 'Mass']"],
+)
+def test_lists_are_read_as_lists(cell: str) -> None:
+    assert states([cell, "No Finding"], NAMES)["label_tb"] == [1, 0]
+
+
+@pytest.mark.parametrize("joint", ["|", ";", ",", "/", "+"])
+def test_several_words_without_a_separator_are_refused(joint: str) -> None:
+    with pytest.raises(UserError, match=r"^sources\.x\.labels\.separator: .*set 'separator"):
+        states(["TB", "No Finding", f"TB{joint}Effusion"], NAMES)
+    found = states(["No Finding", f"TB{joint}Effusion"], {**NAMES, "separator": joint})
+    assert found["label_tb"] == [0, 1]
+
+
+def test_a_word_that_stands_nowhere_is_refused_with_those_that_are_there() -> None:
+    with pytest.raises(UserError, match=r"labels\.names\.tb: 'TB' stands in no row .*'mass' \(2\)"):
+        states(["Mass", "mass", "No Finding"], NAMES)
+
+
+def test_words_may_be_numbers() -> None:
+    assert states(["1", "0"], {"names": {"tb": "1", "norm": "0"}})["label_tb"] == [1, 0]
+
+
+def test_two_words_that_differ_in_capitals_alone_are_refused() -> None:
+    with pytest.raises(UserError, match="capitals"):
+        states(["TB", "tb"], {"names": {"a": "TB", "b": "tb"}})
+
+
+@pytest.mark.parametrize(
+    ("empty", "expected"),
+    [("unknown", [1, 0, None, None, None, 1, 0]), ("absent", [1, 0, None, 0, 0, 1, 0])],
+)
+def test_a_findings_column_holds_states(empty: str, expected: list[int | None]) -> None:
+    rows = pd.DataFrame({"label_tb": ["1", "0.0", "-1", "", "nan", "Yes", "negative"]})
+    labels = {"column": None, "names": {}, "columns": {"tb": "TB"}, "empty": empty}
+    table = label_states(rows, labels, TABLE, [])
+    assert [as_label(value) for value in table["label_tb"]] == expected
+
+
+def test_a_column_without_any_state_is_refused() -> None:
+    labels = {"column": None, "names": {}, "columns": {"tb": "TB"}, "empty": "unknown"}
+    with pytest.raises(UserError, match=r"no cell of t\.csv is 1, 0, -1 or empty; .*'0\.7' \(2\)"):
+        label_states(pd.DataFrame({"label_tb": ["0.7", "0.7", ""]}), labels, TABLE, [])
+
+
+def test_over_several_rows_present_beats_uncertain_and_that_absent() -> None:
+    table = pd.DataFrame(
+        {
+            "label_a": [0, 1, pd.NA],
+            "label_b": [0, -1, 0],
+            "label_c": [pd.NA] * 3,
+            "label_d": [0] * 3,
+        },
+        dtype="Int8",
+    )
+    merged = merge_states(table)
+    assert merged == {"label_a": 1, "label_b": -1, "label_c": None, "label_d": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("45", 45), ("45 years", 45), ("45y", 45), ("045Y", 45), ("45 лет", 45), ("2 года", 2),
+        ("45 Jahre", 45), ("45 ans", 45), ("45 años", 45), ("18 months", 1.5), ("6 мес.", 0.5),
+        ("45,5", 45.5), ("3 weeks", 3 * 7 / 365.25),
+        ("45-50", None), ("90+", None), ("1975", None), ("45 kg", None), ("old", None),
+    ],
+)  # fmt: skip
+def test_ages_as_people_write_them(text: str, years: float | None) -> None:
+    assert parse_age(text) == (pytest.approx(years) if years is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"),
+    [
+        ("männlich", "M"), ("weiblich", "F"), ("Mujer", "F"), ("homme", "M"), ("Жен.", "F"),
+        ("мужской", "M"), ("W", "F"), ("0", None), ("1", None), ("x", None), ("Mr", None),
+    ],
+)  # fmt: skip
+def test_sexes_as_people_write_them(text: str, sex: str | None) -> None:
+    assert parse_sex(text) == sex
+
+
+def test_an_m_beside_an_h_may_be_a_woman() -> None:
+    with pytest.raises(UserError, match=r"mujer.*sources\.x\.sex_words"):
+        sex_parser(None, ["H", "M"], TABLE)
+    assert sex_parser(None, ["F", "M", "H"], TABLE)("M") == "M"
+    parse = sex_parser({"F": ["0"], "M": ["1"]}, ["0", "1", "2"], TABLE)
+    assert [parse(cell) for cell in ("0", "1", "2")] == ["F", "M", None]
+
+
+def test_a_view_of_the_study_counts_in_any_capitals() -> None:
+    assert parse_view("frontal", ["Frontal"]) == "Frontal"
+    assert parse_view("pa", []) == "PA" and parse_view("oblique", []) == "OTHER"
+
+
+def test_cells_that_are_not_understood_are_counted_and_shown_if_they_are_short() -> None:
+    notes: list[str] = []
+    cells = pd.Series(["45", "old", "old", "", "x" * 50])
+    values = parse_cells(cells, parse_age, "age", notes)
+    assert values[0] == 45 and pd.isna(values[1])
+    assert notes == ["age: 1 cells understood, 1 empty, 3 not understood: 'old' (2) and 1 others"]
+    with pytest.raises(
+        UserError, match=r"sources\.x\.columns\.age: no cell of t.csv is understood"
+    ):
+        parse_cells(pd.Series(["old", ""]), parse_age, "age", notes, TABLE)
+
+
+def test_words_of_a_cell_are_folded() -> None:
+    assert split_words(" A | b  c ", "|") == ["a", "b c"]
+    assert split_words("[no list", None) == ["[no list"]

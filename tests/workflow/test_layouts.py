@@ -1,0 +1,211 @@
+"""The layouts of docs/your-data.md: each study file on a small stand-in of that layout."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import dicom_files
+from helpers.workflow import PROJECT, checkout, paths_of, snakemake
+from PIL import Image
+
+from pgdose.tables import notes, parquet
+
+EACH = 8  # images of a class
+SIDE = 96
+
+
+def pixels(number: int) -> np.ndarray:
+    """A picture unlike all others, neither blank nor saturated."""
+    rng = np.random.default_rng(number)
+    coarse = rng.integers(20, 236, (12, 12), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def picture(path: Path, number: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(number)).save(path)
+
+
+def dicom(path: Path, number: int, **attributes: Any) -> None:
+    stored = pixels(number).astype(np.uint16) * 16
+    dicom_files.save(dicom_files.film(stored, 12, **attributes), path)
+
+
+def write(path: Path, rows: list[tuple], separator: str = ",", encoding: str = "utf-8") -> None:
+    with path.open("w", newline="", encoding=encoding) as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+
+
+def pacs_export(root: Path) -> None:
+    rows: list[tuple] = [("Номер исследования", "Пациент", "Заключение")]
+    for n in range(2 * EACH):
+        age = 30 if n < EACH else 60
+        attributes = {"PatientID": f"P{n}", "PatientAge": f"0{age}Y", "PatientSex": "FM"[n % 2]}
+        dicom(root / f"dicom/{n}.dcm", n, AccessionNumber=f"000{n + 100}", **attributes)
+        rows.append((n + 100, f"Иванов {n}", "Норма."))
+    rows.append((100, "Иванов 0", "При пересмотре: очаговый туберкулёз."))  # an addendum
+    write(root / "reports.csv", rows, ";", "cp1251")
+
+
+def nih_chest_xray14(root: Path) -> None:
+    columns = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender")
+    rows: list[tuple] = [(*columns, "View Position")]
+    for n in range(3 * EACH):
+        label = ["No Finding", "No Finding", "Infiltration|Pneumonia"][n // EACH]
+        name = f"{n:08d}_000.png"
+        picture(root / f"images_{n % 3 + 1:03d}/images/{name}", n)
+        rows.append((name, label, n, 25 if n < EACH else 60, "FM"[n % 2], "PA"))
+    write(root / "Data_Entry_2017_v2020.csv", rows)
+
+
+def chexpert(root: Path) -> None:
+    findings = ["No Finding", "Pneumonia", "Pleural Effusion"]
+    rows: list[tuple] = [("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *findings)]
+    for n in range(2 * EACH + 2):
+        states = [("1.0", "", ""), ("", "", "1.0"), ("", "", "-1.0")][min(n // EACH, 2)]
+        place = f"train/patient{n:05d}/study1/view1_frontal.jpg"
+        picture(root / place, n)
+        sex = ["Female", "Male"][n % 2]
+        rows.append((f"CheXpert-v1.0-small/{place}", sex, 50, "Frontal", "AP", *states))
+    write(root / "train.csv", rows)
+
+
+def vindr_cxr(root: Path) -> None:
+    rows: list[tuple] = [("image_id", "class_name", "class_id", "rad_id", "x_min")]
+    for n in range(2 * EACH):
+        name = f"{n:032x}"
+        dicom(root / f"train/{name}.dicom", n, PatientID=None, BodyPartExamined=None)
+        words = ["No finding"] * 3 if n < EACH else ["No finding", "Aortic enlargement", "Other"]
+        if n == EACH:
+            words.append("Cardiomegaly")
+        rows += [(name, word, 0, f"R{k}", "" if k else k) for k, word in enumerate(words)]
+    write(root / "annotations_train.csv", rows)
+
+
+def rsna_pneumonia(root: Path) -> None:
+    rows: list[tuple] = [("patientId", "x", "y", "width", "height", "Target")]
+    for n in range(2 * EACH):
+        name = f"{n:08d}-aaaa"
+        place = root / f"stage_2_train_images/{name}.dcm"
+        dicom(place, n, PatientID=name, PatientSex="FM"[n % 2], BodyPartExamined="CHEST")
+        boxes = [("", "", "", "", 0)] if n < EACH else [(1, 2, 3, 4, 1), (5, 6, 7, 8, 1)]
+        rows += [(name, *box) for box in boxes]
+    write(root / "stage_2_train_labels.csv", rows)
+
+
+def class_folders(root: Path) -> None:
+    for n in range(EACH):
+        picture(root / f"train/NORMAL/IM-{n:04d}-0001.jpeg", n)
+        picture(root / f"train/PNEUMONIA/person{n}_bacteria_1.jpeg", 100 + n)
+    picture(root / "train/PNEUMONIA/person0_bacteria_2.jpeg", 99)  # a second film of one patient
+    (root / "train/NORMAL/.DS_Store").write_bytes(b"\0")
+
+
+# Of each study: its source, what is set for the stand-in, its group, and the images of each class.
+LAYOUTS: dict[Callable[[Path], None], tuple[str, dict[str, str], str, list[int]]] = {
+    pacs_export: ("pacs", {"root": "dicom"}, "PACS-AGE", [EACH - 2, EACH - 2]),
+    nih_chest_xray14: ("nih", {"table": "Data_Entry_2017_v2020.csv"}, "NIH-AGE", [EACH, EACH]),
+    chexpert: ("chexpert", {"table": "train.csv"}, "CHEXPERT-EFFUSION", [EACH, EACH]),
+    vindr_cxr: ("vindr", {"root": "train"}, "VINDR-AORTA", [EACH, EACH]),
+    rsna_pneumonia: ("rsna", {"root": "stage_2_train_images"}, "RSNA-PNEUMONIA", [EACH, EACH]),
+    class_folders: ("films", {}, "PNEUMONIA", [EACH, EACH]),
+}
+TABLES = {
+    pacs_export: {"reports": {"table": "reports.csv"}},
+    vindr_cxr: {"label_table": {"table": "annotations_train.csv"}},
+    rsna_pneumonia: {"label_table": {"table": "stage_2_train_labels.csv"}},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout(tmp_path_factory.mktemp("layouts"))
+
+
+def placed(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """The names of files in an entry, below a root."""
+    return {
+        key: placed(root, value) if isinstance(value, dict) else str(root / value)
+        for key, value in entry.items()
+    }
+
+
+@pytest.mark.parametrize("make", LAYOUTS, ids=lambda make: make.__name__)
+def test_a_layout_runs_to_its_members(make: Callable[[Path], None], project: Path) -> None:
+    source, paths, group, counts = LAYOUTS[make]
+    name = make.__name__.replace("_", "-")
+    root = project / name
+    root.mkdir()
+    make(root)
+    entry = {"root": str(root), **placed(root, paths | TABLES.get(make, {})), "shards": 1}
+    changes = {"sources": {source: entry}, "groups": {group: {"shards": 1}}}
+    config = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    study = f"resources/studies/{name}.yaml"
+    results = f"results/{source if name != 'pacs-export' else 'pacs'}"
+    results = {"class-folders": "results/folders"}.get(name, results)
+    target = f"{results}/groups/{group}/members.parquet"
+    run = snakemake(project, target, "--config", *config, study=study)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    members = parquet.read_table(project / target)
+    assert members.groupby("class_index").size().tolist() == counts
+    check = CHECKS.get(name)
+    if check:
+        check(project, results, source, members)
+
+
+def check_pacs(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """The film with the addendum is no norm; numbers without their zeros were matched, and said."""
+    records = parquet.read_table(project / results / f"sources/{source}/records.parquet")
+    assert records["label_tuberculosis"].fillna(0).sum() == 1
+    assert records["label_norm"].fillna(0).sum() == 2 * EACH - 1
+    said = notes.from_metadata(
+        parquet.read_metadata(project / results / f"sources/{source}/records.parquet")
+    )
+    assert any(f"{2 * EACH} films and their reports spell" in note for note in said)
+    repeated = parquet.read_table(project / results / f"sources/{source}/repeated.parquet")
+    assert repeated[["n_rows", "several"]].to_numpy().tolist() == [[2, "join"]]
+
+
+def check_vindr(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """A finding of one radiologist counts, and nobody's patient is made up."""
+    records = parquet.read_table(project / results / f"sources/{source}/records.parquet")
+    assert records["label_cardiomegaly"].sum() == 1 and records["label_aorta"].sum() == EACH
+    assert records["patient"].str.startswith("unknown-").all()
+    assert records["patient"].nunique() == 2 * EACH
+
+
+def check_folders(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """Two films of one patient are one patient's; a stray file is counted."""
+    records = parquet.read_table(project / results / f"sources/{source}/records.parquet")
+    assert len(records) == 2 * EACH + 1 and records["patient"].nunique() == 2 * EACH
+    rejects = parquet.read_table(project / results / f"sources/{source}/index_rejects.parquet")
+    assert rejects["reason"].tolist() == ["not_in_layout"]
+
+
+def check_chexpert(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """The patient is a folder of the path; an uncertain finding is neither."""
+    records = parquet.read_table(project / results / f"sources/{source}/records.parquet")
+    assert records["patient"].nunique() == 2 * EACH + 2
+    assert records["label_effusion"].isna().sum() == EACH + 2
+    files = paths_of(project / f"private/{Path(results).name}/{source}")["path"]
+    assert files.map(Path).map(Path.is_file).all()
+
+
+CHECKS = {
+    "pacs-export": check_pacs,
+    "vindr-cxr": check_vindr,
+    "class-folders": check_folders,
+    "chexpert": check_chexpert,
+}
+
+
+def test_each_study_file_of_a_layout_is_tried_here() -> None:
+    how_to = (PROJECT / "docs/your-data.md").read_text()
+    for make in LAYOUTS:
+        name = make.__name__.replace("_", "-")
+        assert f"studies/{name}.yaml" in how_to
