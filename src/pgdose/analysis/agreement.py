@@ -76,7 +76,7 @@ def film_states(labels: pd.DataFrame) -> pd.DataFrame:
     """
     labels = labels.dropna(subset="link").drop_duplicates("link").set_index("link")
     state_of = {1: "present", 0: "absent", -1: "uncertain"}
-    names = label_names(labels)
+    names = label_names(map(str, labels))
     return pd.DataFrame({name: labels[f"label_{name}"].map(state_of) for name in names})
 
 

@@ -43,7 +43,7 @@ def _report_text(labels: Path, rows: list[int]) -> str:
     metadata = pq.read_schema(labels).metadata
     place = {key.decode(): value.decode() for key, value in metadata.items()}
     table = report_table(Path(place["table"]), labels.parent.name, json.loads(place["settings"]))
-    texts = {}
+    texts = dict[int, str]()
     for piece in read_pieces(table):
         some = piece.loc[piece.index.isin(rows), "text"]
         texts |= dict(zip(some.index, some, strict=True))

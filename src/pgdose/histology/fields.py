@@ -93,8 +93,8 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
         raise _no_fields(rejects, len(paths), ids.source)
     pixels = sum(width * height * n for (width, height), n in sizes.items())
     repeated = repeated_records(merged, ids, fields.settings["several"])
-    index = SourceIndex(records, paths, rejects, repeated)
-    return FieldIndex(index, 1 - len(records) * tile**2 / pixels)
+    tiles = SourceIndex(records, paths, rejects, repeated)
+    return FieldIndex(tiles, 1 - len(records) * tile**2 / pixels)
 
 
 def _one_row_a_field(

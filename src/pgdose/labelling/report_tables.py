@@ -129,7 +129,7 @@ class _SeveralReports(NamedTuple):
         return mentions
 
     def _texts(self, numbers: pd.Series) -> dict[int, str]:
-        wanted, texts = set(numbers), {}
+        wanted, texts = set(numbers), dict[int, str]()
         for piece in read_pieces(self.table):
             some = piece.loc[piece.index.isin(wanted), "text"]
             texts |= dict(zip(some.index, some, strict=True))

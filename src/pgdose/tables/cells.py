@@ -60,7 +60,7 @@ def _summary(meaning: str, n: int, empty: int, unknown: Counter[str]) -> str:
     return f"{text}, {lost} not understood: {show_cells(unknown)}" if lost else text
 
 
-def show_cells(unknown: Mapping[str, int]) -> str:
+def show_cells(unknown: Mapping[Any, int]) -> str:
     """The commonest cells, for a note: `'x' (3), 'y' (1) and 2 others`."""
     short = Counter({c: n for c, n in unknown.items() if len(c) <= SHOWN_LETTERS}).most_common(
         SHOWN
@@ -148,7 +148,7 @@ def check_present(
         )
 
 
-def show_words(present: Mapping[str, int]) -> str:
+def show_words(present: Mapping[Any, int]) -> str:
     short = [(w, n) for w, n in Counter(present).most_common() if len(w) <= SHOWN_LETTERS]
     texts = [f"{word!r} ({n})" for word, n in short[:SHOWN_WORDS]]
     others = len(present) - len(texts)

@@ -7,10 +7,13 @@ header, quotes open and close where a cell does, and a quoted cell swallows no r
 import csv
 import re
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pgdose.errors import UserError
 from pgdose.tables.user_files import Header, UserTable, not_decodable, shown
+
+if TYPE_CHECKING:
+    import _csv
 
 LONGEST_LINE = 2**24  # bytes
 LONGEST_CELL = 2**20  # characters
@@ -68,7 +71,7 @@ class _Rows:
         if extra:
             self.notes.append("each row ends with one separator more than the header; overlooked")
 
-    def _parsed(self, reader: "csv._reader", lines: list[str], before: int) -> Iterator[Row]:
+    def _parsed(self, reader: "_csv.Reader", lines: list[str], before: int) -> Iterator[Row]:
         """All rows with cells in them, each with its line; their quotes are checked."""
         header, repeated = None, 0
         while True:

@@ -39,7 +39,7 @@ def merge_rows(
     with their lines; first and last choose a row; union takes a label of any row, and the other
     columns where the rows that have them agree.
     """
-    compared = [column for column in rows if column not in (key, "line", "name")]
+    compared = [str(column) for column in rows if column not in (key, "line", "name")]
     again = rows.duplicated([key, *compared])
     if n := int(again.sum()):
         notes.append(f"{n} rows say the same as an earlier row; left out")

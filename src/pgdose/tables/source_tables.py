@@ -18,7 +18,7 @@ def describing_table(path: Path, source: str, settings: Mapping[str, Any]) -> Us
 
     What the layout says, or nobody knows, is no column.
     """
-    columns, keys = dict(settings["columns"]), {}
+    columns, keys = dict(settings["columns"]), dict[str, str]()
     layout = settings.get("layout") or ""
     for name in ("patient", "class"):
         if f"{{{name}}}" in str(layout):

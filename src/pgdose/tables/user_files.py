@@ -10,7 +10,8 @@ import io
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +44,8 @@ NO_TABLES = {  # what other files begin with
     b"<html": "a web page; export the table as CSV",
     b"<!DOC": "a web page; export the table as CSV",
 }
-Names = (
-    str | list[str] | None
-)  # of a column: one, or several of which the first that is there counts
+# Of a column: its name, or several names of which the first that is there counts.
+Names = str | list[str] | None
 
 
 class TableFormat(NamedTuple):
@@ -71,7 +71,7 @@ class UserTable:
     field: str
     columns: Mapping[str, Names]
     format: TableFormat = ANY_FORMAT
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = dataclass_field(default_factory=dict)
     key: str = "table"  # that names the file; "" if it is `field` itself
 
     @property

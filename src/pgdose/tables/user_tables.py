@@ -66,6 +66,5 @@ def _pieces(
     rows = excel_rows(table, header) if excel else csv_rows(table, header, notes)
     for lines_and_cells in in_pieces(rows, CHUNK_ROWS, CHUNK_LETTERS):
         lines, cells = zip(*lines_and_cells, strict=True)
-        columns = list(zip(*cells, strict=True))
-        texts = {meaning: columns[place] for meaning, place in places.items()}
+        texts = {meaning: [row[place] for row in cells] for meaning, place in places.items()}
         yield pd.DataFrame(texts, dtype="str").assign(line=lines)

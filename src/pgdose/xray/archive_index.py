@@ -121,7 +121,7 @@ def labels_of(films: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
     labels = states.map(as_label).astype("Int8")
     for column in labels:
         before = films[column] if column in films else pd.Series(pd.NA, index=films.index)
-        films = films.assign(**{column: labels[column].where(has_row, before).astype("Int8")})
+        films = films.assign(**{str(column): labels[column].where(has_row, before).astype("Int8")})
     return films
 
 

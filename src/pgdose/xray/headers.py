@@ -124,11 +124,11 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
         raise Rejected("no_patient", "PatientID is missing; it keeps training and validation apart")
     birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
     part = _code(text("BodyPartExamined"))
-    is_keyword = settings.label_tag not in (None, FILE_TAG)
+    label_tag = settings.label_tag if settings.label_tag != FILE_TAG else None
     return {
         "patient": text("PatientID"),
         "link": (text(settings.tag) or None) if settings.tag else None,
-        "table_link": (text(settings.label_tag) or None) if is_keyword else None,
+        "table_link": (text(label_tag) or None) if label_tag else None,
         "instance": text("SOPInstanceUID") or None,
         "age": parse_age(text("PatientAge"), birth, *days),
         "sex": parse_sex(text("PatientSex")),
