@@ -1,5 +1,6 @@
 """How labeller and person are compared, on examples counted by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,16 @@ import pytest
 
 from pgdose.analysis.agreement import (
     errors_by_record,
+    film_states,
     hand_states,
     label_confusion,
     label_errors,
     labeller_states,
     measure_agreement,
-    read_hand_labels,
     reports_of_both,
 )
 from pgdose.errors import UserError
+from pgdose.tables.source_tables import hand_label_table
 
 P, A, Q, U = "present", "absent", "uncertain", "unmentioned"
 # Two labels, ten reports: fibrosis has 3 hits, 2 false alarms, 2 misses (one for doubt), 3 rest.
@@ -154,44 +156,56 @@ def test_errors_have_records_and_no_accession_numbers() -> None:
 # --- a person's table -------------------------------------------------------------------------
 
 
-def test_hand_labels() -> None:
+def hand(path: Path, content: str, names: Sequence[str] = ("norm", "fibrosis")) -> pd.DataFrame:
+    path.write_text(content, encoding="utf-8")
+    return hand_states(hand_label_table(path, "xray", {"id": "id"}), names)
+
+
+def test_hand_labels(tmp_path: Path) -> None:
     cells = ["1", "0", "?", "", " Present ", "absent", "UNCERTAIN", "unmentioned"]
-    table = pd.DataFrame({"nr": range(8), "fibrosis": cells, "age": 50, "norm": [1.0, 0] * 4})
-    states = hand_states(table, ["norm", "fibrosis", "aorta"], "nr")
-    assert states.index.tolist() == list("01234567") and states.index.name == "nr"
+    rows = [f"{n},{cell},50,{(n + 1) % 2}.0" for n, cell in enumerate(cells)]
+    content = "\n".join(["\ufeffid,fibrosis,age,norm", *rows])
+    states = hand(tmp_path / "hand.csv", content, ["norm", "fibrosis", "aorta"])
+    assert states.index.tolist() == list("01234567") and states.index.name == "id"
     assert states["fibrosis"].tolist() == [P, A, Q, U] * 2
     assert states["norm"].tolist() == [P, A] * 4
     assert list(states) == ["norm", "fibrosis"]
 
 
 MISTAKES = [
-    ("nr,fibrosis\n1,1\n", r"no column 'id'; its columns are: nr, fibrosis"),
+    ("nr,fibrosis\n1,1\n", r"no column 'id' in hand.csv; its columns are: nr"),
     (
         "id,fibrose\n1,1\n",
-        r"no column is named after a label; .* norm, fibrosis; .*id and 1 not shown",
+        r"no column of hand.csv is named after a label; .* norm, fibrosis; .*id and 1 not shown",
     ),
-    ("id,fibrosis\na,1\nb,0\na,1\n", r"row 3 repeats the id of an earlier row"),
-    ("id,fibrosis\na,1\nb,yes\n", r"column 'fibrosis', row 2: write 1, 0, \?"),
-    ("id,fibrosis\na,Пневмония у Иванова\n", r"column 'fibrosis', row 1: write"),
-    ("", r"not a CSV table in UTF-8"),
-    ("id,fibrosis\na,1,x\nb,0,x\n", r"not a CSV table in UTF-8; .* as many cells in each row"),
+    ("id,fibrosis\na,1\nb,0\na,1\n", r"line 4: repeats the id of an earlier line"),
+    ("id,fibrosis\na,1\nb,yes\n", r"line 3: column 'fibrosis' must be 1, 0, \?"),
+    ("id,fibrosis\na,Пневмония у Иванова\n", r"line 2: column 'fibrosis' must be"),
+    ("", r"no column of hand.csv is named after a label"),
+    ("id,fibrosis\na,1,x\nb,0,x\n", r"line 2: 3 cells, but the header has 2"),
 ]
 
 
 @pytest.mark.parametrize(("content", "message"), MISTAKES)
 def test_mistakes_in_hand_labels(content: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "hand.csv"
-    path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        read_hand_labels(path, "id", ["norm", "fibrosis"], "sources.xray.reports.hand_labels")
-    assert str(error.value).startswith("sources.xray.reports.hand_labels: hand.csv")
-    assert str(tmp_path) not in str(error.value)
+        hand(tmp_path / "hand.csv", content)
+    assert str(error.value).startswith("sources.xray.reports.hand_labels.")
+    assert str(tmp_path) not in str(error.value) and "Иванов" not in str(error.value)
 
 
-def test_hand_labels_from_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "hand.csv"
-    path.write_bytes("\ufeffid,fibrosis\n007,?\nNA,\n".encode())
-    states = read_hand_labels(path, "id", ["fibrosis"], "field")
-    assert states["fibrosis"].to_dict() == {"007": Q, "NA": U}
-    with pytest.raises(UserError, match=r"^field: there is no file 'none\.csv'"):
-        read_hand_labels(tmp_path / "none.csv", "id", ["fibrosis"], "field")
+def test_hand_labels_that_are_not_there(tmp_path: Path) -> None:
+    made = hand_label_table(tmp_path / "none.csv", "xray", {"id": "id"})
+    with pytest.raises(UserError, match=r"none\.csv cannot be read: No such file"):
+        hand_states(made, ["fibrosis"])
+
+
+def test_labels_of_a_table_are_states_of_their_reports() -> None:
+    labels = pd.DataFrame(
+        {
+            "record_id": list("abcd"),
+            "link": ["1", "1", "2", None],
+            "label_fibrosis": pd.array([1, 0, -1, 1], "Int8"),
+        }
+    )
+    assert film_states(labels)["fibrosis"].to_dict() == {"1": P, "2": Q}

@@ -512,11 +512,11 @@ def test_each_member_has_a_place_of_its_own(shards: int) -> None:
 
 
 @pytest.mark.parametrize("column", ["record_id", "reason"])
-def test_a_list_of_exclusions_has_both_columns(column: str) -> None:
-    left_out = pd.DataFrame({"record_id": ["a"], "reason": ["turned"]})
-    usability.check_exclusions(left_out, "G")
-    with pytest.raises(UserError, match=rf"groups\.G\.exclude: no column '{column}'; its col"):
-        usability.check_exclusions(left_out.drop(columns=column), "G")
+def test_a_list_of_exclusions_has_both_columns(column: str, tmp_path: Path) -> None:
+    other = {"record_id": "reason", "reason": "record_id"}[column]
+    (tmp_path / "list.csv").write_text(f"{other},note\na,b\n")
+    with pytest.raises(UserError, match=rf"groups\.G\.exclude\.{column}: no column '{column}'"):
+        exclusions.read_exclusions(tmp_path / "list.csv", "G")
 
 
 def test_a_class_of_few_patients_with_many_images_has_both_parts() -> None:

@@ -11,14 +11,19 @@ from pgdose.labelling import report_tables
 from pgdose.labelling.conflicts import find_conflicts
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.report_tables import (
-    ReportTable,
     check_encoding,
     label_report_file,
     label_reports,
 )
 from pgdose.labelling.reports import read_report
 from pgdose.tables import user_tables
+from pgdose.tables.source_tables import report_table
+from pgdose.tables.user_files import UserTable
 from pgdose_phantom.report_phrases import REPORT_FINDINGS
+
+
+def reports(path: Path, **settings: str) -> UserTable:
+    return report_table(path, "xray", {"id": "id", "text": "text", **settings})
 
 
 def test_tables(lexicon: Lexicon) -> None:
@@ -70,27 +75,28 @@ def test_equal_texts_are_read_once(lexicon: Lexicon, monkeypatch: pytest.MonkeyP
 
 def test_wrong_encodings_are_noticed() -> None:
     right = pd.Series(["Пневмосклероз. Очаговых теней нет.", "Норма", None])
-    check_encoding(right, "sources.xray.reports", "reports.csv")
+    table = reports(Path("reports.csv"))
+    check_encoding(right, table)
     check_encoding(
-        pd.Series(["Radiographie sans anomalie: poumons clairs, cœur normal, âgé"]), *"xy"
+        pd.Series(["Radiographie sans anomalie: poumons clairs, cœur normal, âgé"]), table
     )
     latin1 = right.map(lambda text: text.encode("cp1251").decode("latin-1"), na_action="ignore")
     cp1251 = right.map(lambda text: text.encode().decode("cp1251", "replace"), na_action="ignore")
     for texts, may in ((latin1, "cp1251"), (cp1251, "utf-8")):
         with pytest.raises(UserError, match=rf"^sources\.xray\.reports\.encoding: .*{may}"):
-            check_encoding(texts, "sources.xray.reports", "reports.csv")
+            check_encoding(texts, table)
 
 
 def test_a_table_of_reports_is_labelled(
     lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Piece by piece; of equal ids the first counts, and a report without an id has no label."""
-    rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Бронхит"), ("9", "")]
+    """Piece by piece; a report without an id has no label."""
+    rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Норма"), ("9", "")]
     path = tmp_path / "reports.csv"
     pd.DataFrame(rows, columns=["nr", "words"]).to_csv(path, index=False, encoding="cp1251")
     monkeypatch.setattr(user_tables, "CHUNK_ROWS", 2)
-    table = ReportTable(path, "sources.xray.reports", "nr", "words", "cp1251", negation=True)
-    labels, mentions = label_report_file(table, lexicon)
+    table = reports(path, id="nr", text="words", encoding="cp1251")
+    labels, mentions = label_report_file(table, lexicon, "error", True, [])
     assert labels["report"].tolist() == [0, 1, 4]
     assert labels["link"].tolist() == ["7", "8", "9"]
     assert labels["label_norm"].tolist() == [1, 0, pd.NA]
@@ -98,16 +104,13 @@ def test_a_table_of_reports_is_labelled(
     assert mentions[["report", "label", "state"]].to_numpy().tolist() == [
         [0, "norm", "present"],
         [1, "fibrosis", "uncertain"],
-        [2, "bronchitis", "present"],
-        [3, "bronchitis", "present"],
     ]
 
 
 def test_an_empty_table_of_reports_is_labelled(lexicon: Lexicon, tmp_path: Path) -> None:
     path = tmp_path / "reports.csv"
     path.write_text("id,text\n", encoding="utf-8")
-    table = ReportTable(path, "sources.xray.reports", "id", "text", "utf-8", negation=True)
-    labels, mentions = label_report_file(table, lexicon)
+    labels, mentions = label_report_file(reports(path), lexicon, "error", True, [])
     assert labels.empty and {"report", "link", "label_norm"} <= set(labels)
     assert mentions.empty and list(mentions) == ["report", *report_tables.MENTION_COLUMNS]
 
@@ -117,6 +120,6 @@ def test_a_table_of_reports_in_a_wrong_encoding_is_refused(
 ) -> None:
     path = tmp_path / "reports.csv"
     path.write_text("id,text\n1,Пневмосклероз\n", encoding="utf-8")
-    table = ReportTable(path, "sources.xray.reports", "id", "text", "latin-1", negation=True)
+    table = reports(path, encoding="latin-1")
     with pytest.raises(UserError, match=r"^sources\.xray\.reports\.encoding: .*reports\.csv"):
-        label_report_file(table, lexicon)
+        label_report_file(table, lexicon, "error", True, [])

@@ -22,13 +22,13 @@ from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import fields, outlines, overview, slide_opening, survey
+from pgdose.histology import outlines, overview, slide_opening, survey
 from pgdose.images import codecs
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse
-from pgdose.tables import source_files
+from pgdose.tables import layouts, source_files
 from pgdose.tables.keyed import SourceIds
 from pgdose.xray import films, headers
 
@@ -204,12 +204,11 @@ def test_no_layout_leads_out_of_its_root(root: Path) -> None:
         (root / "norm" / part).mkdir(parents=True)
     Image.new("RGB", (256, 256)).save(root / "norm/in/a.png")
     (root / "norm/out/a.png").symlink_to(root.parent / "secret.png")
-    table = fields.table_from_layout(root, "{class}/{patient}/*.png")
-    cut = fields.index_fields(
-        table, root, key=KEY, source="s", tile=256, margin="error", patients="s"
-    )
+    table = layouts.table_from_layout(root, "{class}/{patient}/*.png")
+    cut = index_field_rows(table, root, tile=256).tiles
     assert len(cut.records) == 1
-    assert sorted(r[2] for r in cut.rejects) == [*["not_in_layout"] * 3, "outside_root"]
+    expected = [*["not_in_layout"] * 2, *["outside_root"] * 2]
+    assert sorted(r[2] for r in cut.rejects) == expected
 
 
 def test_no_archive_leads_out_of_its_root(tmp_path: Path) -> None:

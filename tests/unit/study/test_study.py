@@ -74,7 +74,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "sources.fields.layout",
             "{class}/*.tif",
-            "sources.fields.layout: '{class}/*.tif' must be a path with {class} and",
+            "sources.fields: give either 'table' or 'layout'",
         ),
         (
             "sources.fields.table",

@@ -25,12 +25,16 @@ def labels(*links: str) -> pd.DataFrame:
     return pd.DataFrame({"report": range(len(links)), "link": links, "label_norm": 1})
 
 
+def joined(table: pd.DataFrame, of_reports: pd.DataFrame) -> pd.DataFrame:
+    return archive_index.join_reports(archive_index.usable_films(table), of_reports, [])
+
+
 def mention(report: int, label: str, state: str = "present", start: int = 0) -> dict[str, Any]:
     return {"report": report, "label": label, "state": state, "start": start, "end": start + 1}
 
 
 def test_a_film_has_the_labels_of_its_report() -> None:
-    films = archive_index.join_labels(headers(c="L2", a="L1", b="L2", d=None), labels("L1", "L2"))
+    films = joined(headers(c="L2", a="L1", b="L2", d=None), labels("L1", "L2"))
     assert films["record_id"].tolist() == ["a", "b", "c", "d"]
     assert films["report"].fillna(-1).tolist() == [0, 1, 1, -1]
     assert films["label_norm"].fillna(-1).tolist() == [1, 1, 1, -1]
@@ -39,14 +43,14 @@ def test_a_film_has_the_labels_of_its_report() -> None:
 def test_a_film_whose_header_rules_it_out_is_rejected() -> None:
     table = headers(a="L1", b="L1")
     table.loc[1, ["reason", "detail"]] = "not_grey", "RGB"
-    assert archive_index.join_labels(table, labels("L1"))["record_id"].tolist() == ["a"]
+    assert joined(table, labels("L1"))["record_id"].tolist() == ["a"]
     (row,) = archive_index.header_rejects(table).to_dict("records")
     assert row == {"record_id": "b", "stage": "index", "reason": "not_grey", "detail": "RGB"}
     assert list(archive_index.header_rejects(headers())) == REJECTS.names
 
 
 def test_no_report_for_any_film_is_a_mistake_of_the_study() -> None:
-    films = archive_index.join_labels(headers(a="1", b="2"), labels("3"))
+    films = joined(headers(a="1", b="2"), labels("3"))
     with pytest.raises(UserError, match=r"^sources\.x\.reports: none of the 2 images") as caught:
         archive_index.check_links(films, "sources.x.reports", "StudyID", "number")
     assert "set sources.x.reports.tag (now StudyID)" in str(caught.value)
@@ -55,12 +59,12 @@ def test_no_report_for_any_film_is_a_mistake_of_the_study() -> None:
 
 @pytest.mark.parametrize("table", [headers(a="1", b="3"), headers()])
 def test_one_report_is_enough_and_so_is_no_film(table: pd.DataFrame) -> None:
-    films = archive_index.join_labels(table, labels("3"))
+    films = joined(table, labels("3"))
     archive_index.check_links(films, "sources.x.reports", "StudyID", "number")
 
 
 def test_each_film_of_a_report_has_its_mentions() -> None:
-    films = archive_index.join_labels(headers(b="L1", a="L1", c="L2"), labels("L1", "L2"))
+    films = joined(headers(b="L1", a="L1", c="L2"), labels("L1", "L2"))
     table = pd.DataFrame(
         [mention(0, "norm", start=5), mention(0, "focal", start=2), mention(7, "norm")]
     )
@@ -85,7 +89,7 @@ def test_conflicts_are_the_findings_beside_a_norm_phrase() -> None:
 def test_the_labeller_s_conflicts_fit_in(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Its tables are indexed by report; here by record_id."""
     table = labels("L1", "L2").assign(label_norm=[None, 1])
-    films = archive_index.join_labels(headers(a="L1", b="L2"), table)
+    films = joined(headers(a="L1", b="L2"), table)
     rows = pd.DataFrame([mention(0, "norm"), mention(0, "focal", start=3), mention(1, "norm")])
     mentions = archive_index.film_mentions(films, rows.assign(pattern="p", cue=None))
     contradictory = find_conflicts(

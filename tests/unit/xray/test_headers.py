@@ -30,7 +30,7 @@ KEY = b"k" * 32
 FIELDS = {
     *("record_id", "source", "reason", "detail", "patient", "link", "instance", "age", "sex"),
     *("view", "body_part", "rows", "columns", "bits_stored", "photometric", "transfer_syntax"),
-    *("mm_per_px", "mojibake"),
+    *("mm_per_px", "mojibake", "table_link"),
 }
 
 Write = Callable[..., Path]
@@ -69,6 +69,7 @@ def test_header_of_a_good_film(write: Write) -> None:
         "transfer_syntax": str(uid.ExplicitVRLittleEndian),
         "mm_per_px": 0.2,
         "mojibake": False,
+        "table_link": None,
     }
 
 
