@@ -18,14 +18,14 @@ from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
 from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
 from pgdose.tables.site_key import check_key, is_missing, load_key
-from pgdose.tables.source_tables import (
+from pgdose.user_tables.formats import UserTable, find_columns, read_header
+from pgdose.user_tables.source_tables import (
     describing_table,
     hand_label_table,
     label_table,
     list_table,
     report_table,
 )
-from pgdose.tables.user_files import UserTable, find_columns, read_header
 
 KEY_HEAD = "The key of the study's ids is not in order:"
 EXCLUDED, BOXES = ("record_id", "reason"), ("record_id", "x", "y", "side")  # columns of lists

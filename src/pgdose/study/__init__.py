@@ -17,6 +17,7 @@ runs          the runs of a group: one network each, and the attacks on it
 attack_jobs   which attacks share a process
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
+table_files   how tables that people made are named
 content_limits  how much a study, or another YAML file, may hold
 study_file    reading the file itself, before Snakemake does
 parsing       `parse`: from the content of a study file to a `Study`
