@@ -260,7 +260,9 @@ def _plant_table(root: Path) -> None:
     lines += [
         f"/zqxwov/{NAME},ZQXWOV-1,45,F,PA,one,",
         f"zqxwov 99,ZQXWOV-1,{NAME},{NAME},PA,{SENTENCE},",
+        f"zqxwov slip.png,ZQXWOV-1,{NAME},{NAME},PA,{NAME}^{NAME},",  # moved by a column
     ]
+    mark(picture, root / "films/zqxwov slip.png")
     text = "\n".join(",".join(f'"{cell}"' for cell in line.split(",", 6)) for line in lines)
     (root / "films.csv").write_text(text + "\n")
 

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from pgdose.errors import UserError
 from pgdose.tables import parquet, result_csv, site_key
-from pgdose.tables.user_columns import find_columns
+from pgdose.tables.user_files import UserTable, find_columns, read_header
 
 # --- the search -------------------------------------------------------------------------------
 
@@ -96,6 +96,7 @@ def planted_study(folder: Path) -> dict[str, Any]:
         "kind": "table",
         "root": f"data/{ROOT}/films",
         "table": f"data/{ROOT}/films.csv",
+        "several": "first",  # one image has two rows
         "columns": {"age": "age", "sex": "sex", "view": "view", "class": "class"},
     }
     groups["T"] = {
@@ -212,7 +213,7 @@ def test_a_key_that_was_copied_is_closed_again(tmp_path: Path) -> None:
 
 
 def test_jobs_that_fail_quote_nothing(planted: tuple[Path, Run]) -> None:
-    """One by a mistake in a table of labels, one by an error that nobody foresaw."""
+    """Two by a mistake in a table, one by an error that nobody foresaw."""
     folder, _ = planted
     root = folder / "data" / ROOT
     (root / "bad.csv").write_text(f'file,patient,class\n{NAME}.png,ZQXWOV-1,{NAME},"ovary\n')
@@ -225,12 +226,19 @@ def test_jobs_that_fail_quote_nothing(planted: tuple[Path, Run]) -> None:
     (folder / "failing.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     sources = "results/failing/sources"
     targets = [f"{sources}/fields/records.parquet", f"{sources}/xray/agreement.csv"]
+    targets += [f"{sources}/films/records.parquet"]
+    module = folder / "src/pgdose/imagetable/index.py"
+    code = module.read_text()
+    module.write_text(f"{code}\n\ndef index_images(*_):\n    raise RuntimeError({NAME!r})\n")
     run = snakemake(folder, "--keep-going", "--", *targets, study="failing.yaml")
+    module.write_text(code)
     assert run.returncode == 1
     logs = folder / "results/failing/logs"
-    assert "rule index_fields failed: ParserError at" in (logs / "index/fields.log").read_text()
+    assert "rule index_table failed: RuntimeError at" in (logs / "index/films.log").read_text()
+    told = (logs / "index/fields.log").read_text()
+    assert told.startswith("sources.fields.table: bad.csv, line 2: a double quote opens a cell")
     told = (logs / "agreement/xray.log").read_text()
-    assert "column 'norm', row 1: write 1, 0, ? or nothing" in told
+    assert "hand.csv, line 2: column 'norm' must be 1, 0, ? or nothing" in told
     for part in ("results/failing", "work", ".snakemake"):
         assert leaks(folder / part, PATIENTS) == [], part
     assert leaks(folder / "results/failing", [*STUDY, str(folder)]) == []
@@ -246,7 +254,8 @@ def test_the_first_row_of_a_table_without_names_of_columns_is_not_told(tmp_path:
     ):
         path.write_text(row + "\n")
         with pytest.raises(UserError) as caught:
-            find_columns(path, {"id": "accession_number"}, "sources.xray.reports")
+            table = UserTable(path, "sources.xray.reports", {"id": "accession_number"})
+            find_columns(table, read_header(table))
         assert NAME not in str(caught.value)
         told = "its first row, which must hold the names of columns, looks like data"
         assert told in str(caught.value)

@@ -20,7 +20,9 @@ def list_formats(w):
     group = STUDY.groups[w.group]
     lists = {"exclude": group.exclude, "image.boxes": group.image.boxes}
     formats = {
-        name: table.model_dump(exclude={"table"}) for name, table in lists.items() if table
+        name: table.model_dump(exclude={"table"})
+        for name, table in lists.items()
+        if table
     }
     return as_json(formats)
 

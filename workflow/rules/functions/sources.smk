@@ -65,9 +65,7 @@ def label_table_of(w):
 def link_tags(w):
     """The attributes that link a film to its report, and to its row in a table of labels."""
     reports, table = source_of(w).reports, source_of(w).label_table
-    return as_json(
-        {"tag": reports and reports.tag, "label_tag": table and table.tag}
-    )
+    return as_json({"tag": reports and reports.tag, "label_tag": table and table.tag})
 
 
 def report_settings(w):
@@ -111,7 +109,9 @@ def codes(w):
     classes = screened_classes(w)
     views = {view for where in classes for view in where["view"] or []}
     if source_of(w).kind == "dicom_archive":
-        return as_json({"views": sorted(views), "parts": source_of(w).screen.body_parts})
+        return as_json(
+            {"views": sorted(views), "parts": source_of(w).screen.body_parts}
+        )
     names = {where["class"] for where in classes if where["class"]}
     return as_json({"view": sorted(views), "class": sorted(names)})
 
