@@ -130,7 +130,7 @@ class GradientAttack(Attack):
                     )
             raw = {**raw, **parts}
         if raw.get("schedule", "constant") == "constant":
-            raw = {**raw, "step": raw.get("step") or "raw"}
+            raw = {**raw, "step": "raw" if raw.get("step") is None else raw["step"]}
         return raw
 
     @model_validator(mode="after")
@@ -234,7 +234,8 @@ class ExternalAttack(Attack):
 
 
 def attack_kind(raw: Any) -> str:
-    return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
+    is_mapping = isinstance(raw, dict)
+    return str(raw.get("kind", "gradient") if is_mapping else getattr(raw, "kind", "gradient"))
 
 
 AnyAttack = Annotated[
