@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgdose.errors import UserError
+from pgdose.study.classes import Where
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive, ImageTable
 from pgdose.study.study import Study
@@ -144,12 +145,19 @@ def _lexicons(study: Study) -> Iterator[str]:
         labels = ["norm", *(findings if isinstance(findings, dict) else ())]
         for g, group in study.groups.items():
             for c, entry in group.classes.items():
-                if entry.source == name and entry.where.label not in (None, *labels):
-                    yield (
-                        f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is not a "
-                        f"label of the lexicon {path.name}; "
-                        f"use one of: {', '.join(map(str, labels))}"
-                    )
+                if entry.source == name:
+                    field = f"groups.{g}.classes.{c}.where"
+                    yield from _unknown_labels(field, entry.where, path.name, labels)
+
+
+def _unknown_labels(field: str, where: Where, lexicon: str, labels: list[str]) -> Iterator[str]:
+    for key, words in where.named("label").items():
+        for word in words:
+            if word not in labels:
+                yield (
+                    f"{field}.{key}: {word!r} is not a label of the lexicon {lexicon}; "
+                    f"use one of: {', '.join(map(str, labels))}"
+                )
 
 
 def _group_files(study: Study) -> Iterator[str]:

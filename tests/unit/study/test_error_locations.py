@@ -97,6 +97,7 @@ def test_the_cases_go_through_each_member_of_each_union() -> None:
         "groups.a.networks.a.file",
         "groups.a.networks.a.augment.shift",
         "groups.a.classes.a.where.age.0",
+        "groups.a.classes.a.where.not.label.0",
         "groups.a.classes.a.count",
         "training_size.sizes.0",
         "phantom.xray.norm",
@@ -156,6 +157,16 @@ def test_a_source_without_a_kind_is_asked_for_it() -> None:
         "sources.a.kind: missing; add it, use one of: dicom_archive, microscope_fields, slides, "
         "table"
     )
+
+
+def test_a_wrong_list_is_reported_once() -> None:
+    classes = {"C1": {"source": "x", "where": {"label": ["tb", "TB"], "sex": ["X"]}}}
+    found = lines({"groups": {"g": {"classes": classes}}})
+    assert [line for line in found if "where" in line] == [
+        "groups.g.classes.C1.where.label.1: 'TB' is not a valid name; use a small letter, then at "
+        "most 39 small letters, digits or '_'",
+        "groups.g.classes.C1.where.sex.0: 'X' must be 'F' or 'M'",
+    ]
 
 
 def test_the_line_is_that_of_the_file_that_counts() -> None:

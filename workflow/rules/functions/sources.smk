@@ -62,8 +62,7 @@ def screened_classes(w):
 
 def codes(w):
     """The words of ViewPosition, and of BodyPartExamined, that the study names for a source."""
-    views = {view for where in screened_classes(w) for view in where["view"] or []}
-    codes = {"views": sorted(views)}
+    codes = {"views": STUDY.views(w.source)}
     if source_of(w).kind == "dicom_archive":
         codes["parts"] = source_of(w).screen.body_parts
     return as_json(codes)
