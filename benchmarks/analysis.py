@@ -52,7 +52,8 @@ def write_study(folder: Path, classes: int) -> Path:
     """A study of one group, with stand-ins for the files that it names."""
     (folder / "films.csv").write_text("image,patient\n")
     source = {"kind": "table", "root": str(folder), "table": str(folder / "films.csv")}
-    images = {"source": "films", "where": {"class": "any"}, "count": 1000}
+    names = [f"C{i}" for i in range(classes)]
+    images = {n: {"source": "films", "where": {"class": n}, "count": 1000} for n in names}
     group = {"title": "Benchmark", "image": {"size": 75}, "shards": 1}
     attack = {"lr": 0.1, "epsilon": EPSILON, "max_iter": MAX_ITER, "images": "all"}
     settings = {
@@ -61,7 +62,7 @@ def write_study(folder: Path, classes: int) -> Path:
         "results": str(folder / "results"),
         "privacy": {"folder": str(folder / "private")},
         "sources": {"films": source},
-        "groups": {GROUP: {**group, "classes": {f"C{i}": images for i in range(classes)}}},
+        "groups": {GROUP: {**group, "classes": images}},
         "attacks": {ATTACK: {**attack, "shards": SHARDS}},
     }
     path = folder / "study.yaml"

@@ -10,6 +10,7 @@ from pgdose.cohort import (
     rejects_by_class,
     splitting,
     usability,
+    words,
 )
 from pgdose.study.augmentation import Augment
 from pgdose.study.classes import Class, Image
@@ -21,6 +22,7 @@ with job(snakemake) as log:
     params, group, inputs = snakemake.params, snakemake.wildcards.group, snakemake.input
     classes = {n: Class.model_validate(c) for n, c in settings(params, "classes").items()}
     records = parquet.read_tables(inputs.records, eligibility.columns(classes))
+    words.check_words(records, classes, group)
     screened = parquet.read_tables(inputs.screens).set_index("record_id")
     lists = settings(params, "lists")
     excluded = exclusions.read_exclusions(inputs.exclude or None, group, lists.get("exclude"))

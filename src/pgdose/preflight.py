@@ -149,13 +149,16 @@ def _lexicons(study: Study) -> Iterator[str]:
 
 
 def _labels_of_classes(study: Study, source: str, labels: list[str], what: str) -> Iterator[str]:
-    """A line for each class that takes a label of the source that it does not have."""
+    """A line for each word of a class that is no label of the source."""
     for g, group in study.groups.items():
         for c, entry in group.classes.items():
-            if entry.source == source and entry.where.label not in (None, *labels):
-                yield (
-                    f"groups.{g}.classes.{c}.where.label: {entry.where.label!r} is not a label of "
-                    f"{what}; use one of: {', '.join(map(str, labels)) or 'none'}"
+            named = entry.where.named("label").items() if entry.source == source else ()
+            for key, words in named:
+                yield from (
+                    f"groups.{g}.classes.{c}.where.{key}: {word!r} is not a label of {what}; use "
+                    f"one of: {', '.join(map(str, labels)) or 'none'}"
+                    for word in words
+                    if word not in labels
                 )
 
 

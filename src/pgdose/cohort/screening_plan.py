@@ -27,8 +27,8 @@ class ScreenedClass(NamedTuple):
 
 def columns(classes: Iterable[ScreenedClass]) -> list[str]:
     """The columns of records that `plan` reads for these classes."""
-    labels = {entry.where.label for entry in classes} - {None}
-    return [*COLUMNS, *(f"label_{name}" for name in sorted(filter(None, labels)))]
+    labels = {label for entry in classes for label in entry.where.labels()}
+    return [*COLUMNS, *(f"label_{name}" for name in sorted(labels))]
 
 
 def plan(records: pd.DataFrame, classes: Iterable[ScreenedClass]) -> pd.DataFrame:

@@ -1,28 +1,119 @@
 """Which images a class of a group takes, and how a group's images are made."""
 
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from pgdose.study.base import Count, Integer, Label, Model, Name, Real, Share, mistake
+from pgdose.study.base import (
+    Count,
+    Integer,
+    Label,
+    Model,
+    Name,
+    Real,
+    Share,
+    Word,
+    mistake,
+)
 from pgdose.study.table_files import ListTable
 
+OLDEST = 130  # years
+Sex = Literal["F", "M"]
 
-class Where(Model):
-    """The records that a class may take; a key that is left out restricts nothing."""
 
-    label: Label | None = None
-    class_: Annotated[Name | None, Field(alias="class")] = None
+class Conditions(Model):
+    """What is asked of a record; of several words any one will do.
+
+    A key that is left out asks nothing.
+    """
+
+    label: Label | Annotated[list[Label], Field(min_length=1)] | None = None
+    class_: Annotated[
+        Name | Annotated[list[Name], Field(min_length=1)] | None, Field(alias="class")
+    ] = None
     age: tuple[Real, Real] | None = None  # full years, both ends included
-    sex: Literal["F", "M"] | None = None
-    view: list[str] | None = None
+    sex: Sex | Annotated[list[Sex], Field(min_length=1)] | None = None
+    view: Word | Annotated[list[Word], Field(min_length=1)] | None = None
 
     @field_validator("age")
     @classmethod
     def _check_age(cls, age: tuple[float, float] | None) -> tuple[float, float] | None:
-        if age is not None and not 0 <= age[0] <= age[1] <= 130:
+        if age is not None and not 0 <= age[0] <= age[1] <= OLDEST:
             raise mistake("must be a range of full years [from, to] with 0 <= from <= to <= 130")
         return age
+
+    def words_of(self, key: str) -> list[str]:
+        """The words of `label`, `class`, `sex` or `view`; empty if the key is left out."""
+        value = self.class_ if key == "class" else getattr(self, key)
+        return [value] if isinstance(value, str) else list(value or ())
+
+    def full_years(self) -> set[int] | None:
+        """The ages that fit; None if the key is left out."""
+        return None if self.age is None else _full_years(*self.age)
+
+    def meaning(self) -> tuple[frozenset[Any] | None, ...]:
+        """Equal for conditions that the same records fulfil, in whatever order words stand."""
+        words = [frozenset(self.words_of(key)) for key in WORDS]
+        ages = self.full_years()
+        return (*words, None if ages is None else frozenset(ages))
+
+
+WORDS = ("label", "class", "sex", "view")  # the keys whose values are words
+
+
+class Where(Conditions):
+    """The records that a class may take, and those among them that it must not."""
+
+    # Out are records for which a key is known to hold, and those for which it is not known.
+    not_: Annotated[Conditions | None, Field(alias="not")] = None
+
+    @model_serializer(mode="wrap")
+    def _without_not(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A rule's settings hold `not` only if the study does: else old results were made again."""
+        kept: dict[str, Any] = values(self)
+        for name in ("not", "not_"):
+            if kept.get(name, self) is None:
+                del kept[name]
+        return kept
+
+    @model_validator(mode="after")
+    def _check_not(self) -> Self:
+        if self.not_ is None:
+            return self
+        if self.not_ == Conditions():
+            raise mistake("must name what to leave out, such as 'label: other'", field="not")
+        for key in WORDS:
+            unwanted, words = self.not_.words_of(key), self.words_of(key)
+            everything = words or (list(get_args(Sex)) if key == "sex" else [])
+            if everything and set(everything) <= set(unwanted):
+                raise mistake(NEVER, field=f"not.{key}", key=key)
+        unwanted_ages, ages = self.not_.full_years(), self.full_years()
+        if unwanted_ages and (_full_years(0, OLDEST) if ages is None else ages) <= unwanted_ages:
+            raise mistake(NEVER, field="not.age", key="age")
+        return self
+
+    def named(self, key: str) -> dict[str, list[str]]:
+        """The words of a key, by where they stand: `label` and `not.label`."""
+        unwanted = self.not_.words_of(key) if self.not_ else []
+        return {key: self.words_of(key), f"not.{key}": unwanted}
+
+    def labels(self) -> set[str]:
+        """All labels that are named, for records of one class or against them."""
+        return {word for words in self.named("label").values() for word in words}
+
+
+NEVER = "leaves out every record that the class could take; change it, or '{key}' of 'where'"
+
+
+def _full_years(first: float, last: float) -> set[int]:
+    return set(range(math.ceil(first), math.floor(last) + 1))
 
 
 class Class(Model):

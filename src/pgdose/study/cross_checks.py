@@ -1,6 +1,6 @@
 """Mistakes that lie between the sections of a study file: one function a topic."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
@@ -29,6 +29,7 @@ def cross_checks(study: Study) -> list[str]:
         return lines
     topics = (
         _sources_of_classes,
+        _equal_classes,
         _images,
         _copies,
         _modalities,
@@ -95,16 +96,31 @@ def _sources_of_classes(study: Study) -> Iterator[str]:
             yield from _unknown(field, entry.source, study.sources, "a source of this study")
     for g, c, entry, source in _classes(study):
         field = f"groups.{g}.classes.{c}.where"
-        if isinstance(source, ImageTable) and entry.where.label:
+        if isinstance(source, ImageTable):
             labels = source.labels.all_names if source.labels else []
-            yield from _unknown(
-                f"{field}.label", entry.where.label, labels, "a label of its source"
-            )
-        if isinstance(source, Slides) and entry.where.class_:
-            classes = source.tile_classes
-            yield from _unknown(
-                f"{field}.class", entry.where.class_, classes, "a class of its source"
-            )
+            yield from _unknown_words(field, entry, "label", labels)
+        if isinstance(source, Slides):
+            yield from _unknown_words(field, entry, "class", source.tile_classes)
+
+
+def _unknown_words(field: str, entry: Class, key: str, choices: Iterable[str]) -> Iterator[str]:
+    for place, words in entry.where.named(key).items():
+        for word in words:
+            yield from _unknown(f"{field}.{place}", word, choices, f"a {key} of its source")
+
+
+def _equal_classes(study: Study) -> Iterator[str]:
+    """Classes that every record fits which fits the other: `candidates` leaves all of them out."""
+    for g, group in study.groups.items():
+        first: dict[Hashable, str] = {}
+        for c, entry in group.classes.items():
+            unwanted = entry.where.not_ and entry.where.not_.meaning()
+            same = first.setdefault((entry.source, entry.where.meaning(), unwanted), c)
+            if same != c:
+                yield (
+                    f"groups.{g}.classes.{c}.where: takes the same records as class {same}, and a "
+                    "record that fits two classes is left out; change one of them"
+                )
 
 
 def _images(study: Study) -> Iterator[str]:

@@ -111,6 +111,13 @@ class Study(Model):
     def sources_of(self, group: str) -> list[str]:
         return sorted({entry.source for entry in self.groups[group].classes.values()})
 
+    def words(self, source: str, key: str) -> list[str]:
+        """The words of `view` or `class` that classes name for a source."""
+        classes = [entry for group in self.groups.values() for entry in group.classes.values()]
+        wheres = [entry.where for entry in classes if entry.source == source]
+        named = [words for where in wheres for words in where.named(key).values()]
+        return sorted({word for words in named for word in words})
+
     def tiled(self, group: str) -> bool:
         """Whether the group's images are tiles, which lie with its sources."""
         return all(self.sources[source].kind in TILED for source in self.sources_of(group))

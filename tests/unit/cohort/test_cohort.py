@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgdose.cohort import (
     eligibility,
@@ -106,6 +108,64 @@ def test_sex_class_and_view_select() -> None:
     assert fits({"sex": "F"}, sex=["F", "M", None]) == [True, False, False]
     assert fits({"class": "norm"}, **{"class": ["norm", "tumour", None]}) == [True, False, False]
     assert fits({"view": ["PA", "AP"]}, view=["PA", "AP", "LL"]) == [True, True, False]
+
+
+def test_of_several_words_any_one_will_do() -> None:
+    labels = {"label_norm": [1, 0, 0, None, 1], "label_tb": [0, 1, 0, None, None]}
+    assert fits({"label": ["norm", "tb"]}, **labels) == [True, True, False, False, True]
+    assert fits({"sex": ["F", "M"]}, sex=["F", "M", None]) == [True, True, False]
+    classes = {"class": ["norm", "tumour", "other", None]}
+    assert fits({"class": ["norm", "tumour"]}, **classes) == [True, True, False, False]
+    assert fits({"view": "PA"}, view=["PA", "AP", None]) == [True, False, False]
+    assert fits({"label": ["norm"]}, **labels) == fits({"label": "norm"}, **labels)
+
+
+def test_not_leaves_out_what_holds_and_what_is_not_known() -> None:
+    labels = {"label_norm": [1, 0, None, 0, 0], "label_tb": [0, 1, 0, None, 0]}
+    assert fits({"not": {"label": "norm"}}, **labels) == [False, True, False, True, True]
+    assert fits({"not": {"label": ["norm", "tb"]}}, **labels) == [False] * 4 + [True]
+    assert fits({"label": "tb", "not": {"label": "norm"}}, **labels) == [False, True] + [False] * 3
+    classes = {"class": ["norm", "tumour", None]}
+    assert fits({"not": {"class": "norm"}}, **classes) == [False, True, False]
+    assert fits({"not": {"sex": "F"}}, sex=["F", "M", None]) == [False, True, False]
+    views = ["PA", "AP", "LL", None]
+    assert fits({"not": {"view": ["AP", "LL"]}}, view=views) == [True, False, False, False]
+    ages = [19.99, 20.0, 35.99, 36.0, None]
+    assert fits({"not": {"age": [20, 35]}}, age=ages) == [True, False, False, True, False]
+
+
+def test_each_key_of_not_counts_by_itself() -> None:
+    where = {"not": {"sex": "F", "view": "AP"}}
+    columns = {"sex": ["F", "F", "M", "M", "M"], "view": ["AP", "PA", "AP", "PA", None]}
+    assert fits(where, **columns) == [False, False, False, True, False]
+
+
+ANSWERS = st.sampled_from([0, 1, None])
+
+
+@given(
+    st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=20),
+    st.sets(st.sampled_from(["norm", "tb", "flu"]), min_size=1),
+)
+def test_a_record_fits_a_label_or_its_opposite_or_is_not_known(
+    rows: list[tuple], words: set[str]
+) -> None:
+    columns = [pd.array(list(values), dtype="Int8") for values in zip(*rows, strict=True)]
+    table = dict(zip(["label_norm", "label_tb", "label_flu"], columns, strict=True))
+    fitting = fits({"label": sorted(words)}, **table)
+    opposite = fits({"not": {"label": sorted(words)}}, **table)
+    places = [["norm", "tb", "flu"].index(word) for word in words]
+    for row, fit, other in zip(rows, fitting, opposite, strict=True):
+        asked = [row[place] for place in places]
+        assert fit == (1 in asked)
+        assert other == all(answer == 0 for answer in asked)
+
+
+def test_labels_of_not_are_read_and_named() -> None:
+    classes = {"A": one_class(where={"label": ["tb", "norm"], "not": {"label": ["flu"]}})}
+    assert eligibility.columns(classes)[-3:] == ["label_flu", "label_norm", "label_tb"]
+    with pytest.raises(UserError, match=r"where\.not\.label: 'flu' is not a label of the source"):
+        eligibility.eligible(archive(3), classes["A"].where)
 
 
 def test_all_conditions_hold_together() -> None:

@@ -48,13 +48,20 @@ def test_the_aorta_is_needed_where_one_class_crops_to_it() -> None:
     }
 
 
+def test_what_not_leaves_out_is_not_screened() -> None:
+    not_norm = where(**{"not": {"label": "norm"}})  # of "a" it is not known
+    assert planned(not_norm) == {"b": False}
+    assert planned(not_norm, where(label=["norm", "aorta"], sex="M")) == {"b": False, "c": False}
+
+
 def test_the_order_of_classes_does_not_matter() -> None:
     classes = [where("aorta", label="aorta"), where(age=[20, 80])]
     assert planned(*classes) == planned(*classes[::-1])
 
 
 def test_the_columns_hold_the_labels_that_classes_ask_for() -> None:
-    classes = [where(label="norm"), where(label="aorta"), where(label="norm"), where()]
+    asked = where(label=["aorta"]), where(**{"not": {"label": "norm"}})
+    classes = [*asked, where(label="aorta"), where()]
     assert screening_plan.columns(classes) == [
         *screening_plan.COLUMNS,
         "label_aorta",

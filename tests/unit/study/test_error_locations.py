@@ -10,10 +10,13 @@ import yaml
 from pydantic import BaseModel
 
 from pgdose.errors import UserError
+from pgdose.study.attacks import ExternalAttack, GradientAttack, NoiseAttack
 from pgdose.study.content_limits import load_document
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.parsing import parse
+from pgdose.study.sources import DicomArchive, ImageTable, MicroscopeFields, Slides
 from pgdose.study.study import Study
+from pgdose.study.training import Training
 
 Case = tuple[list[str], Any]  # the keys that lead to a mistake, and a value that holds it
 WRONG = {"wrong": 3}  # fits no field but mappings
@@ -97,6 +100,7 @@ def test_the_cases_go_through_each_member_of_each_union() -> None:
         "groups.a.networks.a.file",
         "groups.a.networks.a.augment.shift",
         "groups.a.classes.a.where.age.0",
+        "groups.a.classes.a.where.not.label.0",
         "groups.a.classes.a.count",
         "training_size.sizes.0",
         "phantom.xray.norm",
@@ -158,6 +162,16 @@ def test_a_source_without_a_kind_is_asked_for_it() -> None:
     )
 
 
+def test_a_wrong_list_is_reported_once() -> None:
+    classes = {"C1": {"source": "x", "where": {"label": ["tb", "TB"], "sex": ["X"]}}}
+    found = lines({"groups": {"g": {"classes": classes}}})
+    assert [line for line in found if "where" in line] == [
+        "groups.g.classes.C1.where.label.1: 'TB' is not a valid name; use a small letter, then at "
+        "most 39 small letters, digits or '_'",
+        "groups.g.classes.C1.where.sex.0: 'X' must be 'F' or 'M'",
+    ]
+
+
 def test_the_line_is_that_of_the_file_that_counts() -> None:
     one = load_document("study: s\nseed: -1\ngroups: {G: {}}\n")
     other = load_document("# other\n\nseed: -2\n")
@@ -176,3 +190,47 @@ def test_a_merged_field_has_its_own_line_where_it_is_replaced() -> None:
     found = lines(document.content, file=document)
     assert any(line.startswith("line 6: groups.G.title: 2 must be a text") for line in found)
     assert any(line.startswith("line 2: groups.H.title: 1 must be a text") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("keys", "entry", "model"),
+    [
+        ("sources.a", {"kind": "dicom_archive"}, DicomArchive),
+        ("sources.a", {"kind": "microscope_fields"}, MicroscopeFields),
+        ("sources.a", {"kind": "slides"}, Slides),
+        ("sources.a", {"kind": "table"}, ImageTable),
+        ("attacks.a", {}, GradientAttack),
+        ("attacks.a", {"kind": "noise"}, NoiseAttack),
+        ("attacks.a", {"kind": "external"}, ExternalAttack),
+        ("groups.a.networks.a", {}, Training),
+        ("groups.a.networks.a", {"file": "a.pt2"}, ExistingNetwork),
+    ],
+    ids=str,
+)
+def test_an_unknown_key_is_answered_with_those_of_its_section(
+    keys: str, entry: dict[str, Any], model: type[BaseModel]
+) -> None:
+    content: Any = entry | {"unknown_": 1}
+    for key in reversed(keys.split(".")):
+        content = {key: content}
+    allowed = [field.alias or name for name, field in model.model_fields.items()]
+    assert f"{keys}.unknown_: unknown key; use one of: {', '.join(allowed)}" in lines(content)
+
+
+@pytest.mark.parametrize("key", ["SEED", "Seed", " seed", "seed ", "SE-ED"])
+def test_a_key_in_other_letters_is_recognised(key: str) -> None:
+    shown = ascii(key) if key != key.strip() else key
+    line = f"{shown}: unknown key, did you mean 'seed'?"
+    assert any(entry.startswith(line) for entry in lines({key: 1}))
+
+
+@pytest.mark.parametrize(
+    "path", ["results", "privacy", "privacy.folder", "privacy.key", "attacks.a.step"]
+)
+@pytest.mark.parametrize("value", [False, 0, []])
+def test_an_empty_value_is_not_taken_for_none(path: str, value: Any) -> None:
+    """YAML reads `no` and `off` as false."""
+    content = value
+    for key in reversed(path.split(".")):
+        content = {key: content}
+    assert any(line.startswith(f"{path}: ") for line in lines(content))

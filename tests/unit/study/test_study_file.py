@@ -76,6 +76,8 @@ def test_json_and_a_switched_off_key_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(json.dumps({"study": "a", "groups": {"b": ["c"]}}, indent="\t"))
     assert read_study_file(path).content == {"study": "a", "groups": {"b": ["c"]}}
+    path.write_text("\ufeff" + path.read_text())
+    assert read_study_file(path).content == {"study": "a", "groups": {"b": ["c"]}}
     path.write_text(f"{CODE_KEY}: false\nstudy: a\n")
     assert read_study_file(path).content["study"] == "a"
 

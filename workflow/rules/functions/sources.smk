@@ -106,14 +106,10 @@ def screened_classes(w):
 
 def codes(w):
     """The words that classes of the study ask for: ViewPosition, and BodyPartExamined or class."""
-    classes = screened_classes(w)
-    views = {view for where in classes for view in where["view"] or []}
+    views = STUDY.words(w.source, "view")
     if source_of(w).kind == "dicom_archive":
-        return as_json(
-            {"views": sorted(views), "parts": source_of(w).screen.body_parts}
-        )
-    names = {where["class"] for where in classes if where["class"]}
-    return as_json({"view": sorted(views), "class": sorted(names)})
+        return as_json({"views": views, "parts": source_of(w).screen.body_parts})
+    return as_json({"view": views, "class": STUDY.words(w.source, "class")})
 
 
 def source_sheets():
