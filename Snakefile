@@ -17,7 +17,7 @@ min_version("9.13")
 include: "workflow/rules/functions/study_file.smk"
 
 
-check_study_files(workflow.overwrite_configfiles or ["config.yaml"])
+STUDY_FILES = read_study_files(workflow.overwrite_configfiles or ["config.yaml"])
 
 if not workflow.overwrite_configfiles:
 

@@ -1,9 +1,9 @@
-"""Indexing a table of 1.9 million images: seconds of the rule's script, here and in another checkout.
+"""Indexing a table of 1.9 million images, here and in another checkout.
 
 .venv/bin/python benchmarks/index_rows.py [--rows N] [--other FOLDER]
 
-Makes a table as NIH ChestX-ray14 has it, and a folder with a file for each row (links to a few small
-pictures), and runs scripts/index_table.py on it as Snakemake would, in this checkout and in FOLDER,
+Makes a table as NIH ChestX-ray14 has it, and a folder with a file for each row (links to a few
+small pictures), and runs scripts/index_table.py on it as Snakemake would, here and in FOLDER,
 alternately. Prints seconds, rows a second and their ratio.
 """
 

@@ -3,7 +3,8 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.analysis import agreement
-from pgdose.tables import parquet, result_csv, source_tables
+from pgdose.tables import parquet, result_csv
+from pgdose.user_tables import source_tables
 
 with job(snakemake) as log:
     source, inputs, output = snakemake.wildcards.source, snakemake.input, snakemake.output

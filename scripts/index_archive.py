@@ -5,13 +5,13 @@ from job import job, settings
 import pandas as pd
 
 from pgdose.labelling.conflicts import find_conflicts
-from pgdose.tables import notes, parquet, source_index, source_tables
+from pgdose.tables import parquet, source_index
 from pgdose.tables.label_columns import label_names
-from pgdose.tables.record_schemas import records_schema
+from pgdose.tables.record_schemas import REPEATED, records_schema
 from pgdose.tables.rejects import REJECTS
-from pgdose.tables.repeated_rows import REPEATED
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS, film_labels_schema
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables import notes, source_tables
+from pgdose.user_tables.reader import read_columns
 from pgdose.xray import archive_index
 
 with job(snakemake) as log:

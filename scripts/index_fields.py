@@ -6,9 +6,10 @@ import pandas as pd
 
 from pgdose.histology import fields
 from pgdose.histology.tile_placement import place_tiles
-from pgdose.tables import keyed, layouts, notes, site_key, source_files, source_index, source_tables
+from pgdose.tables import keyed, site_key, source_files, source_index
 from pgdose.tables.record_schemas import RECORDS
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables import layouts, notes, source_tables
+from pgdose.user_tables.reader import read_columns
 
 with job(snakemake) as log:
     params, source = snakemake.params, snakemake.wildcards.source

@@ -3,16 +3,9 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.histology import slide_table, tile_selection
-from pgdose.tables import (
-    keyed,
-    notes,
-    parquet,
-    private_paths,
-    site_key,
-    slide_schemas,
-    source_index,
-)
+from pgdose.tables import keyed, parquet, private_paths, site_key, slide_schemas, source_index
 from pgdose.tables.record_schemas import RECORDS
+from pgdose.user_tables import notes
 
 with job(snakemake) as log:
     params, source, entry = snakemake.params, snakemake.wildcards.source, settings(snakemake.params)

@@ -5,9 +5,10 @@ from job import job, settings
 import pandas as pd
 
 from pgdose.imagetable.index import ImageRows, index_images
-from pgdose.tables import keyed, layouts, notes, site_key, source_files, source_index, source_tables
+from pgdose.tables import keyed, site_key, source_files, source_index
 from pgdose.tables.record_schemas import records_schema
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables import layouts, notes, source_tables
+from pgdose.user_tables.reader import read_columns
 
 with job(snakemake) as log:
     params, source, guesses = snakemake.params, snakemake.wildcards.source, []

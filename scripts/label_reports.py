@@ -4,8 +4,9 @@ from job import job, settings
 
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.labelling.report_tables import label_report_file
-from pgdose.tables import notes, parquet, report_schemas
-from pgdose.tables.source_tables import report_table
+from pgdose.tables import parquet, report_schemas
+from pgdose.user_tables import notes
+from pgdose.user_tables.source_tables import report_table
 
 with job(snakemake) as log:
     inputs, output, reports = snakemake.input, snakemake.output, settings(snakemake.params)

@@ -1,4 +1,4 @@
-from job import job
+from job import job, settings
 
 from pgdose.cohort import rejects_by_class, settling
 from pgdose.tables import parquet, source_index
@@ -6,16 +6,19 @@ from pgdose.tables.cohort_schemas import MEMBERS, MISSING, REJECTS_BY_CLASS
 from pgdose.tables.rejects import LEFT_OUT
 
 with job(snakemake) as log:
-    group, inputs, outputs = snakemake.wildcards.group, snakemake.input, snakemake.output
+    params, group = snakemake.params, snakemake.wildcards.group
+    inputs, outputs = snakemake.input, snakemake.output
     planned = parquet.read_table(inputs.planned)
     missing = parquet.read_tables(inputs.missing, MISSING.names)
     lost = settling.unreadable(planned, missing)
     parquet.write_table(lost, outputs.unreadable, LEFT_OUT)
+    slides = {s: parquet.read_tables(files) for s, files in settings(params, "slides").items()}
     counts = rejects_by_class.rejects_by_class(
         parquet.read_table(inputs.left_out),
         rejects_by_class.read_eligible(inputs.left_out),
         lost,
         planned,
+        rejects_by_class.slide_counts(slides, settings(params, "slide_classes")),
     )
     rejects_by_class.warn_uneven(log, group, counts)
     parquet.write_table(counts, outputs.by_class, REJECTS_BY_CLASS)

@@ -1,7 +1,8 @@
 from job import job, settings
 
 from pgdose.analysis import result_files, source_counts
-from pgdose.tables import notes, parquet
+from pgdose.tables import parquet
+from pgdose.user_tables import notes
 
 with job(snakemake):
     params, inputs = snakemake.params, snakemake.input

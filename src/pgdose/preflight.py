@@ -9,23 +9,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from pgdose.errors import UserError
-from pgdose.study.content_limits import load_yaml, read_limited
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
+from pgdose.study.yaml_file import read_yaml
 from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
 from pgdose.tables.site_key import check_key, is_missing, load_key
-from pgdose.tables.source_tables import (
+from pgdose.user_tables.formats import UserTable, find_columns, read_header
+from pgdose.user_tables.source_tables import (
     describing_table,
     hand_label_table,
     label_table,
     list_table,
     report_table,
 )
-from pgdose.tables.user_files import UserTable, find_columns, read_header
 
 KEY_HEAD = "The key of the study's ids is not in order:"
 EXCLUDED, BOXES = ("record_id", "reason"), ("record_id", "x", "y", "side")  # columns of lists
@@ -139,12 +137,9 @@ def _lexicons(study: Study) -> Iterator[str]:
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue
         try:
-            content = load_yaml(read_limited(path).decode())
-        except (UserError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            problem = str(error) if isinstance(error, UserError) else "not valid YAML in UTF-8"
-            if isinstance(error, OSError):
-                problem = f"it cannot be read ({error.strerror})"
-            yield f"sources.{name}.lexicon: {path.name}: {problem}; correct the lexicon"
+            content = read_yaml(path, path.name).content
+        except UserError as error:
+            yield f"sources.{name}.lexicon: {error}"
             continue
         findings = content.get("findings") if isinstance(content, dict) else None
         labels = ["norm", *(findings if isinstance(findings, dict) else ())]

@@ -11,7 +11,7 @@ from pgdose.imagetable.index import ImageRows, index_images
 from pgdose.study.sources import ImageTable, MicroscopeFields, Slides
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.source_index import SourceIndex
-from pgdose.tables.source_tables import describing_table
+from pgdose.user_tables.source_tables import describing_table
 
 KEY = b"k" * 32
 

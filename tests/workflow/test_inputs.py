@@ -220,6 +220,34 @@ def test_a_table_that_names_a_missing_file_goes_on_without_it(table_study: Table
     assert "gone.png" not in (results / "report.html").read_text()
 
 
+def test_one_picture_under_two_labels_is_in_no_class(tmp_path: Path) -> None:
+    """The source keeps one of the two before it knows their classes; the group takes neither."""
+    folder = table_site(tmp_path)
+    rows = pd.read_csv(folder / "pictures.csv")
+    added = []
+    for name, label in (("x", "a"), ("y", "b"), ("z", "a")):
+        Image.radial_gradient("L").resize((90, 90)).save(folder / f"pictures/{name}.png")
+        added.append({"image": f"{name}.png", "patient": f"P{name}", "finding": label})
+    smaller = Image.linear_gradient("L").resize((80, 80)).rotate(0)  # of 0.png, under another label
+    smaller.save(folder / "pictures/near.png")
+    added.append({"image": "near.png", "patient": "Pnear", "finding": "b"})
+    pd.concat([rows, pd.DataFrame(added)]).to_csv(folder / "pictures.csv", index=False)
+    group = "results/pictures/groups/AB"
+    run = snakemake(folder, f"{group}/planned.parquet", study="pictures.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    left_out = parquet.read_table(folder / f"{group}/left_out.parquet")
+    assert left_out["reason"].tolist() == ["contradiction"] * 3
+    assert set(left_out["stage"]) == {"group"}
+    assert sorted(left_out["class"]) == ["A", "A", "B"]
+    planned = parquet.read_table(folder / f"{group}/planned.parquet")
+    assert len(planned) == 25 and not set(planned["record_id"]) & set(left_out["record_id"])
+    pairs = parquet.read_table(folder / f"{group}/near_duplicates.parquet")
+    assert len(pairs) and {"A", "B"} == {*pairs["class_a"], *pairs["class_b"]}
+    warned = run.stdout + run.stderr
+    assert "AB: 3 records are left out (contradiction)" in warned
+    assert "pairs of images look the same" in warned
+
+
 def test_a_file_that_fails_after_the_screen_is_left_out_and_counted(
     table_study: TableStudy,
 ) -> None:

@@ -13,7 +13,8 @@ from helpers import dicom_files
 from helpers.workflow import PROJECT, checkout, paths_of, snakemake
 from PIL import Image
 
-from pgdose.tables import notes, parquet
+from pgdose.tables import parquet
+from pgdose.user_tables import notes
 
 EACH = 8  # images of a class
 SIDE = 96

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from pgdose.errors import UserError
 from pgdose.tables import parquet, result_csv, site_key
-from pgdose.tables.user_files import UserTable, find_columns, read_header
+from pgdose.user_tables.formats import UserTable, find_columns, read_header
 
 # --- the search -------------------------------------------------------------------------------
 

@@ -52,13 +52,15 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "sources/xray/records.parquet sources/xray/screen/0.parquet sources/xray/rejects.parquet",
         "sources/fields/tiles/1.npy groups/X-TB/members.parquet groups/X-TB/images/0.npy",
         "groups/X-TB/contact_sheet.png groups/H-BR/full/network.safetensors",
+        "groups/X-TB/left_out.parquet groups/X-TB/rejects_by_class.parquet",
+        "groups/X-TB/near_duplicates.parquet",
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
         "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
         "groups/H-OV/full/diagnostics.parquet report.html manifest.sha256",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
     tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "
-    tables += "networks network_checks transfer"
+    tables += "networks network_checks transfer rejects_by_class"
     wanted += [f"tables/{name}.csv" for name in tables.split()]
     drawn = {"fig1": "png svg", "fig2": "png svg"}
     drawn |= dict.fromkeys(["fig3a", "fig3b", "fig3c", "fig3d"], "png svg csv")
@@ -100,6 +102,23 @@ def test_broken_files_are_rejected_for_what_is_wrong_with_them(small_study: Path
     for file, copy in copies.iterrows():
         pair = found[found.index.isin([file, copy["twin"]])]
         assert pair.tolist() == [copy["expected"]]  # exactly one of the two
+
+
+def test_what_a_class_lost_is_counted_by_reason(small_study: Path) -> None:
+    table = pd.read_csv(results(small_study) / "tables/rejects_by_class.csv")
+    assert list(table["group"].unique()) == [g for g in GROUPS if g in set(table["group"])]
+    of_group = table[table["group"] == "X-TB"]
+    left_out = parquet.read_table(results(small_study) / "groups/X-TB/left_out.parquet")
+    counts = left_out.groupby(["stage", "reason", "class"]).size()
+    found = of_group.set_index(["stage", "reason", "class"])["n_left_out"]
+    assert found[found > 0].to_dict() == counts.to_dict()
+    rejected = parquet.read_table(results(small_study) / "sources/xray/rejects.parquet")
+    of_source = left_out[left_out["stage"] == "screen"].merge(rejected, on=["record_id", "reason"])
+    assert len(of_source) == (left_out["stage"] == "screen").sum() > 0
+    copies = left_out[left_out["reason"].isin(["duplicate_uid", "duplicate_pixels"])]
+    assert len(copies) and (copies["stage"] == "group").all()
+    norm = of_group[of_group["class"] == "C2"]["n"]
+    assert norm.nunique() == 1 and norm.iloc[0] > 60
 
 
 def test_each_slide_has_its_state_and_its_picture(small_study: Path) -> None:

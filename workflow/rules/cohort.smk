@@ -68,6 +68,7 @@ rule members:
         planned=f"{RESULTS}/groups/{{group}}/planned.parquet",
         left_out=f"{RESULTS}/groups/{{group}}/left_out.parquet",
         missing=missing,
+        slides=lambda w: [file for files in group_slides(w).values() for file in files],
     output:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         unreadable=f"{RESULTS}/groups/{{group}}/unreadable.parquet",
@@ -79,6 +80,8 @@ rule members:
     conda:
         "../../envs/data.yaml"
     params:
+        slides=lambda w: as_json(group_slides(w)),
+        slide_classes=lambda w: as_json(slide_classes(w)),
         code=script_digest("members.py"),
     script:
         "../../scripts/members.py"

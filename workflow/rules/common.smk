@@ -13,7 +13,7 @@ from pgdose.study.runs import MAIN_RUN
 def read_study():
     """The study; a mistake in it stops the workflow here, before any job."""
     try:
-        study = parse_study(dict(config))
+        study = parse_study(dict(config), documents=STUDY_FILES)
         check_inputs(study)
     except UserError as error:
         raise WorkflowError(str(error)) from None

@@ -17,11 +17,11 @@ import pandas as pd
 
 from pgdose.analysis.intervals import plain_percentiles, wilson
 from pgdose.errors import UserError
-from pgdose.tables.header_words import describe_columns
-from pgdose.tables.identifiers import clean_identifiers
 from pgdose.tables.label_columns import label_names
-from pgdose.tables.user_files import UserTable, read_header
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.formats import UserTable, read_header
+from pgdose.user_tables.header_words import describe_columns
+from pgdose.user_tables.identifiers import clean_identifiers
+from pgdose.user_tables.reader import read_columns
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
 _STATE_OF_CELL = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent"}

@@ -151,10 +151,12 @@ _TABLES = [
         {
             **_GROUP,
             "class": "class of the group",
-            "stage": "screen, group or render: what left the records out",
+            "stage": "what left the records out: survey, screen, group or render",
             "reason": "why",
-            "n": "records that fit the class; for `render` its planned members",
-            "n_left_out": "those of them that were left out for this reason",
+            "n": "records that fit the class; for `render` its planned members, for `survey` "
+            "slides with tiles of the class",
+            "n_left_out": "those of them that were left out for this reason; slides that lost some "
+            "tiles to pen marks, or have no tissue in the class",
             "share": "n_left_out / n",
             "p": "Fisher's exact test of the class against all others of the group; empty for "
             "several_classes, whose records are the same ones in each class",

@@ -7,4 +7,6 @@ verify    whether all results are there and as they were written; signs them
 check     whether a study file is in order, before Snakemake reads it
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
+
+configfiles  is no command: the profiles call it before Snakemake reads the files of --configfile
 """

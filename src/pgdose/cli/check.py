@@ -14,7 +14,8 @@ def check(study: Path) -> list[str]:
     Nothing of the file is executed, and nothing is written.
     """
     try:
-        content = parse(read_study_file(study))
+        document = read_study_file(study)
+        content = parse(document.content, documents={str(study): document})
         check_inputs(content)
     except UserError as error:
         raise UserError(f"{study}: {str(error).removeprefix(f'{study}: ')}") from None

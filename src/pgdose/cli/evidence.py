@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from pgdose.errors import UserError
 from pgdose.labelling.report_tables import JOINT
-from pgdose.tables.source_tables import report_table
-from pgdose.tables.user_tables import read_pieces
+from pgdose.user_tables.reader import read_pieces
+from pgdose.user_tables.source_tables import report_table
 
 
 def evidence(record_id: str, folder: Path) -> list[str]:

@@ -1,7 +1,9 @@
 """Who takes part in a study group: selecting, balancing, splitting, copies.
 
 screening_plan    which records are screened because a group could take them
+words             words of classes that no record has
 eligibility       which records fit a class
+exclusions        a person's list of records to leave out
 usability         which of them a group can use: grey window, crop, exclusions
 equal_images      the same image twice: copies, and contradictions between classes
 planning          the planned members: chosen, split, with copies; the three below are its steps

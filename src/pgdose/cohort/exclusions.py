@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.tables.source_tables import list_table
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.reader import read_columns
+from pgdose.user_tables.source_tables import list_table
 
 COLUMNS = ("record_id", "reason")
 

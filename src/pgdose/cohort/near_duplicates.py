@@ -14,7 +14,7 @@ import pandas as pd
 
 from pgdose.images.perceptual_hash import as_words
 
-MOST_BITS = 24  # of 256; benchmarks/near_duplicates.py measures what it finds
+MOST_BITS = 20  # of 256; benchmarks/near_duplicates.py measures what it finds
 MOST_PAIRS = 10_000  # of a group; with more, the pictures are hardly different ones
 BLOCK = 256, 1024  # hashes compared at once: their differences fit into a processor's cache
 

@@ -19,6 +19,7 @@ UNEVEN = 0.01  # largest adjusted p-value that counts as unevenly spread
 # The records are the same ones in each of their classes, so there is nothing to compare.
 UNTESTED = ("several_classes",)
 ELIGIBLE = "eligible"  # in the metadata of left_out.parquet: records that fit each class, as JSON
+COUNTS = ["stage", "reason", "class", "n", "n_left_out"]
 
 
 def write_left_out(left_out: pd.DataFrame, eligible: Mapping[str, int], path: str | Path) -> None:
@@ -36,6 +37,7 @@ def rejects_by_class(
     eligible: Mapping[str, int],
     unreadable: pd.DataFrame,
     planned: pd.DataFrame,
+    slides: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """A row for each reason and class: how many were left out, and a test of the reason.
 
@@ -43,20 +45,50 @@ def rejects_by_class(
     eligible:   records that fit each class, in the order of the classes
     unreadable: of LEFT_OUT, of the stage "render", where only planned members are read
     planned:    the planned members
+    slides:     of `slide_counts`, for a group of tiles of slides
 
-    `n` counts the records that the reason could have left out. `p` is Fisher's exact test of the
-    class against all others, `p_adjusted` the same after Holm's correction over the group's tests.
-    Both are NaN for the reasons that UNTESTED names.
+    `n` counts the records, or slides, that the reason could have left out. `p` is Fisher's exact
+    test of the class against all others, `p_adjusted` the same after Holm's correction over the
+    group's tests. Both are NaN for the reasons that UNTESTED names.
     """
     members = planned.drop_duplicates("record_id")["class"].value_counts()
     chosen = {name: int(members.get(name, 0)) for name in eligible}
-    tables = [_counts(left_out, eligible), _counts(unreadable, chosen)]
-    table = pd.concat(tables, ignore_index=True)
+    tables = [slides, _counts(left_out, eligible), _counts(unreadable, chosen)]
+    table = pd.concat([table for table in tables if table is not None], ignore_index=True)
     table["share"] = table["n_left_out"] / table["n"].where(table["n"] > 0)
     table["p"] = _fisher(table)
     table["p_adjusted"] = _holm_over_tests(table, classes=len(eligible))
     table["uneven"] = table["p_adjusted"] < UNEVEN
     return table
+
+
+def slide_counts(
+    slides: Mapping[str, pd.DataFrame], classes: Mapping[str, tuple[str, str]]
+) -> pd.DataFrame:
+    """How many slides left a class without tissue, or lost tiles of it to pen marks.
+
+    slides:  the table SLIDES of each source
+    classes: the source of each class of the group, and the class of its tiles there
+
+    Counts are of slides, since tiles of one slide share its pen and its glass. A slide counts for
+    each class that it has tiles of. A reason that no slide has is left out.
+    """
+    rows = []
+    for reason, before, lost in (
+        ("no_tissue", "in_class", lambda words: ~words["on_tissue"]),
+        ("pen", "on_tissue", lambda words: words["inked"]),
+    ):
+        of_reason = []
+        for name, (source, word) in classes.items():
+            table = slides[source].dropna(subset="in_class")
+            words = table[["in_class", "on_tissue", "inked"]].map(
+                lambda names, word=word: word in names.split()
+            )
+            n_lost = int((words[before] & lost(words)).sum())
+            of_reason.append(("survey", reason, name, int(words[before].sum()), n_lost))
+        if any(n_lost for *_, n_lost in of_reason):
+            rows += of_reason
+    return pd.DataFrame(rows, columns=COUNTS)
 
 
 def join_groups(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -77,7 +109,7 @@ def _counts(rejects: pd.DataFrame, totals: Mapping[str, int]) -> pd.DataFrame:
         for stage, reason in reasons.itertuples(index=False)
         for name, n in totals.items()
     ]
-    return pd.DataFrame(rows, columns=["stage", "reason", "class", "n", "n_left_out"])
+    return pd.DataFrame(rows, columns=COUNTS)
 
 
 def _fisher(table: pd.DataFrame) -> np.ndarray:

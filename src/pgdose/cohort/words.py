@@ -6,8 +6,8 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.study.classes import Class
-from pgdose.tables.cells import list_words
 from pgdose.tables.label_columns import label_names
+from pgdose.user_tables.cells import list_words
 
 
 def check_words(records: pd.DataFrame, classes: Mapping[str, Class], group: str) -> None:
@@ -29,7 +29,9 @@ def check_words(records: pd.DataFrame, classes: Mapping[str, Class], group: str)
 def _lost(records: pd.DataFrame, entry: Class) -> Iterator[tuple[str, str, dict[str, int]]]:
     """Key and word of `where` that stand nowhere, and what stands there."""
     where = entry.where
-    labels = {name: int(records[f"label_{name}"].eq(1).sum()) for name in label_names(records)}
+    labels = {
+        name: int(records[f"label_{name}"].eq(1).sum()) for name in label_names(map(str, records))
+    }
     for word in where.words_of("label"):
         if not labels.get(word):
             yield "label", word, {name: n for name, n in labels.items() if n}

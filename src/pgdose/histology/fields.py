@@ -13,13 +13,13 @@ from pgdose.errors import Rejected, UserError
 from pgdose.images.codecs import image_size, read_image
 from pgdose.names import NAME_RULE, is_name
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.layouts import as_text
 from pgdose.tables.rejects import Reject
-from pgdose.tables.repeated_rows import Merged, merge_rows, repeated_records
 from pgdose.tables.source_files import inside
 from pgdose.tables.source_index import SourceIndex
-from pgdose.tables.source_rows import clean_patients, find_files
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.layouts import as_text
+from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
+from pgdose.user_tables.source_rows import clean_patients, find_files
 
 SIZES_SHOWN = 5  # in a message
 

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.tables.file_names import FileNames
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
-from pgdose.tables.repeated_rows import merge_rows, repeated_records
 from pgdose.tables.sharding import shard_rows
 from pgdose.tables.source_files import check_folder, check_synthetic
-from pgdose.tables.source_rows import clean_patients
-from pgdose.tables.source_tables import describing_table
-from pgdose.tables.user_files import UserTable
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.file_names import FileNames
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.reader import read_columns
+from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
+from pgdose.user_tables.source_rows import clean_patients
+from pgdose.user_tables.source_tables import describing_table
 
 OUTLINES_FOLDER = "outlines"  # of the synthetic hospital's slides
 

@@ -86,13 +86,15 @@ def survey_slide(
     shares = tissue.region.coverage(x, y, grid.extent)
     tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": shares})
     _classify(tiles, outlines, rest, grid.extent)
-    usable = tiles["tissue_share"] >= settings["tissue"]["share"] - ROUNDING
+    in_class = tiles["class_share"] >= settings["class_share"] - ROUNDING
+    in_class &= tiles["class"] != IGNORE
+    on_tissue = in_class & (tiles["tissue_share"] >= settings["tissue"]["share"] - ROUNDING)
     # A tile touched by ink would teach the network the ink.
-    usable &= tissue.ink.coverage(x, y, grid.extent) < ROUNDING
-    usable &= tiles["class_share"] >= settings["class_share"] - ROUNDING
-    usable &= tiles["class"] != IGNORE
+    inked = on_tissue & (tissue.ink.coverage(x, y, grid.extent) >= ROUNDING)
     facts |= _survey_facts(grid, tissue, outlines)
-    return SlideSurvey(bounds, grid, tissue, outlines, tiles[usable], facts)
+    steps = {"in_class": in_class, "on_tissue": on_tissue, "inked": inked}
+    facts |= {name: " ".join(sorted(set(tiles.loc[rows, "class"]))) for name, rows in steps.items()}
+    return SlideSurvey(bounds, grid, tissue, outlines, tiles[on_tissue & ~inked], facts)
 
 
 def _class_of(word: str, classes: Classes) -> str:

@@ -11,17 +11,17 @@ import pandas as pd
 
 from pgdose.errors import Rejected
 from pgdose.imagetable.image_files import describe_image
-from pgdose.tables.cells import check_present, class_parser, parse_cells
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.label_cells import as_label, label_states
-from pgdose.tables.layouts import NOT_IN_LAYOUT, as_text, places_of
 from pgdose.tables.person_fields import parse_age, parse_view
 from pgdose.tables.rejects import Reject
-from pgdose.tables.repeated_rows import merge_rows, repeated_records
-from pgdose.tables.sex_cells import sex_parser
 from pgdose.tables.source_index import SourceIndex
-from pgdose.tables.source_rows import clean_patients, find_files
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.cells import check_present, class_parser, parse_cells
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.label_cells import as_label, label_states
+from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
+from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
+from pgdose.user_tables.sex_cells import sex_parser
+from pgdose.user_tables.source_rows import clean_patients, find_files
 
 
 class ImageRows(NamedTuple):

@@ -13,14 +13,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pgdose.errors import UserError
 from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Element, Entry
 from pgdose.labelling.lexicon import Lexicon, norm_words
 from pgdose.labelling.spelling import spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
-from pgdose.study.content_limits import load_yaml, read_limited
+from pgdose.study.yaml_file import read_yaml
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
 MOST_GAPS = 10  # `..` of an entry
@@ -31,22 +29,7 @@ _ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
 
 def load_lexicon(path: Path) -> Lexicon:
     """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
-    try:
-        content = load_yaml(read_limited(path).decode())
-    except FileNotFoundError:
-        raise UserError(f"{path.name}: no such lexicon file; check the path") from None
-    except OSError as error:
-        raise UserError(f"{path.name}: {error.strerror}; give a file that you may read") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path.name}: not UTF-8 text; save the lexicon as UTF-8") from None
-    except UserError as error:
-        raise UserError(f"{path.name}: {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise UserError(f"{path.name}: {line}not valid YAML, correct it: {problem:.200}") from None
-    return _LexiconReader(path.name).lexicon(content)
+    return _LexiconReader(path.name).lexicon(read_yaml(path, path.name).content)
 
 
 @dataclass(frozen=True)

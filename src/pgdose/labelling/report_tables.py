@@ -17,9 +17,9 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.reports import Mention, label_of_mentions, read_report
-from pgdose.tables.identifiers import clean_identifiers
-from pgdose.tables.user_files import UserTable
-from pgdose.tables.user_tables import read_pieces
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.identifiers import clean_identifiers
+from pgdose.user_tables.reader import read_pieces
 
 MENTION_COLUMNS = list(Mention._fields)
 JOINT = "\n\n"  # between the rows of one report

@@ -17,13 +17,19 @@ runs          the runs of a group: one network each, and the attacks on it
 attack_jobs   which attacks share a process
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
-content_limits  how much a study, or another YAML file, may hold
-study_file    reading the file itself, before Snakemake does
+table_files   how tables that people made are named
+content_limits  how much a study, or another YAML file, may hold; the one reader of YAML
+yaml_slips    sentences for what is wrong with a text of YAML
+yaml_file     reading a YAML file that a person wrote
+study_file    reading the file of a study, before Snakemake does
+field_lines   the lines on which fields stand in their files
 parsing       `parse`: from the content of a study file to a `Study`
 places        where a study may write
 cross_checks  mistakes between sections
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines
+error_locations  the keys of the file that the location of such an error stands for
+value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here
 migration     `pgdose migrate`: the text of an older file, rewritten
 

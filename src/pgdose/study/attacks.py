@@ -1,13 +1,16 @@
 """Section `attacks`: gradient attacks, the noise control and attacks of other libraries."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from pgdose.errors import UserError
 from pgdose.study.base import (
+    DIVISION,
     JOB_ONLY,
+    Amplitude,
     Count,
     CountOrZero,
     Iterations,
@@ -20,6 +23,7 @@ from pgdose.study.base import (
     Shards,
     Threads,
     UsedBy,
+    divided,
     mistake,
 )
 from pgdose.study.doses import Doses
@@ -33,7 +37,7 @@ class Attack(Model):
 
     # Amplitudes in rising order, in units of the full intensity range; the length of the change
     # with `clip: l2`.
-    epsilon: Annotated[list[Annotated[Real, Field(gt=0)]], Field(min_length=1, max_length=100)]
+    epsilon: Annotated[list[Amplitude], Field(min_length=1, max_length=100)]
     max_iter: Iterations = 20
     images: Count | Literal["all"] = "all"  # validation images to attack
     export: Annotated[CountOrZero, UsedBy("export")] = 0  # images of each group, as PNG
@@ -104,7 +108,7 @@ class GradientAttack(Attack):
     restarts: Repeats = 1
     schedule: Literal["constant", "apgd"] = "constant"
     lr: Annotated[Real, Field(gt=0)] | None = None
-    alpha: Annotated[Real, Field(gt=0)] | None = None
+    alpha: Amplitude | None = None
     # Leave one out to check that it changes no result.
     shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
 
@@ -130,7 +134,7 @@ class GradientAttack(Attack):
                     )
             raw = {**raw, **parts}
         if raw.get("schedule", "constant") == "constant":
-            raw = {**raw, "step": raw.get("step") or "raw"}
+            raw = {**raw, "step": "raw" if raw.get("step") is None else raw["step"]}
         return raw
 
     @model_validator(mode="after")
@@ -195,13 +199,25 @@ class NoiseAttack(Attack):
     kind: Literal["noise"]
 
 
+def _as_number(value: Any) -> Any:
+    """A number that YAML takes for a text: 8/255 or 1e-3."""
+    if isinstance(value, str) and re.fullmatch(DIVISION, value.strip()):
+        return divided(value)
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)
+    return value
+
+
+Argument = Annotated[bool | int | float | str | None, BeforeValidator(_as_number)]
+
+
 class ExternalAttack(Attack):
     """An attack of another library, by the name of its class there."""
 
     kind: Literal["external"]
     library: Literal["art", "foolbox", "torchattacks"]
     name: Identifier
-    arguments: dict[str, bool | int | float | str | None] = {}
+    arguments: dict[str, Argument] = {}
     # The argument that sets the number of iterations; null: the library has none, and the attack
     # runs once, which counts as max_iter.
     iterations_as: Identifier | None = None
@@ -234,7 +250,8 @@ class ExternalAttack(Attack):
 
 
 def attack_kind(raw: Any) -> str:
-    return str(raw.get("kind", "gradient") if isinstance(raw, dict) else raw.kind)
+    is_mapping = isinstance(raw, dict)
+    return str(raw.get("kind", "gradient") if is_mapping else getattr(raw, "kind", "gradient"))
 
 
 AnyAttack = Annotated[

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from pgdose.errors import UserError
+from pgdose.study.field_lines import Document
+from pgdose.study.yaml_slips import explain, key_slip, scalar_slip
 
 BYTES = 500_000  # of a file
 NODES = 50_000  # values as they are written, an alias counts once
@@ -75,21 +77,30 @@ def read_limited(path: Path) -> bytes:
 
 
 def load_yaml(text: str) -> Any:
-    """The content of a YAML file, read as plain data; UserError if it holds more than it may.
+    """The content of a YAML file, read as plain data; UserError as `load_document`."""
+    return load_document(text).content
 
-    Stricter than YAML where a reader could take a value for another one: a key that stands twice
-    and a number to the base 60 (1:30) are refused. Raises yaml.YAMLError for a text that is not
-    YAML.
+
+def load_document(text: str) -> Document:
+    """The content of a YAML file, read as plain data, and the lines of its fields.
+
+    UserError for a text that is not YAML or holds more than it may: `line N: ...`. Stricter than
+    YAML where a reader could take a value for another one: a key that stands twice or is no text,
+    octal numbers (010) and numbers to the base 60 (1:30) are refused.
     """
     if len(text) > BYTES:
         raise UserError(f"the file has more than {BYTES // 1000} kB; give a smaller one")
     try:
-        content = _LimitedLoader(text).get_single_data()
+        loader = _LimitedLoader(text)
+        root = loader.get_single_node()
+        content = None if root is None else loader.construct_document(root)
+    except yaml.YAMLError as error:
+        raise UserError(explain(text, error)) from None
     except (RecursionError, ValueError) as error:  # a chain of merge keys; a number of 5000 digits
         raise UserError(f"the file cannot be read ({type(error).__name__}); simplify it") from None
     if excess := find_excess(content):
         raise UserError(str(excess))
-    return content
+    return Document(content, root)
 
 
 class _LimitedLoader(yaml.SafeLoader):
@@ -97,6 +108,7 @@ class _LimitedLoader(yaml.SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        self.text = text
         self.nodes = self.depth = self.merged = 0
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
@@ -119,8 +131,8 @@ class _LimitedLoader(yaml.SafeLoader):
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
-        if node.tag.endswith((":int", ":float")) and ":" in node.value:
-            text = "YAML reads this as a number to the base 60; put it in quotes, or write a number"
+        source = self.text[node.start_mark.index : node.end_mark.index]
+        if text := scalar_slip(node, source):
             raise _mistake(node, text)
         return node
 
@@ -128,15 +140,17 @@ class _LimitedLoader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         if len(node.value) > ENTRIES:
             raise _mistake(node, f"has {len(node.value)} entries; use at most {ENTRIES}")
-        keys = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE_TAG:
+        lines: dict[Any, int] = {}
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag == MERGE_TAG:
                 continue
-            value = self.construct_object(key)
-            if value in keys:
-                text = f"the key {_shown_key(value)!r} stands twice; remove one of the two"
+            if text := key_slip(key, value):
                 raise _mistake(key, text)
-            keys.add(value)
+            name = self.construct_object(key)
+            if name in lines:
+                text = f"the key {_shown_key(name)!r} stands twice, first in line {lines[name]}"
+                raise _mistake(key, f"{text}; remove or rename one of the two")
+            lines[name] = key.start_mark.line + 1
         if sum(key.tag == MERGE_TAG for key, _ in node.value) > 1:
             raise _mistake(node, "the key '<<' stands twice; give it a list (<<: [*a, *b])")
         return node

@@ -4,9 +4,9 @@ import codecs
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from pgdose.study.base import IS_PATH, mistake
 
@@ -107,16 +107,6 @@ def _check_separator(text: str) -> str:
     if len(text) != 1 or text in "\"'\r\n\0" or text.isalnum() or (text.isspace() and text != "\t"):
         raise mistake("must be one character such as ';', or the word tab")
     return text
-
-
-def _check_word(value: Any) -> Any:
-    """A table's words may be unquoted numbers in YAML, as 0 and 1."""
-    if isinstance(value, bool | float):
-        raise mistake("must be in quotes (YAML reads it as another value)")
-    return str(value) if isinstance(value, int) else value
-
-
-Word = Annotated[str, BeforeValidator(_check_word)]
 
 
 Separator = Annotated[str, AfterValidator(_check_separator)]

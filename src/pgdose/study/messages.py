@@ -1,15 +1,16 @@
 """Validation errors of pydantic as lines: the field's path, what stands there, what may stand."""
 
-import types
-from typing import Annotated, Any, Union, get_args, get_origin
+import datetime
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import ValidationError
 
 from pgdose.names import NAME_RULE
-from pgdose.study.attacks import AnyAttack
-from pgdose.study.sources import AnySource
+from pgdose.study.error_locations import Location, locate, tags
+from pgdose.study.field_lines import FieldLines
 from pgdose.study.study import Study
 from pgdose.study.suggestions import nearest, one_of
+from pgdose.study.value_hints import hint
 
 # pydantic's types of errors in other words, filled from their context.
 TEXTS = {
@@ -36,9 +37,25 @@ TEXTS = {
     "literal_error": "must be {expected}",
     "missing": "missing; add it",
 }
+TYPES = {kind for kind in TEXTS if kind.endswith("_type")}  # the value is of another type
 LABEL_RULE = "a small letter, then at most 39 small letters, digits or '_'"
 SHOWN = 200  # characters of a value
 CONSTANTS = {None: "null", True: "true", False: "false"}  # as YAML writes them
+
+
+class Mistake(NamedTuple):
+    """One error, or one choice of a field that the value does not fit.
+
+    keys:            the path of the field
+    value:           what stands there, as the message shows it; empty if it does not
+    is_another_type: the value is a list, say, where a text must stand
+    """
+
+    keys: tuple[str, ...]
+    value: str
+    text: str
+    hint: str = ""
+    is_another_type: bool = False
 
 
 def message(lines: list[str]) -> str:
@@ -47,52 +64,110 @@ def message(lines: list[str]) -> str:
     return "\n".join([f"The study has {count}:", *(f"  {line}" for line in lines)])
 
 
-def validation_lines(error: ValidationError) -> list[str]:
-    """A line for each mistake; the choices of one field share a line."""
-    texts: dict[str, list[str]] = {}
+def validation_lines(error: ValidationError, lines: FieldLines) -> list[str]:
+    """A line for each mistake; the choices of one field share a line.
+
+    lines: finds the fields of the study in its files
+    """
+    fields: dict[tuple[tuple[str, ...], str], list[Mistake]] = {}
     for entry in error.errors(include_url=False):
-        start, text = _start_and_text(entry)
-        texts.setdefault(start, []).append(text)
+        mistake = _mistake(entry, lines)
+        fields.setdefault((mistake.keys, mistake.value), []).append(mistake)
+    paths = {keys for keys, _ in fields}
     return [
-        start + " or ".join([first, *(text.removeprefix("must be ") for text in others)])
-        for start, (first, *others) in texts.items()
+        lines.located(keys, _sentence(mistakes))
+        for (keys, _), mistakes in fields.items()
+        # A list whose entry is wrong is not reported again because it is no text.
+        if not (_is_of_another_type(mistakes) and any(_is_below(path, keys) for path in paths))
     ]
 
 
-def _start_and_text(error: Any) -> tuple[str, str]:
-    """`path.of.the.field: VALUE ` and `must be ...`, or another sentence without a value."""
-    loc, value, kind = error["loc"], error["input"], error["type"]
-    context = error.get("ctx", {})
+def _sentence(mistakes: list[Mistake]) -> str:
+    """One sentence for all choices of a field."""
+    wrong = [m for m in mistakes if not m.is_another_type]  # of the right type
+    first, *others = wrong or mistakes
+    texts = [first.text, *(m.text.removeprefix("must be ") for m in others)]
+    hints = [m.hint for m in (first, *others) if m.hint]
+    value = f"{first.value} " if first.value else ""
+    sentence = f"{_shown(first.keys)}: {value}{' or '.join(texts)}"
+    return f"{sentence}; {hints[0]}" if hints else sentence
+
+
+def _is_of_another_type(mistakes: list[Mistake]) -> bool:
+    return all(mistake.is_another_type for mistake in mistakes)
+
+
+def _is_below(path: tuple[str, ...], section: tuple[str, ...]) -> bool:
+    return len(path) > len(section) and path[: len(section)] == section
+
+
+def _mistake(entry: Any, lines: FieldLines) -> Mistake:
+    loc, kind, context = entry["loc"], entry["type"], entry.get("ctx", {})
     if loc and loc[-1] == "[key]" and kind != "extra_forbidden":
         loc = loc[:-1]  # a mapping's key is wrong itself
-    keys, section = _locate(loc)
+    location = locate(Study, loc)
+    keys, value = location.keys, entry["input"]
     if "field" in context:
-        for key in context["field"].split("."):
-            keys, value = [*keys, key], value.get(key) if isinstance(value, dict) else None
-    path = _shown(keys)
-    if kind == "extra_forbidden":
-        allowed = [field.alias or name for name, field in section.model_fields.items()]
-        return f"{path}: ", f"unknown key{nearest(keys[-1], allowed)}; {one_of(allowed)}"
+        keys = [*keys, *context["field"].split(".")]
+    keys = _in_the_file(keys, lines.raw)
+    if kind != "missing" and entry["loc"][-1:] != ("[key]",):
+        value = lines.value(keys, None if "field" in context else value)
     if kind.startswith("union_tag"):
-        name = value.get("kind") if isinstance(value, dict) else value
-        _, kinds = _resolve(AnySource if keys[0] == "sources" else AnyAttack)
-        text = f"{_written(name)} is not a kind of {keys[0].removesuffix('s')}"
-        return f"{path}.kind: ", f"{text}{nearest(str(name), kinds)}; {one_of(kinds)}"
+        return _unknown_kind(tuple(keys), value, location)
+    text = _text(entry, keys, location)
+    written = None if isinstance(value, str) else lines.written(keys)
+    shown = ""
+    if text.startswith(("must ", "is ")) and not isinstance(value, dict):
+        shown = written or _written(value)
+    no_word = kind == "literal_error" and isinstance(value, list | dict)
+    return Mistake(tuple(keys), shown, text, hint(kind, value, written), no_word or kind in TYPES)
+
+
+def _text(entry: Any, keys: list[str], location: Location) -> str:
+    """What is wrong: `must be ...`, or another sentence without a value."""
+    kind, context = entry["type"], entry.get("ctx", {})
+    if kind == "extra_forbidden":
+        fields = location.section.model_fields.items()
+        allowed = [field.alias or name for name, field in fields]
+        return f"unknown key{nearest(keys[-1], allowed)}; {one_of(allowed)}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
-        text = f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
-    elif kind in TEXTS:
-        text = TEXTS[kind].format(**{key: _plain(value) for key, value in context.items()})
-    else:
-        text = error["msg"][:1].lower() + error["msg"][1:]
-    if not text.startswith(("must ", "is ")) or isinstance(value, dict):
-        return f"{path}: ", text
-    return f"{path}: {_written(value)} ", text
+        return f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
+    if kind in TEXTS:
+        return TEXTS[kind].format(**{key: _plain(value) for key, value in context.items()})
+    return str(entry["msg"][:1].lower() + entry["msg"][1:])
+
+
+def _unknown_kind(keys: tuple[str, ...], section: Any, location: Location) -> Mistake:
+    """The key `kind` of a section, which says which keys the section has."""
+    what, kinds = keys[0].removesuffix("s"), tags(location.kind)
+    keys = (*keys, "kind")
+    if not isinstance(section, dict) or "kind" not in section:
+        return Mistake(keys, "", f"missing; add it, {one_of(kinds)}")
+    name = section["kind"]
+    text = f"is not a kind of {what}{nearest(str(name), kinds)}; {one_of(kinds)}"
+    return Mistake(keys, _written(name), text)
+
+
+def _in_the_file(keys: list[str], raw: Any) -> list[str]:
+    """The path without an entry of a single value that was taken for a list of one."""
+    place = raw
+    for number, key in enumerate(keys):
+        if isinstance(place, dict):
+            if key not in place:  # it is missing, or no list stands here
+                return keys[:number] if key.isdecimal() else keys
+            place = place[key]
+        elif isinstance(place, list) and key.isdecimal() and int(key) < len(place):
+            place = place[int(key)]
+        else:
+            return keys[:number]
+    return keys
 
 
 def _written(value: Any) -> str:
-    is_constant = value is None or isinstance(value, bool)
-    text = CONSTANTS[value] if is_constant else repr(value)
+    if value is None or isinstance(value, bool):
+        return CONSTANTS[value]
+    text = str(value) if isinstance(value, datetime.date) else repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
@@ -101,59 +176,8 @@ def _plain(limit: Any) -> Any:
     return f"{limit:g}" if isinstance(limit, float) else limit
 
 
-def _shown(keys: list[str]) -> str:
+def _shown(keys: tuple[str, ...]) -> str:
     # A key that is no name can hold a line break, or characters that reverse the line.
-    return ".".join(key if key.isprintable() else ascii(key) for key in keys) or "the file"
-
-
-def _locate(loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
-    """The keys of the study file that lead to an error, and the section that holds the last one.
-
-    pydantic puts more into `loc`: the tags and choices of unions.
-    """
-    keys: list[str] = []
-    section: type[BaseModel] = Study
-    kind: Any = Study
-    for part in loc:
-        kind, members = _resolve(kind)
-        if members:
-            kind = members.get(part)
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            section = kind
-            keys.append(str(part))
-            kind = _annotation(kind, str(part))
-        elif get_origin(kind) is dict:
-            keys.append(str(part))
-            kind = get_args(kind)[1]
-        elif isinstance(part, int):  # of a list
-            keys.append(str(part))
-            kind = None
-    return keys, section
-
-
-def _annotation(model: type[BaseModel], key: str) -> Any:
-    for name, field in model.model_fields.items():
-        if key == (field.alias or name):
-            return field.annotation
-    return None
-
-
-def _resolve(kind: Any) -> tuple[Any, dict[Any, Any]]:
-    """A type without Annotated and `| None`; of a union of sections their types by tag."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) not in (Union, types.UnionType):
-        return kind, {}
-    choices = [choice for choice in get_args(kind) if choice is not type(None)]
-    if len(choices) == 1:
-        return _resolve(choices[0])
-    return kind, {_tag(choice): choice for choice in choices if _tag(choice)}
-
-
-def _tag(choice: Any) -> str | None:
-    """The tag of a section in a union: its `Tag`, or else the value of its key `kind`."""
-    if get_origin(choice) is Annotated:
-        return next((m.tag for m in get_args(choice)[1:] if isinstance(m, Tag)), None)
-    if isinstance(choice, type) and issubclass(choice, BaseModel):
-        return str(get_args(choice.model_fields["kind"].annotation)[0])
-    return None
+    are_plain = (key.isprintable() and key == key.strip() for key in keys)
+    shown = [key if plain else ascii(key) for key, plain in zip(keys, are_plain, strict=True)]
+    return ".".join(shown) or "the file"

@@ -37,7 +37,7 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
             text, expected = _edited(text, edit), edit.apply(expected)
         text = _with_version(text, len(migrations))
         is_right = load_yaml(text) == {**expected, KEY: len(migrations)}
-    except (yaml.YAMLError, KeyError):
+    except (UserError, yaml.YAMLError, KeyError):
         is_right = False
     if not is_right:  # an anchor, a merge key, a layout that no edit here expects
         raise UserError(
@@ -48,10 +48,7 @@ def migrate(text: str, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[st
 
 
 def _read(text: str) -> dict[str, Any]:
-    try:
-        study = load_yaml(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"the file is not valid YAML, correct it: {str(error)[:500]}") from None
+    study = load_yaml(text)
     if not isinstance(study, dict) or not study:
         raise UserError("the file is not a study; give a YAML file of keys and values")
     return study

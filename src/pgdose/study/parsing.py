@@ -1,6 +1,6 @@
 """`parse`: the one way from the content of a study file to a `Study`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,31 +8,54 @@ from pydantic import ValidationError
 from pgdose.errors import UserError
 from pgdose.study.content_limits import find_excess
 from pgdose.study.cross_checks import cross_checks
+from pgdose.study.field_lines import Document, FieldLines
 from pgdose.study.messages import message, validation_lines
 from pgdose.study.study import Study
 from pgdose.study.versions import KEY, MIGRATIONS, Migration, pending_edits
 
 
-def parse(raw: dict[str, Any], migrations: Sequence[Migration] = MIGRATIONS) -> Study:
-    """The study in `raw`, or a UserError with one line for each mistake."""
+def parse(
+    raw: dict[str, Any],
+    migrations: Sequence[Migration] = MIGRATIONS,
+    documents: Mapping[str, Document] | None = None,
+) -> Study:
+    """The study in `raw`, or a UserError with one line for each mistake.
+
+    documents: the files that `raw` was read from, by name; then each line says where the field
+               stands
+    """
+    fields = FieldLines(raw, documents)
     if excess := find_excess(raw):
-        raise UserError(message([str(excess)]))
-    _check_version(raw, migrations)
+        raise _refusal(_located([str(excess)], fields), fields)
+    _check_version(raw, migrations, fields)
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        raise UserError(message(validation_lines(error))) from None
+        raise _refusal(validation_lines(error, fields), fields) from None
     if lines := cross_checks(study):
-        raise UserError(message(lines))
+        raise _refusal(_located(lines, fields), fields)
     return study
 
 
-def _check_version(raw: dict[str, Any], migrations: Sequence[Migration]) -> None:
+def _check_version(
+    raw: dict[str, Any], migrations: Sequence[Migration], fields: FieldLines
+) -> None:
     """Stop at another version first: it explains all other mistakes."""
     try:
         edits = pending_edits(raw, migrations)
     except UserError as error:
-        raise UserError(message([str(error)])) from None
+        raise _refusal(_located([str(error)], fields), fields) from None
     if edits:
         line = f"{KEY}: the file has an older version; run `pgdose migrate STUDY` to rewrite it"
-        raise UserError(message([line, *map(str, edits)]))
+        raise _refusal(_located([line, *map(str, edits)], fields), fields)
+
+
+def _refusal(lines: list[str], fields: FieldLines) -> UserError:
+    """All mistakes behind the file's name; of several files each line has its own."""
+    name = f"{next(iter(fields.documents))}: " if len(fields.documents) == 1 else ""
+    return UserError(name + message(lines))
+
+
+def _located(lines: list[str], fields: FieldLines) -> list[str]:
+    """Sentences that begin with the keys of a field and a colon, each behind the field's line."""
+    return [fields.located(line.partition(": ")[0].split("."), line) for line in lines]

@@ -36,9 +36,10 @@ from pgdose.study.base import (
     Share,
     Threads,
     UsedBy,
+    Word,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Word
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 

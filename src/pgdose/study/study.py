@@ -1,6 +1,7 @@
 """The whole study file, and the questions that the workflow asks of it."""
 
 import os
+import re
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -53,10 +54,12 @@ class Study(Model):
     def _fill_in_folders(cls, raw: Any) -> Any:
         """Two studies share neither results nor the private tables that lead to their files."""
         if isinstance(raw, dict):
-            results = raw.get("results") or f"results/{raw.get('study')}"
-            privacy = raw.get("privacy") or {}
-            if isinstance(privacy, dict) and not privacy.get("folder"):
-                name = PurePath(os.path.normpath(str(results))).name
+            results = raw.get("results")
+            if results in (None, ""):
+                results = f"results/{_usable(raw.get('study'))}"
+            privacy = {} if raw.get("privacy") is None else raw["privacy"]
+            if isinstance(privacy, dict) and privacy.get("folder") in (None, ""):
+                name = PurePath(os.path.normpath(_usable(results))).name
                 privacy = {**privacy, "folder": f"private/{name}"}
             raw = {**raw, "results": results, "privacy": privacy}
         return raw
@@ -137,6 +140,12 @@ class Study(Model):
         """The attack of Figs. 1 and 2, for which its images are made again."""
         repeatable = [name for name, attack in self.attacks.items() if attack.kind != "external"]
         return self.operating_points.attack or next(iter([*repeatable, *self.attacks]))
+
+
+def _usable(text: Any) -> str:
+    """A text to make others of; another one if it is refused anyway, where it stands."""
+    is_usable = isinstance(text, str) and not re.search(r"[{}<>\x00-\x1f\x7f]", text)
+    return text if is_usable else "study"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

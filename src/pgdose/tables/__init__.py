@@ -3,8 +3,6 @@
 parquet            Parquet tables: written atomically with checksums, read back checked
 result_csv         CSV tables of results
 output_files       files that appear whole or not at all; digests of files
-user_tables        the reader of tables that people made
-user_columns       the columns that a study names in such a table
 person_fields      ages, sexes and view positions as people write them
 source_files       files below a source's root folder
 source_index       what indexing a source produces

@@ -37,6 +37,15 @@ RECORDS = pa.schema(
         ("row", pa.int32()),
     ]
 )
+# Records with several rows in their source's table, or several reports, that differ.
+REPEATED = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("n_rows", pa.int32()),
+        ("differ", pa.string()),  # what they disagree on: label, patient, age, ...
+        ("several", pa.string()),  # what the study makes of them
+    ]
+)
 HEADERS = pa.schema(  # private: identifiers join a film to its report, and to its row of labels
     [
         *RECORDS,

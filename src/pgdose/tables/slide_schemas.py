@@ -39,6 +39,9 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("tissue_share", pa.float64()),  # of the slide
         ("ink_share", pa.float64()),
         ("drawn", pa.string()),  # classes that its outlines name
+        ("in_class", pa.string()),  # classes that have a tile of their own, glass or not
+        ("on_tissue", pa.string()),  # those of them that have one with enough tissue
+        ("inked", pa.string()),  # those of these that lose such tiles to pen marks
         ("mended", pa.int32()),  # outlines
         ("dropped", pa.int32()),
     ]

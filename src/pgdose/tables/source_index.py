@@ -10,8 +10,8 @@ import pyarrow as pa
 from pgdose.errors import UserError
 from pgdose.tables.parquet import read_metadata, write_table
 from pgdose.tables.private_paths import write_paths
+from pgdose.tables.record_schemas import REPEATED
 from pgdose.tables.rejects import REJECTS, Reject, reject_table
-from pgdose.tables.repeated_rows import REPEATED
 from pgdose.tables.site_key import ENTRY, SYNTHETIC
 
 

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from pgdose.errors import Rejected, UserError
-from pgdose.tables.file_names import NameIndex
-from pgdose.tables.identifiers import clean_identifiers, match_identifiers
-from pgdose.tables.label_cells import as_label, label_states
+from pgdose.tables.record_schemas import REPEATED
 from pgdose.tables.rejects import REJECTS, by_id
-from pgdose.tables.repeated_rows import REPEATED, Merged, merge_rows
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.file_names import NameIndex
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.identifiers import clean_identifiers, match_identifiers
+from pgdose.user_tables.label_cells import as_label, label_states
+from pgdose.user_tables.repeated_rows import Merged, merge_rows
 
 NO_MENTIONS = pd.DataFrame(columns=MENTIONS.names)  # of an archive without reports
 

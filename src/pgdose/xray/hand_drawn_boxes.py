@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.tables.source_tables import list_table
-from pgdose.tables.user_files import UserTable
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.reader import read_columns
+from pgdose.user_tables.source_tables import list_table
 
 COLUMNS = ("record_id", "x", "y", "side")
 

@@ -18,7 +18,7 @@ from pgdose.analysis.agreement import (
     reports_of_both,
 )
 from pgdose.errors import UserError
-from pgdose.tables.source_tables import hand_label_table
+from pgdose.user_tables.source_tables import hand_label_table
 
 P, A, Q, U = "present", "absent", "uncertain", "unmentioned"
 # Two labels, ten reports: fibrosis has 3 hits, 2 false alarms, 2 misses (one for doubt), 3 rest.

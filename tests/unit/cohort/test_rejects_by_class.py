@@ -128,3 +128,37 @@ def test_the_file_of_what_was_left_out_knows_how_many_fit(tmp_path: Path) -> Non
     rejects_by_class.write_left_out(lost, {"B": 7, "A": 3}, path)
     assert list(rejects_by_class.read_eligible(path).items()) == [("B", 7), ("A", 3)]
     assert parquet.read_table(path)["class"].tolist() == ["B", "B"]
+
+
+def slide_table(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["in_class", "on_tissue", "inked"])
+
+
+def test_slides_are_counted_by_the_classes_that_lose_tiles_to_pen_and_glass() -> None:
+    breast = slide_table(
+        *(("norm tumour", "norm tumour", "tumour"), ("norm tumour", "norm", "")),
+        *(("norm", "norm", ""), (None, None, None)),
+    )
+    classes = {"C1": ("breast", "tumour"), "C2": ("breast", "norm")}
+    counts = rejects_by_class.slide_counts({"breast": breast}, classes)
+    assert counts.values.tolist() == [
+        ["survey", "no_tissue", "C1", 2, 1],
+        ["survey", "no_tissue", "C2", 3, 0],
+        ["survey", "pen", "C1", 1, 1],
+        ["survey", "pen", "C2", 3, 0],
+    ]
+    clean = slide_table(("norm tumour", "norm tumour", ""))
+    assert rejects_by_class.slide_counts({"breast": clean}, classes).empty
+    assert rejects_by_class.slide_counts({}, {}).empty
+
+
+def test_pen_on_the_slides_of_one_class_is_noticed() -> None:
+    slides = {
+        "ill": slide_table(*[("tumour", "tumour", "tumour")] * 14),
+        "well": slide_table(*[("tumour", "tumour", "")] * 14),
+    }
+    classes = {"A": ("ill", "tumour"), "B": ("well", "tumour")}
+    planned = pd.DataFrame({"record_id": [], "class": []})
+    counts = rejects_by_class.slide_counts(slides, classes)
+    table = rejects_by_class.rejects_by_class(NOTHING, {"A": 9, "B": 9}, NOTHING, planned, counts)
+    assert table["reason"].tolist() == ["pen", "pen"] and table["uneven"].all()

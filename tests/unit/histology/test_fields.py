@@ -15,10 +15,10 @@ from PIL import Image
 from pgdose.errors import UserError
 from pgdose.histology.fields import read_field_tiles
 from pgdose.images.codecs import read_image
-from pgdose.tables.layouts import table_from_layout
 from pgdose.tables.rejects import Reject
-from pgdose.tables.user_files import UserTable
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.layouts import table_from_layout
+from pgdose.user_tables.reader import read_columns
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 

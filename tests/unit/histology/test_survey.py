@@ -8,6 +8,7 @@ import tifffile
 from helpers.rejections import reason
 from helpers.slide_files import write_scn, write_slide
 from helpers.slide_surveys import (
+    GREEN,
     PINK,
     classes_of,
     read_all,
@@ -162,3 +163,22 @@ def test_a_pyramid_without_its_middle_level_gives_the_same_tiles(tmp_path: Path)
         write_slide(tmp_path / name, tissue_image(2048), downsamples=downsamples)
     result = [classes_of(survey(tmp_path / f"{name}.svs", None, "norm")) for name in "abc"]
     assert result[0] == result[1] == result[2] and len(result[0]) > 100
+
+
+def test_the_facts_name_the_classes_that_lose_tiles_to_glass_and_pen(tmp_path: Path) -> None:
+    """Tumour was outlined twice: on glass alone, and on tissue with a pen mark on it."""
+    image = tissue_image()
+    image[600:640, 700:900] = image[20:60, 20:100] = GREEN  # the second mark is on glass
+    slide = write_slide(tmp_path / "s.svs", image)
+    on_pen = write_outlines(tmp_path / "pen.geojson", (box(512, 512, 1024, 1024), "tumour"))
+    facts = survey(slide, on_pen).facts
+    assert (facts["in_class"], facts["on_tissue"]) == ("norm tumour", "norm tumour")
+    assert facts["inked"] == "tumour"
+    beside = box(512, 0, 1024, 512)
+    words = {"tumour": ["x"], "norm": ["norm"], "ignore": []}
+    with_glass = write_outlines(
+        tmp_path / "glass.geojson", (box(0, 0, 128, 128), "x"), (beside, "norm")
+    )
+    facts = survey(slide, with_glass, classes=words).facts
+    assert (facts["in_class"], facts["on_tissue"]) == ("norm tumour", "norm")
+    assert facts["inked"] == "norm"

@@ -108,11 +108,13 @@ def test_lexicon_mistakes(changes: dict[str, object], message: str, tmp_path: Pa
 
 
 def test_unreadable_lexicons(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^none\.yaml: no such lexicon"):
+    with pytest.raises(UserError, match=r"^none\.yaml: No such file or directory; give the path"):
         load_lexicon(tmp_path / "none.yaml")
     path = tmp_path / "mine.yaml"
     path.write_text("norm: [норма\nfindings: 1\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"^mine\.yaml: line \d: not valid YAML"):
+    with pytest.raises(
+        UserError, match=r"^mine\.yaml: line 1: the '\[' that stands here is not closed"
+    ):
         load_lexicon(path)
     path.write_bytes("норма".encode("cp1251"))
     with pytest.raises(UserError, match="UTF-8"):

@@ -16,9 +16,9 @@ from pgdose.labelling.report_tables import (
     label_reports,
 )
 from pgdose.labelling.reports import read_report
-from pgdose.tables import user_tables
-from pgdose.tables.source_tables import report_table
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables import reader
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.source_tables import report_table
 from pgdose_phantom.report_phrases import REPORT_FINDINGS
 
 
@@ -94,7 +94,7 @@ def test_a_table_of_reports_is_labelled(
     rows = [("7", "Норма"), (" 8 ", "Фиброз?"), ("", "Бронхит"), ("7", "Норма"), ("9", "")]
     path = tmp_path / "reports.csv"
     pd.DataFrame(rows, columns=["nr", "words"]).to_csv(path, index=False, encoding="cp1251")
-    monkeypatch.setattr(user_tables, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 2)
     table = reports(path, id="nr", text="words", encoding="cp1251")
     labels, mentions = label_report_file(table, lexicon, "error", True, [])
     assert labels["report"].tolist() == [0, 1, 4]

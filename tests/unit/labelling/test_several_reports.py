@@ -8,7 +8,7 @@ import pytest
 from pgdose.errors import UserError
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.labelling.report_tables import JOINT, label_report_file
-from pgdose.tables.source_tables import report_table
+from pgdose.user_tables.source_tables import report_table
 
 LEXICON = load_lexicon(Path(__file__).parents[3] / "resources/lexicons/ru.yaml")
 NORM, CORRECTION = "Норма.", "При пересмотре: очаговый туберкулёз."

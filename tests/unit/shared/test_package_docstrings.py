@@ -7,7 +7,10 @@ from helpers.workflow import PROJECT
 
 SOURCE = PROJECT / "src"
 PACKAGES = [
-    *(f"pgdose/{name}" for name in ("study", "tables", "images", "xray", "histology")),
+    *(
+        f"pgdose/{name}"
+        for name in ("study", "tables", "user_tables", "images", "xray", "histology")
+    ),
     *(f"pgdose/{name}" for name in ("imagetable", "labelling", "cohort", "networks")),
     *("pgdose/training", "pgdose/manifest", "pgdose/cli", "pgdose/terminal", "pgdose_phantom"),
 ]

@@ -28,8 +28,9 @@ from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
 from pgdose.networks import architectures
 from pgdose.study.parsing import parse
-from pgdose.tables import layouts, source_files
+from pgdose.tables import source_files
 from pgdose.tables.keyed import SourceIds
+from pgdose.user_tables import layouts
 from pgdose.xray import films, headers
 
 KEY = b"k" * 32

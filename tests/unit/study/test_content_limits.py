@@ -112,7 +112,7 @@ TEXTS = {
     "a float": ("a: !!float ''", "not a value of the type 'float'"),
     "a date": ("a: 2020-13-45", "not a value of the type 'timestamp'"),
     "a key twice": ("a: 1\nb: {c: 1,\n c: 2}", "line 3: the key 'c' stands twice"),
-    "a number twice": ("1: 1\n0x1: 2", "line 2: the key '1' stands twice"),
+    "a number as a key": ("1: 1\n0x1: 2", "line 1: the key '1' is a number to YAML"),
     "merged twice": ("a: &a {x: 1}\nb: {<<: *a, <<: *a}", "line 2: the key '<<' stands twice"),
     "half a character": (r'a: "x\ud800b"', "half a character"),
     "half a key": (r'"x\ud800b": 1', "half a character"),

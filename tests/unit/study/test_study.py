@@ -263,7 +263,11 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     ("path", "value", "line"),
     [
         ("groups.X-TB.classes.C2.count", "x", "'x' must be a whole number or 'all'"),
-        ("sources.breast.columns.class", 3, "3 must be a text or a list"),
+        (
+            "sources.breast.columns.class",
+            3,
+            "3 must be a text or a list; put it in quotes (YAML reads it as a number)",
+        ),
         ("groups.X-TB.image", 3, "3 must be a mapping of keys and values"),
         ("groups.X-TB.image.size", 4, "4 must be at least 16"),
         ("training.dropout", 1, "1 must be less than 1"),

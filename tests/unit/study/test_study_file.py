@@ -37,11 +37,11 @@ def refusal(path: Path) -> str:
         (TEXT + MAPPINGS, "no aliases"),
         ("- a\n- b\n", "not a study"),
         ("", "not a study"),
-        ("a: [", "not valid YAML (line 1)"),
+        ("a: [", "line 1: the '[' that stands here is not closed"),
         ("[" * 100_000, "sections in sections"),
         ("# " + "x" * 500_001, "more than 500 kB"),
         ("a: \udcff", "not UTF-8"),
-        ("study: !!python/object/apply:os.system [touch proof]", "not valid YAML"),
+        ("study: !!python/object/apply:os.system [touch proof]", "may not begin with '!'"),
     ],
     ids=range(9),
 )
@@ -75,9 +75,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_json_and_a_switched_off_key_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(json.dumps({"study": "a", "groups": {"b": ["c"]}}, indent="\t"))
-    assert read_study_file(path) == {"study": "a", "groups": {"b": ["c"]}}
+    assert read_study_file(path).content == {"study": "a", "groups": {"b": ["c"]}}
     path.write_text(f"{CODE_KEY}: false\nstudy: a\n")
-    assert read_study_file(path)["study"] == "a"
+    assert read_study_file(path).content["study"] == "a"
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,9 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
     assert check(Path(SMALL)) == [f"{SMALL} is in order: 3 sources, 4 groups, 2 attacks"]
     path = tmp_path / "study.yaml"
     path.write_text(TEXT.replace("seed: 7", "seed: yes"))
-    with pytest.raises(UserError, match=r"study.yaml: The study has a mistake:\n  seed: true must"):
+    with pytest.raises(
+        UserError, match=r"study.yaml: The study has a mistake:\n  line 3: seed: yes must"
+    ):
         check(path)
 
 
@@ -102,10 +104,14 @@ def test_snakemake_runs_no_code_of_the_default_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.workflow
-def test_another_study_with_code_stops_before_any_job(tmp_path: Path) -> None:
-    """Its code has run by then: Snakemake reads the file of --configfile before the Snakefile."""
+def test_snakemake_runs_no_code_of_another_study(tmp_path: Path) -> None:
     folder = checkout(tmp_path)
     (folder / "sent.yaml").write_text(CODE)
-    run = snakemake(folder, study="sent.yaml")
+    for profile in ("default", "slurm", "workstation"):
+        run = snakemake(folder, "--workflow-profile", profile, study="sent.yaml")
+        assert run.returncode == 1 and "lets Snakemake run code" in run.stdout + run.stderr
+        assert not (folder / "results").exists() and not (folder / "proof").exists()
+    # Without a profile of the project the code runs, but no job does.
+    run = snakemake(folder, "--workflow-profile", "none", study="sent.yaml")
     assert run.returncode == 1 and "lets Snakemake run code" in run.stdout + run.stderr
     assert not (folder / "results").exists()

@@ -159,7 +159,7 @@ def test_the_command_rewrites_the_file_and_says_what_it_changed(tmp_path: Path) 
         ("study: a\nformat_version: 99\n", "99 is newer than this pgdose, .* update pgdose"),
         ("study: a\nformat_version: two\n", "format_version: 'two' must be a whole number"),
         ("- a\n- b\n", "the file is not a study; give a YAML file of keys and values"),
-        ("study: [", "the file is not valid YAML"),
+        ("study: [", r"line 1: the '\[' that stands here is not closed"),
     ],
 )
 def test_the_command_refuses_and_leaves_the_file(tmp_path: Path, text: str, message: str) -> None:

@@ -24,10 +24,11 @@ from pgdose.study.parsing import parse
 from pgdose.study.sources import Slides
 from pgdose.study.study import Study
 from pgdose.study.table_files import TableFile
-from pgdose.tables import csv_rows, layouts, parquet_rows, source_files, source_index, user_tables
+from pgdose.tables import source_files, source_index
 from pgdose.tables.keyed import SourceIds, opaque
 from pgdose.tables.private_paths import stat_file
-from pgdose.tables.user_files import TableFormat, UserTable, find_columns, read_header
+from pgdose.user_tables import csv_rows, layouts, parquet_rows, reader
+from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
 from pgdose.xray import hand_drawn_boxes
 from pgdose.xray.source_images import read_source_image
 
@@ -55,7 +56,7 @@ def table(path: Path, field: str = "f", **columns: Any) -> UserTable:
 
 
 def read(path: Path, **columns: Any) -> dict[str, list]:
-    return user_tables.read_columns(table(path, **columns)).drop(columns="line").to_dict("list")
+    return reader.read_columns(table(path, **columns)).drop(columns="line").to_dict("list")
 
 
 def found(path: Path, **columns: Any) -> dict[str, int]:
@@ -117,7 +118,7 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
 
 BOMBS = {
     "a cell": ["x" * (parquet_rows.LONGEST_CELL + 1)] * 3000,
-    f"{user_tables.CHUNK_ROWS} rows": ["x" * parquet_rows.LONGEST_CELL] * 3000,
+    f"{reader.CHUNK_ROWS} rows": ["x" * parquet_rows.LONGEST_CELL] * 3000,
 }
 
 
@@ -138,7 +139,7 @@ def test_cells_of_parquet_are_measured_before_they_are_unpacked(what: str, tmp_p
     [
         (parquet_rows, "MOST_ROWS", 999, "over 999 rows"),
         (parquet_rows, "LARGEST_GROUP", 10, "a row group of over 10 bytes"),
-        (user_tables, "LARGEST_TABLE", 1000, "columns of over 1000 bytes"),
+        (reader, "LARGEST_TABLE", 1000, "columns of over 1000 bytes"),
     ],
 )
 def test_a_parquet_table_of_absurd_size_is_refused(
@@ -178,9 +179,9 @@ def test_no_table_of_a_person_is_unpacked(tmp_path: Path) -> None:
         lambda: agreement.hand_states(by_hand, ["finding"]),
         lambda: read(path, image="record_id"),
     ]
-    for reader in readers:
+    for act in readers:
         with pytest.raises(UserError, match=r"packed \(gzip\)"):
-            reader()
+            act()
 
 
 def test_two_meanings_may_share_a_column(tmp_path: Path) -> None:
@@ -372,7 +373,7 @@ def test_real_table_of_chest_films_is_indexed() -> None:
     folder = REAL / "nih"
     names = {name: name for name in ("image", "patient", "age", "sex", "view")}
     made = UserTable(folder / "records.csv", "sources.films", {**names, "label": "finding"})
-    some = user_tables.read_columns(made).groupby("label").head(10)
+    some = reader.read_columns(made).groupby("label").head(10)
     root = folder / "images" if (folder / "images" / some["image"].iloc[0]).is_file() else folder
     labels = {"norm": "No Finding", "pneumonia": "Pneumonia"}
     records, paths, rejects, _ = index(
@@ -480,7 +481,7 @@ def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> No
     path = write_csv(tmp_path / "reports.csv", "id,text\n1,Норма\n", encoding="cp1251")
     columns = {"id": "id", "text": "text"}
     told = UserTable(path, "reports", columns, TableFormat(encoding="cp1251"))
-    assert user_tables.read_columns(told)["text"].tolist() == ["Норма"]
+    assert reader.read_columns(told)["text"].tolist() == ["Норма"]
     with pytest.raises(UserError, match=r"^sources\.xray\.reports\.encoding: .*set its encoding"):
         read_header(table(path, "sources.xray.reports", **columns))
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pgdose.errors import UserError
-from pgdose.tables.source_tables import label_table
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.reader import read_columns
+from pgdose.user_tables.source_tables import label_table
 from pgdose.xray import archive_index
 
 COLUMNS = {"column": None, "names": {}, "separator": None, "empty": "unknown"}

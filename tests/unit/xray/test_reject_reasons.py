@@ -9,6 +9,7 @@ from pgdose.xray.reject_reasons import INDEX_REASONS, REASONS, SCREEN_REASONS
 SOURCE = PROJECT / "src" / "pgdose"
 MODULES = [
     *(SOURCE / "tables").glob("*.py"),
+    *(SOURCE / "user_tables").glob("*.py"),
     *(SOURCE / "images").glob("*.py"),
     *(SOURCE / "xray").glob("*.py"),
     *(SOURCE / "imagetable").glob("*.py"),

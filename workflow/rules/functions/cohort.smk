@@ -55,3 +55,18 @@ def if_cropped(files):
 
 def group_screens(w):
     return [file for name in STUDY.sources_of(w.group) for file in screens(name)]
+
+
+def group_slides(w):
+    """The tables about slides of each source of slides that a group draws on."""
+    sources = [s for s in STUDY.sources_of(w.group) if s in sources_of_kind("slides")]
+    return {source: source_shards(source, "slides") for source in sources}
+
+
+def slide_classes(w):
+    """The source of each class that is drawn from slides, and the class of its tiles there."""
+    return {
+        name: (entry.source, entry.where.class_)
+        for name, entry in STUDY.groups[w.group].classes.items()
+        if entry.source in group_slides(w) and entry.where.class_
+    }

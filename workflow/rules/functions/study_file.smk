@@ -1,4 +1,4 @@
-# The study's files, before Snakemake reads them.
+# The study's files, as their authors wrote them.
 
 import sys
 from pathlib import Path
@@ -11,14 +11,19 @@ from pgdose.errors import UserError
 from pgdose.study.study_file import read_study_file
 
 
-def check_study_files(paths):
-    """Stop at files with code, or of absurd size.
+def read_study_files(paths):
+    """The content of each file, and the lines of its fields; stop at what is no study.
 
-    Those of --configfile Snakemake has read already when it comes to the Snakefile, code and all:
-    `pgdose check` looks at a study file before that.
+    Those of --configfile Snakemake has read when it comes to the Snakefile. The profiles look at
+    them before that (pgdose.cli.configfiles); this is for runs with another profile, in which
+    Snakemake has dropped keys that stand twice.
     """
+    here = Path.cwd()
+    files = {}
     try:
-        for path in paths:
-            read_study_file(Path(path))
+        for path in map(Path, paths):
+            shown = path.relative_to(here) if path.is_relative_to(here) else path
+            files[str(shown)] = read_study_file(shown)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    return files

@@ -11,7 +11,7 @@ from typing import Any
 
 import openpyxl
 
-from pgdose.tables.user_files import Header, UserTable, clean_name, unreadable
+from pgdose.user_tables.formats import Header, UserTable, clean_name, unreadable
 
 LARGEST = 2**32  # bytes of a workbook, unpacked
 MOST_DIGITS = 15  # that Excel keeps of a number

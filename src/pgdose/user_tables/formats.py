@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pgdose.errors import UserError
-from pgdose.tables.header_words import describe_columns, has_usual_words
+from pgdose.user_tables.header_words import describe_columns, has_usual_words
 
 HEADER = 200_000  # characters of the first row of a table
 LONGEST_NAME = 10_000  # characters of a column
@@ -115,11 +115,11 @@ def read_header(table: UserTable) -> Header:
         if start[: len(signature)].lower() == signature.lower():
             raise unreadable(table, f"it is {what}")
     if table.path.suffix == ".parquet" or start.startswith(b"PAR1"):
-        from pgdose.tables.parquet_rows import parquet_names  # heavy: pyarrow
+        from pgdose.user_tables.parquet_rows import parquet_names  # heavy: pyarrow
 
         return Header([clean_name(name) for name in parquet_names(table)], "parquet")
     if start.startswith(b"PK\x03\x04"):
-        from pgdose.tables.excel_rows import excel_names
+        from pgdose.user_tables.excel_rows import excel_names
 
         return Header([clean_name(name) for name in excel_names(table)], "excel")
     if table.path.suffix in (".xlsx", ".xlsm"):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdose.errors import UserError
-from pgdose.tables.identifiers import clean_identifiers, match_identifiers, settle_similar
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.identifiers import clean_identifiers, match_identifiers, settle_similar
 
 TABLE = UserTable(Path("t.csv"), "sources.x", {"patient": "patient"})
 

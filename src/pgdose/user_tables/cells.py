@@ -12,7 +12,7 @@ import pandas as pd
 
 from pgdose.errors import Rejected, UserError
 from pgdose.names import is_name
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.formats import UserTable
 
 SHOWN = 3  # cells that were not understood
 SHOWN_LETTERS = 40  # of a cell; a longer one is no code, and may be a text about a patient

@@ -4,22 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
-import pyarrow as pa
 
 from pgdose.errors import UserError
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.label_cells import merge_states
-from pgdose.tables.layouts import as_text
-from pgdose.tables.user_files import UserTable
-
-REPEATED = pa.schema(
-    [
-        ("record_id", pa.string()),
-        ("n_rows", pa.int32()),
-        ("differ", pa.string()),  # what they disagree on: label, patient, age, ...
-        ("several", pa.string()),  # what the study makes of them
-    ]
-)
+from pgdose.tables.record_schemas import REPEATED
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.label_cells import merge_states
+from pgdose.user_tables.layouts import as_text
 
 
 class Merged(NamedTuple):

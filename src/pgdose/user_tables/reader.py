@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pgdose.tables.csv_rows import csv_rows, in_pieces
-from pgdose.tables.excel_rows import excel_rows
-from pgdose.tables.parquet_rows import parquet_pieces, too_large
-from pgdose.tables.user_files import Header, UserTable, find_columns, read_header
+from pgdose.user_tables.csv_rows import csv_rows, in_pieces
+from pgdose.user_tables.excel_rows import excel_rows
+from pgdose.user_tables.formats import Header, UserTable, find_columns, read_header
+from pgdose.user_tables.parquet_rows import parquet_pieces, too_large
 
 CHUNK_ROWS = 50_000  # rows of a table in memory at a time
 CHUNK_LETTERS = 2**27  # of all their cells

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.tables.cells import (
+from pgdose.user_tables.cells import (
     check_words,
     fold_word,
     joined_words,
@@ -15,7 +15,7 @@ from pgdose.tables.cells import (
     show_cells,
     split_words,
 )
-from pgdose.tables.user_files import UserTable, shown
+from pgdose.user_tables.formats import UserTable, shown
 
 PRESENT, ABSENT, UNCERTAIN = 1, 0, -1
 STATES = {

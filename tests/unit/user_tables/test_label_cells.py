@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from pgdose.errors import UserError
-from pgdose.tables.cells import parse_cells, show_words, split_words
-from pgdose.tables.label_cells import as_label, label_states, merge_states
 from pgdose.tables.person_fields import parse_age, parse_sex, parse_view
-from pgdose.tables.sex_cells import sex_parser
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.cells import parse_cells, show_words, split_words
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.label_cells import as_label, label_states, merge_states
+from pgdose.user_tables.sex_cells import sex_parser
 
 TABLE = UserTable(Path("t.csv"), "sources.x", {"label": "finding"})
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from pgdose.errors import UserError
-from pgdose.tables.repeated_rows import Merged, merge_rows
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.repeated_rows import Merged, merge_rows
 
 TABLE = UserTable(Path("t.csv"), "sources.x", {})
 ROWS = pd.DataFrame(

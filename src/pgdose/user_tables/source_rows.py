@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.tables.file_names import FileNames
-from pgdose.tables.identifiers import clean_identifiers, settle_similar
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.layouts import as_text
 from pgdose.tables.rejects import Reject
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.file_names import FileNames
+from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.identifiers import clean_identifiers, settle_similar
+from pgdose.user_tables.layouts import as_text
 
 
 def find_files(

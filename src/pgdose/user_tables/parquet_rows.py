@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pgdose.errors import UserError
-from pgdose.tables.user_files import UserTable, unreadable
+from pgdose.user_tables.formats import UserTable, unreadable
 
 # An archive of two million films has tables far below all of these, in bytes but for the first.
 MOST_ROWS = 20_000_000

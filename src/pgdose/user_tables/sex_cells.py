@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgdose.errors import UserError
-from pgdose.tables.cells import fold_word
 from pgdose.tables.person_fields import parse_sex
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.cells import fold_word
+from pgdose.user_tables.formats import UserTable
 
 # In Spanish M is mujer beside H (hombre) or V (varon); everywhere else it is a man.
 SPANISH_MEN = {"h", "v"}

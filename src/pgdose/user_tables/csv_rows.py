@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from pgdose.errors import UserError
-from pgdose.tables.user_files import Header, UserTable, not_decodable, shown
+from pgdose.user_tables.formats import Header, UserTable, not_decodable, shown
 
 if TYPE_CHECKING:
     import _csv

@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.tables.user_files import UserTable
+from pgdose.user_tables.formats import UserTable
 
 # What programs write for an empty cell, and people for an unknown person.
 NOBODY = frozenset(

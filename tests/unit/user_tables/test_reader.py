@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgdose.errors import UserError
-from pgdose.tables.csv_rows import csv_rows
-from pgdose.tables.user_files import TableFormat, UserTable, find_columns, read_header
-from pgdose.tables.user_tables import read_columns
+from pgdose.user_tables.csv_rows import csv_rows
+from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
+from pgdose.user_tables.reader import read_columns
 
 COLUMNS = {"id": "id", "text": "text"}
 

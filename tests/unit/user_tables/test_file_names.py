@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pgdose.errors import Rejected, UserError
-from pgdose.tables.file_names import FileNames, NameIndex
+from pgdose.user_tables.file_names import FileNames, NameIndex
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pgdose.names import UNKNOWN_PATIENTS
-from pgdose.tables.user_files import TableFormat, UserTable
+from pgdose.user_tables.formats import TableFormat, UserTable
 
 
 def table_format(section: Mapping[str, Any]) -> TableFormat:
