@@ -17,6 +17,10 @@ from pgdose.user_tables.formats import UserTable
 SHOWN = 3  # cells that were not understood
 SHOWN_LETTERS = 40  # of a cell; a longer one is no code, and may be a text about a patient
 SHOWN_WORDS = 20
+# A row that slipped by a column puts a name among the codes; a wrong column holds nothing else.
+CODE = 3  # letters and digits of a cell that is a code however rare it is
+COMMON = 10  # rows of a cell that is a word of the column
+MOST_WORDS = 100  # of a column of codes
 LONGEST_LIST = 10_000  # characters
 JOINTS = ("|", ";", ",", "/", "+", "&")  # between several words of a cell
 
@@ -62,12 +66,7 @@ def _summary(meaning: str, n: int, empty: int, unknown: Counter[str]) -> str:
 
 def show_cells(unknown: Mapping[Any, int]) -> str:
     """The commonest cells, for a note: `'x' (3), 'y' (1) and 2 others`."""
-    short = Counter({c: n for c, n in unknown.items() if len(c) <= SHOWN_LETTERS}).most_common(
-        SHOWN
-    )
-    texts = [f"{cell!r} ({n})" for cell, n in short]
-    others = len(unknown) - len(short)
-    return ", ".join(texts) + (f" and {others} others" if others and texts else "") or "long texts"
+    return show_words(unknown, SHOWN)
 
 
 def fold_word(text: str) -> str:
@@ -148,17 +147,31 @@ def check_present(
         )
 
 
-def show_words(present: Mapping[Any, int]) -> str:
-    short = [(w, n) for w, n in Counter(present).most_common() if len(w) <= SHOWN_LETTERS]
-    texts = [f"{word!r} ({n})" for word, n in short[:SHOWN_WORDS]]
-    others = len(present) - len(texts)
+def show_words(present: Mapping[Any, int], most: int = SHOWN_WORDS) -> str:
+    """The commonest words of a column, for a message; those that may be names are only counted."""
+    few = len(present) <= MOST_WORDS
+    codes = [
+        (word, n)
+        for word, n in Counter(present).most_common()
+        if len(word) <= SHOWN_LETTERS
+        and ((few and n >= COMMON) or sum(map(str.isalnum, word)) <= CODE)
+    ]
+    return list_words(codes[:most], len(present))
+
+
+def list_words(words: Iterable[tuple[str, int]], n_words: int) -> str:
+    """`'x' (3), 'y' (1) and 2 others`: words with their rows, of `n_words` in all."""
+    texts = [f"{word!r} ({n})" for word, n in words]
+    others = n_words - len(texts)
+    if not texts:
+        return f"{others} texts that are not shown, since they may be of persons" if others else ""
     return ", ".join(texts) + (f" and {others} others" if others else "")
 
 
 def joined_words(cells: Iterable[str], words: Collection[str]) -> tuple[str, str] | None:
-    """A cell that seems to hold several words, and what joins them; None if none does.
+    """A word of the study that stands in a cell with others, and what joins them; else None.
 
-    At least one part is a word of the study, and the whole is none.
+    The whole cell is no word of the study.
     """
     folded = {fold_word(word) for word in words}
     for cell in cells:
@@ -166,6 +179,6 @@ def joined_words(cells: Iterable[str], words: Collection[str]) -> tuple[str, str
             continue
         for joint in JOINTS:
             parts = [fold_word(part) for part in cell.split(joint)]
-            if len(parts) > 1 and folded & set(parts):
-                return cell, joint
+            if len(parts) > 1 and (known := folded.intersection(parts)):
+                return min(known), joint
     return None

@@ -54,8 +54,8 @@ def _states_of_words(
     unique = cells.unique()
     if separator is None and (found := joined_words(unique, names.values())):
         raise UserError(
-            f"{field}.separator: cells of {table.path.name} such as {found[0]!r} seem to hold "
-            f"several words; set 'separator: {shown(found[1])}'"
+            f"{field}.separator: cells of {table.path.name} seem to hold several words, such as "
+            f"{found[0]!r} and another; set 'separator: {shown(found[1])}'"
         )
     words_of = {cell: split_words(cell, separator) for cell in unique}
     present = Counter[str]()

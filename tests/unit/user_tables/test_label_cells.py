@@ -8,7 +8,7 @@ import pytest
 
 from pgdose.errors import UserError
 from pgdose.tables.person_fields import parse_age, parse_sex, parse_view
-from pgdose.user_tables.cells import parse_cells, split_words
+from pgdose.user_tables.cells import parse_cells, show_words, split_words
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.label_cells import as_label, label_states, merge_states
 from pgdose.user_tables.sex_cells import sex_parser
@@ -48,8 +48,10 @@ def test_several_words_without_a_separator_are_refused(joint: str) -> None:
 
 
 def test_a_word_that_stands_nowhere_is_refused_with_those_that_are_there() -> None:
-    with pytest.raises(UserError, match=r"labels\.names\.tb: 'TB' stands in no row .*'mass' \(2\)"):
-        states(["Mass", "mass", "No Finding"], NAMES)
+    with pytest.raises(
+        UserError, match=r"labels\.names\.tb: 'TB' stands in no row .*'mass' \(12\)"
+    ):
+        states(["Mass", "mass"] * 6 + ["No Finding"], NAMES)
 
 
 def test_words_may_be_numbers() -> None:
@@ -144,3 +146,14 @@ def test_cells_that_are_not_understood_are_counted_and_shown_if_they_are_short()
 def test_words_of_a_cell_are_folded() -> None:
     assert split_words(" A | b  c ", "|") == ["a", "b c"]
     assert split_words("[no list", None) == ["[no list"]
+
+
+def test_rare_words_are_counted_and_not_quoted() -> None:
+    """A row that slipped by a column has a name there; a wrong column has nothing else."""
+    assert show_words({"effusion": 400, "u": 1, "Zqxwova": 9}) == (
+        "'effusion' (400), 'u' (1) and 1 others"
+    )
+    assert "Zqxwova" not in show_words({f"Zqxwova {n}": 1000 for n in range(101)})
+    notes: list[str] = []
+    parse_cells(pd.Series(["45", "Zqxwova", "Zqxwova"]), parse_age, "age", notes)
+    assert "2 not understood" in notes[0] and "Zqxwova" not in notes[0]
