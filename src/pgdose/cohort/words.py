@@ -7,7 +7,7 @@ import pandas as pd
 from pgdose.errors import UserError
 from pgdose.study.classes import Class
 from pgdose.tables.label_columns import label_names
-from pgdose.user_tables.cells import list_words
+from pgdose.user_tables.cells import show_words
 
 
 def check_words(records: pd.DataFrame, classes: Mapping[str, Class], group: str) -> None:
@@ -19,10 +19,9 @@ def check_words(records: pd.DataFrame, classes: Mapping[str, Class], group: str)
         of_source = records[records["source"] == entry.source]
         field = f"groups.{group}.classes.{name}.where"
         for key, word, present in _lost(of_source, entry):
-            others = list_words(present.items(), len(present)) or "none"
             raise UserError(
-                f"{field}.{key}: no record of {entry.source} has {word!r}; there are {others}. "
-                "The log of index_... says how many cells were understood"
+                f"{field}.{key}: no record of {entry.source} has {word!r}; there are "
+                f"{show_words(present)}. The log of index_... says how many cells were understood"
             )
 
 

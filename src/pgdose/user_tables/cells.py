@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,9 +17,10 @@ from pgdose.user_tables.formats import UserTable
 SHOWN = 3  # cells that were not understood
 SHOWN_LETTERS = 40  # of a cell; a longer one is no code, and may be a text about a patient
 SHOWN_WORDS = 20
-# A row that slipped by a column puts a name among the codes; a wrong column holds nothing else.
+# A note stays in results: a row that slipped by a column puts a name among the codes.
 CODE = 3  # letters and digits of a cell that is a code however rare it is
-COMMON = 10  # rows of a cell that is a word of the column
+COMMON = 3  # rows of a cell that is a word of the column
+NUMBER = re.compile(r"\D{0,2}\d{1,3}\D[^\d]{0,17}(\d{1,3})?\D{0,3}")  # 45-50, 65 Jahre alt
 MOST_WORDS = 100  # of a column of codes
 LONGEST_LIST = 10_000  # characters
 JOINTS = ("|", ";", ",", "/", "+", "&")  # between several words of a cell
@@ -65,8 +66,21 @@ def _summary(meaning: str, n: int, empty: int, unknown: Counter[str]) -> str:
 
 
 def show_cells(unknown: Mapping[Any, int]) -> str:
-    """The commonest cells, for a note: `'x' (3), 'y' (1) and 2 others`."""
-    return show_words(unknown, SHOWN)
+    """The commonest cells, for a note: `'x' (3), 'y' (1) and 2 others`.
+
+    Those that could be a person's name are only counted.
+    """
+    few = len(unknown) <= MOST_WORDS
+    codes = [
+        (cell, n)
+        for cell, n in Counter(unknown).most_common()
+        if len(cell) <= SHOWN_LETTERS and ((few and n >= COMMON) or _is_code(cell))
+    ]
+    return _listed(codes[:SHOWN], len(unknown)) or "texts that may name persons"
+
+
+def _is_code(cell: str) -> bool:
+    return sum(map(str.isalnum, cell)) <= CODE or bool(NUMBER.fullmatch(cell))
 
 
 def fold_word(text: str) -> str:
@@ -147,25 +161,16 @@ def check_present(
         )
 
 
-def show_words(present: Mapping[Any, int], most: int = SHOWN_WORDS) -> str:
-    """The commonest words of a column, for a message; those that may be names are only counted."""
-    few = len(present) <= MOST_WORDS
-    codes = [
-        (word, n)
-        for word, n in Counter(present).most_common()
-        if len(word) <= SHOWN_LETTERS
-        and ((few and n >= COMMON) or sum(map(str.isalnum, word)) <= CODE)
-    ]
-    return list_words(codes[:most], len(present))
+def show_words(present: Mapping[Any, int]) -> str:
+    """The commonest words of a column, for a message: `'x' (3), 'y' (1) and 2 others`."""
+    words = [(word, n) for word, n in Counter(present).most_common() if len(word) <= SHOWN_LETTERS]
+    return _listed(words[:SHOWN_WORDS], len(present)) or "none"
 
 
-def list_words(words: Iterable[tuple[str, int]], n_words: int) -> str:
-    """`'x' (3), 'y' (1) and 2 others`: words with their rows, of `n_words` in all."""
+def _listed(words: Sequence[tuple[str, int]], n_words: int) -> str:
     texts = [f"{word!r} ({n})" for word, n in words]
     others = n_words - len(texts)
-    if not texts:
-        return f"{others} texts that are not shown, since they may be of persons" if others else ""
-    return ", ".join(texts) + (f" and {others} others" if others else "")
+    return ", ".join(texts) + (f" and {others} others" if others and texts else "")
 
 
 def joined_words(cells: Iterable[str], words: Collection[str]) -> tuple[str, str] | None:

@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -97,25 +96,16 @@ class FileNames:
         return [f"{n} files were found although {WAYS[way]}" for way, n in self.ways.items()]
 
     def check_any(self, found: int, names: Iterable[str], field: str) -> None:
-        """Raise UserError, with the form of a name in the table and of a file, if none is there."""
+        """Raise UserError, with one name of the table and one file, if none is there."""
         wanted = next((name for name in names if name), None)
         if found or wanted is None:
             return
         present = next((p.relative_to(self.root).as_posix() for p in walk(self.root)), None)
-        there = f"there are files like {_form(present)!r}" if present else "there is no file at all"
+        there = f"there is {present!r}, for example" if present else "there is no file at all"
         raise UserError(
-            f"{field}.root: none of the files that the table names is there. It names files like "
-            f"{_form(wanted)!r} (a for letters, 0 for a digit); below the root {there}. Correct "
-            "'root', or the table"
+            f"{field}.root: none of the files that the table names is there. It names {wanted!r}; "
+            f"below the root {there}. Correct 'root', or the table"
         )
-
-
-def _form(name: str) -> str:
-    """A name without what it says, since it may name a patient: `a/a_00.png`."""
-    stem, dot, ending = name.rpartition(".")
-    if not dot or not re.fullmatch(r"[A-Za-z]{2,5}", ending):
-        stem, dot, ending = name, "", ""
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d", "0", stem)) + dot + ending
 
 
 def _fold(name: str) -> str:

@@ -277,10 +277,10 @@ def test_patients_that_nobody_knows_are_one_for_each_image(pictures: Path) -> No
 
 
 def test_a_class_that_a_study_takes_and_no_row_has_is_refused(pictures: Path) -> None:
-    made = rows("a.png", "b.png", **{"class": ["Norm", "T 1"]})
+    made = rows("a.png", "b.png", **{"class": ["Norm", "No Finding"]})
     records, _, _, _ = index(made, pictures, words={"class": ["norm"]}, columns={"class": "class"})
     assert [r["class"] for r in records] == ["norm", None]
-    with pytest.raises(UserError, match=r"'tumour', which a class .*'T 1' \(1\) and 1 others"):
+    with pytest.raises(UserError, match=r"'tumour', which a class .*'No Finding' \(1\)"):
         index(made, pictures, words={"class": ["tumour"]}, columns={"class": "class"})
 
 
