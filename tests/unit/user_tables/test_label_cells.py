@@ -134,7 +134,9 @@ def test_cells_that_are_not_understood_are_counted_and_shown_if_they_are_short()
     cells = pd.Series(["45", "old", "50-60", "", "x" * 50])
     values = parse_cells(cells, parse_age, "age", notes)
     assert values[0] == 45 and pd.isna(values[1])
-    assert notes == ["age: 1 cells understood, 1 empty, 3 not understood: 'old' (1), '50-60' (1) and 1 others"]
+    assert notes == [
+        "age: 1 cells understood, 1 empty, 3 not understood: 'old' (1), '50-60' (1) and 1 others"
+    ]
     with pytest.raises(
         UserError, match=r"sources\.x\.columns\.age: no cell of t.csv is understood"
     ):
