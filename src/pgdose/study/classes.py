@@ -20,10 +20,10 @@ from pgdose.study.base import (
     Name,
     Real,
     Share,
-    Word,
     mistake,
 )
 from pgdose.study.field_types import InputFile
+from pgdose.study.words import Word
 
 OLDEST = 130  # years
 Sex = Literal["F", "M"]
@@ -83,6 +83,9 @@ class Where(Conditions):
             if kept.get(name, self) is None:
                 del kept[name]
         return kept
+
+    def to_dict(self, *, paths: bool = True) -> dict[str, Any]:
+        return super().to_dict()  # it names no files
 
     @model_validator(mode="after")
     def _check_not(self) -> Self:
