@@ -15,6 +15,8 @@ evaluation    sections `checks`, `training_size`, `operating_points` and `measur
 phantom       section `phantom`, the synthetic hospital
 runs          the runs of a group: one network each, and the attacks on it
 attack_jobs   which attacks share a process
+amplitudes    epsilons and other amplitudes, which may be divisions such as 8/255
+words         words of people's tables
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
 table_files   how tables that people made are named

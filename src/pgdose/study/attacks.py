@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from pgdose.errors import UserError
+from pgdose.study.amplitudes import DIVISION, Amplitude, divided
 from pgdose.study.base import (
-    DIVISION,
     JOB_ONLY,
-    Amplitude,
     Count,
     CountOrZero,
     Iterations,
@@ -23,7 +22,6 @@ from pgdose.study.base import (
     Shards,
     Threads,
     UsedBy,
-    divided,
     mistake,
 )
 from pgdose.study.doses import Doses
@@ -201,7 +199,7 @@ class NoiseAttack(Attack):
 
 def _as_number(value: Any) -> Any:
     """A number that YAML takes for a text: 8/255 or 1e-3."""
-    if isinstance(value, str) and re.fullmatch(DIVISION, value.strip()):
+    if isinstance(value, str) and re.fullmatch(DIVISION, value):
         return divided(value)
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         return float(value)

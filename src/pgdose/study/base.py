@@ -6,17 +6,9 @@ Two markers on a field, `Annotated[type, marker]`, say what else of pgdose does 
     IS_PATH         the field says where files lie; the report leaves it out
 """
 
-import re
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from pgdose.names import NAME
@@ -66,7 +58,7 @@ class Model(BaseModel):
                 kept[key] = value.to_dict(paths=False)
             elif isinstance(value, dict) and all(isinstance(v, Model) for v in value.values()):
                 kept[key] = {name: entry.to_dict(paths=False) for name, entry in value.items()}
-            elif key in values and IS_PATH not in field.metadata:
+            elif IS_PATH not in field.metadata:
                 kept[key] = values[key]
         return kept
 
@@ -90,15 +82,6 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
-def _as_text(value: Any) -> Any:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if is_whole else value
-
-
-# A word of somebody's table, such as 1 for "present": quotes round a whole number may be left out.
-Word = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int)]
-
-
 def _refuse_truth(value: Any) -> Any:
     if isinstance(value, bool):
         raise mistake("must be a number (YAML reads yes, no, on and off as true and false)")
@@ -120,35 +103,5 @@ Threads = Annotated[Integer, Field(ge=1, le=1024)]
 Megabytes = Annotated[Integer, Field(ge=1, le=100_000_000)]
 Minutes = Annotated[Integer, Field(ge=1, le=1_000_000)]
 
-
-DIVISION = r"[0-9]{1,18}(?:\.[0-9]{1,18})?\s*/\s*[0-9]{1,18}(?:\.[0-9]{1,18})?"
-
-
-def divided(value: Any) -> Any:
-    """`8/255` as a number; other values as they are."""
-    if not isinstance(value, str) or "/" not in value:
-        return value
-    if not re.fullmatch(DIVISION, value.strip()):
-        raise mistake("must be a number, or two numbers with a / between them such as 8/255")
-    dividend, divisor = (float(number) for number in value.split("/"))
-    if divisor == 0:
-        raise mistake("must be a number; nothing can be divided by 0, write one such as 8/255")
-    return dividend / divisor
-
-
-def _division_schema(**bounds: float) -> WithJsonSchema:
-    division = {"type": "string", "pattern": f"^\\s*{DIVISION}\\s*$"}
-    return WithJsonSchema({"anyOf": [{"type": "number", **bounds}, division]})
-
-
-# Amplitudes of a change, which are often divisions of pixel values: 8/255.
-Amplitude = Annotated[
-    Real, BeforeValidator(divided), Field(gt=0), _division_schema(exclusiveMinimum=0)
-]
-Epsilon = Annotated[
-    Real,
-    BeforeValidator(divided),
-    Field(gt=0, le=1),
-    _division_schema(exclusiveMinimum=0, maximum=1),
-]
+Epsilon = Annotated[Real, Field(gt=0, le=1)]
 Share = Annotated[Real, Field(ge=0, le=1)]

@@ -19,10 +19,10 @@ from pgdose.study.base import (
     Name,
     Real,
     Share,
-    Word,
     mistake,
 )
 from pgdose.study.table_files import ListTable
+from pgdose.study.words import Word
 
 OLDEST = 130  # years
 Sex = Literal["F", "M"]
@@ -82,6 +82,9 @@ class Where(Conditions):
             if kept.get(name, self) is None:
                 del kept[name]
         return kept
+
+    def to_dict(self, *, paths: bool = True) -> dict[str, Any]:
+        return super().to_dict()  # it names no files
 
     @model_validator(mode="after")
     def _check_not(self) -> Self:

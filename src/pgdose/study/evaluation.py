@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgdose.study.base import Count, CountOrZero, Epsilon, Integer, Iterations, Model, Name, Repeats
+from pgdose.study.amplitudes import Epsilon
+from pgdose.study.base import Count, CountOrZero, Integer, Iterations, Model, Name, Repeats
 
 
 class Checks(Model):

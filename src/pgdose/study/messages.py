@@ -1,6 +1,7 @@
 """Validation errors of pydantic as lines: the field's path, what stands there, what may stand."""
 
 import datetime
+import re
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -129,13 +130,19 @@ def _text(entry: Any, keys: list[str], location: Location) -> str:
     if kind == "extra_forbidden":
         fields = location.section.model_fields.items()
         allowed = [field.alias or name for name, field in fields]
-        return f"unknown key{nearest(keys[-1], allowed)}; {one_of(allowed)}"
+        meant = next((key for key in allowed if _letters(key) == _letters(keys[-1])), keys[-1])
+        return f"unknown key{nearest(meant, allowed)}; {one_of(allowed)}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
         return f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
     if kind in TEXTS:
         return TEXTS[kind].format(**{key: _plain(value) for key, value in context.items()})
     return str(entry["msg"][:1].lower() + entry["msg"][1:])
+
+
+def _letters(key: str) -> str:
+    """A key without what is easily written otherwise: capitals, spaces, hyphens."""
+    return re.sub(r"[\s_-]", "", key).casefold()
 
 
 def _unknown_kind(keys: tuple[str, ...], section: Any, location: Location) -> Mistake:

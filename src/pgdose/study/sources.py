@@ -36,12 +36,12 @@ from pgdose.study.base import (
     Share,
     Threads,
     UsedBy,
-    Word,
     mistake,
 )
 from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
+from pgdose.study.words import Word
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from pgdose.errors import UserError
-from pgdose.study.base import Epsilon, Model, Word
+from pgdose.study.amplitudes import Epsilon
+from pgdose.study.base import Model
 from pgdose.study.content_limits import load_yaml
 from pgdose.study.parsing import parse
+from pgdose.study.words import Word
 
 SIGN = {"step": "sign", "epsilon": [0.1], "alpha": 0.1}
 
