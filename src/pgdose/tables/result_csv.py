@@ -10,7 +10,7 @@ from pgdose.tables.output_files import atomic
 
 # Columns that hold names which a person chose: they stay text, even "NA" or "01".
 TEXT_COLUMNS = (
-    *("group", "run", "attack", "source", "label", "title"),
+    *("group", "run", "attack", "source", "label", "title", "notes"),
     *("class", "predicted", "flipped_to", "class_before", "class_after"),
     *("judge", "attacks"),
 )
