@@ -24,7 +24,8 @@ def image_rows(
     settings = ImageTable.model_validate(entry).settings("index_table")
     table = describing_table(Path("t.csv"), "nih", settings)
     settings["layout"] = keys.get("layout")
-    return ImageRows(rows, table, settings, {"view": [], "class": []} | (words or {}))
+    no_words: dict[str, list[str]] = {k: [] for k in ("view", "class", "not.view", "not.class")}
+    return ImageRows(rows, table, settings, no_words | (words or {}))
 
 
 def index_rows(

@@ -30,7 +30,7 @@ class ImageRows(NamedTuple):
     rows:     image, and maybe patient, age, sex, view, class, label, label_<name>, line
     table:    where they come from, for messages
     settings: the source's keys in the study
-    words:    what classes of the study ask for: {"class": [...], "view": [...]}
+    words:    what classes of the study ask for, by key: view, class, not.view, not.class
     """
 
     rows: pd.DataFrame
@@ -93,18 +93,19 @@ def _values(
     settings, table = images.settings, images.table
     values = rows[["file", "line"]].copy()
     values["patient"] = clean_patients(rows, ids, table, settings, notes)
+    named = {key: [*images.words[key], *images.words[f"not.{key}"]] for key in ("view", "class")}
     parsers: dict[str, Callable[[str], Any]] = {
         "age": parse_age,
         "sex": sex_parser(settings["sex_words"], rows.get("sex", ()), table),
-        "view": lambda text: parse_view(text, images.words["view"]),
-        "class": class_parser(images.words["class"]),
+        "view": lambda text: parse_view(text, named["view"]),
+        "class": class_parser(named["class"]),
     }
     for name, parse in parsers.items():
         if name in rows:
             values[name] = parse_cells(rows[name], parse, name, notes, table)
-    for name, words in images.words.items():
+    for name in named:
         if name in rows:
-            check_present(words, values[name], rows[name], name, table)
+            check_present(images.words[name], values[name], rows[name], name, table)
     if settings["labels"]:
         values = values.join(label_states(rows, settings["labels"], table, notes))
     return values

@@ -112,10 +112,10 @@ class Study(Model):
         return sorted({entry.source for entry in self.groups[group].classes.values()})
 
     def words(self, source: str, key: str) -> list[str]:
-        """The words of `view` or `class` that classes name for a source."""
+        """The words that classes name for a source at view, class, not.view or not.class."""
         classes = [entry for group in self.groups.values() for entry in group.classes.values()]
         wheres = [entry.where for entry in classes if entry.source == source]
-        named = [words for where in wheres for words in where.named(key).values()]
+        named = [where.named(key.removeprefix("not."))[key] for where in wheres]
         return sorted({word for words in named for word in words})
 
     def tiled(self, group: str) -> bool:

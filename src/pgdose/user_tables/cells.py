@@ -19,8 +19,8 @@ SHOWN_LETTERS = 40  # of a cell; a longer one is no code, and may be a text abou
 SHOWN_WORDS = 20
 # A note stays in results: a row that slipped by a column puts a name among the codes.
 CODE = 3  # letters and digits of a cell that is a code however rare it is
-COMMON = 3  # rows of a cell that is a word of the column
-NUMBER = re.compile(r"\D{0,2}\d{1,3}\D[^\d]{0,17}(\d{1,3})?\D{0,3}")  # 45-50, 65 Jahre alt
+COMMON = 5  # rows of a cell that is a word of the column; a patient has fewer images
+NUMBER = re.compile(r"[^\w]*\d{1,3}(?:[^\w]+\d{1,3})?[^\w]*")  # 45-50, >89
 MOST_WORDS = 100  # of a column of codes
 LONGEST_LIST = 10_000  # characters
 JOINTS = ("|", ";", ",", "/", "+", "&")  # between several words of a cell

@@ -161,9 +161,9 @@ def repeated_films(
         of_reports = some[["record_id"]].assign(n_rows=n_rows, differ="report")
         parts.append(of_reports.assign(several=reports["several"]))
     if merged is not None and labelled:
-        record_of = films.dropna(subset="table_link").drop_duplicates("table_link")
-        records = merged.repeated["link"].map(record_of.set_index("table_link")["record_id"])
-        parts.append(merged.repeated.assign(record_id=records, several=labelled["several"]))
+        rows = merged.repeated.assign(several=labelled["several"])
+        of_films = films[["record_id", "table_link"]].rename(columns={"table_link": "link"})
+        parts.append(rows.merge(of_films, on="link"))
     return pd.concat([part[REPEATED.names] for part in parts]).sort_values("record_id")
 
 

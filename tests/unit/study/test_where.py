@@ -174,5 +174,6 @@ def test_all_views_that_classes_name_are_kept_in_the_records(study: dict[str, An
     classes["C1"]["where"] = {"view": ["PA", "AP"], "not": {"view": "XA"}}
     classes["C2"]["where"] = {"label": "norm", "view": "LL"}
     study["groups"]["X-TB"]["balance"] = []
-    assert parse(study).words("xray", "view") == ["AP", "LL", "PA", "XA"]
+    assert parse(study).words("xray", "view") == ["AP", "LL", "PA"]
+    assert parse(study).words("xray", "not.view") == ["XA"]
     assert parse(study).words("fields", "view") == []

@@ -69,6 +69,13 @@ def test_rows_of_one_film_are_settled_as_the_study_says(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_each_film_of_a_number_whose_rows_differ_is_listed(tmp_path: Path) -> None:
+    table_of = films("1", "1", "2")
+    _, _, merged = join(tmp_path, table_of, "id,TB,Mass\n1,0,0\n1,1,0\n2,0,0\n", several="last")
+    of_film = archive_index.repeated_films(table_of, None, merged, {"several": "last"})
+    assert of_film["record_id"].tolist() == ["r0", "r1"]
+
+
 def test_the_tables_labels_count_where_reports_say_something_else(tmp_path: Path) -> None:
     table_of = films("1", "2").assign(label_tb=pd.array([0, 1], "Int8"))
     states, _, _ = join(tmp_path, table_of, "id,TB,Mass\n1,1,0\n")

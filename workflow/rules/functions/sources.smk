@@ -106,10 +106,12 @@ def screened_classes(w):
 
 def codes(w):
     """The words that classes of the study ask for: ViewPosition, and BodyPartExamined or class."""
-    views = STUDY.words(w.source, "view")
+    keys = ("view", "not.view", "class", "not.class")
+    words = {key: STUDY.words(w.source, key) for key in keys}
     if source_of(w).kind == "dicom_archive":
+        views = sorted({*words["view"], *words["not.view"]})
         return as_json({"views": views, "parts": source_of(w).screen.body_parts})
-    return as_json({"view": views, "class": STUDY.words(w.source, "class")})
+    return as_json(words)
 
 
 def source_sheets():
