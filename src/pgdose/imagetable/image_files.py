@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from pgdose.errors import Rejected
 from pgdose.images.codecs import image_size
 from pgdose.xray.dicom_file import is_dicom
 from pgdose.xray.headers import describe_pixels
@@ -13,7 +14,10 @@ def describe_image(path: Path, modality: str) -> dict[str, Any]:
 
     Raises Rejected: the codes of `codecs.image_size`, or of `headers.describe_pixels`.
     """
-    if modality == "xray" and is_dicom(path):
-        return describe_pixels(path)
-    width, height = image_size(path)
+    try:
+        width, height = image_size(path)
+    except Rejected as rejected:  # asked only now: opening a file takes longer than all else
+        if rejected.reason == "not_an_image" and modality == "xray" and is_dicom(path):
+            return describe_pixels(path)
+        raise
     return {"rows": height, "columns": width}

@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,17 @@ def inside(root: Path, name: str) -> Path:
         exists = bool(name) and path.is_file()
     except (OSError, ValueError, RuntimeError):  # too long a name, a NUL in it, a ring of links
         raise Rejected("file_missing", "the table names a file that cannot exist") from None
-    if not path.is_relative_to(root.resolve()):
+    if not path.is_relative_to(_real(root)):
         raise Rejected("outside_root", "a file outside the source's root")
     if not exists:
         raise Rejected("file_missing", "the table names a file that does not exist")
     return path
+
+
+@lru_cache
+def _real(root: Path) -> Path:
+    """The root without links; asked for once a source, not once a file."""
+    return root.resolve()
 
 
 def unchanged(file: SourceFile) -> Path:
