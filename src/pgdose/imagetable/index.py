@@ -67,6 +67,7 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
             paths.append({"record_id": record_id, "path": str(root / file)})
             rejects.append(Reject(record_id, "index", "not_in_layout", NOT_IN_LAYOUT))
     values = _values(rows, images, ids, notes)
+    _note_patients(values, notes)
     merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
     records = []
     for row in merged.rows.to_dict("records"):
@@ -120,6 +121,18 @@ def _values(
     if settings["labels"]:
         values = values.join(label_states(rows, settings["labels"], table, notes))
     return values
+
+
+def _note_patients(values: pd.DataFrame, notes: list[str]) -> None:
+    """Note what tells of a column that holds no patients, or of one word for unknown ones."""
+    known = values[values["patient"].ne("")].drop_duplicates("file")
+    most = known["patient"].value_counts().max()
+    if len(known) > most > len(known) / 2 and most > 2:
+        notes.append(
+            f"patient: one stands for {most} of {len(known)} images; is it a word for unknown ones?"
+        )
+    if "sex" in known and (n := int((known.groupby("patient")["sex"].nunique() > 1).sum())):
+        notes.append(f"patient: {n} have images of both sexes; does the column hold patients?")
 
 
 def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:

@@ -101,8 +101,8 @@ class Header(NamedTuple):
 
 
 def clean_name(name: str) -> str:
-    """A column's name in one spelling: without spaces round it, accents composed."""
-    return unicodedata.normalize("NFC", strip(name))
+    """A column's name in one spelling: no line breaks or outer spaces, accents composed."""
+    return " ".join(unicodedata.normalize("NFC", strip(name)).split())
 
 
 def read_header(table: UserTable) -> Header:

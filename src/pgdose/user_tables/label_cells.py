@@ -140,7 +140,7 @@ def _states_of_column(
         )
     _check_codes(cells[~blank & states.isna()], states, at, table)
     counts = [f"{int(states.eq(s).sum())} {word}" for s, word in SAID.items()]
-    notes[-1] += f" ({', '.join(counts)})"
+    notes[-1] = notes[-1].replace("understood", f"understood ({', '.join(counts)})", 1)
     states = states.astype("Int8")
     return states.mask(blank, ABSENT) if empty == "absent" else states
 

@@ -50,3 +50,16 @@ def test_views_that_are_no_code_are_counted(root: Path) -> None:
     keys = {"columns": {"image": "image", "patient": "patient", "view": "view"}}
     index(root, pd.DataFrame(rows, dtype=object), notes, **keys)
     assert "view: 1 cells are read as OTHER: 'Frontal' (1)" in notes
+
+
+def test_patients_that_may_be_none_are_noted(root: Path) -> None:
+    names = [f"{n}.png" for n in range(5)]
+    for name in names:
+        Image.new("L", (8, 8)).save(root / name)
+    rows = {"image": names, "patient": ["anon."] * 4 + ["1"], "sex": ["F", "M", "F", "F", "M"]}
+    notes: list[str] = []
+    keys = {"columns": {"image": "image", "patient": "patient", "sex": "sex"}}
+    index(root, pd.DataFrame(rows, dtype=object), notes, **keys)
+    assert "patient: one stands for 4 of 5 images; is it a word for unknown ones?" in notes
+    assert "patient: 1 have images of both sexes; does the column hold patients?" in notes
+    assert "anon" not in " ".join(notes)

@@ -289,6 +289,12 @@ def test_marks_of_no_width_round_a_cell_are_none(write: Callable[..., Path]) -> 
     assert read(path) == {"id": ["7"], "text": ["a b"]}
 
 
+def test_line_breaks_in_the_name_of_a_column_are_spaces(write: Callable[..., Path]) -> None:
+    path = write('"Patient\nid",Text\u00a0 of it\n7,a\n')
+    assert read(path, {"id": "Patient id", "text": "Text of it"}) == {"id": ["7"], "text": ["a"]}
+    assert read(path, {"id": "Patient\nid", "text": "Text of it"})["id"] == ["7"]
+
+
 def test_an_empty_file_is_said_to_be_empty(write: Callable[..., Path]) -> None:
     assert "its first row is empty" in refusal(write(""))
 
