@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pgdose.errors import Rejected
+from pgdose.errors import Rejected, UserError
 from pgdose.imagetable.image_files import describe_image
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.person_fields import parse_age, parse_view
+from pgdose.tables.person_fields import OTHER, parse_age, parse_view
 from pgdose.tables.rejects import Reject
 from pgdose.tables.source_index import SourceIndex
-from pgdose.user_tables.cells import check_present, class_parser, parse_cells
+from pgdose.user_tables.cells import check_present, class_parser, parse_cells, show_cells
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.label_cells import as_label, label_states
 from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
@@ -46,17 +46,28 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
     patients could be one, rows of an image disagree, a word of the study stands nowhere.
     """
     rows = images.rows.reset_index(drop=True)
+    if rows.empty:
+        what = "no row below its header" if images.table.path.is_file() else "no file in it"
+        raise UserError(f"{images.table.field}: {images.table.path.name} has {what}")
     if "line" not in rows:
         rows = rows.assign(line=range(1, len(rows) + 1))
     files, paths, rejects = find_files(rows["image"], root, ids, images.table, notes)
     rows = rows.assign(file=files).dropna(subset="file")
     if images.settings["layout"]:
         rows, strange = _placed(rows, images.settings)
+        if strange:
+            notes.append(f"{len(strange)} files match no pattern of {images.table.field}.layout")
+        if rows.empty:
+            raise UserError(
+                f"{images.table.field}.layout: none of the {len(strange)} files below the root "
+                f"matches a pattern; there is {strange[0]!r}, for example"
+            )
         for file in strange:
             record_id = ids.record(as_text(file))
             paths.append({"record_id": record_id, "path": str(root / file)})
             rejects.append(Reject(record_id, "index", "not_in_layout", NOT_IN_LAYOUT))
     values = _values(rows, images, ids, notes)
+    _note_patients(values, notes)
     merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
     records = []
     for row in merged.rows.to_dict("records"):
@@ -103,12 +114,34 @@ def _values(
     for name, parse in parsers.items():
         if name in rows:
             values[name] = parse_cells(rows[name], parse, name, notes, table)
+    if "view" in rows:
+        _note_views(rows["view"], values["view"], notes)
     for name in named:
         if name in rows:
             check_present(images.words[name], values[name], rows[name], name, table)
     if settings["labels"]:
         values = values.join(label_states(rows, settings["labels"], table, notes))
     return values
+
+
+def _note_patients(values: pd.DataFrame, notes: list[str]) -> None:
+    """Note what tells of a column that holds no patients, or of one word for unknown ones."""
+    known = values[values["patient"].ne("")].drop_duplicates("file")
+    most = known["patient"].value_counts().max()
+    if len(known) > most > len(known) / 2 and most > 2:
+        notes.append(
+            f"patient: one stands for {most} of {len(known)} images; is it a word for unknown ones?"
+        )
+    if "sex" in known and (n := int((known.groupby("patient")["sex"].nunique() > 1).sum())):
+        notes.append(f"patient: {n} have images of both sexes; does the column hold patients?")
+
+
+def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:
+    """Note the views that are no usual code and none of the study's."""
+    others = cells[views.eq(OTHER)].value_counts().to_dict()
+    if others:
+        n = sum(others.values())
+        notes.append(f"view: {n} cells are read as {OTHER}: {show_cells(others)}")
 
 
 def _record(

@@ -16,9 +16,11 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.labelling.lexicon import Lexicon
+from pgdose.labelling.report_looks import ReportLooks
 from pgdose.labelling.reports import Mention, label_of_mentions, read_report
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.identifiers import clean_identifiers
+from pgdose.user_tables.odd_marks import says_nothing
 from pgdose.user_tables.reader import read_pieces
 
 MENTION_COLUMNS = list(Mention._fields)
@@ -45,9 +47,11 @@ def label_report_file(
     those of a Mention; positions are those in the rows' texts joined by JOINT. Raises UserError for
     a table that cannot be read or has a wrong encoding.
     """
-    labels, mentions, lines = [], [], []
+    labels, mentions, lines, looks = [], [], [], ReportLooks()
     for piece in read_pieces(table, notes):
         check_encoding(piece["text"], table)
+        piece["text"] = piece["text"].mask(piece["text"].map(says_nothing), "")
+        looks.add(piece["text"])
         piece_labels, piece_mentions = label_reports(piece["text"], lexicon, negation)
         texts = piece["text"].str.strip()
         labels.append(piece_labels.assign(link=piece["id"], text=pd.util.hash_array(texts.array)))
@@ -60,6 +64,7 @@ def label_report_file(
         return pd.DataFrame(
             columns=["report", "report_rows", *names, "link", "differ"]
         ), no_mentions
+    notes += looks.notes(sum(map(len, mentions)))
     of_rows = pd.concat(labels)
     of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
     of_rows = of_rows.rename_axis("report").reset_index()

@@ -13,6 +13,7 @@ import pandas as pd
 from pgdose.errors import Rejected, UserError
 from pgdose.names import is_name
 from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.odd_marks import INVISIBLE
 
 SHOWN = 3  # cells that were not understood
 SHOWN_LETTERS = 40  # of a cell; a longer one is no code, and may be a text about a patient
@@ -51,9 +52,14 @@ def parse_cells(
             unknown[str(text)] += int(count)
     empty = int(counts.get("", 0))
     if table and unknown and unknown.total() + empty == len(cells):
+        advice = (
+            f"Say what they mean with {table.field}.sex_words, such as {{F: [a], M: [b]}}"
+            if meaning == "sex"
+            else "See docs/study.md for what may stand there"
+        )
         raise UserError(
             f"{table.key_of(meaning)}: no cell of {table.path.name} is understood; there are "
-            f"{show_words(unknown)}. See docs/study.md for what may stand there"
+            f"{show_words(unknown)}. {advice}"
         )
     notes.append(_summary(meaning, len(cells), empty, unknown))
     return cells.map(values).astype(object)
@@ -85,7 +91,7 @@ def _is_code(cell: str) -> bool:
 
 def fold_word(text: str) -> str:
     """A word in one spelling: without capitals, outer and double spaces; accents composed."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    return " ".join(INVISIBLE.sub("", unicodedata.normalize("NFC", text)).casefold().split())
 
 
 def split_words(cell: str, separator: str | None) -> list[str]:
@@ -154,9 +160,12 @@ def check_present(
     if meaning == "view" and len(lost) < len(words):
         return
     if lost and present:
+        in_layout = not table.columns.get(meaning)
+        key = f"{table.field}.layout" if in_layout else table.key_of(meaning)
+        where = "file of {} that a pattern matches" if in_layout else "row of {}"
         raise UserError(
-            f"{table.key_of(meaning)}: {', '.join(map(repr, lost))}, which a class of the study "
-            f"takes by its 'where', stands in no row of {table.path.name}; there are "
+            f"{key}: {', '.join(map(repr, lost))}, which a class of the study takes by its "
+            f"'where', stands in no {where.format(table.path.name)}; there are "
             f"{show_words(cells[cells.ne('')].value_counts().to_dict())}"
         )
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
-from typing import Any
+from typing import IO, Any
 
 import openpyxl
 
@@ -15,6 +15,10 @@ from pgdose.user_tables.formats import Header, UserTable, clean_name, unreadable
 
 LARGEST = 2**32  # bytes of a workbook, unpacked
 MOST_DIGITS = 15  # that Excel keeps of a number
+BLOCK = 2**20  # bytes
+HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^<>]*\bhidden="(?:1|true)"')
+MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^<>]*ref="[A-Z]+(\d+):[A-Z]+(\d+)"')
+ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")  # _x000D_: control characters in XML
 ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!")
 
 
@@ -24,14 +28,17 @@ def excel_names(table: UserTable) -> list[str]:
         return _header(sheet)
 
 
-def excel_rows(table: UserTable, header: Header) -> Iterator[tuple[int, list[str]]]:
+def excel_rows(
+    table: UserTable, header: Header, notes: list[str]
+) -> Iterator[tuple[int, list[str]]]:
     """The rows below the header, each with its number; empty rows are left out.
 
-    Raises UserError with the row: a cell beside the header's columns, a formula without a result,
-    or an error of Excel in a cell.
+    Notes hidden rows. Raises UserError with the row: a cell beside the header's columns, a formula
+    without a result, an error of Excel in a cell, or merged cells.
     """
     width = len(header.names)
     with _sheet(table) as sheet, _sheet(table, formulas=True) as formulas:
+        _check_layout(table, sheet, notes)
         both = zip_longest(sheet.iter_rows(), formulas.iter_rows(), fillvalue=())
         for number, (cells, with_formulas) in enumerate(both, start=1):
             texts = [_text(cell) for cell in cells]
@@ -58,9 +65,48 @@ def _check_formulas(table: UserTable, number: int, cells: Any, with_formulas: An
             )
 
 
+def _check_layout(table: UserTable, sheet: Any, notes: list[str]) -> None:
+    """Note hidden rows; UserError for merged cells, of which only the first holds the value."""
+    hidden, rest = 0, b""
+    with zipfile.ZipFile(table.path) as archive, archive.open(sheet._worksheet_path) as part:
+        while block := part.read(BLOCK):
+            text = rest + block
+            end = max(text.rfind(b"<"), len(text) - BLOCK)
+            rest = text[end:]  # a tag that the next block ends
+            hidden += len(HIDDEN.findall(text, 0, end))
+            for match in MERGED.finditer(text, 0, end):
+                if int(match[2]) > max(int(match[1]), 1):
+                    raise table.mistake(
+                        f", rows {match[1].decode()} to {match[2].decode()}: merged cells, of "
+                        "which only the first holds the value; split them, and fill in each row"
+                    )
+    if hidden:
+        notes.append(f"{hidden} of its rows are hidden, maybe by a filter; they are read as well")
+
+
 @contextmanager
 def _sheet(table: UserTable, formulas: bool = False) -> Iterator[Any]:
     """The sheet with the table: the only one that is not empty."""
+    with table.path.open("rb") as file:
+        book = _book(table, file, formulas)
+        try:
+            sheets = [sheet for sheet in book.worksheets if _has_cells(sheet)]
+            if not sheets and any(_has_cells(sheet, 100) for sheet in book.worksheets):
+                raise table.mistake(
+                    " has an empty first row; remove what stands above the names of columns"
+                )
+            if len(sheets) != 1:
+                raise table.mistake(
+                    f" has {len(sheets)} sheets with cells; keep the one with the table, or save "
+                    "that one as CSV"
+                )
+            yield sheets[0]
+        finally:
+            book.close()
+
+
+def _book(table: UserTable, file: IO[bytes], formulas: bool) -> Any:
+    """The workbook in a file, whatever the ending of its name."""
     try:
         with zipfile.ZipFile(table.path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
@@ -69,24 +115,15 @@ def _sheet(table: UserTable, formulas: bool = False) -> Iterator[Any]:
                 )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings and styles that openpyxl does not know
-            book = openpyxl.load_workbook(table.path, read_only=True, data_only=not formulas)
+            return openpyxl.load_workbook(file, read_only=True, data_only=not formulas)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise unreadable(table, f"it is no Excel file ({type(error).__name__})") from None
-    try:
-        sheets = [sheet for sheet in book.worksheets if _has_cells(sheet)]
-        if len(sheets) != 1:
-            raise table.mistake(
-                f" has {len(sheets)} sheets with cells; keep the one with the table, or save that "
-                "one as CSV"
-            )
-        yield sheets[0]
-    finally:
-        book.close()
 
 
-def _has_cells(sheet: Any) -> bool:
+def _has_cells(sheet: Any, rows: int = 1) -> bool:
+    """Whether the first rows hold anything."""
     sheet.reset_dimensions()  # what the file says of its size is often wrong
-    return any(cell.value is not None for row in sheet.iter_rows(max_row=1) for cell in row)
+    return any(cell.value is not None for row in sheet.iter_rows(max_row=rows) for cell in row)
 
 
 def _header(sheet: Any) -> list[str]:
@@ -108,7 +145,9 @@ def _text(cell: Any) -> str:
         return _number(value, str(cell.number_format or ""))
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return ESCAPED.sub(lambda match: chr(int(match[1], 16)), str(value))
 
 
 def _number(value: int | float, number_format: str) -> str:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pgdose.errors import UserError
 from pgdose.user_tables.header_words import describe_columns, has_usual_words
+from pgdose.user_tables.odd_marks import strip
 
 HEADER = 200_000  # characters of the first row of a table
 LONGEST_NAME = 10_000  # characters of a column
@@ -100,8 +101,8 @@ class Header(NamedTuple):
 
 
 def clean_name(name: str) -> str:
-    """A column's name in one spelling: without spaces round it, accents composed."""
-    return unicodedata.normalize("NFC", name.strip(" \t\r\n\xa0\ufeff\u200b"))
+    """A column's name in one spelling: no line breaks or outer spaces, accents composed."""
+    return " ".join(unicodedata.normalize("NFC", strip(name)).split())
 
 
 def read_header(table: UserTable) -> Header:
@@ -111,6 +112,8 @@ def read_header(table: UserTable) -> Header:
             start = file.read(SAMPLE)
     except OSError as error:
         raise unreadable(table, error.strerror) from None
+    if b"opendocument" in start[:200]:
+        raise unreadable(table, "it is a LibreOffice file (.ods); save it as .xlsx or as CSV")
     for signature, what in NO_TABLES.items():
         if start[: len(signature)].lower() == signature.lower():
             raise unreadable(table, f"it is {what}")
@@ -206,8 +209,9 @@ def not_decodable(table: UserTable, encoding: str) -> UserError:
         return UserError(f"{text}set another encoding, or save the table as UTF-8")
     example, header = _as_single_byte(table)
     return UserError(
-        f"{text}set its encoding, such as cp1251 (Cyrillic) or cp1252 (Western), or save it as "
-        f"UTF-8. Read as {example}, {describe_columns(header)}"
+        f"{text}set its encoding, such as cp1251 (Cyrillic), cp1252 (Western), mac_roman (old "
+        "Macs), gb18030 (Chinese) or shift_jis (Japanese), or save it as UTF-8. "
+        f"Read as {example}, {describe_columns(header)}"
     )
 
 
@@ -371,6 +375,8 @@ def _place(table: UserTable, header: Header, meaning: str, choices: Sequence[str
 def _no_column(
     table: UserTable, header: Header, meaning: str, choices: Collection[str]
 ) -> UserError:
+    if not any(header.names):
+        return unreadable(table, "its first row is empty")
     text = (
         f"{table.key_of(meaning)}: no column {' or '.join(map(repr, choices))} in "
         f"{table.path.name}; {describe_columns(header.names)}"

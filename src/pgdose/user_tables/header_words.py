@@ -32,7 +32,10 @@ def describe_columns(names: Sequence[str], known: Collection[str] = ()) -> str:
     looks_like_data = any(len(name) > 40 or re.search(data, name) for name in names if name)
     shown = [name for name in names if name in known or _is_usual(name)][:SHOWN_COLUMNS]
     if looks_like_data or not shown:
-        return "its first row, which must hold the names of columns, looks like data"
+        return (
+            "its first row, which must hold the names of columns, looks like data (remove what "
+            "stands above them, such as a title)"
+        )
     others = len(names) - len(shown)
     more = f" and {others} not shown here" if others else ""
     return f"its columns are: {', '.join(shown)}{more}"

@@ -13,13 +13,14 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.user_tables.formats import UserTable
+from pgdose.user_tables.odd_marks import INVISIBLE, MISSING, strip
 
-# What programs write for an empty cell, and people for an unknown person.
-NOBODY = frozenset(
-    {"", "nan", "none", "null", "<na>", "na", "n/a", "#n/a", "nat", "-", "--", "?", "unknown"}
-    | {"anonymous", "anonymised", "anonymized", "неизвестно"}
-)
-SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")  # 1.67683E+15
+# An empty cell, and what people write for an unknown person.
+NOBODY = MISSING | {"unknown", "anonymous", "anonymised", "anonymized", "неизвестно"}
+SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+|#{3,}")  # 1.67683E+15, ########
+AS_TEXT = re.compile(r"""='?"?([^"]*)"?|'([^']*)""")  # ="007" and '007: text, to a spreadsheet
+THOUSANDS = re.compile(r"\d{1,3}(?:[,']\d{3})+")
+DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 REAL = re.compile(r"(\d+)\.0+")  # 123.0
 # Cyrillic capitals and small letters that look like Latin ones.
 LOOK_ALIKE = str.maketrans("АВЕКМНОРСТУХавекмнорстух", "ABEKMHOPCTYXabekmhopctyx")
@@ -35,14 +36,14 @@ def clean_identifiers(
     numbers that a spreadsheet has shortened: many different ones have become one.
     """
     unique = pd.Series(cells.unique(), dtype="object")
-    cleaned = unique.map(lambda text: unicodedata.normalize("NFC", text.strip()))
+    cleaned = unique.map(lambda text: unicodedata.normalize("NFC", strip(text)))
     shortened = cleaned.map(lambda text: bool(SHORTENED.fullmatch(text)))
     if shortened.any():
         rows = cells.isin(unique[shortened])
         raise UserError(
             f"{table.key_of(meaning)}: {int(rows.sum())} cells of {table.path.name} are numbers "
-            "that a spreadsheet has shortened, such as 1.5E+12, so that different ones are equal; "
-            "export the table again with this column as text"
+            "that a spreadsheet has shortened, such as 1.5E+12 or ####, so that different ones "
+            "are equal; export the table again with this column as text"
         )
     whole = cleaned.map(lambda text: match[1] if (match := REAL.fullmatch(text)) else text)
     result = whole.where(~whole.map(str.casefold).isin(NOBODY), "")
@@ -56,9 +57,17 @@ def clean_identifiers(
 
 
 def spelling_key(identifier: str) -> str:
-    """Equal for identifiers that could be one: capitals, spaces, zeros, look-alike letters."""
-    text = unicodedata.normalize("NFKC", identifier).translate(LOOK_ALIKE).casefold()
-    text = "".join(text.split())
+    """Equal for identifiers that could be one.
+
+    Overlooked are capitals, spaces, marks of no width, kinds of hyphens, look-alike letters,
+    leading zeros, commas between thousands, and how a spreadsheet is told that a number is text.
+    """
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", identifier))
+    text = "".join(DASHES.sub("-", text).translate(LOOK_ALIKE).casefold().split())
+    if match := AS_TEXT.fullmatch(text):
+        text = match[1] or match[2] or text
+    if THOUSANDS.fullmatch(text):
+        text = re.sub(r"\D", "", text)
     return text.lstrip("0") or "0" if text.isdigit() else text
 
 
@@ -83,9 +92,9 @@ def settle_similar(
     where = [int(lines[patients == text].iloc[0]) for text in (one, other)]
     raise UserError(
         f"{table.key_of('patient')}: {int(alike.sum())} patients of {table.path.name} differ only "
-        f"in capitals, spaces, leading zeros or look-alike letters, such as those of lines "
-        f"{where[0]} and {where[1]}; correct them, or set {table.field}.similar_patients to "
-        "'same' (one person) or 'distinct'"
+        "in capitals, spaces, leading zeros, dashes, apostrophes or look-alike letters, such as "
+        f"those of lines {where[0]} and {where[1]}; correct them, or set "
+        f"{table.field}.similar_patients to 'same' (one person) or 'distinct'"
     )
 
 

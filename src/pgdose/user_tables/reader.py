@@ -12,6 +12,7 @@ import pandas as pd
 from pgdose.user_tables.csv_rows import csv_rows, in_pieces
 from pgdose.user_tables.excel_rows import excel_rows
 from pgdose.user_tables.formats import Header, UserTable, find_columns, read_header
+from pgdose.user_tables.odd_marks import AROUND
 from pgdose.user_tables.parquet_rows import parquet_pieces, too_large
 
 CHUNK_ROWS = 50_000  # rows of a table in memory at a time
@@ -36,7 +37,7 @@ def read_columns(table: UserTable, notes: list[str] | None = None) -> pd.DataFra
         used = [meaning for meaning, names in table.columns.items() if names]
         return pd.DataFrame(columns=used, dtype="str").assign(line=pd.Series(dtype="int64"))
     rows = pd.concat(pieces)
-    texts = rows.drop(columns="line").apply(lambda column: column.str.strip())
+    texts = rows.drop(columns="line").apply(lambda column: column.str.strip(AROUND))
     return texts.assign(line=rows["line"])
 
 
@@ -63,7 +64,7 @@ def _pieces(
             line += len(piece)
         return
     excel = header.kind == "excel"
-    rows = excel_rows(table, header) if excel else csv_rows(table, header, notes)
+    rows = excel_rows(table, header, notes) if excel else csv_rows(table, header, notes)
     for lines_and_cells in in_pieces(rows, CHUNK_ROWS, CHUNK_LETTERS):
         lines, cells = zip(*lines_and_cells, strict=True)
         texts = {meaning: [row[place] for row in cells] for meaning, place in places.items()}

@@ -93,6 +93,12 @@ def join_table(
         notes.append(f"{lost} of {len(of_film)} rows of labels belong to no film")
     of_film = of_film[of_film["link"].notna()]
     if of_film.empty and len(films):
+        if is_file:
+            raise UserError(
+                f"{table.field}.id: the column {settings['id']!r} names none of the {len(films)} "
+                "files; it must hold their names, with the ending that they have on disk or "
+                f"without any. If it holds an attribute of the films, set {table.field}.tag to it"
+            )
         raise UserError(
             f"{table.field}: none of the {len(films)} images has a row; set {table.field}.tag (now "
             f"{settings['tag']}) to the attribute with the values of the column "

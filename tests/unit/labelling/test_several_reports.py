@@ -67,3 +67,11 @@ def test_ids_are_cleaned(tmp_path: Path) -> None:
     labels, _, notes = label(tmp_path, "error", ("7.0", NORM), (" 8 ", NORM), ("nan", NORM))
     assert labels.index.tolist() == ["7", "8"]
     assert any("7.0" in note for note in notes)
+
+
+@pytest.mark.parametrize("text", ["\\N", "NULL", "nan", "(null)"])
+def test_a_databases_word_for_nothing_is_no_report(tmp_path: Path, text: str) -> None:
+    labels, mentions, notes = label(tmp_path, "error", ("1", f" {text} "), ("2", NORM))
+    assert labels.loc["1", "label_norm"] is pd.NA and labels.loc["2", "label_norm"] == 1
+    assert set(mentions["report"]) == {1}
+    assert any("1 of 2 reports have no words" in note for note in notes)

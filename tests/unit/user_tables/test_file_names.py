@@ -33,6 +33,8 @@ def root(tmp_path: Path) -> Path:
         ("c", "sub/deep/c.png"),
         ("e", "e.jpg"),
         ("export/root/sub/deep/c.png", "sub/deep/c.png"),
+        ("/other/machine/sub/deep/c.png", "sub/deep/c.png"),
+        ("\u200ba.png\u200f", "a.png"),
     ],
 )
 def test_a_file_is_found_where_one_alone_can_be_meant(root: Path, name: str, file: str) -> None:
@@ -82,3 +84,9 @@ def test_names_of_a_list_are_matched_like_files() -> None:
     index = NameIndex(["train/0001.dicom", "train/0002.dicom"])
     assert index.find("0001") == ("train/0001.dicom", "ending")
     assert index.find("train/0002.dicom") == ("train/0002.dicom", "equal")
+
+
+def test_an_absolute_name_of_another_file_is_rejected(root: Path) -> None:
+    (root.parent / "a.png").touch()
+    with pytest.raises(Rejected, match="outside"):
+        FileNames(root).find(str(root.parent / "a.png"))

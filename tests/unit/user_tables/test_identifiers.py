@@ -24,7 +24,7 @@ def settle(*patients: str, similar: str = "error") -> list[str]:
     return settle_similar(pd.Series(patients), lines, TABLE, similar, []).tolist()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("cell", ["1.67683E+15", "1,5E+12", "2e+10", "1.67683e+15"])
+@pytest.mark.parametrize("cell", ["1.67683E+15", "1,5E+12", "2e+10", "1.67683e+15", "########"])
 def test_a_number_that_a_spreadsheet_has_shortened_is_no_patient(cell: str) -> None:
     with pytest.raises(UserError, match=r"^sources\.x\.columns\.patient: 2 cells of t.csv .*text$"):
         clean("7", cell, cell)
@@ -35,7 +35,22 @@ def test_codes_that_look_like_numbers_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["nan", "NaN", "None", "NULL", "<NA>", "#N/A", "-", "unknown", "NA"]
+    "cell",
+    [
+        "nan",
+        "NaN",
+        "None",
+        "NULL",
+        "<NA>",
+        "#N/A",
+        "-",
+        "unknown",
+        "NA",
+        "\\N",
+        "(null)",
+        "#REF!",
+        ".",
+    ],
 )
 def test_a_word_for_nothing_is_no_patient(cell: str) -> None:
     cells, notes = clean("7", cell)
@@ -84,3 +99,21 @@ def test_no_two_wanted_identifiers_get_one_partner(names: list[str], data: st.Da
     assert len(set(matched.values())) == len(matched)
     assert all(matched[name] == name for name in set(names) & set(offered))
     assert not set(matched) & set(unsure)
+
+
+@pytest.mark.parametrize("other", ["'00123", '="00123"', "123", "00\u200b123", "\u200f00123"])
+def test_a_number_that_was_told_to_be_text_is_like_that_number(other: str) -> None:
+    with pytest.raises(UserError, match="similar_patients"):
+        settle("00123", other)
+    assert match_identifiers(["00123"], [other])[0] == {"00123": other}
+
+
+@pytest.mark.parametrize(("one", "other"), [("P-1", "P\u20131"), ("1234", "1,234")])
+def test_dashes_and_commas_do_not_make_another_patient(one: str, other: str) -> None:
+    with pytest.raises(UserError, match="similar_patients"):
+        settle(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1234", "1.234"), ("12,34", "1234"), ("P-1", "P1")])
+def test_other_marks_do(one: str, other: str) -> None:
+    assert settle(one, other) == [one, other]

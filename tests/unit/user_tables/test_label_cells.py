@@ -148,6 +148,68 @@ def test_words_of_a_cell_are_folded() -> None:
     assert split_words("[no list", None) == ["[no list"]
 
 
+@pytest.mark.parametrize("cell", ["TB (?)", "?TB", "no TB", "r/o tb", "TB - no"])
+def test_a_word_in_a_phrase_is_neither_present_nor_absent(cell: str) -> None:
+    found = states(["TB", "No Finding", cell], {**NAMES, "separator": ";"})
+    assert found == {"label_tb": [1, 0, None], "label_norm": [0, 1, 0]}
+
+
+def test_a_word_within_a_word_is_another() -> None:
+    assert states(["TB", "No Finding", "TBx"], NAMES)["label_tb"] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("cell", ["nan", "NULL", "unknown", "\\N", "N/A"])
+def test_a_word_for_nothing_says_nothing_of_any_label(cell: str) -> None:
+    found = states(["TB", "No Finding", cell], NAMES)
+    assert found == {"label_tb": [1, 0, None], "label_norm": [0, 1, None]}
+    assert states(["TB", cell], {"names": {"tb": "TB", "x": cell}})["label_x"] == [0, 1]
+
+
+def test_a_name_that_holds_the_separator_is_refused() -> None:
+    with pytest.raises(UserError, match=r"labels\.names\.x: 'a, b' holds the separator"):
+        states(["TB", "a, b"], {"names": {"x": "a, b"}, "separator": ","})
+
+
+def column(*cells: str) -> list[int | None]:
+    table = UserTable(Path("t.csv"), "sources.x", {"label_tb": "TB"}, keys={"label_tb": "TB"})
+    labels = {"column": None, "columns": {"tb": "TB"}, "empty": "unknown"}
+    found = label_states(pd.DataFrame({"label_tb": cells}), labels, table, [])
+    return [None if pd.isna(state) else int(state) for state in found["label_tb"]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (("1.00", "0,0", "-1,0", "１", "\u22121"), [1, 0, -1, 1, -1]),
+        (("WAHR", "FALSCH", "ja", "нет", "Oui"), [1, 0, 1, 0, 1]),
+        (("1", "0", "9", "2", "\\N", "."), [1, 0, None, None, None, None]),
+    ],
+)
+def test_states_as_programs_of_other_languages_write_them(
+    cells: tuple[str, ...], expected: list[int | None]
+) -> None:
+    assert column(*cells) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (("0.93", "1.0", "0.0"), "'0.93' are shares"),
+        (("1", "0", "85%"), "'85%' are shares"),
+        (("1", "2", ""), "1 and 2, and none is 0"),
+        (("x", ""), "Write 1 for present"),
+    ],
+)
+def test_codes_that_are_no_states_are_refused(cells: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        column(*cells)
+
+
+def test_sexes_in_codes_are_refused_with_the_key_that_says_what_they_mean() -> None:
+    with pytest.raises(UserError, match=r"sources\.x\.sex_words"):
+        parse_cells(pd.Series(["1", "2"]), parse_sex, "sex", [], TABLE)
+
+
 def test_cells_that_may_be_names_are_counted_and_not_quoted_in_notes() -> None:
     """A row that slipped by a column has a name there; a wrong column has nothing else."""
     shown = show_cells({"effusion": 400, "u": 1, "Zqxwova": 4, "45-50": 1, ">89": 1})

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgdose.errors import UserError
+from pgdose.user_tables import odd_marks
 from pgdose.user_tables.csv_rows import csv_rows
 from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
 from pgdose.user_tables.reader import read_columns
@@ -247,13 +249,63 @@ def test_long_numbers_of_excel_are_not_taken_for_exact(tmp_path: Path) -> None:
     assert read(path)["id"] == ["1.67683000000012e+15"]  # refused as an identifier
 
 
+def test_a_workbook_is_known_whatever_its_name_ends_in(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", [["id", "text"], [1, "a"]]).rename(tmp_path / "t.csv")
+    assert read(path)["text"] == ["a"]
+
+
+def test_other_files_in_a_zip_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    assert "it is a LibreOffice file (.ods)" in refusal(path)
+
+
+def test_merged_cells_are_refused_and_hidden_rows_are_noted(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", [["id", "text"], [1, "a"], [2, "b"]])
+    book = openpyxl.load_workbook(path)
+    book.active.row_dimensions[3].hidden = True
+    book.save(path)
+    notes: list[str] = []
+    assert len(read_columns(table(path, {"id": "id"}), notes)) == 2
+    assert notes == ["1 of its rows are hidden, maybe by a filter; they are read as well"]
+    book.active.merge_cells("A2:A3")
+    book.save(path)
+    assert "rows 2 to 3: merged cells" in refusal(path, {"id": "id"})
+
+
+def test_a_workbook_that_begins_with_empty_rows_says_so(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", [[], ["id", "text"], [1, "a"]])
+    assert "has an empty first row" in refusal(path)
+
+
+def test_control_characters_of_a_workbook_are_none(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", [["id", "text"], [1, "a_x000D_\nb_x000D_"], [2, "x00"]])
+    assert read(path)["text"] == ["a\r\nb", "x00"]
+
+
+def test_marks_of_no_width_round_a_cell_are_none(write: Callable[..., Path]) -> None:
+    path = write("\u200bid,text\u200f\n\u200e7\u202c,\u202aa b\u00a0\n")
+    assert read(path) == {"id": ["7"], "text": ["a b"]}
+
+
+def test_line_breaks_in_the_name_of_a_column_are_spaces(write: Callable[..., Path]) -> None:
+    path = write('"Patient\nid",Text\u00a0 of it\n7,a\n')
+    assert read(path, {"id": "Patient id", "text": "Text of it"}) == {"id": ["7"], "text": ["a"]}
+    assert read(path, {"id": "Patient\nid", "text": "Text of it"})["id"] == ["7"]
+
+
+def test_an_empty_file_is_said_to_be_empty(write: Callable[..., Path]) -> None:
+    assert "its first row is empty" in refusal(write(""))
+
+
 # --- all dialects -----------------------------------------------------------------------------
 
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufeff\u200b")
     | st.sampled_from(list("\",;\t|'\n аЯé01")),
     max_size=12,
-).map(str.strip)
+).map(odd_marks.strip)
 TABLES = st.lists(st.tuples(st.integers(0, 99999).map(str), CELLS), min_size=1, max_size=6)
 
 
@@ -332,7 +384,8 @@ def rows_of(path: Path) -> dict[str, str]:
     header = read_header(table(path))
     places, _ = find_columns(table(path), header)
     rows = csv_rows(table(path), header, [])
-    return {cells[places["id"]].strip(): cells[places["text"]].strip() for _, cells in rows}
+    strip = odd_marks.strip
+    return {strip(cells[places["id"]]): strip(cells[places["text"]]) for _, cells in rows}
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

@@ -91,3 +91,8 @@ def test_reports_are_matched_without_zeros_where_no_other_is_meant() -> None:
     joined = archive_index.join_reports(table_of, labels, notes)
     assert joined["report"].tolist()[1:] == [0, 1] and pd.isna(joined["report"][0])
     assert any("1 films could be several" in note for note in notes)
+
+
+def test_a_column_that_names_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"label_table\.id: the column 'id' names none of the 1"):
+        join(tmp_path, films("a.dcm"), "id,TB,Mass\na.png,1,0\n", tag="file")
