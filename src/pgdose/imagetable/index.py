@@ -65,7 +65,8 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         if rows.empty:
             raise UserError(
                 f"{images.table.field}.layout: none of the {len(strange)} files below the root "
-                f"matches a pattern; there is {strange[0]!r}, for example"
+                f"matches a pattern; one lies {strange[0].count('/')} folders below the root and "
+                f"ends in {Path(strange[0]).suffix!r}"
             )
         for file in strange:
             record_id = ids.record(as_text(file))
