@@ -15,10 +15,11 @@ from pgdose.tables.keyed import SourceIds
 from pgdose.tables.person_fields import OTHER, parse_age, parse_view
 from pgdose.tables.rejects import Reject
 from pgdose.tables.source_index import SourceIndex
-from pgdose.user_tables.cells import check_present, class_parser, parse_cells, show_cells
+from pgdose.user_tables.cells import check_present, class_parser, fold_word, parse_cells, show_cells
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.label_cells import as_label, label_states
 from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
+from pgdose.user_tables.odd_marks import MISSING
 from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
 from pgdose.user_tables.sex_cells import sex_parser
 from pgdose.user_tables.source_rows import clean_patients, find_files
@@ -47,8 +48,12 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
     """
     rows = images.rows.reset_index(drop=True)
     if rows.empty:
-        what = "no row below its header" if images.table.path.is_file() else "no file in it"
-        raise UserError(f"{images.table.field}: {images.table.path.name} has {what}")
+        if images.table.path.is_file():
+            raise images.table.mistake(" has no row below its header; give a row for each image")
+        raise UserError(
+            f"{images.table.field}.root: {images.table.path.name} has no file in it; give the "
+            "folder that holds the images"
+        )
     if "line" not in rows:
         rows = rows.assign(line=range(1, len(rows) + 1))
     files, paths, rejects = find_files(rows["image"], root, ids, images.table, notes)
@@ -60,7 +65,8 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         if rows.empty:
             raise UserError(
                 f"{images.table.field}.layout: none of the {len(strange)} files below the root "
-                f"matches a pattern; there is {strange[0]!r}, for example"
+                f"matches a pattern; one lies {strange[0].count('/')} folders below the root and "
+                f"ends in {Path(strange[0]).suffix!r}"
             )
         for file in strange:
             record_id = ids.record(as_text(file))
@@ -113,7 +119,10 @@ def _values(
     }
     for name, parse in parsers.items():
         if name in rows:
-            values[name] = parse_cells(rows[name], parse, name, notes, table)
+            own = _own_words(name, images)
+            nothing = rows[name].str.casefold().isin(MISSING - own)
+            cells = rows[name].mask(nothing, "")
+            values[name] = parse_cells(cells, parse, name, notes, table)
     if "view" in rows:
         _note_views(rows["view"], values["view"], notes)
     for name in named:
@@ -122,6 +131,13 @@ def _values(
     if settings["labels"]:
         values = values.join(label_states(rows, settings["labels"], table, notes))
     return values
+
+
+def _own_words(name: str, images: ImageRows) -> set[str]:
+    """The words that the study itself gives a meaning in a column, folded."""
+    sexes = images.settings["sex_words"] if name == "sex" else None
+    words = [*images.words.get(name, ()), *(w for of_sex in (sexes or {}).values() for w in of_sex)]
+    return {fold_word(word) for word in words}
 
 
 def _note_patients(values: pd.DataFrame, notes: list[str]) -> None:

@@ -15,6 +15,8 @@ from pgdose.user_tables.formats import Header, UserTable, clean_name, unreadable
 
 LARGEST = 2**32  # bytes of a workbook, unpacked
 MOST_DIGITS = 15  # that Excel keeps of a number
+# What openpyxl raises for other files in a zip, and for charts or styles that it does not know.
+BROKEN = (zipfile.BadZipFile, LookupError, ValueError, OSError, AttributeError, TypeError)
 BLOCK = 2**20  # bytes
 HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^<>]*\bhidden="(?:1|true)"')
 MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^<>]*ref="[A-Z]+(\d+):[A-Z]+(\d+)"')
@@ -116,8 +118,9 @@ def _book(table: UserTable, file: IO[bytes], formulas: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings and styles that openpyxl does not know
             return openpyxl.load_workbook(file, read_only=True, data_only=not formulas)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise unreadable(table, f"it is no Excel file ({type(error).__name__})") from None
+    except BROKEN as error:
+        reason = f"it is no Excel file ({type(error).__name__}), or has parts that are not known"
+        raise unreadable(table, f"{reason}; unpack it or save the table as CSV") from None
 
 
 def _has_cells(sheet: Any, rows: int = 1) -> bool:

@@ -34,7 +34,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 NO_TABLES = {  # what other files begin with
-    b"\xd0\xcf\x11\xe0": "an Excel file of before 2007; save it as .xlsx or as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel file of before 2007 or with a password; save it as .xlsx or CSV",
     b"\x1f\x8b": "packed (gzip); unpack it",
     b"BZh": "packed (bzip2); unpack it",
     b"\xfd7zXZ": "packed (xz); unpack it",

@@ -38,7 +38,7 @@ def test_a_table_without_rows_and_a_folder_without_files_are_refused(root: Path)
 
 def test_a_layout_that_fits_no_file_or_not_all_classes_is_named(root: Path) -> None:
     files = pd.DataFrame({"image": ["tb/1.png", "norm/2.PNG"]}, dtype=object)
-    with pytest.raises(UserError, match=r"nih\.layout: none of the 2 files"):
+    with pytest.raises(UserError, match=r"nih\.layout: none of the 2 files .* 1 .*'\.png'"):
         index(root, files, [], layout="{class}/{patient}.jpg")
     with pytest.raises(UserError, match=r"nih\.layout: 'norm', .* in no file of .* a pattern"):
         index(root, files, [], ("tb", "norm"), layout="{class}/{patient}.png")
@@ -63,3 +63,12 @@ def test_patients_that_may_be_none_are_noted(root: Path) -> None:
     assert "patient: one stands for 4 of 5 images; is it a word for unknown ones?" in notes
     assert "patient: 1 have images of both sexes; does the column hold patients?" in notes
     assert "anon" not in " ".join(notes)
+
+
+def test_a_word_for_nothing_is_no_class_unless_the_study_has_it(root: Path) -> None:
+    rows = {"image": ["tb/1.png", "norm/2.PNG"], "patient": ["1", "2"], "class": ["tb", "NaN"]}
+    keys = {"columns": {"image": "image", "patient": "patient", "class": "class"}}
+    found = index(root, pd.DataFrame(rows, dtype=object), [], ("tb",), **keys).records
+    assert {record["class"] for record in found} == {"tb", None}
+    found = index(root, pd.DataFrame(rows, dtype=object), [], ("tb", "nan"), **keys).records
+    assert {record["class"] for record in found} == {"tb", "nan"}

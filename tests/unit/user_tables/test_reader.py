@@ -261,6 +261,19 @@ def test_other_files_in_a_zip_are_named(tmp_path: Path) -> None:
     assert "it is a LibreOffice file (.ods)" in refusal(path)
 
 
+@pytest.mark.parametrize("error", [AttributeError, TypeError, KeyError])
+def test_a_workbook_that_openpyxl_does_not_know_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    path = workbook(tmp_path / "t.xlsx", [["id", "text"], [1, "a"]])
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(openpyxl, "load_workbook", fail)
+    assert f"({error.__name__})" in refusal(path)
+
+
 def test_merged_cells_are_refused_and_hidden_rows_are_noted(tmp_path: Path) -> None:
     path = workbook(tmp_path / "t.xlsx", [["id", "text"], [1, "a"], [2, "b"]])
     book = openpyxl.load_workbook(path)
