@@ -17,9 +17,9 @@ A new kind touches, in this order:
 - `docs/study.md`, the schema (`pgdose schema`)
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pgdose.names import IGNORE, UNKNOWN_PATIENTS
 from pgdose.study.base import (
@@ -240,14 +240,6 @@ class Tissue(Model):
         return between
 
 
-def _as_text(words: Any) -> Any:
-    """A mask's values are numbers in YAML."""
-    return [str(word) for word in words] if isinstance(words, list) else words
-
-
-Words = Annotated[list[str], BeforeValidator(_as_text)]
-
-
 class Slides(TableSource):
     """Whole slides, and outlines of the tissue's classes on them."""
 
@@ -255,7 +247,7 @@ class Slides(TableSource):
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     columns: SlideColumns = SlideColumns()
     # The words of the outlines for each class; where outlines overlap, the first class counts.
-    classes: Annotated[dict[Name, Words], Field(min_length=1), CANDIDATES] = {
+    classes: Annotated[dict[Name, list[Word]], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
         "norm": ["norm", "normal"],

@@ -8,6 +8,7 @@ import yaml
 from helpers.workflow import PROJECT, SMALL
 
 from pgdose.errors import UserError
+from pgdose.preflight import check_inputs
 from pgdose.study.classes import Where
 from pgdose.study.parsing import parse
 
@@ -177,3 +178,17 @@ def test_all_views_that_classes_name_are_kept_in_the_records(study: dict[str, An
     assert parse(study).words("xray", "view") == ["AP", "LL", "PA"]
     assert parse(study).words("xray", "not.view") == ["XA"]
     assert parse(study).words("fields", "view") == []
+
+
+def test_each_label_of_an_archive_is_one_of_its_lexicon(
+    study: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    place = study["groups"]["X-TB"]["classes"]["C1"]
+    place["where"] = {"label": ["tuberculosis", "flu"], "not": {"label": "colds"}}
+    with pytest.raises(UserError) as caught:
+        check_inputs(parse(study))
+    text, field = str(caught.value), "groups.X-TB.classes.C1.where"
+    assert f"{field}.label: 'flu' is not a label of the lexicon ru.yaml; use one of: norm" in text
+    assert f"{field}.not.label: 'colds' is not a label of the lexicon ru.yaml" in text
+    assert "'tuberculosis' is not" not in text
