@@ -156,8 +156,9 @@ def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:
     """Note the views that are no usual code and none of the study's."""
     others = cells[views.eq(OTHER)].value_counts().to_dict()
     if others:
-        n = sum(others.values())
-        notes.append(f"view: {n} cells are read as {OTHER}: {show_cells(others)}")
+        n = sum(others.values())  # people type names there, so that no word is shown
+        shown = show_cells(others, common=n + 1)
+        notes.append(f"view: {n} cells are read as {OTHER}: {shown}")
 
 
 def _record(

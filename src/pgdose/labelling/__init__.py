@@ -11,5 +11,6 @@ hits           where entries match in a clause, and which of the matches count
 cue_scope      which findings a denial or doubt is about
 reports        the labels of one report
 report_tables  the labels of a table of reports
+report_looks   signs that an export spoiled a table of reports
 conflicts      reports with a norm phrase and a finding
 """

@@ -13,6 +13,7 @@ source_rows    the files and patients of the rows
 file_names     files that a table spells otherwise than the disk
 layouts        what the folders and names of files say
 identifiers    one spelling for one patient, and never one for two
+odd_marks      what programs leave in cells: marks of no width, words for nothing
 cells          how many cells of a column were understood, and which were not
 sex_cells      sexes
 label_cells    labels: words of one column, or a column for each finding

@@ -71,16 +71,17 @@ def _summary(meaning: str, n: int, empty: int, unknown: Counter[str]) -> str:
     return f"{text}, {lost} not understood: {show_cells(unknown)}" if lost else text
 
 
-def show_cells(unknown: Mapping[Any, int]) -> str:
+def show_cells(unknown: Mapping[Any, int], common: int = COMMON) -> str:
     """The commonest cells, for a note: `'x' (3), 'y' (1) and 2 others`.
 
-    Those that could be a person's name are only counted.
+    Those that could be a person's name are only counted: all but codes, and but words that stand
+    in at least `common` rows.
     """
     few = len(unknown) <= MOST_WORDS
     codes = [
         (cell, n)
         for cell, n in Counter(unknown).most_common()
-        if len(cell) <= SHOWN_LETTERS and ((few and n >= COMMON) or _is_code(cell))
+        if len(cell) <= SHOWN_LETTERS and ((few and n >= common) or _is_code(cell))
     ]
     return _listed(codes[:SHOWN], len(unknown)) or "texts that may name persons"
 

@@ -82,7 +82,8 @@ class UserTable:
 
     def key_of(self, meaning: str) -> str:
         """The path of the key that names a meaning's column."""
-        return f"{self.field}.{self.keys.get(meaning, f'columns.{meaning}')}"
+        key = self.keys.get(meaning, f"columns.{meaning}")
+        return f"{self.field}.{key}" if key else self.field
 
     def mistake(self, what: str) -> UserError:
         """The error for a file with something wrong in it; `what` follows the file's name."""

@@ -73,5 +73,5 @@ def list_table(
     path: Path, field: str, names: Sequence[str], settings: Mapping[str, Any]
 ) -> UserTable:
     """A table that the study names at `field`, with columns of these names."""
-    columns = {name: name for name in names}
-    return UserTable(path, field, columns, table_format(settings), columns, key="")
+    columns, keys = {name: name for name in names}, dict.fromkeys(names, "")
+    return UserTable(path, field, columns, table_format(settings), keys, key="")

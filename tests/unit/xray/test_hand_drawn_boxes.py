@@ -30,7 +30,7 @@ def test_no_boxes_are_a_legal_file(tmp_path: Path) -> None:
 
 HEAD = "record_id,x,y,side"
 WRONG = {
-    "a column missing": (["record_id,x,y", "a,1,2"], "groups.G.image.boxes.side: no column 'side'"),
+    "a column missing": (["record_id,x,y", "a,1,2"], "groups.G.image.boxes: no column 'side'"),
     "no number": ([HEAD, "a,1,2,3", "b,1,left,3"], "line 3: y must be a number, in pixels"),
     "nothing": ([HEAD, "b,,2,3"], "line 2: x must be a number, in pixels"),
     "infinite": ([HEAD, "b,inf,2,3"], "line 2: x must be a number, in pixels"),
