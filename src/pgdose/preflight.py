@@ -18,6 +18,8 @@ from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
 from pgdose.tables.site_key import check_key, is_missing, load_key
 from pgdose.user_tables.formats import UserTable, find_columns, read_header
 from pgdose.user_tables.source_tables import (
+    BOX_COLUMNS,
+    EXCLUSION_COLUMNS,
     describing_table,
     hand_label_table,
     label_table,
@@ -26,7 +28,6 @@ from pgdose.user_tables.source_tables import (
 )
 
 KEY_HEAD = "The key of the study's ids is not in order:"
-EXCLUDED, BOXES = ("record_id", "reason"), ("record_id", "x", "y", "side")  # columns of lists
 SHARDS_READ = 20  # of a source that has no records yet
 
 
@@ -164,7 +165,10 @@ def _labels_of_classes(study: Study, source: str, labels: list[str], what: str) 
 
 def _group_files(study: Study) -> Iterator[str]:
     for name, group in study.groups.items():
-        lists = {"exclude": (group.exclude, EXCLUDED), "image.boxes": (group.image.boxes, BOXES)}
+        lists = {
+            "exclude": (group.exclude, EXCLUSION_COLUMNS),
+            "image.boxes": (group.image.boxes, BOX_COLUMNS),
+        }
         for key, (entry, columns) in lists.items():
             if entry:
                 field = f"groups.{name}.{key}"

@@ -21,6 +21,7 @@ from pgdose.tables.label_columns import label_names
 from pgdose.user_tables.formats import UserTable, read_header
 from pgdose.user_tables.header_words import describe_columns
 from pgdose.user_tables.identifiers import clean_identifiers
+from pgdose.user_tables.label_cells import STATE_NAMES
 from pgdose.user_tables.reader import read_columns
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
@@ -75,9 +76,8 @@ def film_states(labels: pd.DataFrame) -> pd.DataFrame:
     Of several films with one report the first counts.
     """
     labels = labels.dropna(subset="link").drop_duplicates("link").set_index("link")
-    state_of = {1: "present", 0: "absent", -1: "uncertain"}
     names = label_names(map(str, labels))
-    return pd.DataFrame({name: labels[f"label_{name}"].map(state_of) for name in names})
+    return pd.DataFrame({name: labels[f"label_{name}"].map(STATE_NAMES) for name in names})
 
 
 def labeller_states(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.DataFrame:

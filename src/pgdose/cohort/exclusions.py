@@ -7,9 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.user_tables.reader import read_columns
-from pgdose.user_tables.source_tables import list_table
-
-COLUMNS = ("record_id", "reason")
+from pgdose.user_tables.source_tables import EXCLUSION_COLUMNS, list_table
 
 
 def read_exclusions(
@@ -21,6 +19,6 @@ def read_exclusions(
     message quotes no cell.
     """
     if not path:
-        return pd.DataFrame(columns=list(COLUMNS))
-    table = list_table(Path(path), f"groups.{group}.exclude", COLUMNS, settings or {})
+        return pd.DataFrame(columns=list(EXCLUSION_COLUMNS))
+    table = list_table(Path(path), f"groups.{group}.exclude", EXCLUSION_COLUMNS, settings or {})
     return read_columns(table)

@@ -17,7 +17,7 @@ from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
 from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.formats import UserTable
-from pgdose.user_tables.layouts import as_text
+from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text
 from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
 from pgdose.user_tables.source_rows import clean_patients, find_files
 
@@ -61,9 +61,7 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
         parent = ids.record(name)
         paths.append({"record_id": parent, "path": path})
         try:
-            if row["file"] in merged.unsure:
-                text = f"its rows disagree on: {merged.unsure[row['file']]}"
-                raise Rejected("conflicting_rows", text)
+            merged.check(row["file"])
             width, height = _check_field(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append(Reject(parent, "index", r.reason, r.detail))
@@ -121,7 +119,7 @@ def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:
 def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
     """(width, height) of a row's field; rejects a row or file that cannot be used."""
     if row["class"] is None:
-        raise Rejected("not_in_layout", "the file's path does not match the study's layout")
+        raise Rejected("not_in_layout", NOT_IN_LAYOUT)
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty; fill in both")
     if not is_name(row["class"]):

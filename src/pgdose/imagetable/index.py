@@ -80,9 +80,7 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         record_id = ids.record(as_text(row["file"]))
         paths.append({"record_id": record_id, "path": str(root / row["file"])})
         try:
-            if row["file"] in merged.unsure:
-                text = f"its rows disagree on: {merged.unsure[row['file']]}"
-                raise Rejected("conflicting_rows", text)
+            merged.check(row["file"])
             records.append(_record(row, record_id, root, ids, images.settings["modality"]))
         except Rejected as rejected:
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))

@@ -147,20 +147,20 @@ def find_encoding(table: UserTable, start: bytes) -> tuple[str, tuple[str, ...]]
     Certain are a byte order mark, UTF-8 (no other text is valid UTF-8 by accident) and the zero
     bytes of UTF-16. Raises UserError where the study says something else.
     """
-    told = table.format.encoding
+    declared = table.format.encoding
     mark = next((name for bom, name in BYTE_ORDER_MARKS.items() if start.startswith(bom)), None)
     found = mark or _utf16(start)
     if found is None:
-        if told and not _is_utf8(told):
-            _check_not_utf8(table, told, start)
-            return told, ()
+        if declared and not _is_utf8(declared):
+            _check_not_utf8(table, declared, start)
+            return declared, ()
         if b"\0" in start:
             raise unreadable(table, "it holds zero bytes, so it is no text")
         return "utf-8-sig", ()
-    if told and _family(told) != _family(found):
+    if declared and _family(declared) != _family(found):
         raise UserError(
-            f"{table.field}.encoding: {told!r}, but {table.path.name} is in {_family(found)}, by "
-            "its first bytes; leave 'encoding' out"
+            f"{table.field}.encoding: {declared!r}, but {table.path.name} is in {_family(found)}, "
+            "by its first bytes; leave 'encoding' out"
         )
     notes = () if _family(found) == "utf-8" else (f"its encoding is {_family(found)}",)
     return found, notes
@@ -187,16 +187,16 @@ def _family(encoding: str) -> str:
     )
 
 
-def _check_not_utf8(table: UserTable, told: str, start: bytes) -> None:
+def _check_not_utf8(table: UserTable, declared: str, start: bytes) -> None:
     """Raise UserError if a file that the study says is in another encoding is in UTF-8."""
     text = codecs.getincrementaldecoder("utf-8")()
     try:
         letters = set(text.decode(start)) - {chr(n) for n in range(128)}
     except UnicodeDecodeError:
         return
-    if len(letters) > 2 and _family(told) not in ("utf-16", "utf-32"):
+    if len(letters) > 2 and _family(declared) not in ("utf-16", "utf-32"):
         raise UserError(
-            f"{table.field}.encoding: {told!r}, but {table.path.name} is in UTF-8; leave "
+            f"{table.field}.encoding: {declared!r}, but {table.path.name} is in UTF-8; leave "
             "'encoding' out"
         )
 
@@ -254,15 +254,15 @@ def _csv_header(table: UserTable, encoding: str, notes: tuple[str, ...]) -> Head
     except UnicodeError:  # UTF-16 without its mark raises no UnicodeDecodeError
         raise not_decodable(table, encoding) from None
     line = re.match(r"sep=(.)\r?\n", head)
-    told = table.format.separator
-    if line and told and told != line[1]:
+    declared = table.format.separator
+    if line and declared and declared != line[1]:
         raise UserError(
-            f"{table.field}.separator: {told!r}, but the first line of {table.path.name} says "
+            f"{table.field}.separator: {declared!r}, but the first line of {table.path.name} says "
             f"{line[1]!r}; leave 'separator' out"
         )
     before, head = (1, head[line.end() :]) if line else (0, head)
-    if line or told:
-        separator = line[1] if line else str(told)
+    if line or declared:
+        separator = line[1] if line else str(declared)
         names = _first_row(table, head, separator)
         return Header(names, "csv", encoding, separator, before, notes)
     separator = _find_separator(table, head)

@@ -27,7 +27,7 @@ STATES = {
     ABSENT: ("0", "0.0", "-0.0", "-", "no", "n", "false", "f", "negative", "neg", "absent"),
     UNCERTAIN: ("-1", "-1.0", "?", "uncertain", "u", "equivocal", "possible", "maybe"),
 }
-SAID = {PRESENT: "present", ABSENT: "absent", UNCERTAIN: "uncertain"}
+STATE_NAMES = {PRESENT: "present", ABSENT: "absent", UNCERTAIN: "uncertain"}
 STATE_OF = {word: state for state, words in STATES.items() for word in words}
 WORD_STATES = {  # of other languages, and of their spreadsheets
     PRESENT: ("ja", "j", "oui", "да", "wahr", "vrai", "verdadero", "vero", "истина", "是"),
@@ -139,7 +139,7 @@ def _states_of_column(
             f"{show_cells(present)}. Write 1 for present, 0 for absent, -1 for uncertain"
         )
     _check_codes(cells[~blank & states.isna()], states, at, table)
-    counts = [f"{int(states.eq(s).sum())} {word}" for s, word in SAID.items()]
+    counts = [f"{int(states.eq(s).sum())} {word}" for s, word in STATE_NAMES.items()]
     notes[-1] = notes[-1].replace("understood", f"understood ({', '.join(counts)})", 1)
     states = states.astype("Int8")
     return states.mask(blank, ABSENT) if empty == "absent" else states

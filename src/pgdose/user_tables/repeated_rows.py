@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pgdose.errors import UserError
+from pgdose.errors import Rejected, UserError
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.record_schemas import REPEATED
 from pgdose.user_tables.formats import UserTable
@@ -20,6 +20,11 @@ class Merged(NamedTuple):
     repeated: pd.DataFrame  # key, n_rows, differ: keys whose rows disagree
     unsure: dict[str, str]  # keys whose rows `union` cannot settle, and the columns
 
+    def check(self, key: str) -> None:
+        """Raise Rejected (conflicting_rows) if the rows of a key could not be settled."""
+        if key in self.unsure:
+            raise Rejected("conflicting_rows", f"its rows disagree on: {self.unsure[key]}")
+
 
 def merge_rows(
     rows: pd.DataFrame, key: str, several: str, table: UserTable, notes: list[str]
@@ -30,7 +35,7 @@ def merge_rows(
     with their lines; first and last choose a row; union takes a label of any row, and the other
     columns where the rows that have them agree.
     """
-    compared = [str(column) for column in rows if column not in (key, "line", "name")]
+    compared = [str(column) for column in rows if column not in (key, "line")]
     again = rows.duplicated([key, *compared])
     if n := int(again.sum()):
         notes.append(f"{n} rows say the same as an earlier row; left out")

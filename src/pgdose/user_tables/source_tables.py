@@ -7,6 +7,9 @@ from typing import Any
 from pgdose.names import UNKNOWN_PATIENTS
 from pgdose.user_tables.formats import TableFormat, UserTable
 
+EXCLUSION_COLUMNS = ("record_id", "reason")
+BOX_COLUMNS = ("record_id", "x", "y", "side")
+
 
 def table_format(section: Mapping[str, Any]) -> TableFormat:
     """What a section of the study says of its table's format."""
@@ -26,7 +29,7 @@ def describing_table(path: Path, source: str, settings: Mapping[str, Any]) -> Us
     if settings.get("patients") == UNKNOWN_PATIENTS:
         columns.pop("patient", None)
     if labels := settings.get("labels"):
-        more, keys = _label_columns(labels, "labels")
+        more, keys = _label_columns(labels)
         columns |= more
     return UserTable(path, f"sources.{source}", columns, table_format(settings), keys)
 
@@ -40,7 +43,7 @@ def report_table(path: Path, source: str, settings: Mapping[str, Any]) -> UserTa
 
 def label_table(path: Path, source: str, settings: Mapping[str, Any]) -> UserTable:
     """The table of an archive's labels: columns id, and label or label_<name>."""
-    columns, keys = _label_columns(settings["labels"], "labels")
+    columns, keys = _label_columns(settings["labels"])
     return UserTable(
         path,
         f"sources.{source}.label_table",
@@ -61,12 +64,12 @@ def hand_label_table(path: Path, source: str, settings: Mapping[str, Any]) -> Us
     )
 
 
-def _label_columns(labels: Mapping[str, Any], field: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _label_columns(labels: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The columns of labels by their meaning, and the keys that name them."""
     if labels["column"] is not None:
-        return {"label": labels["column"]}, {"label": f"{field}.column"}
+        return {"label": labels["column"]}, {"label": "labels.column"}
     columns = {f"label_{name}": column for name, column in labels["columns"].items()}
-    return columns, {f"label_{n}": f"{field}.columns.{n}" for n in labels["columns"]}
+    return columns, {f"label_{n}": f"labels.columns.{n}" for n in labels["columns"]}
 
 
 def list_table(

@@ -9,9 +9,7 @@ import pandas as pd
 
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.reader import read_columns
-from pgdose.user_tables.source_tables import list_table
-
-COLUMNS = ("record_id", "x", "y", "side")
+from pgdose.user_tables.source_tables import BOX_COLUMNS, list_table
 
 
 def read_boxes(
@@ -26,7 +24,7 @@ def read_boxes(
     Raises:
         UserError: a column is missing, a cell is no number, a side is not above 0, an id repeats.
     """
-    table = list_table(Path(path), f"groups.{group}.image.boxes", COLUMNS, settings or {})
+    table = list_table(Path(path), f"groups.{group}.image.boxes", BOX_COLUMNS, settings or {})
     rows = read_columns(table)
     repeated = rows["record_id"].duplicated()
     if repeated.any():
