@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pgdose.errors import UserError
-from pgdose.labelling.report_tables import JOINT
-from pgdose.user_tables.reader import read_pieces
+from pgdose.labelling.report_tables import JOINT, report_texts
 from pgdose.user_tables.source_tables import report_table
 
 
@@ -43,8 +42,5 @@ def _report_text(labels: Path, rows: list[int]) -> str:
     metadata = pq.read_schema(labels).metadata
     place = {key.decode(): value.decode() for key, value in metadata.items()}
     table = report_table(Path(place["table"]), labels.parent.name, json.loads(place["settings"]))
-    texts = dict[int, str]()
-    for piece in read_pieces(table):
-        some = piece.loc[piece.index.isin(rows), "text"]
-        texts |= dict(zip(some.index, some, strict=True))
+    texts = report_texts(table, rows)
     return JOINT.join(texts[row] for row in rows)

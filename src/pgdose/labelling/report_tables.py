@@ -7,7 +7,7 @@
 import gc
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ class _SeveralReports(NamedTuple):
         notes.append(f"{ids} ids have several different reports; 'several: {self.several}'")
         if self.several in ("first", "last"):
             return rows[~rows["link"].duplicated(keep=self.several)], mentions  # type: ignore[arg-type]
-        texts = self._texts(rows.loc[twice, "report"])
+        texts = report_texts(self.table, rows.loc[twice, "report"])
         merged, of_merged = [], []
         for _, group in rows[twice].groupby("link", sort=False):
             parts = [texts[report] for report in group["report"]]
@@ -133,13 +133,6 @@ class _SeveralReports(NamedTuple):
             start += len(part) + len(JOINT)
         return mentions
 
-    def _texts(self, numbers: pd.Series) -> dict[int, str]:
-        wanted, texts = set(numbers), dict[int, str]()
-        for piece in read_pieces(self.table):
-            some = piece.loc[piece.index.isin(wanted), "text"]
-            texts |= dict(zip(some.index, some, strict=True))
-        return texts
-
     def _differ(self, rows: pd.DataFrame, ids: int) -> UserError:
         link = rows.loc[rows["differ"], "link"].iloc[0]
         lines = rows.loc[rows["link"] == link, "line"].head(2).tolist()
@@ -149,6 +142,15 @@ class _SeveralReports(NamedTuple):
             "they are: join (parts of one report), union (all hold), first or last (that one "
             "holds)"
         )
+
+
+def report_texts(table: UserTable, numbers: Collection[int]) -> dict[int, str]:
+    """The texts of some rows of a table of reports, by their number (from 0)."""
+    texts = dict[int, str]()
+    for piece in read_pieces(table):
+        some = piece.loc[piece.index.isin(list(numbers)), "text"]
+        texts |= dict(zip(some.index, some, strict=True))
+    return texts
 
 
 def label_reports(
