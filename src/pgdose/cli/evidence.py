@@ -25,7 +25,7 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     if not report:
         return ["no report belongs to this record"]
     text = _report_text(folder / "labels.parquet", report[0]["report_rows"])
-    lines = [text, ""]
+    lines = [text if text.strip() else "its report has no words that can be read", ""]
     for mention in _rows(folder / "mentions.parquet", "report", report[0]["report"]):
         words = text[mention["start"] : mention["end"]]
         rule = " ".join(filter(None, (mention["pattern"], mention["cue"])))
