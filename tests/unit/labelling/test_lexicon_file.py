@@ -48,7 +48,7 @@ MISTAKES = [
     ),
     (
         {"norm": {"phrases": [f"{first}{'(а|б)' * 12}" for first in "абвгдежзи"]}},
-        r"norm\.phrases\[7\]: .* 4096 reports .* at most 10000; all .* 30000, of 5000000",
+        r"norm\.phrases\[7\]: .* 4096 reports .* at most 10000; all .* 30000 together, of 5000000",
     ),
     (
         {"findings": {"fibrosis": {"patterns": ["а .. " * 11 + "б"]}}},
