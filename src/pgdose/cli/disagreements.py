@@ -31,7 +31,8 @@ PAGE = "disagreements.html"
 
 def disagreements(study: Path, source: str) -> list[str]:
     """Write the page of a source whose reports are labelled; a line that names it."""
-    content = parse(read_study_file(study).content)
+    document = read_study_file(study)
+    content = parse(document.content, documents={str(study): document})
     archive = _archive(content, source)
     folder = Path(content.privacy.folder) / source
     if not (folder / "labels.parquet").is_file():
@@ -53,10 +54,8 @@ def disagreements(study: Path, source: str) -> list[str]:
     title = f"{source}: reports that a person labels otherwise"
     names = explainer.lexicon.names
     write_label_page(page, Heading(title, str(lexicon_path), names, notes), cards, rules)
-    return [
-        *notes,
-        f"wrote {page} with {len(cards)} reports; it holds their texts: keep it private",
-    ]
+    count = f"{len(cards)} report{'s' * (len(cards) != 1)}"
+    return [*notes, f"wrote {page} with {count}; it holds their texts: keep it private"]
 
 
 def _archive(study: Study, source: str) -> DicomArchive:
