@@ -31,7 +31,7 @@ ROWS = [
     ("2", "Possible fibrosis"),
     ("3", "Normal"),
     ("4", "Fibrosis."),
-    ("4", "Emphysema."),
+    ("4", "Emphysema.\x1b[2J"),
 ]
 HAND = "accession_number,fibrosis,emphysema\n1,1,0\n2,1,0\n3,0,0\n4,1,0\n"
 
@@ -140,4 +140,4 @@ def test_evidence_names_the_words_in_the_plain_text(study: Path) -> None:
         "",
         "fibrosis: absent, 'fibrosis', by findings.fibrosis.patterns[0] negation.before[0]",
     ]
-    assert evidence("d", folder)[0] == "Fibrosis.\n\nEmphysema."
+    assert evidence("d", folder)[0] == "Fibrosis.\n\nEmphysema.�[2J"  # no terminal obeys it

@@ -1,5 +1,6 @@
 """Labels of whole tables of reports: in memory, and of files as a study names them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,13 @@ def test_positions_are_those_in_the_plain_text(tmp_path: Path, lexicon: Lexicon)
     told = " ".join(notes)
     assert "5 of 7 reports hold marks of HTML, RTF or line breaks" in told
     assert "1 of 7 reports hold HTML or RTF that is not understood" in told
+
+
+def test_entries_without_effect_are_counted_in_the_notes(tmp_path: Path, lexicon: Lexicon) -> None:
+    path = tmp_path / "reports.csv"
+    pd.DataFrame({"id": ["1"], "text": ["Норма"]}).to_csv(path, index=False)
+    for warnings in ((), ("line 1: a", "line 2: b")):
+        notes: list[str] = []
+        label_report_file(reports(path), replace(lexicon, warnings=warnings), "error", True, notes)
+        told = "2 entries of the lexicon have no effect; 'pgdose label' shows them"
+        assert (told in notes) == bool(warnings)
