@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pgdose.cli import label_lines
 from pgdose.cli.label_lines import LabelLines, printable
 from pgdose.cli.main import main
-from pgdose.labelling.explanations import Explanation
+from pgdose.labelling.explanations import Explainer, Explanation
+from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.labelling.lexicon_rules import LexiconRules
 from pgdose.labelling.marked_text import cut
 from pgdose.labelling.reports import Mention
@@ -277,6 +278,9 @@ def test_pieces_are_the_text_and_each_mention_is_whole(mentions: list, cues: lis
         if mention.label != "norm":
             of_it = [piece.text for piece in pieces if mention in piece.mentions]
             assert "".join(of_it) == text[mention.start : mention.end]
+    for piece in pieces:
+        sizes = [mention.end - mention.start for mention in piece.mentions]
+        assert sizes == sorted(sizes)
     for names in ("starting", "ending"):
         assert sum(len(getattr(piece, names)) for piece in pieces) == len(read)
     in_cues = {i for start, end in places for i in range(start, end)}
@@ -292,6 +296,19 @@ def test_overlapping_mentions_each_have_their_mark(lexicon: Path) -> None:
     lines = LabelLines(LexiconRules(lexicon), colours=False)
     shown = list(lines.lines("1", Explanation(text, read, [None, (4, 7)], {"x": "present"}, "")))
     assert shown[1] == "{abc {_def_}[x: present] ghi}[y: absent]"
+    read = [Mention("x", "present", 0, 7, "r", None), Mention("y", "absent", 4, 7, "r", "c")]
+    shown = list(lines.lines("1", Explanation(text, read, [None, None], {"x": "present"}, "")))
+    assert shown[1] == "{abc {def}[y: absent]}[x: present] ghi"
+
+
+def test_a_cue_is_shown_where_it_denies(lexicon: Path) -> None:
+    """Not where the same entry stands elsewhere in the report."""
+    explanation = Explainer(load_lexicon(lexicon)).explain("Без фиброза. Далее без эмфиземы.")
+    cues = [
+        (mention.label, cue)
+        for mention, cue in zip(explanation.mentions, explanation.cues, strict=True)
+    ]
+    assert cues == [("fibrosis", (0, 3)), ("emphysema", (19, 22))]
 
 
 # The page
@@ -326,7 +343,7 @@ def test_the_page_loads_nothing_and_escapes_everything(run: Ran, tmp_path: Path)
 @pytest.fixture
 def hand(tmp_path: Path) -> Path:
     path = tmp_path / "hand.csv"
-    rows = "id,fibrosis,norm\nA1,1,0\nA2,,1\nA3,present,?\nA6,1,\nA9,1,\n"
+    rows = "id,fibrosis,norm\nA1,1,0\nA2,,1\nA3,present,?\nA4,0,\nA6,1,\nA9,1,\n"
     path.write_text(rows)
     return path
 
@@ -335,13 +352,21 @@ def test_labels_by_hand_are_measured_and_differences_shown(
     run: Ran, table: Path, hand: Path
 ) -> None:
     shown = run(table, "--hand-labels", hand)
-    assert re.findall("^--- (.*)$", shown, re.MULTILINE) == ["A1", "A2", "A3", "A6"]
+    assert re.findall("^--- (.*)$", shown, re.MULTILINE) == ["A1", "A2", "A3", "A4", "A6"]
     assert "differs: fibrosis is present by hand, unmentioned by the labeller" in shown
     # fibrosis: present by hand in A1, A3, A6; the labeller finds it in A3
-    assert re.search(r"^fibrosis +4 +3 +1\.00 \(0\.21 to 1\.00\) +0\.33 \(", shown, re.MULTILINE)
-    assert "1 of 5 ids with labels by hand are the id of no report" in shown
+    assert re.search(r"^fibrosis +5 +3 +1\.00 \(0\.21 to 1\.00\) +0\.33 \(", shown, re.MULTILINE)
+    assert "1 of 6 ids with labels by hand are the id of no report" in shown
     only = run(table, "--hand-labels", hand, "--only", "differ")
     assert re.findall("^--- (.*)$", only, re.MULTILINE) == ["A1", "A6"]
+
+
+def test_of_several_rows_with_one_id_the_first_counts(run: Ran, table: Path, hand: Path) -> None:
+    with table.open("a") as file:
+        file.write("A2,Фиброз\n")
+    shown = run(table, "--hand-labels", hand)
+    assert "1 more reports have the id of an earlier one; the first counts" in shown
+    assert "--- A2\n{Норма.}" in shown and "--- A2\n{Фиброз}" not in shown
 
 
 def test_ids_that_fit_no_report_are_refused(run: Ran, table: Path, hand: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pgdose.errors import UserError
 from pgdose.labelling.entries import Entry, Word
-from pgdose.labelling.entry_overlaps import covers
+from pgdose.labelling.entry_overlaps import covers, element_covers
 from pgdose.labelling.entry_texts import parse_entry
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.lexicon_file import load_lexicon
@@ -130,7 +130,8 @@ def test_an_entry_with_an_effect_is_none(texts: dict[str, str], tmp_path: Path) 
     assert not lexicon(tmp_path, **texts).warnings
 
 
-ELEMENTS = st.sampled_from(["a*", "*a", "*a*", "ab", "ab*", "*", "*ba", "aba", "b", "ba*", ".."])
+PATTERNS = ["a*", "*a", "*a*", "ab", "ab*", "*", "*ba", "aba", "b", "ba*", "*ab", "*ab*", "ba"]
+ELEMENTS = st.sampled_from([*PATTERNS, ".."])
 
 
 def entry(text: str) -> Entry:
@@ -140,6 +141,17 @@ def entry(text: str) -> Entry:
 
 
 WORDS = ["".join(word) for n in (1, 2, 3) for word in itertools.product("ab", repeat=n)]
+
+
+def test_a_covered_word_fits_wherever_its_entry_does() -> None:
+    elements = {text: entry(f"x {text} x").elements[1] for text in PATTERNS}
+    fitting = {text: {w for w in WORDS if one.fits(w)} for text, one in elements.items()}
+    for wide, narrow in itertools.product(PATTERNS, repeat=2):
+        if element_covers(elements[wide], elements[narrow]):
+            assert fitting[narrow] <= fitting[wide], (wide, narrow)
+    assert element_covers(elements["a*"], elements["ab*"])
+    assert element_covers(elements["*a"], elements["*ba"])
+    assert element_covers(elements["*a*"], elements["*ab"])
 
 
 @given(

@@ -105,6 +105,13 @@ def test_western_words_too(name: str, text: str) -> None:
     assert plain is not None and tokenize(plain) == tokenize(text)
 
 
+def test_a_font_s_character_set_counts_in_a_western_document() -> None:
+    text = "No mass seen, lungs clear: очаг"
+    assert plain_text(document(in_bytes(text, "cp1251"), "1252", "204")) == text
+    text = "No mass seen, lungs clear: πνεύμονας"
+    assert plain_text(document(in_bytes(text, "cp1253"), "1252", "161")) == text
+
+
 def test_western_bytes_stay_western() -> None:
     text = "Café über niño: normal"
     assert plain_text(document(in_bytes(text, "cp1252"), "1252", "0")) == text
@@ -182,7 +189,8 @@ def test_what_cannot_be_told_from_marks_is_refused(text: str) -> None:
         ("{\\rtf1 A \\strike pneumonia\\strike0 B {\\v hidden }C}", "A B C"),
         ("{\\rtf1 {\\field{\\*\\fldinst HYPERLINK x}{\\fldrslt A}}\\cell B\\row C}", "A B\nC"),
         ("{\\rtf1 A\\~B\\line \\u8212?C \\{D\\}}", "A B\n—C {D}"),
-        ("{\\rtf1 {\\pict\\bin9 }}}}}}}}}}A}", "A"),
+        ("{\\rtf1 {\\pict\\bin9 {{{{{{{{{}A}", "A"),
+        ("&notit; &lt; 5&nbsp", "&notit; < 5"),
         ("Impression:\\nNo mass.\\n\\nEnd\\tx", "Impression:\nNo mass.\n\nEnd\\tx"),
         ("A_x000D__x000A_B", "A\nB"),
         ("\\u043f\\u043d\\u0435\\u0432\\u043c\\u043e\\u043d\\u0438\\u044f?", "пневмония?"),

@@ -31,6 +31,7 @@ def test_what_is_not_understood_is_counted_apart() -> None:
     told = said("<!-- Normal", "Normal")
     assert "1 of 2 reports hold HTML or RTF that is not understood" in told
     assert "no words" not in told and "taken out" not in told
+    assert "finds nothing" not in said("<!-- Normal", "????", mentions=0)
 
 
 @pytest.mark.parametrize("limit", [255, 32767])
