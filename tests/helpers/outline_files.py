@@ -18,6 +18,7 @@ from pgdose.errors import Rejected
 from pgdose.histology.class_words import Classes
 from pgdose.histology.outlines import Outlines, read_outlines
 from pgdose.histology.regions import Bounds, Size
+from pgdose.histology.slide_geometry import SlideGeometry
 
 SIZE = (1280, 1024)
 
@@ -44,7 +45,7 @@ def grid(tile: int = 96) -> tuple[np.ndarray, np.ndarray]:
 def read(
     path: Path, classes: Classes, size: Size, bounds: Bounds | None = None, tile: float = 256
 ) -> Outlines:
-    return read_outlines(path, classes, size, bounds, tile)
+    return read_outlines(path, classes, SlideGeometry(size, bounds), tile)
 
 
 def reason(*arguments: Any, **options: Any) -> tuple[str, str]:

@@ -44,6 +44,7 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("inked", pa.string()),  # those of these that lose such tiles to pen marks
         ("mended", pa.int32()),  # outlines
         ("dropped", pa.int32()),
+        ("notes", pa.string()),  # what was guessed about its outlines; null if nothing was
     ]
 )
 

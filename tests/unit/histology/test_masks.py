@@ -28,6 +28,7 @@ from PIL import Image
 from shapely.geometry import box
 
 from pgdose.histology import masks
+from pgdose.histology.class_words import ADVICE
 from pgdose.histology.regions import RasterRegion
 
 
@@ -117,7 +118,7 @@ def test_what_is_transparent_is_not_drawn(tmp_path: Path) -> None:
 
 def test_a_value_that_no_class_names(tmp_path: Path) -> None:
     values = picture(4)
-    ending = "is in none of the study's classes (ignore, tumour, norm); add it to 'classes'"
+    ending = f"is in none of the study's classes (ignore, tumour, norm); {ADVICE}"
     values[3, 3] = 127
     path = png(tmp_path / "a.png", values)
     assert reason(path, CLASSES, SIZE) == ("unmapped_class", f"'127' {ending}")
