@@ -123,6 +123,17 @@ class ClassCounter:
         return regions
 
 
+def words_in(blocks: Blocks) -> set[str]:
+    """The words of all values that stand in a mask, but for 0 and what is transparent."""
+    words: set[str] = set()
+    for _, _, pixels in blocks:
+        codes, visible = _codes(pixels)
+        values = np.unique(codes if visible is None else codes[visible])
+        is_colour = codes.dtype == np.uint32
+        words |= {_word(int(value), is_colour) for value in values if value}
+    return words
+
+
 def _codes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """A number for each pixel (uint32 0xRRGGBB for colours, else its value), and which are visible.
 

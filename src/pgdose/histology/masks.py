@@ -11,7 +11,7 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin
 
 from pgdose.errors import Rejected
 from pgdose.histology.class_words import Classes
-from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
+from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement, words_in
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.tiff_pages import first_pages
 
@@ -38,6 +38,17 @@ def read_mask(
             raise _too_large(image.size)
         counter = ClassCounter(image.size, placement, tile, classes, _transparent_entries(image))
         return counter.count(_pillow_blocks(image))
+
+
+def mask_words(path: Path) -> set[str]:
+    """The words of all values that stand in a mask, at its finest level."""
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with tifffile.TiffFile(path) as file:
+            return words_in(_tiff_blocks(_levels(file)[0]))
+    with PILLOW_FORMATS[path.suffix.lower()](path) as image:
+        if image.width * image.height > LARGEST:
+            raise _too_large(image.size)
+        return words_in(_pillow_blocks(image))
 
 
 def _too_large(mask: Size) -> Rejected:

@@ -1,16 +1,17 @@
 """What speaks against the outlines of a file: shapes that were lost, other slides, other units."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, unmapped
+from pgdose.histology.class_words import Classes, Label, unmapped
 from pgdose.histology.drawing import OBJECT, Drawing
 from pgdose.histology.regions import Size
 from pgdose.study.class_patterns import ClassWords
 
+MOST_LINES = 1000  # that are measured; of more each counts as uncovered
 OVERHANG = 0.01  # of the slide's longer side: an outline may reach so far beyond it,
 LEAST_OVERHANG = 16  # or so many pixels
 CORNER = (180, 100)  # degrees and percent are below; pixels of a whole slide hardly are
@@ -35,12 +36,7 @@ def check_lost(drawing: Drawing, classes: Classes, rest: str, tile: float) -> No
                 f"only points, lines, arrows or other shapes without an area stand for class "
                 f"{name}; draw it as an area, or remove them",
             )
-    if not drawing.lines:
-        return
-    areas = shapely.union_all([shape for _, shape in drawing.outlines])
-    for label, hull in drawing.lines:
-        if hull.area < tile**2 or hull.difference(areas).area < tile**2:
-            continue
+    for label in _uncovered_lines(drawing, tile**2):
         line_class = label.class_of(words)
         if line_class is None and label.word:
             raise unmapped(label.shown(), classes)
@@ -50,6 +46,21 @@ def check_lost(drawing: Drawing, classes: Classes, rest: str, tile: float) -> No
                 f"an open line of class {line_class} goes round more than a tile outside of all "
                 "outlines; close it, or remove it",
             )
+
+
+def _uncovered_lines(drawing: Drawing, area: float) -> Iterator[Label]:
+    """The labels of lines that go round an area, or more, outside of all outlines."""
+    lines = [line for line in drawing.lines if line.hull.area >= area]
+    if not lines:
+        return
+    outlined = shapely.union_all([shape for _, shape in drawing.outlines])
+    shapely.prepare(outlined)
+    covered = shapely.covers(outlined, [line.hull for line in lines])
+    partly = [line for line, is_covered in zip(lines, covered, strict=True) if not is_covered]
+    for count, (label, hull) in enumerate(partly):
+        # Each takes time in proportion to all outlines.
+        if count >= MOST_LINES or hull.difference(outlined).area >= area:
+            yield label
 
 
 def check_inside(shapes: Sequence[BaseGeometry], size: Size) -> None:

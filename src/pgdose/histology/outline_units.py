@@ -26,10 +26,6 @@ LEAST_POINTS = 20  # to tell whether coordinates are multiples of the mpp
 NEAR = 0.05  # of a multiple
 ON_LATTICE, ON_HALVES = 0.95, 0.7  # shares of the coordinates
 MORE = 0.2  # share of tissue by which micrometres fit better; less is not worth a note
-IN_MICROMETRES = (
-    "the outlines seem to be in micrometres: as such they enclose tissue, as pixels hardly any; "
-    "export them in pixels of level 0, or give this slide's own outlines"
-)
 DOUBT = (
     "the outlines would enclose more of the tissue if they were in micrometres; look at the "
     "slide's thumbnail"
@@ -60,9 +56,18 @@ def check_units(
     if right > slide.size[0] + beyond or bottom > slide.size[1] + beyond:
         return ()
     pixels, um = (_tissue_share(shape, tiles, extent) for shape in (as_pixels, as_um))
-    fits_better = um >= MOSTLY_TISSUE and pixels < min(HARDLY_TISSUE, um / TIMES)
-    if fits_better or (um > pixels and _are_multiples(as_pixels, origin, mpp)):
-        raise Rejected("not_in_pixels", IN_MICROMETRES)
+    if um >= MOSTLY_TISSUE and pixels < min(HARDLY_TISSUE, um / TIMES):
+        raise Rejected(
+            "not_in_pixels",
+            "the outlines seem to be in micrometres: as such they enclose tissue, as pixels hardly "
+            "any; export them in pixels of level 0, or give this slide's own outlines",
+        )
+    if um >= MOSTLY_TISSUE and _are_multiples(as_pixels, origin, mpp):
+        raise Rejected(
+            "not_in_pixels",
+            "the outlines are in micrometres: their coordinates are multiples of the slide's mpp; "
+            "export them in pixels of level 0",
+        )
     return (DOUBT,) if um > pixels + MORE else ()
 
 

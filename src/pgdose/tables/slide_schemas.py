@@ -49,6 +49,12 @@ SLIDES = pa.schema(  # one row a slide, usable or not
 )
 
 
+def count_notes(slides: pd.DataFrame) -> list[str]:
+    """What was guessed about outlines, each with the number of slides."""
+    notes = slides["notes"].dropna().str.split("; ").explode().value_counts()
+    return [f"{n} slides: {note}" for note, n in notes.items()]
+
+
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:
     """Several tables of CANDIDATES as one, in order; words are categories."""
     parts = [read_parquet(path, columns=columns) for path in paths]
