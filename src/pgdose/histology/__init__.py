@@ -10,6 +10,7 @@ grid              at which scale tiles are read, and where they may lie
 overview          a slide at low resolution
 tissue            which part of the overview is tissue
 outlines          a pathologist's outlines of a slide, one region a class
+outline_reasons   the code of every reason for which outlines are rejected
 outline_checks    what speaks against outlines: lost shapes, another slide's, other units
 outline_units     whether outlines were exported in micrometres
 slide_geometry    what outlines need to know of their slide: size, bounds, scale
