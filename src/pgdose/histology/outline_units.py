@@ -27,7 +27,7 @@ NEAR = 0.05  # of a multiple
 ON_LATTICE, ON_HALVES = 0.95, 0.7  # shares of the coordinates
 MORE = 0.2  # share of tissue by which micrometres fit better; less is not worth a note
 DOUBT = (
-    "the outlines would enclose more of the tissue if they were in micrometres; look at the "
+    "the outlines would enclose more of the tissue if they were in micrometres: look at the "
     "slide's thumbnail"
 )
 

@@ -203,10 +203,10 @@ def test_a_tile_that_is_not_in_the_file_is_zeros(tmp_path: Path) -> None:
 
 def test_a_mask_without_any_pixels_is_not_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    options: Any = {"shape": (16, 16), "dtype": np.uint8, "tile": (16, 16)}
-    tifffile.imwrite(path, compression="zlib", **options)
-    with tifffile.TiffFile(path) as file:
-        assert not any(file.pages.first.databytecounts)
+    tifffile.imwrite(path, np.ones((16, 16), np.uint8), tile=(16, 16), compression="zlib")
+    assert read(path, CLASSES, (16, 16)).regions
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["TileByteCounts"].overwrite(0)
     assert reason(path, CLASSES, (16, 16))[0] == "unreadable_outlines"
 
 

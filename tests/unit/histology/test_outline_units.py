@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.rejections import reason
 from helpers.slide_files import write_slide
@@ -12,6 +13,8 @@ from shapely.affinity import scale
 from shapely.geometry import Polygon, box
 
 from pgdose.errors import Rejected
+from pgdose.tables.parquet import read_tables, write_table
+from pgdose.tables.slide_schemas import SLIDES, count_notes
 
 MPP = 0.2527
 
@@ -93,3 +96,11 @@ def test_the_table_s_class_is_matched_as_words_of_outlines_are(slide: Path) -> N
     assert set(classes_of(survey(slide, None, "Carcinoma G2", classes=classes)).values()) == {
         "tumour"
     }
+
+
+def test_notes_are_counted_over_the_slides(tmp_path: Path) -> None:
+    nobody = dict.fromkeys(SLIDES.names)
+    rows = [nobody | {"notes": notes} for notes in (None, "a", "a; b")]
+    for n, expected in ((1, []), (3, ["2 slides: a", "1 slides: b"])):
+        write_table(pd.DataFrame(rows[:n]), tmp_path / "s.parquet", SLIDES, {})
+        assert count_notes(read_tables([tmp_path / "s.parquet"])) == expected
