@@ -9,7 +9,7 @@ import pytest
 from helpers.rejections import reason
 from helpers.slide_files import write_slide
 from helpers.slide_surveys import classes_of, survey, tissue_image, write_outlines
-from shapely.affinity import scale
+from shapely.affinity import scale, translate
 from shapely.geometry import Polygon, box
 
 from pgdose.errors import Rejected
@@ -38,11 +38,12 @@ def in_um(shape: Polygon) -> Polygon:
 def test_outlines_that_enclose_tissue_only_as_micrometres_are_refused(
     slide: Path, tmp_path: Path
 ) -> None:
-    shape = freehand(760, 500, 200)
+    shape = translate(freehand(760, 500, 200), 0.37, 0.61)  # not multiples of the scale
     drawn = write_outlines(tmp_path / "p.geojson", (shape, "Tumor"))
     assert "tumour" in classes_of(survey(slide, drawn)).values()
     drawn = write_outlines(tmp_path / "u.geojson", (in_um(shape), "Tumor"))
-    assert reason(survey, slide, drawn) == "not_in_pixels"
+    with pytest.raises(Rejected, match="as such they enclose tissue"):
+        survey(slide, drawn)
 
 
 def test_multiples_of_the_scale_are_micrometres_even_on_tissue(tmp_path: Path) -> None:
@@ -59,6 +60,15 @@ def test_multiples_of_the_scale_are_micrometres_even_on_tissue(tmp_path: Path) -
     for name, pixels in (("a", small), ("b", pen)):
         drawn = write_outlines(tmp_path / f"{name}.geojson", (pixels, "Tumor"))
         assert survey(full, drawn).facts["notes"] is None
+
+
+def test_whole_pixels_are_pixels_where_a_pixel_is_half_a_micrometre(tmp_path: Path) -> None:
+    """They are multiples of 0.5 too; an outline in the corner of a slide full of tissue."""
+    full = np.full((1024, 1024, 3), tissue_image()[0, -1], np.uint8)
+    slide = write_slide(tmp_path / "s.svs", full, mpp=0.5)
+    drawn = write_outlines(tmp_path / "a.geojson", (freehand(250, 250, 200), "Tumor"))
+    result = survey(slide, drawn)
+    assert "tumour" in classes_of(result).values() and result.facts["notes"] is None
 
 
 def test_a_doubt_is_noted(tmp_path: Path) -> None:
