@@ -15,12 +15,14 @@ where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
 disagreements STUDY SOURCE   a page of the reports that a person labels otherwise
 label FILE           what the labeller reads in reports, and why: for tuning a lexicon
+words STUDY [SOURCE] the words for classes in the files of its sources, and the class of each
 verify RESULTS       whether all results are there and as they were written; signs them
 check STUDY          whether a study file is in order, before Snakemake reads it
 schema               the JSON schema of a study file
 migrate STUDY        rewrite an older study file for this version
 
-The first four are for people who may read the reports and `private/`.
+The first four are for people who may read the reports and `private/`, and `words`, which shows what
+people wrote, for those who may read the sources.
 """
 
 
@@ -49,6 +51,12 @@ def _label(arguments: argparse.Namespace) -> list[str]:
     from pgdose.cli.label import label
 
     return label(arguments)
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    from pgdose.cli.words import words
+
+    return words(arguments.study, arguments.source)
 
 
 def _verify(arguments: argparse.Namespace) -> list[str]:
@@ -96,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("study", type=Path)
     command.add_argument("source", help="an archive with reports and labels by hand")
     _add_label_options(add("label", _label))
+    command = add("words", _words)
+    command.add_argument("study", type=Path)
+    command.add_argument("source", nargs="?", help="all sources if left out")
     command = add("verify", _verify)
     command.add_argument("results", type=Path)
     command.add_argument(

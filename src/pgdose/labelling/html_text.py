@@ -12,8 +12,8 @@ def _names(text: str) -> frozenset[str]:
 
 # Elements that a text may hold without their end, and that no plain text names in brackets.
 _PLAIN_TAGS = _names(
-    "b br big blockquote body center div em font h1 h2 h3 h4 h5 h6 head hr html i img li meta ol p "
-    "pre script small span strong style sub sup table tbody td th thead tr tt u ul"
+    "br big blockquote body center div em font h1 h2 h3 h4 h5 h6 head hr html img li meta ol p pre "
+    "script small span strong style sub sup table tbody td th thead tr tt ul"
 )
 # Those that stand inside a word or a sentence; all others part words.
 _INLINE = _names("a b big content del em font i ins mark o:p s small span strong sub sup tt u")
@@ -106,8 +106,9 @@ def _is_mark(match: re.Match[str], paired: set[str]) -> bool:
     name = match[2].lower()
     if name in _PLAIN_TAGS:
         return True
-    is_single = bool(match[3] or (match[4] and len(name) > 1))
-    return not match[1] and (is_single or name in paired)
+    has_attribute = '"' in match[3] or "'" in match[3]
+    is_whole = has_attribute or bool(match[4] and len(name) > 1)
+    return not match[1] and (is_whole or name in paired)
 
 
 def _replaced(match: re.Match[str], paired: set[str]) -> str:
