@@ -120,8 +120,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.image.window",
             "voi",
-            "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
-            "microscope_fields; leave 'window' out",
+            "groups.H-OV.image.window: 'voi' is for X-rays, but source fields is histology, whose "
+            "values are never stretched; leave 'window' out",
         ),
         ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' needs 'crop: a"),
         (
