@@ -74,6 +74,9 @@ def _deep(path: Path, header: Header, channels: int, bits: int, stretched: bool)
 
 
 def _of_8_bits(path: Path, header: Header, channels: int) -> np.ndarray:
+    if header.format == "PNG":
+        with Image.open(path, formats=["PNG"]) as image:
+            image.verify()  # checksums of the chunks, which decoding does not look at
     # Opened by name, some TIFFs are mapped into memory, and Pillow turns those wrongly.
     with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         if header.page:

@@ -132,7 +132,10 @@ def to_8_bits(stored: Stored, bits: int, *, alpha: bool = True) -> np.ndarray:
         pixels = grey_levels.look_up(table, np.ascontiguousarray(values))
         if not stored.planar:
             return pixels
-        return np.asarray(Image.merge("RGB", [Image.fromarray(plane) for plane in pixels]))
+        interleaved = np.empty((*pixels.shape[1:], 3), np.uint8)
+        for channel, plane in enumerate(pixels):
+            interleaved[..., channel] = plane
+        return interleaved
     pixels = np.empty(values.shape, np.uint8)
     shares = stored.alpha if values.ndim == 3 else stored.alpha[..., 0]
     for row in range(0, len(values), BAND):  # all of a large picture would not fit as floats
