@@ -299,3 +299,26 @@ def test_the_depth_of_a_field_and_its_pages_are_recorded(tmp_path: Path) -> None
     assert "1 files have several pages; the largest is read" in notes
     (tile,) = read_field_tiles(tmp_path / "a.tif", pd.DataFrame({"x": [32], "y": [32]}), 32, 16)
     assert (tile == round(255 * 40_000 / 65_535)).all()
+
+
+def test_words_of_folders_in_any_language_become_classes(tmp_path: Path) -> None:
+    """Capitals, spaces and composed accents are one spelling; other words are counted."""
+    words = [
+        "Рак лёгкого",
+        "РАК",
+        "норма\u00a0",
+        "Nécrose",
+        "Nécrose".replace("é", "e\u0301"),
+        "другое",
+    ]
+    rows = []
+    for n, word in enumerate(words):
+        Image.new("RGB", (75, 75)).save(tmp_path / f"{n}.png")
+        rows.append({"file": f"{n}.png", "patient": f"P{n}", "class": word})
+    classes = {"tumour": ["рак*"], "norm": ["Норма"], "necrosis": ["nécrose"]}
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes=classes)
+    assert [r["class"] for r in index.records] == ["tumour"] * 2 + ["norm"] + ["necrosis"] * 2
+    ((_, _, reason, detail),) = index.rejects
+    assert reason == "unmapped_class" and "pgdose words" in detail and "другое" not in detail
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes={"tumour": ["РАК"]})
+    assert [r["class"] for r in index.records] == ["tumour"] and len(index.rejects) == 5
