@@ -276,6 +276,7 @@ rule screen:
     params:
         kind=lambda w: source_of(w).kind,
         modality=lambda w: source_of(w).modality,
+        bits=lambda w: bits_of(w.source),
         shards=lambda w: source_of(w).shards,
         limits=lambda w: as_json(source_of(w).screen.to_dict()),
         classes=lambda w: as_json(screened_classes(w)),
@@ -307,7 +308,7 @@ rule tile:
     params:
         kind=lambda w: source_of(w).kind,
         tile=lambda w: source_of(w).tile,
-        bits=lambda w: getattr(source_of(w), "bits", 8),
+        bits=lambda w: bits_of(w.source),
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
@@ -429,6 +430,7 @@ rule rejects_sheet:
         seed=STUDY.seed,
         kind=lambda w: source_of(w).kind,
         modality=lambda w: source_of(w).modality,
+        bits=lambda w: bits_of(w.source),
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"
