@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from pgdose.labelling.entries import CUE_ROLES, Word
+from pgdose.labelling.entries import Word
 from pgdose.labelling.hits import find_hits
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.plain_text import plain_text
@@ -98,18 +98,17 @@ class _Words:
         self.ends = list(accumulate(map(len, self.pieces)))  # token k is piece 2 k + 1
 
     @cached_property
-    def _cues(self) -> dict[str, list[Span]]:
-        """Where each entry for denial or doubt stands, by its rule."""
-        cues: dict[str, list[Span]] = {}
-        hits = find_hits(self.segments.words)
-        for role in (*CUE_ROLES, "uncertainty"):
-            for hit in hits[role]:
-                cues.setdefault(hit.entry.rule, []).append(self._span(hit.start, hit.end))
-        return cues
+    def _places(self) -> dict[str, list[Span]]:
+        """Where each entry stands, by its rule."""
+        places: dict[str, list[Span]] = {}
+        for of_role in find_hits(self.segments.words).values():
+            for hit in of_role:
+                places.setdefault(hit.entry.rule, []).append(self._span(hit.start, hit.end))
+        return places
 
     def find_cue(self, mention: Mention) -> Span | None:
         """The place of a mention's cue that is nearest to it."""
-        places = self._cues.get(mention.cue or "", [])
+        places = self._places.get(mention.cue or "", [])
 
         def distance(span: Span) -> int:
             return max(span[0] - mention.end, mention.start - span[1])

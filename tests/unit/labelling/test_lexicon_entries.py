@@ -26,7 +26,6 @@ norm:
   phrases:
     - normal
     - NORMAL_PHRASE
-  conclusion: [impression]
 findings:
   fibrosis:
     patterns: [PATTERNS]
@@ -67,12 +66,12 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         )
     assert str(error.value).splitlines() == [
         "mine.yaml: The lexicon has 5 mistakes:",
-        "  line 9: findings.fibrosis.patterns[2]: 'fi*b' must be words, with * only at the "
+        "  line 8: findings.fibrosis.patterns[2]: 'fi*b' must be words, with * only at the "
         "beginning or end of a word",
-        "  line 14: negation.before[1]: 1 must be a text; put it in quotes",
-        "  line 12: findings.emphysema.patterns[0]: is the same as findings.fibrosis.patterns[1] "
-        "(line 9), in another list; remove one of the two",
-        "  line 17: uncertainty[1]: is the same as negation.before[2] (line 14), in another list; "
+        "  line 13: negation.before[1]: 1 must be a text; put it in quotes",
+        "  line 11: findings.emphysema.patterns[0]: is the same as findings.fibrosis.patterns[1] "
+        "(line 8), in another list; remove one of the two",
+        "  line 16: uncertainty[1]: is the same as negation.before[2] (line 13), in another list; "
         "remove one of the two",
         "  line 5: norm.phrases[1]: 'nor*al' must be a whole report in words, without * or "
         "numbers, and with (a|b) for alternatives",
@@ -243,7 +242,7 @@ def test_marks_in_norm_phrases_do_not_count(phrase: str, tmp_path: Path) -> None
 
 def test_a_head_may_have_its_colon(tmp_path: Path) -> None:
     text = "Some words. Impression: normal"
-    content = SMALL.replace("[impression]", "['Impression:']")
+    content = SMALL.replace("findings:", "  conclusion: ['Impression:']\nfindings:")
     for name, filled in FILLED.items():
         content = content.replace(name, filled)
     path = tmp_path / "mine.yaml"
