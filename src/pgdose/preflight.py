@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pgdose.errors import UserError
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.onnx_locations import data_files
 from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
 from pgdose.study.yaml_file import read_yaml
@@ -186,5 +187,7 @@ def _network_files(study: Study) -> Iterator[str]:
     for field, network in {"training": study.training, **networks}.items():
         if isinstance(network, ExistingNetwork):
             yield from _file(f"{field}.file", network.file)
+            for data in data_files(network.file):
+                yield from _file(f"{field}.file: weights beside it", str(data))
         elif network.weights != "imagenet":
             yield from _file(f"{field}.weights", network.weights)

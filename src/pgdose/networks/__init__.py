@@ -11,6 +11,7 @@ graph_file      the same as tensors and JSON, for network.safetensors
 pt2             exported programs, read into such a list
 torch_archive   the tensors in torch's archives, read without unpickling
 onnx_file       ONNX models, read into such a list
+onnx_data       reading weights from them
 onnx_operators  the operators of ONNX in torch functions
 onnx_resize     one of them, Resize, which has many forms
 trial           the first reading and passes of a network from elsewhere, in a process of its own

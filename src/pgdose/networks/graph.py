@@ -162,6 +162,14 @@ class GraphNetwork(nn.Module):
         self._last_use = _last_uses(self.calls, self.outputs)
 
     def forward(self, images: Tensor) -> Any:
+        if self.shape[:1] == (1,) and len(images) > 1:  # exported for one image at a time
+            each = [self._pass(image) for image in images.split(1)]
+            if isinstance(each[0], tuple):
+                return tuple(map(torch.cat, zip(*each, strict=True)))
+            return torch.cat(each)
+        return self._pass(images)
+
+    def _pass(self, images: Tensor) -> Any:
         self._check_shape(images)
         values = {number: self.get_buffer(f"weight_{number}") for number in self.weights}
         values |= self.constants | {self.images: images}

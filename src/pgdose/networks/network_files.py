@@ -23,6 +23,7 @@ from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
 from pgdose.study.networks import ExistingNetwork, Input
+from pgdose.study.onnx_locations import data_files
 from pgdose.study.training import Architecture
 
 
@@ -95,7 +96,7 @@ def import_network(
     order = [existing.classes.index(name) for name in classes]
     if existing.architecture is None:
         content = path.read_bytes()
-        body = formats.read_module(existing.format, content, path.name)
+        body = formats.read_module(existing.format, content, path.name, data_files(path))
         expected = Preprocessing.from_study(declared, existing.outputs, order)
         seen = {"seen": expected.as_metadata()}
         if isinstance(body, GraphNetwork):

@@ -6,6 +6,7 @@ nothing else.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pgdose.networks.graph import (
     Value,
     as_numbers,
 )
+from pgdose.networks.onnx_data import INSIDE, DataFiles
 from pgdose.networks.onnx_operators import (
     DTYPES,
     NEWEST_OPSET,
@@ -38,8 +40,11 @@ SMALL_CONSTANTS = 2**24  # bytes that functions of a model may repeat
 MOST_INSIDE = 50  # functions of a model inside each other
 
 
-def read(content: bytes, name: str) -> GraphNetwork:
-    """The network of a model; UserError, naming the file, if it is refused."""
+def read(content: bytes, name: str, data: Iterable[Path] = ()) -> GraphNetwork:
+    """The network of a model; UserError, naming the file, if it is refused.
+
+    `data`: the files beside it that its weights may be in (`onnx_locations.data_files`).
+    """
     try:
         import onnx
     except ImportError:
@@ -54,7 +59,7 @@ def read(content: bytes, name: str) -> GraphNetwork:
     if not model.graph.node:
         raise UserError(f"{name}: not an ONNX model, or one without a graph; export it again")
     try:
-        return _Translation(model).network()
+        return _Translation(model, DataFiles(data)).network()
     except Refused as refused:
         raise UserError(f"{name}: refused, because {refused}") from None
     except (
@@ -67,8 +72,8 @@ def read(content: bytes, name: str) -> GraphNetwork:
 class _Translation:
     """One model on its way to a GraphNetwork. Every value of every scope has a number."""
 
-    def __init__(self, model: Any) -> None:
-        self.graph = model.graph
+    def __init__(self, model: Any, data: DataFiles | None = None) -> None:
+        self.graph, self.data = model.graph, data or DataFiles()
         self.version = _version(model.opset_import)
         self.functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self.calls: list[Call] = []
@@ -82,7 +87,7 @@ class _Translation:
         graph = self.graph
         if graph.sparse_initializer:
             raise Refused("it holds sparse weights; export it with plain ones")
-        scope = {tensor.name: self._weight(_tensor(tensor)) for tensor in graph.initializer}
+        scope = {t.name: self._weight(_tensor(t, self.data)) for t in graph.initializer}
         images = [entry for entry in graph.input if entry.name not in scope]
         if len(images) != 1:
             raise Refused(
@@ -252,19 +257,18 @@ def _attribute(attribute: Any, bound: dict[str, Any]) -> Any:
     )
 
 
-def _tensor(tensor: Any) -> Tensor:
+def _tensor(tensor: Any, data: DataFiles | None = None) -> Tensor:
     """A tensor of the file, of which the data must be as long as its shape says."""
     from onnx import numpy_helper
 
-    if tensor.data_location == 1 or tensor.external_data:
-        raise Refused(
-            "its weights are in another file; put them into this one: "
-            "onnx.save_model(model, path, save_as_external_data=False)"
-        )
     if tensor.data_type not in DTYPES or any(size < 0 for size in tensor.dims):
         raise Refused(f"it holds a tensor of type {tensor.data_type}, which is not read")
-    array = numpy_helper.to_array(tensor)
     dtype = DTYPES[tensor.data_type]
+    if tensor.data_location == 1 or tensor.external_data:
+        if data is None:
+            raise Refused(f"it holds constants that are in another file; {INSIDE}")
+        return data.tensor(tensor, dtype)
+    array = numpy_helper.to_array(tensor)
     if dtype == torch.bfloat16:
         array = array.astype(np.float32)
     return torch.from_numpy(np.array(array)).to(dtype)

@@ -9,6 +9,7 @@ classes       keys `classes` (with `where`) and `image` of a group
 augmentation  key `augment` of groups and of training
 training      section `training`, and the architectures
 networks      keys `network` and `networks` of a group
+onnx_locations  files beside an ONNX model that hold its weights, which are inputs too
 attacks       section `attacks`
 doses         an attack's amplitudes (epsilon) and iterations
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`
