@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgdose.errors import UserError
+from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.onnx_locations import data_files
 from pgdose.study.sources import AnySource, DicomArchive
@@ -187,6 +188,9 @@ def _network_files(study: Study) -> Iterator[str]:
     for field, network in {"training": study.training, **networks}.items():
         if isinstance(network, ExistingNetwork):
             yield from _file(f"{field}.file", network.file)
+            with contextlib.suppress(OSError):
+                if fault := misfit(network.file, network.format):
+                    yield f"{field}.file: {Path(network.file).name} {fault}"
             for data in data_files(network.file):
                 yield from _file(f"{field}.file: weights beside it", str(data))
         elif network.weights != "imagenet":

@@ -22,6 +22,7 @@ from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
+from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork, Input
 from pgdose.study.onnx_locations import data_files
 from pgdose.study.training import Architecture
@@ -94,6 +95,8 @@ def import_network(
     """
     path, declared = Path(existing.file), existing.input or Input()
     order = [existing.classes.index(name) for name in classes]
+    if fault := misfit(path, existing.format):
+        raise UserError(f"{path.name}: {fault}")
     if existing.architecture is None:
         content = path.read_bytes()
         body = formats.read_module(existing.format, content, path.name, data_files(path))
@@ -113,11 +116,11 @@ def import_network(
             "size": size,
         }
         network = untrained(**description)
-        misfit = load_matching(network.body, read_weights(path), is_auxiliary)
-        if misfit:
+        first = load_matching(network.body, read_weights(path), is_auxiliary)
+        if first:
             raise UserError(
                 f"{path.name}: does not fit {existing.architecture} for {len(classes)} classes "
-                f"(first misfit: {misfit}); give weights of this architecture, "
+                f"(first misfit: {first}); give weights of this architecture, "
                 "trained for these classes"
             )
         expected = Preprocessing.from_study(declared, existing.outputs, order, network)
