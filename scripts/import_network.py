@@ -28,6 +28,8 @@ with job(snakemake) as log:
         existing, snakemake.output.network, classes, shape["size"]
     ).to(device)
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
+    for note in network.notes:
+        log.warning("%s: %s", name, note)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"

@@ -3,6 +3,7 @@
 classifier      the wrapper of every network: preprocessing in front, logits behind
 architectures   networks to train, by name
 weights         where weights come from, and putting them into a network
+declared_input  the images that a network's file says it takes, and the study's
 folding         batch norm folded into convolutions, for inference
 network_files   network.safetensors: save, load, import a network from elsewhere
 formats         reading networks from elsewhere: which reader reads which format; TorchScript
