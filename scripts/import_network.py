@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from job import job, settings
@@ -38,4 +39,6 @@ with job(snakemake) as log:
         *(run, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    clean_logits.write(snakemake.output.clean, members.table["member"], logits, precision)
+    notes = {"notes": json.dumps(network.notes)}
+    numbers = members.table["member"]
+    clean_logits.write(snakemake.output.clean, numbers, logits, precision, notes)
