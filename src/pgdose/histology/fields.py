@@ -17,7 +17,7 @@ from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
 from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.formats import UserTable
-from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text
+from pgdose.user_tables.layouts import as_text, outside_layout
 from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
 from pgdose.user_tables.source_rows import clean_patients, find_files
 
@@ -119,7 +119,7 @@ def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:
 def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
     """(width, height) of a row's field; rejects a row or file that cannot be used."""
     if row["class"] is None:
-        raise Rejected("not_in_layout", NOT_IN_LAYOUT)
+        raise outside_layout(root / row["file"])
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty; fill in both")
     if not is_name(row["class"]):

@@ -7,6 +7,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from pgdose.errors import Rejected
 from pgdose.images import deep_color, grey_levels
+from pgdose.tables.packed_files import archive_format_of, unpack_advice
 
 # Pixels of a picture. At their peak the decoders hold up to 24 bytes for each: 16-bit RGBA 8 as it
 # is stored, 8 in the decoder's or converted copies, 6 in RGB; JPEG 2000 4 for each channel, and
@@ -31,8 +32,8 @@ TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels of the upright picture, from its header.
 
-    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels, of the picture or of a
-    tile of a TIFF).
+    Raises Rejected: not_an_image; archive (such as ZIP); absurd_size (more than LARGEST pixels, of
+    the picture or of a tile of a TIFF).
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -43,6 +44,8 @@ def image_size(path: Path) -> tuple[int, int]:
     except Image.DecompressionBombError:
         raise Rejected("absurd_size", f"over {2 * LARGEST} pixels") from None
     except Exception as error:
+        if name := archive_format_of(path):
+            raise Rejected("archive", unpack_advice(name)) from None
         raise Rejected("not_an_image", type(error).__name__) from None
     if width * height > LARGEST:
         raise Rejected("absurd_size", f"{width}x{height}")

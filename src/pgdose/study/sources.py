@@ -38,7 +38,8 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
+from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 from pgdose.study.words import Word
@@ -130,6 +131,11 @@ class Source(Model):
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
+# What to do with films that are stored mirrored, on their side or upside down: turn them upright,
+# leave them out, or take their pixels as they are stored.
+Orientation = Literal["turn", "reject", "as_stored"]
+
+
 class DicomArchive(Source):
     """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
@@ -138,6 +144,8 @@ class DicomArchive(Source):
     lexicon: Annotated[InputFile | None, IS_PATH] = None
     label_table: LabelTable | None = None  # of a label that both have, the table's counts
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
+    modalities: Modalities = list(FILM_MODALITIES)  # other images are no films
+    orientation: Orientation = "turn"
     screen: FilmScreen = FilmScreen()
 
     @property
@@ -331,6 +339,9 @@ class ImageTable(TableSource):
     columns: TableColumns = TableColumns()
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
+    # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
+    modalities: Modalities | None = None
+    orientation: Orientation | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
     @model_validator(mode="after")
@@ -339,6 +350,13 @@ class ImageTable(TableSource):
             raise mistake("give 'table' or 'layout' (or both), which says what each image is")
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
+        for key in ("modalities", "orientation"):
+            if self.modality != "xray" and getattr(self, key) is not None:
+                raise mistake(
+                    "is for DICOM files, which only a source with 'modality: xray' may hold; "
+                    "leave it out",
+                    field=key,
+                )
         column = self.labels.column if self.labels else "class"
         if self.table is None and column not in ("class", "part"):
             raise mistake(

@@ -19,15 +19,14 @@ from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.chest_fit import ChestFit
 from pgdose.xray.reject_reasons import REASONS
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 
 def screen(
     records: Iterable[Mapping],
     paths: Mapping[str, SourceFile],
     *,
-    kind: str,
-    modality: str,
+    images: ImageSettings,
     limits: Mapping,
 ) -> pd.DataFrame:
     """Screen records; returns a table of SCREEN.
@@ -39,7 +38,7 @@ def screen(
     for record in records:
         row = {"record_id": record["record_id"], "usable": True}
         try:
-            row |= _screen_image(record, paths[record["record_id"]], kind, modality, limits)
+            row |= _screen_image(record, paths[record["record_id"]], images, limits)
         except Rejected as rejected:
             row |= {"usable": False, "reason": rejected.reason, "detail": rejected.detail}
         rows.append(row)
@@ -47,14 +46,15 @@ def screen(
 
 
 def _screen_image(
-    record: Mapping, file: SourceFile, kind: str, modality: str, limits: Mapping
+    record: Mapping, file: SourceFile, images: ImageSettings, limits: Mapping
 ) -> dict:
     """The columns of SCREEN for a usable image. Raises Rejected for another."""
-    if modality == "xray":
+    is_xray = images.modality == "xray"
+    if is_xray:
         check_header(record, limits)
-    film = read_source_image(file, kind, modality)
+    film = read_source_image(file, images)
     small = check_image(film.pixels, limits)
-    chest = ChestFit(film.pixels) if modality == "xray" else None
+    chest = ChestFit(film.pixels) if is_xray else None
     if chest:
         check_view(chest, limits)
     row = {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}

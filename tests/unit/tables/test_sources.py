@@ -30,7 +30,7 @@ from pgdose.tables.private_paths import stat_file
 from pgdose.user_tables import csv_rows, layouts, parquet_rows, reader
 from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
 from pgdose.xray import hand_drawn_boxes
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
@@ -289,7 +289,7 @@ def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
     (record,), _, rejects, _ = index(rows("c.dcm"), pictures, modality="xray")
     assert (record["rows"], record["columns"], record["bits_stored"]) == (80, 100, 12)
     assert rejects == []
-    seen = read_source_image(stat_file(pictures / "c.dcm"), "table", "xray")
+    seen = read_source_image(stat_file(pictures / "c.dcm"), ImageSettings("table", "xray"))
     assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
 
 
@@ -486,13 +486,15 @@ def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> No
         read_header(table(path, "sources.xray.reports", **columns))
 
 
-def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
+def test_an_impossible_age_is_left_empty_and_counted(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected, _ = index(rows, tmp_path)
-    assert [record["age"] for record in kept] == [50]
-    assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
+    notes: list[str] = []
+    kept, _, rejected, _ = index(rows, tmp_path, notes=notes)
+    assert [record["age"] for record in kept] == [None, 50]
+    assert rejected == []
+    assert "age: 1 cells understood, 0 empty, 1 not understood: '150' (1)" in notes
 
 
 def test_a_folder_that_cannot_be_read_stops_the_listing(
