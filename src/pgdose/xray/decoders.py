@@ -23,8 +23,8 @@ DECODERS: dict[str, tuple[str, ...]] = {
     uid.JPEGExtended12Bit: ("pillow", "gdcm"),
     uid.JPEGLossless: ("gdcm", "imagecodecs"),
     uid.JPEGLosslessSV1: ("gdcm", "imagecodecs"),
-    uid.JPEGLSLossless: ("pyjpegls", "gdcm", "imagecodecs"),
-    uid.JPEGLSNearLossless: ("pyjpegls", "gdcm", "imagecodecs"),
+    uid.JPEGLSLossless: ("pyjpegls", "gdcm"),
+    uid.JPEGLSNearLossless: ("pyjpegls", "gdcm"),
     uid.JPEG2000Lossless: ("pylibjpeg", "gdcm", "imagecodecs"),
     uid.JPEG2000: ("pylibjpeg", "gdcm", "imagecodecs"),
     uid.HTJ2KLossless: ("pylibjpeg", "imagecodecs"),
@@ -115,11 +115,8 @@ def _by_gdcm(stream: bytes, header: PixelHeader) -> np.ndarray:
 def _by_imagecodecs(stream: bytes, header: PixelHeader) -> np.ndarray:
     import imagecodecs
 
-    name = uid.UID(header.syntax).name
-    if "JPEG 2000" in name:
+    if "JPEG 2000" in uid.UID(header.syntax).name:
         return imagecodecs.jpeg2k_decode(stream)
-    if "JPEG-LS" in name:
-        return imagecodecs.jpegls_decode(stream)
     return imagecodecs.jpegsof3_decode(stream)  # its others take a stream that breaks off
 
 

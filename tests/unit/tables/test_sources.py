@@ -293,6 +293,43 @@ def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
     assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
 
 
+def test_films_of_a_table_are_checked_and_turned_as_those_of_an_archive(pictures: Path) -> None:
+    orientation = {"PatientOrientation": ["F", "L"]}
+    dicom_files.save(dicom_files.film(**orientation), pictures / "c.dcm")
+    dicom_files.save(dicom_files.film(Modality="CT"), pictures / "d.dcm")
+    bare = dicom_files.save(dicom_files.film(SOPClassUID="1.2.3"), pictures / "bare")
+    bare.write_bytes(dicom_files.data_set_of(bare))
+    made = rows("a.png", "bare", "c.dcm", "d.dcm", patient=["P1", "P2", "P3", "P4"])
+    notes: list[str] = []
+    records, _, rejects, _ = index(made, pictures, modality="xray", notes=notes)
+    assert [(r["rows"], r["columns"], r.get("turned")) for r in records] == [
+        *((90, 120, None), (80, 100, False), (100, 80, True))
+    ]
+    assert [(r.reason, r.detail[:2]) for r in rejects] == [("other_modality", "CT")]
+    assert "1 of 2 films do not say their modality; kept" in notes
+    assert "1 films are stored mirrored; turned" in notes
+    keys = {"modality": "xray", "modalities": ["CT"], "orientation": "as_stored"}
+    (*_, film), _, rejects, _ = index(rows("d.dcm"), pictures, **keys)
+    assert film["rows"] == 80 and rejects == []
+    keys |= {"modalities": ["CR"], "orientation": "reject"}
+    _, _, rejects, _ = index(rows("c.dcm"), pictures, **keys)
+    assert [r.reason for r in rejects] == ["not_upright"]
+
+
+def test_an_archive_among_pictures_is_named_as_one(pictures: Path) -> None:
+    (pictures / "films.png").write_bytes(b"PK\x03\x04" + b"x" * 600)
+    _, _, rejects, _ = index(rows("films.png", "a.png"), pictures)
+    assert [r.reason for r in rejects] == ["archive"]
+    files = layouts.files_below(pictures)
+    images = pd.DataFrame({"image": files}, dtype=object)
+    (pictures / "p.jpg").write_bytes((pictures / "a.png").read_bytes())
+    images = pd.concat([images, pd.DataFrame({"image": ["p.jpg"]})])
+    _, _, rejects, _ = index(images, pictures, layout="{patient}.jpg", table=None)
+    assert ("archive", "a ZIP archive; unpack it below the root") in {
+        (r.reason, r.detail) for r in rejects
+    }
+
+
 def test_folders_and_names_say_what_a_table_does_not(pictures: Path) -> None:
     for name in ("x/p1_1.png", "x/p1_2.png", "y/p2_1.png", "y/stray.txt"):
         (pictures / name).parent.mkdir(exist_ok=True)
