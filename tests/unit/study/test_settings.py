@@ -60,7 +60,9 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (
         TABLE,
         "index_table",
-        OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words"},
+        OF_TABLES
+        | {"kind", "modality", "columns", "labels", "layout", "sex_words"}
+        | {"modalities", "orientation"},
         {"root", "table", "screen", "shards"},
     ),
     (
