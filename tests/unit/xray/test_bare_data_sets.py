@@ -4,6 +4,7 @@ import itertools
 import random
 import tarfile
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from pgdose.xray import films
 from pgdose.xray.data_set_start import bare_encoding
 from pgdose.xray.dicom_file import is_dicom
 
+Write = Callable[..., Path]
 BARE = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 COMPRESSED = [syntax for syntax in SYNTAXES if syntax not in NATIVE]
 PREAMBLE = b"\0" * 128 + b"DICM"
@@ -205,6 +207,12 @@ def test_pixels_that_break_off_are_unreadable(tmp_path: Path, syntax: str) -> No
         if syntax == uid.DeflatedExplicitVRLittleEndian and cut < 40:
             continue  # the end of the stream may hold no pixel
         assert reason(films.read_film, path) == "unreadable_pixels", cut
+
+
+def test_what_stands_in_place_of_pixels_is_no_pixels(write: Write) -> None:
+    path = write(PixelData=None)
+    path.write_bytes(path.read_bytes() + b"\xe1\x7f\x01\x10OB\0\0\x10\0\0\0" + bytes(16))
+    assert reason(read_header, path) == "unreadable_header"
 
 
 def test_a_report_holds_no_image(tmp_path: Path) -> None:

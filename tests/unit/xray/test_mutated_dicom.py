@@ -120,8 +120,9 @@ def flipped(content: bytearray, pixels: int, rng: np.random.Generator) -> bytes:
 
 
 def cut(content: bytearray, pixels: int, rng: np.random.Generator) -> bytes:
+    """Not the last four bytes alone, which follow the mark that ends compressed pixels."""
     start = 0 if rng.random() < 0.3 else pixels
-    return bytes(content[: rng.integers(start, len(content))])
+    return bytes(content[: rng.integers(start, len(content) - 4)])
 
 
 def junk(content: bytearray, pixels: int, rng: np.random.Generator) -> bytes:
