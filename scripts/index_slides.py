@@ -20,8 +20,9 @@ with job(snakemake) as log:
         ids,
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
-    notes.log_notes(log, f"sources.{source}", slide_list.notes)
     slides = parquet.read_tables(snakemake.input.slides)
+    guesses = [*slide_list.notes, *slide_schemas.count_notes(slides)]
+    notes.log_notes(log, f"sources.{source}", guesses)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)
     records, paths, rejects = tile_selection.index_tiles(candidates, slides, slide_list, entry, ids)
     log.info("%s: %d slides, %d candidates", source, len(slides), len(candidates))
@@ -30,5 +31,5 @@ with job(snakemake) as log:
     files = [file for shard in shards for file in shard.values()]
     paths = tile_selection.keep_file_stamps(paths, files)
     index = source_index.SourceIndex([], paths, rejects, slide_list.repeated)
-    metadata = made_with | notes.as_metadata(slide_list.notes)
+    metadata = made_with | notes.as_metadata(guesses)
     source_index.write_index(records, index, snakemake.output, RECORDS, metadata)

@@ -25,7 +25,7 @@ rule plan_members:
         shards=lambda w: 0 if STUDY.tiled(w.group) else STUDY.groups[w.group].shards,
         image=member_image_settings,
         lists=list_formats,
-        dicom_sources=dicom_sources,
+        xray_sources=xray_sources,
         augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),

@@ -157,8 +157,12 @@ def image_shape(group):
 def image_settings(source):
     """What decides how the images of a source are read, see `xray.source_images`."""
     entry = STUDY.sources[source]
-    orientation = getattr(entry, "orientation", None) or "turn"
-    return {"kind": entry.kind, "modality": entry.modality, "orientation": orientation}
+    return {
+        "kind": entry.kind,
+        "modality": entry.modality,
+        "orientation": getattr(entry, "orientation", None) or "turn",
+        "bits": bits_of(source),
+    }
 
 
 def settings_of_images(w):
@@ -167,6 +171,11 @@ def settings_of_images(w):
 
 def settings_of_sources(w):
     return as_json({name: image_settings(name) for name in STUDY.sources_of(w.group)})
+
+
+def bits_of(source):
+    """How many bits of its deep pictures are in use."""
+    return getattr(STUDY.sources[source], "bits", 16)
 
 
 def modalities():

@@ -308,7 +308,7 @@ rule tile:
     params:
         kind=lambda w: source_of(w).kind,
         tile=lambda w: source_of(w).tile,
-        bits=lambda w: getattr(source_of(w), "bits", 8),
+        bits=lambda w: bits_of(w.source),
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"

@@ -5,24 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from pgdose.errors import Rejected
-from pgdose.images.codecs import image_size
+from pgdose.images.picture_header import read_header
 from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.xray.dicom_file import is_dicom
 from pgdose.xray.headers import describe_film
 
 
-def describe_image(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns rows and columns of a record, and of a DICOM file all that its pixels are.
+def describe_image(path: Path, settings: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """What its pixels are, as columns of a record, and the number of its pages.
 
-    settings: the source's keys in the study. Raises Rejected: the codes of
-    `codecs.image_size`, or of `headers.describe_film`.
+    settings: the source's keys in the study. Raises Rejected: the codes of `read_header`, or of
+    `headers.describe_film`.
     """
     try:
-        width, height = image_size(path)
+        header = read_header(path)
     except Rejected as rejected:  # asked only now: opening a file takes longer than all else
         is_film = settings["modality"] == "xray" and is_dicom(path)
         if rejected.reason != "not_an_image" or not is_film:
             raise
         modalities = settings["modalities"] or FILM_MODALITIES
-        return describe_film(path, modalities, settings["orientation"] or "turn")
-    return {"rows": height, "columns": width}
+        return describe_film(path, modalities, settings["orientation"] or "turn"), 1
+    columns = {"rows": header.height, "columns": header.width, "bits_stored": header.bits}
+    return columns, header.pages

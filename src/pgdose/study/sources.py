@@ -38,6 +38,7 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
+from pgdose.study.class_patterns import clashes, fold
 from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
 from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
@@ -189,11 +190,36 @@ class TableSource(Source, AnyTable):
     similar_patients: Literal["error", "same", "distinct"] = "error"
 
 
+def _check_words(classes: dict[str, list[str]]) -> None:
+    """Raise a mistake if a word can never count, because another class has it already."""
+    for clash in clashes(classes):
+        word, earlier = fold(clash.word), fold(clash.earlier_word)
+        if word == earlier:
+            text = "'{word}' stands for two classes; remove it from one of them"
+        else:
+            text = (
+                "'{word}' of class {name} can never count, because '{earlier}' of class "
+                "{earlier_name} before it matches all of its words; put class {name} first"
+            )
+        raise mistake(
+            text,
+            field="classes",
+            word=word,
+            name=clash.name,
+            earlier=earlier,
+            earlier_name=clash.earlier_name,
+        )
+
+
 class FieldColumns(Model):
     model_config = ConfigDict(protected_namespaces=())
     file: Column = "file"
     patient: Column = "patient"
     class_: Annotated[Column, Field(alias="class")] = "class"
+
+
+# How many bits of channels with more than 8 are in use; a file that states fewer has those.
+UsedBits = Annotated[Integer, Field(ge=9, le=16)]
 
 
 class MicroscopeFields(TableSource):
@@ -203,10 +229,11 @@ class MicroscopeFields(TableSource):
     table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
     layout: Annotated[Layout | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    # The words of the folders or of the table for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
-    # How many bits of files with 16 bits a channel are in use.
-    bits: Annotated[Integer, Field(ge=9, le=16), UsedBy("tile")] = 16
+    bits: Annotated[UsedBits, UsedBy("tile")] = 16
 
     @property
     def modality(self) -> str:
@@ -218,6 +245,7 @@ class MicroscopeFields(TableSource):
             raise mistake("give either 'table' or 'layout', which says the class of each field")
         known = [] if self.patients == UNKNOWN_PATIENTS else ["patient"]
         _check_layout(self.layout, ["class", *known])
+        _check_words(self.classes)
         return self
 
 
@@ -254,7 +282,8 @@ class Slides(TableSource):
     kind: Annotated[Literal["slides"], CANDIDATES]
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     columns: SlideColumns = SlideColumns()
-    # The words of the outlines for each class; where outlines overlap, the first class counts.
+    # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
+    # begins so. Where outlines overlap, the first class counts.
     classes: Annotated[dict[Name, list[Word]], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
@@ -292,13 +321,7 @@ class Slides(TableSource):
     def _check_classes(self) -> Self:
         if self.columns.outlines is None and self.columns.class_ is None:
             raise mistake("must name a column 'outlines' or 'class'", field="columns")
-        words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
-        if repeated := sorted({word for word in words if words.count(word) > 1}):
-            raise mistake(
-                "'{word}' stands for two classes; remove it from one of them",
-                field="classes",
-                word=repeated[0],
-            )
+        _check_words(self.classes)
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
                 "'{rest}' is not a class of the source; {choices}",
@@ -337,8 +360,11 @@ class ImageTable(TableSource):
     layout: Annotated[Layout | None, IS_PATH] = None
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
+    # The words of `columns.class` or of the folders for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_table")] = {}
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
+    bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
     # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
     modalities: Modalities | None = None
     orientation: Orientation | None = None
@@ -348,6 +374,7 @@ class ImageTable(TableSource):
     def _check_table_or_layout(self) -> Self:
         if self.table is None and self.layout is None:
             raise mistake("give 'table' or 'layout' (or both), which says what each image is")
+        _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
         for key in ("modalities", "orientation"):

@@ -61,14 +61,14 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
         TABLE,
         "index_table",
         OF_TABLES
-        | {"kind", "modality", "columns", "labels", "layout", "sex_words"}
+        | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"}
         | {"modalities", "orientation"},
-        {"root", "table", "screen", "shards"},
+        {"root", "table", "screen", "shards", "bits"},
     ),
     (
         FIELDS,
         "index_fields",
-        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards"},
+        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards", "classes"},
         {"root", "bits", "kind"},
     ),
     (

@@ -93,6 +93,22 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.breast.classes: 'tumor' stands for two classes; remove it from one of them",
         ),
         (
+            "sources.breast.classes",
+            {"norm": ["tum*"], "tumour": ["tumor*"]},
+            "sources.breast.classes: 'tumor*' of class tumour can never count, because 'tum*' of "
+            "class norm before it matches all of its words; put class tumour first",
+        ),
+        (
+            "sources.fields.classes",
+            {"a": ["x"], "b": ["X"]},
+            "sources.fields.classes: 'x' stands for two classes; remove it from one of them",
+        ),
+        (
+            "sources.fields.classes",
+            {"stomach": ["желудок"]},
+            "groups.H-OV.classes.C1.where.class: 'ovary_tumour' is not a class of its source",
+        ),
+        (
             "sources.breast.classes.tumour",
             "Tumor",
             "sources.breast.classes.tumour: 'Tumor' must be a list",
@@ -121,8 +137,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.image.window",
             "voi",
-            "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
-            "microscope_fields; leave 'window' out",
+            "groups.H-OV.image.window: 'voi' is for X-rays, but source fields is histology, whose "
+            "values are never stretched; leave 'window' out",
         ),
         ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' needs 'crop: a"),
         (
@@ -258,6 +274,36 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     parse(study)
     found = mistakes(change(study, path, value))
     assert any(line.startswith(message) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("modality", "window", "message"),
+    [
+        ("xray", "percentile", None),
+        ("xray", "full", None),
+        (
+            "xray",
+            "voi",
+            "'voi' takes the window of each DICOM file, but source pictures is of kind",
+        ),
+        ("other", "percentile", None),
+        ("other", "full", "'full' is for X-rays, but source pictures is other, whose values are"),
+        ("histology", "voi", "'voi' is for X-rays, but source pictures is histology"),
+    ],
+)
+def test_the_windows_that_pictures_may_have(
+    study: dict[str, Any], modality: str, window: str, message: str | None
+) -> None:
+    pictures = {"kind": "table", "root": "p", "table": "p.csv", "modality": modality}
+    pictures["columns"] = {"class": "class"}
+    classes = {c: {"source": "pictures", "where": {"class": c}, "count": "all"} for c in ("A", "B")}
+    study["sources"]["pictures"] = pictures
+    study["groups"]["P"] = {"title": "P", "classes": classes, "image": {"window": window}}
+    if message is None:
+        parse(study)
+    else:
+        found = mistakes(study)
+        assert any(line.startswith(f"groups.P.image.window: {message}") for line in found), found
 
 
 @pytest.mark.parametrize(
