@@ -19,7 +19,6 @@ with job(snakemake) as log:
         private_paths.read_paths(snakemake.input.paths, planned["record_id"]),
         images=ImageSettings(**settings(params, "images")),
         limits=settings(params, "limits"),
-        bits=params.bits,
     )
     log.info("%d images, %d usable", len(screened), int(screened["usable"].sum()))
     parquet.write_table(screened, snakemake.output[0], SCREEN)
