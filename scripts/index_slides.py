@@ -16,14 +16,14 @@ with job(snakemake) as log:
     slide_list = slide_table.read_slide_list(
         Path(snakemake.input.table),
         entry,
-        Path(params.root),
+        slide_table.slide_folders(params.root, params.outlines_root),
         ids,
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
-    notes.log_notes(log, f"sources.{source}", slide_list.notes)
     slides = parquet.read_tables(snakemake.input.slides)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)
     records, paths, rejects = tile_selection.index_tiles(candidates, slides, slide_list, entry, ids)
+    notes.log_notes(log, f"sources.{source}", slide_list.notes)
     log.info("%s: %d slides, %d candidates", source, len(slides), len(candidates))
     log.info("%s: %d tiles selected", source, len(records))
     shards = [private_paths.read_paths(f, slides["record_id"]) for f in snakemake.input.slide_files]

@@ -541,7 +541,7 @@ def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_pat
     def read(content: str) -> object:
         ids = SourceIds(KEY, "s", "s")
         return slide_table.read_slide_list(
-            write_csv(table, content), settings, root, ids, truth=truth
+            write_csv(table, content), settings, slide_table.slide_folders(root), ids, truth=truth
         )
 
     read(content)
