@@ -58,4 +58,5 @@ def list_slide_rows(
     if "line" not in rows:
         rows = rows.assign(line=range(2, len(rows) + 2))
     folders = slide_folders(root, outlines_root)
-    return list_slides(rows, table, folders, SourceIds(KEY, "breast", "breast"), settings, [])
+    ids = SourceIds(KEY, "breast", keys.get("patients") or "breast")
+    return list_slides(rows, table, folders, ids, settings, [])

@@ -47,7 +47,7 @@ def reject_copies(
     kept = _kept_rows(rows, merged.rows.set_index("content"))
     rejects = []
     for content, names in rows.groupby("content", sort=False):
-        keeps = kept.get(str(content))
+        keeps = None if str(content) in merged.unsure else kept.get(str(content))
         if keeps is None:
             differ = merged.unsure.get(str(content), ", ".join(COMPARED))
             reason, detail = "conflicting_rows", f"the rows of its names disagree on: {differ}"

@@ -17,7 +17,7 @@ CELLS_PER_TILE = 8  # cells of the mask along a side of a tile
 BLACK = 0.04  # of the full range; a cell without a channel above it was not scanned
 WHITE = 0.98  # a cell with every channel above it was not scanned either
 BRIGHT = 0.5  # of the full range, mean of the channels; glass and most stained tissue are above
-LEAST_BRIGHT = 0.05  # of the scanned cells of a slide in bright field
+LEAST_BRIGHT = 0.25  # of the scanned cells of a slide in bright field; usual ones have 0.8
 LEAST_INK = 0.25  # tiles; smaller areas of the colours of ink are not taken for ink
 
 

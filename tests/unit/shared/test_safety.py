@@ -27,7 +27,6 @@ from pgdose.histology import (
     overview,
     slide_formats,
     slide_opening,
-    slide_reading,
     slide_table,
     survey,
 )
