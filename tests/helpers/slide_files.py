@@ -175,3 +175,49 @@ def _write_instance(path: Path, level: np.ndarray, mpp: float, instance: str, ti
     ds["PixelData"].VR = "OB"
     pydicom.dcmwrite(path, ds, enforce_file_format=True, little_endian=True, implicit_vr=False)
     return path
+
+
+def write_mirax(path: Path, picture: np.ndarray, mpp: float = 0.5, tile: int = 256) -> Path:
+    """A MIRAX slide of one level, whose sides are whole numbers of tiles."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    down, across = (side // tile for side in picture.shape[:2])
+    data, entries = bytearray(b"01.02SLIDE"), []
+    for y in range(down):
+        for x in range(across):
+            part = picture[y * tile : (y + 1) * tile, x * tile : (x + 1) * tile]
+            file = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(part)).save(file, "jpeg", quality=90)
+            entries.append((y * across + x, len(data), len(file.getvalue()), 0))
+            data += file.getvalue()
+    (folder / "Data0000.dat").write_bytes(data)
+    start = len(b"01.02SLIDE")
+    # Pointers to the levels and to nothing else; to the level; its head; its only page.
+    places = [start + 8, 0, start + 12, 0, start + 20, len(entries), 0]
+    places += [number for entry in entries for number in entry]
+    (folder / "Index.dat").write_bytes(b"01.02SLIDE" + np.array(places, "<i4").tobytes())
+    sections: dict[str, dict[str, Any]] = {
+        "GENERAL": {
+            **{"SLIDE_VERSION": "01.02", "SLIDE_ID": "SLIDE", "OBJECTIVE_MAGNIFICATION": 20},
+            **{"IMAGENUMBER_X": across, "IMAGENUMBER_Y": down, "CameraImageDivisionsPerSide": 1},
+        },
+        "HIERARCHICAL": {
+            **{"INDEXFILE": "Index.dat", "HIER_COUNT": 1, "NONHIER_COUNT": 0},
+            **{"HIER_0_NAME": "Slide zoom level", "HIER_0_COUNT": 1},
+            "HIER_0_VAL_0_SECTION": "LAYER_0_LEVEL_0_SECTION",
+        },
+        "LAYER_0_LEVEL_0_SECTION": {
+            **{"OVERLAP_X": 0, "OVERLAP_Y": 0, "IMAGE_FORMAT": "JPEG", "IMAGE_CONCAT_FACTOR": 0},
+            **{"MICROMETER_PER_PIXEL_X": mpp, "MICROMETER_PER_PIXEL_Y": mpp},
+            **{"IMAGE_FILL_COLOR_BGR": 2**24 - 1, "DIGITIZER_WIDTH": tile},
+            "DIGITIZER_HEIGHT": tile,
+        },
+        "DATAFILE": {"FILE_COUNT": 1, "FILE_0": "Data0000.dat"},
+    }
+    text = "".join(
+        f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in entry.items())
+        for name, entry in sections.items()
+    )
+    (folder / "Slidedat.ini").write_text(text)
+    path.write_bytes(b"")
+    return path

@@ -34,7 +34,9 @@ def open_slide(path: Path) -> openslide.OpenSlide:
     sides = np.ravel(slide.level_dimensions)
     if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
         raise Rejected("unreadable_slide", "a level has no pixels")
-    tiles = [size for name, size in slide.properties.items() if re.fullmatch(TILE_SIZES, name)]
+    # OpenSlide lists names that are no UTF-8, and does not find them again: "" is no size.
+    names = [name for name in slide.properties if re.fullmatch(TILE_SIZES, name)]
+    tiles = [slide.properties.get(name, "") for name in names]
     if any(not size.isdecimal() or int(size) > LARGEST_TILE for size in tiles):
         raise Rejected("absurd_size", f"its tiles are over {LARGEST_TILE} pixels wide or high")
     width, height = slide.dimensions

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from helpers.slide_files import write_dicom, write_slide
+from helpers.slide_files import write_dicom, write_mirax, write_slide
 from helpers.slide_surveys import tissue_image
 from pydicom.data import get_testdata_file
 
@@ -116,6 +116,23 @@ def test_a_dicom_file_of_no_slide_says_so(tmp_path: Path) -> None:
     instance = write_dicom(tmp_path, PICTURE, series="1.5")[0]
     instance.write_bytes(instance.read_bytes()[:500])
     assert "DICOM series" in refused(instance).detail
+
+
+def test_a_property_with_a_name_of_odd_bytes_is_no_crash(tmp_path: Path) -> None:
+    """OpenSlide lists it, and does not find it again."""
+    path = write_mirax(tmp_path / "a.mrxs", PICTURE)
+    with (tmp_path / "a" / "Slidedat.ini").open("ab") as file:
+        file.write(b"[MORE]\nK\xe4=1\n")
+    assert refused_or_read(path) in ("read", "unreadable_slide")
+
+
+def refused_or_read(path: Path) -> str:
+    try:
+        with open_slide(path) as slide:
+            assert slide.dimensions == (512, 512)
+        return "read"
+    except Rejected as r:
+        return r.reason
 
 
 # --- folders ------------------------------------------------------------------------------------
