@@ -4,7 +4,6 @@ from itertools import islice
 from pathlib import Path
 
 import openslide
-import pydicom
 
 from pgdose.errors import Rejected
 from pgdose.histology.slide_formats import DICOM_MARK
@@ -77,6 +76,8 @@ def _is_dicom(path: Path) -> bool:
 
 def _series(path: Path) -> str:
     """The series of a DICOM file; "" where it says none."""
+    import pydicom  # half a second, and few tables name folders
+
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
         return str(header.get("SeriesInstanceUID", ""))
