@@ -21,14 +21,18 @@ with job(snakemake) as log:
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
     slides = parquet.read_tables(snakemake.input.slides)
+    listed = list(slide_list.notes)
+    notes.log_notes(log, f"sources.{source}", listed)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)
     records, paths, rejects = tile_selection.index_tiles(candidates, slides, slide_list, entry, ids)
-    notes.log_notes(log, f"sources.{source}", slide_list.notes)
+    of_outlines = slide_schemas.count_notes(slides.drop_duplicates("content"))
+    guesses = [*slide_list.notes, *of_outlines]
+    notes.log_notes(log, f"sources.{source}", guesses[len(listed) :])
     log.info("%s: %d slides, %d candidates", source, len(slides), len(candidates))
     log.info("%s: %d tiles selected", source, len(records))
     shards = [private_paths.read_paths(f, slides["record_id"]) for f in snakemake.input.slide_files]
     files = [file for shard in shards for file in shard.values()]
     paths = tile_selection.keep_file_stamps(paths, files)
     index = source_index.SourceIndex([], paths, rejects, slide_list.repeated)
-    metadata = made_with | notes.as_metadata(slide_list.notes)
+    metadata = made_with | notes.as_metadata(guesses)
     source_index.write_index(records, index, snakemake.output, RECORDS, metadata)

@@ -12,12 +12,14 @@ DESCRIPTION = """Commands beside the workflow.
 
 where RECORD_ID      the file of a record
 evidence RECORD_ID   its report, and the words in it that made each label
+words STUDY [SOURCE] the words for classes in the files of its sources, and the class of each
 verify RESULTS       whether all results are there and as they were written; signs them
 check STUDY          whether a study file is in order, before Snakemake reads it
 schema               the JSON schema of a study file
 migrate STUDY        rewrite an older study file for this version
 
-The first two are for people who may read `private/`.
+The first two are for people who may read `private/`, and `words`, which shows what people wrote,
+for those who may read the sources.
 """
 
 
@@ -34,6 +36,12 @@ def _evidence(arguments: argparse.Namespace) -> list[str]:
 
     files = where(arguments.record_id, arguments.private)
     return sorted(set(files.values())) + evidence(arguments.record_id, next(iter(files)))
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    from pgdose.cli.words import words
+
+    return words(arguments.study, arguments.source)
 
 
 def _verify(arguments: argparse.Namespace) -> list[str]:
@@ -77,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
         )
+    command = add("words", _words)
+    command.add_argument("study", type=Path)
+    command.add_argument("source", nargs="?", help="all sources if left out")
     command = add("verify", _verify)
     command.add_argument("results", type=Path)
     command.add_argument(

@@ -12,14 +12,25 @@ slide_scale       micrometres per pixel, and where they are from
 slide_identity    what is equal for two names of one slide
 slide_copies      slides that stand in a table under several names
 slide_notes       what a person should look at
+slide_reasons     the codes of rejected slides and tiles
 focus             how sharp a tile is
 slide_companions  the other files of a slide, which must lie in its folder
 grid              at which scale tiles are read, and where they may lie
 overview          a slide at low resolution
 tissue            which part of the overview is tissue
 outlines          a pathologist's outlines of a slide, one region a class
-class_words       which class the words of outlines stand for
-outline_formats   parsers of QuPath, ASAP, ImageScope and rectangles
+outline_reasons   the code of every reason for which outlines are rejected
+outline_checks    what speaks against outlines: lost shapes, another slide's, other units
+outline_units     whether outlines were exported in micrometres
+slide_geometry    what outlines need to know of their slide: size, bounds, scale
+class_words       which class the words and colours of outlines stand for
+drawing           the shapes of an outline file, and mending them
+outline_formats   which format an outline file has, and its text
+geojson_outlines  GeoJSON of QuPath and others
+asap_outlines     XML of ASAP
+layer_outlines    XML of ImageScope and HALO
+ndpa_outlines     XML of NDP.view2
+rectangle_outlines  tables of rectangles
 masks             masks, whose pixel values are classes
 mask_counting     the pixels of a mask by class, block by block
 regions           how much of a tile a region covers, and its contours

@@ -12,6 +12,7 @@ import pandas as pd
 from pgdose.errors import Rejected, UserError
 from pgdose.images.codecs import image_size, read_image
 from pgdose.names import NAME_RULE, is_name
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
@@ -21,6 +22,10 @@ from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text
 from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
 from pgdose.user_tables.source_rows import clean_patients, find_files
 
+UNMAPPED = (
+    "its word for the class is in none of the source's 'classes'; add it there (`pgdose words` "
+    "lists the words)"
+)
 SIZES_SHOWN = 5  # in a message
 
 
@@ -49,10 +54,12 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
 
     The right and lower margin of a field that is no whole number of tiles is dropped with `margin`
     "drop"; with "error" it is a UserError that counts the sizes. Rejects: incomplete_row,
-    no_class_name, not_in_layout (see `layouts.table_from_layout`), too_small (for one tile, with
-    "drop"), conflicting_rows, file_unsure and those of `inside` and `image_size`.
+    no_class_name, unmapped_class, not_in_layout (see `layouts.table_from_layout`), too_small (for
+    one tile, with "drop"), conflicting_rows, file_unsure and those of `inside` and `image_size`.
     """
     tile, margin = fields.settings["tile"], fields.settings["margin"]
+    classes = fields.settings["classes"]
+    words = ClassWords(with_names(classes)) if classes else None
     merged, paths, rejects = _one_row_a_field(fields, root, ids, notes)
     records = []
     sizes: Counter[tuple[int, int]] = Counter()
@@ -62,6 +69,7 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
         paths.append({"record_id": parent, "path": path})
         try:
             merged.check(row["file"])
+            row["class"] = _class_of(row, words)
             width, height = _check_field(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append(Reject(parent, "index", r.reason, r.detail))
@@ -116,14 +124,28 @@ def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:
             yield x, y
 
 
-def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
-    """(width, height) of a row's field; rejects a row or file that cannot be used."""
+def _class_of(row: dict, words: ClassWords | None) -> str:
+    """The class of a row's field: that of its word, or without `words` the word itself."""
     if row["class"] is None:
         raise Rejected("not_in_layout", NOT_IN_LAYOUT)
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty; fill in both")
+    if words:
+        name = words.find(row["class"])
+        if name is None:
+            raise Rejected("unmapped_class", UNMAPPED)
+        return name
     if not is_name(row["class"]):
-        raise Rejected("no_class_name", f"its class is not a valid name; use {NAME_RULE}")
+        raise Rejected(
+            "no_class_name",
+            f"its class is not a valid name ({NAME_RULE}); say with 'classes' which class it "
+            "stands for (`pgdose words` lists the words)",
+        )
+    return row["class"]
+
+
+def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
+    """(width, height) of a row's field; rejects a file that cannot be used."""
     width, height = image_size(inside(root, row["file"]))
     if min(width, height) < smallest:
         raise Rejected(

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, normalize, unmapped
+from pgdose.histology.class_words import Classes, unmapped
 from pgdose.histology.regions import RasterRegion, Region, Size
+from pgdose.study.class_patterns import fold
 
 Placement = tuple[float, float, float, float]  # left, top, width, height in pixels of level 0
 Blocks = Iterator[tuple[int, int, np.ndarray]]  # top, left, pixels (rows, columns[, samples])
@@ -66,7 +67,7 @@ class ClassCounter:
         table = np.full(2**24 if colour else 2**16, UNMAPPED, np.uint8)
         table[self.background] = NO_CLASS
         for number, words in reversed(list(enumerate(self.classes.values()))):
-            codes = [_code(normalize(word), colour) for word in words]
+            codes = [_code(fold(word), colour) for word in words]
             table[[code for code in codes if code is not None]] = number
         return table
 
@@ -120,6 +121,17 @@ class ClassCounter:
                 bottom=top + height,
             )
         return regions
+
+
+def words_in(blocks: Blocks) -> set[str]:
+    """The words of all values that stand in a mask, but for 0 and what is transparent."""
+    words: set[str] = set()
+    for _, _, pixels in blocks:
+        codes, visible = _codes(pixels)
+        values = np.unique(codes if visible is None else codes[visible])
+        is_colour = codes.dtype == np.uint32
+        words |= {_word(int(value), is_colour) for value in values if value}
+    return words
 
 
 def _codes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

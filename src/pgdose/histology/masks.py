@@ -3,7 +3,10 @@
 A mask may be as large as its slide, so it is read block by block; `mask_counting` keeps a raster.
 """
 
+import os
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tifffile
@@ -11,7 +14,7 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin
 
 from pgdose.errors import Rejected
 from pgdose.histology.class_words import Classes
-from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement
+from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement, words_in
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.tiff_pages import first_pages
 
@@ -22,7 +25,8 @@ LARGEST = 400_000_000  # pixels of a picture as a mask: it is decoded once, 4 by
 LARGEST_CHUNK = 10**9  # bytes of a tile or strip of a TIFF, which is decoded at once
 PIXELS_PER_TILE = 32  # of a mask along a side, at least, if it has a level with as many
 BLOCK_PIXELS = 2**22  # handed over for counting at a time
-READ_BYTES = 2**24  # read from a TIFF at a time
+READ_BYTES = 2**24  # read from a file at a time
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
 def read_mask(
@@ -32,6 +36,7 @@ def read_mask(
     if path.suffix.lower() in TIFF_SUFFIXES:
         with tifffile.TiffFile(path) as file:
             return _read_tiff(file, classes, size, bounds, tile)
+    _check_whole(path)
     with PILLOW_FORMATS[path.suffix.lower()](path) as image:
         placement = _place(image.size, size, bounds)
         if image.width * image.height > LARGEST:
@@ -40,11 +45,58 @@ def read_mask(
         return counter.count(_pillow_blocks(image))
 
 
+def mask_words(path: Path) -> set[str]:
+    """The words of all values that stand in a mask, at its finest level."""
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with tifffile.TiffFile(path) as file:
+            return words_in(_tiff_blocks(_levels(file)[0]))
+    _check_whole(path)
+    with PILLOW_FORMATS[path.suffix.lower()](path) as image:
+        if image.width * image.height > LARGEST:
+            raise _too_large(image.size)
+        return words_in(_pillow_blocks(image))
+
+
 def _too_large(mask: Size) -> Rejected:
     return Rejected(
         "absurd_size",
         f"the mask is {mask[0]}x{mask[1]}; save it at a smaller scale, or as a tiled TIFF",
     )
+
+
+def _check_whole(path: Path) -> None:
+    """Reject a PNG whose checksums do not fit, and a BMP that is longer or shorter than it says.
+
+    Pillow looks at neither, and reads other values than were drawn.
+    """
+    with path.open("rb") as file:
+        whole = _is_whole_png(file) if path.suffix.lower() == ".png" else _is_whole_bmp(file)
+    if not whole:
+        raise Rejected(
+            "unreadable_outlines", "the mask's file is damaged or cut off; export it again"
+        )
+
+
+def _is_whole_png(file: BinaryIO) -> bool:
+    if file.read(8) != PNG_HEAD:
+        return False
+    while len(head := file.read(8)) == 8:
+        left, check = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+        while left:
+            part = file.read(min(left, READ_BYTES))
+            if not part:
+                return False
+            left, check = left - len(part), zlib.crc32(part, check)
+        if file.read(4) != check.to_bytes(4, "big"):
+            return False
+        if head[4:] == b"IEND":
+            return True
+    return False
+
+
+def _is_whole_bmp(file: BinaryIO) -> bool:
+    stated = int.from_bytes(file.read(6)[2:], "little")
+    return stated in (0, file.seek(0, os.SEEK_END))  # some programs do not say it
 
 
 def _place(mask: Size, size: Size, bounds: Bounds | None) -> Placement:
@@ -130,6 +182,8 @@ def _tiff_blocks(page: tifffile.TiffPage) -> Blocks:
             "unreadable_outlines",
             "the mask has separate colour planes; save it with interleaved ones",
         )
+    if not any(page.databytecounts):
+        raise Rejected("unreadable_outlines", "the mask has no pixels; export it again")
     rows, columns = page.chunks[:2]
     chunk_bytes = rows * columns * page.samplesperpixel * (page.bitspersample + 7) // 8
     if rows * columns > LARGEST or chunk_bytes > LARGEST_CHUNK:

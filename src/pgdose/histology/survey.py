@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openslide
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, class_by_word, normalize
+from pgdose.histology.class_words import ADVICE
 from pgdose.histology.folder_slides import slide_file
 from pgdose.histology.grid import Grid, plan_grid
+from pgdose.histology.outline_units import check_units
 from pgdose.histology.outlines import Outlines, read_outlines
 from pgdose.histology.overview import read_overview
 from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
+from pgdose.histology.slide_geometry import SlideGeometry, slide_geometry
 from pgdose.histology.slide_opening import scanned_bounds
 from pgdose.histology.slide_reading import SlideReader, open_reader
 from pgdose.histology.slide_table import SlideFolders
 from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
 from pgdose.names import IGNORE
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.source_files import inside
 
 ROUNDING = 1e-9  # shares that differ by less are equal
@@ -70,26 +74,25 @@ def survey_slide(
     empty for the study's `rest`; `table_mpp`: the table's micrometres per pixel, or empty.
     Rejects a slide that cannot be used.
     """
-    classes = {name: [name, *words] for name, words in settings["classes"].items()}
-    rest = _class_of(word, classes) if word else settings["rest"]
+    classes = with_names(settings["classes"])
+    rest = _class_of(word, ClassWords(classes)) if word else settings["rest"]
     with open_reader(path, settings["colour"]) as reader:
         slide = reader.slide
         bounds = scanned_bounds(slide)
         grid = plan_grid(slide, settings, table_mpp)
         x, y = grid.corners(bounds)
-        outlines = Outlines({}, mended=0, dropped=0)
+        geometry = _geometry(slide, bounds, grid, settings["tile"])
+        outlines = Outlines({})
         if outline_file:
-            outlines = read_outlines(outline_file, classes, slide.dimensions, bounds, grid.extent)
+            outlines = read_outlines(outline_file, classes, geometry, grid.extent, rest)
             if not outlines.regions and not word:  # all of it would be `rest`, tumour too
-                raise Rejected(
-                    "nothing_drawn",
-                    "the outlines are empty; draw them, or give the slide's class in the table",
-                )
+                raise _nothing_drawn(outlines.dropped)
         facts = _slide_facts(reader, settings["colour"])
         overview = read_overview(reader, bounds, grid.extent / CELLS_PER_TILE)
     tissue = find_tissue(overview, settings["tissue"])
     shares = tissue.region.coverage(x, y, grid.extent)
     tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": shares})
+    notes = (*outlines.notes, *check_units(outlines, tiles, grid.extent, geometry))
     _classify(tiles, outlines, rest, grid.extent)
     in_class = tiles["class_share"] >= settings["class_share"] - ROUNDING
     in_class &= tiles["class"] != IGNORE
@@ -98,20 +101,33 @@ def survey_slide(
         on_tissue &= tissue.unreadable.coverage(x, y, grid.extent) < ROUNDING
     # A tile touched by ink would teach the network the ink.
     inked = on_tissue & (tissue.ink.coverage(x, y, grid.extent) >= ROUNDING)
-    facts |= _survey_facts(grid, tissue, outlines)
+    facts |= _survey_facts(grid, tissue, outlines) | {"notes": "; ".join(notes) or None}
     steps = {"in_class": in_class, "on_tissue": on_tissue, "inked": inked}
     facts |= {name: " ".join(sorted(set(tiles.loc[rows, "class"]))) for name, rows in steps.items()}
     return SlideSurvey(bounds, grid, tissue, outlines, tiles[on_tissue & ~inked], facts)
 
 
-def _class_of(word: str, classes: Classes) -> str:
-    name = class_by_word(classes).get(normalize(word))
+def _class_of(word: str, words: ClassWords) -> str:
+    name = words.find(word)
     if name is None:
         raise Rejected(
-            "unmapped_class",
-            "the table's class is in none of the study's classes; add it to 'classes'",
+            "unmapped_class", f"the table's class is in none of the study's classes; {ADVICE}"
         )
     return name
+
+
+def _nothing_drawn(dropped: int) -> Rejected:
+    shapes = f"none of its {dropped} shapes has an area (points, lines, detections)"
+    return Rejected(
+        "nothing_drawn",
+        f"the outlines are empty{f', {shapes}' if dropped else ''}; draw areas, or give the "
+        "slide's class in the table",
+    )
+
+
+def _geometry(slide: openslide.OpenSlide, bounds: Bounds, grid: Grid, tile: int) -> SlideGeometry:
+    mpp = grid.um_per_px and grid.um_per_px * tile / grid.extent  # of level 0
+    return slide_geometry(slide.dimensions, bounds, slide.properties, mpp)
 
 
 def _classify(tiles: pd.DataFrame, outlines: Outlines, rest: str, extent: float) -> None:

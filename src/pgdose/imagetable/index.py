@@ -3,7 +3,7 @@
 rows -> files -> places in the layout -> patients, ages, ... -> labels -> one row a file -> records
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from pgdose.errors import Rejected, UserError
 from pgdose.imagetable.image_files import describe_image
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.person_fields import OTHER, parse_age, parse_view
 from pgdose.tables.rejects import Reject
@@ -113,7 +114,7 @@ def _values(
         "age": parse_age,
         "sex": sex_parser(settings["sex_words"], rows.get("sex", ()), table),
         "view": lambda text: parse_view(text, named["view"]),
-        "class": class_parser(named["class"]),
+        "class": _class_parser(settings["classes"], named["class"]),
     }
     for name, parse in parsers.items():
         if name in rows:
@@ -131,10 +132,23 @@ def _values(
     return values
 
 
+def _class_parser(
+    classes: Mapping[str, Sequence[str]], words: Sequence[str]
+) -> Callable[[str], str | None]:
+    """Classes by the study's words for them; without such words a cell is the class itself."""
+    return ClassWords(with_names(classes)).find if classes else class_parser(words)
+
+
 def _own_words(name: str, images: ImageRows) -> set[str]:
     """The words that the study itself gives a meaning in a column, folded."""
     sexes = images.settings["sex_words"] if name == "sex" else None
-    words = [*images.words.get(name, ()), *(w for of_sex in (sexes or {}).values() for w in of_sex)]
+    classes = images.settings["classes"] if name == "class" else {}
+    listed = [word for of_class in classes.values() for word in of_class]
+    words = [
+        *images.words.get(name, ()),
+        *listed,
+        *(w for of_sex in (sexes or {}).values() for w in of_sex),
+    ]
     return {fold_word(word) for word in words}
 
 

@@ -101,6 +101,8 @@ def _sources_of_classes(study: Study) -> Iterator[str]:
             yield from _unknown_words(field, entry, "label", labels)
         if isinstance(source, Slides):
             yield from _unknown_words(field, entry, "class", source.tile_classes)
+        elif isinstance(source, MicroscopeFields | ImageTable) and source.classes:
+            yield from _unknown_words(field, entry, "class", source.classes)
 
 
 def _unknown_words(field: str, entry: Class, key: str, choices: Iterable[str]) -> Iterator[str]:

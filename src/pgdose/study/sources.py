@@ -38,6 +38,7 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
+from pgdose.study.class_patterns import clashes, fold
 from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
@@ -182,6 +183,27 @@ class TableSource(Source, AnyTable):
     similar_patients: Literal["error", "same", "distinct"] = "error"
 
 
+def _check_words(classes: dict[str, list[str]]) -> None:
+    """Raise a mistake if a word can never count, because another class has it already."""
+    for clash in clashes(classes):
+        word, earlier = fold(clash.word), fold(clash.earlier_word)
+        if word == earlier:
+            text = "'{word}' stands for two classes; remove it from one of them"
+        else:
+            text = (
+                "'{word}' of class {name} can never count, because '{earlier}' of class "
+                "{earlier_name} before it matches all of its words; put class {name} first"
+            )
+        raise mistake(
+            text,
+            field="classes",
+            word=word,
+            name=clash.name,
+            earlier=earlier,
+            earlier_name=clash.earlier_name,
+        )
+
+
 class FieldColumns(Model):
     model_config = ConfigDict(protected_namespaces=())
     file: Column = "file"
@@ -196,6 +218,8 @@ class MicroscopeFields(TableSource):
     table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
     layout: Annotated[Layout | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    # The words of the folders or of the table for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
     least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
@@ -212,6 +236,7 @@ class MicroscopeFields(TableSource):
             raise mistake("give either 'table' or 'layout', which says the class of each field")
         known = [] if self.patients == UNKNOWN_PATIENTS else ["patient"]
         _check_layout(self.layout, ["class", *known])
+        _check_words(self.classes)
         return self
 
 
@@ -249,7 +274,8 @@ class Slides(TableSource):
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
     outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None  # null: `root`
     columns: SlideColumns = SlideColumns()
-    # The words of the outlines for each class; where outlines overlap, the first class counts.
+    # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
+    # begins so. Where outlines overlap, the first class counts.
     classes: Annotated[dict[Name, list[Word]], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
@@ -292,13 +318,7 @@ class Slides(TableSource):
     def _check_classes(self) -> Self:
         if self.columns.outlines is None and self.columns.class_ is None:
             raise mistake("must name a column 'outlines' or 'class'", field="columns")
-        words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
-        if repeated := sorted({word for word in words if words.count(word) > 1}):
-            raise mistake(
-                "'{word}' stands for two classes; remove it from one of them",
-                field="classes",
-                word=repeated[0],
-            )
+        _check_words(self.classes)
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
                 "'{rest}' is not a class of the source; {choices}",
@@ -337,6 +357,8 @@ class ImageTable(TableSource):
     layout: Annotated[Layout | None, IS_PATH] = None
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
+    # The words of `columns.class` or of the folders for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_table")] = {}
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
@@ -345,6 +367,7 @@ class ImageTable(TableSource):
     def _check_table_or_layout(self) -> Self:
         if self.table is None and self.layout is None:
             raise mistake("give 'table' or 'layout' (or both), which says what each image is")
+        _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
         column = self.labels.column if self.labels else "class"

@@ -48,8 +48,15 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("inked", pa.string()),  # those of these that lose such tiles to pen marks
         ("mended", pa.int32()),  # outlines
         ("dropped", pa.int32()),
+        ("notes", pa.string()),  # what was guessed about its outlines; null if nothing was
     ]
 )
+
+
+def count_notes(slides: pd.DataFrame) -> list[str]:
+    """What was guessed about outlines, each with the number of slides."""
+    notes = slides["notes"].dropna().str.split("; ").explode().value_counts()
+    return [f"{n} slides: {note}" for note, n in notes.items()]
 
 
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:

@@ -283,3 +283,26 @@ def test_bits_are_passed_on_to_the_tiles(tmp_path: Path) -> None:
     tifffile.imwrite(path, values, photometric="rgb", metadata=None)
     (tile,) = read_field_tiles(path, pd.DataFrame({"x": [4], "y": [2]}), 32, bits=12)
     assert np.array_equal(tile, read_image(path, 3, bits=12)[2:34, 4:36])
+
+
+def test_words_of_folders_in_any_language_become_classes(tmp_path: Path) -> None:
+    """Capitals, spaces and composed accents are one spelling; other words are counted."""
+    words = [
+        "Рак лёгкого",
+        "РАК",
+        "норма\u00a0",
+        "Nécrose",
+        "Nécrose".replace("é", "e\u0301"),
+        "другое",
+    ]
+    rows = []
+    for n, word in enumerate(words):
+        Image.new("RGB", (75, 75)).save(tmp_path / f"{n}.png")
+        rows.append({"file": f"{n}.png", "patient": f"P{n}", "class": word})
+    classes = {"tumour": ["рак*"], "norm": ["Норма"], "necrosis": ["nécrose"]}
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes=classes)
+    assert [r["class"] for r in index.records] == ["tumour"] * 2 + ["norm"] + ["necrosis"] * 2
+    ((_, _, reason, detail),) = index.rejects
+    assert reason == "unmapped_class" and "pgdose words" in detail and "другое" not in detail
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes={"tumour": ["РАК"]})
+    assert [r["class"] for r in index.records] == ["tumour"] and len(index.rejects) == 5

@@ -28,6 +28,7 @@ from PIL import Image
 from shapely.geometry import box
 
 from pgdose.histology import masks
+from pgdose.histology.class_words import ADVICE
 from pgdose.histology.regions import RasterRegion
 
 
@@ -117,7 +118,7 @@ def test_what_is_transparent_is_not_drawn(tmp_path: Path) -> None:
 
 def test_a_value_that_no_class_names(tmp_path: Path) -> None:
     values = picture(4)
-    ending = "is in none of the study's classes (ignore, tumour, norm); add it to 'classes'"
+    ending = f"is in none of the study's classes (ignore, tumour, norm); {ADVICE}"
     values[3, 3] = 127
     path = png(tmp_path / "a.png", values)
     assert reason(path, CLASSES, SIZE) == ("unmapped_class", f"'127' {ending}")
@@ -200,6 +201,15 @@ def test_a_tile_that_is_not_in_the_file_is_zeros(tmp_path: Path) -> None:
     assert shares_of(whole)["norm"] == SIZE[0] * SIZE[1] - 256**2
 
 
+def test_a_mask_without_any_pixels_is_not_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((16, 16), np.uint8), tile=(16, 16), compression="zlib")
+    assert read(path, CLASSES, (16, 16)).regions
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["TileByteCounts"].overwrite(0)
+    assert reason(path, CLASSES, (16, 16))[0] == "unreadable_outlines"
+
+
 def test_a_picture_too_large_to_be_read_in_one_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +229,21 @@ def test_pillow_has_no_word_in_how_large_a_mask_may_be(
     assert masks.LARGEST > 2 * 178_956_970  # where Pillow gives up
     assert read(WRITERS["png"](tmp_path / "a"), CLASSES, SIZE).regions
     assert read(WRITERS["bmp"](tmp_path / "a"), CLASSES, SIZE).regions
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp"])
+def test_a_damaged_mask_is_not_read_with_other_values(name: str, tmp_path: Path) -> None:
+    """Pillow reads on where the checksum of a PNG does not fit; some bits swap the classes."""
+    path = png(tmp_path / name, picture(4))
+    whole = path.read_bytes()
+    for at in range(60, len(whole) - 20, 17 if name == "a.png" else 2000):
+        changed = bytes([whole[at] ^ 4])
+        damaged = whole[:at] + (changed if name == "a.png" else b"") + whole[at + 1 :]
+        path.write_bytes(damaged)
+        assert reason(path, CLASSES, SIZE)[0] == "unreadable_outlines"
+    if name == "a.bmp":  # no size is given
+        path.write_bytes(whole[:2] + bytes(4) + whole[6:])
+        assert read(path, CLASSES, SIZE).regions
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, np.uint32])

@@ -30,6 +30,7 @@ from pgdose.histology import (
     slide_table,
     survey,
 )
+from pgdose.histology.slide_geometry import SlideGeometry
 from pgdose.images import codecs
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
@@ -361,7 +362,9 @@ def test_a_mask_of_absurd_size_is_refused_by_its_header(
     read = outlines.read_outlines
     for name in ("a.png", "a.tif", "b.tif"):
         for size in ((1000, 1000), (100_000, 100_000)):
-            assert rejected(read, tmp_path / name, CLASSES, size, None, 256) == "absurd_size"
+            assert (
+                rejected(read, tmp_path / name, CLASSES, SlideGeometry(size), 256) == "absurd_size"
+            )
     little_memory()
 
 
@@ -377,7 +380,10 @@ def test_a_tiff_whose_pages_form_a_ring_is_refused(tmp_path: Path) -> None:
     struct.pack_into("<I", content, last + 2 + 12 * count, first)
     path.write_bytes(content)
     assert rejected(slide_opening.open_slide, path) == "absurd_size"
-    assert rejected(outlines.read_outlines, path, CLASSES, (16, 16), None, 256) == "absurd_size"
+    assert (
+        rejected(outlines.read_outlines, path, CLASSES, SlideGeometry((16, 16)), 256)
+        == "absurd_size"
+    )
     assert codecs.read_image(path, 3).shape == (16, 16, 3)
 
 
@@ -405,7 +411,7 @@ def test_a_sparse_file_is_not_read_as_a_whole(
     read = outlines.read_outlines
     for suffix in ("geojson", "xml", "csv"):
         file = (tmp_path / "a.geojson").rename(tmp_path / f"b.{suffix}")
-        assert rejected(read, file, CLASSES, (16, 16), None, 256) == "absurd_size"
+        assert rejected(read, file, CLASSES, SlideGeometry((16, 16)), 256) == "absurd_size"
         file.rename(tmp_path / "a.geojson")
     little_memory()
 
@@ -421,7 +427,7 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
         text = f'<!DOCTYPE x [{entities}]><Annotations Name="">&a11;</Annotations>'
         (tmp_path / "a.xml").write_text(text, encoding=encoding)
         with pytest.raises(Rejected) as caught:
-            outlines.read_outlines(tmp_path / "a.xml", CLASSES, (1000, 1000), None, 256)
+            outlines.read_outlines(tmp_path / "a.xml", CLASSES, SlideGeometry((1000, 1000)), 256)
         detail = "the XML has a DOCTYPE, which is refused; export it from the viewer again"
         assert (caught.value.reason, caught.value.detail) == ("unreadable_outlines", detail)
 
@@ -438,7 +444,7 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
 def test_geojson_of_endless_depth_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(text)
     reason = rejected(
-        outlines.read_outlines, tmp_path / "a.geojson", CLASSES, (1000, 1000), None, 256
+        outlines.read_outlines, tmp_path / "a.geojson", CLASSES, SlideGeometry((1000, 1000)), 256
     )
     assert reason in ("unreadable_outlines", "invalid_outline")
 

@@ -60,13 +60,13 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (
         TABLE,
         "index_table",
-        OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words"},
+        OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"},
         {"root", "table", "screen", "shards"},
     ),
     (
         FIELDS,
         "index_fields",
-        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards"},
+        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards", "classes"},
         {"root", "bits", "kind", "least_focus"},
     ),
     (

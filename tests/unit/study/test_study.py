@@ -92,6 +92,22 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.breast.classes: 'tumor' stands for two classes; remove it from one of them",
         ),
         (
+            "sources.breast.classes",
+            {"norm": ["tum*"], "tumour": ["tumor*"]},
+            "sources.breast.classes: 'tumor*' of class tumour can never count, because 'tum*' of "
+            "class norm before it matches all of its words; put class tumour first",
+        ),
+        (
+            "sources.fields.classes",
+            {"a": ["x"], "b": ["X"]},
+            "sources.fields.classes: 'x' stands for two classes; remove it from one of them",
+        ),
+        (
+            "sources.fields.classes",
+            {"stomach": ["желудок"]},
+            "groups.H-OV.classes.C1.where.class: 'ovary_tumour' is not a class of its source",
+        ),
+        (
             "sources.breast.classes.tumour",
             "Tumor",
             "sources.breast.classes.tumour: 'Tumor' must be a list",

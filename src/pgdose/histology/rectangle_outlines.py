@@ -1,0 +1,45 @@
+"""Tables of rectangles: x, y, w, h in pixels of level 0, and maybe a class."""
+
+import csv
+
+from pgdose.errors import Rejected
+from pgdose.histology.class_words import Label
+from pgdose.histology.drawing import NUMBER, Drawing, number, reading, rectangle
+
+NAMES = {"width": "w", "height": "h"}
+
+
+def read_rectangles(text: str, drawing: Drawing) -> None:
+    """A table with the header x, y, w, h and maybe class, or x, y, w, h alone as in TUPAC16.
+
+    Its cells are separated by commas, semicolons or tabs. Rejects unreadable_outlines.
+    """
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    separator = next((mark for mark in ";\t" if mark in first), ",")
+    try:
+        rows = list(csv.reader(lines, strict=True, delimiter=separator))
+    except csv.Error:
+        raise Rejected(
+            "unreadable_outlines", "the table has a stray quote or is no text; correct it"
+        ) from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if not rows:
+        raise Rejected("unreadable_outlines", "the file is empty; export the outlines again")
+    header = [cell.strip().casefold() for cell in rows[0]]
+    if NUMBER.fullmatch(header[0]):
+        header = ["x", "y", "w", "h"]
+    else:
+        header = [NAMES.get(name, name) for name in header]
+        rows = rows[1:]
+    if not {"x", "y", "w", "h"} <= set(header) or len(set(header)) < len(header):
+        raise Rejected(
+            "unreadable_outlines",
+            "a table of rectangles needs the columns x, y, w and h, each once; correct its header",
+        )
+    for count, row in enumerate(rows, 1):
+        with reading(count):
+            cells = dict(zip(header, row, strict=True))
+            x, y, width, height = (number(cells[name]) for name in "xywh")
+            corners = [(x, y), (x + max(width, 0), y + max(height, 0))]
+            drawing.add(Label(cells.get("class", "").strip()), rectangle(corners), corners)
