@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openslide
 import pandas as pd
 import pytest
+import tifffile
 from helpers.image_tables import KEY, list_slide_rows
 from helpers.slide_files import write_dicom, write_slide
 from helpers.slide_surveys import settings, tissue_image, write_outlines
@@ -22,6 +25,14 @@ from pgdose.histology.tile_selection import TileIndex, index_tiles
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import with_rejects
 from pgdose.tables.slide_schemas import SLIDES
+
+
+def write_raw(path: Path, picture: np.ndarray) -> Path:
+    """A slide of one level of over 5 MB, which has no quickhash."""
+    tifffile.imwrite(path, picture, photometric="rgb", tile=(256, 256), metadata=None)
+    with openslide.OpenSlide(path) as slide:
+        assert "openslide.quickhash-1" not in slide.properties
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("o.geojson", "same.geojson"):
         write_outlines(root / name, (box(512, 0, 1024, 512), "tumour"))
     write_outlines(root / "other.geojson", (box(512, 0, 1024, 1024), "tumour"))
-    # One level over 5 MB has no quickhash.
-    rng = np.random.default_rng(1)
-    rough = np.clip(tissue_image(2048) + rng.integers(-40, 40, (2048, 2048, 3)), 0, 255)
-    write_slide(root / "rough.svs", rough.astype(np.uint8), (1,))
-    shutil.copy(root / "rough.svs", root / "rough2.svs")
+    write_raw(root / "raw.tif", tissue_image(2048))
+    shutil.copy(root / "raw.tif", root / "raw2.tif")
     return root
 
 
@@ -87,7 +95,7 @@ def test_another_name_of_a_slide_is_used_once(name: str, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("rough.svs", "rough2.svs"), ("series/1.2.3.0.dcm", "series/1.2.3.1.dcm", "series")]
+    "names", [("raw.tif", "raw2.tif"), ("series/1.2.3.0.dcm", "series/1.2.3.1.dcm", "series")]
 )
 def test_slides_without_a_quickhash_and_of_several_files_are_known_too(
     names: tuple[str, ...], root: Path
@@ -97,9 +105,21 @@ def test_slides_without_a_quickhash_and_of_several_files_are_known_too(
 
 
 def test_other_slides_are_others(root: Path) -> None:
-    rows = [{"slide": n, "patient": n} for n in ("a.svs", "b.svs", "series", "rough.svs")]
+    rows = [{"slide": n, "patient": n} for n in ("a.svs", "b.svs", "series", "raw.tif")]
     tiles, _, facts = index(root, rows)
     assert facts["content"].nunique() == 4 and tiles.rejects == []
+
+
+@pytest.mark.parametrize("write", [write_slide, write_raw])
+def test_slides_that_differ_in_a_corner_are_two(
+    write: Callable[[Path, np.ndarray], Path], tmp_path: Path
+) -> None:
+    picture = tissue_image(2048)
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.tif", picture)
+        picture[:200, :200] = 100
+    rows = [{"slide": f"{name}.tif", "patient": name} for name in "ab"]
+    assert index(tmp_path, rows)[2]["content"].nunique() == 2
 
 
 def test_patients_who_share_a_slide_are_a_contradiction(root: Path) -> None:

@@ -55,6 +55,18 @@ def test_a_damaged_place_costs_the_tiles_there(
         assert len(result.tiles) == len(whole.tiles) and result.facts["unreadable_share"] == 0
 
 
+@pytest.mark.parametrize("tile", [100, 800])
+def test_no_tile_touches_a_damaged_place_and_it_is_no_tissue(tile: int, tmp_path: Path) -> None:
+    """Neither by a corner, nor where the place is small enough for a hole in the tissue."""
+    full = np.full((2048, 2048, 3), PINK, np.uint8)
+    path = damage(write_slide(tmp_path / "a.svs", full, (1,), tile=256), [9])
+    found = survey(path, None, "norm", tile=tile)
+    x, y = found.tiles["x"], found.tiles["y"]
+    assert len(found.tiles) > 0
+    assert not ((x < 512) & (x + tile > 256) & (y < 512) & (y + tile > 256)).any()
+    assert found.facts["tissue_share"] <= 1 - 1 / 64
+
+
 def test_a_slide_of_which_too_much_cannot_be_read_is_rejected(tmp_path: Path) -> None:
     full = np.full((2048, 2048, 3), PINK, np.uint8)
     path = write_slide(tmp_path / "a.svs", full, (1,), tile=256)
