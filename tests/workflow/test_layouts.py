@@ -177,6 +177,10 @@ TABLES = {
 KEYS: dict[Callable[[Path], None], dict[str, Any]] = {tcga_slides: {"tiles_per_class": 4}}
 
 
+# What is made of a source besides, below its folder.
+ALSO: dict[Callable[[Path], None], list[str]] = {tcga_slides: ["slides.csv", "thumbnails/0"]}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout(tmp_path_factory.mktemp("layouts"))
@@ -205,7 +209,8 @@ def test_a_layout_runs_to_its_members(make: Callable[[Path], None], project: Pat
     results = f"results/{source if name != 'pacs-export' else 'pacs'}"
     results = {"class-folders": "results/folders"}.get(name, results)
     target = f"{results}/groups/{group}/members.parquet"
-    run = snakemake(project, target, "--config", *config, study=study)
+    also = [f"{results}/sources/{source}/{file}" for file in ALSO.get(make, [])]
+    run = snakemake(project, target, *also, "--config", *config, study=study)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     members = parquet.read_table(project / target)
     assert members.groupby("class_index").size().tolist() == counts
@@ -259,6 +264,11 @@ def check_tcga(project: Path, results: str, source: str, members: pd.DataFrame) 
     assert records["patient"].nunique() == records["parent"].nunique() == EACH // 2
     rejects = parquet.read_table(folder / "index_rejects.parquet")
     assert rejects["reason"].tolist() == ["duplicate_slide"]
+    slides = pd.read_csv(folder / "slides.csv").set_index("record_id")
+    used = slides["state"].eq("used")
+    assert used.sum() == EACH // 2 and slides.loc[~used, "reason"].tolist() == ["duplicate_slide"]
+    assert slides["content"].nunique() == EACH // 2
+    assert {path.stem for path in (folder / "thumbnails/0").glob("*.png")} == set(slides.index)
     said = notes.from_metadata(parquet.read_metadata(folder / "records.parquet"))
     assert any(note.startswith("2 names of the table are 1 slides") for note in said)
 

@@ -18,10 +18,16 @@ def slide_file(root: Path, name: str) -> Path:
     Of a folder: the .mrxs that belongs to it or lies in it, an instance of its DICOM series, or
     the only slide in it. Rejects what `inside` does, several_slides and unreadable_slide.
     """
+    return inside(root, slide_in_folder(root, name) or name)
+
+
+def slide_in_folder(root: Path, name: str) -> str | None:
+    """The slide's file, below `root`, if a folder has that name; None if none has.
+
+    Rejects several_slides and unreadable_slide.
+    """
     folder = _folder(root, name)
-    if folder is None:
-        return inside(root, name)
-    return inside(root, _file_of(folder).relative_to(root.resolve()).as_posix())
+    return _file_of(folder).relative_to(root.resolve()).as_posix() if folder else None
 
 
 def _folder(root: Path, name: str) -> Path | None:

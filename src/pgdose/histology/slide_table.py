@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.folder_slides import slide_file
+from pgdose.histology.folder_slides import slide_in_folder
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
 from pgdose.tables.sharding import shard_rows
@@ -119,12 +119,13 @@ def list_slides(
 
 def _slide(files: FileNames, name: str) -> str | None:
     """The file of a slide that a name means, also that of its folder; None if there is none."""
-    if file := _file(files, name):
-        return file
     try:
-        return slide_file(files.root, name).relative_to(files.root.resolve()).as_posix()
-    except Rejected:
-        return None
+        if found := slide_in_folder(files.root, name):
+            return found
+    except Rejected as rejected:
+        if rejected.reason == "several_slides":
+            return name  # its survey says so
+    return _file(files, name)  # beside `a.svs` a folder `a` may hold other things
 
 
 def _find_outlines(

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 from helpers.image_tables import KEY, list_slide_rows
-from helpers.slide_files import write_dicom, write_slide
+from helpers.slide_files import write_dicom, write_mirax, write_slide
 from helpers.slide_surveys import settings, tissue_image, write_outlines
 from shapely.geometry import box
 
@@ -47,6 +47,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "soft.svs").symlink_to("a.svs")
     (root / "series").mkdir()
     write_dicom(root / "series", np.flip(tissue_image(), axis=1))
+    write_mirax(root / "m.mrxs", tissue_image())
+    shutil.copy(root / "m.mrxs", root / "m2.mrxs")
+    shutil.copytree(root / "m", root / "m2")
     for name in ("o.geojson", "same.geojson"):
         write_outlines(root / name, (box(512, 0, 1024, 512), "tumour"))
     write_outlines(root / "other.geojson", (box(512, 0, 1024, 1024), "tumour"))
@@ -95,13 +98,31 @@ def test_another_name_of_a_slide_is_used_once(name: str, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("raw.tif", "raw2.tif"), ("series/1.2.3.0.dcm", "series/1.2.3.1.dcm", "series")]
+    "names",
+    [
+        ("raw.tif", "raw2.tif"),
+        ("series/1.2.3.0.dcm", "series/1.2.3.1.dcm", "series"),
+        ("m.mrxs", "m", "m2.mrxs"),
+    ],
 )
 def test_slides_without_a_quickhash_and_of_several_files_are_known_too(
     names: tuple[str, ...], root: Path
 ) -> None:
     rows = [{"slide": name, "patient": "P"} for name in names]
     assert index(root, rows)[0].records["parent"].nunique() == 1
+
+
+def test_a_folder_of_the_name_goes_before_a_file_with_an_ending(root: Path, tmp_path: Path) -> None:
+    rows = pd.DataFrame([{"slide": "a", "patient": "P"}])
+    for place in (tmp_path / "a.svs", tmp_path / "a" / "b.svs", tmp_path / "a" / "c.svs"):
+        place.parent.mkdir(exist_ok=True)
+        shutil.copy(root / "a.svs", place)
+        expected = {"a.svs": "a.svs", "b.svs": "a/b.svs", "c.svs": "a"}[place.name]
+        assert list_slide_rows(rows, tmp_path).slides["slide"].tolist() == [expected]
+    for name in "bc":
+        (tmp_path / "a" / f"{name}.svs").unlink()
+    (tmp_path / "a" / "outlines.json").touch()
+    assert list_slide_rows(rows, tmp_path).slides["slide"].tolist() == ["a.svs"]
 
 
 def test_other_slides_are_others(root: Path) -> None:
