@@ -5,17 +5,22 @@ from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet, private_paths
 
 
-def film_reader(tables, kinds, window, record_ids):
+def film_reader(tables, kinds, bits, window, record_ids):
     """A function that reads the whole film of a record, from `tables` of private paths."""
     # Imported here, with pydicom: most groups are not cut out of films.
     from pgdose.xray.source_images import read_source_image
 
     files = {
-        record_id: (file, kinds[source])
+        record_id: (file, source)
         for source, table in zip(kinds, tables, strict=True)
         for record_id, file in private_paths.read_paths(table, record_ids).items()
     }
-    return lambda record_id: read_source_image(*files[record_id], "xray", window).pixels
+
+    def read(record_id):
+        file, source = files[record_id]
+        return read_source_image(file, kinds[source], "xray", window, bits[source]).pixels
+
+    return read
 
 
 with job(snakemake):
@@ -30,8 +35,8 @@ with job(snakemake):
     pixels = pixels[:, 0] if members.channels == 1 else pixels.transpose(0, 2, 3, 1)
     captions = sheet_samples.captions(sample, "class", "caption")
     if inputs.screens:
-        kinds = settings(params, "kinds")
-        read = film_reader(inputs.paths, kinds, params.window, sample["record_id"])
+        kinds, bits = settings(params, "kinds"), settings(params, "bits")
+        read = film_reader(inputs.paths, kinds, bits, params.window, sample["record_id"])
         films, windows = sheet_samples.films_with_windows(sample, read)
         figure = sheets.aorta_sheet(films, windows, list(pixels), captions)
     else:

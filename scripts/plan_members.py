@@ -36,7 +36,7 @@ with job(snakemake) as log:
         eligibility.candidates(records, classes),
         screened,
         Image.model_validate(settings(params, "image")),
-        dicom_sources=settings(params, "dicom_sources"),
+        xray_sources=settings(params, "xray_sources"),
         rejected=equal_images.without_copies(rejects).set_index("record_id")["reason"],
         excluded=excluded["record_id"],
         boxes=boxes,
@@ -63,4 +63,5 @@ with job(snakemake) as log:
     parquet.write_table(members, snakemake.output.planned, MEMBERS, made_with)
     parquet.write_table(near, snakemake.output.near_duplicates, NEAR_DUPLICATES)
     eligible = eligibility.count_eligible(candidates, classes)
-    rejects_by_class.write_left_out(left_out, eligible, snakemake.output.left_out)
+    depths = rejects_by_class.count_depths(members, records)
+    rejects_by_class.write_left_out(left_out, eligible, depths, snakemake.output.left_out)

@@ -11,7 +11,8 @@ with job(snakemake):
     paths = private_paths.read_paths(snakemake.input.paths, sample["record_id"])
 
     def read(record_id):
-        return read_source_image(paths[record_id], params.kind, params.modality).pixels
+        kind, modality = params.kind, params.modality
+        return read_source_image(paths[record_id], kind, modality, bits=params.bits).pixels
 
     images = sheet_samples.rejected_images(sample["record_id"], read)
     captions = sheet_samples.captions(sample, "reason")

@@ -10,18 +10,21 @@ from pgdose.xray.source_images import read_source_image
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
     shape, kinds = settings(params, "shape"), settings(params, "kinds")
+    bits = settings(params, "bits")
     members = parquet.read_table(snakemake.input.planned)
     rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
     files = {
-        record_id: (file, kinds[source])
+        record_id: (file, source)
         for source, table in zip(kinds, snakemake.input.paths, strict=True)
         for record_id, file in private_paths.read_paths(table, members["record_id"]).items()
     }
     modality = "xray" if shape["channels"] == 1 else "other"
 
     def read(record_id):
-        return read_source_image(*files[record_id], modality, params.window).pixels
+        file, source = files[record_id]
+        kind, used = kinds[source], bits[source]
+        return read_source_image(file, kind, modality, params.window, used).pixels
 
     records = log_progress(by_record(members).items(), log, "images")
     with new_store(

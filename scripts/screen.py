@@ -19,6 +19,7 @@ with job(snakemake) as log:
         kind=params.kind,
         modality=params.modality,
         limits=settings(params, "limits"),
+        bits=params.bits,
     )
     log.info("%d images, %d usable", len(screened), int(screened["usable"].sum()))
     parquet.write_table(screened, snakemake.output[0], SCREEN)

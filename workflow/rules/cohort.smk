@@ -25,7 +25,7 @@ rule plan_members:
         shards=lambda w: 0 if STUDY.tiled(w.group) else STUDY.groups[w.group].shards,
         image=member_image_settings,
         lists=list_formats,
-        dicom_sources=dicom_sources,
+        xray_sources=xray_sources,
         augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),
@@ -57,6 +57,7 @@ rule render:
         window=lambda w: STUDY.groups[w.group].image.window,
         shape=lambda w: image_shape(w.group),
         kinds=lambda w: source_kinds(w.group),
+        bits=lambda w: source_bits(w.group),
         code=script_digest("render.py"),
     script:
         "../../scripts/render.py"
@@ -108,6 +109,7 @@ rule contact_sheet:
         shape=lambda w: image_shape(w.group),
         window=lambda w: STUDY.groups[w.group].image.window,
         kinds=lambda w: source_kinds(w.group),
+        bits=lambda w: source_bits(w.group),
         code=script_digest("contact_sheet.py"),
     script:
         "../../scripts/contact_sheet.py"

@@ -158,6 +158,15 @@ def source_kinds(group):
     return as_json({name: STUDY.sources[name].kind for name in STUDY.sources_of(group)})
 
 
+def bits_of(source):
+    """How many bits of its deep pictures are in use."""
+    return getattr(STUDY.sources[source], "bits", 16)
+
+
+def source_bits(group):
+    return as_json({name: bits_of(name) for name in STUDY.sources_of(group)})
+
+
 def modalities():
     return as_json({group: STUDY.modality(group) for group in STUDY.groups})
 

@@ -278,6 +278,7 @@ rule screen:
     params:
         kind=lambda w: source_of(w).kind,
         modality=lambda w: source_of(w).modality,
+        bits=lambda w: bits_of(w.source),
         shards=lambda w: source_of(w).shards,
         limits=lambda w: as_json(source_of(w).screen.to_dict()),
         classes=lambda w: as_json(screened_classes(w)),
@@ -309,7 +310,7 @@ rule tile:
     params:
         kind=lambda w: source_of(w).kind,
         tile=lambda w: source_of(w).tile,
-        bits=lambda w: getattr(source_of(w), "bits", 8),
+        bits=lambda w: bits_of(w.source),
         colour=lambda w: getattr(source_of(w), "colour", "as_stored"),
         least_focus=lambda w: source_of(w).least_focus,
         code=script_digest("tile.py"),
@@ -435,6 +436,7 @@ rule rejects_sheet:
         seed=STUDY.seed,
         kind=lambda w: source_of(w).kind,
         modality=lambda w: source_of(w).modality,
+        bits=lambda w: bits_of(w.source),
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"

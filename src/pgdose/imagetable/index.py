@@ -23,7 +23,7 @@ from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
 from pgdose.user_tables.odd_marks import MISSING
 from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
 from pgdose.user_tables.sex_cells import sex_parser
-from pgdose.user_tables.source_rows import clean_patients, find_files
+from pgdose.user_tables.source_rows import clean_patients, find_files, note_pages
 
 
 class ImageRows(NamedTuple):
@@ -77,14 +77,18 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
     _note_patients(values, notes)
     merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
     records = []
+    several_pages = 0
     for row in merged.rows.to_dict("records"):
         record_id = ids.record(as_text(row["file"]))
         paths.append({"record_id": record_id, "path": str(root / row["file"])})
         try:
             merged.check(row["file"])
-            records.append(_record(row, record_id, root, ids, images.settings["modality"]))
+            record, pages = _record(row, record_id, root, ids, images.settings["modality"])
+            records.append(record)
+            several_pages += pages > 1
         except Rejected as rejected:
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
+    note_pages(several_pages, notes)
     repeated = repeated_records(merged, ids, images.settings["several"])
     return SourceIndex(records, paths, rejects, repeated)
 
@@ -175,8 +179,8 @@ def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:
 
 def _record(
     row: Mapping[Any, Any], record_id: str, root: Path, ids: SourceIds, modality: str
-) -> dict:
-    """The record of one image. Raises Rejected."""
+) -> tuple[dict, int]:
+    """The record of one image, and the number of its pages. Raises Rejected."""
     if not row["patient"]:
         raise Rejected(
             "no_patient",
@@ -184,14 +188,16 @@ def _record(
         )
     if isinstance(row.get("age"), Rejected):
         raise row["age"]
+    of_pixels, pages = describe_image(root / row["file"], modality)
     record = {
         "record_id": record_id,
         "patient": ids.patient(as_text(row["patient"])),
         "source": ids.source,
         **{name: _value(row.get(name)) for name in ("class", "age", "sex", "view")},
-        **describe_image(root / row["file"], modality),
+        **of_pixels,
     }
-    return record | {name: as_label(v) for name, v in row.items() if name.startswith("label_")}
+    labels = {name: as_label(v) for name, v in row.items() if name.startswith("label_")}
+    return record | labels, pages
 
 
 def _value(cell: Any) -> Any:

@@ -211,6 +211,10 @@ class FieldColumns(Model):
     class_: Annotated[Column, Field(alias="class")] = "class"
 
 
+# How many bits of channels with more than 8 are in use; a file that states fewer has those.
+UsedBits = Annotated[Integer, Field(ge=9, le=16)]
+
+
 class MicroscopeFields(TableSource):
     """Whole images of one class each, which a table or their folders (`layout`) name."""
 
@@ -223,8 +227,7 @@ class MicroscopeFields(TableSource):
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
     least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
-    # How many bits of files with 16 bits a channel are in use.
-    bits: Annotated[Integer, Field(ge=9, le=16), UsedBy("tile")] = 16
+    bits: Annotated[UsedBits, UsedBy("tile")] = 16
 
     @property
     def modality(self) -> str:
@@ -361,6 +364,7 @@ class ImageTable(TableSource):
     classes: Annotated[dict[Name, list[Word]], UsedBy("index_table")] = {}
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
+    bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ class Film(NamedTuple):
     """An image in greys (or RGB, if it is no X-ray)."""
 
     pixels: np.ndarray  # uint8, rows x columns; 0 is dark (air), however it is stored
-    applied: str  # percentile, full, or voi and what the file offered; none for pictures
+    applied: str  # percentile, full, or voi and what the file offered; none if it is no X-ray
     offered: str | None  # what voi would use: lut, linear, linear_exact, sigmoid
 
 

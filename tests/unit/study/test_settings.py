@@ -61,7 +61,7 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
         TABLE,
         "index_table",
         OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"},
-        {"root", "table", "screen", "shards"},
+        {"root", "table", "screen", "shards", "bits"},
     ),
     (
         FIELDS,

@@ -136,8 +136,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.image.window",
             "voi",
-            "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
-            "microscope_fields; leave 'window' out",
+            "groups.H-OV.image.window: 'voi' is for X-rays, but source fields is histology, whose "
+            "values are never stretched; leave 'window' out",
         ),
         ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' needs 'crop: a"),
         (
@@ -273,6 +273,36 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     parse(study)
     found = mistakes(change(study, path, value))
     assert any(line.startswith(message) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("modality", "window", "message"),
+    [
+        ("xray", "percentile", None),
+        ("xray", "full", None),
+        (
+            "xray",
+            "voi",
+            "'voi' takes the window of each DICOM file, but source pictures is of kind",
+        ),
+        ("other", "percentile", None),
+        ("other", "full", "'full' is for X-rays, but source pictures is other, whose values are"),
+        ("histology", "voi", "'voi' is for X-rays, but source pictures is histology"),
+    ],
+)
+def test_the_windows_that_pictures_may_have(
+    study: dict[str, Any], modality: str, window: str, message: str | None
+) -> None:
+    pictures = {"kind": "table", "root": "p", "table": "p.csv", "modality": modality}
+    pictures["columns"] = {"class": "class"}
+    classes = {c: {"source": "pictures", "where": {"class": c}, "count": "all"} for c in ("A", "B")}
+    study["sources"]["pictures"] = pictures
+    study["groups"]["P"] = {"title": "P", "classes": classes, "image": {"window": window}}
+    if message is None:
+        parse(study)
+    else:
+        found = mistakes(study)
+        assert any(line.startswith(f"groups.P.image.window: {message}") for line in found), found
 
 
 @pytest.mark.parametrize(

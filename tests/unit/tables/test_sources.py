@@ -293,6 +293,19 @@ def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
     assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
 
 
+def test_the_depth_of_a_picture_and_its_pages_are_recorded(pictures: Path) -> None:
+    Image.fromarray(np.full((20, 30), 40_000, np.uint16)).save(pictures / "deep.png")
+    large, small = Image.new("L", (40, 30)), Image.new("L", (10, 8))
+    large.save(pictures / "pages.tif", save_all=True, append_images=[small])
+    large.save(pictures / "stack.tif", save_all=True, append_images=[large])
+    notes: list[str] = []
+    names = ("a.png", "deep.png", "pages.tif", "stack.tif")
+    records, _, rejects, _ = index(rows(*names), pictures, notes=notes, patients="none")
+    assert [r["bits_stored"] for r in records] == [8, 16, 8]
+    assert [r.reason for r in rejects] == ["several_pages"]
+    assert "1 files have several pages; the largest is read" in notes
+
+
 def test_folders_and_names_say_what_a_table_does_not(pictures: Path) -> None:
     for name in ("x/p1_1.png", "x/p1_2.png", "y/p2_1.png", "y/stray.txt"):
         (pictures / name).parent.mkdir(exist_ok=True)
@@ -337,7 +350,7 @@ def test_deep_greys_are_stretched_whatever_they_use_of_16_bits(
     values = np.linspace(0, 2**bits - 1, 4096).astype(np.uint16).reshape(64, 64)
     path = tmp_path / f"deep.{suffix}"
     Image.fromarray(values).save(path)
-    seen = codecs.read_image(path, 1)
+    seen = codecs.read_image(path, 1, window="percentile")
     assert np.array_equal(seen, codecs.stretch(values))
     assert (seen.min(), seen.max()) == (0, 255)
     assert len(np.unique(seen)) > 200
