@@ -49,6 +49,9 @@ def find_tissue(overview: Overview, settings: TissueSettings) -> Tissue:
     ink = _ink(light) if settings["pen"] else np.zeros(high.shape, bool)
     ink &= ~overview.unreadable
     scanned = (high >= BLACK) & (low < WHITE) & ~ink & ~overview.unreadable
+    lit = (high >= BLACK) & ~overview.unreadable
+    bright = np.count_nonzero((light.mean(axis=2) > BRIGHT) & lit)
+    is_dark = bool(bright < LEAST_BRIGHT * np.count_nonzero(lit))
     if settings["method"] == "saturation":
         stain = (high - low) / np.maximum(high, 1 / 255)
     else:
@@ -64,19 +67,9 @@ def find_tissue(overview: Overview, settings: TissueSettings) -> Tissue:
     mask &= ~ink & (high >= BLACK) & ~overview.unreadable
     if not mask.any():
         raise Rejected("no_tissue", f"no cell exceeds the threshold {threshold:.3f}")
-    return Tissue(
-        _region(mask, overview),
-        _region(ink, overview),
-        _region(overview.unreadable, overview),
-        threshold,
-        _is_dark(light[~overview.unreadable]),
-    )
-
-
-def _is_dark(light: np.ndarray) -> bool:
-    """Whether almost nothing of what was scanned is bright: dark field, or fluorescence."""
-    scanned = light[light.max(axis=-1) >= BLACK]
-    return bool((scanned.mean(axis=-1) > BRIGHT).mean() < LEAST_BRIGHT) if len(scanned) else True
+    cell = overview.cell
+    unreadable = RasterRegion(overview.unreadable, cell, cell, overview.left, overview.top)
+    return Tissue(_region(mask, overview), _region(ink, overview), unreadable, threshold, is_dark)
 
 
 def _region(mask: np.ndarray, overview: Overview) -> RasterRegion:
