@@ -14,8 +14,9 @@ IN_UM = {"": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1
 IN_UM |= {"pm": 1e-6, "mm": 1e3, "cm": 1e4, "m": 1e6, "in": 25_400.0, "å": 1e-4}
 PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^>]*)>")
 ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-NUMBER = r"([0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+NUMBER = r"((?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?)"
 MPP = re.compile(rf"(?<![\w-])MPP(?:[ _-]?[XY])?\s*[=:]\s*{NUMBER}", re.I)
+POWER = re.compile(rf"(?<![\w-])AppMag\s*[=:]\s*{NUMBER}", re.I)
 
 
 class Scale(NamedTuple):
@@ -69,12 +70,18 @@ def _stated(properties: Mapping[str, str]) -> Iterator[tuple[str, float | None, 
     names = ("tiff.ImageDescription", "openslide.comment")
     text = next((properties[name] for name in names if name in properties), "")[:LONGEST_TEXT]
     yield "ome", *_ome(text, properties)
-    stated = {_plausible(match[1]) for match in MPP.finditer(text)}
-    only = stated.pop() if len(stated) == 1 else None
-    yield "description", only, only
-    power = _number(properties.get("openslide.objective-power", ""))  # 20x is 0.5 on every scanner
+    um = _plausible(_only(MPP, text))
+    yield "description", um, um
+    # 20x is 0.5 on every scanner.
+    power = _number(properties.get("openslide.objective-power", "") or _only(POWER, text))
     um = _plausible(str(10 / power)) if power else None
     yield "objective", um, um
+
+
+def _only(pattern: re.Pattern[str], text: str) -> str:
+    """The value that a description states; "" for none, or several that differ."""
+    stated = {match[1] for match in pattern.finditer(text)}
+    return stated.pop() if len(stated) == 1 else ""
 
 
 def _ome(text: str, properties: Mapping[str, str]) -> tuple[float | None, float | None]:

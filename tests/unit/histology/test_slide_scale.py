@@ -43,6 +43,9 @@ def both(value: str) -> dict[str, str]:
         ({TEXT: "MPP = 0.25|MPP = 0.5"}, "", None, None),
         ({TEXT: "nMPP = 0.25, compMPP = 3"}, "", None, None),
         ({TEXT: "MPP = 250"}, "", None, None),
+        ({TEXT: "MPP-X: .25"}, "", 0.25, "description"),
+        ({TEXT: "a|AppMag = 40|b"}, "", 0.25, "objective"),
+        ({TEXT: "AppMag = 40|AppMag = 20"}, "", None, None),
         (both("1.5") | {TEXT: "MPP = 0.25"}, "", 1.5, "mpp"),
     ],
 )
