@@ -22,12 +22,14 @@ def reject_copies(
     slides: of SLIDES, with `content`, which is equal for the names of one slide.
 
     Rows of one slide are settled as rows of one name are, see `merge_rows`: if they say the same,
-    the first stays; of others `several` says what they are. With `union`, none stays unless one of
-    them says all that the others say (conflicting_rows). Raises UserError with `several: error`.
+    the first that can be read stays; of others `several` says what they are. With `union`, none
+    stays unless one of them says all that the others say (conflicting_rows). Raises UserError with
+    `several: error`.
     """
-    contents = slides.dropna(subset="content").set_index("record_id")["content"]
-    rows = slide_list.slides.assign(content=slide_list.slides["record_id"].map(contents))
-    rows = rows[rows["content"].notna() & rows["content"].duplicated(keep=False)]
+    opened = slides.dropna(subset="content").assign(rejected=slides["reason"].notna())
+    opened = opened[["record_id", "content", "rejected", "unreadable_share"]]
+    rows = slide_list.slides.merge(opened, on="record_id")
+    rows = rows[rows["content"].duplicated(keep=False)]
     if rows.empty:
         return []
     rows = rows.sort_values("line").reset_index(drop=True)
@@ -59,9 +61,12 @@ def reject_copies(
 
 
 def _kept_rows(rows: pd.DataFrame, merged: pd.DataFrame) -> dict[str, str]:
-    """The record_id of the row of each slide that says all that its merged row says."""
+    """The record_id of the row of each slide that says all that its merged row says.
+
+    Of several the one whose file is whole, or the first.
+    """
     kept: dict[str, str] = {}
-    for row in rows.to_dict("records"):
+    for row in rows.sort_values(["rejected", "unreadable_share", "line"]).to_dict("records"):
         expected = merged.loc[row["content"]]
         if all(row[name] == expected[name] for name in COMPARED):
             kept.setdefault(row["content"], row["record_id"])

@@ -143,6 +143,31 @@ def test_slides_that_differ_in_a_corner_are_two(
     assert index(tmp_path, rows)[2]["content"].nunique() == 2
 
 
+def test_slides_with_the_same_few_pixels_in_the_coarsest_level_are_two(tmp_path: Path) -> None:
+    picture = tissue_image(2048)
+    for name in ("a", "b"):
+        write_slide(tmp_path / f"{name}.svs", picture, (1, 64))
+        picture[270:275, 270:275] = 0  # too little to be seen there
+    rows = [{"slide": f"{name}.svs", "patient": name} for name in "ab"]
+    assert index(tmp_path, rows)[2]["content"].nunique() == 2
+
+
+def test_a_damaged_copy_is_no_other_slide_and_does_not_count(tmp_path: Path) -> None:
+    whole = write_slide(tmp_path / "a.svs", tissue_image(2112), (1, 4, 33))
+    content = bytearray(whole.read_bytes())
+    starts = [i for i in range(len(content)) if content[i : i + 3] == b"\xff\xd8\xff"]
+    for start in starts[81:90]:  # the second level, which the survey reads: 9 tiles after 81
+        content[start : start + 200] = bytes(200)
+    (tmp_path / "b.svs").write_bytes(content)
+    rows = [{"slide": f"{name}.svs", "patient": "P"} for name in "ab"]
+    for order in (rows, rows[::-1]):
+        tiles, slides, facts = index(tmp_path, order)
+        assert facts["content"].nunique() == 1
+        assert [r.reason for r in tiles.rejects] == ["duplicate_slide"]
+        of = slides.slides.set_index("slide")["record_id"]
+        assert set(tiles.records["parent"]) == {of["a.svs"]}
+
+
 def test_patients_who_share_a_slide_are_a_contradiction(root: Path) -> None:
     rows = [{"slide": "a.svs", "patient": "P"}, {"slide": "hard.svs", "patient": "Q"}]
     with pytest.raises(UserError, match=r"sources.breast.several: .* lines 2 and 3 \(on patient\)"):
