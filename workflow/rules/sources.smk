@@ -215,6 +215,7 @@ rule candidates:
         runtime=grows(240),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=lambda w: as_json(source_of(w).settings("candidates")),
         shards=lambda w: source_of(w).shards,
         seed=STUDY.seed,
@@ -249,6 +250,7 @@ rule index_slides:
         mem_mb=grows(8000),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=selection_settings,
         key=STUDY.privacy.key,
         key_seed=key_seed,
@@ -309,6 +311,8 @@ rule tile:
         kind=lambda w: source_of(w).kind,
         tile=lambda w: source_of(w).tile,
         bits=lambda w: bits_of(w.source),
+        colour=lambda w: getattr(source_of(w), "colour", "as_stored"),
+        least_focus=lambda w: source_of(w).least_focus,
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
@@ -341,6 +345,7 @@ rule tiles_sheet:
 rule slides_table:
     """What became of each slide: state, reason, scale, and tiles by class."""
     input:
+        index_rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         candidates=lambda w: source_shards(w.source, "candidates"),
         slides=lambda w: source_shards(w.source, "slides"),
@@ -381,6 +386,7 @@ rule thumbnails:
         runtime=grows(240),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=lambda w: as_json(source_of(w).settings("candidates")),
         shards=lambda w: source_of(w).shards,
         key=STUDY.privacy.key,

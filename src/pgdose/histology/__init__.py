@@ -5,6 +5,15 @@ slide_table       the slides that a source's table lists
 survey            one slide: grid, tissue, outlines, and the tiles that a class may take
 settings          the settings of that survey
 slide_opening     opening a slide safely
+slide_formats     what OpenSlide does not read, and how to convert it
+folder_slides     slides that a table names by their folder
+slide_reading     regions of a slide as RGB, again after an error
+slide_scale       micrometres per pixel, and where they are from
+slide_identity    what is equal for two names of one slide
+slide_copies      slides that stand in a table under several names
+slide_notes       what a person should look at
+slide_reasons     the codes of rejected slides and tiles
+focus             how sharp a tile is
 slide_companions  the other files of a slide, which must lie in its folder
 grid              at which scale tiles are read, and where they may lie
 overview          a slide at low resolution

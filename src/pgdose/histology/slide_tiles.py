@@ -9,39 +9,23 @@ from typing import Any
 import numpy as np
 import openslide
 import pandas as pd
-from PIL import Image
 
 from pgdose.errors import Rejected
-from pgdose.histology.overview import rgb
-from pgdose.histology.slide_opening import open_slide
+from pgdose.histology.slide_reading import SlideReader
+from pgdose.images.rendering import resize_box
 
 
-class _Reader:
-    """A slide that stays readable after an error, which ends an OpenSlide handle for good."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.slide = open_slide(path)
-        self.downsamples = self.slide.level_downsamples
-
-    def region(self, corner: tuple[int, int], level: int, side: int) -> Image.Image:
-        try:
-            return self.slide.read_region(corner, level, (side, side))
-        except openslide.OpenSlideError:
-            fresh = open_slide(self.path)
-            region = fresh.read_region(corner, level, (side, side))
-            self.slide = fresh
-            return region
-
-    def tile(self, x: int, y: int, level: int, extent: float, side: int) -> np.ndarray:
-        if level >= len(self.downsamples):
-            raise Rejected("unreadable_tile", "the slide does not have the level any more")
-        wide = extent / self.downsamples[level]
-        if abs(wide - side) < 0.5:
-            return rgb(self.region((x, y), level, side))
-        region = Image.fromarray(rgb(self.region((x, y), level, ceil(wide))))
-        resampling = Image.Resampling.BOX if wide > side else Image.Resampling.BILINEAR
-        return np.asarray(region.resize((side, side), resampling, box=(0, 0, wide, wide)))
+def _tile(reader: SlideReader, at: Any, side: int) -> np.ndarray:
+    level, extent = int(at.level), float(at.extent)
+    corner = (int(at.x), int(at.y))
+    if level >= len(reader.downsamples):
+        raise Rejected("unreadable_tile", "the slide does not have the level any more")
+    wide = extent / reader.downsamples[level]
+    if abs(wide - side) < 0.5:
+        return reader.region(corner, level, (side, side))
+    pixels = ceil(wide - 1e-6)
+    region = reader.region(corner, level, (pixels, pixels))
+    return resize_box(region, (0, 0, min(wide, pixels), min(wide, pixels)), (side, side))
 
 
 def read_slide_tiles(
@@ -50,19 +34,20 @@ def read_slide_tiles(
     tile: int,
     put: Callable[[int, np.ndarray], object],
     threads: int = 1,
+    colour: str = "as_stored",
 ) -> dict[int, Rejected]:
     """Call `put(i, pixels)` for each of the positions (x, y, level, extent) of one slide.
 
     Pixels are RGB, uint8 tile x tile x 3. `put` is called from `threads` threads. Returns the
-    numbers of the tiles that could not be read, and why. Rejects what `open_slide` does.
+    numbers of the tiles that could not be read, and why. Rejects what `SlideReader` does.
     """
-    slide = _Reader(path)
+    reader = SlideReader(path, colour)
     failed: dict[int, Rejected] = {}
 
     def read(numbered: tuple[int, Any]) -> None:
         number, at = numbered
         try:
-            put(number, slide.tile(int(at.x), int(at.y), int(at.level), float(at.extent), tile))
+            put(number, _tile(reader, at, tile))
         except (openslide.OpenSlideError, Rejected) as error:
             failed[number] = Rejected("unreadable_tile", type(error).__name__)
 

@@ -47,6 +47,7 @@ from pgdose.study.words import Word
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
+LeastFocus = Annotated[Real | None, Field(gt=0, le=1_000_000), UsedBy("tile")]
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
@@ -233,6 +234,7 @@ class MicroscopeFields(TableSource):
     classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
     bits: Annotated[UsedBits, UsedBy("tile")] = 16
 
     @property
@@ -281,6 +283,7 @@ class Slides(TableSource):
 
     kind: Annotated[Literal["slides"], CANDIDATES]
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
+    outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None  # null: `root`
     columns: SlideColumns = SlideColumns()
     # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
     # begins so. Where outlines overlap, the first class counts.
@@ -298,6 +301,11 @@ class Slides(TableSource):
     tiles_per_class: Annotated[Count, UsedBy("index_slides")]
     class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
     tissue: Annotated[Tissue, CANDIDATES] = Tissue()
+    # Colours as the file has them, or converted from its ICC profile.
+    colour: Annotated[
+        Literal["as_stored", "srgb"], UsedBy("candidates", "index_slides", "tile")
+    ] = "as_stored"
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
     threads: Annotated[Threads, JOB_ONLY] = 1
 
     @property

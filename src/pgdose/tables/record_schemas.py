@@ -31,7 +31,8 @@ RECORDS = pa.schema(
         ("y", pa.int32()),
         ("level", pa.int16()),
         ("extent", pa.float64()),  # side of a tile, pixels of level 0
-        ("scale_from", pa.string()),  # where um_per_px comes from: table, mpp or objective
+        ("scale_from", pa.string()),  # where um_per_px comes from, see histology.slide_scale
+        ("colour", pa.string()),  # tiles of slides: as_stored, or srgb by the slide's profile
         ("tissue_share", pa.float64()),
         ("class_share", pa.float64()),
         ("store", pa.string()),  # tiles: the store below the results folder, and the row in it

@@ -476,6 +476,20 @@ def test_inputs_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None
         assert line in message
 
 
+def test_a_folder_of_outlines_that_is_not_there_is_named(tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "slides.csv", "slide,patient,outlines\n")
+    entry = {"kind": "slides", "root": str(tmp_path), "table": str(table), "tiles_per_class": 1}
+    study = a_study(tmp_path, **COLUMNS)
+    for outlines, fault in ((tmp_path, False), (tmp_path / "gone", True)):
+        slides = Slides.model_validate({**entry, "outlines_root": str(outlines)})
+        of_slides = study.model_copy(update={"sources": {"breast": slides}, "groups": {}})
+        if not fault:
+            check_inputs(of_slides)
+            continue
+        with pytest.raises(UserError, match=r"sources\.breast\.outlines_root: there is no folder"):
+            check_inputs(of_slides)
+
+
 def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     write_csv(tmp_path / "records.csv", "image,kind\n")
     with pytest.raises(UserError, match=r"sources\.nih\.columns\.patient: no column 'patient'"):
@@ -593,7 +607,7 @@ def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_pat
     def read(content: str) -> object:
         ids = SourceIds(KEY, "s", "s")
         return slide_table.read_slide_list(
-            write_csv(table, content), settings, root, ids, truth=truth
+            write_csv(table, content), settings, slide_table.slide_folders(root), ids, truth=truth
         )
 
     read(content)
