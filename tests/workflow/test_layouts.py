@@ -34,8 +34,11 @@ def picture(path: Path, number: int) -> None:
     Image.fromarray(pixels(number)).save(path)
 
 
-def dicom(path: Path, number: int, **attributes: Any) -> None:
+def dicom(path: Path, number: int, mirrored: bool = False, **attributes: Any) -> None:
     stored = pixels(number).astype(np.uint16) * 16
+    if mirrored:
+        stored = np.ascontiguousarray(stored[:, ::-1])
+        attributes["PatientOrientation"] = ["R", "F"]
     dicom_files.save(dicom_files.film(stored, 12, **attributes), path)
 
 
@@ -98,6 +101,11 @@ def rsna_pneumonia(root: Path) -> None:
         dicom(place, n, PatientID=name, PatientSex="FM"[n % 2], BodyPartExamined="CHEST")
         boxes = [("", "", "", "", 0)] if n < EACH else [(1, 2, 3, 4, 1), (5, 6, 7, 8, 1)]
         rows += [(name, *box) for box in boxes]
+    folder = root / "stage_2_train_images"
+    dicom(folder / "mirrored.dcm", 0, mirrored=True, PatientID="zz", SOPClassUID="1.2.3")
+    rows.append(("mirrored", "", "", "", "", 0))
+    dicom(folder / "slice.dcm", 99, Modality="CT")
+    (folder / "films.zip").write_bytes(b"PK\x03\x04" + bytes(600))
     write(root / "stage_2_train_labels.csv", rows)
 
 
@@ -232,6 +240,18 @@ def check_pacs(project: Path, results: str, source: str, members: pd.DataFrame) 
     assert repeated[["n_rows", "several"]].to_numpy().tolist() == [[2, "join"]]
 
 
+def check_rsna(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """A slice of a CT is no film, and a film that is stored mirrored is seen upright."""
+    folder = project / results / f"sources/{source}"
+    rejects = parquet.read_table(folder / "rejects.parquet")
+    assert sorted(rejects["reason"]) == ["archive", "duplicate_pixels", "other_modality"]
+    records = parquet.read_table(folder / "records.parquet")
+    assert records["turned"].sum() == 1
+    said = notes.from_metadata(parquet.read_metadata(folder / "records.parquet"))
+    assert "1 films are stored mirrored; turned" in said
+    assert f"1 of {2 * EACH + 1} films do not say their modality; kept" in said
+
+
 def check_vindr(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
     """A finding of one radiologist counts, and nobody's patient is made up."""
     records = parquet.read_table(project / results / f"sources/{source}/records.parquet")
@@ -283,6 +303,7 @@ CHECKS = {
     "patch-camelyon": check_nobody,
     "pacs-export": check_pacs,
     "vindr-cxr": check_vindr,
+    "rsna-pneumonia": check_rsna,
     "class-folders": check_folders,
     "chexpert": check_chexpert,
 }

@@ -49,6 +49,7 @@ rule headers:
         encoding=lambda w: source_of(w).encoding or "",
         root=lambda w: source_of(w).root,
         codes=codes,
+        films=film_settings,
         patients=patients_of,
         key=STUDY.privacy.key,
         key_seed=key_seed,
@@ -105,6 +106,7 @@ rule index_archive:
     params:
         reports=report_settings,
         label_table=label_table_settings,
+        orientation=lambda w: source_of(w).orientation,
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -276,9 +278,7 @@ rule screen:
     resources:
         runtime=grows(240),
     params:
-        kind=lambda w: source_of(w).kind,
-        modality=lambda w: source_of(w).modality,
-        bits=lambda w: bits_of(w.source),
+        images=settings_of_images,
         shards=lambda w: source_of(w).shards,
         limits=lambda w: as_json(source_of(w).screen.to_dict()),
         classes=lambda w: as_json(screened_classes(w)),
@@ -434,9 +434,7 @@ rule rejects_sheet:
         "../../envs/data.yaml"
     params:
         seed=STUDY.seed,
-        kind=lambda w: source_of(w).kind,
-        modality=lambda w: source_of(w).modality,
-        bits=lambda w: bits_of(w.source),
+        images=settings_of_images,
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"

@@ -39,7 +39,8 @@ from pgdose.study.base import (
     mistake,
 )
 from pgdose.study.class_patterns import clashes, fold
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
+from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 from pgdose.study.words import Word
@@ -132,6 +133,11 @@ class Source(Model):
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
+# What to do with films that are stored mirrored, on their side or upside down: turn them upright,
+# leave them out, or take their pixels as they are stored.
+Orientation = Literal["turn", "reject", "as_stored"]
+
+
 class DicomArchive(Source):
     """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
@@ -140,6 +146,8 @@ class DicomArchive(Source):
     lexicon: Annotated[InputFile | None, IS_PATH] = None
     label_table: LabelTable | None = None  # of a label that both have, the table's counts
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
+    modalities: Modalities = list(FILM_MODALITIES)  # other images are no films
+    orientation: Orientation = "turn"
     screen: FilmScreen = FilmScreen()
 
     @property
@@ -372,6 +380,9 @@ class ImageTable(TableSource):
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
     bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
+    # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
+    modalities: Modalities | None = None
+    orientation: Orientation | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
     @model_validator(mode="after")
@@ -381,6 +392,13 @@ class ImageTable(TableSource):
         _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
+        for key in ("modalities", "orientation"):
+            if self.modality != "xray" and getattr(self, key) is not None:
+                raise mistake(
+                    "is for DICOM files, which only a source with 'modality: xray' may hold; "
+                    "leave it out",
+                    field=key,
+                )
         column = self.labels.column if self.labels else "class"
         if self.table is None and column not in ("class", "part"):
             raise mistake(

@@ -24,6 +24,7 @@ RECORDS = pa.schema(
         ("photometric", pa.string()),
         ("transfer_syntax", pa.string()),
         ("mm_per_px", pa.float64()),
+        ("turned", pa.bool_()),  # a film that was turned upright: its file holds it otherwise
         ("um_per_px", pa.float64()),
         ("parent", pa.string()),  # record_id of the field or slide that a tile was cut from
         ("x", pa.int32()),
@@ -52,6 +53,9 @@ HEADERS = pa.schema(  # private: identifiers join a film to its report, and to i
         *RECORDS,
         ("link", pa.string()),
         ("table_link", pa.string()),
+        ("stored", pa.string()),  # how a film lies in its file, see xray.orientation
+        ("says_modality", pa.bool_()),  # its header tells what kind of image it is
+        ("impossible_age", pa.bool_()),
         ("reason", pa.string()),
         ("detail", pa.string()),
     ]

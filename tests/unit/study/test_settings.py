@@ -60,7 +60,9 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (
         TABLE,
         "index_table",
-        OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"},
+        OF_TABLES
+        | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"}
+        | {"modalities", "orientation"},
         {"root", "table", "screen", "shards", "bits"},
     ),
     (

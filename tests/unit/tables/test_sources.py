@@ -30,7 +30,7 @@ from pgdose.tables.private_paths import stat_file
 from pgdose.user_tables import csv_rows, layouts, parquet_rows, reader
 from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
 from pgdose.xray import hand_drawn_boxes
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
@@ -289,8 +289,45 @@ def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
     (record,), _, rejects, _ = index(rows("c.dcm"), pictures, modality="xray")
     assert (record["rows"], record["columns"], record["bits_stored"]) == (80, 100, 12)
     assert rejects == []
-    seen = read_source_image(stat_file(pictures / "c.dcm"), "table", "xray")
+    seen = read_source_image(stat_file(pictures / "c.dcm"), ImageSettings("table", "xray"))
     assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
+
+
+def test_films_of_a_table_are_checked_and_turned_as_those_of_an_archive(pictures: Path) -> None:
+    orientation = {"PatientOrientation": ["F", "L"]}
+    dicom_files.save(dicom_files.film(**orientation), pictures / "c.dcm")
+    dicom_files.save(dicom_files.film(Modality="CT"), pictures / "d.dcm")
+    bare = dicom_files.save(dicom_files.film(SOPClassUID="1.2.3"), pictures / "bare")
+    bare.write_bytes(dicom_files.data_set_of(bare))
+    made = rows("a.png", "bare", "c.dcm", "d.dcm", patient=["P1", "P2", "P3", "P4"])
+    notes: list[str] = []
+    records, _, rejects, _ = index(made, pictures, modality="xray", notes=notes)
+    assert [(r["rows"], r["columns"], r.get("turned")) for r in records] == [
+        *((90, 120, None), (80, 100, False), (100, 80, True))
+    ]
+    assert [(r.reason, r.detail[:2]) for r in rejects] == [("other_modality", "CT")]
+    assert "1 of 2 films do not say their modality; kept" in notes
+    assert "1 films are stored mirrored; turned" in notes
+    keys = {"modality": "xray", "modalities": ["CT"], "orientation": "as_stored"}
+    (*_, film), _, rejects, _ = index(rows("d.dcm"), pictures, **keys)
+    assert film["rows"] == 80 and rejects == []
+    keys |= {"modalities": ["CR"], "orientation": "reject"}
+    _, _, rejects, _ = index(rows("c.dcm"), pictures, **keys)
+    assert [r.reason for r in rejects] == ["not_upright"]
+
+
+def test_an_archive_among_pictures_is_named_as_one(pictures: Path) -> None:
+    (pictures / "films.png").write_bytes(b"PK\x03\x04" + b"x" * 600)
+    _, _, rejects, _ = index(rows("films.png", "a.png"), pictures)
+    assert [r.reason for r in rejects] == ["archive"]
+    files = layouts.files_below(pictures)
+    images = pd.DataFrame({"image": files}, dtype=object)
+    (pictures / "p.jpg").write_bytes((pictures / "a.png").read_bytes())
+    images = pd.concat([images, pd.DataFrame({"image": ["p.jpg"]})])
+    _, _, rejects, _ = index(images, pictures, layout="{patient}.jpg", table=None)
+    assert ("archive", "a ZIP archive; unpack it below the root") in {
+        (r.reason, r.detail) for r in rejects
+    }
 
 
 def test_the_depth_of_a_picture_and_its_pages_are_recorded(pictures: Path) -> None:
@@ -513,13 +550,15 @@ def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> No
         read_header(table(path, "sources.xray.reports", **columns))
 
 
-def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
+def test_an_impossible_age_is_left_empty_and_counted(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected, _ = index(rows, tmp_path)
-    assert [record["age"] for record in kept] == [50]
-    assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
+    notes: list[str] = []
+    kept, _, rejected, _ = index(rows, tmp_path, notes=notes)
+    assert [record["age"] for record in kept] == [None, 50]
+    assert rejected == []
+    assert "age: 1 cells understood, 0 empty, 1 not understood: '150' (1)" in notes
 
 
 def test_a_folder_that_cannot_be_read_stops_the_listing(
