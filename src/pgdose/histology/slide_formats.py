@@ -124,7 +124,11 @@ def refusal(path: Path, error: Exception) -> Rejected:
         begins = start[entry.offset :].startswith(entry.start)
         if begins and (not entry.suffixes or path.suffix.lower() in entry.suffixes):
             return _unsupported(entry.name, entry.advice)
-    return Rejected("unreadable_slide", type(error).__name__)
+    return Rejected(
+        "unreadable_slide",
+        "OpenSlide cannot open it: it is damaged, cut off, or no slide "
+        f"({type(error).__name__}); copy it again, or name the slide's own file",
+    )
 
 
 def _unsupported(name: str, advice: str) -> Rejected:

@@ -80,8 +80,8 @@ def _stated(properties: Mapping[str, str]) -> Iterator[tuple[str, float | None, 
 
 def _only(pattern: re.Pattern[str], text: str) -> str:
     """The value that a description states; "" for none, or several that differ."""
-    stated = {match[1] for match in pattern.finditer(text)}
-    return stated.pop() if len(stated) == 1 else ""
+    stated = {_number(match[1]): match[1] for match in pattern.finditer(text)}
+    return next(iter(stated.values())) if len(stated) == 1 else ""
 
 
 def _ome(text: str, properties: Mapping[str, str]) -> tuple[float | None, float | None]:

@@ -139,13 +139,15 @@ def _find_outlines(
     if folders.outlines == folders.slides:
         return {name: _file(files, name) or name for name in names.unique()}
     apart = FileNames(folders.outlines)
-    found = {
-        name: _file(apart, name) or _file(apart, PurePosixPath(name).stem)
-        for name in names.unique()
-    }
+    found = {name: outlines_apart(apart, name) for name in names.unique()}
     apart.check_any(sum(map(bool, found.values())), names, table.field, key="outlines_root")
     notes += [f"outlines: {note}" for note in apart.notes()]
     return {name: file or name for name, file in found.items()}
+
+
+def outlines_apart(files: FileNames, name: str) -> str | None:
+    """The file that a name of outlines means in a folder apart from the slides; None for none."""
+    return _file(files, name) or _file(files, PurePosixPath(name).stem)
 
 
 def _file(files: FileNames, name: str) -> str | None:

@@ -192,7 +192,14 @@ class TableSource(Source, AnyTable):
 
 
 def _check_words(classes: dict[str, list[str]]) -> None:
-    """Raise a mistake if a word can never count, because another class has it already."""
+    """Raise a mistake if a word can never count: it is empty, or another class has it already."""
+    for name, words in classes.items():
+        if not all(map(fold, words)):
+            raise mistake(
+                "a word of class {name} is empty and can never count; remove it",
+                field="classes",
+                name=name,
+            )
     for clash in clashes(classes):
         word, earlier = fold(clash.word), fold(clash.earlier_word)
         if word == earlier:

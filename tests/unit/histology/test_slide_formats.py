@@ -178,3 +178,10 @@ def test_a_folder_that_names_no_slide_for_sure_is_refused(
     with pytest.raises(Rejected) as caught:
         slide_file(tmp_path / "root" / "a", "..")
     assert caught.value.reason == "outside_root"
+
+
+def test_a_damaged_slide_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.svs").write_bytes(b"no slide at all")
+    with pytest.raises(Rejected) as caught:
+        open_slide(tmp_path / "a.svs")
+    assert caught.value.reason == "unreadable_slide" and "copy it again" in caught.value.detail

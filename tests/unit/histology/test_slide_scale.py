@@ -41,6 +41,7 @@ def both(value: str) -> dict[str, str]:
         ({TEXT: "MPP=0,499"}, "", 0.499, "description"),
         ({"openslide.comment": "a\nmpp: 2.5e-1\n"}, "", 0.25, "description"),
         ({TEXT: "MPP = 0.25|MPP = 0.5"}, "", None, None),
+        ({TEXT: "MPP = 0.25|MPP = 0.250"}, "", 0.25, "description"),
         ({TEXT: "nMPP = 0.25, compMPP = 3"}, "", None, None),
         ({TEXT: "MPP = 250"}, "", None, None),
         ({TEXT: "MPP-X: .25"}, "", 0.25, "description"),

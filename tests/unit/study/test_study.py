@@ -99,6 +99,11 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "class norm before it matches all of its words; put class tumour first",
         ),
         (
+            "sources.breast.classes.norm",
+            ["Normal", "\u200b "],
+            "sources.breast.classes: a word of class norm is empty and can never count; remove it",
+        ),
+        (
             "sources.fields.classes",
             {"a": ["x"], "b": ["X"]},
             "sources.fields.classes: 'x' stands for two classes; remove it from one of them",
