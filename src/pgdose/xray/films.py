@@ -55,7 +55,14 @@ def _words(ds: pydicom.Dataset) -> np.ndarray:
     if not syntax.is_transfer_syntax or syntax.is_encapsulated:
         layout = word_layout(ds)
         header = decode.PixelHeader(
-            syntax, rows, columns, samples, layout.allocated, layout.stored, layout.signed
+            syntax=syntax,
+            rows=rows,
+            columns=columns,
+            samples=samples,
+            bits_allocated=layout.allocated,
+            bits_stored=layout.stored,
+            high_bit=layout.high,
+            signed=layout.signed,
         )
         return decode.decode(stored, header).reshape(shape)
     if ds.get("PhotometricInterpretation") == "YBR_FULL_422":
