@@ -71,6 +71,8 @@ def _words(ds: pydicom.Dataset) -> np.ndarray:
         needed = rows * columns * samples
     if len(stored) < needed * ds.BitsAllocated // 8:
         raise Rejected("unreadable_pixels", f"{syntax.name}: fewer pixels than the header says")
+    # pydicom does not read on without these; the header was checked with these values.
+    ds.SamplesPerPixel, ds.PixelRepresentation = samples, int(word_layout(ds).signed)
     if samples > 1 and "PlanarConfiguration" not in ds:
         ds.PlanarConfiguration = 0
     options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}
