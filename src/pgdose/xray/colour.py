@@ -1,10 +1,11 @@
 """Greys that are stored as colours: three equal planes, neutral YBR, or a palette of greys.
 
 Only the pixels show it. Three planes are grey if in each pixel they differ by at most MOST_APART of
-the range, or if its two colour differences (YBR) are as near to neutral; whatever the header calls
-them, since files that say RGB often hold YBR, and the reverse. JPEG, JPEG-LS and JPEG 2000 keep
-equal planes equal and neutral ones neutral, with loss, too; the limit leaves room for roundings of
-earlier conversions. Coloured letters or arrows on a grey film differ by far more.
+the range that the film's values take, or if its two colour differences (YBR) are as near to
+neutral; whatever the header calls them, since files that say RGB often hold YBR, and the reverse.
+JPEG, JPEG-LS and JPEG 2000 keep equal planes equal and neutral ones neutral, with loss, too; the
+limit leaves room for roundings of earlier conversions. Coloured letters or arrows on a grey film
+differ by far more.
 """
 
 import numpy as np
