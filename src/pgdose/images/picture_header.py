@@ -132,6 +132,8 @@ def _bits_of_ppm(image: ImageFile.ImageFile) -> int:
         return 8
     if decoder in ("raw", "ppm") and largest & (largest + 1) == 0 and image.mode in ("I", "RGB"):
         return largest.bit_length()
+    if decoder == "ppm_plain":
+        raise Rejected("not_8_or_16_bit", "over 8 bits written as text; save it as binary (P5, P6)")
     raise Rejected("not_8_or_16_bit", "its largest value is none of 8 to 16 bits")
 
 

@@ -84,6 +84,8 @@ def _frame_marker(stream: bytes) -> tuple[int, int]:
     """The marker of a JPEG's frame, without its 0xff, and where it stands."""
     at = 2  # after SOI
     while True:
+        while stream[at + 1 : at + 2] == b"\xff":  # any number of them may stand before a marker
+            at += 1
         fill, marker, length = struct.unpack_from(">BBH", stream, at)
         if fill != 0xFF or length < 2:
             raise ValueError

@@ -42,7 +42,10 @@ def bare_encoding(start: bytes, size: int) -> uid.UID | None:
         element = _element(start, at, encoding)
         if element is None:
             return encoding if number else None  # `start`, or the file, ends here
-        tag, vr, length, at = element
+        place, (tag, vr, length, at) = at, element
+        if tag >> 16 != META_GROUP == last >> 16:  # the data set may be encoded otherwise
+            sure = number > 1 or bare_encoding(start[place:], size - place)
+            return encoding if sure else None
         expected = _dictionary_vr(tag)
         if number == 0 and (tag >> 16 not in (META_GROUP, FIRST_GROUP) or expected is None):
             return None

@@ -43,6 +43,7 @@ class PixelHeader:
     samples: int  # 1, or 3 for colours
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     signed: bool
 
 
@@ -62,15 +63,19 @@ def decode_words(decoder: str, pixel_data: bytes, header: PixelHeader) -> np.nda
     elif decoder == "gdcm" and header.syntax == uid.JPEGExtended12Bit and depth > 8:
         words = _by_gdcm(stream, header)
     else:
-        words = _by_pydicom(decoder, pixel_data, header)
+        words = _by_pydicom(decoder, pixel_data, header, depth)
     words = words.view(f"u{words.dtype.itemsize}")
+    words = words.astype(f"u{header.bits_allocated // 8}", copy=False)
     shape = (header.rows, header.columns, header.samples)
     if words.size != np.prod(shape):
         raise ContradictionError("the number of pixels contradicts the header")
+    if 0 < depth <= header.bits_stored:  # it holds the values alone, without bits below them
+        words = words << (header.high_bit + 1 - header.bits_stored)
     return np.ascontiguousarray(words.reshape(shape))
 
 
-def _by_pydicom(decoder: str, pixel_data: bytes, header: PixelHeader) -> np.ndarray:
+def _by_pydicom(decoder: str, pixel_data: bytes, header: PixelHeader, depth: int) -> np.ndarray:
+    of_8_bits = depth == 8 and header.syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
     options: dict[str, Any] = {
         "rows": header.rows,
         "columns": header.columns,
@@ -78,10 +83,11 @@ def _by_pydicom(decoder: str, pixel_data: bytes, header: PixelHeader) -> np.ndar
         "samples_per_pixel": header.samples,
         "photometric_interpretation": "MONOCHROME2" if header.samples == 1 else "RGB",
         "planar_configuration": 0,
-        "bits_allocated": header.bits_allocated,
-        "bits_stored": header.bits_stored,
+        "bits_allocated": 8 if of_8_bits else header.bits_allocated,
+        "bits_stored": max(header.bits_stored, depth),  # GDCM clears bits above them
         "pixel_representation": int(header.signed),
         "pixel_keyword": "PixelData",
+        "correct_unused_bits": False,  # it clears them, but HighBit may lie in them
     }
     return get_decoder(uid.UID(header.syntax)).as_array(
         pixel_data, index=0, raw=True, decoding_plugin=decoder, **options

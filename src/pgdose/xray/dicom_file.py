@@ -5,6 +5,7 @@ Where it does not say its transfer syntax, its first elements and its compressed
 """
 
 import logging
+import struct
 import warnings
 import zlib
 from collections.abc import Callable
@@ -30,6 +31,7 @@ LARGEST_META = 2**20  # bytes: the file meta information, which stands before al
 LARGEST_FILE = 2 * LARGEST + LARGEST_HEADER  # bytes
 MOST_READS = 10**6  # of a file; an element takes two to four, and half a kilobyte of memory
 INFLATED_HEADER = 2**20  # bytes of a deflated file that are inflated for its header
+CODESTREAM_START = 2**18  # bytes; profiles and comments of 64 KB stand before what tells the coding
 LARGEST_NUMBER = 1e12  # in a header; larger ones are typing errors, and sums of them overflow
 
 UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
@@ -51,12 +53,10 @@ class PixelElement(NamedTuple):
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM: by its first bytes, or by its name's ending."""
+    """Whether a file is DICOM, by its first bytes: names may be wrong."""
     with path.open("rb") as file:
         start = file.read(START)
-    if start[128:PREAMBLE] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
-        return True
-    return bare_encoding(start, path.stat().st_size) is not None
+    return start[128:PREAMBLE] == b"DICM" or bare_encoding(start, path.stat().st_size) is not None
 
 
 def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
@@ -90,6 +90,8 @@ def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
         raise Rejected("file_missing", "") from None
     except PermissionError:
         raise Rejected("no_permission", "") from None
+    except (EOFError, struct.error):
+        raise Rejected("unreadable_header", "the file ends before its pixels") from None
     except Exception as error:
         raise Rejected("unreadable_header", type(error).__name__) from None
 
@@ -225,7 +227,7 @@ def _first_item(file: LimitedFile) -> bytes:
     if tag != ITEM:
         return b""
     file.seek(length, 1)
-    return file.read(8 + 2 * START)[8:]
+    return file.read(8 + CODESTREAM_START)[8:]
 
 
 def _items(file: LimitedFile) -> bytes:

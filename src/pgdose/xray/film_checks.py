@@ -53,7 +53,8 @@ def check_film(ds: pydicom.Dataset) -> None:
 
     Whether the planes of a colour image are grey all the same is seen in its pixels only, see
     `colour`. Raises Rejected: the codes of `check_image`, not_grey, multi_frame, not_16_bit,
-    bad_bits. Values that pydicom cannot convert raise what it raises.
+    bad_bits, unreadable_header (no BitsStored). Values that pydicom cannot convert raise what it
+    raises.
     """
     check_image(ds)
     photometric = photometric_of(ds)
@@ -65,6 +66,8 @@ def check_film(ds: pydicom.Dataset) -> None:
         raise Rejected("multi_frame", str(int(ds.NumberOfFrames)))
     if ds.get("BitsAllocated") not in (8, 16):
         raise Rejected("not_16_bit", "BitsAllocated is neither 8 nor 16")
+    if ds.get("BitsStored") is None:
+        raise Rejected("unreadable_header", "BitsStored is missing")
     layout = word_layout(ds)
     if not 1 <= layout.stored <= layout.high + 1 <= layout.allocated:
         raise Rejected("bad_bits", f"{layout.stored} bits up to bit {layout.high}")

@@ -55,7 +55,14 @@ def _words(ds: pydicom.Dataset) -> np.ndarray:
     if not syntax.is_transfer_syntax or syntax.is_encapsulated:
         layout = word_layout(ds)
         header = decode.PixelHeader(
-            syntax, rows, columns, samples, layout.allocated, layout.stored, layout.signed
+            syntax=syntax,
+            rows=rows,
+            columns=columns,
+            samples=samples,
+            bits_allocated=layout.allocated,
+            bits_stored=layout.stored,
+            high_bit=layout.high,
+            signed=layout.signed,
         )
         return decode.decode(stored, header).reshape(shape)
     if ds.get("PhotometricInterpretation") == "YBR_FULL_422":
@@ -64,6 +71,8 @@ def _words(ds: pydicom.Dataset) -> np.ndarray:
         needed = rows * columns * samples
     if len(stored) < needed * ds.BitsAllocated // 8:
         raise Rejected("unreadable_pixels", f"{syntax.name}: fewer pixels than the header says")
+    # pydicom does not read on without these; the header was checked with these values.
+    ds.SamplesPerPixel, ds.PixelRepresentation = samples, int(word_layout(ds).signed)
     if samples > 1 and "PlanarConfiguration" not in ds:
         ds.PlanarConfiguration = 0
     options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}

@@ -188,3 +188,17 @@ def test_a_palette_that_cannot_be_is_rejected(tmp_path: Path) -> None:
     ds = palette_film([np.arange(256, dtype=np.uint8)] * 3, 8)
     ds.RedPaletteColorLookupTableDescriptor = [512, 0, 8]
     assert reason(films.read_film, save(ds, tmp_path / "b.dcm")) == "bad_lut"
+
+
+@pytest.mark.parametrize("used", [8, 9, 11, 13])
+def test_colours_of_few_bits_in_wide_words_are_colours(tmp_path: Path, used: int) -> None:
+    plain = greys(16) >> (16 - used)
+    tinted = np.stack([plain, plain // 2, plain // 3], axis=-1)
+    assert reason(shown, save(colour_film(tinted), tmp_path / "film.dcm")) == "not_grey"
+    grey = save(colour_film(np.stack([plain] * 3, axis=-1)), tmp_path / "grey.dcm")
+    assert np.array_equal(
+        shown(grey, "percentile"), shown(save(film(plain, 16), tmp_path / "f.dcm"), "percentile")
+    )
+    wide = np.arange(256, dtype=np.uint16) << (used - 8)
+    ds = palette_film([wide, wide // 2, wide // 3], 16)
+    assert reason(shown, save(ds, tmp_path / "palette.dcm")) == "not_grey"

@@ -1,12 +1,15 @@
 """The decoders of each transfer syntax read the same, and the next is asked where one fails."""
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
-from helpers.dicom_files import NATIVE, SYNTAXES, film, reason, save
+from helpers.dicom_files import NATIVE, SYNTAXES, enclose, film, reason, save, without_syntax
+from PIL import Image
 from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 
@@ -38,7 +41,14 @@ def request_of(path: Path) -> tuple[bytes, PixelHeader]:
     ds = read_dicom(path, pixels=True)
     layout = word_layout(ds)
     header = PixelHeader(
-        transfer_syntax(ds), ds.Rows, ds.Columns, 1, layout.allocated, layout.stored, layout.signed
+        syntax=transfer_syntax(ds),
+        rows=ds.Rows,
+        columns=ds.Columns,
+        samples=1,
+        bits_allocated=layout.allocated,
+        bits_stored=layout.stored,
+        high_bit=layout.high,
+        signed=layout.signed,
     )
     return ds.PixelData, header
 
@@ -150,3 +160,65 @@ def test_rle_is_known_by_its_offsets() -> None:
     assert coding_of(header(2, 64, 900)) == uid.RLELossless
     for wrong in ((2, 64), (1, 65), (2, 64, 60), (1, 64, 90), (16, 64)):
         assert coding_of(header(*wrong)) is None
+
+
+# --- how a codestream holds the values --------------------------------------------------------
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", [9, 12, 15])
+def test_values_in_the_high_bits_are_read_in_full(tmp_path: Path, bits: int, signed: bool) -> None:
+    """BitsStored 12 up to HighBit 15: codestreams hold whole words, or the values alone."""
+    values = waves(bits, signed)
+    words = values << (16 - bits)
+    expected = films.read_film(save(film(values, bits), tmp_path / "low.dcm"), "full").pixels
+    streams = [
+        (uid.JPEG2000Lossless, imagecodecs.jpeg2k_encode(words, codecformat="J2K")),
+        (
+            uid.JPEG2000Lossless,
+            imagecodecs.jpeg2k_encode(values, codecformat="J2K", bitspersample=bits),
+        ),
+    ]
+    if not signed:
+        streams += [
+            (uid.JPEGLSLossless, imagecodecs.jpegls_encode(words)),
+            (uid.JPEGLossless, imagecodecs.jpeg_encode(words, lossless=True, bitspersample=16)),
+            (uid.JPEGLossless, imagecodecs.jpeg_encode(values, lossless=True, bitspersample=bits)),
+        ]
+    whole = film(words, 16)  # so that pydicom encodes the words as they are
+    path = save(whole, tmp_path / "rle.dcm", uid.RLELossless)
+    streams.append((uid.RLELossless, get_frame(read_dicom(path, pixels=True).PixelData, 0)))
+    for syntax, stream in streams:
+        ds = film(words, bits, HighBit=15)
+        enclose(ds, stream, syntax)
+        ds.save_as(tmp_path / "high.dcm", enforce_file_format=True)
+        assert np.array_equal(films.read_film(tmp_path / "high.dcm", "full").pixels, expected)
+
+
+def jpeg_of_8_bits(before_the_frame: bytes) -> tuple[np.ndarray, bytes]:
+    """(what it shows, the codestream) with bytes before the marker of the frame."""
+    file = io.BytesIO()
+    Image.fromarray(waves(8, False)).save(file, "JPEG", quality=95)
+    stream = file.getvalue()
+    at = stream.index(b"\xff\xc0")
+    stream = stream[:at] + before_the_frame + stream[at:]
+    return np.asarray(Image.open(io.BytesIO(stream))), stream
+
+
+@pytest.mark.parametrize("allocated", [8, 16])
+@pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, None])
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"\xff\xff\xff", b"\xff\xe2\xff\xf0" + bytes(65518), b"\xff\xfe\0\4ab\xff"],
+    ids=["nothing", "fill", "a profile", "a comment and fill"],
+)
+def test_jpegs_of_8_bits_in_words_of_8_or_16(
+    tmp_path: Path, allocated: int, syntax: str | None, before: bytes
+) -> None:
+    shown, stream = jpeg_of_8_bits(before)
+    ds = film(shown, 8, BitsAllocated=allocated)
+    enclose(ds, stream, syntax or uid.JPEGBaseline8Bit)
+    ds.save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    if syntax is None:
+        without_syntax(tmp_path / "film.dcm")
+    assert np.array_equal(films.read_film(tmp_path / "film.dcm", "full").pixels, shown)

@@ -135,6 +135,28 @@ def test_a_codestream_in_several_fragments_is_one_film(tmp_path: Path) -> None:
     assert np.abs(films.read_film(path, "full").pixels - reference(12)).max() <= 0.5
 
 
+@pytest.mark.parametrize("missing", ["SamplesPerPixel", "PixelRepresentation", "HighBit"])
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.RLELossless])
+def test_what_a_header_need_not_say_of_plain_greys(
+    tmp_path: Path, syntax: str, missing: str
+) -> None:
+    path = save(film(), tmp_path / "film.dcm", syntax)
+    expected = films.read_film(path).pixels
+    ds = pydicom.dcmread(path)
+    delattr(ds, missing)
+    ds.save_as(path)
+    assert read_header(path)["rows"] == 80
+    assert np.array_equal(films.read_film(path).pixels, expected)
+
+
+def test_a_film_that_does_not_say_its_bits_is_rejected(write: Write) -> None:
+    path = write(BitsStored=None)
+    with pytest.raises(Rejected, match="BitsStored"):
+        read_header(path)
+    with pytest.raises(Rejected, match="BitsStored"):
+        films.read_film(path)
+
+
 def unknown_syntax(path: Path, syntax: str) -> Path:
     ds = pydicom.dcmread(path)
     ds.file_meta.TransferSyntaxUID = uid.UID(syntax)

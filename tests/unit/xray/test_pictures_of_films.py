@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pgdose.imagetable.image_files import describe_image
 from pgdose.tables.private_paths import stat_file
 from pgdose.xray.films import Film
 from pgdose.xray.source_images import ImageSettings, read_source_image
@@ -144,3 +145,14 @@ def test_a_film_in_dicom_of_a_table_follows_its_group(tmp_path: Path, photometri
     for window in ("percentile", "full"):
         seen = read_source_image(stat_file(tmp_path / "f.dcm"), FILMS, window)
         assert seen.applied == window
+
+
+@pytest.mark.parametrize("ending", [".dcm", ".DICOM"])
+def test_a_picture_is_one_whatever_its_name(tmp_path: Path, ending: str) -> None:
+    values = film(3, 0, 255).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "f.png")
+    path = (tmp_path / "f.png").rename(tmp_path / f"f{ending}")
+    settings = {"modality": "xray", "modalities": None, "orientation": None}
+    described, _ = describe_image(path, settings)
+    assert (described["rows"], described["columns"]) == values.shape
+    assert np.array_equal(read_source_image(stat_file(path), FILMS, "full").pixels, values)
