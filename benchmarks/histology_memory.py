@@ -21,8 +21,8 @@ import tifffile
 from histology_timing import Clock, alone
 
 from pgdose.histology.candidates import candidate_tiles
-from pgdose.histology.slide_table import slide_folders
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.slide_table import slide_folders
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.histology.survey import survey_row
 from pgdose.histology.tile_selection import select_tiles
 from pgdose.images.stores import new_store

@@ -24,7 +24,7 @@ from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
 from pgdose.histology.fields import read_field_tiles
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
 from pgdose.study.parsing import parse

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose.histology import candidates, slide_table
+from pgdose.histology import candidates
+from pgdose.histology.slides import slide_table
 from pgdose.progress import log_progress
 from pgdose.tables import keyed, parquet, private_paths, result_csv, site_key
 from pgdose.tables.slide_schemas import CANDIDATES, SLIDES

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from job import job, settings
 
-from pgdose.histology import slide_table, tile_selection
+from pgdose.histology import tile_selection
+from pgdose.histology.slides import slide_table
 from pgdose.tables import keyed, parquet, private_paths, site_key, slide_schemas, source_index
 from pgdose.tables.record_schemas import RECORDS
 from pgdose.user_tables import notes

@@ -3,7 +3,9 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.errors import Rejected
-from pgdose.histology import folder_slides, overview, slide_table, survey
+from pgdose.histology import survey
+from pgdose.histology.slides import folders as folder_slides
+from pgdose.histology.slides import overview, slide_table
 from pgdose.plots import sheets, style
 from pgdose.progress import log_progress
 from pgdose.tables import keyed, parquet, site_key

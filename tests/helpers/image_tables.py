@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.histology.fields import FieldIndex, FieldRows, index_fields
-from pgdose.histology.slide_table import SlideList, list_slides, slide_folders
+from pgdose.histology.slides.slide_table import SlideList, list_slides, slide_folders
 from pgdose.imagetable.index import ImageRows, index_images
 from pgdose.study.sources import ImageTable, MicroscopeFields, Slides
 from pgdose.tables.keyed import SourceIds

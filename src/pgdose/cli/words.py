@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology.class_words import UNNAMED, Label
-from pgdose.histology.masks import mask_words
-from pgdose.histology.outline_formats import read_drawing
-from pgdose.histology.outlines import is_mask
-from pgdose.histology.slide_table import SlideFolders, outlines_apart, slide_folders
+from pgdose.histology.outlines.class_words import UNNAMED, Label
+from pgdose.histology.outlines.formats import read_drawing
+from pgdose.histology.outlines.masks import mask_words
+from pgdose.histology.outlines.reading import is_mask
+from pgdose.histology.slides.slide_table import SlideFolders, outlines_apart, slide_folders
 from pgdose.names import is_name
 from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.study.parsing import parse

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.folder_slides import slide_file
 from pgdose.histology.settings import SurveySettings
-from pgdose.histology.slide_identity import slide_digest
-from pgdose.histology.slide_reading import open_reader
-from pgdose.histology.slide_table import SlideFolders
+from pgdose.histology.slides.folders import slide_file
+from pgdose.histology.slides.identity import slide_digest
+from pgdose.histology.slides.reading import open_reader
+from pgdose.histology.slides.slide_table import SlideFolders
 from pgdose.histology.survey import SlideSurvey, survey_row
 from pgdose.tables.keyed import SourceIds, draw
 from pgdose.tables.private_paths import stat_file

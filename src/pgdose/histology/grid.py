@@ -9,8 +9,8 @@ import openslide
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
-from pgdose.histology.slide_formats import BY_VIPS
-from pgdose.histology.slide_scale import read_scale
+from pgdose.histology.slides.formats import BY_VIPS
+from pgdose.histology.slides.scale import read_scale
 
 COARSEST = 1 / 0.9  # times the study's mpp; a coarser slide is rejected rather than enlarged
 MOST_TILES = 20_000_000  # of a grid; a header that promises more is not plausible
@@ -24,7 +24,7 @@ class Grid:
     extent: float  # of a tile, pixels of level 0
     step: int  # from one tile to the next, pixels of level 0
     um_per_px: float | None  # of a tile
-    scale_from: str | None  # see `slide_scale.Scale`
+    scale_from: str | None  # see `slides.scale.Scale`
 
     def corners(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
         """x and y of all tiles that lie wholly in the bounds, row by row.

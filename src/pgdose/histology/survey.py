@@ -12,18 +12,18 @@ import openslide
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import ADVICE
-from pgdose.histology.folder_slides import slide_file
 from pgdose.histology.grid import Grid, plan_grid
-from pgdose.histology.outline_units import check_units
-from pgdose.histology.outlines import Outlines, read_outlines
-from pgdose.histology.overview import read_overview
+from pgdose.histology.outlines.class_words import ADVICE
+from pgdose.histology.outlines.reading import Outlines, read_outlines
+from pgdose.histology.outlines.units import check_units
 from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
-from pgdose.histology.slide_geometry import SlideGeometry, slide_geometry
-from pgdose.histology.slide_opening import scanned_bounds
-from pgdose.histology.slide_reading import SlideReader, open_reader
-from pgdose.histology.slide_table import SlideFolders
+from pgdose.histology.slides.folders import slide_file
+from pgdose.histology.slides.geometry import SlideGeometry, slide_geometry
+from pgdose.histology.slides.opening import scanned_bounds
+from pgdose.histology.slides.overview import read_overview
+from pgdose.histology.slides.reading import SlideReader, open_reader
+from pgdose.histology.slides.slide_table import SlideFolders
 from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
 from pgdose.names import IGNORE
 from pgdose.study.class_patterns import ClassWords, with_names

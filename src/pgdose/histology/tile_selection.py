@@ -8,9 +8,9 @@ from typing import NamedTuple, TypedDict
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.histology.slide_copies import reject_copies
-from pgdose.histology.slide_notes import survey_notes
-from pgdose.histology.slide_table import SlideList
+from pgdose.histology.slides.copies import reject_copies
+from pgdose.histology.slides.notes import survey_notes
+from pgdose.histology.slides.slide_table import SlideList
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.private_paths import SourceFile

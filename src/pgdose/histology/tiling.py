@@ -10,7 +10,7 @@ import pandas as pd
 from pgdose.errors import Rejected
 from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.focus import focus, out_of_focus
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.images.perceptual_hash import perceptual_hash
 from pgdose.images.stores import NewStore
 from pgdose.tables.private_paths import SourceFile
@@ -34,7 +34,7 @@ def field_reader(tile: int, bits: int) -> TileReader:
 
 
 def slide_reader(tile: int, threads: int, colour: str = "as_stored") -> TileReader:
-    """Reads tiles of `tile` pixels from slides; see `slide_tiles.read_slide_tiles`."""
+    """Reads tiles of `tile` pixels from slides; see `slides.tiles.read_slide_tiles`."""
 
     def read(path: Path, positions: pd.DataFrame, put: Put) -> dict[int, Rejected]:
         return read_slide_tiles(path, positions, tile, put, threads, colour)

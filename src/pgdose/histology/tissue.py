@@ -9,9 +9,9 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import remove_small_holes, remove_small_objects
 
 from pgdose.errors import Rejected
-from pgdose.histology.overview import Overview
 from pgdose.histology.regions import RasterRegion
 from pgdose.histology.settings import TissueSettings
+from pgdose.histology.slides.overview import Overview
 
 CELLS_PER_TILE = 8  # cells of the mask along a side of a tile
 BLACK = 0.04  # of the full range; a cell without a channel above it was not scanned

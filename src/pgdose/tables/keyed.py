@@ -49,7 +49,7 @@ class SourceIds(NamedTuple):
         return opaque(self.key, self.patients or self.source, "patient", number)
 
     def slide(self, digest: str) -> str:
-        """Of the content of a slide, see `histology.slide_identity`."""
+        """Of the content of a slide, see `histology.slides.identity`."""
         return opaque(self.key, self.source, "slide", digest)
 
     def instance(self, uid: str) -> str:

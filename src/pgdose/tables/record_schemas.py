@@ -31,7 +31,7 @@ RECORDS = pa.schema(
         ("y", pa.int32()),
         ("level", pa.int16()),
         ("extent", pa.float64()),  # side of a tile, pixels of level 0
-        ("scale_from", pa.string()),  # where um_per_px comes from, see histology.slide_scale
+        ("scale_from", pa.string()),  # where um_per_px comes from, see histology.slides.scale
         ("colour", pa.string()),  # tiles of slides: as_stored, or srgb by the slide's profile
         ("tissue_share", pa.float64()),
         ("class_share", pa.float64()),

@@ -9,7 +9,7 @@ from helpers.slide_files import write_slide
 from helpers.slide_surveys import settings, tissue_image
 
 from pgdose.histology.candidates import survey_shard
-from pgdose.histology.slide_table import slide_folders
+from pgdose.histology.slides.slide_table import slide_folders
 from pgdose.tables.keyed import SourceIds
 
 IDS = SourceIds(b"k" * 32, "breast", "breast")

@@ -27,8 +27,8 @@ from helpers.outline_files import (
 from PIL import Image
 from shapely.geometry import box
 
-from pgdose.histology import masks
-from pgdose.histology.class_words import ADVICE
+from pgdose.histology.outlines import masks
+from pgdose.histology.outlines.class_words import ADVICE
 from pgdose.histology.regions import RasterRegion
 
 

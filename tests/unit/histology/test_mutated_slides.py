@@ -18,9 +18,9 @@ from helpers.slide_files import write_dicom, write_mirax, write_ome, write_slide
 from helpers.slide_surveys import settings, tissue_image
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_identity import slide_digest
-from pgdose.histology.slide_reading import open_reader
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.identity import slide_digest
+from pgdose.histology.slides.reading import open_reader
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.histology.survey import survey_slide
 
 EACH = 12  # of a format

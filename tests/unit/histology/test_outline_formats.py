@@ -25,8 +25,8 @@ from helpers.outline_files import (
 from helpers.slide_files import write_scn
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from pgdose.histology import drawing
-from pgdose.histology.class_words import ADVICE
+from pgdose.histology.outlines import drawing
+from pgdose.histology.outlines.class_words import ADVICE
 
 
 @pytest.mark.parametrize("form", ["collection", "list", "one"])

@@ -29,8 +29,8 @@ from helpers.outline_files import (
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box, mapping
 
 from pgdose.errors import Rejected
-from pgdose.histology.outlines import read_outlines
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology.outlines.reading import read_outlines
+from pgdose.histology.slides.geometry import SlideGeometry
 
 NORM = feature(box(0, 0, 100, 100), {"name": "Normal"})
 TUMOUR = feature(box(700, 700, 1200, 1000), {"name": "Tumor"})

@@ -20,7 +20,7 @@ from shapely.geometry import box
 from pgdose.analysis.slide_outcomes import slide_outcomes
 from pgdose.errors import UserError
 from pgdose.histology.candidates import survey_shard
-from pgdose.histology.slide_table import SlideList, slide_folders
+from pgdose.histology.slides.slide_table import SlideList, slide_folders
 from pgdose.histology.tile_selection import TileIndex, index_tiles
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import with_rejects

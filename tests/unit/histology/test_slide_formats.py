@@ -11,8 +11,8 @@ from helpers.slide_surveys import tissue_image
 from pydicom.data import get_testdata_file
 
 from pgdose.errors import Rejected
-from pgdose.histology.folder_slides import slide_file
-from pgdose.histology.slide_opening import open_slide
+from pgdose.histology.slides.folders import slide_file
+from pgdose.histology.slides.opening import open_slide
 
 PICTURE = tissue_image(512)
 

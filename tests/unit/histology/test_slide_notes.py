@@ -8,8 +8,8 @@ import pytest
 from helpers.slide_files import write_slide
 from helpers.slide_surveys import GREEN, REAL_SLIDES, needs_real, survey, tissue_image
 
-from pgdose.histology.overview import Overview, thumbnail
-from pgdose.histology.slide_notes import survey_notes
+from pgdose.histology.slides.notes import survey_notes
+from pgdose.histology.slides.overview import Overview, thumbnail
 from pgdose.histology.tissue import find_tissue
 from pgdose.tables.slide_schemas import SLIDES
 

@@ -13,8 +13,8 @@ from helpers.slide_files import write_slide
 from helpers.slide_surveys import PINK, places_at, read_all, survey, tissue_image
 from PIL import Image, ImageCms
 
-from pgdose.histology.overview import thumbnail
-from pgdose.histology.slide_reading import open_reader
+from pgdose.histology.slides.overview import thumbnail
+from pgdose.histology.slides.reading import open_reader
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -4,12 +4,12 @@ import ast
 
 from helpers.workflow import PROJECT
 
-from pgdose.histology.slide_reasons import SLIDE_REASONS
+from pgdose.histology.slides.reasons import SLIDE_REASONS
 
 FOLDER = PROJECT / "src/pgdose/histology"
 MODULES = [
-    *FOLDER.glob("*slide*.py"),
-    *(FOLDER / f"{name}.py" for name in ("focus", "grid", "overview", "tiling", "tissue")),
+    *((FOLDER / "slides").glob("*.py")),
+    *(FOLDER / f"{name}.py" for name in ("focus", "grid", "tiling", "tissue")),
 ]
 
 

@@ -10,7 +10,7 @@ from helpers.slide_surveys import survey, tissue_image
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdose.histology.slide_scale import Scale, read_scale
+from pgdose.histology.slides.scale import Scale, read_scale
 
 MPP, POWER, TEXT = "openslide.mpp-", "openslide.objective-power", "tiff.ImageDescription"
 SIZE = {"openslide.level[0].width": "640", "openslide.level[0].height": "480"}

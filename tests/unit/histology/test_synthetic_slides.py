@@ -16,7 +16,7 @@ from helpers.slide_surveys import (
 )
 from shapely.geometry import Polygon, box, shape
 
-from pgdose.histology.slide_table import slide_folders
+from pgdose.histology.slides.slide_table import slide_folders
 from pgdose.histology.survey import survey_row
 from pgdose_phantom.outlines import FORMATS
 from pgdose_phantom.slides import SlideAmounts, write_slides

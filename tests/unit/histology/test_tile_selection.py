@@ -8,7 +8,7 @@ import pytest
 from helpers.image_tables import KEY, list_slide_rows
 
 from pgdose.errors import UserError
-from pgdose.histology.slide_table import SlideList
+from pgdose.histology.slides.slide_table import SlideList
 from pgdose.histology.tile_selection import (
     SelectionSettings,
     index_tiles,

@@ -20,8 +20,9 @@ from helpers.slide_surveys import (
     tissue_image,
 )
 
-from pgdose.histology import overview, tissue
-from pgdose.histology.slide_reading import open_reader
+from pgdose.histology import tissue
+from pgdose.histology.slides import overview
+from pgdose.histology.slides.reading import open_reader
 
 
 def tissue_of(pixels: np.ndarray, **options: Any) -> tissue.Tissue:

@@ -22,15 +22,12 @@ from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import (
-    outlines,
-    overview,
-    slide_formats,
-    slide_opening,
-    slide_table,
-    survey,
-)
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology import survey
+from pgdose.histology.outlines import reading as outlines
+from pgdose.histology.slides import formats as slide_formats
+from pgdose.histology.slides import opening as slide_opening
+from pgdose.histology.slides import overview, slide_table
+from pgdose.histology.slides.geometry import SlideGeometry
 from pgdose.images import codecs
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE

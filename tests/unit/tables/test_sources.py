@@ -17,7 +17,7 @@ from PIL import Image
 from pgdose.analysis import agreement
 from pgdose.cohort import exclusions
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import slide_table
+from pgdose.histology.slides import slide_table
 from pgdose.images import codecs
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse

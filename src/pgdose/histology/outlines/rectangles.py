@@ -4,8 +4,8 @@ import csv
 import re
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.drawing import LINE, NUMBER, Drawing, number, reading, rectangle
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.outlines.drawing import LINE, NUMBER, Drawing, number, reading, rectangle
 
 NAMES = {"width": "w", "height": "h"}
 THOUSANDS = re.compile(r"[-+]?[0-9]{1,3},[0-9]{3}")  # 1,000 in a table with commas may be 1000

@@ -11,7 +11,7 @@ import openslide
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_reading import SlideReader
+from pgdose.histology.slides.reading import SlideReader
 from pgdose.images.rendering import resize_box
 
 

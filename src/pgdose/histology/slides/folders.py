@@ -6,7 +6,7 @@ from pathlib import Path
 import openslide
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_formats import DICOM_MARK
+from pgdose.histology.slides.formats import DICOM_MARK
 from pgdose.tables.source_files import inside
 
 MOST_FILES = 10_000  # that a folder of one slide may hold

@@ -14,9 +14,9 @@ from xml.etree.ElementTree import Element
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label, hex_colour
-from pgdose.histology.drawing import LINE, MARK, UNKNOWN, Drawing, ellipse, number, reading
-from pgdose.histology.slide_geometry import Frame
+from pgdose.histology.outlines.class_words import Label, hex_colour
+from pgdose.histology.outlines.drawing import LINE, MARK, UNKNOWN, Drawing, ellipse, number, reading
+from pgdose.histology.slides.geometry import Frame
 
 MARKS = {"pin", "pointer", "linearmeasure", "text"}
 YES, NO = {"1", "true", "yes"}, {"0", "false", "no"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.folder_slides import slide_in_folder
+from pgdose.histology.slides.folders import slide_in_folder
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
 from pgdose.tables.sharding import shard_rows

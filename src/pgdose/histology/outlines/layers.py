@@ -16,8 +16,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label, bgr_colour
-from pgdose.histology.drawing import (
+from pgdose.histology.outlines.class_words import Label, bgr_colour
+from pgdose.histology.outlines.drawing import (
     EMPTY,
     LINE,
     MARK,

@@ -6,8 +6,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, Label, unmapped
-from pgdose.histology.drawing import OBJECT, Drawing
+from pgdose.histology.outlines.class_words import Classes, Label, unmapped
+from pgdose.histology.outlines.drawing import OBJECT, Drawing
 from pgdose.histology.regions import Size
 from pgdose.study.class_patterns import ClassWords
 

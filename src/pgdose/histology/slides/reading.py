@@ -10,7 +10,7 @@ import openslide
 from PIL import Image, ImageCms
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_opening import open_slide
+from pgdose.histology.slides.opening import open_slide
 
 SMALLEST_BLOCK = 128  # pixels; a block that cannot be read is cut into quarters down to this side
 

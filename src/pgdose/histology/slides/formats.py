@@ -7,7 +7,7 @@ import tifffile
 from openslide import OpenSlide
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_companions import missing_companion
+from pgdose.histology.slides.companions import missing_companion
 from pgdose.images.tiff_pages import first_pages
 
 LARGEST_TILE = 2**13  # pixels; the side of a tile of the file: OpenSlide takes 4 bytes for each

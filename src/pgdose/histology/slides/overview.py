@@ -8,8 +8,8 @@ import numpy as np
 
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
-from pgdose.histology.slide_opening import scanned_bounds
-from pgdose.histology.slide_reading import SlideReader, open_reader
+from pgdose.histology.slides.opening import scanned_bounds
+from pgdose.histology.slides.reading import SlideReader, open_reader
 from pgdose.images.rendering import resize_box
 
 BLOCK = 2048  # pixels; the side of what is read at a time

@@ -22,8 +22,8 @@ from shapely.geometry import MultiPoint, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.slide_geometry import Frame, SlideGeometry
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.slides.geometry import Frame, SlideGeometry
 
 EMPTY = Polygon()
 PAIRS_AT_ONCE = 10**6

@@ -13,8 +13,8 @@ import tifffile
 from PIL import BmpImagePlugin, Image, PngImagePlugin
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes
-from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement, words_in
+from pgdose.histology.outlines.class_words import Classes
+from pgdose.histology.outlines.mask_counting import Blocks, ClassCounter, Placement, words_in
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.tiff_pages import first_pages
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.histology.slide_table import SlideList
+from pgdose.histology.slides.slide_table import SlideList
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
 from pgdose.user_tables.repeated_rows import merge_rows

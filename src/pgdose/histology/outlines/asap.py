@@ -2,8 +2,8 @@
 
 from xml.etree.ElementTree import Element
 
-from pgdose.histology.class_words import Label, hex_colour
-from pgdose.histology.drawing import EMPTY, MARK, UNKNOWN, Drawing, number, reading
+from pgdose.histology.outlines.class_words import Label, hex_colour
+from pgdose.histology.outlines.drawing import EMPTY, MARK, UNKNOWN, Drawing, number, reading
 
 AREAS = {"polygon", "spline"}
 MARKS = {"dot", "pointset", "measurement"}

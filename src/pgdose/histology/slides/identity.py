@@ -6,8 +6,8 @@ import numpy as np
 import openslide
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_opening import scanned_bounds
-from pgdose.histology.slide_reading import SlideReader
+from pgdose.histology.slides.opening import scanned_bounds
+from pgdose.histology.slides.reading import SlideReader
 
 SMALL = 64  # pixels; the coarsest level of two slides may be a few white pixels
 SAMPLES = 4  # squares along each side of the slide

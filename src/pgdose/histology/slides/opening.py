@@ -8,8 +8,8 @@ import openslide
 
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
-from pgdose.histology.slide_companions import check_companions
-from pgdose.histology.slide_formats import LARGEST_TILE, check_format, refusal
+from pgdose.histology.slides.companions import check_companions
+from pgdose.histology.slides.formats import LARGEST_TILE, check_format, refusal
 
 TILE_SIZES = r"openslide\.level\[\d+\]\.tile-(width|height)|mirax\..*\.DIGITIZER_(WIDTH|HEIGHT)"
 LARGEST_SLIDE = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more is not plausible

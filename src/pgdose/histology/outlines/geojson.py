@@ -10,9 +10,9 @@ from typing import Any
 import shapely
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.drawing import LINE, MARK, OBJECT, Drawing, reading
-from pgdose.histology.slide_geometry import Frame
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.outlines.drawing import LINE, MARK, OBJECT, Drawing, reading
+from pgdose.histology.slides.geometry import Frame
 
 # QuPath's ids of objects that are no annotations, from before it wrote their objectType.
 OLD_OBJECT_IDS = ("PathDetectionObject", "PathCellObject", "PathTileObject", "TMACoreObject")
