@@ -31,6 +31,10 @@ with job(snakemake) as log:
         boxes = hand_drawn_boxes.read_boxes(inputs.boxes, group, lists["image.boxes"])
     logs.warn_unknown_ids(log, group, "exclude", excluded["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
+    if boxes is not None:
+        films = parquet.read_tables(inputs.records, ["record_id", "turned"])
+        drawn_on = films["record_id"].isin(boxes.index)
+        logs.warn_turned(log, group, int(films.loc[drawn_on, "turned"].eq(True).sum()))
     rejects = parquet.read_tables(inputs.rejects, ["record_id", "reason"])
     candidates = usability.usability(
         eligibility.candidates(records, classes),

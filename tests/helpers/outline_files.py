@@ -15,10 +15,10 @@ from shapely.geometry import Polygon, box, mapping
 from shapely.geometry.polygon import orient
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes
-from pgdose.histology.outlines import Outlines, read_outlines
+from pgdose.histology.outlines.class_words import Classes
+from pgdose.histology.outlines.reading import Outlines, read_outlines
 from pgdose.histology.regions import Bounds, Size
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology.slides.geometry import SlideGeometry
 
 SIZE = (1280, 1024)
 

@@ -56,8 +56,7 @@ rule render:
         shards=lambda w: STUDY.groups[w.group].shards,
         window=lambda w: STUDY.groups[w.group].image.window,
         shape=lambda w: image_shape(w.group),
-        kinds=lambda w: source_kinds(w.group),
-        bits=lambda w: source_bits(w.group),
+        sources=settings_of_sources,
         code=script_digest("render.py"),
     script:
         "../../scripts/render.py"
@@ -108,8 +107,7 @@ rule contact_sheet:
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         window=lambda w: STUDY.groups[w.group].image.window,
-        kinds=lambda w: source_kinds(w.group),
-        bits=lambda w: source_bits(w.group),
+        sources=settings_of_sources,
         code=script_digest("contact_sheet.py"),
     script:
         "../../scripts/contact_sheet.py"

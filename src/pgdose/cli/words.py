@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology.class_words import UNNAMED, Label
-from pgdose.histology.masks import mask_words
-from pgdose.histology.outline_formats import read_drawing
-from pgdose.histology.outlines import is_mask
+from pgdose.histology.outlines.class_words import UNNAMED, Label
+from pgdose.histology.outlines.formats import read_drawing
+from pgdose.histology.outlines.masks import mask_words
+from pgdose.histology.outlines.reading import is_mask
+from pgdose.histology.slides.slide_table import SlideFolders, outlines_apart, slide_folders
 from pgdose.names import is_name
 from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.study.parsing import parse
 from pgdose.study.sources import AnySource, DicomArchive, Slides
 from pgdose.study.study_file import read_study_file
-from pgdose.tables.source_files import inside
+from pgdose.tables.source_files import check_folder, inside
 from pgdose.user_tables.file_names import FileNames
 from pgdose.user_tables.layouts import files_below, places_of
 from pgdose.user_tables.reader import read_columns
@@ -70,9 +71,12 @@ def _source_lines(name: str, source: AnySource) -> Iterator[str]:
     if isinstance(source, Slides):
         rows = read_columns(describing_table(Path(source.table), name, settings))
         outlines = [file for file in rows.get("outlines", ()) if file]
-        root = Path(settings.get("outlines_root") or source.root)
+        folders = slide_folders(source.root, settings.get("outlines_root"))
+        if outlines:
+            key = "outlines_root" if settings.get("outlines_root") else "root"
+            check_folder(folders.outlines, f"sources.{name}.{key}")
         places = {
-            "outline files": _in_outlines(sorted(set(outlines)), root, failed),
+            "outline files": _in_outlines(sorted(set(outlines)), folders, failed),
             "column of the table": _in_cells(rows.get("class", ())),
         }
     else:
@@ -111,13 +115,15 @@ def _in_cells(cells: Any) -> Words:
     return Words(counts, Counter(), Counter())
 
 
-def _in_outlines(names: list[str], root: Path, failed: dict[str, str]) -> Words:
+def _in_outlines(names: list[str], folders: SlideFolders, failed: dict[str, str]) -> Words:
     """The labels of outline files; `failed` gets those that cannot be read, and why."""
     found = Words(Counter(), Counter(), Counter())
-    files = FileNames(root)
+    files = FileNames(folders.outlines)
+    is_apart = folders.outlines != folders.slides
     for name in names:
         try:
-            path = inside(root, files.find(name))
+            found_apart = outlines_apart(files, name) if is_apart else None
+            path = inside(folders.outlines, found_apart or files.find(name))
             if is_mask(path):
                 of_file = Counter(Label(word) for word in mask_words(path))
             else:

@@ -111,7 +111,8 @@ def slide_counts(
     classes: the source of each class of the group, and the class of its tiles there
 
     Counts are of slides, since tiles of one slide share its pen and its glass. A slide counts for
-    each class that it has tiles of. A reason that no slide has is left out.
+    each class that it has tiles of; one that has several names counts once. A reason that no slide
+    has is left out.
     """
     rows = []
     for reason, before, lost in (
@@ -120,7 +121,7 @@ def slide_counts(
     ):
         of_reason = []
         for name, (source, word) in classes.items():
-            table = slides[source].dropna(subset="in_class")
+            table = slides[source].dropna(subset="in_class").drop_duplicates("content")
             words = table[["in_class", "on_tissue", "inked"]].map(
                 lambda names, word=word: word in names.split()
             )

@@ -19,7 +19,7 @@ from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
 from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.formats import UserTable
-from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text
+from pgdose.user_tables.layouts import as_text, outside_layout
 from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
 from pgdose.user_tables.source_rows import clean_patients, find_files, note_pages
 
@@ -71,7 +71,7 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
         paths.append({"record_id": parent, "path": path})
         try:
             merged.check(row["file"])
-            row["class"] = _class_of(row, words)
+            row["class"] = _class_of(row, words, root)
             header = _check_field(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append(Reject(parent, "index", r.reason, r.detail))
@@ -129,10 +129,10 @@ def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:
             yield x, y
 
 
-def _class_of(row: dict, words: ClassWords | None) -> str:
+def _class_of(row: dict, words: ClassWords | None, root: Path) -> str:
     """The class of a row's field: that of its word, or without `words` the word itself."""
     if row["class"] is None:
-        raise Rejected("not_in_layout", NOT_IN_LAYOUT)
+        raise outside_layout(root / row["file"])
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty; fill in both")
     if words:

@@ -8,6 +8,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from pgdose.errors import Rejected
 from pgdose.images.tiff_pages import SPLIT, TiffPage, picture_page
+from pgdose.tables.packed_files import archive_format_of, unpack_advice
 
 # Pixels of a picture. At their peak the decoders hold up to 24 bytes for each: 16-bit RGBA 8 as it
 # is stored, 8 in the decoder's or converted copies, 6 in RGB; JPEG 2000 4 for each channel, and
@@ -41,8 +42,8 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header:
     """The header of a picture.
 
-    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels, of the picture or of a
-    tile of a TIFF); several_pages; not_8_or_16_bit.
+    Raises Rejected: not_an_image; archive; absurd_size (more than LARGEST pixels, of the picture or
+    of a tile of a TIFF); several_pages; not_8_or_16_bit.
     """
     try:
         header = _read_header(path)
@@ -51,6 +52,8 @@ def read_header(path: Path) -> Header:
     except Image.DecompressionBombError:
         raise Rejected("absurd_size", f"over {2 * LARGEST} pixels") from None
     except Exception as error:
+        if name := archive_format_of(path):
+            raise Rejected("archive", unpack_advice(name)) from None
         raise Rejected("not_an_image", type(error).__name__) from None
     if header.width * header.height > LARGEST:
         raise Rejected("absurd_size", f"{header.width}x{header.height}")
@@ -129,6 +132,8 @@ def _bits_of_ppm(image: ImageFile.ImageFile) -> int:
         return 8
     if decoder in ("raw", "ppm") and largest & (largest + 1) == 0 and image.mode in ("I", "RGB"):
         return largest.bit_length()
+    if decoder == "ppm_plain":
+        raise Rejected("not_8_or_16_bit", "over 8 bits written as text; save it as binary (P5, P6)")
     raise Rejected("not_8_or_16_bit", "its largest value is none of 8 to 16 bits")
 
 

@@ -93,9 +93,16 @@ def _described(page: tifffile.TiffPage, number: int) -> TiffPage:
         alpha=bool(extra) and extra[0] in _ALPHA,
         premultiplied=bool(extra) and extra[0] == _ALPHA[0],
         planar=tags.valueof("PlanarConfiguration", default=1) == _PLANES,
-        orientation=int(tags.valueof("Orientation", default=1)),
+        orientation=int(tags.valueof("Orientation", default=_xmp_orientation(tags))),
         packed_backwards=page.parent.byteorder == ">" and 9 <= bits[0] <= 15,
     )
+
+
+def _xmp_orientation(tags: tifffile.TiffTags) -> int:
+    """The Orientation that XMP says, which counts if there is no tag, as it does for Pillow."""
+    xmp = tags.valueof("XMP", default=b"")
+    found = re.search(rb'tiff:Orientation(?:="|>)([0-9])', xmp) if isinstance(xmp, bytes) else None
+    return int(found[1]) if found else 1
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

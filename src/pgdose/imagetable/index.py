@@ -19,11 +19,12 @@ from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.cells import check_present, class_parser, fold_word, parse_cells, show_cells
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.label_cells import as_label, label_states
-from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
+from pgdose.user_tables.layouts import as_text, outside_layout, places_of
 from pgdose.user_tables.odd_marks import MISSING
 from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
 from pgdose.user_tables.sex_cells import sex_parser
 from pgdose.user_tables.source_rows import clean_patients, find_files, note_pages
+from pgdose.xray.film_notes import film_notes
 
 
 class ImageRows(NamedTuple):
@@ -72,7 +73,8 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         for file in strange:
             record_id = ids.record(as_text(file))
             paths.append({"record_id": record_id, "path": str(root / file)})
-            rejects.append(Reject(record_id, "index", "not_in_layout", NOT_IN_LAYOUT))
+            rejected = outside_layout(root / file)
+            rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
     values = _values(rows, images, ids, notes)
     _note_patients(values, notes)
     merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
@@ -83,12 +85,14 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         paths.append({"record_id": record_id, "path": str(root / row["file"])})
         try:
             merged.check(row["file"])
-            record, pages = _record(row, record_id, root, ids, images.settings["modality"])
+            record, pages = _record(row, record_id, root, ids, images.settings)
             records.append(record)
             several_pages += pages > 1
         except Rejected as rejected:
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
     note_pages(several_pages, notes)
+    films = [record for record in records if "stored" in record]
+    notes += film_notes(films, images.settings["orientation"] or "turn")
     repeated = repeated_records(merged, ids, images.settings["several"])
     return SourceIndex(records, paths, rejects, repeated)
 
@@ -178,7 +182,11 @@ def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:
 
 
 def _record(
-    row: Mapping[Any, Any], record_id: str, root: Path, ids: SourceIds, modality: str
+    row: Mapping[Any, Any],
+    record_id: str,
+    root: Path,
+    ids: SourceIds,
+    settings: Mapping[str, Any],
 ) -> tuple[dict, int]:
     """The record of one image, and the number of its pages. Raises Rejected."""
     if not row["patient"]:
@@ -186,9 +194,7 @@ def _record(
             "no_patient",
             "the table has no patient for it; give one, because patients decide the split",
         )
-    if isinstance(row.get("age"), Rejected):
-        raise row["age"]
-    of_pixels, pages = describe_image(root / row["file"], modality)
+    of_pixels, pages = describe_image(root / row["file"], settings)
     record = {
         "record_id": record_id,
         "patient": ids.patient(as_text(row["patient"])),

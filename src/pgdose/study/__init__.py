@@ -24,6 +24,7 @@ class_patterns  which class a word stands for, by the words that the study lists
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
 table_files   how tables that people made are named
+modality_codes  codes of the DICOM attribute Modality
 content_limits  how much a study, or another YAML file, may hold; the one reader of YAML
 yaml_slips    sentences for what is wrong with a text of YAML
 yaml_file     reading a YAML file that a person wrote

@@ -39,13 +39,15 @@ from pgdose.study.base import (
     mistake,
 )
 from pgdose.study.class_patterns import clashes, fold
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
+from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 from pgdose.study.words import Word
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
+LeastFocus = Annotated[Real | None, Field(gt=0, le=1_000_000), UsedBy("tile")]
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
@@ -131,6 +133,11 @@ class Source(Model):
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
+# What to do with films that are stored mirrored, on their side or upside down: turn them upright,
+# leave them out, or take their pixels as they are stored.
+Orientation = Literal["turn", "reject", "as_stored"]
+
+
 class DicomArchive(Source):
     """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
@@ -139,6 +146,8 @@ class DicomArchive(Source):
     lexicon: Annotated[InputFile | None, IS_PATH] = None
     label_table: LabelTable | None = None  # of a label that both have, the table's counts
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
+    modalities: Modalities = list(FILM_MODALITIES)  # other images are no films
+    orientation: Orientation = "turn"
     screen: FilmScreen = FilmScreen()
 
     @property
@@ -183,7 +192,14 @@ class TableSource(Source, AnyTable):
 
 
 def _check_words(classes: dict[str, list[str]]) -> None:
-    """Raise a mistake if a word can never count, because another class has it already."""
+    """Raise a mistake if a word can never count: it is empty, or another class has it already."""
+    for name, words in classes.items():
+        if not all(map(fold, words)):
+            raise mistake(
+                "a word of class {name} is empty and can never count; remove it",
+                field="classes",
+                name=name,
+            )
     for clash in clashes(classes):
         word, earlier = fold(clash.word), fold(clash.earlier_word)
         if word == earlier:
@@ -225,6 +241,7 @@ class MicroscopeFields(TableSource):
     classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
     bits: Annotated[UsedBits, UsedBy("tile")] = 16
 
     @property
@@ -273,6 +290,7 @@ class Slides(TableSource):
 
     kind: Annotated[Literal["slides"], CANDIDATES]
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
+    outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None  # null: `root`
     columns: SlideColumns = SlideColumns()
     # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
     # begins so. Where outlines overlap, the first class counts.
@@ -290,6 +308,11 @@ class Slides(TableSource):
     tiles_per_class: Annotated[Count, UsedBy("index_slides")]
     class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
     tissue: Annotated[Tissue, CANDIDATES] = Tissue()
+    # Colours as the file has them, or converted from its ICC profile.
+    colour: Annotated[
+        Literal["as_stored", "srgb"], UsedBy("candidates", "index_slides", "tile")
+    ] = "as_stored"
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
     threads: Annotated[Threads, JOB_ONLY] = 1
 
     @property
@@ -357,6 +380,9 @@ class ImageTable(TableSource):
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
     bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
+    # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
+    modalities: Modalities | None = None
+    orientation: Orientation | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
     @model_validator(mode="after")
@@ -366,6 +392,13 @@ class ImageTable(TableSource):
         _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
+        for key in ("modalities", "orientation"):
+            if self.modality != "xray" and getattr(self, key) is not None:
+                raise mistake(
+                    "is for DICOM files, which only a source with 'modality: xray' may hold; "
+                    "leave it out",
+                    field=key,
+                )
         column = self.labels.column if self.labels else "class"
         if self.table is None and column not in ("class", "part"):
             raise mistake(

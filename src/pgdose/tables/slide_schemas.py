@@ -28,6 +28,7 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("patient", pa.string()),
         ("reason", pa.string()),  # why the slide was rejected, null if it is usable
         ("detail", pa.string()),
+        ("content", pa.string()),  # equal for two names of one slide; null if it was not opened
         ("columns", pa.int32()),  # of level 0
         ("rows", pa.int32()),
         ("levels", pa.int16()),
@@ -38,6 +39,9 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("threshold", pa.float64()),  # of tissue
         ("tissue_share", pa.float64()),  # of the slide
         ("ink_share", pa.float64()),
+        ("unreadable_share", pa.float64()),  # of the slide, at the survey's level
+        ("dark", pa.bool_()),  # no bright field, see histology.tissue
+        ("colour", pa.string()),  # as_stored, or srgb where its profile was applied
         ("drawn", pa.string()),  # classes that its outlines name
         ("in_class", pa.string()),  # classes that have a tile of their own, glass or not
         ("on_tissue", pa.string()),  # those of them that have one with enough tissue

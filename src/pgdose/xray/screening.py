@@ -20,17 +20,15 @@ from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.chest_fit import ChestFit
 from pgdose.xray.films import Film
 from pgdose.xray.reject_reasons import REASONS
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 
 def screen(
     records: Iterable[Mapping],
     paths: Mapping[str, SourceFile],
     *,
-    kind: str,
-    modality: str,
+    images: ImageSettings,
     limits: Mapping,
-    bits: int = 16,
 ) -> pd.DataFrame:
     """Screen records; returns a table of SCREEN.
 
@@ -43,10 +41,10 @@ def screen(
         row = {"record_id": record["record_id"], "usable": True}
         try:
             file = paths[record["record_id"]]
-            if modality == "xray":
+            if images.modality == "xray":
                 check_header(record, limits)
-            film = read_source_image(file, kind, modality, bits=bits)
-            row |= _screen_film(record, film, modality, limits)
+            film = read_source_image(file, images)
+            row |= _screen_film(record, film, images.modality, limits)
         except Rejected as rejected:
             row |= {"usable": False, "reason": rejected.reason, "detail": rejected.detail}
         rows.append(row)

@@ -100,3 +100,18 @@ def test_words_of_folders_and_tables(tmp_path: Path) -> None:
 def test_an_unknown_source_is_refused(slides: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'brest' is no source .*; there are breast"):
         words(study(tmp_path, breast=slides), "brest")
+
+
+def test_outlines_apart_from_the_slides_are_found_as_the_jobs_find_them(
+    slides: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "s.csv").write_text("slide,patient,outlines,class\na.svs,P1,a.svs,\n")
+    (tmp_path / "empty").mkdir()
+    slides |= {"outlines_root": slides["root"], "root": str(tmp_path / "empty")}
+    lines = words(study(tmp_path, breast=slides), "breast")
+    assert row(lines, "'Tumor', #c80000")[0] == "tumour"
+    for key in ("outlines_root", "root"):
+        entry = {k: v for k, v in slides.items() if k != "outlines_root"}
+        entry |= {key: str(tmp_path / "nowhere")}
+        with pytest.raises(UserError, match=rf"sources\.breast\.{key}: there is no such folder"):
+            words(study(tmp_path, breast=entry), "breast")

@@ -131,7 +131,9 @@ def test_the_file_of_what_was_left_out_knows_how_many_fit(tmp_path: Path) -> Non
 
 
 def slide_table(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["in_class", "on_tissue", "inked"])
+    """Slides, each of another content."""
+    table = pd.DataFrame(rows, columns=["in_class", "on_tissue", "inked"])
+    return table.assign(content=table.index.astype(str))
 
 
 def test_slides_are_counted_by_the_classes_that_lose_tiles_to_pen_and_glass() -> None:
@@ -150,6 +152,12 @@ def test_slides_are_counted_by_the_classes_that_lose_tiles_to_pen_and_glass() ->
     clean = slide_table(("norm tumour", "norm tumour", ""))
     assert rejects_by_class.slide_counts({"breast": clean}, classes).empty
     assert rejects_by_class.slide_counts({}, {}).empty
+
+
+def test_a_slide_of_two_names_counts_once() -> None:
+    breast = slide_table(*[("norm", "norm", "norm")] * 3).assign(content=["a", "a", "b"])
+    counts = rejects_by_class.slide_counts({"breast": breast}, {"C1": ("breast", "norm")})
+    assert counts[["n", "n_left_out"]].to_numpy().tolist() == [[2, 2]]
 
 
 def test_pen_on_the_slides_of_one_class_is_noticed() -> None:

@@ -27,8 +27,8 @@ from helpers.outline_files import (
 from PIL import Image
 from shapely.geometry import box
 
-from pgdose.histology import masks
-from pgdose.histology.class_words import ADVICE
+from pgdose.histology.outlines import masks
+from pgdose.histology.outlines.class_words import ADVICE
 from pgdose.histology.regions import RasterRegion
 
 
@@ -142,11 +142,36 @@ def test_a_pyramid_that_was_averaged_is_read_where_it_was_not(tmp_path: Path) ->
 def test_pages_that_are_no_smaller_copies_are_left_alone(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(picture(4), metadata=None)
-        file.write(np.ones((256, 320), np.uint8), metadata=None)  # another page of the same size
         file.write(np.ones((100, 300), np.uint8), metadata=None)  # a label
         file.write(np.ones((128, 160, 3), np.uint8), photometric="rgb", metadata=None)
     expected = {name: area.area for name, area in stairs().items()}
     assert shares_of(read(tmp_path / "a.tif", CLASSES, SIZE, tile=512)) == expected
+
+
+def test_a_page_for_each_class_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for one in (False, True):  # in two pages, in one file of a stack
+        with tifffile.TiffWriter(path) as file:
+            pages = [(picture(4) == value).astype(np.uint8) for value in (1, 2)]
+            for page in [np.stack(pages)] if one else pages:
+                file.write(page, photometric="minisblack", metadata=None)
+        code, detail = reason(path, CLASSES, SIZE)
+        assert code == "unreadable_outlines" and "several pages of one size" in detail
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_masks_that_are_stored_turned_are_refused(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(picture(4)).save(tmp_path / "a.png", exif=exif)
+    tag = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", picture(4), extratags=tag, metadata=None)
+    for name in ("a.png", "a.tif"):
+        if orientation == 1:
+            assert set(read(tmp_path / name, CLASSES, SIZE).regions) == {"tumour", "norm"}
+        else:
+            code, detail = reason(tmp_path / name, CLASSES, SIZE)
+            assert code == "unreadable_outlines" and "stored turned" in detail
 
 
 def test_the_coarsest_level_with_enough_pixels_is_read(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from helpers.outline_files import (
 from helpers.slide_files import write_scn
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from pgdose.histology import drawing
-from pgdose.histology.class_words import ADVICE
+from pgdose.histology.outlines import drawing
+from pgdose.histology.outlines.class_words import ADVICE
 
 
 @pytest.mark.parametrize("form", ["collection", "list", "one"])
@@ -283,7 +283,7 @@ def test_other_xml_is_told_what_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", '{"features": [{"properties": 3}]}', "[" * 10**5, "9" * 5000]
+    "content", ["", "{", '{"geometry": {"type": 3}, "properties": 3}', "[" * 10**5, "9" * 5000]
 )
 def test_geojson_that_cannot_be_read(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(content)

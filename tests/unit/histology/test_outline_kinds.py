@@ -29,8 +29,8 @@ from helpers.outline_files import (
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box, mapping
 
 from pgdose.errors import Rejected
-from pgdose.histology.outlines import read_outlines
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology.outlines.reading import read_outlines
+from pgdose.histology.slides.geometry import SlideGeometry
 
 NORM = feature(box(0, 0, 100, 100), {"name": "Normal"})
 TUMOUR = feature(box(700, 700, 1200, 1000), {"name": "Tumor"})
@@ -92,6 +92,119 @@ def test_a_negative_region_that_cuts_nothing_is_counted(tmp_path: Path) -> None:
     square, far = (points("Vertex", box(*b).exterior) for b in ((0, 0, 99, 99), (500, 0, 600, 9)))
     path = imagescope(tmp_path / "a.xml", ("Tumor", "", region(square) + region(far, negative=1)))
     assert read(path, CLASSES, SIZE).dropped == 1
+
+
+# -- areas that a reader must not lose beside other outlines of their class ----------------------
+
+FAR = [(700, 0), (1000, 0), (1000, 300), (700, 300)]
+CORNERS = [(500, 500), (100, 100)]  # the lower right one first
+Z_SHAPED = [(100, 100), (500, 100), (100, 500), (500, 500)]
+
+
+def coordinates(ring: Any) -> str:
+    return "".join(f'<Coordinate X="{x}" Y="{y}"/>' for x, y in ring)
+
+
+def with_far(kind: str, ring: Any, path: Path) -> Path:
+    """A tumour far away, and another one that is a shape of some kind."""
+    tool, _, shape = kind.partition(" ")
+    if tool == "halo":
+        regions = halo_region(FAR) + halo_region(ring, shape)
+        return halo(path.with_suffix(".annotations"), ("Tumor", regions))
+    if tool == "asap":
+        both = [("Polygon", FAR), (shape, ring)]
+        entries = [(name, "Tumor", coordinates(ring)) for name, ring in both]
+        return asap(path.with_suffix(".xml"), *entries)
+    special = f"<specialtype>{shape}</specialtype>" if shape == "rectangle" else ""
+    other = ndpa_annotation("Tumor", special + ndpa_points(ring), "freehand" if special else shape)
+    return ndpa(path.with_suffix(".ndpa"), ndpa_annotation("Tumor", ndpa_points(FAR)), other)
+
+
+@pytest.mark.parametrize("ring", [CORNERS, CORNERS[::-1], Z_SHAPED, [*Z_SHAPED, Z_SHAPED[0]]])
+@pytest.mark.parametrize("kind", ["halo Rectangle", "asap Rectangle", "ndpa rectangle"])
+def test_rectangles_by_two_corners_or_four_in_any_order(
+    kind: str, ring: Any, tmp_path: Path
+) -> None:
+    areas = shares_of(read(with_far(kind, ring, tmp_path / "a"), CLASSES, SIZE))
+    assert areas["tumour"] == pytest.approx(300**2 + 400**2, rel=1e-6)
+
+
+def test_an_ellipse_with_a_closing_vertex_is_one(tmp_path: Path) -> None:
+    ring = [(100, 100), (500, 100), (500, 500), (100, 500), (100, 100)]
+    areas = shares_of(read(with_far("halo Ellipse", ring, tmp_path / "a"), CLASSES, SIZE))
+    assert areas["tumour"] == pytest.approx(300**2 + np.pi * 200**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("ring", [CORNERS, Z_SHAPED])
+@pytest.mark.parametrize("kind", ["halo Circle", "asap Oval", "ndpa ellipse"])
+def test_shapes_of_an_unknown_type_are_measured_by_their_corners(
+    kind: str, ring: Any, tmp_path: Path
+) -> None:
+    path = with_far(kind, ring, tmp_path / "a")
+    assert reason(path, CLASSES, SIZE)[0] == "open_outline"
+    assert read(path, CLASSES, SIZE, tile=500).dropped == 1
+    single = with_far(kind, ring[:1], tmp_path / "a")
+    assert read(single, CLASSES, SIZE).dropped == 1
+
+
+def test_an_unknown_type_without_points_may_be_anywhere(tmp_path: Path) -> None:
+    body = "<x>5</x><y>5</y><radius>90000</radius><radius2>50000</radius2>"
+    drawn = ndpa_annotation("Tumor", ndpa_points(FAR))
+    path = ndpa(tmp_path / "a.ndpa", drawn, ndpa_annotation("Tumor", body, "ellipse"))
+    assert reason(path, CLASSES, SIZE)[0] == "open_outline"
+    assert read_outlines(path, CLASSES, NDPI, 256, "tumour").dropped == 1
+
+
+def test_a_region_inside_of_a_negative_one_is_not_lost(tmp_path: Path) -> None:
+    rings = [box(0, 0, 900, 900), box(100, 100, 800, 800), box(200, 200, 700, 700)]
+    regions = [
+        halo_region(ring.exterior.coords, negative=negative)
+        for ring, negative in zip(rings, ("0", "1", "0"), strict=True)
+    ]
+    path = halo(tmp_path / "a.annotations", ("Tumor", "".join(regions)))
+    assert reason(path, CLASSES, SIZE)[0] == "open_outline"
+    assert read(path, CLASSES, SIZE, tile=600).dropped == 1
+
+
+def test_a_negative_region_of_an_unknown_type_is_refused(tmp_path: Path) -> None:
+    regions = halo_region(FAR) + halo_region(FAR, "Circle", negative="1")
+    code, detail = reason(halo(tmp_path / "a.annotations", ("Tumor", regions)), CLASSES, SIZE)
+    assert code == "unreadable_outlines" and "negative region is of an unknown type" in detail
+
+
+def test_rectangles_of_a_table_from_another_corner(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y,w,h,class\n0,0,50,50,tumor\n900,900,-600,-600,tumor\n")
+    assert reason(path, CLASSES, SIZE)[0] == "open_outline"
+    path.write_text('x,y,w,h,label\n"1,000",0,50,50,tumor\n')
+    assert reason(path, CLASSES, SIZE)[0] == "unreadable_outlines"
+    path.write_text("x;y;w;h;label\n100,125;0;50;50;tumor\n")
+    classes = CLASSES | {"norm": ["unnamed"]}
+    assert shares_of(read(path, classes, SIZE)) == {"tumour": 50 * 50}
+
+
+@pytest.mark.parametrize("key", ["objectType", "object_type"])
+@pytest.mark.parametrize("kind", ["detection", "cell", "root", "tma_core", "PathDetectionObject"])
+def test_objects_of_qupath_are_no_outlines(kind: str, key: str, tmp_path: Path) -> None:
+    found = feature(box(0, 0, 99, 99), {"name": "Tumor"}, objectType=None) | {"id": "a1"}
+    found["properties"][key] = kind
+    drawn = feature(box(200, 200, 300, 300), {"name": "Tumor"}, objectType="PathAnnotationObject")
+    result = read(geojson(tmp_path / "a.geojson", found, drawn), CLASSES, SIZE)
+    assert shares_of(result) == {"tumour": 100**2} and result.dropped == 1
+    found["properties"] |= {key: "annotation"}
+    result = read(geojson(tmp_path / "a.geojson", found, drawn), CLASSES, SIZE)
+    assert result.dropped == 0 and shares_of(result) == {"tumour": 100**2 + 99**2}
+
+
+def test_numbers_of_classes_may_be_written_as_fractions(tmp_path: Path) -> None:
+    of_frame = {
+        "type": "Feature",
+        "geometry": mapping(box(0, 0, 99, 99)),
+        "properties": {"label": 1.0},
+    }
+    assert shares_of(read(geojson(tmp_path / "a.geojson", of_frame), CLASSES, SIZE)) == {
+        "tumour": 99**2
+    }
 
 
 # -- HALO, NDP.view2 -----------------------------------------------------------------------------
@@ -224,7 +337,7 @@ def test_colours_stand_for_classes_behind_words(tmp_path: Path) -> None:
     assert list(read(path, green, SIZE).regions) == ["tumour"]
 
 
-@pytest.mark.parametrize("negative", ["1", "true", "True", "yes", " TRUE "])
+@pytest.mark.parametrize("negative", ["1", "true", "True", "yes", " TRUE ", "-1", "1.0"])
 def test_negative_regions_in_every_spelling(negative: str, tmp_path: Path) -> None:
     square, hole = (points("Vertex", box(*b).exterior) for b in ((0, 0, 99, 99), (0, 0, 50, 50)))
     path = imagescope(tmp_path / "a.xml", ("Tumor", "", region(square) + region(hole, negative=7)))
@@ -232,6 +345,8 @@ def test_negative_regions_in_every_spelling(negative: str, tmp_path: Path) -> No
     assert reason(path, CLASSES, SIZE)[0] == "unreadable_outlines"
     path.write_text(text.replace('"7"', f'"{negative}"'))
     assert shares_of(read(path, CLASSES, SIZE)) == {"tumour": 99**2 - 50**2}
+    path.write_text(text.replace('"7"', '"0.0"'))
+    assert shares_of(read(path, CLASSES, SIZE)) == {"tumour": 99**2}
 
 
 def test_an_unnamed_outline_needs_the_word_itself(tmp_path: Path) -> None:
@@ -258,6 +373,9 @@ OTHER_JSON = {
     "text": "tumor",
     "true": True,
     "numbers": [1, 2],
+    "ESRI": {"features": [{"attributes": {"class": "tumor"}, "geometry": {"rings": [POINTS]}}]},
+    "WKT": [{"geometry": "POLYGON ((0 0, 9 9, 9 0))", "class": "tumor"}],
+    "features of no kind": {"features": [{"properties": 3}]},
     "features of no list": {"type": "FeatureCollection", "features": {"a": 1}},
 }
 

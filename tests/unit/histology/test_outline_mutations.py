@@ -14,8 +14,8 @@ import pytest
 from helpers.outline_files import NDPI, SEEN, SIZE, WRITERS, grid
 
 from pgdose.errors import Rejected
-from pgdose.histology.outlines import Outlines, read_outlines
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology.outlines.reading import Outlines, read_outlines
+from pgdose.histology.slides.geometry import SlideGeometry
 
 ERRORS = [name for name in dir(builtins) if name.endswith(("Error", "Exception"))]
 ERRORS += ["JSONDecodeError", "ParseError", "GEOSException", "UnidentifiedImageError"]

@@ -4,14 +4,10 @@ import ast
 
 from helpers.workflow import PROJECT
 
-from pgdose.histology.outline_reasons import OUTLINE_REASONS
+from pgdose.histology.outlines.reasons import OUTLINE_REASONS
 
 FOLDER = PROJECT / "src/pgdose/histology"
-MODULES = [
-    *FOLDER.glob("*outline*.py"),
-    *(FOLDER / f"{name}.py" for name in ("drawing", "class_words", "slide_geometry", "fields")),
-    *(FOLDER / f"{name}.py" for name in ("masks", "mask_counting")),
-]
+MODULES = [*(FOLDER / "outlines").glob("*.py"), FOLDER / "slides/geometry.py", FOLDER / "fields.py"]
 OF_FIELDS = {"not_in_layout", "incomplete_row", "too_small", "other_size"}
 
 

@@ -25,8 +25,8 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box, mapping, shape
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import ADVICE
-from pgdose.histology.outlines import Outlines
+from pgdose.histology.outlines.class_words import ADVICE
+from pgdose.histology.outlines.reading import Outlines
 
 
 @pytest.mark.parametrize("kind", WRITERS)

@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from helpers.rejections import reason
+from helpers.rejections import reason, rejection
 from PIL import Image
 
 from pgdose.errors import Rejected
@@ -291,7 +291,8 @@ def test_a_pnm_of_other_numbers_is_refused(tmp_path: Path) -> None:
         assert reason(codecs.image_size, tmp_path / "f.pnm") == "not_8_or_16_bit"
     words = b" ".join(b"%d" % v for v in greys(12).ravel())
     (tmp_path / "f.pnm").write_bytes(b"P2\n%s\n4095\n" % size + words)
-    assert reason(codecs.image_size, tmp_path / "f.pnm") == "not_8_or_16_bit"
+    found = rejection(codecs.image_size, tmp_path / "f.pnm")
+    assert found.reason == "not_8_or_16_bit" and "save it as binary" in found.detail
 
 
 def test_a_bilevel_fax_keeps_its_black(tmp_path: Path) -> None:

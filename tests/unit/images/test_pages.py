@@ -200,3 +200,20 @@ def test_broken_exif_does_not_lose_the_picture(tmp_path: Path, kind: str, broken
     path.write_bytes(stored.getvalue())
     assert codecs.image_size(path) == (80, 48)
     assert codecs.read_image(path, 3).shape == (48, 80, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("tag", [None, 1])
+def test_xmp_turns_a_tiff_without_a_tag(
+    tmp_path: Path, orientation: int, dtype: Any, tag: int | None
+) -> None:
+    upright = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
+    back = {6: 8, 8: 6}.get(orientation, orientation)
+    stored = upright if tag else turned(upright, back)
+    xmp = f'<x:xmpmeta><rdf:Description tiff:Orientation="{orientation}"/></x:xmpmeta>'.encode()
+    tags = [(700, "B", len(xmp), xmp, True)] + ([(274, "H", 1, tag, True)] if tag else [])
+    values = stored.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", extratags=tags)
+    assert codecs.image_size(tmp_path / "a.tif") == (20, 12)
+    assert np.array_equal(codecs.read_image(tmp_path / "a.tif", 1), upright)

@@ -22,8 +22,12 @@ from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import outlines, overview, slide_opening, survey
-from pgdose.histology.slide_geometry import SlideGeometry
+from pgdose.histology import survey
+from pgdose.histology.outlines import reading as outlines
+from pgdose.histology.slides import formats as slide_formats
+from pgdose.histology.slides import opening as slide_opening
+from pgdose.histology.slides import overview, slide_table
+from pgdose.histology.slides.geometry import SlideGeometry
 from pgdose.images import codecs
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
@@ -180,13 +184,15 @@ def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
     good = {**row, "file": "a/in.png", "image": "a/in.png"}
     both = pd.DataFrame([row, good])
+    folders = slide_table.slide_folders(root)
     for indexed in (index_rows(both, root), index_field_rows(both, root, tile=256).tiles):
         assert [r[2] for r in indexed.rejects] == ["outside_root"] and len(indexed.records) == 1
     assert (
-        rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, root, {}) == "outside_root"
+        rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, folders, {})
+        == "outside_root"
     )
     drawn = {**row, "slide": "a/in.png", "outlines": name, "mpp": ""}
-    assert rejected(survey.survey_row, drawn, root, {}) == "outside_root"
+    assert rejected(survey.survey_row, drawn, folders, {}) == "outside_root"
 
 
 def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
@@ -327,7 +333,10 @@ def test_a_slide_of_absurd_size_is_refused_by_its_header(
 ) -> None:
     path = tiff_header(tmp_path / "a.tif", 10**6, 10**6, tile=256, compression="jpeg")
     assert rejected(slide_opening.open_slide, path) in ("absurd_size", "unreadable_slide")
-    assert rejected(overview.thumbnail, path, 1200) in ("absurd_size", "unreadable_slide")
+    assert rejected(overview.thumbnail, path, 1200, "as_stored") in (
+        "absurd_size",
+        "unreadable_slide",
+    )
     little_memory()
 
 
@@ -379,9 +388,10 @@ def test_a_slide_of_enormous_tiles_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_slide(tmp_path / "a.svs", np.full((1024, 1024, 3), 200, np.uint8), tile=512)
-    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
+    monkeypatch.setattr(slide_formats, "LARGEST_TILE", 511)
     assert rejected(slide_opening.open_slide, path) == "unreadable_slide"
-    monkeypatch.setattr(slide_opening, "_check_tiff", lambda _: None)  # as for other formats
+    monkeypatch.setattr(slide_opening, "check_format", lambda _: None)  # as for other formats
+    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
     assert rejected(slide_opening.open_slide, path) == "absurd_size"
 
 

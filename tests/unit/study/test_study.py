@@ -12,6 +12,7 @@ from helpers.workflow import PROJECT, checkout, snakemake
 from pgdose.cli.schema import schema
 from pgdose.errors import UserError
 from pgdose.study.parsing import parse
+from pgdose.study.sources import ImageTable
 from pgdose.study.study import Study
 
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "resources/studies").glob("*.yaml"))]
@@ -96,6 +97,11 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             {"norm": ["tum*"], "tumour": ["tumor*"]},
             "sources.breast.classes: 'tumor*' of class tumour can never count, because 'tum*' of "
             "class norm before it matches all of its words; put class tumour first",
+        ),
+        (
+            "sources.breast.classes.norm",
+            ["Normal", "\u200b "],
+            "sources.breast.classes: a word of class norm is empty and can never count; remove it",
         ),
         (
             "sources.fields.classes",
@@ -585,6 +591,35 @@ def test_a_title_is_one_line(title: str, study: dict[str, Any]) -> None:
         parse(study)
     study["groups"]["X-TB"]["title"] = "of a block of YAML\n"
     assert parse(study).groups["X-TB"].title == "of a block of YAML"
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (["CRX"], "must be a code of the DICOM attribute Modality, did you mean 'CR'?"),
+        (["cr"], "must be a code of the DICOM attribute Modality, of capitals and digits"),
+        (["C"], "must be a code"),
+        ([], "give at least 1"),
+        ("CR", "write [CR]"),
+    ],
+)
+def test_modalities_are_codes(codes: Any, message: str, study: dict[str, Any]) -> None:
+    assert message in "".join(mistakes(change(study, "sources.xray.modalities", codes)))
+
+
+def test_codes_of_a_station_s_own_may_stand_among_modalities(study: dict[str, Any]) -> None:
+    made = parse(change(study, "sources.xray.modalities", ["CR", "OT", "RADIOGRAPHY"]))
+    assert made.sources["xray"].modalities == ["CR", "OT", "RADIOGRAPHY"]
+    assert parse(study).sources["xray"].modalities == ["CR", "DX", "RF"]
+    assert "'sideways'" in "".join(mistakes(change(study, "sources.xray.orientation", "sideways")))
+
+
+@pytest.mark.parametrize(("key", "value"), [("modalities", ["CR"]), ("orientation", "turn")])
+def test_keys_of_films_are_for_x_rays(key: str, value: Any, study: dict[str, Any]) -> None:
+    table = {"kind": "table", "root": "images", "table": "t.csv", key: value}
+    ImageTable.model_validate(table | {"modality": "xray"})
+    changed = change(study, "sources.photos", table)
+    assert f"sources.photos.{key}" in "".join(mistakes(changed))
 
 
 @pytest.mark.parametrize(

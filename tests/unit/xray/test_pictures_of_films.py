@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pgdose.imagetable.image_files import describe_image
 from pgdose.tables.private_paths import stat_file
 from pgdose.xray.films import Film
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
+FILMS = ImageSettings("table", "xray")
 BITS = 14
 
 
@@ -63,7 +65,7 @@ def show(folder: Path, kind: str, values: np.ndarray, window: str) -> Film:
     write, bits = KINDS[kind]
     path = folder / ("f.tif" if "TIFF" in kind or "WhiteIsZero" in kind else "f.png")
     write(path, values)
-    return read_source_image(stat_file(path), "table", "xray", window, bits)
+    return read_source_image(stat_file(path), FILMS._replace(bits=bits), window)
 
 
 @given(
@@ -103,7 +105,7 @@ def test_colours_are_weighed_alike_in_8_and_16_bits(tmp_path: Path) -> None:
     deep_png(tmp_path / "16.png", colours * np.uint16(257))
     for window in ("percentile", "full"):
         of_8, of_16 = (
-            read_source_image(stat_file(tmp_path / name), "table", "xray", window).pixels
+            read_source_image(stat_file(tmp_path / name), FILMS, window).pixels
             for name in ("8.png", "16.png")
         )
         assert np.abs(of_8.astype(int) - of_16).max() <= 2
@@ -111,17 +113,17 @@ def test_colours_are_weighed_alike_in_8_and_16_bits(tmp_path: Path) -> None:
 
 def test_a_picture_offers_no_window(tmp_path: Path) -> None:
     deep_png(tmp_path / "f.png", film(1, 0, 1))
-    found = rejection(read_source_image, stat_file(tmp_path / "f.png"), "table", "xray", "voi")
+    found = rejection(read_source_image, stat_file(tmp_path / "f.png"), FILMS, "voi")
     assert found.reason == "no_window"
 
 
 def test_a_film_of_fewer_bits_is_refused_where_its_bits_count(tmp_path: Path) -> None:
     deep_png(tmp_path / "f.png", film(1, 0, 1))
     file = stat_file(tmp_path / "f.png")
-    assert read_source_image(file, "table", "xray", "percentile").pixels.max() == 255
-    found = rejection(read_source_image, file, "table", "xray", "full")
+    assert read_source_image(file, FILMS, "percentile").pixels.max() == 255
+    found = rejection(read_source_image, file, FILMS, "full")
     assert found.reason == "under_bits" and "set 'bits: 14'" in found.detail
-    assert read_source_image(file, "table", "xray", "full", 14).pixels.max() >= 250
+    assert read_source_image(file, FILMS._replace(bits=14), "full").pixels.max() >= 250
 
 
 def test_other_pictures_are_linear_in_grey_and_colour(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_other_pictures_are_linear_in_grey_and_colour(tmp_path: Path) -> None:
         write, bits = KINDS[kind]
         path = tmp_path / ("f.tif" if "TIFF" in kind else "f.png")
         write(path, values)
-        seen = read_source_image(stat_file(path), "table", "histology", bits=bits)
+        seen = read_source_image(stat_file(path), ImageSettings("table", "histology", bits=bits))
         assert seen.applied == "none"
         assert np.array_equal(seen.pixels, np.dstack([wanted] * 3)), kind
 
@@ -141,5 +143,16 @@ def test_a_film_in_dicom_of_a_table_follows_its_group(tmp_path: Path, photometri
     values = film(1, 0.1, 0.9)
     dicom(tmp_path / "f.dcm", values, PhotometricInterpretation=photometric)
     for window in ("percentile", "full"):
-        seen = read_source_image(stat_file(tmp_path / "f.dcm"), "table", "xray", window)
+        seen = read_source_image(stat_file(tmp_path / "f.dcm"), FILMS, window)
         assert seen.applied == window
+
+
+@pytest.mark.parametrize("ending", [".dcm", ".DICOM"])
+def test_a_picture_is_one_whatever_its_name(tmp_path: Path, ending: str) -> None:
+    values = film(3, 0, 255).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "f.png")
+    path = (tmp_path / "f.png").rename(tmp_path / f"f{ending}")
+    settings = {"modality": "xray", "modalities": None, "orientation": None}
+    described, _ = describe_image(path, settings)
+    assert (described["rows"], described["columns"]) == values.shape
+    assert np.array_equal(read_source_image(stat_file(path), FILMS, "full").pixels, values)

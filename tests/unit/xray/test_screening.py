@@ -20,7 +20,7 @@ from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening, source_rejects
 from pgdose.xray.aorta_window import aorta_window
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 from pgdose_phantom.chest import draw_chest
 
 LIMITS = FilmScreen().to_dict()
@@ -134,6 +134,7 @@ def described(ids: list[str]) -> pd.DataFrame:
 def look(table: pd.DataFrame, paths: dict[str, SourceFile], **named: Any) -> pd.DataFrame:
     settings = {"kind": "table", "modality": "xray", "limits": LIMITS} | named
     aorta = settings.pop("aorta", False)
+    settings["images"] = ImageSettings(settings.pop("kind"), settings.pop("modality"))
     return screening.screen(table.assign(aorta=aorta).to_dict("records"), paths, **settings)
 
 
@@ -180,9 +181,9 @@ def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:
 def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
     paths = write({"tile": colour})[1]
-    read = read_source_image(paths["tile"], "table", "histology")
+    read = read_source_image(paths["tile"], ImageSettings("table", "histology"))
     assert np.array_equal(read.pixels, colour) and read.applied == "none"
-    assert read_source_image(paths["tile"], "table", "xray").pixels.ndim == 2
+    assert read_source_image(paths["tile"], ImageSettings("table", "xray")).pixels.ndim == 2
 
 
 def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:

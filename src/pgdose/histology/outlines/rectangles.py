@@ -1,12 +1,14 @@
 """Tables of rectangles: x, y, w, h in pixels of level 0, and maybe a class."""
 
 import csv
+import re
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.drawing import NUMBER, Drawing, number, reading, rectangle
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.outlines.drawing import LINE, NUMBER, Drawing, number, reading, rectangle
 
 NAMES = {"width": "w", "height": "h"}
+THOUSANDS = re.compile(r"[-+]?[0-9]{1,3},[0-9]{3}")  # 1,000 in a table with commas may be 1000
 
 
 def read_rectangles(text: str, drawing: Drawing) -> None:
@@ -40,6 +42,13 @@ def read_rectangles(text: str, drawing: Drawing) -> None:
     for count, row in enumerate(rows, 1):
         with reading(count):
             cells = dict(zip(header, row, strict=True))
-            x, y, width, height = (number(cells[name]) for name in "xywh")
-            corners = [(x, y), (x + max(width, 0), y + max(height, 0))]
-            drawing.add(Label(cells.get("class", "").strip()), rectangle(corners), corners)
+            numbers = [cells[name].strip() for name in "xywh"]
+            if separator == "," and any(map(THOUSANDS.fullmatch, numbers)):
+                raise ValueError
+            x, y, width, height = map(number, numbers)
+            label = Label((cells.get("class") or cells.get("label") or "").strip())
+            corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+            if min(width, height) <= 0:
+                drawing.lose(label, LINE, corners)
+            else:
+                drawing.add(label, rectangle(corners), corners)

@@ -13,10 +13,10 @@ from shapely.affinity import scale
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.outline_checks import overhang
-from pgdose.histology.outlines import Outlines
+from pgdose.histology.outlines.checks import overhang
+from pgdose.histology.outlines.reading import Outlines
 from pgdose.histology.regions import PolygonRegion
-from pgdose.histology.slide_geometry import Frame, SlideGeometry
+from pgdose.histology.slides.geometry import Frame, SlideGeometry
 from pgdose.names import IGNORE
 
 MOST_UM = 0.9  # per pixel; beyond it micrometres and pixels are about the same

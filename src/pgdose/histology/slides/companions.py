@@ -5,6 +5,7 @@ must not lead out of its source's root by way of them, so they have to lie in th
 """
 
 import os
+import re
 from pathlib import Path
 
 import openslide
@@ -54,6 +55,35 @@ def check_companions(path: Path) -> None:
             "unreadable_slide",
             "pgdose does not know which files its format reads; convert it to a pyramidal TIFF",
         )
+
+
+def missing_companion(path: Path) -> str | None:
+    """What to say where the other files of a slide that OpenSlide cannot open are not there."""
+    suffix, folder = path.suffix.lower(), path.with_suffix("")
+    if suffix == ".mrxs" and not (folder / "Slidedat.ini").is_file():
+        return (
+            "the folder that belongs to the .mrxs file is missing, or has no Slidedat.ini; put the "
+            "folder with the same name beside it"
+        )
+    if suffix in (".vms", ".vmu") and (names := _listed_files(path)):
+        missing = sum(not (path.parent / name).is_file() for name in names)
+        if missing:
+            return (
+                f"{missing} of the {len(names)} files that it lists are missing; put them beside it"
+            )
+    return None
+
+
+def _listed_files(path: Path) -> list[str]:
+    """The names of files in an index file of Hamamatsu."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_INDEX).decode("latin-1")
+    except OSError:
+        return []
+    return re.findall(
+        r"^\s*(?:ImageFile|MapFile|OptimisationFile)[^=\n]*=\s*(\S.*?)\s*$", text, re.M
+    )
 
 
 def _check_index(path: Path) -> None:

@@ -14,9 +14,9 @@ from xml.etree.ElementTree import Element
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label, hex_colour
-from pgdose.histology.drawing import LINE, MARK, Drawing, ellipse, number, reading
-from pgdose.histology.slide_geometry import Frame
+from pgdose.histology.outlines.class_words import Label, hex_colour
+from pgdose.histology.outlines.drawing import LINE, MARK, UNKNOWN, Drawing, ellipse, number, reading
+from pgdose.histology.slides.geometry import Frame
 
 MARKS = {"pin", "pointer", "linearmeasure", "text"}
 YES, NO = {"1", "true", "yes"}, {"0", "false", "no"}
@@ -48,10 +48,19 @@ def _read_annotation(state: Element, annotation: Element, drawing: Drawing) -> N
         drawing.add(label, _circle(annotation))
     else:
         points = [(_number(p, "x"), _number(p, "y")) for p in annotation.iter("point")]
-        if kind == "freehand" and _is_closed(annotation):
+        if kind != "freehand":
+            drawing.lose(label, UNKNOWN, points)
+        elif _is_rectangle(annotation):
+            drawing.add(label, drawing.rectangle(points), points)
+        elif _is_closed(annotation):
             drawing.add(label, drawing.polygon([points]), points)
         else:
             drawing.lose(label, LINE, points)
+
+
+def _is_rectangle(annotation: Element) -> bool:
+    kind = annotation.findtext("specialtype") or annotation.get("specialtype") or ""
+    return kind.strip().casefold() == "rectangle"
 
 
 def _is_closed(annotation: Element) -> bool:

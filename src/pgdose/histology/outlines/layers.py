@@ -15,26 +15,30 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pgdose.histology.class_words import Label, bgr_colour
-from pgdose.histology.drawing import (
+from pgdose.errors import Rejected
+from pgdose.histology.outlines.class_words import Label, bgr_colour
+from pgdose.histology.outlines.drawing import (
     EMPTY,
     LINE,
     MARK,
+    UNKNOWN,
     Drawing,
     ellipse,
     number,
     reading,
-    rectangle,
 )
 
 POLYGON, RECTANGLE, ELLIPSE = "polygon", "rectangle", "ellipse"
 TYPES = {
     "0": POLYGON, "1": RECTANGLE, "2": ELLIPSE, "3": MARK, "4": MARK, "5": MARK,
     "polygon": POLYGON, "rectangle": RECTANGLE, "ellipse": ELLIPSE, "ruler": MARK, "pin": MARK,
+    "arrow": MARK, "line": LINE,
 }  # fmt: skip
 # A script that exports from QuPath as ImageScope's says the shape in an attribute of its own.
+WITHOUT_AREA = (MARK, LINE, UNKNOWN)
 SHAPES_WITHOUT_AREA = {"points": MARK, "point": MARK, "line": MARK, "polyline": LINE}
-YES, NO = {"1", "true", "yes"}, {"0", "false", "no", ""}
+UNKNOWN_HOLE = "a negative region is of an unknown type; draw it as a polygon"
+YES, NO = {"1", "1.0", "-1", "true", "yes"}, {"0", "0.0", "false", "no", ""}
 
 
 class Region(NamedTuple):
@@ -56,7 +60,10 @@ def read_layers(root: Element, drawing: Drawing) -> None:
             count += 1
             with reading(count):
                 is_hole = _is_negative(element.get("NegativeROA", ""))
-                (holes if is_hole else regions).append(_region(element, drawing))
+                region = _region(element, drawing)
+                if is_hole and region.kind == UNKNOWN:
+                    raise Rejected("unreadable_outlines", UNKNOWN_HOLE)
+                (holes if is_hole else regions).append(region)
         all_holes = shapely.union_all([hole.shape for hole in holes])
         all_shapes = shapely.union_all([region.shape for region in regions])
         shapely.prepare(all_shapes)
@@ -66,10 +73,10 @@ def read_layers(root: Element, drawing: Drawing) -> None:
         for region in regions:
             own = label._replace(text=region.text)
             rest = region.shape.difference(all_holes)
-            if region.kind in (MARK, LINE):
+            if region.kind in WITHOUT_AREA:
                 drawing.lose(own, region.kind, region.points)
             elif region.shape.area and not rest.area:  # all of it is a hole
-                drawing.lose(own, MARK)
+                drawing.lose(own, LINE, region.points)
             else:
                 drawing.add(own, rest, region.points)
 
@@ -91,16 +98,16 @@ def _is_negative(value: str) -> bool:
 
 
 def _region(element: Element, drawing: Drawing) -> Region:
-    kind = TYPES.get(element.get("Type", "0").strip().casefold(), LINE)
+    kind = TYPES.get(element.get("Type", "").strip().casefold() or "0", UNKNOWN)
     kind = SHAPES_WITHOUT_AREA.get(element.get("GeoShape", "").strip().casefold(), kind)
     vertices = [*element.iter("Vertex"), *element.iter("V")]
     points = [(number(v.attrib["X"]), number(v.attrib["Y"])) for v in vertices]
     text = element.get("Text", "").strip()
-    if kind in (MARK, LINE) or len(points) < 2:
+    if kind in WITHOUT_AREA or len(points) < 2:
         return Region(kind, points, EMPTY, text)
-    if kind == RECTANGLE and len(points) == 2:
-        shape = rectangle(points)
-    elif kind == ELLIPSE and len(points) in (2, 4):  # corners of the rectangle round it
+    if kind == RECTANGLE:
+        shape = drawing.rectangle(points)
+    elif kind == ELLIPSE and len(set(points)) <= 4:  # corners of the rectangle round it
         shape = ellipse(points)
     else:
         shape = drawing.polygon([points])

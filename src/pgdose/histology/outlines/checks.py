@@ -6,8 +6,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, Label, unmapped
-from pgdose.histology.drawing import OBJECT, Drawing
+from pgdose.histology.outlines.class_words import Classes, Label, unmapped
+from pgdose.histology.outlines.drawing import OBJECT, Drawing
 from pgdose.histology.regions import Size
 from pgdose.study.class_patterns import ClassWords
 
@@ -22,9 +22,9 @@ def check_lost(drawing: Drawing, classes: Classes, rest: str, tile: float) -> No
     """Reject outlines whose lost shapes would turn tissue of a class into `rest` without a word.
 
     A class other than `rest` is lost if only points, lines, arrows or the like name it
-    (undrawn_class), and so is what an open line goes round outside of all outlines, if that is
-    the area of a tile or more (open_outline; of a word of no class unmapped_class). What programs
-    found (detections, cells) and smaller shapes are only counted.
+    (undrawn_class). So is what an open line or a shape of an unknown type goes round outside of all
+    outlines, if that is the area of a tile or more (open_outline; of a word of no class
+    unmapped_class). What programs found (detections, cells) and smaller shapes are only counted.
     """
     words = ClassWords(classes)
     drawn = {label.class_of(words) for label, _ in drawing.outlines}
@@ -43,8 +43,9 @@ def check_lost(drawing: Drawing, classes: Classes, rest: str, tile: float) -> No
         if line_class not in (None, rest):
             raise Rejected(
                 "open_outline",
-                f"an open line of class {line_class} goes round more than a tile outside of all "
-                "outlines; close it, or remove it",
+                f"a shape of class {line_class} that is no closed area (an open line, an unknown "
+                "type, a negative width, a region inside of a negative one) goes round more than "
+                "a tile outside of all outlines; close it, or draw it again, or remove it",
             )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pgdose.errors import Rejected
-from pgdose.histology.asap_outlines import read_asap
-from pgdose.histology.drawing import Drawing
-from pgdose.histology.geojson_outlines import read_geojson
-from pgdose.histology.layer_outlines import read_layers
-from pgdose.histology.ndpa_outlines import read_ndpa
-from pgdose.histology.rectangle_outlines import read_rectangles
+from pgdose.histology.outlines.asap import read_asap
+from pgdose.histology.outlines.drawing import Drawing
+from pgdose.histology.outlines.geojson import read_geojson
+from pgdose.histology.outlines.layers import read_layers
+from pgdose.histology.outlines.ndpa import read_ndpa
+from pgdose.histology.outlines.rectangles import read_rectangles
 
 FORMATS = (
     "GeoJSON of QuPath (.geojson, .json), XML of ASAP or Aperio ImageScope (.xml), of HALO "

@@ -1,6 +1,6 @@
 """A pathologist's outlines of a slide, as one region for each class of the study.
 
-The parsers of the viewers' file formats are in `outline_formats`, masks in `masks`.
+The parsers of the viewers' file formats are in `formats`, masks in `masks`.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, unmapped
-from pgdose.histology.drawing import EMPTY, Drawing
-from pgdose.histology.masks import PILLOW_FORMATS, TIFF_SUFFIXES, read_mask
-from pgdose.histology.outline_checks import check_corner, check_inside, check_lost
-from pgdose.histology.outline_formats import NOT_OPENED, read_drawing
+from pgdose.histology.outlines.checks import check_corner, check_inside, check_lost
+from pgdose.histology.outlines.class_words import Classes, unmapped
+from pgdose.histology.outlines.drawing import EMPTY, Drawing
+from pgdose.histology.outlines.formats import NOT_OPENED, read_drawing
+from pgdose.histology.outlines.masks import PILLOW_FORMATS, TIFF_SUFFIXES, read_mask
 from pgdose.histology.regions import PolygonRegion, Region, keep_polygons
-from pgdose.histology.slide_geometry import Frame, SlideGeometry
+from pgdose.histology.slides.geometry import Frame, SlideGeometry
 from pgdose.study.class_patterns import ClassWords
 
 

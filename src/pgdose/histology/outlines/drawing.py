@@ -1,10 +1,11 @@
 """The shapes of an outline file as its parser finds them, before they become regions of classes.
 
-A shape without an area is lost as one of three kinds, and `undrawn` decides what that costs:
+A shape without an area is lost as one of four kinds, and `undrawn` decides what that costs:
 
     OBJECT   what a program found: detections, cells, tiles, cores
     MARK     what was never meant as an area: points, arrows, rulers, pins
-    LINE     what may have been: open lines, collapsed polygons, shapes of an unknown type
+    LINE     what may have been: open lines, collapsed polygons, regions inside of negative ones
+    UNKNOWN  shapes of a type that is not known, whose points may be corners
 """
 
 import re
@@ -21,23 +22,27 @@ from shapely.geometry import MultiPoint, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.slide_geometry import Frame, SlideGeometry
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.slides.geometry import Frame, SlideGeometry
 
 EMPTY = Polygon()
 PAIRS_AT_ONCE = 10**6
 NEIGHBOURS = 20  # edges that an edge of an ordinary outline may lie close to
 MOST_TANGLES = 300_000  # pairs of edges, beyond those, of the outlines that must be mended
 FARTHEST = 1e9  # of a coordinate, in pixels or nanometres: a metre
+ANYWHERE = box(-FARTHEST, -FARTHEST, FARTHEST, FARTHEST)
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,5})?")
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-OBJECT, MARK, LINE = "object", "mark", "line"
+OBJECT, MARK, LINE, UNKNOWN = "object", "mark", "line", "unknown"
 
 Ring = Iterable[Sequence[float]]
 
 
 class OpenLine(NamedTuple):
-    """A shape that may have been meant as an area: what it says of its class, and its hull."""
+    """A shape that may have been meant as an area: what it says of its class, and its hull.
+
+    Of an unknown type, the rectangle round its points; without points it may be anywhere.
+    """
 
     label: Label
     hull: BaseGeometry
@@ -48,7 +53,7 @@ class Drawing:
 
     outlines: valid polygons with what the file says of their class
     lost:     shapes without an area, counted by label and kind
-    lines:    those of the kind LINE
+    lines:    those of the kinds LINE and UNKNOWN
     mended:   polygons that crossed themselves
     """
 
@@ -75,8 +80,22 @@ class Drawing:
 
     def lose(self, label: Label, kind: str, points: Ring = ()) -> None:
         self.lost[label, kind] += 1
-        if kind == LINE and len(ends := as_points(points)):
+        ends = as_points(points)
+        if kind == LINE and len(ends):
             self.lines.append(OpenLine(label, MultiPoint(ends).convex_hull))
+        elif kind == UNKNOWN:
+            hull = rectangle(points) if len(ends) else ANYWHERE
+            self.lines.append(OpenLine(label, hull))
+
+    def rectangle(self, points: Ring) -> BaseGeometry:
+        """A rectangle by two opposite corners, or by four in any order; of others the polygon."""
+        ends = as_points(points)
+        corners = np.unique(ends, axis=0)
+        if len(corners) == 2:
+            return rectangle(corners.tolist())
+        if len(corners) == 4 and not Polygon(ends).is_valid:
+            return MultiPoint(corners).convex_hull
+        return self.polygon([points])
 
     def polygon(self, rings: Sequence[Ring]) -> BaseGeometry:
         """A shell and its holes as a valid polygon; empty if there is none."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, unmapped
+from pgdose.histology.outlines.class_words import Classes, unmapped
 from pgdose.histology.regions import RasterRegion, Region, Size
 from pgdose.study.class_patterns import fold
 

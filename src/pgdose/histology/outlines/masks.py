@@ -13,8 +13,8 @@ import tifffile
 from PIL import BmpImagePlugin, Image, PngImagePlugin
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes
-from pgdose.histology.mask_counting import Blocks, ClassCounter, Placement, words_in
+from pgdose.histology.outlines.class_words import Classes
+from pgdose.histology.outlines.mask_counting import Blocks, ClassCounter, Placement, words_in
 from pgdose.histology.regions import Bounds, Region, Size
 from pgdose.images.tiff_pages import first_pages
 
@@ -26,6 +26,7 @@ LARGEST_CHUNK = 10**9  # bytes of a tile or strip of a TIFF, which is decoded at
 PIXELS_PER_TILE = 32  # of a mask along a side, at least, if it has a level with as many
 BLOCK_PIXELS = 2**22  # handed over for counting at a time
 READ_BYTES = 2**24  # read from a file at a time
+ORIENTATION = 274  # the tag of TIFF and EXIF
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
@@ -39,6 +40,7 @@ def read_mask(
     _check_whole(path)
     with PILLOW_FORMATS[path.suffix.lower()](path) as image:
         placement = _place(image.size, size, bounds)
+        _check_upright(image.getexif().get(ORIENTATION))
         if image.width * image.height > LARGEST:
             raise _too_large(image.size)
         counter = ClassCounter(image.size, placement, tile, classes, _transparent_entries(image))
@@ -52,6 +54,7 @@ def mask_words(path: Path) -> set[str]:
             return words_in(_tiff_blocks(_levels(file)[0]))
     _check_whole(path)
     with PILLOW_FORMATS[path.suffix.lower()](path) as image:
+        _check_upright(image.getexif().get(ORIENTATION))
         if image.width * image.height > LARGEST:
             raise _too_large(image.size)
         return words_in(_pillow_blocks(image))
@@ -97,6 +100,15 @@ def _is_whole_png(file: BinaryIO) -> bool:
 def _is_whole_bmp(file: BinaryIO) -> bool:
     stated = int.from_bytes(file.read(6)[2:], "little")
     return stated in (0, file.seek(0, os.SEEK_END))  # some programs do not say it
+
+
+def _check_upright(orientation: object) -> None:
+    """Viewers turn a picture by its Orientation, others take it as it is: no one knows which."""
+    if orientation not in (None, 0, 1):
+        raise Rejected(
+            "unreadable_outlines",
+            "the mask is stored turned (its Orientation says so); save it upright, without one",
+        )
 
 
 def _place(mask: Size, size: Size, bounds: Bounds | None) -> Placement:
@@ -161,11 +173,21 @@ def _count(
 
 
 def _levels(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
-    """The first page and its smaller copies (pages after it, or its SubIFDs), finest first."""
+    """The first page and its smaller copies (pages after it, or its SubIFDs), finest first.
+
+    Rejects a page for each class, and a mask that is stored turned.
+    """
     first = file.pages.first
     levels = [first]
+    _check_upright(first.tags.valueof(ORIENTATION))
     for page in (*first_pages(first.pages or ()), *first_pages(file.pages)[1:]):
         size = (page.imagewidth, page.imagelength)
+        if size == (first.imagewidth, first.imagelength):
+            raise Rejected(
+                "unreadable_outlines",
+                "the mask has several pages of one size, for classes or planes perhaps; save it as "
+                "one page whose values are the classes",
+            )
         last = levels[-1]
         if (
             page.imagewidth < last.imagewidth

@@ -2,10 +2,10 @@
 
 from xml.etree.ElementTree import Element
 
-from pgdose.histology.class_words import Label, hex_colour
-from pgdose.histology.drawing import EMPTY, LINE, MARK, Drawing, number, reading
+from pgdose.histology.outlines.class_words import Label, hex_colour
+from pgdose.histology.outlines.drawing import EMPTY, MARK, UNKNOWN, Drawing, number, reading
 
-AREAS = {"polygon", "rectangle", "spline"}
+AREAS = {"polygon", "spline"}
 MARKS = {"dot", "pointset", "measurement"}
 
 
@@ -23,10 +23,12 @@ def read_asap(root: Element, drawing: Drawing) -> None:
                 drawing.lose(label, MARK)
                 continue
             points = _points(outline)
-            if kind in AREAS:
+            if kind == "rectangle":
+                drawing.add(label, drawing.rectangle(points), points)
+            elif kind in AREAS:
                 drawing.add(label, drawing.polygon([points]) if points else EMPTY, points)
             else:
-                drawing.lose(label, LINE, points)
+                drawing.lose(label, UNKNOWN, points)
 
 
 def _points(outline: Element) -> list[tuple[float, float]]:

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import openslide
-import tifffile
 
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
-from pgdose.histology.slide_companions import check_companions
-from pgdose.images.tiff_pages import first_pages
+from pgdose.histology.slides.companions import check_companions
+from pgdose.histology.slides.formats import LARGEST_TILE, check_format, refusal
 
-LARGEST_TILE = 2**13  # pixels; the side of a tile of the file: OpenSlide takes 4 bytes for each
 TILE_SIZES = r"openslide\.level\[\d+\]\.tile-(width|height)|mirax\..*\.DIGITIZER_(WIDTH|HEIGHT)"
 LARGEST_SLIDE = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more is not plausible
 
@@ -20,46 +18,31 @@ LARGEST_SLIDE = 2**37  # pixels of level 0: four whole glasses at 0.25 um; more 
 def open_slide(path: Path) -> openslide.OpenSlide:
     """A slide to read from.
 
-    Rejects a file that OpenSlide cannot open (unreadable_slide), an absurd_size, and a slide whose
-    other files may lie elsewhere (outside_root).
+    Rejects a file that OpenSlide cannot open (unreadable_slide, unsupported_slide), an absurd_size,
+    and a slide whose other files may lie elsewhere (outside_root).
     """
     if not path.is_file():
         raise Rejected("unreadable_slide", "the file is missing")
-    _check_tiff(path)
+    check_format(path)
     try:
         check_companions(path)
         slide = openslide.OpenSlide(path)
     except Rejected:
         raise
     except Exception as error:
-        raise Rejected("unreadable_slide", type(error).__name__) from None
+        raise refusal(path, error) from None
     sides = np.ravel(slide.level_dimensions)
     if sides.min() < 1 or not np.isfinite(slide.level_downsamples).all():
         raise Rejected("unreadable_slide", "a level has no pixels")
-    tiles = [size for name, size in slide.properties.items() if re.fullmatch(TILE_SIZES, name)]
+    # OpenSlide lists names that are no UTF-8, and does not find them again: "" is no size.
+    names = [name for name in slide.properties if re.fullmatch(TILE_SIZES, name)]
+    tiles = [slide.properties.get(name, "") for name in names]
     if any(not size.isdecimal() or int(size) > LARGEST_TILE for size in tiles):
         raise Rejected("absurd_size", f"its tiles are over {LARGEST_TILE} pixels wide or high")
     width, height = slide.dimensions
     if width * height > LARGEST_SLIDE:
         raise Rejected("absurd_size", f"{width}x{height}")
     return slide
-
-
-def _check_tiff(path: Path) -> None:
-    """Reject tiles larger than their file: OpenSlide runs out of memory, which ends the process."""
-    size, longest, side = path.stat().st_size, 0, 0
-    try:
-        with tifffile.TiffFile(path) as file:
-            for page in first_pages(file.pages):
-                longest = max(longest, *page.databytecounts)
-                if page.keyframe is not None:
-                    side = max(side, page.keyframe.tilewidth, page.keyframe.tilelength)
-    except Rejected:
-        raise
-    except Exception:
-        return  # no TIFF, or one that OpenSlide may understand
-    if longest > size or side > LARGEST_TILE:
-        raise Rejected("unreadable_slide", "it is cut off: a part is larger than the file")
 
 
 def scanned_bounds(slide: openslide.OpenSlide) -> Bounds:

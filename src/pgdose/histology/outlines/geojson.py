@@ -1,7 +1,8 @@
 """GeoJSON: QuPath's, and that of other tools where it is plain GeoJSON in pixels.
 
 RFC 7946, and QuPath's additions to it (`objectType`, `classification`), as its class
-qupath.lib.io.QuPathTypeAdapters writes them; before version 0.4 an `id` said what an object is.
+qupath.lib.io.QuPathTypeAdapters writes them; before version 0.4 an `id` or `object_type` said what
+an object is.
 """
 
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import shapely
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Label
-from pgdose.histology.drawing import LINE, MARK, OBJECT, Drawing, reading
-from pgdose.histology.slide_geometry import Frame
+from pgdose.histology.outlines.class_words import Label
+from pgdose.histology.outlines.drawing import LINE, MARK, OBJECT, Drawing, reading
+from pgdose.histology.slides.geometry import Frame
 
 # QuPath's ids of objects that are no annotations, from before it wrote their objectType.
 OLD_OBJECT_IDS = ("PathDetectionObject", "PathCellObject", "PathTileObject", "TMACoreObject")
-OBJECT_TYPES = {"detection", "cell", "tile", "tmacore"}
+OBJECT_TYPES = {"detection", "cell", "tile", "tmacore", "root"}
 GEOMETRIES = {
     "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
     "GeometryCollection",
@@ -49,8 +50,9 @@ def _features(content: Any) -> list:
                 "the GeoJSON has a 'crs', so that its coordinates are those of a map; export the "
                 "outlines in pixels of the slide",
             )
-        if isinstance(content.get("features"), list):
-            return content["features"]
+        features = content.get("features")
+        if isinstance(features, list) and (not features or any(map(_is_feature, features))):
+            return features
         if _is_feature(content):
             return [content]
     elif isinstance(content, list) and (not content or _is_feature(content[0])):
@@ -62,8 +64,11 @@ def _is_feature(entry: Any) -> bool:
     """Whether an entry is a feature, or a geometry that is not wrapped in one."""
     if not isinstance(entry, dict):
         return False
-    return "geometry" in entry or (
-        entry.get("type") in GEOMETRIES and ("coordinates" in entry or "geometries" in entry)
+    geometry = entry.get("geometry", "none")
+    return (
+        geometry is None
+        or (isinstance(geometry, dict) and "type" in geometry)
+        or (entry.get("type") in GEOMETRIES and ("coordinates" in entry or "geometries" in entry))
     )
 
 
@@ -72,7 +77,7 @@ def _is_of_qupath(feature: Any) -> bool:
         return False
     properties = feature.get("properties")
     return str(feature.get("id", "")).startswith("Path") or (
-        isinstance(properties, dict) and "objectType" in properties
+        isinstance(properties, dict) and not {"objectType", "object_type"}.isdisjoint(properties)
     )
 
 
@@ -83,8 +88,7 @@ def _read_feature(feature: dict, drawing: Drawing) -> None:
         feature = {"geometry": feature}
     properties = feature.get("properties") or {}
     label = _label(properties)
-    kind = properties.get("objectType") or "annotation"
-    if _is_object(kind) or feature.get("id") in OLD_OBJECT_IDS:
+    if _is_object(properties) or feature.get("id") in OLD_OBJECT_IDS:
         drawing.lose(label, OBJECT)
         return
     if feature["geometry"] is None:
@@ -104,12 +108,19 @@ def _read_feature(feature: dict, drawing: Drawing) -> None:
         drawing.lose(label, LINE if polygons else MARK, points)
 
 
-def _is_object(kind: str) -> bool:
+def _is_object(properties: dict) -> bool:
     """Whether a program found it. Rejects types that QuPath does not have."""
-    kind = kind.casefold().replace("_", "").replace(" ", "")
+    kind = _kind(properties.get("objectType") or "annotation")
     if kind not in {"annotation", *OBJECT_TYPES}:
         raise ValueError
-    return kind != "annotation"
+    # Other tools may mean something else by `object_type`.
+    return kind != "annotation" or _kind(properties.get("object_type")) in OBJECT_TYPES
+
+
+def _kind(value: Any) -> str:
+    """A type of QuPath's objects in one spelling: TMACoreObject, tma_core."""
+    kind = str(value).casefold().replace("_", "").replace(" ", "")
+    return kind.removeprefix("path").removesuffix("object")
 
 
 def _parts(geometry: dict) -> list[tuple[str, list]]:
@@ -150,6 +161,8 @@ def _text(value: Any) -> str:
     """A word; other tools number their classes."""
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():  # of a column with empty cells
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError
     return str(value)
