@@ -4,6 +4,7 @@
 Python, since some of these files run as programs when they are loaded.
 """
 
+import re
 import shlex
 from pathlib import PurePath
 
@@ -16,10 +17,11 @@ TO_WEIGHTS = (
     "s = s.get('state_dict', s.get('model', s)); safetensors.torch.save_file({k: v.clone()"
     ".contiguous() for k, v in s.items() if torch.is_tensor(v)}, 'model.safetensors')"
 )
+# tf2onnx.convert.from_keras fails on networks of Keras 3.
 KERAS = (
-    "in Python with tensorflow and tf2onnx run: tf2onnx.convert.from_keras("
-    "tf.keras.models.load_model(FILE), output_path='model.onnx'), and give model.onnx "
-    "with 'input: {layout: channels_last}'"
+    'in its folder run: pip install tf2onnx tensorflow; python -c "import tensorflow as tf; '
+    "tf.keras.models.load_model(FILE).export('saved')\"; python -m tf2onnx.convert --saved-model "
+    "saved --output model.onnx; and give model.onnx with 'input: {layout: channels_last}'"
 )
 TF2ONNX = "and give model.onnx with 'input: {layout: channels_last}'"
 ORIGINAL = (
@@ -30,7 +32,8 @@ ORIGINAL = (
 ADVICE = {
     "torch": (
         "a file of torch.save (a pickle, which can run code)",
-        f'of weights (a state_dict), run: python -c "{TO_WEIGHTS}", and give model.safetensors '
+        f'of weights (a state_dict), run in its folder: python -c "{TO_WEIGHTS}", '
+        "and give model.safetensors "
         f"with 'architecture'; of a whole network, load it in your own Python and run: "
         f"{TO_PROGRAM}",
     ),
@@ -48,17 +51,20 @@ ADVICE = {
     "keras": ("a Keras model", KERAS),
     "tflite": (
         "a TensorFlow Lite model",
-        "run: pip install tf2onnx tensorflow; python -m tf2onnx.convert --tflite FILE "
+        "in its folder run: pip install tf2onnx tensorflow; "
+        "python -m tf2onnx.convert --tflite FILE "
         f"--output model.onnx; {TF2ONNX}",
     ),
     "savedmodel": (
         "a TensorFlow SavedModel",
-        "run: pip install tf2onnx tensorflow; python -m tf2onnx.convert --saved-model FOLDER "
+        "in its folder run: pip install tf2onnx tensorflow; "
+        "python -m tf2onnx.convert --saved-model FOLDER "
         f"--output model.onnx; {TF2ONNX}",
     ),
     "graphdef": (
         "a frozen TensorFlow graph",
-        "run: pip install tf2onnx tensorflow; python -m tf2onnx.convert --graphdef FILE "
+        "in its folder run: pip install tf2onnx tensorflow; "
+        "python -m tf2onnx.convert --graphdef FILE "
         f"--inputs input:0 --outputs logits:0 --output model.onnx, with the names of its own input "
         f"and output; {TF2ONNX}",
     ),
@@ -87,6 +93,12 @@ def refusal(kind: str, path: str) -> str:
     """What a file of a kind is, and how to bring it: `a Keras model, which is not read; ...`."""
     name, advice = ADVICE[kind]
     file = PurePath(path)
-    folder = file.parent.name if file.name == "saved_model.pb" else file.name
-    quoted = advice.replace("(FILE", f"({file.name!r}").replace("FILE", shlex.quote(file.name))
-    return f"{name}, which is not read; {quoted.replace('FOLDER', shlex.quote(folder or '.'))}"
+    folder = _plain(file.parent.name or ".", "FOLDER")
+    quoted = advice.replace("(FILE", f"({_plain(file.name, 'FILE')!r}")
+    quoted = quoted.replace("FILE", shlex.quote(_plain(file.name, "FILE")))
+    return f"{name}, which is not read; {quoted.replace('FOLDER', shlex.quote(folder))}"
+
+
+def _plain(name: str, placeholder: str) -> str:
+    """A name that a shell and Python read alike inside of quotes, else a placeholder."""
+    return name if re.fullmatch(r"[\w .+-]{1,200}", name) else placeholder

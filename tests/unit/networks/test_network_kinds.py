@@ -19,7 +19,7 @@ from torchvision import models
 from pgdose.errors import UserError
 from pgdose.networks import network_files, pt2
 from pgdose.study.network_content import kind_of, misfit
-from pgdose.study.network_kinds import ADVICE, SUFFIXES
+from pgdose.study.network_kinds import ADVICE, SUFFIXES, refusal
 from pgdose.study.networks import NETWORK_FORMATS, ExistingNetwork
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -82,6 +82,12 @@ def test_a_folder_of_tensorflow_is_named() -> None:
     for file in ("models/mine", "models/mine/saved_model.pb", "models/mine/"):
         with pytest.raises(ValidationError, match=r"--saved-model mine --output model\.onnx"):
             ExistingNetwork(file=file, classes=["a", "b"])
+
+
+@pytest.mark.parametrize("name", ["it's.keras", 'a"b.keras', "$(touch x).keras", "a`b.keras"])
+def test_a_command_holds_no_name_that_a_shell_reads_otherwise(name: str) -> None:
+    text = refusal("keras", name)
+    assert "load_model('FILE')" in text and name not in text
 
 
 @pytest.mark.parametrize("format", WRITERS)

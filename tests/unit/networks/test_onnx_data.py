@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdose.errors import UserError
-from pgdose.networks import network_files, onnx_file
+from pgdose.networks import network_files, onnx_file, trial
 from pgdose.networks.onnx_data import MOST_BYTES
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.onnx_locations import data_files
@@ -158,6 +158,17 @@ def test_a_damaged_model_names_files_of_its_folder_alone(
     content[place % len(content)] = byte
     path.write_bytes(content)
     assert all(file.parent == path.parent for file in data_files(path))
+
+
+def test_a_model_with_weights_beside_it_is_tried(tmp_path: Path) -> None:
+    existing = ExistingNetwork(
+        file=str(written(tmp_path)), classes=["a", "b"], input={"channels": 1}
+    )
+    some = torch.rand(2, 1, 16, 16)
+    trial.try_network(existing, ["b", "a"], some, memory=2000, seconds=30)
+    (tmp_path / DATA).unlink()
+    with pytest.raises(UserError, match=r"^n\.onnx: .* does not lie beside it"):
+        trial.try_network(existing, ["b", "a"], some, memory=2000, seconds=30)
 
 
 def test_a_model_exported_for_one_image_takes_them_one_by_one(tmp_path: Path) -> None:
