@@ -180,6 +180,14 @@ def _group_files(study: Study) -> Iterator[str]:
                 yield from _table(list_table(Path(entry.table), field, columns, entry.to_dict()))
 
 
+def _network_content(field: str, network: ExistingNetwork) -> Iterator[str]:
+    """A line if a network's file is of another kind than its suffix says."""
+    path = Path(network.file)
+    with contextlib.suppress(OSError):
+        if path.is_file() and (fault := misfit(path, network.format)):
+            yield f"{field}.file: {path.name} {fault}"
+
+
 def _network_files(study: Study) -> Iterator[str]:
     """Existing networks, and weights that trainings start from."""
     networks = {
@@ -191,9 +199,7 @@ def _network_files(study: Study) -> Iterator[str]:
     for field, network in {"training": study.training, **networks}.items():
         if isinstance(network, ExistingNetwork):
             yield from _file(f"{field}.file", network.file)
-            with contextlib.suppress(OSError):
-                if fault := misfit(network.file, network.format):
-                    yield f"{field}.file: {Path(network.file).name} {fault}"
+            yield from _network_content(field, network)
             for data in data_files(network.file):
                 yield from _file(f"{field}.file: weights beside it", str(data))
         elif network.weights != "imagenet":

@@ -1,4 +1,4 @@
-"""The file beside an ONNX model that holds its weights is an input of the rule that reads it."""
+"""What a network's files are is said before any job, and weights beside a model are an input."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from helpers.workflow import checkout, snakemake
 STUDY = "resources/studies/audit.yaml"
 
 
-def test_weights_beside_a_model_are_an_input(tmp_path: Path) -> None:
+def test_a_network_s_files_are_looked_at_before_any_job(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     folder = checkout(tmp_path)
     place = folder / "audit"
@@ -28,6 +28,12 @@ def test_weights_beside_a_model_are_an_input(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "file: weights beside it: there is no file 'audit/model.onnx.data'" in said
     (place / "model.onnx.data").write_bytes(bytes(12))
+    model = (place / "model.onnx").read_bytes()
+    torch.save({"w": torch.zeros(3)}, place / "model.onnx")
+    run = snakemake(folder, "--dry-run", "--config", given, study=STUDY)
+    said = run.stdout + run.stderr
+    assert "network.file: model.onnx is a file of torch.save (a pickle, which can run" in said
+    (place / "model.onnx").write_bytes(model)
     run = snakemake(folder, "--dry-run", "--config", given, study=STUDY)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     assert "audit/model.onnx, audit/model.onnx.data" in run.stdout + run.stderr

@@ -1,5 +1,6 @@
 """What a network's file is, by its first bytes: its suffix may be wrong."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ HEAD = 1024  # bytes
 HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the magic number of torch.save before 1.6
 MOST_FILES = 50_000  # of an archive
+MOST_DIRECTORY = 2**24  # bytes of an archive's list of files, which is read as a whole
+TAIL = 2**16 + 200  # bytes at the end of an archive, which say how long that list is
 
 
 def misfit(path: str | Path, format: str) -> str | None:
@@ -55,6 +58,8 @@ def kind_of(path: Path) -> str | None:
 
 def _kind_of_archive(path: Path) -> str | None:
     try:
+        if _directory_size(path) > MOST_DIRECTORY:
+            return None
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()[:MOST_FILES]
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
@@ -67,3 +72,16 @@ def _kind_of_archive(path: Path) -> str | None:
     if any(name.startswith("code/") for name in inside):
         return "torchscript"
     return "torch" if "data.pkl" in inside else None
+
+
+def _directory_size(path: Path) -> int:
+    """The largest size of the list of files that the end of an archive states anywhere."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - TAIL, 0))
+        tail = file.read(TAIL)
+    sizes = [0]
+    for mark, place, length in ((b"PK\x05\x06", 12, 4), (b"PK\x06\x06", 40, 8)):
+        starts = (match.end() - 4 for match in re.finditer(re.escape(mark), tail))
+        sizes += [int.from_bytes(tail[s + place : s + place + length], "little") for s in starts]
+    # All ones: the real size stands in the longer record.
+    return max(size for size in sizes if size != 2**32 - 1)

@@ -21,7 +21,7 @@ GRAPH, INITIALIZER, EXTERNAL_DATA, KEY, VALUE = 7, 5, 13, 1, 2
 def data_files(path: str | Path) -> list[Path]:
     """The files that a network's file refers to; none if it is no ONNX model, or is damaged."""
     path = Path(path)
-    if path.suffix.lower() != ".onnx":
+    if path.suffix.lower() != ".onnx" or not path.is_file():  # a pipe would block
         return []
     try:
         with path.open("rb") as file:

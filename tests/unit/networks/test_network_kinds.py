@@ -18,6 +18,7 @@ from torchvision import models
 
 from pgdose.errors import UserError
 from pgdose.networks import network_files, pt2
+from pgdose.study import network_content
 from pgdose.study.network_content import kind_of, misfit
 from pgdose.study.network_kinds import ADVICE, SUFFIXES, refusal
 from pgdose.study.networks import NETWORK_FORMATS, ExistingNetwork
@@ -103,6 +104,22 @@ def test_a_network_with_another_suffix_is_named(format: str, tmp_path: Path) -> 
             assert fault and "rename it so that it ends in" in fault
     save_file(WEIGHTS, tmp_path / "n.pt")
     assert "ends in .safetensors" in str(misfit(tmp_path / "n.pt", "torchscript"))
+
+
+def test_an_archive_with_a_long_list_of_files_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is read as a whole, and `pgdose check` reads it outside of any limit."""
+    path = tmp_path / "n.pt2"
+    path.write_bytes(archive(*(f"archive/{i}" for i in range(200)), "archive/data.pkl"))
+    assert kind_of(path) == "torch"
+    monkeypatch.setattr(network_content, "MOST_DIRECTORY", 10_000)
+
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(network_content.zipfile, "ZipFile", fail)
+    assert kind_of(path) is None
 
 
 def code_in(message: str, start: str, end: str) -> str:

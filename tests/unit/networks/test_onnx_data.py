@@ -85,6 +85,11 @@ def test_a_link_is_no_file_of_weights(tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_pipe_in_place_of_the_model_blocks_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "n.onnx")
+    assert data_files(tmp_path / "n.onnx") == []
+
+
 def test_a_pipe_and_a_huge_file_are_no_weights(tmp_path: Path) -> None:
     path = written(tmp_path)
     (tmp_path / DATA).unlink()
