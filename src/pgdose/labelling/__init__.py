@@ -1,16 +1,20 @@
 """Labels from free-text radiological reports.
 
-clauses        what a clause says of each finding; follows one sentence through the labeller
-segments       a report cut into words, sentences, clauses and sections
-spelling       one spelling for the words of reports and lexicons
-lexicon_file   reading a lexicon file
-lexicon        a lexicon in memory
-entries        the patterns of a lexicon, and how they match
-vocabulary     which entries a word of a report belongs to
-hits           where entries match in a clause, and which of the matches count
-cue_scope      which findings a denial or doubt is about
-reports        the labels of one report
-report_tables  the labels of a table of reports
-report_looks   signs that an export spoiled a table of reports
-conflicts      reports with a norm phrase and a finding
+clauses           what a clause says of each finding; follows one sentence through the labeller
+segments          a report cut into words, sentences, clauses and sections
+spelling          one spelling for the words of reports and lexicons
+lexicon_file      reading a lexicon file: its sections
+entry_texts       what a person writes as one entry of a lexicon
+norm_phrases      the whole reports that the norm phrases of a lexicon stand for
+entry_overlaps    entries that stand twice, contradict or cover each other
+lexicon_mistakes  all mistakes and warnings of a lexicon file, each with its line
+lexicon           a lexicon in memory
+entries           the patterns of a lexicon, and how they match
+vocabulary        which entries a word of a report belongs to
+hits              where entries match in a clause, and which of the matches count
+cue_scope         which findings a denial or doubt is about
+reports           the labels of one report
+report_tables     the labels of a table of reports
+report_looks      signs that an export spoiled a table of reports
+conflicts         reports with a norm phrase and a finding
 """

@@ -30,6 +30,7 @@ class Lexicon:
     abbreviations: frozenset[str]
     capitals: bool
     vocabulary: Vocabulary = field(repr=False)
+    warnings: tuple[str, ...] = ()  # what in the file has no effect, each with its line
 
     @property
     def names(self) -> list[str]:

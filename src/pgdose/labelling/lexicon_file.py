@@ -1,242 +1,172 @@
 """Reading a lexicon file: YAML that a radiologist can read and extend (`docs/labelling.md`).
 
-`load_lexicon` checks the whole file. Every message names the file, the field, what stands there and
-what to write instead.
+    load_lexicon -> _LexiconReader      the sections of the file
+                      entry_texts       one entry of a list
+                      norm_phrases      the whole reports that are norm
+                      entry_overlaps    entries that contradict or cover each other
+                      lexicon_mistakes  all mistakes and warnings, each with its line
+
+A new list of entries needs a role in `entries` and a line in `_LISTS`.
 """
 
-import difflib
-import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pgdose.errors import UserError
-from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Element, Entry
-from pgdose.labelling.lexicon import Lexicon, norm_words
+from pgdose.labelling.entries import CLAUSE_ROLES, CUE_ROLES, HEADING_ROLES, Entry
+from pgdose.labelling.entry_overlaps import check_overlaps
+from pgdose.labelling.entry_texts import parse_entry
+from pgdose.labelling.lexicon import Lexicon
+from pgdose.labelling.lexicon_mistakes import LexiconMistakes, Place, rule_of
+from pgdose.labelling.norm_phrases import read_norm_phrases, rules_of_norm
 from pgdose.labelling.spelling import spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
+from pgdose.study.suggestions import nearest, one_of
 from pgdose.study.yaml_file import read_yaml
 
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
-MOST_GAPS = 10  # `..` of an entry
-MOST_REPORTS = 10_000  # that one norm phrase stands for
-MOST_REPORTS_OF_ALL = 30_000
-_ENTRY_MARKS = {".", ",", ";", "?"}  # marks that an entry may consist of
+_SECTIONS = {"language", "norm", "findings", "negation", "uncertainty"}
+_MORE_SECTIONS = {"abbreviations", "capitals"}
+# The lists of entries of a section, by their role.
+_LISTS = {"negation": (*CUE_ROLES, *CLAUSE_ROLES), "norm": (*HEADING_ROLES, "ignore")}
+_REQUIRED = {"negation": {"before", "after", "terminators"}, "norm": {"phrases"}}
 
 
 def load_lexicon(path: Path) -> Lexicon:
-    """Read and check a lexicon. Raises UserError that names the file, the field and the mistake."""
-    return _LexiconReader(path.name).lexicon(read_yaml(path, path.name).content)
+    """Read and check a lexicon. Raises UserError with all mistakes, each with its line and field.
+
+    What only has no effect stands in the lexicon's `warnings`.
+    """
+    document = read_yaml(path, path.name)
+    mistakes = LexiconMistakes(path.name, document)
+    return _LexiconReader(mistakes).lexicon(document.content)
 
 
-@dataclass(frozen=True)
 class _LexiconReader:
-    """Turns the parsed YAML into a Lexicon. `file` is the file's name, for messages."""
+    """Turns the parsed YAML into a Lexicon.
 
-    file: str
+    entries: by their place, as far as they are read; abbreviations: in the lexicon's spelling
+    """
+
+    def __init__(self, mistakes: LexiconMistakes) -> None:
+        self.mistakes = mistakes
+        self.entries: dict[Place, Entry] = {}
+        self.abbreviations: set[str] = set()
 
     def lexicon(self, content: Any) -> Lexicon:
-        required = {"language", "norm", "findings", "negation", "uncertainty"}
-        top = self.section(content, "", required, {"abbreviations", "capitals"})
-        language, capitals = top["language"], top.get("capitals", False)
+        top = self.section(content, (), _SECTIONS, _MORE_SECTIONS)
+        language, capitals = top.get("language", ""), top.get("capitals", False)
         if not isinstance(language, str):
-            raise self.mistake("language", language, "a text such as ru")
+            self.mistakes.refuse(("language",), language, "a text such as ru")
         if not isinstance(capitals, bool):
-            raise self.mistake("capitals", capitals, "true or false")
-
-        norm = self.section(top["norm"], "norm", {"phrases"}, {"ignore", *HEADING_ROLES})
-        findings = self.mapping(top["findings"], "findings", "names of findings")
-        negation = self.section(
-            top["negation"],
-            "negation",
-            {"before", "after", "terminators"},
-            {*CUE_ROLES, *CLAUSE_ROLES},
-        )
-        groups = [  # an entry may stand once within a group
-            self.finding_entries(findings),
-            self.entries_of_lists(negation, "negation", CUE_ROLES),
-            *(self.entries_of_lists(negation, "negation", (role,)) for role in CLAUSE_ROLES),
-            self.entries(top["uncertainty"], "uncertainty", "uncertainty"),
-            self.entries_of_lists(norm, "norm", HEADING_ROLES),
-            self.entries_of_lists(norm, "norm", ("ignore",)),
-        ]
-        abbreviations = self.abbreviations(top.get("abbreviations", []))
-        entries = [entry for group in groups for entry in group]
-        phrases = self.norm_phrases(norm["phrases"])
-        in_norm = {
-            spell(token) for texts in phrases.values() for t in texts for token in tokenize(t)
+            self.mistakes.refuse(("capitals",), capitals, "true or false")
+        sections = {
+            name: self.section(top[name], (name,), required, {*_LISTS[name]})
+            for name, required in _REQUIRED.items()
+            if name in top
         }
-        vocabulary = Vocabulary(entries, in_norm | abbreviations)
-        norm_rules = self.norm_rules(phrases, vocabulary)
-        return Lexicon(language, tuple(findings), norm_rules, abbreviations, capitals, vocabulary)
+        findings = self.read_findings(top)
+        for name, section in sections.items():
+            for role in _LISTS[name]:
+                self.read_entries(section.get(role, []), (name, role), role)
+        self.read_entries(top.get("uncertainty", []), ("uncertainty",), "uncertainty")
+        self.read_abbreviations(top.get("abbreviations", []))
+        check_overlaps(self.entries, self.mistakes)
+        norm = sections.get("norm", {})
+        phrases = self.texts(norm["phrases"], ("norm", "phrases")) if "phrases" in norm else {}
+        reports = read_norm_phrases(phrases, self.mistakes)
+        self.mistakes.raise_all()
 
-    # Entries
+        in_norm = {
+            spell(token) for texts in reports.values() for t in texts for token in tokenize(t)
+        }
+        vocabulary = Vocabulary(list(self.entries.values()), in_norm | self.abbreviations)
+        norm_rules = rules_of_norm(reports, vocabulary, self.mistakes)
+        return Lexicon(
+            language,
+            tuple(findings),
+            norm_rules,
+            frozenset(self.abbreviations),
+            capitals,
+            vocabulary,
+            tuple(self.mistakes.warnings),
+        )
 
-    def finding_entries(self, findings: dict[Any, Any]) -> list[Entry]:
-        """The entries of all findings; no pattern may stand twice, not even in two findings."""
-        patterns: list[Entry] = []
-        exclusions: list[Entry] = []
+    # Lists of entries
+
+    def read_findings(self, top: dict[Any, Any]) -> list[str]:
+        """The names of the findings; their entries are read."""
+        if "findings" not in top:
+            return []
+        findings = self.mapping(top["findings"], ("findings",), "names of findings")
         for name, value in findings.items():
-            at = f"findings.{name}"
+            place = ("findings", str(name))
             if not isinstance(name, str) or not _FINDING_NAME.fullmatch(name) or name == "norm":
                 may = "a name of lower-case Latin letters, digits and _, other than norm"
-                raise self.mistake("findings", name, may)
-            finding = self.section(value, at, {"patterns"}, {"exclude"})
-            new_patterns = self.entries(
-                finding["patterns"], f"{at}.patterns", "patterns", name, may_be_empty=False
-            )
-            new_exclusions = self.entries(
-                finding.get("exclude", []), f"{at}.exclude", "exclude", name
-            )
-            self.check_unique([*new_patterns, *new_exclusions])
-            patterns += new_patterns
-            exclusions += new_exclusions
-        self.check_unique(patterns)
-        return patterns + exclusions
-
-    def entries_of_lists(
-        self, section: dict[str, Any], at: str, roles: Iterable[str]
-    ) -> list[Entry]:
-        """The entries of the lists of a section that are named by these roles."""
-        entries = [
-            entry
-            for role in roles
-            for entry in self.entries(section.get(role, []), f"{at}.{role}", role)
-        ]
-        self.check_unique(entries)
-        return entries
-
-    def entries(
-        self, value: Any, at: str, role: str, label: str = "", may_be_empty: bool = True
-    ) -> list[Entry]:
-        texts = self.texts(value, at, may_be_empty)
-        rules = [f"{at}[{i}]" for i in range(len(texts))]
-        entries = [
-            Entry(role, rule, self.elements(text, rule), label)
-            for text, rule in zip(texts, rules, strict=True)
-        ]
-        self.check_unique(entries)
-        return entries
-
-    def check_unique(self, entries: list[Entry]) -> None:
-        rules: dict[tuple[Element, ...], str] = {}
-        for entry in entries:
-            if (first := rules.setdefault(entry.elements, entry.rule)) != entry.rule:
-                raise self.repetition(entry.rule, first)
-
-    def elements(self, text: str, at: str) -> tuple[Element, ...]:
-        words = text.split()
-        if words[0] in ("..", "*") or words[-1] == "..":
-            raise self.mistake(
-                at, text, "an entry that begins with a word and has .. only between words"
-            )
-        if words.count("..") > MOST_GAPS:
-            raise self.mistake(at, text, f"an entry with at most {MOST_GAPS} gaps (..)")
-        return tuple(element for word in words for element in self.elements_of(word, text, at))
-
-    def elements_of(self, word: str, text: str, at: str) -> list[Element]:
-        """One word of the entry `text`; a hyphenated word makes several elements."""
-        if word == "..":
-            return [Element("", False, False)]
-        if word in _ENTRY_MARKS:
-            return [Element(word, False, False)]
-        stem = word.strip("*")
-        parts = [spell(token) for token in tokenize(stem)]
-        before, after = word.startswith("*"), word.endswith("*")
-        if "*" in stem or any(not part[0].isalnum() for part in parts) or not (parts or after):
-            raise self.mistake(at, text, "words, with * only at the beginning or end of a word")
-        if not parts:
-            return [Element("", False, True)]
-        last = len(parts) - 1
-        return [Element(p, before and i == 0, after and i == last) for i, p in enumerate(parts)]
-
-    # Norm phrases and abbreviations
-
-    def norm_phrases(self, value: Any) -> dict[str, list[str]]:
-        """By rule, all the whole reports that a norm phrase stands for: `(a|b)` is a or b."""
-        reports = {}
-        total = 0
-        for i, phrase in enumerate(self.texts(value, "norm.phrases")):
-            parts = [part.split("|") for part in re.split(r"[()]", phrase)]
-            count = math.prod(map(len, parts))
-            total += count
-            if count > MOST_REPORTS or total > MOST_REPORTS_OF_ALL:
-                raise self.mistake(
-                    f"norm.phrases[{i}]",
-                    phrase,
-                    f"a phrase with fewer alternatives: at most {MOST_REPORTS} reports of one "
-                    f"phrase, {MOST_REPORTS_OF_ALL} of all",
+                self.mistakes.refuse(("findings",), name, may)
+                continue
+            finding = self.section(value, place, {"patterns"}, {"exclude"})
+            if "patterns" in finding:
+                self.read_entries(
+                    finding["patterns"], (*place, "patterns"), "patterns", name, may_be_empty=False
                 )
-            texts = ["".join(choice) for choice in product(*parts)]
-            balanced = all(len(part) == 1 for part in parts[::2]) and len(parts) % 2
-            if not balanced or re.search(r"[*\d]", phrase) or not all(map(_has_letter, texts)):
-                may = (
-                    "a whole report in words, without * or numbers, and with (a|b) for alternatives"
-                )
-                raise self.mistake(f"norm.phrases[{i}]", phrase, may)
-            reports[f"norm.phrases[{i}]"] = texts
-        return reports
+            self.read_entries(finding.get("exclude", []), (*place, "exclude"), "exclude", name)
+        return list(findings)
 
-    def norm_rules(self, phrases: dict[str, list[str]], vocabulary: Vocabulary) -> dict[str, str]:
-        """The rule of each whole report, by its words that count (`Lexicon.norm`)."""
-        rules: dict[str, str] = {}
-        for rule, texts in phrases.items():
-            reports = [[vocabulary[token].word for token in tokenize(text)] for text in texts]
-            keys = [" ".join(norm_words(report)) for report in reports]
-            if all(key in rules for key in keys):
-                raise self.repetition(rule, rules[keys[0]])
-            rules = dict.fromkeys(keys, rule) | rules
-        return rules
+    def read_entries(
+        self, value: Any, place: Place, role: str, label: str = "", may_be_empty: bool = True
+    ) -> None:
+        for at, text in self.texts(value, place, may_be_empty).items():
+            if role in HEADING_ROLES:
+                text = text.rstrip().removesuffix(":")  # as reports have it
+            if text.strip() and (entry := parse_entry(text, self.mistakes, at)):
+                self.entries[at] = Entry(role, rule_of(at), entry.elements, label)
+                self.abbreviations |= entry.abbreviations
 
-    def abbreviations(self, value: Any) -> frozenset[str]:
-        texts = self.texts(value, "abbreviations", may_be_empty=True)
-        for i, text in enumerate(texts):
-            if not text.removesuffix(".").isalpha():
-                raise self.mistake(f"abbreviations[{i}]", text, "one word, with or without its dot")
-        return frozenset(spell(text.removesuffix(".")) for text in texts)
+    def read_abbreviations(self, value: Any) -> None:
+        for place, text in self.texts(value, ("abbreviations",), may_be_empty=True).items():
+            word = text.strip().removesuffix(".")
+            if word.isalpha():
+                self.abbreviations.add(spell(word))
+            else:
+                self.mistakes.refuse(place, text, "one word, with or without its dot")
 
-    # Shapes and messages
+    # Shapes of the file; each returns what is usable of it
 
     def section(
-        self, value: Any, field: str, required: set[str], optional: set[str] | None = None
+        self, value: Any, place: Place, required: set[str], optional: set[str]
     ) -> dict[str, Any]:
         """A mapping with all required keys and no others than the optional ones."""
-        keys = sorted(required | (optional or set()))
-        section = self.mapping(value, field, f"the keys {', '.join(keys)}")
-        prefix = f"{self.file}: {field}." if field else f"{self.file}: "
-        for key in section:
+        keys = sorted(required | optional)
+        if not self.is_mapping(value, place, f"the keys {', '.join(keys)}"):
+            return {}
+        for key in value:
             if key not in keys:
-                near = difflib.get_close_matches(str(key), keys, n=1)
-                hint = f", did you mean {near[0]!r}?" if near else ""
-                raise UserError(f"{prefix}{key}: unknown key{hint}; use one of: {', '.join(keys)}")
-        for key in sorted(required - section.keys()):
-            raise UserError(f"{prefix}{key}: missing; add it")
-        return section
+                hint = f"unknown key{nearest(str(key), keys)}; {one_of(keys)}"
+                self.mistakes.add((*place, str(key)), hint)
+        for key in sorted(required - value.keys()):
+            self.mistakes.add((*place, key), "missing; add it")
+        return {key: value[key] for key in keys if key in value}
 
-    def mapping(self, value: Any, field: str, may: str) -> dict[Any, Any]:
-        if not isinstance(value, dict) or not value:
-            raise self.mistake(field, value, f"a mapping with {may}")
-        return value
+    def mapping(self, value: Any, place: Place, what: str) -> dict[Any, Any]:
+        return value if self.is_mapping(value, place, what) else {}
 
-    def texts(self, value: Any, field: str, may_be_empty: bool = False) -> list[str]:
+    def is_mapping(self, value: Any, place: Place, what: str) -> bool:
+        if isinstance(value, dict) and value:
+            return True
+        self.mistakes.refuse(place, value, f"a mapping with {what}")
+        return False
+
+    def texts(self, value: Any, place: Place, may_be_empty: bool = False) -> dict[Place, str]:
+        """The texts of a list by their places."""
         if not isinstance(value, list) or not (value or may_be_empty):
-            raise self.mistake(field, value, "a list of words or phrases")
+            self.mistakes.refuse(place, value, "a list of words or phrases")
+            return {}
+        texts = {}
         for i, text in enumerate(value):
-            if not isinstance(text, str) or not text.strip():
-                raise self.mistake(f"{field}[{i}]", text, "a text; put it in quotes")
-        return value
-
-    def mistake(self, field: str, value: Any, may: str) -> UserError:
-        where = f"{self.file}: {field}" if field else self.file
-        shown = "null" if value is None else f"{value!r:.80}"
-        return UserError(f"{where}: {shown} must be {may}")
-
-    def repetition(self, rule: str, first: str) -> UserError:
-        return UserError(f"{self.file}: {rule}: is the same as {first}; remove one of the two")
-
-
-def _has_letter(text: str) -> bool:
-    return any(letter.isalpha() for letter in text)
+            at = (*place, str(i))
+            if isinstance(text, str) and text.strip():
+                texts[at] = text
+            else:
+                self.mistakes.refuse(at, text, "a text; put it in quotes")
+        return texts
