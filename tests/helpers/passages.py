@@ -25,7 +25,9 @@ def read_passages(name: str) -> list[dict[str, Any]]:
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
-def measure_passages(name: str, lexicon: Lexicon) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure_passages(
+    name: str, lexicon: Lexicon, norm: str = "phrases"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Agreement with the hand labels of a file of passages, and the errors.
 
     `norm: section` (normal but for something harmless that the conclusion passes over) counts as
@@ -37,7 +39,7 @@ def measure_passages(name: str, lexicon: Lexicon) -> tuple[pd.DataFrame, pd.Data
         p["id"]: unmentioned | p["labels"] | {"norm": "present" if p["norm"] else "unmentioned"}
         for p in passages
     }
-    labels = {p["id"]: states(p["text"], lexicon) for p in passages}
+    labels = {p["id"]: states(p["text"], lexicon, norm=norm) for p in passages}
     tables = pd.DataFrame(labels).T, pd.DataFrame(hand).T
     return measure_agreement(*tables).set_index("label"), label_errors(*tables)
 
@@ -46,7 +48,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lexicon", choices=["ru", "en"])
     parser.add_argument("name")
+    parser.add_argument("--composed", action="store_true")
     arguments = parser.parse_args()
-    measured, errors = measure_passages(arguments.name, shipped(arguments.lexicon))
+    norm = "composed" if arguments.composed else "phrases"
+    measured, errors = measure_passages(arguments.name, shipped(arguments.lexicon), norm)
     print(measured.round(3).to_string())
     print(errors.to_string())

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.lexicons import shipped
 from helpers.passages import measure_passages
 
 from pgdose.analysis.agreement import measure_agreement
@@ -39,3 +40,15 @@ def test_hand_made_passages(half: str, lexicon: Lexicon) -> None:
     assert measured["n"].min() >= 100, shown
     assert measured.loc[list(lexicon.findings), "f1"].min() >= 0.95, shown
     assert measured.loc["norm", "precision"] >= 0.99, shown
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_open_half_of_whole_reports(language: str) -> None:
+    measured, wrong = measure_passages(f"{language}_reports_open", shipped(language), "composed")
+    shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
+    findings = measured.drop(index="norm")
+    assert measured["n"].min() >= 150, shown
+    assert findings["f1"].min() >= 0.95, shown
+    assert findings.loc[findings["n_present"] >= 10, "precision"].min() >= 0.92, shown
+    assert measured.loc["norm", "precision"] >= 0.99, shown
+    assert measured.loc["norm", "recall"] >= 0.85, shown
