@@ -4,7 +4,8 @@
 
 A field is 2048x1536, cut into 48 tiles. Decoding is Pillow's, to RGB; the copy, cut into tiles as
 well, goes to memory that is already there, or to a new .npy file through np.lib.format.open_memmap.
-Pgdose makes a store, checksums among it.
+Pgdose makes a store, checksums among it. Last, TIFFs of 16 bits a channel: planes against channels
+side by side, both by pgdose.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import tifffile
 from histology_timing import Clock, alone, in_turn
 from PIL import Image
 
@@ -84,6 +86,35 @@ def compare(path: Path, rounds: int) -> dict[str, float]:
     return {name: seconds / FIELDS for name, seconds in times.items()}
 
 
+def compare_planes(interleaved: Path, planar: Path, rounds: int) -> dict[str, float]:
+    """Seconds to a field of 16 bits by how its channels lie."""
+    y, x = np.mgrid[:HEIGHT:TILE, :WIDTH:TILE]
+    places = pd.DataFrame({"x": x.ravel(), "y": y.ravel()})
+    store = planar.parent / "store.npy"
+    routes: dict[str, Callable[[], float]] = {
+        "interleaved": lambda: to_store(interleaved, store, places),
+        "planar": lambda: to_store(planar, store, places),
+    }
+    return {name: seconds / FIELDS for name, seconds in in_turn(routes, rounds).items()}
+
+
+def report_planes(field: np.ndarray, folder: Path, rounds: int) -> None:
+    deep = field * np.uint16(257)
+    planes = np.ascontiguousarray(np.moveaxis(deep, -1, 0))
+    named: dict[str, Any] = {"photometric": "rgb", "metadata": None}
+    for name, compression in (("raw", None), ("deflate", "zlib")):
+        interleaved, planar = folder / "interleaved.tif", folder / "planar.tif"
+        tifffile.imwrite(interleaved, deep, compression=compression, **named)
+        tifffile.imwrite(planar, planes, compression=compression, planarconfig="separate", **named)
+        times = alone(compare_planes, interleaved, planar, rounds)
+        print(
+            f"16 bits, {name:13}"
+            + "".join(f"{way} {1e3 * seconds:.1f} ms   " for way, seconds in times.items())
+            + f"planar/interleaved {times['planar'] / times['interleaved']:.3f}",
+            flush=True,
+        )
+
+
 def report(rounds: int) -> None:
     columns = ("memory, ms", "map, ms", "pgdose, ms", "memory/pgdose", "map/pgdose")
     print(f"{'a field to':22}" + "".join(f"{name:>15}" for name in columns))
@@ -100,6 +131,7 @@ def report(rounds: int) -> None:
                 f"{times['memory'] / ours:14.3f}{times['map'] / ours:15.3f}",
                 flush=True,
             )
+        report_planes(np.asarray(field), Path(folder), rounds)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import tifffile
 from histology_timing import Clock, alone
 
 from pgdose.histology.candidates import candidate_tiles
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.slide_table import slide_folders
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.histology.survey import survey_row
 from pgdose.histology.tile_selection import select_tiles
 from pgdose.images.stores import new_store
@@ -83,7 +84,7 @@ def whole_pass(folder: Path, slide: str, outlines: str) -> dict[str, float]:
     row |= {"record_id": "slide", "slide": slide, "patient": "1", "outlines": outlines}
     measured = {"before": _peak()}
     with Clock() as clock:
-        survey = survey_row(row, folder, settings.to_dict())
+        survey = survey_row(row, slide_folders(folder), settings.to_dict())
     measured["survey"] = clock.seconds
     with Clock() as clock:
         tiles = candidate_tiles(survey, "slide", seed=0)

@@ -21,7 +21,7 @@ import pandas as pd
 import tifffile
 from histology_timing import Clock, alone, in_turn
 
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.images.stores import new_store
 
 SLIDES = Path(__file__).resolve().parents[2] / "shared/real/slides"

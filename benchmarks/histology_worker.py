@@ -26,7 +26,7 @@ Pass = Callable[[], None]  # from an opened slide to the store
 def pgdose(path: str, places: Places, store: Path) -> Callable[[], Pass]:
     import pandas as pd
 
-    from pgdose.histology.slide_tiles import read_slide_tiles
+    from pgdose.histology.slides.tiles import read_slide_tiles
     from pgdose.images.stores import new_store
 
     table = pd.DataFrame(places, columns=["x", "y"]).assign(level=0, extent=float(TILE))

@@ -24,7 +24,7 @@ from xray_pixels import HEADERS, write_film
 
 from pgdose import devices
 from pgdose.histology.fields import read_field_tiles
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.images.rendering import render
 from pgdose.networks import architectures, folding
 from pgdose.study.parsing import parse
@@ -37,9 +37,10 @@ from pgdose.training.step import Batch, gradients
 from pgdose.xray import headers, screening
 from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.chest_fit import ChestFit
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 from pgdose_phantom import svs
 
+FILMS = ImageSettings("dicom_archive", "xray")
 RECORDS = 1_908_926  # of the paper's archive
 FIELDS, SLIDES = 4_000, 500
 STATE = 3 * 4 * 21_800_000  # bytes of a training's resume state: weights and Adam's two moments
@@ -59,11 +60,11 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
 def of_pixels(folder: Path) -> dict[str, float]:
     """Seconds per film or tile on one core."""
     film = stat_file(write_film(folder / "film.dcm"))
-    pixels = read_source_image(film, "dicom_archive", "xray").pixels
+    pixels = read_source_image(film, FILMS).pixels
     limits = FilmScreen().to_dict()
 
     def look() -> None:
-        found = read_source_image(film, "dicom_archive", "xray").pixels
+        found = read_source_image(film, FILMS).pixels
         screening.check_image(found, limits)
         screening.check_view(ChestFit(found), limits)
 
@@ -85,7 +86,7 @@ def of_pixels(folder: Path) -> dict[str, float]:
         "screen": seconds(look),
         "aorta": seconds(lambda: aorta_window(pixels, 0.14)),
         "render": seconds(
-            lambda: render(read_source_image(film, "dicom_archive", "xray").pixels, 256)
+            lambda: render(read_source_image(film, FILMS).pixels, 256)
         ),
         "field tile": seconds(
             lambda: list(read_field_tiles(folder / "field.tif", places, 256, bits=16))

@@ -20,6 +20,7 @@ with job(snakemake) as log:
             encoding=params.encoding or None,
             **settings(params, "tags"),
             **settings(params, "codes"),
+            **settings(params, "films"),
         ),
         root=Path(params.root),
     )

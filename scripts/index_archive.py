@@ -22,7 +22,7 @@ with job(snakemake) as log:
     films, field = archive_index.usable_films(headers), f"sources.{source}"
     films = films.assign(report=pd.array([pd.NA] * len(films), "Int64"), differ=False)
     guesses, merged, states = [], None, pd.DataFrame(index=films.index)
-    archive_index.note_headers(films, guesses)
+    archive_index.note_headers(films, snakemake.params.orientation, guesses)
     mentions, contradictory = archive_index.NO_MENTIONS, []
     if reports:
         labels = parquet.read_table(inputs.labels)

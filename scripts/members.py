@@ -19,6 +19,7 @@ with job(snakemake) as log:
         lost,
         planned,
         rejects_by_class.slide_counts(slides, settings(params, "slide_classes")),
+        rejects_by_class.depth_counts(inputs.left_out),
     )
     rejects_by_class.warn_uneven(log, group, counts)
     parquet.write_table(counts, outputs.by_class, REJECTS_BY_CLASS)

@@ -31,12 +31,16 @@ with job(snakemake) as log:
         boxes = hand_drawn_boxes.read_boxes(inputs.boxes, group, lists["image.boxes"])
     logs.warn_unknown_ids(log, group, "exclude", excluded["record_id"], records)
     logs.warn_unknown_ids(log, group, "boxes", () if boxes is None else boxes.index, records)
+    if boxes is not None:
+        films = parquet.read_tables(inputs.records, ["record_id", "turned"])
+        drawn_on = films["record_id"].isin(boxes.index)
+        logs.warn_turned(log, group, int(films.loc[drawn_on, "turned"].eq(True).sum()))
     rejects = parquet.read_tables(inputs.rejects, ["record_id", "reason"])
     candidates = usability.usability(
         eligibility.candidates(records, classes),
         screened,
         Image.model_validate(settings(params, "image")),
-        dicom_sources=settings(params, "dicom_sources"),
+        xray_sources=settings(params, "xray_sources"),
         rejected=equal_images.without_copies(rejects).set_index("record_id")["reason"],
         excluded=excluded["record_id"],
         boxes=boxes,
@@ -63,4 +67,5 @@ with job(snakemake) as log:
     parquet.write_table(members, snakemake.output.planned, MEMBERS, made_with)
     parquet.write_table(near, snakemake.output.near_duplicates, NEAR_DUPLICATES)
     eligible = eligibility.count_eligible(candidates, classes)
-    rejects_by_class.write_left_out(left_out, eligible, snakemake.output.left_out)
+    depths = rejects_by_class.count_depths(members, records)
+    rejects_by_class.write_left_out(left_out, eligible, depths, snakemake.output.left_out)

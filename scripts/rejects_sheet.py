@@ -1,8 +1,8 @@
-from job import job
+from job import job, settings
 
 from pgdose.plots import sheet_samples, sheets, style
 from pgdose.tables import parquet, private_paths
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 with job(snakemake):
     params = snakemake.params
@@ -10,8 +10,10 @@ with job(snakemake):
     sample = sheet_samples.sample_rejects(rejects, params.seed)
     paths = private_paths.read_paths(snakemake.input.paths, sample["record_id"])
 
+    image_settings = ImageSettings(**settings(params, "images"))
+
     def read(record_id):
-        return read_source_image(paths[record_id], params.kind, params.modality).pixels
+        return read_source_image(paths[record_id], image_settings).pixels
 
     images = sheet_samples.rejected_images(sample["record_id"], read)
     captions = sheet_samples.captions(sample, "reason")

@@ -5,23 +5,23 @@ from pgdose.images.stores import new_store
 from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, sharding
 from pgdose.tables.cohort_schemas import MISSING
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
-    shape, kinds = settings(params, "shape"), settings(params, "kinds")
+    shape = settings(params, "shape")
+    sources = {name: ImageSettings(**entry) for name, entry in settings(params, "sources").items()}
     members = parquet.read_table(snakemake.input.planned)
     rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
     members = members.iloc[rows]
     files = {
-        record_id: (file, kinds[source])
-        for source, table in zip(kinds, snakemake.input.paths, strict=True)
+        record_id: (file, sources[source])
+        for source, table in zip(sources, snakemake.input.paths, strict=True)
         for record_id, file in private_paths.read_paths(table, members["record_id"]).items()
     }
-    modality = "xray" if shape["channels"] == 1 else "other"
 
     def read(record_id):
-        return read_source_image(*files[record_id], modality, params.window).pixels
+        return read_source_image(*files[record_id], params.window).pixels
 
     records = log_progress(by_record(members).items(), log, "images")
     with new_store(

@@ -5,6 +5,7 @@ from pgdose.progress import log_progress
 from pgdose.tables import parquet, private_paths, sharding
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening
+from pgdose.xray.source_images import ImageSettings
 
 with job(snakemake) as log:
     params, shard = snakemake.params, int(snakemake.wildcards.shard)
@@ -16,8 +17,7 @@ with job(snakemake) as log:
     screened = screening.screen(
         log_progress(planned.to_dict("records"), log, "images"),
         private_paths.read_paths(snakemake.input.paths, planned["record_id"]),
-        kind=params.kind,
-        modality=params.modality,
+        images=ImageSettings(**settings(params, "images")),
         limits=settings(params, "limits"),
     )
     log.info("%d images, %d usable", len(screened), int(screened["usable"].sum()))

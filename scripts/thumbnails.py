@@ -3,20 +3,23 @@ from pathlib import Path
 from job import job, settings
 
 from pgdose.errors import Rejected
-from pgdose.histology import overview, slide_table, survey
+from pgdose.histology import survey
+from pgdose.histology.slides import folders as folder_slides
+from pgdose.histology.slides import overview, slide_table
 from pgdose.plots import sheets, style
 from pgdose.progress import log_progress
-from pgdose.tables import keyed, parquet, site_key, source_files
+from pgdose.tables import keyed, parquet, site_key
 
 SIDE = 1200  # pixels of the longer side
 
 
-def draw(row, root, source, tiles):
+def draw(row, folders, source, tiles):
     """A slide with its contours and tiles; of a rejected slide its picture alone, and why."""
-    small = overview.thumbnail(source_files.inside(root, row["slide"]), SIDE)
+    path = folder_slides.slide_file(folders.slides, row["slide"])
+    small = overview.thumbnail(path, SIDE, source["colour"])
     picture = sheets.SlidePicture(small.pixels, small.cell, (small.left, small.top))
     try:
-        surveyed = survey.survey_row(row, root, source)
+        surveyed = survey.survey_row(row, folders, source)
     except Rejected as r:
         title = f"{row['record_id']}: rejected, {r.reason}"
         return sheets.slide_sheet(picture, title, tiles)
@@ -36,13 +39,14 @@ def draw(row, root, source, tiles):
 
 
 with job(snakemake) as log:
-    params, root = snakemake.params, Path(snakemake.params.root)
+    params = snakemake.params
+    folders = slide_table.slide_folders(params.root, params.outlines_root)
     source = settings(params)
     key = site_key.load_key(Path(params.key), params.key_seed)
     slides = slide_table.read_slide_list(
         Path(snakemake.input.table),
         source,
-        root,
+        folders,
         keyed.SourceIds(key, snakemake.wildcards.source, params.patients),
     )
     shard = slides.shard(int(snakemake.wildcards.shard), params.shards)
@@ -51,7 +55,7 @@ with job(snakemake) as log:
     folder.mkdir(parents=True)
     for row in log_progress(shard, log, "slides"):
         try:
-            figure = draw(row, root, source, tiles[tiles["parent"] == row["record_id"]])
+            figure = draw(row, folders, source, tiles[tiles["parent"] == row["record_id"]])
         except Rejected as r:  # it cannot be opened
             log.info("%s: no picture, %s", row["record_id"], r.reason)
             continue

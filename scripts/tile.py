@@ -14,12 +14,12 @@ with job(snakemake) as log:
     records = records[records["store"] == store].sort_values("row")
     files = private_paths.read_paths(snakemake.input.paths, records["parent"].unique())
     if params.kind == "slides":
-        read = tiling.slide_reader(params.tile, snakemake.threads)
+        read = tiling.slide_reader(params.tile, snakemake.threads, params.colour)
     else:
         read = tiling.field_reader(params.tile, params.bits)
     parents = log_progress(records.groupby("parent", sort=False), log, "parents")
     with new_store(snakemake.output.tiles, len(records), params.tile, 3) as tiles:
-        screen, seconds = tiling.fill_store(tiles, parents, files, read)
+        screen, seconds = tiling.fill_store(tiles, parents, files, read, params.least_focus)
     log.info("%d tiles, %d usable", len(screen), int(screen["usable"].sum()))
     parquet.write_table(screen, snakemake.output.screen, SCREEN)
     result_csv.write_csv(seconds, snakemake.output.seconds)

@@ -88,6 +88,9 @@ def _source_files(study: Study) -> Iterator[str]:
             continue
         if not Path(source.root).is_dir():
             yield f"sources.{name}.root: there is no folder {source.root!r}; correct the path"
+        outlines = getattr(source, "outlines_root", None)
+        if outlines is not None and not Path(outlines).is_dir():
+            yield f"sources.{name}.outlines_root: there is no folder {outlines!r}; correct the path"
         for table in _tables(name, source):
             yield from _table(table)
 

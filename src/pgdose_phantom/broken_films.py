@@ -8,7 +8,6 @@ from pydicom.uid import MPEG2MPML, UID
 
 from pgdose.tables.keyed import generator
 from pgdose_phantom.films import Film
-from pgdose_phantom.header import set_age
 
 # Kinds of unusable files, and the reason why a reader should reject each
 BROKEN: Mapping[str, str] = {
@@ -24,7 +23,7 @@ BROKEN: Mapping[str, str] = {
     "duplicate_uid": "duplicate_uid",  # a norm film exported twice
     "duplicate_pixels": "duplicate_pixels",  # the same, with other identities
     "tiny": "tiny",
-    "impossible_age": "impossible_age",
+    "other_modality": "other_modality",  # a slice of a CT among the films
     "no_patient": "no_patient",
     "undecodable": "no_decoder",
 }
@@ -52,9 +51,8 @@ def spoil(dataset: FileDataset, seed: int, film: Film, kind: str) -> None:
         dataset.PixelData *= 2 + turn
     elif kind == "not_chest":
         dataset.BodyPartExamined = BODY_PARTS[turn % len(BODY_PARTS)]
-    elif kind == "impossible_age":
-        set_age(dataset, "999Y")
-        dataset.PatientBirthDate = ""
+    elif kind == "other_modality":
+        dataset.Modality = "CT"
     elif kind == "no_patient":
         dataset.PatientID = ""
     elif kind == "undecodable":

@@ -111,6 +111,26 @@ def save(ds: pydicom.Dataset, path: Path, syntax: str = uid.ExplicitVRLittleEndi
     return path
 
 
+def data_set_of(path: Path) -> bytes:
+    """What stands behind the preamble and the meta information of a file."""
+    content = path.read_bytes()
+    return content[144 + int.from_bytes(content[140:144], "little") :]
+
+
+def without_syntax(path: Path) -> Path:
+    """A file whose meta information lacks the transfer syntax."""
+    meta = pydicom.filereader.read_file_meta_info(path)
+    uid_bytes = meta.TransferSyntaxUID.encode()
+    uid_bytes += b"\0" * (len(uid_bytes) % 2)
+    element = b"\x02\x00\x10\x00UI" + len(uid_bytes).to_bytes(2, "little") + uid_bytes
+    content = path.read_bytes()
+    assert content.count(element) == 1
+    length = int.from_bytes(content[140:144], "little") - len(element)
+    content = content[:140] + length.to_bytes(4, "little") + content[144:]
+    path.write_bytes(content.replace(element, b""))
+    return path
+
+
 def enclose(ds: pydicom.Dataset, stream: bytes, syntax: str) -> None:
     """Put a codestream of one frame into a film."""
     ds.PixelData = encapsulate([stream])

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.histology.fields import FieldIndex, FieldRows, index_fields
-from pgdose.histology.slide_table import SlideList, list_slides
+from pgdose.histology.slides.slide_table import SlideList, list_slides, slide_folders
 from pgdose.imagetable.index import ImageRows, index_images
 from pgdose.study.sources import ImageTable, MicroscopeFields, Slides
 from pgdose.tables.keyed import SourceIds
@@ -48,11 +48,15 @@ def index_field_rows(
     return index_fields(fields, root, ids, [] if notes is None else notes)
 
 
-def list_slide_rows(rows: pd.DataFrame, root: Path, **keys: Any) -> SlideList:
+def list_slide_rows(
+    rows: pd.DataFrame, root: Path, outlines_root: Path | None = None, **keys: Any
+) -> SlideList:
     """The slides of rows; `keys` are those of the source in the study."""
     entry = {"kind": "slides", "root": "slides", "table": "t.csv", "tiles_per_class": 1, **keys}
     settings = Slides.model_validate(entry).settings("candidates")
     table = describing_table(Path("t.csv"), "breast", settings)
     if "line" not in rows:
         rows = rows.assign(line=range(2, len(rows) + 2))
-    return list_slides(rows, table, root, SourceIds(KEY, "breast", "breast"), settings, [])
+    folders = slide_folders(root, outlines_root)
+    ids = SourceIds(KEY, "breast", keys.get("patients") or "breast")
+    return list_slides(rows, table, folders, ids, settings, [])

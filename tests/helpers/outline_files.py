@@ -15,9 +15,10 @@ from shapely.geometry import Polygon, box, mapping
 from shapely.geometry.polygon import orient
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes
-from pgdose.histology.outlines import Outlines, read_outlines
+from pgdose.histology.outlines.class_words import Classes
+from pgdose.histology.outlines.reading import Outlines, read_outlines
 from pgdose.histology.regions import Bounds, Size
+from pgdose.histology.slides.geometry import SlideGeometry
 
 SIZE = (1280, 1024)
 
@@ -44,7 +45,8 @@ def grid(tile: int = 96) -> tuple[np.ndarray, np.ndarray]:
 def read(
     path: Path, classes: Classes, size: Size, bounds: Bounds | None = None, tile: float = 256
 ) -> Outlines:
-    return read_outlines(path, classes, size, bounds, tile)
+    slide = NDPI if path.suffix == ".ndpa" else SlideGeometry(size, bounds)
+    return read_outlines(path, classes, slide, tile)
 
 
 def reason(*arguments: Any, **options: Any) -> tuple[str, str]:
@@ -121,12 +123,8 @@ def write_asap(path: Path) -> Path:
     """ASAP has no holes: the outline runs through a slit to the hole and back."""
     outlines = []
     for name, area in stairs().items():
-        area = orient(area)  # a pen that does not cross its line goes round a hole the other way
-        shell = list(area.exterior.coords)
-        for hole in area.interiors:
-            shell += [*hole.coords, shell[0]]
         marks = "".join(
-            f'<Coordinate Order="{n}" X="{x}" Y="{y}"/>' for n, (x, y) in enumerate(shell)
+            f'<Coordinate Order="{n}" X="{x}" Y="{y}"/>' for n, (x, y) in enumerate(slit(area))
         )
         outlines.append(("Polygon", WORDS[name], marks))
     return asap(path.with_suffix(".xml"), *outlines)
@@ -139,6 +137,84 @@ def write_imagescope(path: Path) -> Path:
         regions += "".join(region(points("Vertex", h), negative=1) for h in area.interiors)
         layers.append((WORDS[name], "", regions))
     return imagescope(path.with_suffix(".xml"), *layers)
+
+
+def halo(path: Path, *layers: tuple[str, str]) -> Path:
+    """Of (name, regions)."""
+    text = "".join(
+        f'<Annotation Name={quoteattr(name)} LineColor="5634047" Visible="True">'
+        f"<Regions>{regions}</Regions></Annotation>"
+        for name, regions in layers
+    )
+    path.write_text(f"<Annotations>{text}</Annotations>")
+    return path
+
+
+def halo_region(ring: Any, kind: str = "Polygon", negative: str = "0") -> str:
+    vertices = "".join(f'<V X="{x:.0f}" Y="{y:.0f}"/>' for x, y in ring)
+    return (
+        f'<Region Type="{kind}" HasEndcaps="0" NegativeROA="{negative}">'
+        f"<Vertices>{vertices}</Vertices><Comments/></Region>"
+    )
+
+
+# Of an .ndpi: micrometres per pixel, and nanometres from the middle of the glass.
+NDPI = SlideGeometry(SIZE, (0, 0, *SIZE), (0.25, 0.5), (1_000_000.0, -500_000.0))
+
+
+def nanometres(x: float, y: float) -> tuple[int, int]:
+    """Where NDP.view2 says that a pixel of level 0 lies."""
+    assert NDPI.mpp and NDPI.offsets
+    return (
+        round((x - SIZE[0] / 2) * 1000 * NDPI.mpp[0] + NDPI.offsets[0]),
+        round((y - SIZE[1] / 2) * 1000 * NDPI.mpp[1] + NDPI.offsets[1]),
+    )
+
+
+def ndpa_annotation(title: str, body: str, kind: str = "freehand", details: str = "") -> str:
+    return (
+        f'<ndpviewstate id="1"><title>{title}</title><details>{details}</details>'
+        "<coordformat>nanometers</coordformat><lens>20</lens><x>5</x><y>5</y><z>0</z>"
+        f'<annotation type="{kind}" displayname="Annotate" color="#ff0000">{body}</annotation>'
+        "</ndpviewstate>"
+    )
+
+
+def ndpa_points(ring: Any, closed: str = "1") -> str:
+    places = [nanometres(x, y) for x, y in ring]
+    text = "".join(f"<point><x>{x}</x><y>{y}</y></point>" for x, y in places)
+    return f"<measuretype>0</measuretype><closed>{closed}</closed><pointlist>{text}</pointlist>"
+
+
+def ndpa(path: Path, *annotations: str) -> Path:
+    head = '<?xml version="1.0" encoding="utf-8" standalone="yes"?>'
+    path.write_text(f"{head}<annotations>{''.join(annotations)}</annotations>")
+    return path
+
+
+def slit(area: Polygon) -> list[tuple[float, ...]]:
+    """One line round an area and its holes, through slits, for formats without holes."""
+    area = orient(area)  # a pen that does not cross its line goes round a hole the other way
+    shell = list(area.exterior.coords)
+    for hole in area.interiors:
+        shell += [*hole.coords, shell[0]]
+    return shell
+
+
+def write_halo(path: Path) -> Path:
+    layers = []
+    for name, area in stairs().items():
+        regions = halo_region(area.exterior.coords)
+        regions += "".join(halo_region(hole.coords, negative="1") for hole in area.interiors)
+        layers.append((WORDS[name], regions))
+    return halo(path.with_suffix(".annotations"), *layers)
+
+
+def write_ndpa(path: Path) -> Path:
+    titled = [
+        ndpa_annotation(WORDS[name], ndpa_points(slit(area))) for name, area in stairs().items()
+    ]
+    return ndpa(path.with_suffix(".ndpa"), *titled)
 
 
 def write_csv(path: Path) -> Path:
@@ -210,6 +286,8 @@ WRITERS = {
     "geojson": write_geojson,
     "asap": write_asap,
     "imagescope": write_imagescope,
+    "halo": write_halo,
+    "ndpa": write_ndpa,
     "csv": write_csv,
     "png": write_png(1, "L"),
     "png/4": write_png(4, "L"),

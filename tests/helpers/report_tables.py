@@ -90,6 +90,11 @@ def tables() -> dict[str, pd.DataFrame]:
                 rows.add(
                     "rejects_by_class", of_class, left_out, p, share=lost / 1678, uneven=uneven
                 )
+            if group == "X-TB":
+                deep = 1400 * (name == "C1")
+                of_depth = {"stage": "depth", "reason": "16_bits", "n": 1500, "n_left_out": deep}
+                p = {"p": 0.0005, "p_adjusted": 0.001}
+                rows.add("rejects_by_class", of_class, of_depth, p, share=deep / 1500, uneven=True)
     add_conclusions(rows)
     add_table1(rows)
     operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}

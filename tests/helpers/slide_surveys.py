@@ -11,7 +11,7 @@ from shapely.geometry import mapping
 
 from helpers.workflow import PROJECT
 from pgdose.histology.settings import SurveySettings
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.histology.survey import SlideSurvey, survey_slide
 from pgdose.study.sources import Slides
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import dicom_files
+from helpers import dicom_files, slide_files, slide_surveys
 from helpers.workflow import PROJECT, checkout, paths_of, snakemake
 from PIL import Image
+from shapely.geometry import box
 
 from pgdose.tables import parquet
 from pgdose.user_tables import notes
@@ -32,8 +34,11 @@ def picture(path: Path, number: int) -> None:
     Image.fromarray(pixels(number)).save(path)
 
 
-def dicom(path: Path, number: int, **attributes: Any) -> None:
+def dicom(path: Path, number: int, mirrored: bool = False, **attributes: Any) -> None:
     stored = pixels(number).astype(np.uint16) * 16
+    if mirrored:
+        stored = np.ascontiguousarray(stored[:, ::-1])
+        attributes["PatientOrientation"] = ["R", "F"]
     dicom_files.save(dicom_files.film(stored, 12, **attributes), path)
 
 
@@ -96,6 +101,11 @@ def rsna_pneumonia(root: Path) -> None:
         dicom(place, n, PatientID=name, PatientSex="FM"[n % 2], BodyPartExamined="CHEST")
         boxes = [("", "", "", "", 0)] if n < EACH else [(1, 2, 3, 4, 1), (5, 6, 7, 8, 1)]
         rows += [(name, *box) for box in boxes]
+    folder = root / "stage_2_train_images"
+    dicom(folder / "mirrored.dcm", 0, mirrored=True, PatientID="zz", SOPClassUID="1.2.3")
+    rows.append(("mirrored", "", "", "", "", 0))
+    dicom(folder / "slice.dcm", 99, Modality="CT")
+    (folder / "films.zip").write_bytes(b"PK\x03\x04" + bytes(600))
     write(root / "stage_2_train_labels.csv", rows)
 
 
@@ -107,6 +117,46 @@ def class_folders(root: Path) -> None:
     (root / "train/NORMAL/.DS_Store").write_bytes(b"\0")
 
 
+def tcga_slides(root: Path) -> None:
+    """A slide a patient, the first of them twice; tumour on its right half."""
+    columns = ("File ID", "File Name", "Data Category", "Project ID", "Case ID", "Sample Type")
+    rows: list[tuple] = [columns]
+    (root / "outlines").mkdir()
+    for n in range(EACH // 2):
+        name, folder = f"TCGA-CR-{n:04d}-01A-01-TS1.{n:032x}", root / f"gdc/{n:08d}"
+        folder.mkdir(parents=True)
+        rng = np.random.default_rng(n)
+        slide = np.clip(slide_surveys.tissue_image() + rng.normal(0, 12, (1024, 1024, 3)), 0, 255)
+        slide_files.write_slide(folder / f"{name}.svs", slide.astype(np.uint8), mpp=0.25, power=40)
+        halves = [(box(512, 0, 1024, 1024), "Tumor"), (box(0, 512, 512, 1024), "Normal")]
+        slide_surveys.write_outlines(root / f"outlines/{name}.geojson", *halves)
+        rows.append((folder.name, f"{name}.svs", "Biospecimen", "TCGA-HNSC", name[:12], "Primary"))
+    again = root / "gdc/again"
+    again.mkdir()
+    shutil.copy(root / f"gdc/{0:08d}" / rows[1][1], again / "copy.svs")
+    shutil.copy(
+        root / "outlines" / rows[1][1].replace(".svs", ".geojson"), root / "outlines/copy.json"
+    )
+    rows.append(("again", "copy.svs", *rows[1][2:]))
+    write(root / "gdc_sample_sheet.tsv", rows, "\t")
+
+
+def lc25000(root: Path) -> None:
+    for n in range(EACH):
+        picture(root / f"lung_aca/lungaca{n}.jpeg", n)
+        picture(root / f"lung_n/lungn{n}.jpeg", 100 + n)
+        picture(root / f"lung_scc/lungscc{n}.jpeg", 200 + n)
+
+
+def patch_camelyon(root: Path) -> None:
+    rows: list[tuple] = [("id", "label")]
+    for n in range(2 * EACH):
+        name = f"{n:040x}"
+        picture(root / f"train/{name}.tif", n)
+        rows.append((name, n % 2))
+    write(root / "train_labels.csv", rows)
+
+
 # Of each study: its source, what is set for the stand-in, its group, and the images of each class.
 LAYOUTS: dict[Callable[[Path], None], tuple[str, dict[str, str], str, list[int]]] = {
     pacs_export: ("pacs", {"root": "dicom"}, "PACS-AGE", [EACH - 2, EACH - 2]),
@@ -115,12 +165,28 @@ LAYOUTS: dict[Callable[[Path], None], tuple[str, dict[str, str], str, list[int]]
     vindr_cxr: ("vindr", {"root": "train"}, "VINDR-AORTA", [EACH, EACH]),
     rsna_pneumonia: ("rsna", {"root": "stage_2_train_images"}, "RSNA-PNEUMONIA", [EACH, EACH]),
     class_folders: ("films", {}, "PNEUMONIA", [EACH, EACH]),
+    tcga_slides: (
+        "tcga",
+        {"root": "gdc", "outlines_root": "outlines", "table": "gdc_sample_sheet.tsv"},
+        "TCGA-TUMOUR",
+        [EACH // 2, EACH // 2],
+    ),
+    lc25000: ("lc25000", {}, "LC-ADENO", [EACH, EACH]),
+    patch_camelyon: ("pcam", {"root": "train", "table": "train_labels.csv"}, "PCAM", [EACH, EACH]),
 }
 TABLES = {
     pacs_export: {"reports": {"table": "reports.csv"}},
     vindr_cxr: {"label_table": {"table": "annotations_train.csv"}},
     rsna_pneumonia: {"label_table": {"table": "stage_2_train_labels.csv"}},
 }
+
+
+# Of stand-ins that are small: what is set besides.
+KEYS: dict[Callable[[Path], None], dict[str, Any]] = {tcga_slides: {"tiles_per_class": 4}}
+
+
+# What is made of a source besides, below its folder.
+ALSO: dict[Callable[[Path], None], list[str]] = {tcga_slides: ["slides.csv", "thumbnails/0"]}
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +210,15 @@ def test_a_layout_runs_to_its_members(make: Callable[[Path], None], project: Pat
     root.mkdir()
     make(root)
     entry = {"root": str(root), **placed(root, paths | TABLES.get(make, {})), "shards": 1}
+    entry |= KEYS.get(make, {})
     changes = {"sources": {source: entry}, "groups": {group: {"shards": 1}}}
     config = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
     study = f"resources/studies/{name}.yaml"
     results = f"results/{source if name != 'pacs-export' else 'pacs'}"
     results = {"class-folders": "results/folders"}.get(name, results)
     target = f"{results}/groups/{group}/members.parquet"
-    run = snakemake(project, target, "--config", *config, study=study)
+    also = [f"{results}/sources/{source}/{file}" for file in ALSO.get(make, [])]
+    run = snakemake(project, target, *also, "--config", *config, study=study)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     members = parquet.read_table(project / target)
     assert members.groupby("class_index").size().tolist() == counts
@@ -170,6 +238,18 @@ def check_pacs(project: Path, results: str, source: str, members: pd.DataFrame) 
     assert any(f"{2 * EACH} films and their reports spell" in note for note in said)
     repeated = parquet.read_table(project / results / f"sources/{source}/repeated.parquet")
     assert repeated[["n_rows", "several"]].to_numpy().tolist() == [[2, "join"]]
+
+
+def check_rsna(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """A slice of a CT is no film, and a film that is stored mirrored is seen upright."""
+    folder = project / results / f"sources/{source}"
+    rejects = parquet.read_table(folder / "rejects.parquet")
+    assert sorted(rejects["reason"]) == ["archive", "duplicate_pixels", "other_modality"]
+    records = parquet.read_table(folder / "records.parquet")
+    assert records["turned"].sum() == 1
+    said = notes.from_metadata(parquet.read_metadata(folder / "records.parquet"))
+    assert "1 films are stored mirrored; turned" in said
+    assert f"1 of {2 * EACH + 1} films do not say their modality; kept" in said
 
 
 def check_vindr(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
@@ -197,9 +277,33 @@ def check_chexpert(project: Path, results: str, source: str, members: pd.DataFra
     assert files.map(Path).map(Path.is_file).all()
 
 
+def check_tcga(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    """A patient is a case; a slide that was downloaded twice is used once, and said."""
+    folder = project / results / f"sources/{source}"
+    records = parquet.read_table(folder / "records.parquet")
+    assert records["patient"].nunique() == records["parent"].nunique() == EACH // 2
+    rejects = parquet.read_table(folder / "index_rejects.parquet")
+    assert rejects["reason"].tolist() == ["duplicate_slide"]
+    slides = pd.read_csv(folder / "slides.csv").set_index("record_id")
+    used = slides["state"].eq("used")
+    assert used.sum() == EACH // 2 and slides.loc[~used, "reason"].tolist() == ["duplicate_slide"]
+    assert slides["content"].nunique() == EACH // 2
+    assert {path.stem for path in (folder / "thumbnails/0").glob("*.png")} == set(slides.index)
+    said = notes.from_metadata(parquet.read_metadata(folder / "records.parquet"))
+    assert any(note.startswith("2 names of the table are 1 slides") for note in said)
+
+
+def check_nobody(project: Path, results: str, source: str, members: pd.DataFrame) -> None:
+    assert members["patient"].str.startswith("unknown-").all()
+
+
 CHECKS = {
+    "tcga-slides": check_tcga,
+    "lc25000": check_nobody,
+    "patch-camelyon": check_nobody,
     "pacs-export": check_pacs,
     "vindr-cxr": check_vindr,
+    "rsna-pneumonia": check_rsna,
     "class-folders": check_folders,
     "chexpert": check_chexpert,
 }

@@ -25,7 +25,7 @@ rule plan_members:
         shards=lambda w: 0 if STUDY.tiled(w.group) else STUDY.groups[w.group].shards,
         image=member_image_settings,
         lists=list_formats,
-        dicom_sources=dicom_sources,
+        xray_sources=xray_sources,
         augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
         classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),
@@ -56,7 +56,7 @@ rule render:
         shards=lambda w: STUDY.groups[w.group].shards,
         window=lambda w: STUDY.groups[w.group].image.window,
         shape=lambda w: image_shape(w.group),
-        kinds=lambda w: source_kinds(w.group),
+        sources=settings_of_sources,
         code=script_digest("render.py"),
     script:
         "../../scripts/render.py"
@@ -107,7 +107,7 @@ rule contact_sheet:
         seed=STUDY.seed,
         shape=lambda w: image_shape(w.group),
         window=lambda w: STUDY.groups[w.group].image.window,
-        kinds=lambda w: source_kinds(w.group),
+        sources=settings_of_sources,
         code=script_digest("contact_sheet.py"),
     script:
         "../../scripts/contact_sheet.py"

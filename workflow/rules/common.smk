@@ -154,8 +154,28 @@ def image_shape(group):
     return as_json({"size": image.size, "channels": STUDY.channels(group)})
 
 
-def source_kinds(group):
-    return as_json({name: STUDY.sources[name].kind for name in STUDY.sources_of(group)})
+def image_settings(source):
+    """What decides how the images of a source are read, see `xray.source_images`."""
+    entry = STUDY.sources[source]
+    return {
+        "kind": entry.kind,
+        "modality": entry.modality,
+        "orientation": getattr(entry, "orientation", None) or "turn",
+        "bits": bits_of(source),
+    }
+
+
+def settings_of_images(w):
+    return as_json(image_settings(w.source))
+
+
+def settings_of_sources(w):
+    return as_json({name: image_settings(name) for name in STUDY.sources_of(w.group)})
+
+
+def bits_of(source):
+    """How many bits of its deep pictures are in use."""
+    return getattr(STUDY.sources[source], "bits", 16)
 
 
 def modalities():

@@ -49,6 +49,7 @@ rule headers:
         encoding=lambda w: source_of(w).encoding or "",
         root=lambda w: source_of(w).root,
         codes=codes,
+        films=film_settings,
         patients=patients_of,
         key=STUDY.privacy.key,
         key_seed=key_seed,
@@ -105,6 +106,7 @@ rule index_archive:
     params:
         reports=report_settings,
         label_table=label_table_settings,
+        orientation=lambda w: source_of(w).orientation,
         code=script_digest("index_archive.py"),
     script:
         "../../scripts/index_archive.py"
@@ -213,6 +215,7 @@ rule candidates:
         runtime=grows(240),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=lambda w: as_json(source_of(w).settings("candidates")),
         shards=lambda w: source_of(w).shards,
         seed=STUDY.seed,
@@ -247,6 +250,7 @@ rule index_slides:
         mem_mb=grows(8000),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=selection_settings,
         key=STUDY.privacy.key,
         key_seed=key_seed,
@@ -274,8 +278,7 @@ rule screen:
     resources:
         runtime=grows(240),
     params:
-        kind=lambda w: source_of(w).kind,
-        modality=lambda w: source_of(w).modality,
+        images=settings_of_images,
         shards=lambda w: source_of(w).shards,
         limits=lambda w: as_json(source_of(w).screen.to_dict()),
         classes=lambda w: as_json(screened_classes(w)),
@@ -307,7 +310,9 @@ rule tile:
     params:
         kind=lambda w: source_of(w).kind,
         tile=lambda w: source_of(w).tile,
-        bits=lambda w: getattr(source_of(w), "bits", 8),
+        bits=lambda w: bits_of(w.source),
+        colour=lambda w: getattr(source_of(w), "colour", "as_stored"),
+        least_focus=lambda w: source_of(w).least_focus,
         code=script_digest("tile.py"),
     script:
         "../../scripts/tile.py"
@@ -340,6 +345,7 @@ rule tiles_sheet:
 rule slides_table:
     """What became of each slide: state, reason, scale, and tiles by class."""
     input:
+        index_rejects=f"{RESULTS}/sources/{{source}}/index_rejects.parquet",
         records=f"{RESULTS}/sources/{{source}}/records.parquet",
         candidates=lambda w: source_shards(w.source, "candidates"),
         slides=lambda w: source_shards(w.source, "slides"),
@@ -380,6 +386,7 @@ rule thumbnails:
         runtime=grows(240),
     params:
         root=lambda w: source_of(w).root,
+        outlines_root=lambda w: source_of(w).outlines_root,
         settings=lambda w: as_json(source_of(w).settings("candidates")),
         shards=lambda w: source_of(w).shards,
         key=STUDY.privacy.key,
@@ -427,8 +434,7 @@ rule rejects_sheet:
         "../../envs/data.yaml"
     params:
         seed=STUDY.seed,
-        kind=lambda w: source_of(w).kind,
-        modality=lambda w: source_of(w).modality,
+        images=settings_of_images,
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"

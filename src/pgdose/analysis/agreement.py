@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pgdose.analysis.bootstrap import share
 from pgdose.analysis.intervals import plain_percentiles, wilson
 from pgdose.errors import UserError
 from pgdose.tables.label_columns import label_names
@@ -119,11 +120,15 @@ def reports_of_both(
 
 def measure_agreement(labeller: pd.DataFrame, hand: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """A row per label: label n n_present true_positive false_positive false_negative
-    true_negative, then precision recall f1, each with `_low` and `_high`, its 95 % interval.
+    true_negative, then precision recall f1 kappa, each with `_low` and `_high`, its 95 % interval.
 
-    n: reports judged; n_present: by hand. Wilson score intervals for precision and recall; for
-    F1 = 2 TP / (2 TP + FP + FN) percentiles of 2000 bootstrap draws of n reports. NaN where
-    the denominator is 0.
+    n: reports judged; n_present: by hand. Wilson score intervals for precision and recall. For
+    F1 = 2 TP / (2 TP + FP + FN) and Cohen's kappa percentiles of the same 2000 bootstrap draws of n
+    reports (Efron and Tibshirani 1993, ch. 13). NaN where the denominator is 0.
+
+    kappa = (o - e) / (1 - e) of present against the rest: o is the share of reports on which both
+    agree, e that on which two judges would agree by chance, who call as many present as these two
+    do (Cohen 1960, Educ Psychol Meas 20:37).
     """
     rows = []
     for name, pairs in _judged_pairs(labeller, hand):
@@ -137,10 +142,11 @@ def measure_agreement(labeller: pd.DataFrame, hand: pd.DataFrame, seed: int = 0)
                 *(name, len(pairs), hits + misses, *counts),
                 *_share(hits, hits + alarms),
                 *_share(hits, hits + misses),
-                *_f1(counts, rng),
+                *_f1_and_kappa(counts, rng),
             )
         )
-    measures = [f"{m}{end}" for m in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
+    names = ("precision", "recall", "f1", "kappa")
+    measures = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     counted = ["true_positive", "false_positive", "false_negative", "true_negative"]
     return pd.DataFrame(rows, columns=["label", "n", "n_present", *counted, *measures])
 
@@ -210,17 +216,37 @@ def _share(hits: int, n: int) -> tuple[float, float, float]:
     return hits / n, float(low), float(high)
 
 
-def _f1(counts: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float, float]:
-    """F1 and its bootstrap interval.
+def _f1_and_kappa(counts: tuple[int, ...], rng: np.random.Generator) -> tuple[float, ...]:
+    """F1 and kappa, each with its bootstrap interval.
 
     `counts`: true positives, false positives, false negatives, true negatives.
     """
     n = sum(counts)
-    if not n or counts[3] == n:
-        return np.nan, np.nan, np.nan
+    if not n:
+        return (np.nan,) * 6
     # A draw of n reports with replacement is a multinomial draw of the four counts.
     draws = rng.multinomial(n, np.divide(counts, n), size=_BOOTSTRAP_DRAWS)
-    hits, errors = 2 * draws[:, 0], draws[:, 1] + draws[:, 2]
-    defined = hits + errors > 0
-    low, high = plain_percentiles(hits[defined] / (hits + errors)[defined])
-    return 2 * counts[0] / (2 * counts[0] + counts[1] + counts[2]), low, high
+    values = np.vstack([counts, draws])
+    return (*_with_interval(_f1(values)), *_with_interval(_kappa(values)))
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    """F1 of each row of counts."""
+    hits, errors = 2 * counts[:, 0], counts[:, 1] + counts[:, 2]
+    return share(hits, hits + errors)
+
+
+def _kappa(counts: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of each row of counts; NaN where both say the same of all reports."""
+    hits, alarms, misses, rest = counts.T.astype(float)
+    n = counts.sum(axis=1)
+    chance = (hits + alarms) * (hits + misses) + (rest + alarms) * (rest + misses)
+    return share((hits + rest) * n - chance, n * n - chance)
+
+
+def _with_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The first value, and the percentiles of the others; draws of NaN do not count."""
+    draws = values[1:][~np.isnan(values[1:])]
+    if np.isnan(values[0]) or not len(draws):
+        return np.nan, np.nan, np.nan
+    return (float(values[0]), *plain_percentiles(draws))

@@ -151,12 +151,14 @@ _TABLES = [
         {
             **_GROUP,
             "class": "class of the group",
-            "stage": "what left the records out: survey, screen, group or render",
-            "reason": "why",
+            "stage": "what left the records out: survey, screen, group or render; `depth` leaves "
+            "none out",
+            "reason": "why; for `depth`, bits a channel other than the group's commonest",
             "n": "records that fit the class; for `render` its planned members, for `survey` "
-            "slides with tiles of the class",
+            "slides with tiles of the class, for `depth` files of its members",
             "n_left_out": "those of them that were left out for this reason; slides that lost some "
-            "tiles to pen marks, or have no tissue in the class",
+            "tiles to pen marks, or have no tissue in the class; for `depth`, files of so many "
+            "bits",
             "share": "n_left_out / n",
             "p": "Fisher's exact test of the class against all others of the group; empty for "
             "several_classes, whose records are the same ones in each class",

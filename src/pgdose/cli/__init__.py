@@ -3,10 +3,15 @@
 main      the parser of the command line; a new command is added here
 where     the file that a record was read from
 evidence  a record's report, and the words that made each label
+disagreements  a page of the reports that a person labels otherwise
+label     what the labeller reads in reports, and why
+words     the words for classes in a study's files, and the class of each
 verify    whether all results are there and as they were written; signs them
 check     whether a study file is in order, before Snakemake reads it
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
 
-configfiles  is no command: the profiles call it before Snakemake reads the files of --configfile
+report_files  the reports that `label` is given
+label_lines   explained reports as lines of a terminal
+configfiles   is no command: the profiles call it before Snakemake reads the files of --configfile
 """

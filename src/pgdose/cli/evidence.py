@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pgdose.cli.label_lines import printable
 from pgdose.errors import UserError
 from pgdose.labelling.report_tables import JOINT, report_texts
 from pgdose.user_tables.source_tables import report_table
@@ -25,7 +26,7 @@ def evidence(record_id: str, folder: Path) -> list[str]:
     if not report:
         return ["no report belongs to this record"]
     text = _report_text(folder / "labels.parquet", report[0]["report_rows"])
-    lines = [text, ""]
+    lines = [printable(text) if text.strip() else "its report has no words that can be read", ""]
     for mention in _rows(folder / "mentions.parquet", "report", report[0]["report"]):
         words = text[mention["start"] : mention["end"]]
         rule = " ".join(filter(None, (mention["pattern"], mention["cue"])))

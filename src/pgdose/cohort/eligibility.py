@@ -10,7 +10,7 @@ from pgdose.study.classes import Class, Conditions, Where
 
 COLUMNS = [
     *("record_id", "patient", "source", "class", "age", "sex", "view", "instance"),
-    *("store", "row"),
+    *("bits_stored", "parent", "store", "row"),
 ]
 
 

@@ -22,6 +22,16 @@ def warn_unknown_ids(
         )
 
 
+def warn_turned(log: logging.Logger, group: str, turned: int) -> None:
+    """Warn of boxes that a person drew on films that are turned upright."""
+    if turned:
+        log.warning(
+            "groups.%s.image.boxes: %d boxes belong to films that are stored mirrored or turned; "
+            "x and y must count on the upright film, as the contact sheet shows it",
+            *(group, turned),
+        )
+
+
 def report_plan(
     log: logging.Logger,
     group: str,

@@ -6,6 +6,7 @@ then learn from, and are judged on, other patients than the study means.
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,13 +19,21 @@ from pgdose.tables.rejects import LEFT_OUT
 UNEVEN = 0.01  # largest adjusted p-value that counts as unevenly spread
 # The records are the same ones in each of their classes, so there is nothing to compare.
 UNTESTED = ("several_classes",)
-ELIGIBLE = "eligible"  # in the metadata of left_out.parquet: records that fit each class, as JSON
+# In the metadata of left_out.parquet, as JSON: records that fit each class, files of each depth.
+ELIGIBLE, DEPTHS = "eligible", "depths"
+DEPTH = "depth"  # the stage of counts of files by the bits that they hold; it leaves nothing out
 COUNTS = ["stage", "reason", "class", "n", "n_left_out"]
 
 
-def write_left_out(left_out: pd.DataFrame, eligible: Mapping[str, int], path: str | Path) -> None:
-    """Write left_out.parquet with the number of records that fit each class."""
-    parquet.write_table(left_out, path, LEFT_OUT, {ELIGIBLE: json.dumps(dict(eligible))})
+def write_left_out(
+    left_out: pd.DataFrame,
+    eligible: Mapping[str, int],
+    depths: Mapping[str, Mapping[int, int]],
+    path: str | Path,
+) -> None:
+    """Write left_out.parquet with the records that fit each class, and `count_depths`."""
+    metadata = {ELIGIBLE: json.dumps(dict(eligible)), DEPTHS: json.dumps(dict(depths))}
+    parquet.write_table(left_out, path, LEFT_OUT, metadata)
 
 
 def read_eligible(path: str | Path) -> dict[str, int]:
@@ -32,12 +41,43 @@ def read_eligible(path: str | Path) -> dict[str, int]:
     return json.loads(parquet.read_metadata(path)[ELIGIBLE])
 
 
+def count_depths(members: pd.DataFrame, records: pd.DataFrame) -> dict[str, dict[int, int]]:
+    """How many files of each class's members have so many bits a channel, where that is known.
+
+    Tiles of one field are one file.
+    """
+    of_members = members[["record_id", "class"]].merge(
+        records[["record_id", "parent", "bits_stored"]], on="record_id"
+    )
+    of_members["file"] = of_members["parent"].fillna(of_members["record_id"])
+    files = of_members.dropna(subset="bits_stored").drop_duplicates(["file", "class"])
+    counts = files.groupby(["class", "bits_stored"]).size()
+    depths: dict[str, dict[int, int]] = {name: {} for name in members["class"].unique()}
+    for name, bits, n in counts.reset_index(name="n").itertuples(index=False):
+        depths[name][int(bits)] = int(n)
+    return depths
+
+
+def depth_counts(path: str | Path) -> pd.DataFrame:
+    """Counts of files by depth, of left_out.parquet; without the commonest depth of the group."""
+    depths = json.loads(parquet.read_metadata(path)[DEPTHS])
+    totals: Counter[str] = Counter()
+    for of_class in depths.values():
+        totals.update(of_class)
+    rows = [
+        (DEPTH, f"{bits}_bits", name, sum(of_class.values()), of_class.get(bits, 0))
+        for bits, _ in totals.most_common()[1:]
+        for name, of_class in depths.items()
+    ]
+    return pd.DataFrame(rows, columns=COUNTS)
+
+
 def rejects_by_class(
     left_out: pd.DataFrame,
     eligible: Mapping[str, int],
     unreadable: pd.DataFrame,
     planned: pd.DataFrame,
-    slides: pd.DataFrame | None = None,
+    *further: pd.DataFrame,
 ) -> pd.DataFrame:
     """A row for each reason and class: how many were left out, and a test of the reason.
 
@@ -45,16 +85,16 @@ def rejects_by_class(
     eligible:   records that fit each class, in the order of the classes
     unreadable: of LEFT_OUT, of the stage "render", where only planned members are read
     planned:    the planned members
-    slides:     of `slide_counts`, for a group of tiles of slides
+    further:    of `slide_counts` and `depth_counts`
 
-    `n` counts the records, or slides, that the reason could have left out. `p` is Fisher's exact
+    `n` counts the records, slides or files that the reason could concern. `p` is Fisher's exact
     test of the class against all others, `p_adjusted` the same after Holm's correction over the
     group's tests. Both are NaN for the reasons that UNTESTED names.
     """
     members = planned.drop_duplicates("record_id")["class"].value_counts()
     chosen = {name: int(members.get(name, 0)) for name in eligible}
-    tables = [slides, _counts(left_out, eligible), _counts(unreadable, chosen)]
-    table = pd.concat([table for table in tables if table is not None], ignore_index=True)
+    tables = [*further, _counts(left_out, eligible), _counts(unreadable, chosen)]
+    table = pd.concat(tables, ignore_index=True)
     table["share"] = table["n_left_out"] / table["n"].where(table["n"] > 0)
     table["p"] = _fisher(table)
     table["p_adjusted"] = _holm_over_tests(table, classes=len(eligible))
@@ -71,7 +111,8 @@ def slide_counts(
     classes: the source of each class of the group, and the class of its tiles there
 
     Counts are of slides, since tiles of one slide share its pen and its glass. A slide counts for
-    each class that it has tiles of. A reason that no slide has is left out.
+    each class that it has tiles of; one that has several names counts once. A reason that no slide
+    has is left out.
     """
     rows = []
     for reason, before, lost in (
@@ -80,7 +121,7 @@ def slide_counts(
     ):
         of_reason = []
         for name, (source, word) in classes.items():
-            table = slides[source].dropna(subset="in_class")
+            table = slides[source].dropna(subset="in_class").drop_duplicates("content")
             words = table[["in_class", "on_tissue", "inked"]].map(
                 lambda names, word=word: word in names.split()
             )
@@ -151,12 +192,20 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 def warn_uneven(log: logging.Logger, group: str, table: pd.DataFrame) -> None:
     """Warn of each reason that is unevenly spread over the classes of a group."""
-    for (_, reason), rows in table.groupby(["stage", "reason"], sort=False):
+    for (stage, reason), rows in table.groupby(["stage", "reason"], sort=False):
         if rows["uneven"].any():
             counts = ", ".join(
                 f"{row['class']} {row['n_left_out']} of {row['n']}"
                 for row in rows.to_dict("records")
             )
+            if stage == DEPTH:
+                log.warning(
+                    "%s: files of %s are unevenly spread over the classes (%s; p = %.2g by Fisher "
+                    "and Holm), so a network may tell the classes by how their files hold pixels; "
+                    "use files of one kind",
+                    *(group, str(reason).replace("_", " "), counts, rows["p_adjusted"].min()),
+                )
+                continue
             log.warning(
                 "%s: images with the reason %s are unevenly spread over the classes (%s; p = %.2g "
                 "by Fisher and Holm), so the cohort may be chosen by disease; look at them, and "

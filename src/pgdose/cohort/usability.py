@@ -14,7 +14,7 @@ def usability(
     screened: pd.DataFrame,
     image: Image,
     *,
-    dicom_sources: Collection[str] = (),
+    xray_sources: Collection[str] = (),
     rejected: pd.Series | None = None,
     excluded: Collection[str] = (),
     boxes: pd.DataFrame | None = None,
@@ -24,7 +24,7 @@ def usability(
     candidates:    of `eligibility.candidates`
     screened:      the SCREEN table, indexed by record_id
     image:         its `window`, `crop` and `least_confidence` count
-    dicom_sources: sources of DICOM files; images of others have no window (`none`)
+    xray_sources:  sources of X-rays; images of others have no window (`none`)
     rejected:      reasons of the records that their source rejected, indexed by record_id; copies
                    are not among them, see `equal_images`
     excluded:      record_ids that a person excluded
@@ -43,7 +43,7 @@ def usability(
     window = "voi " + of_screening("voi") if image.window == "voi" else image.window
     reason = pd.Series(None, index=candidates.index, dtype="str")
     candidates = candidates.assign(
-        window=np.where(candidates["source"].isin(dicom_sources), window, "none"),
+        window=np.where(candidates["source"].isin(xray_sources), window, "none"),
         pixel_hash=of_screening("pixel_hash"),
         stage="group",
         **dict.fromkeys(("crop_x", "crop_y", "crop_side"), np.nan),

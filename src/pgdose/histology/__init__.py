@@ -1,23 +1,16 @@
 """Microscope fields and whole slides: from files to records and tiles.
 
-fields            microscope fields: their records, and cutting them into tiles
-slide_table       the slides that a source's table lists
-survey            one slide: grid, tissue, outlines, and the tiles that a class may take
-settings          the settings of that survey
-slide_opening     opening a slide safely
-slide_companions  the other files of a slide, which must lie in its folder
-grid              at which scale tiles are read, and where they may lie
-overview          a slide at low resolution
-tissue            which part of the overview is tissue
-outlines          a pathologist's outlines of a slide, one region a class
-class_words       which class the words of outlines stand for
-outline_formats   parsers of QuPath, ASAP, ImageScope and rectangles
-masks             masks, whose pixel values are classes
-mask_counting     the pixels of a mask by class, block by block
-regions           how much of a tile a region covers, and its contours
-candidates        the surveys of a shard of slides as tables
-tile_selection    which candidates are taken, evenly over patients
-tile_placement    which store holds a tile, and which row of it
-slide_tiles       reading tiles of a slide at the study's scale
-tiling            cutting the tiles of a shard into a store
+fields          microscope fields: their records, and cutting them into tiles
+slides          finding, opening and reading whole slides
+outlines        what a pathologist drew on a slide, one region a class
+survey          one slide: grid, tissue, outlines, and the tiles that a class may take
+settings        the settings of that survey
+grid            at which scale tiles are read, and where they may lie
+tissue          which part of the overview is tissue
+focus           how sharp a tile is
+regions         how much of a tile a region covers, and its contours
+candidates      the surveys of a shard of slides as tables
+tile_selection  which candidates are taken, evenly over patients
+tile_placement  which store holds a tile, and which row of it
+tiling          cutting the tiles of a shard into a store
 """

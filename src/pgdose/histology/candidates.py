@@ -3,15 +3,18 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from pgdose.errors import Rejected
 from pgdose.histology.settings import SurveySettings
+from pgdose.histology.slides.folders import slide_file
+from pgdose.histology.slides.identity import slide_digest
+from pgdose.histology.slides.reading import open_reader
+from pgdose.histology.slides.slide_table import SlideFolders
 from pgdose.histology.survey import SlideSurvey, survey_row
-from pgdose.tables.keyed import draw
+from pgdose.tables.keyed import SourceIds, draw
 from pgdose.tables.private_paths import stat_file
 from pgdose.tables.slide_schemas import CANDIDATES
 
@@ -28,7 +31,11 @@ class ShardCandidates(NamedTuple):
 
 
 def survey_shard(
-    slides: Iterable[Mapping[str, Any]], root: Path, settings: SurveySettings, seed: int
+    slides: Iterable[Mapping[str, Any]],
+    folders: SlideFolders,
+    settings: SurveySettings,
+    seed: int,
+    ids: SourceIds,
 ) -> ShardCandidates:
     """Survey each slide; one that cannot be used is rejected, and the others go on.
 
@@ -40,8 +47,9 @@ def survey_shard(
         record_id = row["record_id"]
         slide_files.append({"record_id": record_id, **stat_file(row["path"])._asdict()})
         slide = {"record_id": record_id, "patient": row["patient_id"]}
+        slide["content"] = _content(row, folders, ids)
         try:
-            survey = survey_row(row, root, settings)
+            survey = survey_row(row, folders, settings)
             candidates.append(candidate_tiles(survey, record_id, seed))
             slide |= survey.facts
         except Rejected as r:
@@ -55,6 +63,15 @@ def survey_shard(
         slide_files,
         pd.DataFrame(seconds, columns=["record_id", "seconds"]),
     )
+
+
+def _content(row: Mapping[str, Any], folders: SlideFolders, ids: SourceIds) -> str | None:
+    """The keyed digest of a slide's content; None if it cannot be opened."""
+    try:
+        with open_reader(slide_file(folders.slides, row["slide"])) as reader:
+            return ids.slide(slide_digest(reader))
+    except Rejected:
+        return None
 
 
 def candidate_tiles(survey: SlideSurvey, parent: str, seed: int) -> pd.DataFrame:

@@ -10,17 +10,23 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected, UserError
-from pgdose.images.codecs import image_size, read_image
+from pgdose.images.codecs import read_image
+from pgdose.images.picture_header import Header, read_header
 from pgdose.names import NAME_RULE, is_name
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.rejects import Reject
 from pgdose.tables.source_files import inside
 from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.formats import UserTable
-from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text
+from pgdose.user_tables.layouts import as_text, outside_layout
 from pgdose.user_tables.repeated_rows import Merged, merge_rows, repeated_records
-from pgdose.user_tables.source_rows import clean_patients, find_files
+from pgdose.user_tables.source_rows import clean_patients, find_files, note_pages
 
+UNMAPPED = (
+    "its word for the class is in none of the source's 'classes'; add it there (`pgdose words` "
+    "lists the words)"
+)
 SIZES_SHOWN = 5  # in a message
 
 
@@ -49,26 +55,31 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
 
     The right and lower margin of a field that is no whole number of tiles is dropped with `margin`
     "drop"; with "error" it is a UserError that counts the sizes. Rejects: incomplete_row,
-    no_class_name, not_in_layout (see `layouts.table_from_layout`), too_small (for one tile, with
-    "drop"), conflicting_rows, file_unsure and those of `inside` and `image_size`.
+    no_class_name, unmapped_class, not_in_layout (see `layouts.table_from_layout`), too_small (for
+    one tile, with "drop"), conflicting_rows, file_unsure and those of `inside` and `read_header`.
     """
     tile, margin = fields.settings["tile"], fields.settings["margin"]
+    classes = fields.settings["classes"]
+    words = ClassWords(with_names(classes)) if classes else None
     merged, paths, rejects = _one_row_a_field(fields, root, ids, notes)
     records = []
     sizes: Counter[tuple[int, int]] = Counter()
+    several_pages = 0
     for row in merged.rows.to_dict("records"):
         name, path = as_text(row["file"]), str(root / row["file"])
         parent = ids.record(name)
         paths.append({"record_id": parent, "path": path})
         try:
             merged.check(row["file"])
-            width, height = _check_field(row, root, tile if margin == "drop" else 1)
+            row["class"] = _class_of(row, words, root)
+            header = _check_field(row, root, tile if margin == "drop" else 1)
         except Rejected as r:
             rejects.append(Reject(parent, "index", r.reason, r.detail))
             continue
-        sizes[width, height] += 1
+        sizes[header.width, header.height] += 1
+        several_pages += header.pages > 1
         patient = ids.patient(row["patient"])
-        for x, y in _corners(width, height, tile):
+        for x, y in _corners(header.width, header.height, tile):
             record_id = ids.part(name, f"{x},{y}")
             paths.append({"record_id": record_id, "path": path})
             records.append(
@@ -79,12 +90,14 @@ def index_fields(fields: FieldRows, root: Path, ids: SourceIds, notes: list[str]
                     "class": row["class"],
                     "rows": tile,
                     "columns": tile,
+                    "bits_stored": header.bits,
                     "parent": parent,
                     "x": x,
                     "y": y,
                     "level": 0,
                 }
             )
+    note_pages(several_pages, notes)
     if margin == "error":
         _check_whole_tiles(sizes, ids.source, tile)
     if not records:
@@ -116,21 +129,36 @@ def _corners(width: int, height: int, tile: int) -> Iterator[tuple[int, int]]:
             yield x, y
 
 
-def _check_field(row: dict, root: Path, smallest: int) -> tuple[int, int]:
-    """(width, height) of a row's field; rejects a row or file that cannot be used."""
+def _class_of(row: dict, words: ClassWords | None, root: Path) -> str:
+    """The class of a row's field: that of its word, or without `words` the word itself."""
     if row["class"] is None:
-        raise Rejected("not_in_layout", NOT_IN_LAYOUT)
+        raise outside_layout(root / row["file"])
     if not row["patient"] or not row["class"]:
         raise Rejected("incomplete_row", "patient or class is empty; fill in both")
+    if words:
+        name = words.find(row["class"])
+        if name is None:
+            raise Rejected("unmapped_class", UNMAPPED)
+        return name
     if not is_name(row["class"]):
-        raise Rejected("no_class_name", f"its class is not a valid name; use {NAME_RULE}")
-    width, height = image_size(inside(root, row["file"]))
-    if min(width, height) < smallest:
+        raise Rejected(
+            "no_class_name",
+            f"its class is not a valid name ({NAME_RULE}); say with 'classes' which class it "
+            "stands for (`pgdose words` lists the words)",
+        )
+    return row["class"]
+
+
+def _check_field(row: dict, root: Path, smallest: int) -> Header:
+    """The header of a row's field; rejects a file that cannot be used."""
+    header = read_header(inside(root, row["file"]))
+    if min(header.width, header.height) < smallest:
         raise Rejected(
             "too_small",
-            f"the field is {width}x{height}, smaller than a tile of {smallest}x{smallest}",
+            f"the field is {header.width}x{header.height}, smaller than a tile of "
+            f"{smallest}x{smallest}",
         )
-    return width, height
+    return header
 
 
 def _check_whole_tiles(sizes: Counter[tuple[int, int]], source: str, tile: int) -> None:
@@ -160,9 +188,9 @@ def read_field_tiles(
 ) -> Iterator[np.ndarray]:
     """The tiles of one field at `positions` (x, y), in their order; uint8 tile x tile x 3.
 
-    They are views of the field, which is decoded at the call. `bits`: of a channel of files with 16
-    bits, see `read_image`. Rejects what `read_image` does, and a field that ends before one of its
-    tiles (other_size).
+    They are views of the field, which is decoded at the call. `bits`: those in use of channels with
+    more than 8, see `read_image`. Rejects what `read_image` does, and a field that ends before one
+    of its tiles (other_size).
     """
     field = read_image(Path(os.fsdecode(path)), channels=3, bits=bits)
     places = list(zip(positions["x"].astype(int), positions["y"].astype(int), strict=True))

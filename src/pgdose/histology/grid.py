@@ -1,7 +1,5 @@
 """The grid of a slide: at which scale its tiles are read, and where they may lie."""
 
-import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -11,6 +9,8 @@ import openslide
 from pgdose.errors import Rejected
 from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
+from pgdose.histology.slides.formats import BY_VIPS
+from pgdose.histology.slides.scale import read_scale
 
 COARSEST = 1 / 0.9  # times the study's mpp; a coarser slide is rejected rather than enlarged
 MOST_TILES = 20_000_000  # of a grid; a header that promises more is not plausible
@@ -24,7 +24,7 @@ class Grid:
     extent: float  # of a tile, pixels of level 0
     step: int  # from one tile to the next, pixels of level 0
     um_per_px: float | None  # of a tile
-    scale_from: str | None  # the source of the scale: table, mpp or objective
+    scale_from: str | None  # see `slides.scale.Scale`
 
     def corners(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
         """x and y of all tiles that lie wholly in the bounds, row by row.
@@ -50,48 +50,26 @@ def _round_up(pixels: float) -> int:
     return ceil(pixels - 1e-6)
 
 
-def micrometres_per_pixel(
-    properties: Mapping[str, str], table_mpp: str
-) -> tuple[float | None, str | None]:
-    """The scale of level 0 and its source (see `Grid.scale_from`); the table's value goes first.
-
-    Rejects wrong_mpp, a value of the table that is no number of micrometres.
-    """
-    if table_mpp:
-        try:
-            return _positive(table_mpp), "table"
-        except ValueError:
-            raise Rejected(
-                "wrong_mpp", "the table's mpp is not a positive number of micrometres; correct it"
-            ) from None
-    with contextlib.suppress(KeyError, ValueError):  # a nonsensical property counts as absent
-        across, down = (_positive(properties[f"openslide.mpp-{axis}"]) for axis in "xy")
-        return (across + down) / 2, "mpp"
-    with contextlib.suppress(KeyError, ValueError):  # 20x is 0.5 on every common scanner
-        return 10 / _positive(properties["openslide.objective-power"]), "objective"
-    return None, None
-
-
-def _positive(text: str) -> float:
-    value = float(text.replace(",", "."))
-    if not 1e-3 < value < 1e3:
-        raise ValueError
-    return value
-
-
 def plan_grid(slide: openslide.OpenSlide, settings: SurveySettings, table_mpp: str) -> Grid:
     """The grid of a slide under the study's `tile`, `level` or `mpp`, and `overlap`.
 
-    Rejects no_level, no_scale and too_coarse.
+    Rejects no_level, no_scale, uneven_scale, wrong_mpp and too_coarse.
     """
-    mpp, scale_from = micrometres_per_pixel(slide.properties, table_mpp)
+    scale = read_scale(slide.properties, table_mpp)
+    mpp = scale.um_per_px
     if settings["mpp"] is None:
         level = settings["level"] or 0
         if level >= slide.level_count:
-            raise Rejected("no_level", f"the slide has levels 0 to {slide.level_count - 1}")
+            raise Rejected("no_level", _no_level(slide.level_count))
         downsample = slide.level_downsamples[level]
         um_per_px = mpp and mpp * downsample
     else:
+        if not scale.is_square:
+            raise Rejected(
+                "uneven_scale",
+                f"the file says that its pixels are {scale.across:.4g} x {scale.down:.4g} um; give "
+                "mpp in the table if they are square",
+            )
         if mpp is None:
             raise Rejected(
                 "no_scale", "the slide has neither mpp nor objective power; give mpp in the table"
@@ -103,4 +81,13 @@ def plan_grid(slide: openslide.OpenSlide, settings: SurveySettings, table_mpp: s
         um_per_px = settings["mpp"]
     extent = settings["tile"] * downsample
     step = _round_up(extent * (1 - settings["overlap"]))
-    return Grid(level, extent, step, um_per_px, scale_from)
+    return Grid(level, extent, step, um_per_px, scale.source if mpp else None)
+
+
+def _no_level(levels: int) -> str:
+    if levels > 1:
+        return f"the slide has levels 0 to {levels - 1}"
+    return (
+        "the slide has level 0 alone (OpenSlide reads no pyramid in SubIFDs, as OME-TIFF has it); "
+        f"use mpp, or {BY_VIPS}"
+    )

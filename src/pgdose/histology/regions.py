@@ -64,9 +64,9 @@ class PolygonRegion:
 class RasterRegion:
     """A grid of equal cells, each of them covered in part, as counted from a mask.
 
-    `cell_shares`: float32 (rows, columns) in [0, 1]; `cell_width`, `cell_height`: of a cell;
-    `left`, `top`: where the first cell begins; `right`, `bottom`: where the slide ends, which may
-    be within the last cells.
+    `cell_shares`: float32 or bool (rows, columns) in [0, 1]; `cell_width`, `cell_height`: of a
+    cell; `left`, `top`: where the first cell begins; `right`, `bottom`: where the slide ends, which
+    may be within the last cells.
     """
 
     cell_shares: np.ndarray

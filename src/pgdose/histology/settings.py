@@ -30,3 +30,4 @@ class SurveySettings(TypedDict):
     overlap: float  # of neighbouring tiles, share of a side
     class_share: float  # of a tile that one class must cover
     tissue: TissueSettings
+    colour: str  # as_stored or srgb

@@ -12,15 +12,21 @@ import openslide
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.histology.class_words import Classes, class_by_word, normalize
 from pgdose.histology.grid import Grid, plan_grid
-from pgdose.histology.outlines import Outlines, read_outlines
-from pgdose.histology.overview import read_overview
+from pgdose.histology.outlines.class_words import ADVICE
+from pgdose.histology.outlines.reading import Outlines, read_outlines
+from pgdose.histology.outlines.units import check_units
 from pgdose.histology.regions import Bounds
 from pgdose.histology.settings import SurveySettings
-from pgdose.histology.slide_opening import open_slide, scanned_bounds
+from pgdose.histology.slides.folders import slide_file
+from pgdose.histology.slides.geometry import SlideGeometry, slide_geometry
+from pgdose.histology.slides.opening import scanned_bounds
+from pgdose.histology.slides.overview import read_overview
+from pgdose.histology.slides.reading import SlideReader, open_reader
+from pgdose.histology.slides.slide_table import SlideFolders
 from pgdose.histology.tissue import CELLS_PER_TILE, Tissue, find_tissue
 from pgdose.names import IGNORE
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.source_files import inside
 
 ROUNDING = 1e-9  # shares that differ by less are equal
@@ -39,21 +45,23 @@ class SlideSurvey:
     facts: dict[str, Any]  # columns of the table of slides
 
 
-def survey_row(row: Mapping[str, Any], root: Path, settings: SurveySettings) -> SlideSurvey:
+def survey_row(
+    row: Mapping[str, Any], folders: SlideFolders, settings: SurveySettings
+) -> SlideSurvey:
     """Survey the slide of one row of the source's table (see `slide_table.list_slides`).
 
-    Rejects no_patient, no_outlines, files that are missing or outside `root`, and what
-    `survey_slide` rejects.
+    Rejects no_patient, no_outlines, files that are missing or outside their folder, and what
+    `slide_file` and `survey_slide` reject.
     """
     if not row["patient"]:
         raise Rejected(
             "no_patient",
             "the table has no patient for it; give one, because patients decide the split",
         )
-    path = inside(root, row["slide"])
+    path = slide_file(folders.slides, row["slide"])
     if not row["outlines"] and not row["class"]:
         raise Rejected("no_outlines", "the table has neither outlines nor a class for it; give one")
-    outline_file = inside(root, row["outlines"]) if row["outlines"] else None
+    outline_file = inside(folders.outlines, row["outlines"]) if row["outlines"] else None
     return survey_slide(path, outline_file, row["class"], row["mpp"], settings)
 
 
@@ -66,45 +74,60 @@ def survey_slide(
     empty for the study's `rest`; `table_mpp`: the table's micrometres per pixel, or empty.
     Rejects a slide that cannot be used.
     """
-    classes = {name: [name, *words] for name, words in settings["classes"].items()}
-    rest = _class_of(word, classes) if word else settings["rest"]
-    with open_slide(path) as slide:
+    classes = with_names(settings["classes"])
+    rest = _class_of(word, ClassWords(classes)) if word else settings["rest"]
+    with open_reader(path, settings["colour"]) as reader:
+        slide = reader.slide
         bounds = scanned_bounds(slide)
         grid = plan_grid(slide, settings, table_mpp)
         x, y = grid.corners(bounds)
-        outlines = Outlines({}, mended=0, dropped=0)
+        geometry = _geometry(slide, bounds, grid, settings["tile"])
+        outlines = Outlines({})
         if outline_file:
-            outlines = read_outlines(outline_file, classes, slide.dimensions, bounds, grid.extent)
+            outlines = read_outlines(outline_file, classes, geometry, grid.extent, rest)
             if not outlines.regions and not word:  # all of it would be `rest`, tumour too
-                raise Rejected(
-                    "nothing_drawn",
-                    "the outlines are empty; draw them, or give the slide's class in the table",
-                )
-        overview = read_overview(slide, bounds, grid.extent / CELLS_PER_TILE)
-        facts = _slide_facts(slide)
+                raise _nothing_drawn(outlines.dropped)
+        facts = _slide_facts(reader, settings["colour"])
+        overview = read_overview(reader, bounds, grid.extent / CELLS_PER_TILE)
     tissue = find_tissue(overview, settings["tissue"])
     shares = tissue.region.coverage(x, y, grid.extent)
     tiles = pd.DataFrame({"x": x, "y": y, "tissue_share": shares})
+    notes = (*outlines.notes, *check_units(outlines, tiles, grid.extent, geometry))
     _classify(tiles, outlines, rest, grid.extent)
     in_class = tiles["class_share"] >= settings["class_share"] - ROUNDING
     in_class &= tiles["class"] != IGNORE
     on_tissue = in_class & (tiles["tissue_share"] >= settings["tissue"]["share"] - ROUNDING)
+    if overview.unreadable.any():
+        on_tissue &= tissue.unreadable.coverage(x, y, grid.extent) < ROUNDING
     # A tile touched by ink would teach the network the ink.
     inked = on_tissue & (tissue.ink.coverage(x, y, grid.extent) >= ROUNDING)
-    facts |= _survey_facts(grid, tissue, outlines)
+    facts |= _survey_facts(grid, tissue, outlines) | {"notes": "; ".join(notes) or None}
     steps = {"in_class": in_class, "on_tissue": on_tissue, "inked": inked}
     facts |= {name: " ".join(sorted(set(tiles.loc[rows, "class"]))) for name, rows in steps.items()}
     return SlideSurvey(bounds, grid, tissue, outlines, tiles[on_tissue & ~inked], facts)
 
 
-def _class_of(word: str, classes: Classes) -> str:
-    name = class_by_word(classes).get(normalize(word))
+def _class_of(word: str, words: ClassWords) -> str:
+    name = words.find(word)
     if name is None:
         raise Rejected(
-            "unmapped_class",
-            "the table's class is in none of the study's classes; add it to 'classes'",
+            "unmapped_class", f"the table's class is in none of the study's classes; {ADVICE}"
         )
     return name
+
+
+def _nothing_drawn(dropped: int) -> Rejected:
+    shapes = f"none of its {dropped} shapes has an area (points, lines, detections)"
+    return Rejected(
+        "nothing_drawn",
+        f"the outlines are empty{f', {shapes}' if dropped else ''}; draw areas, or give the "
+        "slide's class in the table",
+    )
+
+
+def _geometry(slide: openslide.OpenSlide, bounds: Bounds, grid: Grid, tile: int) -> SlideGeometry:
+    mpp = grid.um_per_px and grid.um_per_px * tile / grid.extent  # of level 0
+    return slide_geometry(slide.dimensions, bounds, slide.properties, mpp)
 
 
 def _classify(tiles: pd.DataFrame, outlines: Outlines, rest: str, extent: float) -> None:
@@ -127,9 +150,11 @@ def _classify(tiles: pd.DataFrame, outlines: Outlines, rest: str, extent: float)
     tiles["class_share"] = shares.max(axis=1)
 
 
-def _slide_facts(slide: openslide.OpenSlide) -> dict[str, Any]:
+def _slide_facts(reader: SlideReader, colour: str) -> dict[str, Any]:
+    slide = reader.slide
     columns, rows = slide.dimensions
-    return {"levels": slide.level_count, "columns": columns, "rows": rows}
+    facts = {"levels": slide.level_count, "columns": columns, "rows": rows}
+    return facts | {"colour": colour if reader.has_profile else "as_stored"}
 
 
 def _survey_facts(grid: Grid, tissue: Tissue, outlines: Outlines) -> dict[str, Any]:
@@ -141,6 +166,8 @@ def _survey_facts(grid: Grid, tissue: Tissue, outlines: Outlines) -> dict[str, A
         "threshold": tissue.threshold,
         "tissue_share": tissue.share,
         "ink_share": float(tissue.ink.cell_shares.mean()),
+        "unreadable_share": float(tissue.unreadable.cell_shares.mean()),
+        "dark": tissue.is_dark,
         "drawn": " ".join(outlines.regions),
         "mended": outlines.mended,
         "dropped": outlines.dropped,

@@ -8,11 +8,13 @@ from typing import NamedTuple, TypedDict
 import pandas as pd
 
 from pgdose.errors import UserError
-from pgdose.histology.slide_table import SlideList
+from pgdose.histology.slides.copies import reject_copies
+from pgdose.histology.slides.notes import survey_notes
+from pgdose.histology.slides.slide_table import SlideList
 from pgdose.histology.tile_placement import place_tiles
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.private_paths import SourceFile
-from pgdose.tables.rejects import Reject
+from pgdose.tables.rejects import Reject, with_rejects
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ class SelectionSettings(TypedDict):
     tile_classes: list[str]  # the classes that tiles are taken from
     tile: int  # pixels of a side
     shards: int
+    several: str  # what rows of one slide are that differ
+    colour: str  # as_stored or srgb
 
 
 def select_tiles(
@@ -85,7 +89,7 @@ def tile_records(
     """
     names = slide_list.set_index("record_id")[["slide", "path"]]
     facts = slides.set_index("record_id").join(names)
-    columns = ["patient", "level", "extent", "um_per_px", "scale_from", "slide", "path"]
+    columns = ["patient", "level", "extent", "um_per_px", "scale_from", "colour", "slide", "path"]
     tiles = tiles.join(facts[columns], on="parent")
     places = zip(tiles["slide"], tiles["x"], tiles["y"], strict=True)
     record_ids = [ids.part(name, f"{x},{y}") for name, x, y in places]
@@ -109,9 +113,15 @@ def index_tiles(
 ) -> TileIndex:
     """Select the tiles of a source and place them in stores.
 
-    Raises UserError if no slide can be used, or a class has too few tiles.
+    Raises UserError if no slide can be used, a class has too few tiles, or rows of one slide under
+    several names disagree (see `reject_copies`).
     """
     source = ids.source
+    copies = reject_copies(slides, slide_list, settings["several"], ids, slide_list.notes)
+    slides = with_rejects(slides, copies)
+    rejected = slides.loc[slides["reason"].notna(), "record_id"]
+    candidates = candidates[~candidates["parent"].isin(rejected)]
+    slide_list.notes.extend(survey_notes(slides, settings["colour"]))
     rejected_slides = slides[slides["reason"].notna()]
     for reason, count in rejected_slides["reason"].value_counts().items():
         log.info("%s: %s %d", source, reason, count)

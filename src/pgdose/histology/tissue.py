@@ -9,23 +9,27 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import remove_small_holes, remove_small_objects
 
 from pgdose.errors import Rejected
-from pgdose.histology.overview import Overview
 from pgdose.histology.regions import RasterRegion
 from pgdose.histology.settings import TissueSettings
+from pgdose.histology.slides.overview import Overview
 
 CELLS_PER_TILE = 8  # cells of the mask along a side of a tile
 BLACK = 0.04  # of the full range; a cell without a channel above it was not scanned
 WHITE = 0.98  # a cell with every channel above it was not scanned either
+BRIGHT = 0.5  # of the full range, mean of the channels; glass and most stained tissue are above
+LEAST_BRIGHT = 0.25  # of the scanned cells of a slide in bright field; usual ones have 0.8
 LEAST_INK = 0.25  # tiles; smaller areas of the colours of ink are not taken for ink
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """The tissue mask of a slide, the ink beside it, and the threshold of the stain."""
+    """The tissue mask of a slide, what lies beside it, and the threshold of the stain."""
 
     region: RasterRegion
     ink: RasterRegion
+    unreadable: RasterRegion
     threshold: float
+    is_dark: bool  # no bright field: the rules of tissue may not hold
 
     @cached_property
     def share(self) -> float:
@@ -43,7 +47,11 @@ def find_tissue(overview: Overview, settings: TissueSettings) -> Tissue:
     light = overview.pixels / np.float32(255)
     high, low = light.max(axis=2), light.min(axis=2)
     ink = _ink(light) if settings["pen"] else np.zeros(high.shape, bool)
-    scanned = (high >= BLACK) & (low < WHITE) & ~ink
+    ink &= ~overview.unreadable
+    scanned = (high >= BLACK) & (low < WHITE) & ~ink & ~overview.unreadable
+    lit = (high >= BLACK) & ~overview.unreadable
+    bright = np.count_nonzero((light.mean(axis=2) > BRIGHT) & lit)
+    is_dark = bool(bright < LEAST_BRIGHT * np.count_nonzero(lit))
     if settings["method"] == "saturation":
         stain = (high - low) / np.maximum(high, 1 / 255)
     else:
@@ -56,10 +64,12 @@ def find_tissue(overview: Overview, settings: TissueSettings) -> Tissue:
     mask = (stain > threshold) & scanned
     mask = remove_small_objects(mask, max_size=_cells(settings["smallest_island"]) - 1)
     mask = remove_small_holes(mask, max_size=_cells(settings["smallest_hole"]) - 1)
-    mask &= ~ink & (high >= BLACK)
+    mask &= ~ink & (high >= BLACK) & ~overview.unreadable
     if not mask.any():
         raise Rejected("no_tissue", f"no cell exceeds the threshold {threshold:.3f}")
-    return Tissue(_region(mask, overview), _region(ink, overview), threshold)
+    cell = overview.cell
+    unreadable = RasterRegion(overview.unreadable, cell, cell, overview.left, overview.top)
+    return Tissue(_region(mask, overview), _region(ink, overview), unreadable, threshold, is_dark)
 
 
 def _region(mask: np.ndarray, overview: Overview) -> RasterRegion:

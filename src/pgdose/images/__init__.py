@@ -1,8 +1,9 @@
 """Pictures and image stores, whatever they show.
 
 codecs           reading a picture as uint8
-deep_color       reading pictures of 16 bits a colour channel in full
-tiff_pages       the pages of a TIFF that somebody gave
+picture_header   size, bits, pages and orientation of a picture
+deep_values      reading pictures of more than 8 bits a channel in full
+tiff_pages       the pages of a TIFF, and which of them is its picture
 grey_levels      counts of grey values, percentiles, lookup tables
 rendering        one image cropped, resized, augmented
 augmentation     the random parameters of augmented copies

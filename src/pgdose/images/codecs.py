@@ -3,20 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import Image
 
 from pgdose.errors import Rejected
-from pgdose.images import deep_color, grey_levels
+from pgdose.images import deep_values, grey_levels
+from pgdose.images.picture_header import FORMATS, Header, read_header
 
-# Pixels of a picture. At their peak the decoders hold up to 24 bytes for each: 16-bit RGBA 8 as it
-# is stored, 8 in the decoder's or converted copies, 6 in RGB; JPEG 2000 4 for each channel, and
-# two pictures of Pillow with 4. That is 2.4 GB; with what a job imports it fits into the 4 GB that
-# the profiles give a job.
-LARGEST = 100_000_000
-Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow has no other setting
-# A choice of what Pillow reads: it would run an EPS, which is a program, in Ghostscript.
-FORMATS = ("PNG", "TIFF", "JPEG", "BMP", "JPEG2000", "WEBP", "PPM", "GIF")
-Image.init()  # else Pillow registers some of them only later
 TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -29,89 +21,74 @@ TURNS = {  # by EXIF's Orientation; from 5 on rows are stored as columns
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels of the upright picture, from its header.
-
-    Raises Rejected: not_an_image; absurd_size (more than LARGEST pixels, of the picture or of a
-    tile of a TIFF).
-    """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if _jpeg_orientation(image) in (5, 6, 7, 8):
-                width, height = height, width
-            tile = _tile_size(image)
-    except Image.DecompressionBombError:
-        raise Rejected("absurd_size", f"over {2 * LARGEST} pixels") from None
-    except Exception as error:
-        raise Rejected("not_an_image", type(error).__name__) from None
-    if width * height > LARGEST:
-        raise Rejected("absurd_size", f"{width}x{height}")
-    if tile[0] * tile[1] > LARGEST:  # libtiff takes memory for the whole tile
-        raise Rejected("absurd_size", f"a tile of {tile[0]}x{tile[1]}")
-    return width, height
+    """(width, height) in pixels of the upright picture, see `read_header`."""
+    header = read_header(path)
+    return header.width, header.height
 
 
-def _tile_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a TIFF's tiles, which may be larger than the picture; else (0, 0)."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return 0, 0
-    tags = image.tag_v2
-    return (
-        int(tags.get(TiffImagePlugin.TILEWIDTH, 0)),
-        int(tags.get(TiffImagePlugin.TILELENGTH, 0)),
-    )
-
-
-def read_image(path: Path, channels: int, bits: int = 16) -> np.ndarray:
+def read_image(path: Path, channels: int, bits: int = 16, *, window: str = "full") -> np.ndarray:
     """A picture as uint8, rows x columns (1 channel) or rows x columns x 3; 0 is black.
 
-    The picture is turned upright by the Orientation of a JPEG or TIFF; of several pages the first
-    is read. Colours of 16 bits become 255 * value / (2**bits - 1), rounded, see
-    `deep_color.to_8_bits`. Greys of more than 8 bits are stretched between percentiles, as those
-    of DICOM films are. Pillow converts palettes, CMYK and the like. In RGB transparent areas
-    become white, as glass is; in grey alpha is ignored.
+    The picture is turned upright by its Orientation; of several pages the largest is read.
 
-    Raises Rejected: the codes of `image_size`, unreadable_pixels, not_8_or_16_bit, over_bits,
-    under_bits, transparent (all of the picture).
+    bits:   how many bits of channels with more than 8 are in use; they become
+            255 * value / (2**bits - 1), rounded, see `deep_values.to_8_bits`
+    window: `full`, or for 1 channel also `percentile`: the 0.5 and 99.5 percentiles of the values,
+            whatever their bits, become 0 and 255, as those of DICOM films do
+
+    Pillow converts palettes, CMYK and the like. In RGB transparent areas become white, as glass
+    is; in grey alpha is ignored.
+
+    Raises Rejected: the codes of `read_header` and `deep_values.read`, unreadable_pixels,
+    over_bits and under_bits (with `full`), transparent (all of the picture), blank (no contrast,
+    with `percentile`).
     """
-    image_size(path)
+    header = read_header(path)
+    stretched = window == "percentile" and channels == 1
     try:
-        # Opened by name, some TIFFs are mapped into memory, and Pillow turns those wrongly.
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            if deep_color.is_deep(image, path):
-                colours = deep_color.read(image, path)
-                pixels = deep_color.to_8_bits(colours, bits)
-                if channels == 3 and colours.orientation == 1:
-                    return pixels
-                upright = _turned(Image.fromarray(pixels), colours.orientation)
-            else:
-                image8 = _stretched(image) if image.mode[0] in "IF" else image
-                upright = _turned(image8, _jpeg_orientation(image))
-            return np.asarray(upright.convert("L") if channels == 1 else _on_white(upright))
+        if deep_values.is_deep(header):
+            pixels = _deep(path, header, channels, bits, stretched)
+        else:
+            pixels = _of_8_bits(path, header, channels)
+            pixels = stretch(pixels) if stretched else pixels
     except Rejected:
         raise
     except Exception as error:
         raise Rejected("unreadable_pixels", type(error).__name__) from None
+    if channels == 3 and pixels.ndim == 2:
+        return np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
+    return pixels
+
+
+def _deep(path: Path, header: Header, channels: int, bits: int, stretched: bool) -> np.ndarray:
+    stored = deep_values.read(path, header)
+    if stretched:
+        pixels = stretch(deep_values.to_grey(stored))
+    else:
+        pixels = deep_values.to_8_bits(stored, bits, alpha=channels == 3)
+    if header.orientation == 1 and (channels == 3 or pixels.ndim == 2):
+        return pixels
+    image = Image.fromarray(pixels)
+    upright = _turned(image.convert("L") if channels == 1 else image, header.orientation)
+    return np.asarray(upright)
+
+
+def _of_8_bits(path: Path, header: Header, channels: int) -> np.ndarray:
+    if header.format == "PNG":
+        with Image.open(path, formats=["PNG"]) as image:
+            image.verify()  # checksums of the chunks, which decoding does not look at
+    # Opened by name, some TIFFs are mapped into memory, and Pillow turns those wrongly.
+    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        if header.page:
+            image.seek(header.page.number)
+        # Pillow turns a TIFF by itself.
+        upright = image if header.page else _turned(image, header.orientation)
+        return np.asarray(upright.convert("L") if channels == 1 else _on_white(upright))
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
     """The picture turned upright by EXIF's Orientation."""
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
-
-
-def _jpeg_orientation(image: Image.Image) -> int:
-    """The Orientation of a JPEG, else 1: Pillow turns a TIFF by itself."""
-    if image.format not in ("JPEG", "MPO"):
-        return 1
-    return image.getexif().get(ExifTags.Base.Orientation, 1)
-
-
-def _stretched(image: Image.Image) -> Image.Image:
-    """Greys of up to 16 bits as 8 bits; rejects other values (not_8_or_16_bit)."""
-    deep_greys = np.asarray(image)
-    if image.mode[0] == "F" or deep_greys.min() < 0 or deep_greys.max() >= 2**16:
-        raise Rejected("not_8_or_16_bit", image.mode)
-    return Image.fromarray(stretch(deep_greys.astype(np.uint16)))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -139,4 +116,4 @@ def stretch(stored: np.ndarray) -> np.ndarray:
     counts = grey_levels.count(stored)
     values = np.arange(len(counts))
     table = grey_levels.linear(*grey_levels.percentiles(values, counts))(values)
-    return grey_levels.look_up(np.rint(table).astype(np.uint8), stored)
+    return grey_levels.look_up(np.rint(table).astype(np.uint8), np.ascontiguousarray(stored))

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
+from pgdose.images.rendering import resize
+
 SIDE = 64  # pixels of the small copy
 FREQUENCIES = 16  # a side of the square of lowest frequencies
 WORDS = FREQUENCIES**2 // 64
@@ -19,11 +21,8 @@ WORDS = FREQUENCIES**2 // 64
 
 def perceptual_hash(image: np.ndarray) -> str:
     """64 hex digits of a picture: uint8, rows x columns (x 3), of any size."""
-    picture = Image.fromarray(image)
-    picture = picture.reduce(max(min(picture.size) // SIDE, 1)).convert("L")
-    if picture.size != (SIDE, SIDE):
-        picture = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
-    waves = dctn(np.asarray(picture, np.float32), norm="ortho")[:FREQUENCIES, :FREQUENCIES]
+    grey = Image.fromarray(resize(image, SIDE)).convert("L")
+    waves = dctn(np.asarray(grey, np.float32), norm="ortho")[:FREQUENCIES, :FREQUENCIES]
     return np.packbits(waves > np.median(waves)).tobytes().hex()
 
 

@@ -1,42 +1,101 @@
 """An image as its group stores it: cropped, resized, augmented."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image
+from scipy import sparse
+
+EDGE = 1e-6  # pixels by which rounding may put a box over an edge
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 to size x size by area averaging; an oblong image is squeezed to the square."""
-    if image.shape[:2] == (size, size):
-        return image
-    if image.shape[0] >= 4 * size:
-        image = _mean_rows(image, size)
-    planes = image[..., None] if image.ndim == 2 else image
-    # As floats: Pillow would round bytes after the rows and again after the columns.
-    means = [
-        Image.fromarray(plane.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
-        for plane in np.moveaxis(planes, -1, 0)
-    ]
-    resized = np.rint(np.stack([np.asarray(mean) for mean in means], axis=-1)).astype(np.uint8)
-    return resized[..., 0] if image.ndim == 2 else resized
+    """uint8 to size x size, see `resize_box`; an oblong image is squeezed to the square."""
+    rows, columns = image.shape[:2]
+    return resize_box(image, (0, 0, columns, rows), (size, size))
 
 
-def _mean_rows(image: np.ndarray, size: int) -> np.ndarray:
-    """The rows of `image` averaged to `size` rows, float32, as Pillow's box filter does.
+def resize_box(
+    image: np.ndarray, box: tuple[float, float, float, float], shape: tuple[int, int]
+) -> np.ndarray:
+    """A box of a uint8 image (rows x columns, or x 3) as an image of `shape` (rows, columns).
 
-    It needs no float copy of the whole film, which would cost more than all other steps together.
+    `box` is left, top, right, bottom in pixels, fractions count; it lies within the image. Each
+    axis for itself: one that shrinks is averaged by exact areas, one that grows is interpolated
+    linearly between the middles of pixels. Rounded once, at the end. Pillow's BOX is neither: it
+    counts whole pixels, and repeats them where an image grows.
     """
-    rows = len(image)
-    edges = (2 * np.arange(size + 1) * rows + size) // (2 * size)  # nearest to k / size of the rows
-    exact = np.uint16 if rows < 256 * size else np.uint32  # for sums of that many bytes
-    sums = [
-        np.add.reduce(image[top:bottom], axis=0, dtype=exact) / np.float32(bottom - top)
-        for top, bottom in itertools.pairwise(edges.tolist())
-    ]
-    return np.stack(sums)
+    left, top, right, bottom = box
+    axes = {0: (top, bottom, shape[0]), 1: (left, right, shape[1])}
+    for axis, (start, stop, _) in axes.items():
+        if not 0 <= start < stop <= image.shape[axis] + EDGE:
+            raise ValueError(f"the box {box} leaves an image of {image.shape[:2]}")
+    # What grows last never makes a long image large.
+    rows_last = bottom - top < shape[0] and right - left > shape[1]
+    values = image
+    for axis in (1, 0) if rows_last else (0, 1):
+        start, stop, size = axes[axis]
+        if (start, stop) != (0, size) or size != image.shape[axis]:
+            values = _resample(values.swapaxes(0, axis), start, stop, size).swapaxes(0, axis)
+    return image if values is image else np.rint(values).clip(0, 255).astype(np.uint8)
+
+
+def _resample(values: np.ndarray, start: float, stop: float, size: int) -> np.ndarray:
+    """Rows `start` to `stop` of uint8 or float32 values as `size` rows: float32."""
+    scale = (stop - start) / size
+    lines = values.reshape(len(values), -1)
+    if scale >= 4 and values.dtype == np.uint8:
+        means = _mean_lines(lines, _edges(start, stop, size, len(lines)))
+    else:
+        means = _weights(len(lines), start, stop, size) @ lines.astype(np.float32, copy=False)
+    return means.reshape(size, *values.shape[1:])
+
+
+def _edges(start: float, stop: float, size: int, n: int) -> np.ndarray:
+    """The size + 1 edges between `start` and `stop`; whole numbers are exact."""
+    return np.linspace(start, stop, size + 1).round(9).clip(0, n)
+
+
+def _mean_lines(lines: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The mean of the lines (uint8) between each two edges: float32. The edges are equally apart.
+
+    Whole lines are summed as they are: a float copy of a film would cost more than all else.
+    """
+    span = edges[1] - edges[0]
+    exact = np.uint16 if span < 256 else np.uint32  # for sums of so many bytes
+    sums = np.empty((len(edges) - 1, lines.shape[1]), exact)
+    first, last = np.ceil(edges[:-1]).astype(np.int64), np.floor(edges[1:]).astype(np.int64)
+    for total, start, stop in zip(sums, first.tolist(), last.tolist(), strict=True):
+        np.add.reduce(lines[start:stop], axis=0, dtype=exact, out=total)
+    means = sums * np.float32(1 / span)
+    # The line that an edge cuts counts in part on either side of it.
+    cut = lines[np.floor(edges).astype(np.int64).clip(0, len(lines) - 1)]
+    means += cut[:-1] * ((first - edges[:-1]) / span).astype(np.float32)[:, None]
+    means += cut[1:] * ((edges[1:] - last) / span).astype(np.float32)[:, None]
+    return means
+
+
+@lru_cache(maxsize=32)  # the images of a source tend to have one size, or a few
+def _weights(n: int, start: float, stop: float, size: int) -> sparse.csr_array:
+    """What each of n lines adds to each of `size` lines: size x n, float32, rows of sum 1."""
+    scale = (stop - start) / size
+    if scale < 1:
+        places = start + (np.arange(size) + 0.5) * scale - 0.5
+        before = np.floor(places).astype(np.int64)
+        after = (places - before).astype(np.float32)
+        lines = np.stack([before, before + 1], axis=1).clip(0, n - 1)  # the edge repeats
+        weights, counts = np.stack([1 - after, after], axis=1), np.full(size, 2)
+    else:
+        edges = _edges(start, stop, size, n)
+        first, last = np.floor(edges[:-1]).astype(np.int64), np.ceil(edges[1:]).astype(np.int64)
+        counts = last - first
+        lines = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+        low, high = np.repeat(edges[:-1], counts), np.repeat(edges[1:], counts)
+        weights = (np.minimum(high, lines + 1) - np.maximum(low, lines)) / (high - low)
+    pointers = np.concatenate([[0], np.cumsum(counts)])
+    values = weights.ravel().astype(np.float32)
+    return sparse.csr_array((values, lines.ravel(), pointers), shape=(size, n))
 
 
 def crop_square(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:

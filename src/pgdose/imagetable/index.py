@@ -3,7 +3,7 @@
 rows -> files -> places in the layout -> patients, ages, ... -> labels -> one row a file -> records
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from pgdose.errors import Rejected, UserError
 from pgdose.imagetable.image_files import describe_image
+from pgdose.study.class_patterns import ClassWords, with_names
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.person_fields import OTHER, parse_age, parse_view
 from pgdose.tables.rejects import Reject
@@ -18,11 +19,12 @@ from pgdose.tables.source_index import SourceIndex
 from pgdose.user_tables.cells import check_present, class_parser, fold_word, parse_cells, show_cells
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.label_cells import as_label, label_states
-from pgdose.user_tables.layouts import NOT_IN_LAYOUT, as_text, places_of
+from pgdose.user_tables.layouts import as_text, outside_layout, places_of
 from pgdose.user_tables.odd_marks import MISSING
 from pgdose.user_tables.repeated_rows import merge_rows, repeated_records
 from pgdose.user_tables.sex_cells import sex_parser
-from pgdose.user_tables.source_rows import clean_patients, find_files
+from pgdose.user_tables.source_rows import clean_patients, find_files, note_pages
+from pgdose.xray.film_notes import film_notes
 
 
 class ImageRows(NamedTuple):
@@ -71,19 +73,26 @@ def index_images(images: ImageRows, root: Path, ids: SourceIds, notes: list[str]
         for file in strange:
             record_id = ids.record(as_text(file))
             paths.append({"record_id": record_id, "path": str(root / file)})
-            rejects.append(Reject(record_id, "index", "not_in_layout", NOT_IN_LAYOUT))
+            rejected = outside_layout(root / file)
+            rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
     values = _values(rows, images, ids, notes)
     _note_patients(values, notes)
     merged = merge_rows(values, "file", images.settings["several"], images.table, notes)
     records = []
+    several_pages = 0
     for row in merged.rows.to_dict("records"):
         record_id = ids.record(as_text(row["file"]))
         paths.append({"record_id": record_id, "path": str(root / row["file"])})
         try:
             merged.check(row["file"])
-            records.append(_record(row, record_id, root, ids, images.settings["modality"]))
+            record, pages = _record(row, record_id, root, ids, images.settings)
+            records.append(record)
+            several_pages += pages > 1
         except Rejected as rejected:
             rejects.append(Reject(record_id, "index", rejected.reason, rejected.detail))
+    note_pages(several_pages, notes)
+    films = [record for record in records if "stored" in record]
+    notes += film_notes(films, images.settings["orientation"] or "turn")
     repeated = repeated_records(merged, ids, images.settings["several"])
     return SourceIndex(records, paths, rejects, repeated)
 
@@ -113,7 +122,7 @@ def _values(
         "age": parse_age,
         "sex": sex_parser(settings["sex_words"], rows.get("sex", ()), table),
         "view": lambda text: parse_view(text, named["view"]),
-        "class": class_parser(named["class"]),
+        "class": _class_parser(settings["classes"], named["class"]),
     }
     for name, parse in parsers.items():
         if name in rows:
@@ -131,10 +140,23 @@ def _values(
     return values
 
 
+def _class_parser(
+    classes: Mapping[str, Sequence[str]], words: Sequence[str]
+) -> Callable[[str], str | None]:
+    """Classes by the study's words for them; without such words a cell is the class itself."""
+    return ClassWords(with_names(classes)).find if classes else class_parser(words)
+
+
 def _own_words(name: str, images: ImageRows) -> set[str]:
     """The words that the study itself gives a meaning in a column, folded."""
     sexes = images.settings["sex_words"] if name == "sex" else None
-    words = [*images.words.get(name, ()), *(w for of_sex in (sexes or {}).values() for w in of_sex)]
+    classes = images.settings["classes"] if name == "class" else {}
+    listed = [word for of_class in classes.values() for word in of_class]
+    words = [
+        *images.words.get(name, ()),
+        *listed,
+        *(w for of_sex in (sexes or {}).values() for w in of_sex),
+    ]
     return {fold_word(word) for word in words}
 
 
@@ -160,24 +182,28 @@ def _note_views(cells: pd.Series, views: pd.Series, notes: list[str]) -> None:
 
 
 def _record(
-    row: Mapping[Any, Any], record_id: str, root: Path, ids: SourceIds, modality: str
-) -> dict:
-    """The record of one image. Raises Rejected."""
+    row: Mapping[Any, Any],
+    record_id: str,
+    root: Path,
+    ids: SourceIds,
+    settings: Mapping[str, Any],
+) -> tuple[dict, int]:
+    """The record of one image, and the number of its pages. Raises Rejected."""
     if not row["patient"]:
         raise Rejected(
             "no_patient",
             "the table has no patient for it; give one, because patients decide the split",
         )
-    if isinstance(row.get("age"), Rejected):
-        raise row["age"]
+    of_pixels, pages = describe_image(root / row["file"], settings)
     record = {
         "record_id": record_id,
         "patient": ids.patient(as_text(row["patient"])),
         "source": ids.source,
         **{name: _value(row.get(name)) for name in ("class", "age", "sex", "view")},
-        **describe_image(root / row["file"], modality),
+        **of_pixels,
     }
-    return record | {name: as_label(v) for name, v in row.items() if name.startswith("label_")}
+    labels = {name: as_label(v) for name, v in row.items() if name.startswith("label_")}
+    return record | labels, pages
 
 
 def _value(cell: Any) -> Any:

@@ -16,6 +16,12 @@ hits              where entries match in a clause, and which of the matches coun
 cue_scope         which findings a denial or doubt is about
 reports           the labels of one report
 report_tables     the labels of a table of reports
+plain_text        a report without the marks of HTML, RTF and escaped line breaks
+html_text         the text in HTML or XML
+rtf_text          the text in RTF
 report_looks      signs that an export spoiled a table of reports
+explanations      why a report has its labels, and is norm or not
+marked_text       a text cut where mentions and cues begin and end
+lexicon_rules     what stands in a lexicon file at the rule of a mention
 conflicts         reports with a norm phrase and a finding
 """

@@ -52,10 +52,10 @@ def _parse(words: list[str]) -> EntryText:
             elements.append(Element(word, False, False))
         else:
             elements += _elements_of_word(word, abbreviations)
-    if not elements or elements[0].is_gap:
-        raise _Refused("an entry with a word")
-    if elements[-1].is_gap or (len(elements) > 1 and elements[0].text == ","):
+    if not elements or elements[0].is_gap or elements[-1].is_gap:
         raise _Refused("an entry that begins and ends with a word")
+    if len(elements) > 1 and elements[-1].text == ",":
+        raise _Refused("an entry that ends with a word; remove the comma behind it")
     return EntryText(tuple(elements), frozenset(abbreviations))
 
 

@@ -11,6 +11,7 @@ from pgdose.labelling.vocabulary import Vocabulary
 
 MOST_REPORTS = 10_000  # that one norm phrase stands for
 MOST_REPORTS_OF_ALL = 30_000
+MOST_LETTERS = 5_000_000  # of all these reports together
 
 Reports = dict[Place, list[str]]  # the reports that a phrase stands for, by its place
 
@@ -21,19 +22,23 @@ def read_norm_phrases(phrases: dict[Place, str], mistakes: LexiconMistakes) -> R
     They are counted before any is made.
     """
     reports: Reports = {}
-    total = 0
+    total = letters = 0
     for place, phrase in phrases.items():
         parts = [part.split("|") for part in re.split(r"[()]", phrase)]
         count = math.prod(map(len, parts))
-        if count > MOST_REPORTS or total + count > MOST_REPORTS_OF_ALL:
+        longest = sum(max(map(len, part)) for part in parts)
+        too_many = count > MOST_REPORTS or total + count > MOST_REPORTS_OF_ALL
+        if too_many or letters + count * longest > MOST_LETTERS:
             mistakes.refuse(
                 place,
                 phrase,
-                f"a phrase with fewer alternatives: it stands for {count} reports, and may for at "
-                f"most {MOST_REPORTS}, {MOST_REPORTS_OF_ALL} with all others",
+                f"a phrase with fewer or shorter alternatives: it stands for {count} reports of up "
+                f"to {longest} characters, and may for at most {MOST_REPORTS}; all phrases for "
+                f"{MOST_REPORTS_OF_ALL} together, of {MOST_LETTERS} characters",
             )
             continue
         total += count
+        letters += count * longest
         balanced = all(len(part) == 1 for part in parts[::2]) and len(parts) % 2
         texts = ["".join(choice) for choice in product(*parts)] if balanced else []
         if not texts or re.search(r"[*\d]", phrase) or not all(map(_has_letter, texts)):

@@ -16,6 +16,7 @@ import pandas as pd
 
 from pgdose.errors import UserError
 from pgdose.labelling.lexicon import Lexicon
+from pgdose.labelling.plain_text import plain_text
 from pgdose.labelling.report_looks import ReportLooks
 from pgdose.labelling.reports import (
     RANK,
@@ -55,15 +56,17 @@ def label_report_file(
     labels: columns report (the first row in the table, from 0), report_rows (all that count), link
     (the id) and label_<name> (Int8: 1, 0, or NA for uncertain and for no text), differ (whether
     rows of the id differ). Reports without an id are left out. mentions: columns report, then
-    those of a Mention; positions are those in the rows' texts joined by JOINT. Raises UserError for
-    a table that cannot be read or has a wrong encoding.
+    those of a Mention; positions are those in the rows' plain texts (`report_texts`), joined by
+    JOINT. Raises UserError for a table that cannot be read or has a wrong encoding.
     """
     _check_norm(table, lexicon, norm)
     labels, mentions, lines, looks = [], [], [], ReportLooks()
     for piece in read_pieces(table, notes):
+        texts = piece["text"].mask(piece["text"].map(says_nothing), "")
+        plain = plain_texts(texts)
+        looks.add(texts, plain)
+        piece["text"] = plain.fillna("")
         check_encoding(piece["text"], table)
-        piece["text"] = piece["text"].mask(piece["text"].map(says_nothing), "")
-        looks.add(piece["text"])
         piece_labels, piece_mentions = label_reports(piece["text"], lexicon, negation, norm)
         texts = piece["text"].str.strip()
         labels.append(piece_labels.assign(link=piece["id"], text=pd.util.hash_array(texts.array)))
@@ -78,6 +81,8 @@ def label_report_file(
         ), no_mentions
     notes += looks.notes(sum(map(len, mentions)))
     notes += _notes_of_context(mentions)
+    if n := len(lexicon.warnings):
+        notes.append(f"{n} entries of the lexicon have no effect; 'pgdose label' shows them")
     of_rows = pd.concat(labels)
     of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
     of_rows = of_rows.rename_axis("report").reset_index()
@@ -159,10 +164,13 @@ class _SeveralReports(NamedTuple):
 
 
 def report_texts(table: UserTable, numbers: Collection[int]) -> dict[int, str]:
-    """The texts of some rows of a table of reports, by their number (from 0)."""
+    """The plain texts of some rows of a table of reports, by their number (from 0).
+
+    "" where a text cannot be told from the marks of its format.
+    """
     texts = dict[int, str]()
     for piece in read_pieces(table):
-        some = piece.loc[piece.index.isin(list(numbers)), "text"]
+        some = plain_texts(piece.loc[piece.index.isin(list(numbers)), "text"]).fillna("")
         texts |= dict(zip(some.index, some, strict=True))
     return texts
 
@@ -184,6 +192,11 @@ def _notes_of_context(mentions: list[pd.DataFrame]) -> list[str]:
         f"{n} reports hold only a referral, history, comparison or technique (heads in "
         "sections.context of the lexicon); their norm and the findings they name are uncertain"
     ]
+
+
+def plain_texts(texts: pd.Series) -> pd.Series:
+    """Reports without the marks of HTML, RTF and line breaks; missing where they are unreadable."""
+    return pd.Series([plain_text(text) for text in texts], texts.index, texts.dtype)
 
 
 def label_reports(

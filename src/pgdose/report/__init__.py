@@ -20,5 +20,6 @@ In reading order:
     networks      groups with several networks, and transfer
     groups        the section of each group
     cohorts       what was left out of each class, and images that look the same
+    label_page    no part of it: a page of report texts, for tuning a lexicon
     appendix      what the results rest on: checks, sources, rejects, settings, machines
 """

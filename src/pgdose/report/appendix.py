@@ -80,6 +80,7 @@ def agreement(data: ReportData) -> Table | None:
         ("Precision", "number", tables.rate_with_interval("precision")),
         ("Recall", "number", tables.rate_with_interval("recall")),
         ("F1", "number", tables.rate_with_interval("f1")),
+        ("Cohen's kappa", "number", tables.rate_with_interval("kappa")),
     ]
     rows = pd.DataFrame() if data.agreement is None else data.agreement
     return tables.table_of("Labels", rows, columns)

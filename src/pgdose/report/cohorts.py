@@ -8,6 +8,7 @@ from pgdose.report import tables, wording
 from pgdose.report.data import ReportData
 from pgdose.report.tables import Column, Table
 
+DEPTH = "depth"  # the stage of files by their bits, see cohort.rejects_by_class
 SHOWN_PAIRS = 20  # of images of a group that look the same; the file has all
 
 
@@ -22,7 +23,23 @@ def left_out(data: ReportData, group: str) -> Table | None:
         ("p (Holm)", "number", lambda row: wording.p_value(row["p_adjusted"])),
     ]
     rows = _rejects(data, group)
+    rows = rows[rows["stage"] != DEPTH] if len(rows) else rows
     return tables.table_of(f"Left out of {group} by class and reason", rows, columns)
+
+
+def depths(data: ReportData, group: str) -> Table | None:
+    """How many files of each class hold other bits a channel than most of the group."""
+    columns: list[Column] = [
+        ("Bits", "", lambda row: reason_words(row["reason"])),
+        ("Class", "", tables.text("class")),
+        ("Files", "number", tables.count("n")),
+        ("With these bits", "number", tables.count("n_left_out")),
+        ("Share", "number", lambda row: wording.rate(row["share"])),
+        ("p (Holm)", "number", lambda row: wording.p_value(row["p_adjusted"])),
+    ]
+    rows = _rejects(data, group)
+    rows = rows[rows["stage"] == DEPTH] if len(rows) else rows
+    return tables.table_of(f"Files of {group} with other bits a channel", rows, columns)
 
 
 def near_duplicates(data: ReportData, group: str) -> Table | None:
@@ -41,18 +58,27 @@ def near_duplicates(data: ReportData, group: str) -> Table | None:
 def warnings(data: ReportData, group: str) -> list[str]:
     """A sentence for each reason that is unevenly spread over the classes, and for equal looks."""
     rejects, pairs = _rejects(data, group), _pairs(data, group)
-    reasons = rejects.loc[rejects["uneven"].astype(bool), "reason"].unique() if len(rejects) else ()
-    sentences = [
-        f"Images with the reason “{reason_words(reason)}” are unevenly spread over the classes: "
-        "the cohort may be chosen by disease."
-        for reason in reasons
-    ]
+    uneven = rejects[rejects["uneven"].astype(bool)] if len(rejects) else rejects
+    reasons = uneven[["stage", "reason"]].drop_duplicates().to_numpy() if len(uneven) else ()
+    sentences = [_uneven(stage, reason_words(reason)) for stage, reason in reasons]
     if len(pairs):
         sentences.append(
             f"{wording.quantity(len(pairs), 'pair')} of images of different classes or parts look "
             "the same: accuracy may be too high. See near_duplicates.parquet of the group."
         )
     return sentences
+
+
+def _uneven(stage: str, words: str) -> str:
+    if stage == DEPTH:
+        return (
+            f"Files of {words} are unevenly spread over the classes: a network may tell them by "
+            "how their files hold pixels."
+        )
+    return (
+        f"Images with the reason “{words}” are unevenly spread over the classes: the cohort may be "
+        "chosen by disease."
+    )
 
 
 def all_warnings(data: ReportData) -> list[str]:

@@ -52,8 +52,8 @@ class ReportData:
     rejects:   `source stage reason count`; a group stands as the source of what it left out
     near_duplicates: `group record_a record_b distance class_a class_b part_a part_b`, pairs of
                members that look the same
-    agreement: `source label n n_present precision recall f1`, each of the last three with `_low`
-               and `_high`: the labeller compared with labels set by hand
+    agreement: `source label n n_present precision recall f1 kappa`, each of the last four with
+               `_low` and `_high`: the labeller compared with labels set by hand
 
     ValueError: a table is none of PAGE_TABLES.
     """

@@ -35,6 +35,7 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
         "verdicts": checks["verdict"].value_counts().to_dict(),
         "failed": _failed_checks(checks, group),
         "left_out": cohorts.left_out(data, group),
+        "depths": cohorts.depths(data, group),
         "near_duplicates": cohorts.near_duplicates(data, group),
         "cohort_warnings": cohorts.warnings(data, group),
     }

@@ -17,9 +17,11 @@ runs          the runs of a group: one network each, and the attacks on it
 attack_jobs   which attacks share a process
 amplitudes    epsilons and other amplitudes, which may be divisions such as 8/255
 words         words of people's tables
+class_patterns  which class a word stands for, by the words that the study lists
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
 table_files   how tables that people made are named
+modality_codes  codes of the DICOM attribute Modality
 content_limits  how much a study, or another YAML file, may hold; the one reader of YAML
 yaml_slips    sentences for what is wrong with a text of YAML
 yaml_file     reading a YAML file that a person wrote

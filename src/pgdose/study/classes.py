@@ -141,7 +141,7 @@ class Image(Model):
     """How a group's images are made."""
 
     size: Annotated[Integer, Field(ge=16, le=2048)] = 256  # pixels of a side
-    # Which grey values of a DICOM file become black and white.
+    # Which grey values of an X-ray become black and white, in DICOM or in a picture.
     window: Literal["voi", "percentile", "full"] = "percentile"
     crop: Literal["none", "aorta"] = "none"
     least_confidence: Share = 0.4  # of the aorta's window; a film with less is left out

@@ -101,6 +101,8 @@ def _sources_of_classes(study: Study) -> Iterator[str]:
             yield from _unknown_words(field, entry, "label", labels)
         if isinstance(source, Slides):
             yield from _unknown_words(field, entry, "class", source.tile_classes)
+        elif isinstance(source, MicroscopeFields | ImageTable) and source.classes:
+            yield from _unknown_words(field, entry, "class", source.classes)
 
 
 def _unknown_words(field: str, entry: Class, key: str, choices: Iterable[str]) -> Iterator[str]:
@@ -136,10 +138,16 @@ def _images(study: Study) -> Iterator[str]:
                 f"{field}.crop: 'aorta' needs X-rays, but source {name} is {source.modality}; "
                 "use 'crop: none'"
             )
-        if image.window != "percentile" and not isinstance(source, DicomArchive):
+        if image.window != "percentile" and source.modality != "xray":
             yield (
-                f"{field}.window: {image.window!r} is for DICOM files, but source {name} is of "
-                f"kind {source.kind}; leave 'window' out"
+                f"{field}.window: {image.window!r} is for X-rays, but source {name} is "
+                f"{source.modality}, whose values are never stretched; leave 'window' out"
+            )
+        elif image.window == "voi" and not isinstance(source, DicomArchive):
+            yield (
+                f"{field}.window: 'voi' takes the window of each DICOM file, but source {name} is "
+                f"of kind {source.kind}, and pictures have none; use 'percentile' or 'full', or "
+                "make DICOM files a source of kind dicom_archive with a 'label_table'"
             )
 
 

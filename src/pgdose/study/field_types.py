@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from pgdose.study.base import IS_PATH, mistake
+from pgdose.study.modality_codes import STANDARD_MODALITIES
+from pgdose.study.suggestions import nearest
 
 # They make texts of bytes, but are for names of hosts, for source code or for nothing at all.
 NO_ENCODINGS = {"undefined", "punycode", "idna", "utf-7", "unicode-escape", "raw-unicode-escape"}
@@ -110,6 +112,22 @@ def _check_separator(text: str) -> str:
 
 
 Separator = Annotated[str, AfterValidator(_check_separator)]
+
+
+def _check_modality(code: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9]{2,16}", code):
+        raise mistake(
+            "must be a code of the DICOM attribute Modality, of capitals and digits, such as CR"
+        )
+    # Stations write codes of their own, too; only what looks like a slip of the pen is refused.
+    near = code not in STANDARD_MODALITIES and nearest(code, STANDARD_MODALITIES, likeness=0.7)
+    if near:
+        raise mistake("must be a code of the DICOM attribute Modality{near}", near=near)
+    return code
+
+
+Modality = Annotated[str, AfterValidator(_check_modality)]
+Modalities = Annotated[list[Modality], Field(min_length=1)]
 
 
 Column = str | list[str]  # a column's name, or several names: the first that the table has counts

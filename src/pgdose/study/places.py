@@ -108,13 +108,17 @@ def _beside_inputs(field: str, place: str, study: Study) -> str | None:
                 f"lies in the private folder of sources.{name}, which a person may delete; use a "
                 f"place apart, such as {_example(field)}"
             )
-        root = _real(source.root)
-        holds = root.is_relative_to(path) and (path == root or field != "phantom.root")
-        if holds or path.is_relative_to(root):
-            return (
-                f"shares its files with sources.{name}.root, {source.root!r}; use a folder apart "
-                f"from all inputs, such as {_example(field)}"
-            )
+        folders = {"root": source.root, "outlines_root": getattr(source, "outlines_root", None)}
+        for key, folder in folders.items():
+            if folder is None:
+                continue
+            root = _real(folder)
+            holds = root.is_relative_to(path) and (path == root or field != "phantom.root")
+            if holds or path.is_relative_to(root):
+                return (
+                    f"shares its files with sources.{name}.{key}, {folder!r}; use a folder apart "
+                    f"from all inputs, such as {_example(field)}"
+                )
     return None
 
 

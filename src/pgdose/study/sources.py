@@ -38,13 +38,16 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath
+from pgdose.study.class_patterns import clashes, fold
+from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
+from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 from pgdose.study.words import Word
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
+LeastFocus = Annotated[Real | None, Field(gt=0, le=1_000_000), UsedBy("tile")]
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
@@ -141,6 +144,11 @@ class Source(Model):
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
 
+# What to do with films that are stored mirrored, on their side or upside down: turn them upright,
+# leave them out, or take their pixels as they are stored.
+Orientation = Literal["turn", "reject", "as_stored"]
+
+
 class DicomArchive(Source):
     """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
@@ -149,6 +157,8 @@ class DicomArchive(Source):
     lexicon: Annotated[InputFile | None, IS_PATH] = None
     label_table: LabelTable | None = None  # of a label that both have, the table's counts
     encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
+    modalities: Modalities = list(FILM_MODALITIES)  # other images are no films
+    orientation: Orientation = "turn"
     screen: FilmScreen = FilmScreen()
 
     @property
@@ -192,11 +202,43 @@ class TableSource(Source, AnyTable):
     similar_patients: Literal["error", "same", "distinct"] = "error"
 
 
+def _check_words(classes: dict[str, list[str]]) -> None:
+    """Raise a mistake if a word can never count: it is empty, or another class has it already."""
+    for name, words in classes.items():
+        if not all(map(fold, words)):
+            raise mistake(
+                "a word of class {name} is empty and can never count; remove it",
+                field="classes",
+                name=name,
+            )
+    for clash in clashes(classes):
+        word, earlier = fold(clash.word), fold(clash.earlier_word)
+        if word == earlier:
+            text = "'{word}' stands for two classes; remove it from one of them"
+        else:
+            text = (
+                "'{word}' of class {name} can never count, because '{earlier}' of class "
+                "{earlier_name} before it matches all of its words; put class {name} first"
+            )
+        raise mistake(
+            text,
+            field="classes",
+            word=word,
+            name=clash.name,
+            earlier=earlier,
+            earlier_name=clash.earlier_name,
+        )
+
+
 class FieldColumns(Model):
     model_config = ConfigDict(protected_namespaces=())
     file: Column = "file"
     patient: Column = "patient"
     class_: Annotated[Column, Field(alias="class")] = "class"
+
+
+# How many bits of channels with more than 8 are in use; a file that states fewer has those.
+UsedBits = Annotated[Integer, Field(ge=9, le=16)]
 
 
 class MicroscopeFields(TableSource):
@@ -206,10 +248,12 @@ class MicroscopeFields(TableSource):
     table: Annotated[InputFile | None, IS_PATH] = None
     columns: FieldColumns = FieldColumns()
     layout: Annotated[Layout | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
+    # The words of the folders or of the table for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
     tile: Tile = 256  # pixels of a side
     margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
-    # How many bits of files with 16 bits a channel are in use.
-    bits: Annotated[Integer, Field(ge=9, le=16), UsedBy("tile")] = 16
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
+    bits: Annotated[UsedBits, UsedBy("tile")] = 16
 
     @property
     def modality(self) -> str:
@@ -221,6 +265,7 @@ class MicroscopeFields(TableSource):
             raise mistake("give either 'table' or 'layout', which says the class of each field")
         known = [] if self.patients == UNKNOWN_PATIENTS else ["patient"]
         _check_layout(self.layout, ["class", *known])
+        _check_words(self.classes)
         return self
 
 
@@ -256,8 +301,10 @@ class Slides(TableSource):
 
     kind: Annotated[Literal["slides"], CANDIDATES]
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
+    outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None  # null: `root`
     columns: SlideColumns = SlideColumns()
-    # The words of the outlines for each class; where outlines overlap, the first class counts.
+    # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
+    # begins so. Where outlines overlap, the first class counts.
     classes: Annotated[dict[Name, list[Word]], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
@@ -272,6 +319,11 @@ class Slides(TableSource):
     tiles_per_class: Annotated[Count, UsedBy("index_slides")]
     class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
     tissue: Annotated[Tissue, CANDIDATES] = Tissue()
+    # Colours as the file has them, or converted from its ICC profile.
+    colour: Annotated[
+        Literal["as_stored", "srgb"], UsedBy("candidates", "index_slides", "tile")
+    ] = "as_stored"
+    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
     threads: Annotated[Threads, JOB_ONLY] = 1
 
     @property
@@ -295,13 +347,7 @@ class Slides(TableSource):
     def _check_classes(self) -> Self:
         if self.columns.outlines is None and self.columns.class_ is None:
             raise mistake("must name a column 'outlines' or 'class'", field="columns")
-        words = [word.strip().casefold() for entry in self.classes.values() for word in entry]
-        if repeated := sorted({word for word in words if words.count(word) > 1}):
-            raise mistake(
-                "'{word}' stands for two classes; remove it from one of them",
-                field="classes",
-                word=repeated[0],
-            )
+        _check_words(self.classes)
         if self.rest not in (*self.classes, IGNORE):
             raise mistake(
                 "'{rest}' is not a class of the source; {choices}",
@@ -340,16 +386,30 @@ class ImageTable(TableSource):
     layout: Annotated[Layout | None, IS_PATH] = None
     modality: Literal["xray", "histology", "other"] = "other"
     columns: TableColumns = TableColumns()
+    # The words of `columns.class` or of the folders for each class; empty: they are the classes.
+    classes: Annotated[dict[Name, list[Word]], UsedBy("index_table")] = {}
     labels: TableLabels | None = None
     sex_words: SexWords | None = None
+    bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
+    # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
+    modalities: Modalities | None = None
+    orientation: Orientation | None = None
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
 
     @model_validator(mode="after")
     def _check_table_or_layout(self) -> Self:
         if self.table is None and self.layout is None:
             raise mistake("give 'table' or 'layout' (or both), which says what each image is")
+        _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
+        for key in ("modalities", "orientation"):
+            if self.modality != "xray" and getattr(self, key) is not None:
+                raise mistake(
+                    "is for DICOM files, which only a source with 'modality: xray' may hold; "
+                    "leave it out",
+                    field=key,
+                )
         column = self.labels.column if self.labels else "class"
         if self.table is None and column not in ("class", "part"):
             raise mistake(

@@ -135,6 +135,8 @@ class Study(Model):
             table: str | None = entry.reports.table
         else:
             table = entry.table
+            if getattr(entry, "outlines_root", None) is not None:  # a person's files
+                return False
         return self.phantom is not None and self.phantom.makes(entry.kind, entry.root, table)
 
     def target(self, group: str, attack: str) -> int | str | None:

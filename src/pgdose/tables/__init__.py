@@ -5,6 +5,7 @@ result_csv         CSV tables of results
 output_files       files that appear whole or not at all; digests of files
 person_fields      ages, sexes and view positions as people write them
 source_files       files below a source's root folder
+packed_files       archives such as ZIP, known by their first bytes
 source_index       what indexing a source produces
 rejects            files and records that the study cannot use, with the reason
 label_columns      the columns of labels, in records and in reports

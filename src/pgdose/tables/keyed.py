@@ -48,6 +48,10 @@ class SourceIds(NamedTuple):
             return UNKNOWN_PATIENT + opaque(self.key, self.source, "patient", number)
         return opaque(self.key, self.patients or self.source, "patient", number)
 
+    def slide(self, digest: str) -> str:
+        """Of the content of a slide, see `histology.slides.identity`."""
+        return opaque(self.key, self.source, "slide", digest)
+
     def instance(self, uid: str) -> str:
         """Of a SOPInstanceUID."""
         return opaque(self.key, self.source, "instance", uid)

@@ -2,10 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
-
-from pgdose.errors import Rejected
 
 OLDEST = 120.0  # years; a higher age is a typing error
 FRONTAL = ("PA", "AP")  # values of ViewPosition
@@ -32,12 +30,19 @@ _MAN = re.compile(  # Latin M and Cyrillic М
 
 
 def parse_age(text: object, birth: str = "", *examinations: str) -> float | None:
-    """Age in years from `045Y`, `Y045`, `45`, `018M`, `45 years`, else from two dates, else None.
+    """Age in years: the first that is possible of `read_ages`, else None."""
+    return possible_age(read_ages(text, birth, *examinations))
 
-    Dates are YYYYMMDD.
 
-    `examinations` are dates in order of preference. The first possible age counts; if there are
-    only impossible ones, raises Rejected (impossible_age).
+def possible_age(ages: Sequence[float]) -> float | None:
+    """The first age that a person can have."""
+    return next((age for age in ages if 0 <= age <= OLDEST), None)
+
+
+def read_ages(text: object, birth: str = "", *examinations: str) -> list[float]:
+    """Ages in years from `045Y`, `Y045`, `45`, `018M`, `45 years`, and from two dates, YYYYMMDD.
+
+    The likeliest comes first. `examinations` are dates in order of preference.
     """
     match = _AGE.fullmatch(re.sub(r"\s", "", str(text or "")).upper())
     ages = [_years(birth, day) for day in examinations]
@@ -46,11 +51,7 @@ def parse_age(text: object, birth: str = "", *examinations: str) -> float | None
         years = float(match[2].replace(",", ".")) / _PER_YEAR[unit]
         # 000Y stands for unknown as often as for a newborn, so dates come first then.
         ages.insert(0 if years else len(ages), years)
-    readable = [age for age in ages if age is not None]
-    possible = [age for age in readable if 0 <= age <= OLDEST]
-    if readable and not possible:
-        raise Rejected("impossible_age", f"under 0 or over {OLDEST:.0f} years")
-    return possible[0] if possible else None
+    return [age for age in ages if age is not None]
 
 
 def _unit(match: re.Match[str]) -> str | None:

@@ -24,13 +24,15 @@ RECORDS = pa.schema(
         ("photometric", pa.string()),
         ("transfer_syntax", pa.string()),
         ("mm_per_px", pa.float64()),
+        ("turned", pa.bool_()),  # a film that was turned upright: its file holds it otherwise
         ("um_per_px", pa.float64()),
         ("parent", pa.string()),  # record_id of the field or slide that a tile was cut from
         ("x", pa.int32()),
         ("y", pa.int32()),
         ("level", pa.int16()),
         ("extent", pa.float64()),  # side of a tile, pixels of level 0
-        ("scale_from", pa.string()),  # where um_per_px comes from: table, mpp or objective
+        ("scale_from", pa.string()),  # where um_per_px comes from, see histology.slides.scale
+        ("colour", pa.string()),  # tiles of slides: as_stored, or srgb by the slide's profile
         ("tissue_share", pa.float64()),
         ("class_share", pa.float64()),
         ("store", pa.string()),  # tiles: the store below the results folder, and the row in it
@@ -51,6 +53,9 @@ HEADERS = pa.schema(  # private: identifiers join a film to its report, and to i
         *RECORDS,
         ("link", pa.string()),
         ("table_link", pa.string()),
+        ("stored", pa.string()),  # how a film lies in its file, see xray.orientation
+        ("says_modality", pa.bool_()),  # its header tells what kind of image it is
+        ("impossible_age", pa.bool_()),
         ("reason", pa.string()),
         ("detail", pa.string()),
     ]

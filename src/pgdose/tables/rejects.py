@@ -52,3 +52,13 @@ def by_id(table: pd.DataFrame) -> pd.DataFrame:
     that order would tell where in the alphabet, or in a list of patients, a record stands.
     """
     return table.sort_values([name for name in LEFT_OUT.names if name in table])
+
+
+def with_rejects(states: pd.DataFrame, rejects: Iterable[Reject]) -> pd.DataFrame:
+    """A table with record_id, reason and detail, in which these records are rejected, too."""
+    of = {reject.record_id: reject for reject in rejects}
+    states = states.astype({"reason": "object", "detail": "object"})
+    for name in ("reason", "detail"):
+        more = states["record_id"].map({key: getattr(r, name) for key, r in of.items()})
+        states[name] = more.where(more.notna(), states[name])
+    return states

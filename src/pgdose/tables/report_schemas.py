@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from pgdose.tables.label_columns import label_columns
 
-_MENTION = [  # where a report says something: positions in its text, never the text
+_MENTION = [  # where a report says something: positions in its plain text, never the text
     ("label", pa.string()),
     ("state", pa.string()),  # present, absent or uncertain
-    ("start", pa.int32()),
+    ("start", pa.int32()),  # characters of the report without marks of HTML, RTF, line breaks
     ("end", pa.int32()),
     ("pattern", pa.string()),  # the lexicon's entries that decided
     ("cue", pa.string()),

@@ -10,6 +10,7 @@ SCREEN = pa.schema(
         ("detail", pa.string()),
         ("pixel_hash", pa.string()),
         ("perceptual_hash", pa.string()),  # of the picture, see images.perceptual_hash
+        ("focus", pa.float64()),  # of a tile, where `least_focus` is set
         (
             "voi",
             pa.string(),

@@ -28,6 +28,7 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("patient", pa.string()),
         ("reason", pa.string()),  # why the slide was rejected, null if it is usable
         ("detail", pa.string()),
+        ("content", pa.string()),  # equal for two names of one slide; null if it was not opened
         ("columns", pa.int32()),  # of level 0
         ("rows", pa.int32()),
         ("levels", pa.int16()),
@@ -38,14 +39,24 @@ SLIDES = pa.schema(  # one row a slide, usable or not
         ("threshold", pa.float64()),  # of tissue
         ("tissue_share", pa.float64()),  # of the slide
         ("ink_share", pa.float64()),
+        ("unreadable_share", pa.float64()),  # of the slide, at the survey's level
+        ("dark", pa.bool_()),  # no bright field, see histology.tissue
+        ("colour", pa.string()),  # as_stored, or srgb where its profile was applied
         ("drawn", pa.string()),  # classes that its outlines name
         ("in_class", pa.string()),  # classes that have a tile of their own, glass or not
         ("on_tissue", pa.string()),  # those of them that have one with enough tissue
         ("inked", pa.string()),  # those of these that lose such tiles to pen marks
         ("mended", pa.int32()),  # outlines
         ("dropped", pa.int32()),
+        ("notes", pa.string()),  # what was guessed about its outlines; null if nothing was
     ]
 )
+
+
+def count_notes(slides: pd.DataFrame) -> list[str]:
+    """What was guessed about outlines, each with the number of slides."""
+    notes = slides["notes"].dropna().str.split("; ").explode().value_counts()
+    return [f"{n} slides: {note}" for note, n in notes.items()]
 
 
 def read_candidates(paths: Iterable[str | Path], columns: list[str] | None = None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pgdose.errors import Rejected, UserError
 from pgdose.tables.keyed import opaque
+from pgdose.tables.packed_files import archive_format_of, unpack_advice
 from pgdose.tables.private_paths import SourceFile, stat_file
 
 
@@ -110,5 +111,9 @@ def check_synthetic(
 
 def check_folder(root: Path, field: str) -> None:
     """Raise UserError if `root`, which the study names at `field`, is no folder."""
+    if name := root.is_file() and archive_format_of(root):
+        raise UserError(
+            f"{field}: this is a file, {unpack_advice(name, below='in a folder')}; give that folder"
+        )
     if not root.is_dir():
         raise UserError(f"{field}: there is no such folder; give the one that holds the files")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.errors import Rejected, UserError
+from pgdose.errors import UserError
 from pgdose.names import is_name
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.odd_marks import INVISIBLE
@@ -36,19 +36,16 @@ def parse_cells(
 ) -> pd.Series:
     """The values of a column by `parse`, which gives None for a cell that it does not understand.
 
-    A cell that `parse` rejects gets the rejection for a value. `notes` gets how many cells were
-    understood, were empty, were not understood, and a few of the last: for columns that hold no
-    identifiers. UserError where none is understood, if `table` is given.
+    `notes` gets how many cells were understood, were empty, were not understood, and a few of the
+    last: for columns that hold no identifiers. UserError where none is understood, if `table` is
+    given.
     """
     counts = cells.value_counts(sort=False)
     values: dict[Any, Any] = {}
     unknown = Counter[str]()
     for text, count in counts.items():
-        try:
-            values[text] = parse(str(text)) if text else None
-        except Rejected as rejected:
-            values[text] = rejected
-        if text and (values[text] is None or isinstance(values[text], Rejected)):
+        values[text] = parse(str(text)) if text else None
+        if text and values[text] is None:
             unknown[str(text)] += int(count)
     empty = int(counts.get("", 0))
     if table and unknown and unknown.total() + empty == len(cells):

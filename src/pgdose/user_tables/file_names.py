@@ -100,16 +100,19 @@ class FileNames:
         """What was guessed, for the source's log."""
         return [f"{n} files were found although {WAYS[way]}" for way, n in self.ways.items()]
 
-    def check_any(self, found: int, names: Iterable[str], field: str) -> None:
-        """Raise UserError, with one name of the table and one file, if none is there."""
+    def check_any(self, found: int, names: Iterable[str], field: str, key: str = "root") -> None:
+        """Raise UserError, with one name of the table and one file, if none is there.
+
+        `key`: of the study, which names the folder.
+        """
         wanted = next((name for name in names if name), None)
         if found or wanted is None:
             return
         present = next((p.relative_to(self.root).as_posix() for p in walk(self.root)), None)
         there = f"there is {present!r}, for example" if present else "there is no file at all"
         raise UserError(
-            f"{field}.root: none of the files that the table names is there. It names {wanted!r}; "
-            f"below the root {there}. Correct 'root', or the table"
+            f"{field}.{key}: none of the files that the table names is there. It names {wanted!r}; "
+            f"below the {key} {there}. Correct {key!r}, or the table"
         )
 
 

@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from pgdose.errors import Rejected
+from pgdose.tables.packed_files import archive_format_of, unpack_advice
 from pgdose.tables.source_files import walk
 
 PLACES = ("patient", "class", "part")
 NOT_IN_LAYOUT = "the file's path does not match the study's layout"
+
+
+def outside_layout(path: Path) -> Rejected:
+    """Why a file is rejected that matches no layout: it is an archive, or lies elsewhere."""
+    if name := archive_format_of(path):
+        return Rejected("archive", unpack_advice(name))
+    return Rejected("not_in_layout", NOT_IN_LAYOUT)
 
 
 def table_from_layout(root: Path, layout: str | Sequence[str]) -> pd.DataFrame:

@@ -15,6 +15,12 @@ from pgdose.user_tables.identifiers import clean_identifiers, settle_similar
 from pgdose.user_tables.layouts import as_text
 
 
+def note_pages(number: int, notes: list[str]) -> None:
+    """Note how many files have several pages."""
+    if number:
+        notes.append(f"{number} files have several pages; the largest is read")
+
+
 def find_files(
     names: pd.Series, root: Path, ids: SourceIds, table: UserTable, notes: list[str]
 ) -> tuple[pd.Series, list[dict], list[Reject]]:

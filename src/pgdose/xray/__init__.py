@@ -6,8 +6,16 @@ archive_index     headers joined to the labels of reports: one record a film
 source_images     the pixels of one image of an archive or of a table of ready images
 films             the pixels of one film, as grey values
 dicom_file        opening a DICOM file safely
+data_set_start    how a data set is encoded that does not say it
+film_checks       whether a data set holds one film, and how its words hold its values
+modalities        which images are films, and not slices of a CT
+orientation       which way round a film is stored
+film_notes        notes on films that are turned, or do not say what they are
 decode            decoding compressed pixels, in a separate process
-codestream        the size that compressed pixels state
+decoders          the decoders that run there, and their order
+codestream        what compressed pixels state: their size, and what coding they are
+colour            greys that are stored as colours
+lookup_tables     the lookup tables of a file
 grey              from stored words to grey: rescale, grey window, inversion
 screening         which images are usable, and why others are not
 reject_reasons    the code of every reason for which an image is rejected

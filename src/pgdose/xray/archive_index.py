@@ -19,6 +19,7 @@ from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.identifiers import clean_identifiers, match_identifiers
 from pgdose.user_tables.label_cells import as_label, label_states
 from pgdose.user_tables.repeated_rows import Merged, merge_rows
+from pgdose.xray.film_notes import film_notes
 
 NO_MENTIONS = pd.DataFrame(columns=MENTIONS.names)  # of an archive without reports
 
@@ -59,11 +60,17 @@ def note_matches(
         notes.append(f"{n} films could be several {what}, by numbers that are alike; not matched")
 
 
-def note_headers(films: pd.DataFrame, notes: list[str]) -> None:
-    """Note how many films have no sex, age or view that is understood."""
+def note_headers(films: pd.DataFrame, orientation: str, notes: list[str]) -> None:
+    """Note what the headers of films do not say, and how many are stored mirrored or turned.
+
+    orientation: the study's key.
+    """
     for name in ("sex", "age", "view"):
         if n := int(films[name].isna().sum()):
             notes.append(f"{n} of {len(films)} films have no {name} that is understood")
+    if n := int(films["impossible_age"].eq(True).sum()):
+        notes.append(f"{n} of {len(films)} films have an age under 0 or over 120 years; left empty")
+    notes += film_notes(films[["says_modality", "stored"]].to_dict("records"), orientation)
 
 
 def join_table(

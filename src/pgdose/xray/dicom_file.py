@@ -1,97 +1,123 @@
-"""Opening a DICOM file safely, and checking that it holds one film.
+"""Opening a DICOM file safely. Headers (`headers`) and pixels (`films`) both start here.
 
-Headers (`headers`) and pixels (`films`) both start here. Where a compressed codestream contradicts
-the header, the header counts for sign and BitsStored, as it does for uncompressed words; a
-codestream of another size is rejected.
+A file may have a preamble and file meta information (Part 10), the one without the other, or none.
+Where it does not say its transfer syntax, its first elements and its compressed pixels show it.
 """
 
 import logging
-import re
+import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
-import numpy as np
 import pydicom
 from pydicom import uid
 from pydicom.dataset import FileMetaDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import _read_file_meta_info, read_dataset
 
 from pgdose.errors import Rejected
+from pgdose.tables.packed_files import archive_format, unpack_advice
+from pgdose.xray.codestream import coding_of
+from pgdose.xray.data_set_start import bare_encoding, encoding_of
+from pgdose.xray.film_checks import LARGEST
 
-GREYS = ("MONOCHROME1", "MONOCHROME2")
 PREAMBLE = 132  # bytes of a file before its first element
-LARGEST = 100_000_000  # pixels of a film: all steps on them fit into 2 GB of memory
+START = 4096  # bytes of a file that show what it is
 LARGEST_HEADER = 2**26  # bytes that are read of a file for its header
 LARGEST_META = 2**20  # bytes: the file meta information, which stands before all else
 LARGEST_FILE = 2 * LARGEST + LARGEST_HEADER  # bytes
 MOST_READS = 10**6  # of a file; an element takes two to four, and half a kilobyte of memory
 INFLATED_HEADER = 2**20  # bytes of a deflated file that are inflated for its header
+CODESTREAM_START = 2**18  # bytes; profiles and comments of 64 KB stand before what tells the coding
 LARGEST_NUMBER = 1e12  # in a header; larger ones are typing errors, and sums of them overflow
+
+UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
+FIRST_PIXEL_TAG, PIXEL_DATA = 0x7FE00008, 0x7FE00010
+PIXEL_TAGS = (FIRST_PIXEL_TAG, 0x7FE00009, PIXEL_DATA)  # of floats, doubles and integers
+ITEM, END_OF_ITEMS = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values of the file
 warnings.filterwarnings("ignore", module="pydicom")
 
 
-@dataclass(frozen=True)
-class WordLayout:
-    """How the words of a film hold its stored values."""
+class PixelElement(NamedTuple):
+    """The element of the pixels, and where its value begins."""
 
-    allocated: int  # bits of a word, 8 or 16
-    stored: int  # bits of a value
-    high: int  # number of its most significant bit
-    signed: bool
-
-    def values(self) -> np.ndarray:
-        """The stored value of each word: int32, 2**allocated."""
-        words = np.arange(2**self.allocated, dtype=np.int32)
-        values = (words >> (self.high - self.stored + 1)) & (2**self.stored - 1)
-        if self.signed:
-            values[values >= 2 ** (self.stored - 1)] -= 2**self.stored
-        return values
+    tag: int
+    vr: str | None
+    length: int
+    place: int
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file says that it is DICOM: by its first bytes, or by its name's ending."""
+    """Whether a file is DICOM, by its first bytes: names may be wrong."""
     with path.open("rb") as file:
-        start = file.read(PREAMBLE)
-    return start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+        start = file.read(START)
+    return start[128:PREAMBLE] == b"DICM" or bare_encoding(start, path.stat().st_size) is not None
 
 
 def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
-    """The data set of a file, with its pixels or without.
+    """The data set of a file up to its pixels, with them or without.
 
-    Raises Rejected: not_dicom, no_part10_header, unreadable_header, absurd_size, file_missing,
-    no_permission.
+    Nothing behind the pixels is read. `file_meta` has a TransferSyntaxUID even if the file does not
+    say it, but for compressed pixels whose coding is unknown.
+
+    Raises Rejected: archive, not_dicom, unreadable_header, no_image (of a report, a plan),
+    absurd_size, unreadable_pixels (with pixels), file_missing, no_permission.
     """
     try:
         with path.open("rb") as file:
-            start = file.read(PREAMBLE)
-            if start[128:] != b"DICM":
-                bare = start[:1] == b"\x08" and start[1:2] == b"\x00" and start[3:4] == b"\x00"
-                raise Rejected("no_part10_header" if bare else "not_dicom", "no DICOM preamble")
-            if pixels and path.stat().st_size > LARGEST_FILE:
-                raise Rejected("absurd_size", f"{path.stat().st_size} bytes")
+            size = file.seek(0, SEEK_END)
+            place = _data_place(file, size)
+            if pixels and size > LARGEST_FILE:
+                raise Rejected("absurd_size", f"{size} bytes")
+            file.seek(place)
             meta = _read_meta(file)
-            if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
-                return _read_deflated(file, meta, pixels)
-            file.seek(0)
-            limited = LimitedFile(file, 2 * LARGEST_FILE if pixels else LARGEST_HEADER)
-            return pydicom.dcmread(cast(BinaryIO, limited), stop_before_pixels=not pixels)
+            if not meta.get("TransferSyntaxUID"):
+                meta.TransferSyntaxUID = _native_syntax(file)
+            if meta.TransferSyntaxUID == uid.DeflatedExplicitVRLittleEndian:
+                limit = LARGEST_FILE if pixels else INFLATED_HEADER
+                limited = LimitedFile(BytesIO(_inflated(file, limit, pixels)), 2 * limit)
+            else:
+                limited = LimitedFile(file, 2 * LARGEST_FILE if pixels else LARGEST_HEADER)
+            return _read_data_set(limited, meta, pixels)
     except Rejected:
         raise
     except FileNotFoundError:
         raise Rejected("file_missing", "") from None
     except PermissionError:
         raise Rejected("no_permission", "") from None
-    except InvalidDicomError:
-        raise Rejected("not_dicom", "no DICOM preamble") from None
+    except (EOFError, struct.error):
+        raise Rejected("unreadable_header", "the file ends before its pixels") from None
     except Exception as error:
         raise Rejected("unreadable_header", type(error).__name__) from None
+
+
+def _data_place(file: BinaryIO, size: int) -> int:
+    """Where the first element of the file stands. Raises Rejected: archive, not_dicom."""
+    file.seek(0)
+    start = file.read(START)
+    if start[128:PREAMBLE] == b"DICM":
+        return PREAMBLE
+    if bare_encoding(start, size) is not None:
+        return 0
+    if name := archive_format(start):
+        raise Rejected("archive", unpack_advice(name))
+    raise Rejected("not_dicom", "neither a DICOM preamble nor a data set")
+
+
+def _native_syntax(file: BinaryIO) -> uid.UID:
+    """The encoding that the next element shows; `file` stays where it is."""
+    place = file.tell()
+    start = file.read(8)
+    file.seek(place)
+    syntax = encoding_of(start)
+    if syntax is None:
+        raise Rejected("unreadable_header", "no transfer syntax, and no element that shows it")
+    return syntax
 
 
 class LimitedFile:
@@ -128,82 +154,111 @@ class LimitedFile:
 
 
 def _read_meta(file: BinaryIO) -> FileMetaDataset:
-    """The file meta information by dcmread's own parser: only it says what dcmread will believe.
+    """The file meta information by dcmread's own parser; empty if there is none.
 
     Afterwards `file` stands where the information ends.
     """
-    file.seek(PREAMBLE)
     return _read_file_meta_info(cast(BinaryIO, LimitedFile(file, LARGEST_META)))
 
 
-def _read_deflated(file: BinaryIO, meta: FileMetaDataset, pixels: bool) -> pydicom.Dataset:
-    """As dcmread, but with a limit: a few bytes can inflate to more than the memory.
+def _inflated(file: BinaryIO, limit: int, pixels: bool) -> bytes:
+    """The rest of a deflated file, up to a limit: a few bytes can inflate to more than the memory.
 
     Without pixels only the start of the file is inflated.
     """
-    limit = LARGEST_FILE if pixels else INFLATED_HEADER
     inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(limit), limit)
     if pixels and len(inflated) == limit:
         raise Rejected("absurd_size", "the decompressed file is too large")
+    return inflated
+
+
+def _read_data_set(file: LimitedFile, meta: FileMetaDataset, pixels: bool) -> pydicom.Dataset:
+    """The data set that begins where `file` stands."""
+    syntax, found = meta.TransferSyntaxUID, list[PixelElement]()
     ds = read_dataset(
-        cast(BinaryIO, LimitedFile(BytesIO(inflated), 2 * limit)),  # it reads some twice
-        is_implicit_VR=False,
-        is_little_endian=True,
-        stop_when=None if pixels else lambda tag, *_: tag >= 0x7FE00008,
+        cast(BinaryIO, file),
+        is_implicit_VR=syntax == uid.ImplicitVRLittleEndian,
+        is_little_endian=syntax != uid.ExplicitVRBigEndian,
+        stop_when=_stop_at_pixels(file, found),
     )
     ds.file_meta = meta
+    if not found or found[-1].tag not in PIXEL_TAGS:
+        raise _without_pixels(ds)
+    element = found[-1]
+    file.seek(element.place)
+    if element.length == UNDEFINED and not _is_compressed(syntax):
+        meta.TransferSyntaxUID = coding_of(_first_item(file)) or uid.UID("")
+        file.seek(element.place)
+    if pixels and element.tag == PIXEL_DATA:
+        value = _items(file) if element.length == UNDEFINED else file.read(element.length)
+        ds.add_new(PIXEL_DATA, element.vr if element.vr in ("OB", "OW") else "OW", value)
     return ds
 
 
-def check_film(ds: pydicom.Dataset) -> None:
-    """Reject a data set that is not one film of one grey plane, by its header.
+def _stop_at_pixels(
+    file: LimitedFile, found: list[PixelElement]
+) -> Callable[[int, str | None, int], bool]:
+    """For `read_dataset`: stop at the pixels, or behind where they should be, and keep what was."""
 
-    Raises Rejected: no_image, absurd_size, not_grey, multi_frame, not_16_bit, bad_bits. Values
-    that pydicom cannot convert raise what it raises.
-    """
-    rows, columns = int(ds.get("Rows") or 0), int(ds.get("Columns") or 0)
-    photometric = str(ds.get("PhotometricInterpretation") or "")
-    if not rows or not columns:
-        raise Rejected("no_image", "Rows or Columns is missing")
-    if rows * columns > LARGEST:
-        raise Rejected("absurd_size", f"{columns}x{rows}")
-    if photometric not in GREYS or int(ds.get("SamplesPerPixel") or 1) != 1:
-        standard = re.fullmatch("RGB|PALETTE COLOR|YBR_[A-Z_0-9]{2,11}", photometric)
-        raise Rejected("not_grey", photometric if standard else "")
-    if int(ds.get("NumberOfFrames") or 1) != 1:
-        raise Rejected("multi_frame", str(int(ds.NumberOfFrames)))
-    if ds.get("BitsAllocated") not in (8, 16):
-        raise Rejected("not_16_bit", "BitsAllocated is neither 8 nor 16")
-    layout = word_layout(ds)
-    if not 1 <= layout.stored <= layout.high + 1 <= layout.allocated:
-        raise Rejected("bad_bits", f"{layout.stored} bits up to bit {layout.high}")
-    if int(ds.get("PixelRepresentation") or 0) not in (0, 1):
-        raise Rejected("bad_bits", "PixelRepresentation is neither 0 nor 1")
+    def stop(tag: int, vr: str | None, length: int) -> bool:
+        if tag < FIRST_PIXEL_TAG:
+            return False
+        found.append(PixelElement(int(tag), vr, length, file.tell()))
+        return True
+
+    return stop
 
 
-def word_layout(ds: pydicom.Dataset) -> WordLayout:
-    stored = int(ds.BitsStored)
-    high = ds.get("HighBit")
-    return WordLayout(
-        allocated=int(ds.BitsAllocated),
-        stored=stored,
-        high=stored - 1 if high is None else int(high),
-        signed=bool(ds.get("PixelRepresentation") or 0),
-    )
+def _is_compressed(syntax: uid.UID) -> bool:
+    return not syntax.is_transfer_syntax or syntax.is_encapsulated
+
+
+def _without_pixels(ds: pydicom.Dataset) -> Rejected:
+    """Why a data set has no pixels: it is a report or the like, or the file breaks off."""
+    kind = uid.UID(str(ds.get("SOPClassUID") or ds.file_meta.get("MediaStorageSOPClassUID") or ""))
+    if kind in uid.UID_dictionary and "Image" not in kind.name:
+        return Rejected("no_image", kind.name)
+    return Rejected("unreadable_header", "the file ends before its pixels")
+
+
+def _first_item(file: LimitedFile) -> bytes:
+    """The first bytes of the first codestream, behind the table of offsets."""
+    tag, length = file.read(4), int.from_bytes(file.read(4), "little")
+    if tag != ITEM:
+        return b""
+    file.seek(length, 1)
+    return file.read(8 + CODESTREAM_START)[8:]
+
+
+def _items(file: LimitedFile) -> bytes:
+    """The items of compressed pixels, which must be whole; what stands behind them is not read."""
+    start = place = file.tell()
+    while (head := file.read(8))[:4] == ITEM and len(head) == 8:
+        place = file.seek(int.from_bytes(head[4:], "little"), 1)
+    if head[:4] != END_OF_ITEMS:
+        raise Rejected("unreadable_pixels", "the compressed pixels break off")
+    file.seek(start)
+    return file.read(place - start)
 
 
 def transfer_syntax(ds: pydicom.Dataset) -> uid.UID:
+    """Empty if compressed pixels of an unknown coding have none."""
     return uid.UID(str(ds.file_meta.get("TransferSyntaxUID", "")))
 
 
-def first_number(ds: pydicom.Dataset, keyword: str, absent: float | None = None) -> float | None:
-    """The first number of an attribute; `absent` if the file lacks it, None if it is no number."""
+def first_number(
+    ds: pydicom.Dataset, keyword: str, absent: float | None = None, place: int = 0
+) -> float | None:
+    """The first number of an attribute; `absent` if the file lacks it, None if it is no number.
+
+    place: 1 for the second of several numbers.
+    """
     try:
         value = ds.get(keyword)
         if isinstance(value, bytes):
             return None
         if not isinstance(value, str | float | int) and value is not None:
-            value = value[0] if len(value) else None
+            value = value[min(place, len(value) - 1)] if len(value) else None
         if value is None or value == "":
             return absent
         number = float(value)

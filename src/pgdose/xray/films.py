@@ -8,28 +8,35 @@ import pydicom
 from pydicom.pixels import get_decoder
 
 from pgdose.errors import Rejected, UserError
-from pgdose.xray import decode, grey
-from pgdose.xray.dicom_file import check_film, read_dicom, transfer_syntax, word_layout
+from pgdose.xray import colour, decode, grey
+from pgdose.xray.dicom_file import read_dicom, transfer_syntax
+from pgdose.xray.film_checks import check_film, samples_of, word_layout
+from pgdose.xray.orientation import turn_of
 
 
 class Film(NamedTuple):
     """An image in greys (or RGB, if it is no X-ray)."""
 
     pixels: np.ndarray  # uint8, rows x columns; 0 is dark (air), however it is stored
-    applied: str  # percentile, full, or voi and what the file offered; none for pictures
+    applied: str  # percentile, full, or voi and what the file offered; none if it is no X-ray
     offered: str | None  # what voi would use: lut, linear, linear_exact, sigmoid
 
 
-def read_film(path: Path, window: str = "percentile") -> Film:
+def read_film(path: Path, window: str = "percentile", orientation: str = "turn") -> Film:
     """The film in the greys of `window`, one of grey.WINDOWS.
 
-    Raises Rejected: the codes of `read_dicom`, `check_film`, `decode.decode` and `grey.to_grey`;
-    unreadable_pixels.
+    orientation: of the study; the film is turned upright, see `orientation`, unless it is
+    `as_stored`.
+
+    Raises Rejected: the codes of `read_dicom`, `check_film`, `decode.decode`, `colour.to_one_plane`
+    and `grey.to_grey`; unreadable_pixels.
     """
     ds = read_dicom(path, pixels=True)
     try:
         check_film(ds)
-        return Film(*grey.to_grey(_words(ds), word_layout(ds), ds, window))
+        words, layout = colour.to_one_plane(_words(ds), word_layout(ds), ds)
+        film = Film(*grey.to_grey(words, layout, ds, window))
+        return film._replace(pixels=turn_of(ds, orientation).apply(film.pixels))
     except (Rejected, UserError):
         raise
     except Exception as error:
@@ -38,20 +45,36 @@ def read_film(path: Path, window: str = "percentile") -> Film:
 
 
 def _words(ds: pydicom.Dataset) -> np.ndarray:
-    """The pixels as they are stored: uint8 or uint16, rows x columns."""
-    syntax = transfer_syntax(ds)
-    shape = rows, columns = int(ds.Rows), int(ds.Columns)
+    """The pixels as they are stored: uint8 or uint16, rows x columns, or x 3 of colours."""
+    syntax, samples = transfer_syntax(ds), samples_of(ds)
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    shape = (rows, columns) if samples == 1 else (rows, columns, samples)
     stored = ds.get("PixelData")
     if not isinstance(stored, bytes):
         raise Rejected("unreadable_pixels", f"{syntax.name}: no PixelData")
     if not syntax.is_transfer_syntax or syntax.is_encapsulated:
         layout = word_layout(ds)
         header = decode.PixelHeader(
-            syntax, rows, columns, layout.allocated, layout.stored, layout.signed
+            syntax=syntax,
+            rows=rows,
+            columns=columns,
+            samples=samples,
+            bits_allocated=layout.allocated,
+            bits_stored=layout.stored,
+            high_bit=layout.high,
+            signed=layout.signed,
         )
-        return decode.decode(stored, header)
-    if len(stored) < rows * columns * ds.BitsAllocated // 8:
+        return decode.decode(stored, header).reshape(shape)
+    if ds.get("PhotometricInterpretation") == "YBR_FULL_422":
+        needed = rows * columns * 2  # each two pixels share their colours
+    else:
+        needed = rows * columns * samples
+    if len(stored) < needed * ds.BitsAllocated // 8:
         raise Rejected("unreadable_pixels", f"{syntax.name}: fewer pixels than the header says")
+    # pydicom does not read on without these; the header was checked with these values.
+    ds.SamplesPerPixel, ds.PixelRepresentation = samples, int(word_layout(ds).signed)
+    if samples > 1 and "PlanarConfiguration" not in ds:
+        ds.PlanarConfiguration = 0
     options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}
     words, _ = get_decoder(syntax).as_array(ds, index=0, raw=True, **options)
     words = words.astype(words.dtype.newbyteorder("="), copy=False)

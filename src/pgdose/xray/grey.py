@@ -21,12 +21,14 @@ that would cover more than MOST_PADDING of a film is ignored.
 """
 
 import numpy as np
-from pydicom import Dataset, uid
+from pydicom import Dataset
 from scipy.special import expit
 
 from pgdose.errors import Rejected
 from pgdose.images.grey_levels import Curve, count, linear, look_up, percentiles
-from pgdose.xray.dicom_file import WordLayout, first_number
+from pgdose.xray.dicom_file import first_number
+from pgdose.xray.film_checks import WordLayout
+from pgdose.xray.lookup_tables import read_table
 
 WINDOWS = ("voi", "percentile", "full")
 MOST_PADDING = 0.9  # of the pixels; a value that covers more of a film is the film itself
@@ -88,7 +90,8 @@ def _full_range(modality: np.ndarray) -> tuple[float, float]:
 def _modality(values: np.ndarray, signed: bool, ds: Dataset) -> np.ndarray:
     """The modality value of each stored value: float64."""
     if ds.get("ModalityLUTSequence"):
-        entries, first, _ = _lut(ds.ModalityLUTSequence[0], signed, _byte_order(ds))
+        table = ds.ModalityLUTSequence[0]
+        entries, first, _ = read_table(table.LUTDescriptor, table.LUTData, signed, ds)
         return entries[np.clip(values - first, 0, len(entries) - 1)].astype(np.float64)
     slope = first_number(ds, "RescaleSlope", absent=1.0)
     intercept = first_number(ds, "RescaleIntercept", absent=0.0)
@@ -102,7 +105,8 @@ def _modality(values: np.ndarray, signed: bool, ds: Dataset) -> np.ndarray:
 def _voi(ds: Dataset, modality: np.ndarray) -> tuple[str, Curve] | tuple[None, None]:
     """The window that the file offers, its name and its curve; None if it has none."""
     if ds.get("VOILUTSequence"):
-        entries, first, bits = _lut(ds.VOILUTSequence[0], modality.min() < 0, _byte_order(ds))
+        table, signed = ds.VOILUTSequence[0], bool(modality.min() < 0)
+        entries, first, bits = read_table(table.LUTDescriptor, table.LUTData, signed, ds)
         grey = entries * (255 / (2**bits - 1))
         last = len(entries) - 1
         return "lut", lambda x: grey[np.clip(np.rint(x) - first, 0, last).astype(np.int64)]
@@ -120,30 +124,6 @@ def _voi(ds: Dataset, modality: np.ndarray) -> tuple[str, Curve] | tuple[None, N
     if name == "sigmoid":
         return name, lambda x: 255 * expit(4 * (x - center) / width)
     return None, None
-
-
-def _byte_order(ds: Dataset) -> str:
-    """The byte order of a file's words, as NumPy writes it."""
-    return ">" if ds.file_meta.get("TransferSyntaxUID") == uid.ExplicitVRBigEndian else "<"
-
-
-def _lut(item: Dataset, signed: bool, order: str) -> tuple[np.ndarray, int, int]:
-    """(entries, first value mapped, bits of an entry) of a LUT's item (PS3.3 C.11.1.1)."""
-    length, first, bits = (int(number) & 0xFFFF for number in item.LUTDescriptor)
-    length = length or 2**16
-    if signed and first >= 2**15:
-        first -= 2**16
-    data = item.LUTData
-    if isinstance(data, bytes):
-        packed = np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2")
-    else:
-        packed = np.asarray(data).reshape(-1).astype(np.uint16)
-    if bits <= 8 and len(packed) < length:  # two entries to a word
-        packed = packed.astype("<u2").view(np.uint8)
-    entries = packed[:length].astype(np.int32)
-    if not 1 <= bits <= 16 or len(entries) < length or entries.max() >= 2**bits:
-        raise Rejected("bad_lut", "a lookup table contradicts its LUTDescriptor")
-    return entries, first, bits
 
 
 def _padding(values: np.ndarray, layout: WordLayout, ds: Dataset) -> np.ndarray:

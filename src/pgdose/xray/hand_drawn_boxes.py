@@ -15,7 +15,7 @@ from pgdose.user_tables.source_tables import BOX_COLUMNS, list_table
 def read_boxes(
     path: str | Path, group: str, settings: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Windows of the aorta: `x y side` (pixels, float64), indexed by `record_id`.
+    """Windows of the aorta: `x y side` (pixels of the upright film, float64), by `record_id`.
 
     The file has the columns record_id, x, y (the centre) and side; others are ignored. A person or
     another program wrote it, and messages go into a log beside the results, so they quote no cell.

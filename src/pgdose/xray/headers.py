@@ -1,7 +1,7 @@
 """The cheap pass over the headers of an archive: one row a file, without decoding pixels."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +10,15 @@ from pydicom import uid
 from pydicom.datadict import keyword_dict
 
 from pgdose.errors import Rejected, UserError
+from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.tables.keyed import SourceIds
-from pgdose.tables.person_fields import OTHER, parse_age, parse_sex, parse_view
+from pgdose.tables.person_fields import OTHER, parse_sex, parse_view, possible_age, read_ages
 from pgdose.tables.source_files import check_inside
 from pgdose.xray.character_sets import decode_text, looks_misdeclared
-from pgdose.xray.dicom_file import check_film, first_number, read_dicom, transfer_syntax
+from pgdose.xray.dicom_file import first_number, read_dicom, transfer_syntax
+from pgdose.xray.film_checks import check_film, check_image, photometric_of
+from pgdose.xray.modalities import check_modality
+from pgdose.xray.orientation import Turn, check_orientation
 
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 WIDEST = 10.0  # mm; a larger spacing is a typing error
@@ -37,6 +41,8 @@ class HeaderSettings(NamedTuple):
     parts: tuple[str, ...] | list[str]  # words of BodyPartExamined that the study uses
     label_tag: str | None = None
     known_patients: bool = True  # false: a file without a patient is no mistake
+    modalities: Collection[str] = FILM_MODALITIES  # of the images that are films
+    orientation: str = "turn"  # of the study: turn, reject or as_stored
 
     def check(self, source: str) -> None:
         """Raise UserError if a tag is not a DICOM attribute or `encoding` no codec of text."""
@@ -104,12 +110,12 @@ def read_header(path: Path, settings: HeaderSettings) -> dict:
     seems to declare a wrong one. `view` and `body_part` are OTHER if the study does not use them,
     since people type names into these fields.
 
-    Raises Rejected: the codes of `read_dicom` and `check_film`, no_patient, impossible_age.
+    Raises Rejected: the codes of `describe_film`, no_patient.
     """
     ds = read_dicom(path, pixels=False)
     try:
-        check_film(ds)
-        return _fields(ds, settings)
+        film = _film_fields(ds, settings.modalities, settings.orientation)
+        return film | _fields(ds, settings)
     except Rejected:
         raise
     except Exception as error:  # a value that pydicom cannot convert
@@ -123,6 +129,7 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
     if settings.known_patients and not text("PatientID"):
         raise Rejected("no_patient", "PatientID is missing; it keeps training and validation apart")
     birth, *days = (text(keyword) for keyword in ("PatientBirthDate", *DATES))
+    ages = read_ages(text("PatientAge"), birth, *days)
     part = _code(text("BodyPartExamined"))
     label_tag = settings.label_tag if settings.label_tag != FILE_TAG else None
     return {
@@ -130,41 +137,49 @@ def _fields(ds: pydicom.Dataset, settings: HeaderSettings) -> dict:
         "link": (text(settings.tag) or None) if settings.tag else None,
         "table_link": (text(label_tag) or None) if label_tag else None,
         "instance": text("SOPInstanceUID") or None,
-        "age": parse_age(text("PatientAge"), birth, *days),
+        "age": possible_age(ages),
+        "impossible_age": bool(ages) and possible_age(ages) is None,
         "sex": parse_sex(text("PatientSex")),
         "view": parse_view(_code(text("ViewPosition")), settings.views),
         "body_part": part and next((w for w in settings.parts if w.upper() in part), OTHER),
-        **_pixel_fields(ds),
         "mojibake": settings.encoding is None and looks_misdeclared(ds),
     }
 
 
-def _pixel_fields(ds: pydicom.Dataset) -> dict:
-    """What the header says of the pixels."""
-    syntax = transfer_syntax(ds)
-    return {
-        "rows": int(ds.Rows),
-        "columns": int(ds.Columns),
-        "bits_stored": int(ds.BitsStored),
-        "photometric": str(ds.PhotometricInterpretation),
-        "transfer_syntax": syntax if syntax in uid.UID_dictionary else "OTHER",
-        "mm_per_px": _spacing(ds),
-    }
+def describe_film(path: Path, modalities: Collection[str], orientation: str) -> dict:
+    """The fields of records, and of HEADERS, that say what the pixels of a DICOM film are.
 
-
-def describe_pixels(path: Path) -> dict:
-    """The fields of records that say what the pixels of a DICOM film are.
-
-    Raises Rejected: the codes of `read_dicom` and `check_film`.
+    Sizes are those of the film as the study has it turned. Raises Rejected: the codes of
+    `read_dicom`, `check_film`, `check_modality` and `check_orientation`.
     """
     ds = read_dicom(path, pixels=False)
     try:
-        check_film(ds)
-        return _pixel_fields(ds)
+        return _film_fields(ds, modalities, orientation)
     except Rejected:
         raise
     except Exception as error:  # a value that pydicom cannot convert
         raise Rejected("unreadable_header", type(error).__name__) from None
+
+
+def _film_fields(ds: pydicom.Dataset, modalities: Collection[str], orientation: str) -> dict:
+    check_image(ds)
+    says_modality = check_modality(ds, modalities)
+    check_film(ds)
+    stored = check_orientation(ds, orientation)
+    turn = Turn() if orientation == "as_stored" else stored.turn
+    syntax, size = transfer_syntax(ds), (int(ds.Rows), int(ds.Columns))
+    on_side = turn.quarters % 2
+    return {
+        "rows": size[on_side],
+        "columns": size[1 - on_side],
+        "bits_stored": int(ds.BitsStored),
+        "photometric": photometric_of(ds),
+        "transfer_syntax": syntax if syntax in uid.UID_dictionary else "OTHER",
+        "mm_per_px": _spacing(ds, on_side),
+        "turned": turn != Turn(),
+        "stored": stored.how,
+        "says_modality": says_modality,
+    }
 
 
 def _code(text: str) -> str | None:
@@ -173,10 +188,13 @@ def _code(text: str) -> str | None:
     return code if re.fullmatch(r"[A-Z0-9 _]{1,16}", code) else None
 
 
-def _spacing(ds: pydicom.Dataset) -> float | None:
-    """Millimetres from row to row, by the first attribute with a possible value."""
+def _spacing(ds: pydicom.Dataset, on_side: int) -> float | None:
+    """Millimetres from row to row, by the first attribute with a possible value.
+
+    on_side: 1 for a film whose columns become its rows, else 0.
+    """
     for keyword in SPACINGS:
-        spacing = first_number(ds, keyword)
+        spacing = first_number(ds, keyword, place=on_side)
         if spacing is not None and 0 < spacing <= WIDEST:
             return spacing
     return None

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.optimize import minimize
 from skimage.exposure import equalize_hist
 
+from pgdose.images.rendering import resize_box
 from pgdose.xray.thorax_patterns import BOTTOM, PATTERNS, REACH, TOP, draw_pattern
 
 FINE, COARSE = 96, 48  # pixels of the longer side: for the fit, and for the search before it
@@ -32,9 +33,9 @@ def flatten(image: np.ndarray) -> np.ndarray:
     This removes the effect of exposure, collimation and the air round the body.
     """
     scale = FINE / max(image.shape)
-    rows, columns = (max(1, round(side * scale)) for side in image.shape)
-    shrunk = Image.fromarray(image).resize((columns, rows), Image.Resampling.BOX)
-    tones = equalize_hist(np.asarray(shrunk)).astype(np.float32)
+    rows, columns = image.shape
+    shape = max(1, round(rows * scale)), max(1, round(columns * scale))
+    tones = equalize_hist(resize_box(image, (0, 0, columns, rows), shape)).astype(np.float32)
     tones -= _blur(tones)
     return np.clip(tones / (np.sqrt(_blur(tones**2)) + 0.05), -2.5, 2.5)
 

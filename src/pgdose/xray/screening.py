@@ -18,41 +18,41 @@ from pgdose.tables.private_paths import SourceFile
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray.aorta_window import aorta_window
 from pgdose.xray.chest_fit import ChestFit
+from pgdose.xray.films import Film
 from pgdose.xray.reject_reasons import REASONS
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 
 def screen(
     records: Iterable[Mapping],
     paths: Mapping[str, SourceFile],
     *,
-    kind: str,
-    modality: str,
+    images: ImageSettings,
     limits: Mapping,
 ) -> pd.DataFrame:
     """Screen records; returns a table of SCREEN.
 
     A record has record_id, view, body_part, mm_per_px, and `aorta`: whether to find its aorta
-    window. `paths` gives the file of a record_id, `limits` are the source's `screen`.
+    window. `paths` gives the file of a record_id, `limits` are the source's `screen`, `bits` those
+    of its pictures.
     """
     rows = []
     for record in records:
         row = {"record_id": record["record_id"], "usable": True}
         try:
-            row |= _screen_image(record, paths[record["record_id"]], kind, modality, limits)
+            file = paths[record["record_id"]]
+            if images.modality == "xray":
+                check_header(record, limits)
+            film = read_source_image(file, images)
+            row |= _screen_film(record, film, images.modality, limits)
         except Rejected as rejected:
             row |= {"usable": False, "reason": rejected.reason, "detail": rejected.detail}
         rows.append(row)
     return pd.DataFrame(rows, columns=SCREEN.names)
 
 
-def _screen_image(
-    record: Mapping, file: SourceFile, kind: str, modality: str, limits: Mapping
-) -> dict:
+def _screen_film(record: Mapping, film: Film, modality: str, limits: Mapping) -> dict:
     """The columns of SCREEN for a usable image. Raises Rejected for another."""
-    if modality == "xray":
-        check_header(record, limits)
-    film = read_source_image(file, kind, modality)
     small = check_image(film.pixels, limits)
     chest = ChestFit(film.pixels) if modality == "xray" else None
     if chest:

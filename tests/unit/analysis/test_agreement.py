@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from pgdose.analysis.agreement import (
     errors_by_record,
@@ -65,15 +66,39 @@ def test_f1_interval_is_that_of_redrawn_reports() -> None:
     )
 
 
+def test_kappa_is_that_of_present_against_the_rest() -> None:
+    """3 hits, 2 false alarms, 2 misses, 3 rest: 0.6 agree, 0.5 by chance."""
+    row = measure_agreement(LABELLED, HAND).set_index("label").loc["fibrosis"]
+    assert row["kappa"] == pytest.approx((0.6 - 0.5) / (1 - 0.5))
+    opposite = HAND.replace({P: A, Q: P, A: P, U: P})
+    assert measure_agreement(opposite, HAND)["kappa"][0] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("counts", [(90, 10, 20, 280), (30, 4, 6, 60), (3, 40, 50, 307)])
+def test_kappa_and_its_interval_beside_another_library(counts: tuple[int, ...]) -> None:
+    """statsmodels' interval is the asymptotic one; with some hundred reports they are close."""
+    hits, alarms, misses, rest = counts
+    hand = [P] * hits + [A] * alarms + [P] * misses + [A] * rest
+    labelled = [P] * (hits + alarms) + [A] * (misses + rest)
+    tables = [pd.DataFrame({"fibrosis": states}) for states in (labelled, hand)]
+    row = measure_agreement(*tables).set_index("label").loc["fibrosis"]
+    other = cohens_kappa([[hits, alarms], [misses, rest]])
+    assert row["kappa"] == pytest.approx(other.kappa)
+    ends = row[["kappa_low", "kappa_high"]].tolist()
+    assert ends == pytest.approx([other.kappa_low, other.kappa_upp], abs=0.03)
+
+
 def test_nothing_there_is_no_measure() -> None:
     row = measure_agreement(LABELLED, HAND).set_index("label").loc["aorta"]
     assert row["true_negative"] == 10
+    assert row[["kappa", "kappa_low", "kappa_high"]].isna().all()
     assert row[["precision", "precision_low", "recall", "recall_high", "f1", "f1_low"]].isna().all()
 
 
 def test_perfect_agreement() -> None:
     row = measure_agreement(HAND, HAND).set_index("label").loc["fibrosis"]
     assert row[["precision", "recall", "f1", "f1_low", "f1_high"]].tolist() == [1] * 5
+    assert row[["kappa", "kappa_low", "kappa_high"]].tolist() == [1] * 3
 
 
 def test_what_was_not_judged_is_left_out() -> None:

@@ -398,10 +398,10 @@ def usable(
     settings = Image.model_validate(image or {})
     if "reason" not in found:
         found = found.assign(reason=pd.Series(None, index=found.index, dtype="str"))
-    return usability.usability(found, screens, settings, dicom_sources=["xray"], **lists)
+    return usability.usability(found, screens, settings, xray_sources=["xray"], **lists)
 
 
-def test_a_window_is_one_meaning_for_all_dicom_files_of_a_group() -> None:
+def test_a_window_is_one_meaning_for_all_x_rays_of_a_group() -> None:
     found = archive(4).assign(source=["xray", "xray", "png", "xray"])
     screens = screened(found, voi=["lut", None, None, "linear"])
     assert usable(found, screens)["window"].tolist() == ["percentile"] * 2 + ["none", "percentile"]

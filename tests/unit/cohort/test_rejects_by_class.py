@@ -125,13 +125,15 @@ def test_nothing_left_out_is_a_table_too(tmp_path: Path) -> None:
 def test_the_file_of_what_was_left_out_knows_how_many_fit(tmp_path: Path) -> None:
     path = tmp_path / "left_out.parquet"
     lost = left_out({("screen", "blank", "B"): 2})
-    rejects_by_class.write_left_out(lost, {"B": 7, "A": 3}, path)
+    rejects_by_class.write_left_out(lost, {"B": 7, "A": 3}, {}, path)
     assert list(rejects_by_class.read_eligible(path).items()) == [("B", 7), ("A", 3)]
     assert parquet.read_table(path)["class"].tolist() == ["B", "B"]
 
 
 def slide_table(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["in_class", "on_tissue", "inked"])
+    """Slides, each of another content."""
+    table = pd.DataFrame(rows, columns=["in_class", "on_tissue", "inked"])
+    return table.assign(content=table.index.astype(str))
 
 
 def test_slides_are_counted_by_the_classes_that_lose_tiles_to_pen_and_glass() -> None:
@@ -152,6 +154,12 @@ def test_slides_are_counted_by_the_classes_that_lose_tiles_to_pen_and_glass() ->
     assert rejects_by_class.slide_counts({}, {}).empty
 
 
+def test_a_slide_of_two_names_counts_once() -> None:
+    breast = slide_table(*[("norm", "norm", "norm")] * 3).assign(content=["a", "a", "b"])
+    counts = rejects_by_class.slide_counts({"breast": breast}, {"C1": ("breast", "norm")})
+    assert counts[["n", "n_left_out"]].to_numpy().tolist() == [[2, 2]]
+
+
 def test_pen_on_the_slides_of_one_class_is_noticed() -> None:
     slides = {
         "ill": slide_table(*[("tumour", "tumour", "tumour")] * 14),
@@ -162,3 +170,62 @@ def test_pen_on_the_slides_of_one_class_is_noticed() -> None:
     counts = rejects_by_class.slide_counts(slides, classes)
     table = rejects_by_class.rejects_by_class(NOTHING, {"A": 9, "B": 9}, NOTHING, planned, counts)
     assert table["reason"].tolist() == ["pen", "pen"] and table["uneven"].all()
+
+
+def depths(**of_classes: list[int]) -> dict[str, dict[int, int]]:
+    """What `count_depths` makes of members of these bits; 0 stands for unknown ones."""
+    rows = [
+        (f"{name}{i}", name, bits or None, None)
+        for name, of_class in of_classes.items()
+        for i, bits in enumerate(of_class)
+    ]
+    table = pd.DataFrame(rows, columns=["record_id", "class", "bits_stored", "parent"])
+    return rejects_by_class.count_depths(
+        table[["record_id", "class"]], table[["record_id", "bits_stored", "parent"]]
+    )
+
+
+def count_depths(path: Path, **of_classes: list[int]) -> pd.DataFrame:
+    lost, eligible = left_out({}), dict.fromkeys(of_classes, 9)
+    rejects_by_class.write_left_out(lost, eligible, depths(**of_classes), path)
+    return rejects_by_class.depth_counts(path)
+
+
+def test_depth_that_goes_with_class_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "left_out.parquet"
+    counts = count_depths(path, ill=[16] * 20, norm=[8] * 30 + [0] * 5)
+    assert counts.values.tolist() == [
+        ["depth", "16_bits", "ill", 20, 20],
+        ["depth", "16_bits", "norm", 30, 0],
+    ]
+    planned = pd.DataFrame({"record_id": [], "class": []})
+    table = rejects_by_class.rejects_by_class(
+        NOTHING, {"ill": 20, "norm": 35}, NOTHING, planned, counts
+    )
+    assert table["uneven"].all()
+    rejects_by_class.warn_uneven(logging.getLogger("test"), "G", table)
+    assert "files of 16 bits are unevenly spread over the classes (ill 20 of 20, norm 0 of 30" in (
+        caplog.text
+    )
+    assert "left" not in caplog.text and "use files of one kind" in caplog.text
+
+
+def test_depths_that_all_classes_have_are_counted_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "left_out.parquet"
+    assert count_depths(path, A=[8] * 9, B=[8] * 5).empty
+    assert count_depths(path, A=[0] * 9, B=[]).empty
+    counts = count_depths(path, A=[8, 8, 16], B=[8, 12, 12])
+    assert counts["reason"].unique().tolist() == ["12_bits", "16_bits"]
+    planned = pd.DataFrame({"record_id": [], "class": []})
+    table = rejects_by_class.rejects_by_class(NOTHING, {"A": 3, "B": 3}, NOTHING, planned, counts)
+    assert not table["uneven"].any()
+
+
+def test_tiles_of_a_field_are_one_file() -> None:
+    members = pd.DataFrame({"record_id": ["a", "b", "c"], "class": ["A", "A", "B"]})
+    records = pd.DataFrame(
+        {"record_id": ["a", "b", "c"], "parent": ["f", "f", "g"], "bits_stored": [16, 16, 8]}
+    )
+    assert rejects_by_class.count_depths(members, records) == {"A": {16: 1}, "B": {8: 1}}

@@ -9,6 +9,10 @@ from helpers.slide_files import write_slide
 from helpers.slide_surveys import settings, tissue_image
 
 from pgdose.histology.candidates import survey_shard
+from pgdose.histology.slides.slide_table import slide_folders
+from pgdose.tables.keyed import SourceIds
+
+IDS = SourceIds(b"k" * 32, "breast", "breast")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,9 @@ def table(*rows: dict[str, str]) -> pd.DataFrame:
 def survey_all(rows: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Candidates of all slides of a table, and the reasons of the rejected ones by file."""
     slides = list_slide_rows(rows, root).slides
-    result = survey_shard(slides.to_dict("records"), root, settings(), seed=1)
+    result = survey_shard(
+        slides.to_dict("records"), slide_folders(root), settings(), seed=1, ids=IDS
+    )
     assert result.slides["record_id"].tolist() == slides["record_id"].tolist()
     reasons = {}
     if "reason" in result.slides:

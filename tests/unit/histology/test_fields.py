@@ -283,3 +283,42 @@ def test_bits_are_passed_on_to_the_tiles(tmp_path: Path) -> None:
     tifffile.imwrite(path, values, photometric="rgb", metadata=None)
     (tile,) = read_field_tiles(path, pd.DataFrame({"x": [4], "y": [2]}), 32, bits=12)
     assert np.array_equal(tile, read_image(path, 3, bits=12)[2:34, 4:36])
+
+
+def test_the_depth_of_a_field_and_its_pages_are_recorded(tmp_path: Path) -> None:
+    deep = np.full((64, 64, 3), 40_000, np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:  # with a thumbnail before it
+        writer.write(deep[:16, :16], photometric="rgb", metadata=None)
+        writer.write(deep, photometric="rgb", metadata=None)
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "b.png")
+    tifffile.imwrite(tmp_path / "c.tif", np.stack([deep, deep]), photometric="rgb")
+    notes: list[str] = []
+    tiles, _ = index_field_rows(field_table("a.tif", "b.png", "c.tif"), tmp_path, notes, tile=32)
+    assert [r["bits_stored"] for r in tiles.records] == [16] * 4 + [8] * 4
+    assert [r.reason for r in tiles.rejects] == ["several_pages"]
+    assert "1 files have several pages; the largest is read" in notes
+    (tile,) = read_field_tiles(tmp_path / "a.tif", pd.DataFrame({"x": [32], "y": [32]}), 32, 16)
+    assert (tile == round(255 * 40_000 / 65_535)).all()
+
+
+def test_words_of_folders_in_any_language_become_classes(tmp_path: Path) -> None:
+    """Capitals, spaces and composed accents are one spelling; other words are counted."""
+    words = [
+        "Рак лёгкого",
+        "РАК",
+        "норма\u00a0",
+        "Nécrose",
+        "Nécrose".replace("é", "e\u0301"),
+        "другое",
+    ]
+    rows = []
+    for n, word in enumerate(words):
+        Image.new("RGB", (75, 75)).save(tmp_path / f"{n}.png")
+        rows.append({"file": f"{n}.png", "patient": f"P{n}", "class": word})
+    classes = {"tumour": ["рак*"], "norm": ["Норма"], "necrosis": ["nécrose"]}
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes=classes)
+    assert [r["class"] for r in index.records] == ["tumour"] * 2 + ["norm"] + ["necrosis"] * 2
+    ((_, _, reason, detail),) = index.rejects
+    assert reason == "unmapped_class" and "pgdose words" in detail and "другое" not in detail
+    index = cut(pd.DataFrame(rows), tmp_path, tile=75, classes={"tumour": ["РАК"]})
+    assert [r["class"] for r in index.records] == ["tumour"] and len(index.rejects) == 5

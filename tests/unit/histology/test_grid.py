@@ -9,35 +9,12 @@ from helpers.rejections import reason
 from helpers.slide_files import write_slide
 from helpers.slide_surveys import survey, tissue_image
 
-from pgdose.histology.grid import Grid, micrometres_per_pixel
+from pgdose.histology.grid import Grid
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_slide(tmp_path_factory.mktemp("slide") / "s.svs", tissue_image())
-
-
-@pytest.mark.parametrize(
-    ("properties", "table_mpp", "expected"),
-    [
-        ({"openslide.mpp-x": "0.25", "openslide.mpp-y": "0.25"}, "", (0.25, "mpp")),
-        ({"openslide.mpp-x": "0.25", "openslide.mpp-y": "0.27"}, "", (0.26, "mpp")),
-        ({"openslide.objective-power": "40"}, "", (0.25, "objective")),
-        ({"openslide.mpp-x": "0.25", "openslide.mpp-y": "0.25"}, "0,5", (0.5, "table")),
-        ({"openslide.mpp-x": "nan", "openslide.mpp-y": "0"}, "", (None, None)),
-        ({"openslide.mpp-x": "0", "openslide.objective-power": "40"}, "", (0.25, "objective")),
-        ({}, "", (None, None)),
-    ],
-)
-def test_the_scale_is_told_by_the_table_the_mpp_or_the_objective(
-    properties: dict[str, str], table_mpp: str, expected: tuple[float | None, str | None]
-) -> None:
-    assert micrometres_per_pixel(properties, table_mpp) == expected
-
-
-def test_a_scale_in_the_table_is_a_positive_number() -> None:
-    for text in ("0", "-1", "1e-320", "inf", "nan", "half"):
-        assert reason(micrometres_per_pixel, {}, text) == "wrong_mpp"
 
 
 def test_a_slide_without_a_scale_is_rejected_only_where_one_is_asked_for(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from helpers.outline_files import (
 from PIL import Image
 from shapely.geometry import box
 
-from pgdose.histology import masks
+from pgdose.histology.outlines import masks
+from pgdose.histology.outlines.class_words import ADVICE
 from pgdose.histology.regions import RasterRegion
 
 
@@ -117,7 +118,7 @@ def test_what_is_transparent_is_not_drawn(tmp_path: Path) -> None:
 
 def test_a_value_that_no_class_names(tmp_path: Path) -> None:
     values = picture(4)
-    ending = "is in none of the study's classes (ignore, tumour, norm); add it to 'classes'"
+    ending = f"is in none of the study's classes (ignore, tumour, norm); {ADVICE}"
     values[3, 3] = 127
     path = png(tmp_path / "a.png", values)
     assert reason(path, CLASSES, SIZE) == ("unmapped_class", f"'127' {ending}")
@@ -141,11 +142,36 @@ def test_a_pyramid_that_was_averaged_is_read_where_it_was_not(tmp_path: Path) ->
 def test_pages_that_are_no_smaller_copies_are_left_alone(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(picture(4), metadata=None)
-        file.write(np.ones((256, 320), np.uint8), metadata=None)  # another page of the same size
         file.write(np.ones((100, 300), np.uint8), metadata=None)  # a label
         file.write(np.ones((128, 160, 3), np.uint8), photometric="rgb", metadata=None)
     expected = {name: area.area for name, area in stairs().items()}
     assert shares_of(read(tmp_path / "a.tif", CLASSES, SIZE, tile=512)) == expected
+
+
+def test_a_page_for_each_class_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for one in (False, True):  # in two pages, in one file of a stack
+        with tifffile.TiffWriter(path) as file:
+            pages = [(picture(4) == value).astype(np.uint8) for value in (1, 2)]
+            for page in [np.stack(pages)] if one else pages:
+                file.write(page, photometric="minisblack", metadata=None)
+        code, detail = reason(path, CLASSES, SIZE)
+        assert code == "unreadable_outlines" and "several pages of one size" in detail
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_masks_that_are_stored_turned_are_refused(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(picture(4)).save(tmp_path / "a.png", exif=exif)
+    tag = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", picture(4), extratags=tag, metadata=None)
+    for name in ("a.png", "a.tif"):
+        if orientation == 1:
+            assert set(read(tmp_path / name, CLASSES, SIZE).regions) == {"tumour", "norm"}
+        else:
+            code, detail = reason(tmp_path / name, CLASSES, SIZE)
+            assert code == "unreadable_outlines" and "stored turned" in detail
 
 
 def test_the_coarsest_level_with_enough_pixels_is_read(tmp_path: Path) -> None:
@@ -200,6 +226,15 @@ def test_a_tile_that_is_not_in_the_file_is_zeros(tmp_path: Path) -> None:
     assert shares_of(whole)["norm"] == SIZE[0] * SIZE[1] - 256**2
 
 
+def test_a_mask_without_any_pixels_is_not_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((16, 16), np.uint8), tile=(16, 16), compression="zlib")
+    assert read(path, CLASSES, (16, 16)).regions
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["TileByteCounts"].overwrite(0)
+    assert reason(path, CLASSES, (16, 16))[0] == "unreadable_outlines"
+
+
 def test_a_picture_too_large_to_be_read_in_one_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +254,21 @@ def test_pillow_has_no_word_in_how_large_a_mask_may_be(
     assert masks.LARGEST > 2 * 178_956_970  # where Pillow gives up
     assert read(WRITERS["png"](tmp_path / "a"), CLASSES, SIZE).regions
     assert read(WRITERS["bmp"](tmp_path / "a"), CLASSES, SIZE).regions
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp"])
+def test_a_damaged_mask_is_not_read_with_other_values(name: str, tmp_path: Path) -> None:
+    """Pillow reads on where the checksum of a PNG does not fit; some bits swap the classes."""
+    path = png(tmp_path / name, picture(4))
+    whole = path.read_bytes()
+    for at in range(60, len(whole) - 20, 17 if name == "a.png" else 2000):
+        changed = bytes([whole[at] ^ 4])
+        damaged = whole[:at] + (changed if name == "a.png" else b"") + whole[at + 1 :]
+        path.write_bytes(damaged)
+        assert reason(path, CLASSES, SIZE)[0] == "unreadable_outlines"
+    if name == "a.bmp":  # no size is given
+        path.write_bytes(whole[:2] + bytes(4) + whole[6:])
+        assert read(path, CLASSES, SIZE).regions
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, np.uint32])

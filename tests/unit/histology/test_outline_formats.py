@@ -25,7 +25,8 @@ from helpers.outline_files import (
 from helpers.slide_files import write_scn
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from pgdose.histology import outline_formats
+from pgdose.histology.outlines import drawing
+from pgdose.histology.outlines.class_words import ADVICE
 
 
 @pytest.mark.parametrize("form", ["collection", "list", "one"])
@@ -45,7 +46,7 @@ def test_an_outline_without_a_class_is_unnamed(properties: Any, tmp_path: Path) 
     assert reason(path, CLASSES, SIZE) == (
         "unmapped_class",
         "an outline without a class (word: unnamed) is in none of the study's classes "
-        "(ignore, tumour, norm); add it to 'classes'",
+        f"(ignore, tumour, norm); {ADVICE}",
     )
 
 
@@ -75,7 +76,7 @@ def test_the_crossings_of_all_outlines_of_a_file_count(
 ) -> None:
     rng = np.random.default_rng(0)
     drawn = [feature(Polygon(rng.integers(0, 1000, (60, 2))), {"name": "Tumor"}) for _ in range(9)]
-    monkeypatch.setattr(outline_formats, "MOST_TANGLES", 2000)
+    monkeypatch.setattr(drawing, "MOST_TANGLES", 2000)
     assert read(geojson(tmp_path / "a.geojson", *drawn[:1]), CLASSES, SIZE).mended == 1
     assert reason(geojson(tmp_path / "b.geojson", *drawn), CLASSES, SIZE)[0] == "invalid_outline"
 
@@ -268,7 +269,7 @@ def test_coordinates_that_are_no_finite_number(value: str, tmp_path: Path) -> No
         )
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.svs", "outlines", "a.annotations"])
+@pytest.mark.parametrize("name", ["a.txt", "a.svs", "outlines", "a.docx"])
 def test_other_formats_are_told_what_there_is(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("{}")
     code, detail = reason(tmp_path / name, CLASSES, SIZE)
@@ -282,7 +283,7 @@ def test_other_xml_is_told_what_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[1]", "3", '{"features": [{"properties": 3}]}', "[" * 10**5]
+    "content", ["", "{", '{"geometry": {"type": 3}, "properties": 3}', "[" * 10**5, "9" * 5000]
 )
 def test_geojson_that_cannot_be_read(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(content)

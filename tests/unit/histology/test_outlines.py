@@ -25,7 +25,8 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box, mapping, shape
 
 from pgdose.errors import Rejected
-from pgdose.histology.outlines import Outlines
+from pgdose.histology.outlines.class_words import ADVICE
+from pgdose.histology.outlines.reading import Outlines
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -60,9 +61,7 @@ def test_the_same_region_covers_the_same_in_every_format(kind: str, tmp_path: Pa
 )
 def test_a_word_that_no_class_lists(word: str, shown: str, tmp_path: Path) -> None:
     path = geojson(tmp_path / "a.geojson", feature(box(0, 0, 9, 9), {"name": word}))
-    expected = (
-        f"{shown} is in none of the study's classes (ignore, tumour, norm); add it to 'classes'"
-    )
+    expected = f"{shown} is in none of the study's classes (ignore, tumour, norm); {ADVICE}"
     assert reason(path, CLASSES, SIZE) == ("unmapped_class", expected)
 
 
@@ -142,9 +141,10 @@ def test_outlines_of_another_slide_are_rejected(tmp_path: Path) -> None:
 
 
 def test_no_outlines_are_no_areas(tmp_path: Path) -> None:
-    assert read(geojson(tmp_path / "a.geojson"), CLASSES, SIZE) == Outlines({}, 0, 0)
-    assert read(asap(tmp_path / "a.xml"), CLASSES, SIZE) == Outlines({}, 0, 0)
-    assert read(imagescope(tmp_path / "a.xml"), CLASSES, SIZE) == Outlines({}, 0, 0)
+    nothing = Outlines({})
+    assert read(asap(tmp_path / "a.xml"), CLASSES, SIZE) == nothing
+    assert read(imagescope(tmp_path / "a.xml"), CLASSES, SIZE) == nothing
+    assert read(geojson(tmp_path / "a.geojson"), CLASSES, SIZE).regions == {}
     assert read(png(tmp_path / "a.png", np.zeros((64, 80), np.uint8)), CLASSES, SIZE).regions == {}
 
 
@@ -170,4 +170,5 @@ def test_broken_files_are_rejected_and_nothing_else(kind: str, tmp_path: Path) -
             assert "patient" not in error.detail
     assert rejected >= 4
     path.unlink()
-    assert reason(path, CLASSES, SIZE) == ("unreadable_outlines", "FileNotFoundError")
+    code, detail = reason(path, CLASSES, SIZE)
+    assert code == "unreadable_outlines" and "missing" in detail

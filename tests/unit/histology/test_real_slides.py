@@ -17,7 +17,7 @@ from PIL import Image
 from shapely.geometry import Polygon
 
 from pgdose.errors import Rejected
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 
 
 @needs_real

@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom import uid
 from pydicom.dataset import FileMetaDataset
 
-from pgdose.histology.slide_opening import open_slide
+from pgdose.histology.slides.opening import open_slide
 
 
 @pytest.fixture

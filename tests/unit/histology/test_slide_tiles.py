@@ -16,7 +16,7 @@ from helpers.slide_surveys import (
     tissue_image,
 )
 
-from pgdose.histology.slide_tiles import read_slide_tiles
+from pgdose.histology.slides.tiles import read_slide_tiles
 from pgdose.images import stores
 
 

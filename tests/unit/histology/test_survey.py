@@ -95,6 +95,8 @@ def test_a_slide_that_was_scanned_in_part_is_looked_at_where_it_was(tmp_path: Pa
 
 def test_outlines_that_enclose_glass_alone_are_rejected(plain: Path, tmp_path: Path) -> None:
     glass = write_outlines(tmp_path / "o.geojson", (box(10, 10, 400, 400), "Tumor"))
+    assert reason(survey, plain, glass) == "not_in_pixels"  # in micrometres it would be tissue
+    glass = write_outlines(tmp_path / "r.geojson", (box(10, 10, 100, 200), "Tumor"))
     assert reason(survey, plain, glass) == "outlines_on_glass"
     some = write_outlines(tmp_path / "p.geojson", (box(10, 10, 700, 700), "Tumor"))
     assert "tumour" in set(classes_of(survey(plain, some)).values())

@@ -16,6 +16,7 @@ from helpers.slide_surveys import (
 )
 from shapely.geometry import Polygon, box, shape
 
+from pgdose.histology.slides.slide_table import slide_folders
 from pgdose.histology.survey import survey_row
 from pgdose_phantom.outlines import FORMATS
 from pgdose_phantom.slides import SlideAmounts, write_slides
@@ -40,7 +41,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFra
 def of_slide(hospital: tuple[Path, pd.DataFrame], row: Mapping[str, str], **options: Any) -> Any:
     entry = {"mpp": "", **row}
     entry_settings = settings(tile=TILE, classes=WORDS, **options)
-    return survey_row(entry, hospital[0] / "slides", entry_settings)
+    return survey_row(entry, slide_folders(hospital[0] / "slides"), entry_settings)
 
 
 def regions(hospital: tuple[Path, pd.DataFrame], row: Mapping[str, str]) -> dict[str, Any]:

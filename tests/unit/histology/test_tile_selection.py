@@ -8,7 +8,7 @@ import pytest
 from helpers.image_tables import KEY, list_slide_rows
 
 from pgdose.errors import UserError
-from pgdose.histology.slide_table import SlideList
+from pgdose.histology.slides.slide_table import SlideList
 from pgdose.histology.tile_selection import (
     SelectionSettings,
     index_tiles,
@@ -17,6 +17,7 @@ from pgdose.histology.tile_selection import (
 )
 from pgdose.tables import keyed
 from pgdose.tables.private_paths import stat_file
+from pgdose.tables.slide_schemas import SLIDES
 
 IDS = keyed.SourceIds(KEY, "breast", "breast")
 
@@ -99,6 +100,8 @@ SETTINGS: SelectionSettings = {
     "tile_classes": ["tumour", "norm"],
     "tile": 128,
     "shards": 2,
+    "several": "error",
+    "colour": "as_stored",
 }
 
 
@@ -111,7 +114,8 @@ def source_of(root: Path, *reasons: str | None) -> tuple[pd.DataFrame, SlideList
     slides = list_slide_rows(rows, root)
     facts = pd.DataFrame({"record_id": slides.slides["record_id"], "patient": "P"})
     facts = facts.assign(reason=list(reasons), detail="", level=1, extent=256.0, um_per_px=0.5)
-    return facts.assign(scale_from="mpp").reset_index(drop=True), slides
+    facts = facts.assign(scale_from="mpp", content=facts["record_id"], colour="as_stored")
+    return facts.reindex(columns=SLIDES.names).reset_index(drop=True), slides
 
 
 def candidates_of(facts: pd.DataFrame) -> pd.DataFrame:

@@ -102,3 +102,31 @@ def test_a_tile_that_cannot_be_read_costs_itself_alone(folder: Path) -> None:
         )
     assert screen["usable"].tolist() == [True, True, False, True]
     assert screen["reason"].tolist()[2] == "unreadable_tile"
+
+
+@pytest.mark.parametrize(("suffix", "read"), READERS)
+def test_a_tile_out_of_focus_is_rejected_and_all_tell_their_focus(
+    folder: Path, suffix: str, read: TileReader
+) -> None:
+    """Tiles with an edge of tissue in them are sharper than those of one colour."""
+    files = {"a": stat_file(folder / f"a.{suffix}")}
+    parents = list(records("a").groupby("parent"))
+
+    def fill(least: float | None) -> pd.DataFrame:
+        with new_store(folder / "s.npy", 4, TILE, 3) as store:
+            return fill_store(store, parents, files, read, least)[0]
+
+    assert fill(None)["usable"].all() and fill(None).get("focus", pd.Series()).isna().all()
+    values = fill(1e-9)["focus"]
+    least = float(values.iloc[0]) + 1
+    screen = fill(least)
+    assert screen["focus"].tolist() == values.tolist()
+    assert screen["usable"].tolist() == (values >= least).tolist()
+    blurred = screen[~screen["usable"]]
+    assert set(blurred["reason"]) == {"out_of_focus"} and blurred["pixel_hash"].isna().all()
+    assert (
+        blurred["detail"].iloc[0]
+        == f"its focus is {values.iloc[0]:.1f}, below least_focus {least:g}"
+    )
+    stored = np.load(folder / "s.npy")
+    assert (stored.reshape(4, -1).any(axis=1) == screen["usable"]).all()

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openslide
 import pytest
 from helpers.rejections import reason
 from helpers.slide_files import write_slide
@@ -21,13 +20,16 @@ from helpers.slide_surveys import (
     tissue_image,
 )
 
-from pgdose.histology import overview, tissue
+from pgdose.histology import tissue
+from pgdose.histology.slides import overview
+from pgdose.histology.slides.reading import open_reader
 
 
 def tissue_of(pixels: np.ndarray, **options: Any) -> tissue.Tissue:
     """Of a picture whose pixels are cells."""
+    unread = np.zeros(pixels.shape[:2], bool)
     return tissue.find_tissue(
-        overview.Overview(pixels, 16.0, 0, 0), settings(tissue=options)["tissue"]
+        overview.Overview(pixels, 16.0, 0, 0, unread), settings(tissue=options)["tissue"]
     )
 
 
@@ -119,10 +121,10 @@ def test_the_overview_is_the_mean_whatever_the_blocks(
     rng = np.random.default_rng(2)
     rough = np.kron(rng.integers(0, 255, (128, 128, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     write_slide(tmp_path / "s.svs", rough, downsamples=(1,))
-    with openslide.OpenSlide(tmp_path / "s.svs") as slide:
-        full = np.asarray(slide.read_region((0, 0), 0, (1024, 1024)).convert("RGB"), float)
-        whole = overview.read_overview(slide, (0, 0, 1024, 1024), 16.0).pixels
+    with open_reader(tmp_path / "s.svs") as reader:
+        full = np.asarray(reader.slide.read_region((0, 0), 0, (1024, 1024)).convert("RGB"), float)
+        whole = overview.read_overview(reader, (0, 0, 1024, 1024), 16.0).pixels
         monkeypatch.setattr(overview, "BLOCK", 100)
-        pieces = overview.read_overview(slide, (0, 0, 1024, 1024), 16.0).pixels
+        pieces = overview.read_overview(reader, (0, 0, 1024, 1024), 16.0).pixels
     assert np.abs(whole - full.reshape(64, 16, 64, 16, 3).mean(axis=(1, 3))).max() <= 1
     assert np.array_equal(whole, pieces)

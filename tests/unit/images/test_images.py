@@ -2,17 +2,20 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
 from pgdose.cohort.images import Members, load_members
 from pgdose.errors import Damaged, UserError
 from pgdose.images.augmentation import draw_augmentation
-from pgdose.images.rendering import augment, crop_square, render, resize
+from pgdose.images.rendering import augment, crop_square, render, resize, resize_box
 from pgdose.images.stores import MARK, Store, checksum, new_store
 from pgdose.study.augmentation import Augment
 from pgdose.tables import keyed, parquet
@@ -25,27 +28,96 @@ def noise(rows: int, columns: int, *channels: int, seed: int = 0) -> np.ndarray:
 # --- resizing ---------------------------------------------------------------------------------
 
 
-def block_means(image: np.ndarray, k: int) -> np.ndarray:
-    n, m = image.shape[0] // k, image.shape[1] // k
-    return image.reshape(n, k, m, k, *image.shape[2:]).astype(float).mean(axis=(1, 3))
+def along_rows(values: np.ndarray, start: float, stop: float, size: int) -> np.ndarray:
+    """The reference, float64: differences of the integral, or the broken line through the middles
+    of the pixels."""
+    n, scale = len(values), (stop - start) / size
+
+    def one_line(line: np.ndarray) -> np.ndarray:
+        if scale >= 1:
+            integral = np.concatenate([[0.0], np.cumsum(line)])
+            edges = np.linspace(start, stop, size + 1)
+            return np.diff(np.interp(edges, np.arange(n + 1), integral)) / scale
+        middles = start + (np.arange(size) + 0.5) * scale
+        return np.interp(middles, np.arange(n) + 0.5, line)
+
+    return np.apply_along_axis(one_line, 0, values.astype(np.float64))
 
 
-@pytest.mark.parametrize("k", [2, 3, 4, 8])
-@pytest.mark.parametrize("channels", [(), (3,)])
-def test_resize_is_the_mean_over_each_area(k: int, channels: tuple[int, ...]) -> None:
-    image = noise(32 * k, 32 * k, *channels)
-    error = resize(image, 32) - block_means(image, k)
-    assert np.abs(error).max() <= 1.0
-    assert resize(image, 32).dtype == np.uint8
+def reference(image: np.ndarray, box: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
+    left, top, right, bottom = box
+    rows = along_rows(image, top, bottom, shape[0])
+    return along_rows(rows.swapaxes(0, 1), left, right, shape[1]).swapaxes(0, 1)
+
+
+HALF = 0.5 + 1e-3  # a grey level, and the rounding of float32
+
+
+@given(
+    rows=st.integers(1, 300),
+    columns=st.integers(1, 300),
+    colours=st.booleans(),
+    size=st.integers(1, 130),
+    seed=st.integers(0, 99),
+)
+@example(rows=224, columns=224, colours=True, size=96, seed=0)
+@example(rows=224, columns=224, colours=False, size=256, seed=0)
+@example(rows=90, columns=1000, colours=True, size=128, seed=0)  # one axis grows, one shrinks
+@example(rows=1000, columns=90, colours=False, size=128, seed=0)
+@example(rows=1100, columns=70, colours=False, size=4, seed=0)  # more rows than 16 bits can sum
+@example(rows=1285, columns=1, colours=False, size=5, seed=0)  # 257 rows each
+@settings(max_examples=150, deadline=None)
+def test_resize_is_within_half_a_grey_level_of_the_exact_mean(
+    rows: int, columns: int, colours: bool, size: int, seed: int
+) -> None:
+    image = noise(rows, columns, *((3,) if colours else ()), seed=seed)
+    if seed % 3 == 0:
+        image = np.where(image > 127, 255, 0).astype(np.uint8)  # the largest sums, and contrasts
+    exact = reference(image, (0, 0, columns, rows), (size, size))
+    resized = resize(image, size)
+    assert resized.dtype == np.uint8 and resized.shape == exact.shape
+    assert np.abs(resized - exact).max() <= HALF
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_box_counts_parts_of_pixels(data: st.DataObject) -> None:
+    rows, columns = data.draw(st.integers(1, 200)), data.draw(st.integers(1, 200))
+    ends = [sorted(data.draw(st.tuples(st.floats(0, n), st.floats(0, n)))) for n in (columns, rows)]
+    (left, right), (top, bottom) = ends
+    assume(min(right - left, bottom - top) > 0.01)
+    shape = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
+    image, box = noise(rows, columns), (left, top, right, bottom)
+    assert np.abs(resize_box(image, box, shape) - reference(image, box, shape)).max() <= HALF
+
+
+@pytest.mark.parametrize("box", [(0, 0, 10.1, 8), (0, 0, 10, 8.1), (-0.1, 0, 9, 8), (3, 0, 3, 8)])
+def test_a_box_beyond_the_image_is_a_mistake_of_the_program(box: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="leaves an image"):
+        resize_box(noise(8, 10), box, (4, 4))
+    resize_box(noise(8, 10), (0, 0, 10 + 1e-9, 8), (4, 4))
+
+
+def test_white_stays_white_whatever_the_size() -> None:
+    for n in (96, 257, 1285, 1300, 2570):
+        assert (resize(np.full((n, n), 255, np.uint8), 5) == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(32, 200_000), (200_000, 32)])
+def test_a_long_image_takes_little_memory(shape: tuple[int, int]) -> None:
+    image = np.full(shape, 77, np.uint8)
+    tracemalloc.start()
+    assert (resize(image, 512) == 77).all()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * 10**6
 
 
 @pytest.mark.parametrize("k", [2, 4])
 def test_resize_rounds_once_and_so_brightens_nothing(k: int) -> None:
     image = noise(64 * k, 64 * k)
-    error = resize(image, 64) - block_means(image, k)
-    largest, mean = float(np.abs(error).max()), float(error.mean())
-    assert largest <= 0.5 + 1e-9
-    assert abs(mean) < 0.2
+    error = resize(image, 64) - reference(image, (0, 0, 64 * k, 64 * k), (64, 64))
+    assert abs(error.mean()) < 0.2
 
 
 def test_resize_of_the_same_size_changes_nothing() -> None:

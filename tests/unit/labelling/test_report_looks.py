@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 
 from pgdose.labelling.report_looks import ReportLooks
+from pgdose.labelling.report_tables import plain_texts
 
 
 def said(*texts: str, mentions: int = 1) -> str:
     looks = ReportLooks()
     for text in texts:  # each in a piece of its own
-        looks.add(pd.Series([text]))
+        texts = pd.Series([text], dtype="str")
+        looks.add(texts, plain_texts(texts))
     return " ".join(looks.notes(mentions))
 
 
@@ -23,6 +25,13 @@ def test_clean_reports_need_no_note() -> None:
 )
 def test_marks_of_other_formats_are_counted(text: str) -> None:
     assert "1 of 2 reports hold marks of HTML" in said(text, "Normal")
+
+
+def test_what_is_not_understood_is_counted_apart() -> None:
+    told = said("<!-- Normal", "Normal")
+    assert "1 of 2 reports hold HTML or RTF that is not understood" in told
+    assert "no words" not in told and "taken out" not in told
+    assert "finds nothing" not in said("<!-- Normal", "????", mentions=0)
 
 
 @pytest.mark.parametrize("limit", [255, 32767])

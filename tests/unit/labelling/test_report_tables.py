@@ -147,3 +147,45 @@ def test_composed_norm_needs_its_patterns(tmp_path: Path, lexicon: Lexicon) -> N
     bare = replace(lexicon, composed=None)
     with pytest.raises(UserError, match=r"norm: 'composed' needs norm\.composed in the lexicon"):
         label_report_file(reports(path), bare, "error", True, [], "composed")
+
+
+SPOILED = [
+    "<p>Без туберкулёза.</p><p>Фиброз &lt; 5 мм</p>",
+    "{\\rtf1\\ansi\\ansicpg1251 \\'d4\\'e8\\'e1\\'f0\\'ee\\'e7\\par}",
+    "Норма._x000D_\nФиброз",
+    "<!-- Фиброз",
+    "КТИ < 50 %, фиброз",
+]
+
+
+def test_positions_are_those_in_the_plain_text(tmp_path: Path, lexicon: Lexicon) -> None:
+    path = tmp_path / "reports.csv"
+    texts = [*SPOILED, SPOILED[0], SPOILED[1]]
+    ids = [*"12345", "6", "6"]
+    pd.DataFrame({"id": ids, "text": texts}).to_csv(path, index=False)
+    notes: list[str] = []
+    table = reports(path)
+    labels, mentions = label_report_file(table, lexicon, "join", True, notes)
+    labels = labels.set_index("link")
+    assert labels["label_fibrosis"].tolist() == [1, 1, 1, pd.NA, 1, 1]
+    assert labels.loc["4"].filter(like="label_").isna().all()  # refused: no label at all
+    for report, of_report in mentions.groupby("report"):
+        rows = labels.loc[labels["report"] == report, "report_rows"].iloc[0]
+        plain = report_tables.report_texts(table, rows)
+        text = report_tables.JOINT.join(plain[row] for row in rows)
+        for mention in of_report.itertuples():
+            word = {"fibrosis": "фиброз", "tuberculosis": "туберкулёза", "norm": "норма"}
+            assert text[mention.start : mention.end].lower() == word[mention.label]
+    told = " ".join(notes)
+    assert "5 of 7 reports hold marks of HTML, RTF or line breaks" in told
+    assert "1 of 7 reports hold HTML or RTF that is not understood" in told
+
+
+def test_entries_without_effect_are_counted_in_the_notes(tmp_path: Path, lexicon: Lexicon) -> None:
+    path = tmp_path / "reports.csv"
+    pd.DataFrame({"id": ["1"], "text": ["Норма"]}).to_csv(path, index=False)
+    for warnings in ((), ("line 1: a", "line 2: b")):
+        notes: list[str] = []
+        label_report_file(reports(path), replace(lexicon, warnings=warnings), "error", True, notes)
+        told = "2 entries of the lexicon have no effect; 'pgdose label' shows them"
+        assert (told in notes) == bool(warnings)

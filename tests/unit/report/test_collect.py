@@ -1,12 +1,14 @@
 """What the page says of how results were made is gathered from the results' files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pgdose.report import collect, provenance
+from pgdose.analysis.agreement import measure_agreement
+from pgdose.report import appendix, collect, provenance
 from pgdose.report.data import CHECKS
 
 MAIN = {"group": "X", "run": "full", "role": "main"}
@@ -119,3 +121,16 @@ def test_a_run_s_identity_may_say_more(role: str) -> None:
     run = {**SIZED, "role": role}
     checks = collect.checks([(run, diagnostics("paper", "cpu", "passed"))], pd.DataFrame())
     assert checks["role"].tolist() == [role]
+
+
+def test_the_page_shows_each_measure_of_agreement_with_its_interval() -> None:
+    states = pd.DataFrame({"fibrosis": ["present"] * 3 + ["absent"] * 5})
+    measured = measure_agreement(states, states[::-1].set_axis(states.index))
+    data = SimpleNamespace(agreement=measured.assign(source="xray"))
+    table = appendix.agreement(data)  # type: ignore[arg-type]
+    assert table is not None
+    assert [head.text for head in table.heads][-4:] == [
+        *("Precision", "Recall", "F1", "Cohen's kappa")
+    ]
+    shown = table.rows[0][-1]
+    assert shown.text.startswith("−") and shown.aside.startswith("[−1.000, ")  # type: ignore[union-attr]

@@ -258,6 +258,15 @@ def test_what_each_class_lost_and_what_looks_the_same(page: Page) -> None:
     )
     assert sentence in page.section("group-1") and sentence not in page.section("group-0")
     assert f"X-TB: {sentence}" in page.section("warnings")
+    depths = page.table("Files of X-TB with other bits a channel")
+    assert depths.index.tolist() == ["16 bits"] * 2
+    assert depths.iloc[0].tolist()[:3] == [CLASSES[0], "1,500", "1,400"]
+    sentence = (
+        "Files of 16 bits are unevenly spread over the classes: a network may tell them by how "
+        "their files hold pixels."
+    )
+    assert f"X-TB: {sentence}" in page.section("warnings")
+    assert not page.tables("Files of H-BR with other bits a channel")
     pairs = page.table("Images of H-BR that look the same")
     assert len(pairs) == 20 and pairs.index[0] == "a0"
     assert pairs.iloc[0].tolist() == ["a0b", "0", "C1 / C2 <i>", "training"]

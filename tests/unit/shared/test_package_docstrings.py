@@ -12,6 +12,7 @@ PACKAGES = [
         for name in ("study", "tables", "user_tables", "images", "xray", "histology")
     ),
     *(f"pgdose/{name}" for name in ("imagetable", "labelling", "cohort", "networks")),
+    *("pgdose/histology/slides", "pgdose/histology/outlines"),
     *("pgdose/training", "pgdose/manifest", "pgdose/cli", "pgdose/terminal", "pgdose_phantom"),
 ]
 
@@ -22,4 +23,5 @@ def test_the_docstring_lists_each_module_once(package: str) -> None:
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
     listed = [line.split()[0] for line in text.splitlines() if "  " in line.strip()]
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
     assert sorted(listed) == sorted(modules)

@@ -22,7 +22,12 @@ from helpers.workflow import PROJECT, SMALL, checkout, snakemake
 from PIL import Image
 
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import outlines, overview, slide_opening, survey
+from pgdose.histology import survey
+from pgdose.histology.outlines import reading as outlines
+from pgdose.histology.slides import formats as slide_formats
+from pgdose.histology.slides import opening as slide_opening
+from pgdose.histology.slides import overview, slide_table
+from pgdose.histology.slides.geometry import SlideGeometry
 from pgdose.images import codecs
 from pgdose.labelling.lexicon_file import load_lexicon
 from pgdose.names import NAME_RULE
@@ -179,13 +184,15 @@ def test_no_table_leads_out_of_its_root(name: str, root: Path) -> None:
     row = {"image": name, "file": name, "slide": name, "patient": "P", "class": "a"}
     good = {**row, "file": "a/in.png", "image": "a/in.png"}
     both = pd.DataFrame([row, good])
+    folders = slide_table.slide_folders(root)
     for indexed in (index_rows(both, root), index_field_rows(both, root, tile=256).tiles):
         assert [r[2] for r in indexed.rejects] == ["outside_root"] and len(indexed.records) == 1
     assert (
-        rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, root, {}) == "outside_root"
+        rejected(survey.survey_row, {**row, "outlines": "", "mpp": ""}, folders, {})
+        == "outside_root"
     )
     drawn = {**row, "slide": "a/in.png", "outlines": name, "mpp": ""}
-    assert rejected(survey.survey_row, drawn, root, {}) == "outside_root"
+    assert rejected(survey.survey_row, drawn, folders, {}) == "outside_root"
 
 
 def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
@@ -293,7 +300,7 @@ def test_a_small_picture_in_an_enormous_tile_is_refused_by_its_header(
     with tifffile.TiffFile(path, mode="r+") as file:
         for tag in ("TileWidth", "TileLength"):
             file.pages[0].tags[tag].overwrite(40_000)
-    monkeypatch.setattr(codecs.deep_color, "read", None)
+    monkeypatch.setattr(codecs.deep_values, "read", None)
     monkeypatch.setattr(Image.Image, "convert", None)
     assert rejected(codecs.image_size, path) == "absurd_size"
     assert rejected(codecs.read_image, path, 3) == "absurd_size"
@@ -326,7 +333,10 @@ def test_a_slide_of_absurd_size_is_refused_by_its_header(
 ) -> None:
     path = tiff_header(tmp_path / "a.tif", 10**6, 10**6, tile=256, compression="jpeg")
     assert rejected(slide_opening.open_slide, path) in ("absurd_size", "unreadable_slide")
-    assert rejected(overview.thumbnail, path, 1200) in ("absurd_size", "unreadable_slide")
+    assert rejected(overview.thumbnail, path, 1200, "as_stored") in (
+        "absurd_size",
+        "unreadable_slide",
+    )
     little_memory()
 
 
@@ -349,7 +359,9 @@ def test_a_mask_of_absurd_size_is_refused_by_its_header(
     read = outlines.read_outlines
     for name in ("a.png", "a.tif", "b.tif"):
         for size in ((1000, 1000), (100_000, 100_000)):
-            assert rejected(read, tmp_path / name, CLASSES, size, None, 256) == "absurd_size"
+            assert (
+                rejected(read, tmp_path / name, CLASSES, SlideGeometry(size), 256) == "absurd_size"
+            )
     little_memory()
 
 
@@ -365,17 +377,21 @@ def test_a_tiff_whose_pages_form_a_ring_is_refused(tmp_path: Path) -> None:
     struct.pack_into("<I", content, last + 2 + 12 * count, first)
     path.write_bytes(content)
     assert rejected(slide_opening.open_slide, path) == "absurd_size"
-    assert rejected(outlines.read_outlines, path, CLASSES, (16, 16), None, 256) == "absurd_size"
-    assert codecs.read_image(path, 3).shape == (16, 16, 3)
+    assert (
+        rejected(outlines.read_outlines, path, CLASSES, SlideGeometry((16, 16)), 256)
+        == "absurd_size"
+    )
+    assert rejected(codecs.read_image, path, 3) == "absurd_size"
 
 
 def test_a_slide_of_enormous_tiles_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_slide(tmp_path / "a.svs", np.full((1024, 1024, 3), 200, np.uint8), tile=512)
-    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
+    monkeypatch.setattr(slide_formats, "LARGEST_TILE", 511)
     assert rejected(slide_opening.open_slide, path) == "unreadable_slide"
-    monkeypatch.setattr(slide_opening, "_check_tiff", lambda _: None)  # as for other formats
+    monkeypatch.setattr(slide_opening, "check_format", lambda _: None)  # as for other formats
+    monkeypatch.setattr(slide_opening, "LARGEST_TILE", 511)
     assert rejected(slide_opening.open_slide, path) == "absurd_size"
 
 
@@ -392,7 +408,7 @@ def test_a_sparse_file_is_not_read_as_a_whole(
     read = outlines.read_outlines
     for suffix in ("geojson", "xml", "csv"):
         file = (tmp_path / "a.geojson").rename(tmp_path / f"b.{suffix}")
-        assert rejected(read, file, CLASSES, (16, 16), None, 256) == "absurd_size"
+        assert rejected(read, file, CLASSES, SlideGeometry((16, 16)), 256) == "absurd_size"
         file.rename(tmp_path / "a.geojson")
     little_memory()
 
@@ -408,7 +424,7 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
         text = f'<!DOCTYPE x [{entities}]><Annotations Name="">&a11;</Annotations>'
         (tmp_path / "a.xml").write_text(text, encoding=encoding)
         with pytest.raises(Rejected) as caught:
-            outlines.read_outlines(tmp_path / "a.xml", CLASSES, (1000, 1000), None, 256)
+            outlines.read_outlines(tmp_path / "a.xml", CLASSES, SlideGeometry((1000, 1000)), 256)
         detail = "the XML has a DOCTYPE, which is refused; export it from the viewer again"
         assert (caught.value.reason, caught.value.detail) == ("unreadable_outlines", detail)
 
@@ -425,7 +441,7 @@ def test_xml_has_no_entities(encoding: str, tmp_path: Path) -> None:
 def test_geojson_of_endless_depth_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(text)
     reason = rejected(
-        outlines.read_outlines, tmp_path / "a.geojson", CLASSES, (1000, 1000), None, 256
+        outlines.read_outlines, tmp_path / "a.geojson", CLASSES, SlideGeometry((1000, 1000)), 256
     )
     assert reason in ("unreadable_outlines", "invalid_outline")
 

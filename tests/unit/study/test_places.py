@@ -138,6 +138,22 @@ def test_no_table_can_name_what_a_study_writes(field: str) -> None:
         parse(content)
 
 
+@pytest.mark.parametrize("field", ["results", "privacy__folder", "privacy__key"])
+def test_nothing_is_written_into_a_folder_of_outlines(field: str) -> None:
+    content = study(**{field: "drawn/x/y"})
+    content["sources"]["breast"]["outlines_root"] = "drawn"
+    match = r"shares its files with sources\.breast\.outlines_root, 'drawn'"
+    with pytest.raises(UserError, match=match):
+        parse(content)
+
+
+def test_a_persons_outlines_make_no_synthetic_source() -> None:
+    content = study()
+    synthetic = parse(content).synthetic("breast")
+    content["sources"]["breast"]["outlines_root"] = "drawn"
+    assert synthetic and not parse(content).synthetic("breast")
+
+
 def test_usual_places_pass(tmp_path: Path) -> None:
     assert parse(study(results="~/x")).results == str(tmp_path / "home/me/x")
     assert parse(study(results="results/x/")).results == "results/x"

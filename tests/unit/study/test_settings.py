@@ -60,26 +60,29 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (
         TABLE,
         "index_table",
-        OF_TABLES | {"kind", "modality", "columns", "labels", "layout", "sex_words"},
-        {"root", "table", "screen", "shards"},
+        OF_TABLES
+        | {"kind", "modality", "columns", "labels", "layout", "sex_words", "classes"}
+        | {"modalities", "orientation"},
+        {"root", "table", "screen", "shards", "bits"},
     ),
     (
         FIELDS,
         "index_fields",
-        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards"},
-        {"root", "bits", "kind"},
+        OF_TABLES | {"table", "columns", "layout", "tile", "margin", "shards", "classes"},
+        {"root", "bits", "kind", "least_focus"},
     ),
     (
         SLIDES,
         "candidates",
-        OF_TABLES | OF_SLIDES | {"class_share", "tissue"},
-        {"root", "shards", "table", "tiles_per_class", "threads"},
+        OF_TABLES | OF_SLIDES | {"class_share", "tissue", "colour"},
+        {"root", "outlines_root", "shards", "table", "tiles_per_class", "threads", "least_focus"},
     ),
     (
         SLIDES,
         "index_slides",
-        OF_TABLES | {"tile", "tiles_per_class", "shards", "columns"},
-        {"root", "table", "threads", "class_share", "tissue"} | (OF_SLIDES - {"tile", "columns"}),
+        OF_TABLES | {"tile", "tiles_per_class", "shards", "columns", "colour"},
+        {"root", "outlines_root", "table", "threads", "class_share", "tissue", "least_focus"}
+        | (OF_SLIDES - {"tile", "columns"}),
     ),
     (
         Augment(),

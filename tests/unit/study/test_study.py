@@ -12,6 +12,7 @@ from helpers.workflow import PROJECT, checkout, snakemake
 from pgdose.cli.schema import schema
 from pgdose.errors import UserError
 from pgdose.study.parsing import parse
+from pgdose.study.sources import ImageTable
 from pgdose.study.study import Study
 
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "resources/studies").glob("*.yaml"))]
@@ -92,6 +93,27 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.breast.classes: 'tumor' stands for two classes; remove it from one of them",
         ),
         (
+            "sources.breast.classes",
+            {"norm": ["tum*"], "tumour": ["tumor*"]},
+            "sources.breast.classes: 'tumor*' of class tumour can never count, because 'tum*' of "
+            "class norm before it matches all of its words; put class tumour first",
+        ),
+        (
+            "sources.breast.classes.norm",
+            ["Normal", "\u200b "],
+            "sources.breast.classes: a word of class norm is empty and can never count; remove it",
+        ),
+        (
+            "sources.fields.classes",
+            {"a": ["x"], "b": ["X"]},
+            "sources.fields.classes: 'x' stands for two classes; remove it from one of them",
+        ),
+        (
+            "sources.fields.classes",
+            {"stomach": ["желудок"]},
+            "groups.H-OV.classes.C1.where.class: 'ovary_tumour' is not a class of its source",
+        ),
+        (
             "sources.breast.classes.tumour",
             "Tumor",
             "sources.breast.classes.tumour: 'Tumor' must be a list",
@@ -120,8 +142,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (
             "groups.H-OV.image.window",
             "voi",
-            "groups.H-OV.image.window: 'voi' is for DICOM files, but source fields is of kind "
-            "microscope_fields; leave 'window' out",
+            "groups.H-OV.image.window: 'voi' is for X-rays, but source fields is histology, whose "
+            "values are never stretched; leave 'window' out",
         ),
         ("groups.X-TB.image.boxes", "boxes.csv", "groups.X-TB.image: 'boxes' needs 'crop: a"),
         (
@@ -257,6 +279,36 @@ def test_a_mistake_names_the_field_what_stands_there_and_what_may(
     parse(study)
     found = mistakes(change(study, path, value))
     assert any(line.startswith(message) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("modality", "window", "message"),
+    [
+        ("xray", "percentile", None),
+        ("xray", "full", None),
+        (
+            "xray",
+            "voi",
+            "'voi' takes the window of each DICOM file, but source pictures is of kind",
+        ),
+        ("other", "percentile", None),
+        ("other", "full", "'full' is for X-rays, but source pictures is other, whose values are"),
+        ("histology", "voi", "'voi' is for X-rays, but source pictures is histology"),
+    ],
+)
+def test_the_windows_that_pictures_may_have(
+    study: dict[str, Any], modality: str, window: str, message: str | None
+) -> None:
+    pictures = {"kind": "table", "root": "p", "table": "p.csv", "modality": modality}
+    pictures["columns"] = {"class": "class"}
+    classes = {c: {"source": "pictures", "where": {"class": c}, "count": "all"} for c in ("A", "B")}
+    study["sources"]["pictures"] = pictures
+    study["groups"]["P"] = {"title": "P", "classes": classes, "image": {"window": window}}
+    if message is None:
+        parse(study)
+    else:
+        found = mistakes(study)
+        assert any(line.startswith(f"groups.P.image.window: {message}") for line in found), found
 
 
 @pytest.mark.parametrize(
@@ -534,6 +586,35 @@ def test_a_title_is_one_line(title: str, study: dict[str, Any]) -> None:
         parse(study)
     study["groups"]["X-TB"]["title"] = "of a block of YAML\n"
     assert parse(study).groups["X-TB"].title == "of a block of YAML"
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (["CRX"], "must be a code of the DICOM attribute Modality, did you mean 'CR'?"),
+        (["cr"], "must be a code of the DICOM attribute Modality, of capitals and digits"),
+        (["C"], "must be a code"),
+        ([], "give at least 1"),
+        ("CR", "write [CR]"),
+    ],
+)
+def test_modalities_are_codes(codes: Any, message: str, study: dict[str, Any]) -> None:
+    assert message in "".join(mistakes(change(study, "sources.xray.modalities", codes)))
+
+
+def test_codes_of_a_station_s_own_may_stand_among_modalities(study: dict[str, Any]) -> None:
+    made = parse(change(study, "sources.xray.modalities", ["CR", "OT", "RADIOGRAPHY"]))
+    assert made.sources["xray"].modalities == ["CR", "OT", "RADIOGRAPHY"]
+    assert parse(study).sources["xray"].modalities == ["CR", "DX", "RF"]
+    assert "'sideways'" in "".join(mistakes(change(study, "sources.xray.orientation", "sideways")))
+
+
+@pytest.mark.parametrize(("key", "value"), [("modalities", ["CR"]), ("orientation", "turn")])
+def test_keys_of_films_are_for_x_rays(key: str, value: Any, study: dict[str, Any]) -> None:
+    table = {"kind": "table", "root": "images", "table": "t.csv", key: value}
+    ImageTable.model_validate(table | {"modality": "xray"})
+    changed = change(study, "sources.photos", table)
+    assert f"sources.photos.{key}" in "".join(mistakes(changed))
 
 
 @pytest.mark.parametrize(

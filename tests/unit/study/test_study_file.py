@@ -84,13 +84,30 @@ def test_json_and_a_switched_off_key_are_fine(tmp_path: Path) -> None:
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
-    assert check(Path(SMALL)) == [f"{SMALL} is in order: 3 sources, 4 groups, 2 attacks"]
+    assert check(Path(SMALL))[0] == f"{SMALL} is in order: 3 sources, 4 groups, 2 attacks"
     path = tmp_path / "study.yaml"
     path.write_text(TEXT.replace("seed: 7", "seed: yes"))
     with pytest.raises(
         UserError, match=r"study.yaml: The study has a mistake:\n  line 3: seed: yes must"
     ):
         check(path)
+
+
+def test_the_command_reads_lexicons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no effect is a warning, and all mistakes are told, each with its line."""
+    monkeypatch.chdir(PROJECT)
+    lexicon, study = tmp_path / "mine.yaml", tmp_path / "study.yaml"
+    study.write_text(TEXT.replace("resources/lexicons/ru.yaml", str(lexicon)))
+    content = Path("resources/lexicons/ru.yaml").read_text()
+    lexicon.write_text(content.replace("- пневмоскл*", "- пневмоскл*\n      - пневмосклероз*"))
+    warnings = [line for line in check(study)[1:] if "findings" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"sources.xray.lexicon: warning: {lexicon}, line ")
+    assert "is covered by findings.pneumosclerosis.patterns[0] (line " in warnings[0]
+    lexicon.write_text(content.replace("- пневмоскл*", "- пневмо*скл\n      - 5"))
+    with pytest.raises(UserError) as error:
+        check(study)
+    assert "sources.xray.lexicon: mine.yaml: The lexicon has 2 mistakes:" in str(error.value)
 
 
 @pytest.mark.workflow

@@ -17,7 +17,7 @@ from PIL import Image
 from pgdose.analysis import agreement
 from pgdose.cohort import exclusions
 from pgdose.errors import Rejected, UserError
-from pgdose.histology import slide_table
+from pgdose.histology.slides import slide_table
 from pgdose.images import codecs
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse
@@ -30,7 +30,7 @@ from pgdose.tables.private_paths import stat_file
 from pgdose.user_tables import csv_rows, layouts, parquet_rows, reader
 from pgdose.user_tables.formats import TableFormat, UserTable, find_columns, read_header
 from pgdose.xray import hand_drawn_boxes
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 
 REAL = Path(__file__).parents[4] / "shared" / "real"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")
@@ -289,8 +289,58 @@ def test_a_film_in_dicom_may_stand_in_a_table(pictures: Path) -> None:
     (record,), _, rejects, _ = index(rows("c.dcm"), pictures, modality="xray")
     assert (record["rows"], record["columns"], record["bits_stored"]) == (80, 100, 12)
     assert rejects == []
-    seen = read_source_image(stat_file(pictures / "c.dcm"), "table", "xray")
+    seen = read_source_image(stat_file(pictures / "c.dcm"), ImageSettings("table", "xray"))
     assert seen.pixels.shape == (80, 100) and seen.applied == "percentile"
+
+
+def test_films_of_a_table_are_checked_and_turned_as_those_of_an_archive(pictures: Path) -> None:
+    orientation = {"PatientOrientation": ["F", "L"]}
+    dicom_files.save(dicom_files.film(**orientation), pictures / "c.dcm")
+    dicom_files.save(dicom_files.film(Modality="CT"), pictures / "d.dcm")
+    bare = dicom_files.save(dicom_files.film(SOPClassUID="1.2.3"), pictures / "bare")
+    bare.write_bytes(dicom_files.data_set_of(bare))
+    made = rows("a.png", "bare", "c.dcm", "d.dcm", patient=["P1", "P2", "P3", "P4"])
+    notes: list[str] = []
+    records, _, rejects, _ = index(made, pictures, modality="xray", notes=notes)
+    assert [(r["rows"], r["columns"], r.get("turned")) for r in records] == [
+        *((90, 120, None), (80, 100, False), (100, 80, True))
+    ]
+    assert [(r.reason, r.detail[:2]) for r in rejects] == [("other_modality", "CT")]
+    assert "1 of 2 films do not say their modality; kept" in notes
+    assert "1 films are stored mirrored; turned" in notes
+    keys = {"modality": "xray", "modalities": ["CT"], "orientation": "as_stored"}
+    (*_, film), _, rejects, _ = index(rows("d.dcm"), pictures, **keys)
+    assert film["rows"] == 80 and rejects == []
+    keys |= {"modalities": ["CR"], "orientation": "reject"}
+    _, _, rejects, _ = index(rows("c.dcm"), pictures, **keys)
+    assert [r.reason for r in rejects] == ["not_upright"]
+
+
+def test_an_archive_among_pictures_is_named_as_one(pictures: Path) -> None:
+    (pictures / "films.png").write_bytes(b"PK\x03\x04" + b"x" * 600)
+    _, _, rejects, _ = index(rows("films.png", "a.png"), pictures)
+    assert [r.reason for r in rejects] == ["archive"]
+    files = layouts.files_below(pictures)
+    images = pd.DataFrame({"image": files}, dtype=object)
+    (pictures / "p.jpg").write_bytes((pictures / "a.png").read_bytes())
+    images = pd.concat([images, pd.DataFrame({"image": ["p.jpg"]})])
+    _, _, rejects, _ = index(images, pictures, layout="{patient}.jpg", table=None)
+    assert ("archive", "a ZIP archive; unpack it below the root") in {
+        (r.reason, r.detail) for r in rejects
+    }
+
+
+def test_the_depth_of_a_picture_and_its_pages_are_recorded(pictures: Path) -> None:
+    Image.fromarray(np.full((20, 30), 40_000, np.uint16)).save(pictures / "deep.png")
+    large, small = Image.new("L", (40, 30)), Image.new("L", (10, 8))
+    large.save(pictures / "pages.tif", save_all=True, append_images=[small])
+    large.save(pictures / "stack.tif", save_all=True, append_images=[large])
+    notes: list[str] = []
+    names = ("a.png", "deep.png", "pages.tif", "stack.tif")
+    records, _, rejects, _ = index(rows(*names), pictures, notes=notes, patients="none")
+    assert [r["bits_stored"] for r in records] == [8, 16, 8]
+    assert [r.reason for r in rejects] == ["several_pages"]
+    assert "1 files have several pages; the largest is read" in notes
 
 
 def test_folders_and_names_say_what_a_table_does_not(pictures: Path) -> None:
@@ -337,7 +387,7 @@ def test_deep_greys_are_stretched_whatever_they_use_of_16_bits(
     values = np.linspace(0, 2**bits - 1, 4096).astype(np.uint16).reshape(64, 64)
     path = tmp_path / f"deep.{suffix}"
     Image.fromarray(values).save(path)
-    seen = codecs.read_image(path, 1)
+    seen = codecs.read_image(path, 1, window="percentile")
     assert np.array_equal(seen, codecs.stretch(values))
     assert (seen.min(), seen.max()) == (0, 255)
     assert len(np.unique(seen)) > 200
@@ -426,6 +476,20 @@ def test_inputs_that_are_not_there_are_all_named_at_once(tmp_path: Path) -> None
         assert line in message
 
 
+def test_a_folder_of_outlines_that_is_not_there_is_named(tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "slides.csv", "slide,patient,outlines\n")
+    entry = {"kind": "slides", "root": str(tmp_path), "table": str(table), "tiles_per_class": 1}
+    study = a_study(tmp_path, **COLUMNS)
+    for outlines, fault in ((tmp_path, False), (tmp_path / "gone", True)):
+        slides = Slides.model_validate({**entry, "outlines_root": str(outlines)})
+        of_slides = study.model_copy(update={"sources": {"breast": slides}, "groups": {}})
+        if not fault:
+            check_inputs(of_slides)
+            continue
+        with pytest.raises(UserError, match=r"sources\.breast\.outlines_root: there is no folder"):
+            check_inputs(of_slides)
+
+
 def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     write_csv(tmp_path / "records.csv", "image,kind\n")
     with pytest.raises(UserError, match=r"sources\.nih\.columns\.patient: no column 'patient'"):
@@ -486,13 +550,15 @@ def test_reports_in_cp1251_are_read_when_the_study_says_so(tmp_path: Path) -> No
         read_header(table(path, "sources.xray.reports", **columns))
 
 
-def test_an_impossible_age_rejects_its_image_alone(tmp_path: Path) -> None:
+def test_an_impossible_age_is_left_empty_and_counted(tmp_path: Path) -> None:
     for name in ("a", "b"):
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     rows = pd.DataFrame({"image": ["a.png", "b.png"], "patient": "p", "age": ["150", "50"]})
-    kept, _, rejected, _ = index(rows, tmp_path)
-    assert [record["age"] for record in kept] == [50]
-    assert [reason for _, _, reason, _ in rejected] == ["impossible_age"]
+    notes: list[str] = []
+    kept, _, rejected, _ = index(rows, tmp_path, notes=notes)
+    assert [record["age"] for record in kept] == [None, 50]
+    assert rejected == []
+    assert "age: 1 cells understood, 0 empty, 1 not understood: '150' (1)" in notes
 
 
 def test_a_folder_that_cannot_be_read_stops_the_listing(
@@ -541,7 +607,7 @@ def test_a_real_row_or_slide_in_the_synthetic_hospital_gets_no_public_id(tmp_pat
     def read(content: str) -> object:
         ids = SourceIds(KEY, "s", "s")
         return slide_table.read_slide_list(
-            write_csv(table, content), settings, root, ids, truth=truth
+            write_csv(table, content), settings, slide_table.slide_folders(root), ids, truth=truth
         )
 
     read(content)

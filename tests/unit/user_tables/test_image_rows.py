@@ -24,9 +24,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def index(
-    root: Path, rows: pd.DataFrame, notes: list[str], classes: tuple[str, ...] = (), **keys: object
+    root: Path, rows: pd.DataFrame, notes: list[str], taken: tuple[str, ...] = (), **keys: object
 ) -> SourceIndex:
-    images = image_rows(rows, {"view": ["PA"], "class": list(classes)}, **keys)
+    images = image_rows(rows, {"view": ["PA"], "class": list(taken)}, **keys)
     return index_images(images, root, IDS, notes)
 
 
@@ -73,3 +73,16 @@ def test_a_word_for_nothing_is_no_class_unless_the_study_has_it(root: Path) -> N
     assert {record["class"] for record in found} == {"tb", None}
     found = index(root, pd.DataFrame(rows, dtype=object), [], ("tb", "nan"), **keys).records
     assert {record["class"] for record in found} == {"tb", "nan"}
+
+
+def test_words_of_a_class_column_become_classes(root: Path) -> None:
+    rows = {"image": ["tb/1.png", "norm/2.PNG"], "patient": ["1", "2"], "class": ["Туб. 1", "да"]}
+    keys = {"columns": {"image": "image", "patient": "patient", "class": "class"}}
+    keys |= {"classes": {"tb": ["туб*"], "norm": ["ДА"]}}
+    notes: list[str] = []
+    found = index(root, pd.DataFrame(rows, dtype=object), notes, ("tb",), **keys).records
+    assert {record["class"] for record in found} == {"tb", "norm"}
+    keys["classes"] = {"tb": ["туб*"]}
+    found = index(root, pd.DataFrame(rows, dtype=object), notes, ("tb",), **keys).records
+    assert {record["class"] for record in found} == {"tb", None}
+    assert "1 not understood" in " ".join(notes)

@@ -100,3 +100,18 @@ def test_the_labeller_s_conflicts_fit_in(tmp_path) -> None:  # type: ignore[no-u
     parquet.write_table(conflicts, tmp_path / "conflicts.parquet", CONFLICTS)
     read = parquet.read_table(tmp_path / "conflicts.parquet")
     assert read.to_dict("records") == [{"record_id": "a", "label": "focal", "state": "present"}]
+
+
+def test_what_headers_do_not_say_is_counted() -> None:
+    films = pd.DataFrame(
+        {"sex": ["F", None], "age": [None, None], "view": "PA", "impossible_age": [True, False]}
+    ).assign(says_modality=[True, False], stored=["mirrored", None])
+    notes: list[str] = []
+    archive_index.note_headers(films, "turn", notes)
+    assert notes == [
+        "1 of 2 films have no sex that is understood",
+        "2 of 2 films have no age that is understood",
+        "1 of 2 films have an age under 0 or over 120 years; left empty",
+        "1 of 2 films do not say their modality; kept",
+        "1 films are stored mirrored; turned",
+    ]

@@ -135,6 +135,28 @@ def test_a_codestream_in_several_fragments_is_one_film(tmp_path: Path) -> None:
     assert np.abs(films.read_film(path, "full").pixels - reference(12)).max() <= 0.5
 
 
+@pytest.mark.parametrize("missing", ["SamplesPerPixel", "PixelRepresentation", "HighBit"])
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.RLELossless])
+def test_what_a_header_need_not_say_of_plain_greys(
+    tmp_path: Path, syntax: str, missing: str
+) -> None:
+    path = save(film(), tmp_path / "film.dcm", syntax)
+    expected = films.read_film(path).pixels
+    ds = pydicom.dcmread(path)
+    delattr(ds, missing)
+    ds.save_as(path)
+    assert read_header(path)["rows"] == 80
+    assert np.array_equal(films.read_film(path).pixels, expected)
+
+
+def test_a_film_that_does_not_say_its_bits_is_rejected(write: Write) -> None:
+    path = write(BitsStored=None)
+    with pytest.raises(Rejected, match="BitsStored"):
+        read_header(path)
+    with pytest.raises(Rejected, match="BitsStored"):
+        films.read_film(path)
+
+
 def unknown_syntax(path: Path, syntax: str) -> Path:
     ds = pydicom.dcmread(path)
     ds.file_meta.TransferSyntaxUID = uid.UID(syntax)
@@ -160,12 +182,11 @@ def test_what_cannot_be_decoded_is_rejected_with_its_name(
     assert told in caught.value.detail
 
 
-@pytest.mark.parametrize("syntax", ["1.2.3.4.5", ""])
-def test_an_unknown_transfer_syntax_is_not_quoted(tmp_path: Path, syntax: str) -> None:
+def test_an_unknown_transfer_syntax_is_not_quoted(tmp_path: Path) -> None:
     path = save(film(), tmp_path / "a.dcm")
     content = path.read_bytes()
     told = str(uid.ExplicitVRLittleEndian).encode()
-    path.write_bytes(content.replace(told, syntax.encode().ljust(len(told), b"\0")))
+    path.write_bytes(content.replace(told, b"1.2.3.4.5".ljust(len(told), b"\0")))
     with pytest.raises(Rejected) as caught:
         films.read_film(path)
     assert caught.value.reason in ("no_decoder", "unreadable_header")
@@ -198,8 +219,12 @@ def test_what_is_wrong_is_told_with_the_syntax_and_without_values(write: Write) 
     assert caught.value.detail == "Explicit VR Little Endian: fewer pixels than the header says"
 
 
-def test_a_film_without_pixels_fails_at_the_pixels(write: Write) -> None:
-    assert reason(films.read_film, write(PixelData=None)) == "unreadable_pixels"
+def test_a_file_that_ends_before_its_pixels_is_unreadable(write: Write) -> None:
+    for act in (read_header, films.read_film):
+        with pytest.raises(Rejected) as caught:
+            act(write(PixelData=None))
+        assert caught.value.reason == "unreadable_header"
+        assert caught.value.detail == "the file ends before its pixels"
 
 
 @pytest.mark.parametrize("field", ["Rows", "Columns"])
@@ -221,13 +246,13 @@ def test_a_codestream_of_another_size_is_rejected(tmp_path: Path, syntax: str, f
         assert told == "the codestream's size contradicts the header"
 
 
-def test_a_decoder_that_dies_costs_one_film(tmp_path: Path) -> None:
+def test_a_decoder_that_dies_costs_no_film(tmp_path: Path) -> None:
     good = save(film(), tmp_path / "good.dcm", uid.JPEGLosslessSV1)
     expected = films.read_film(good).pixels
     assert decode.decoder_process.pid is not None
     os.kill(decode.decoder_process.pid, signal.SIGKILL)
-    assert reason(films.read_film, good) == "decoder_crashed"
-    assert np.array_equal(films.read_film(good).pixels, expected)
+    for _ in range(2):  # by the next decoder, and by the first one again
+        assert np.array_equal(films.read_film(good).pixels, expected)
 
 
 def test_a_film_that_kills_its_decoder_is_rejected(
@@ -274,13 +299,14 @@ REAL_DICOM = {
     "Fake_MONOHR1.dcm": None,
     "RG3_RLE": None,
     "RG3_JPLL": None,
-    "SCSRUSS": None,
+    "SCSRUSS": "other_modality",  # it says OT
     "dx_image.dcm": None,
-    "CR-MONO1-10-chest": "no_part10_header",
+    "CR-MONO1-10-chest": "no_patient",
     "gdcm-CR-MONO1-10-chest.dcm": "no_patient",
     "html_page.dcm": "not_dicom",
 }
-READABLE = [name for name, code in REAL_DICOM.items() if code in (None, "no_patient")]
+READABLE = [name for name, code in REAL_DICOM.items() if code != "not_dicom"]
+MIRRORED = ("RG3_RLE", "RG3_JPLL")  # their PatientOrientation is R\F
 
 
 def by_gdcm(path: Path) -> np.ndarray:
@@ -291,7 +317,8 @@ def by_gdcm(path: Path) -> np.ndarray:
     image = reader.GetImage()
     kind = {8: np.uint8, 16: np.uint16}[image.GetPixelFormat().GetBitsAllocated()]
     values = np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), kind)
-    return values.reshape(image.GetDimension(1), image.GetDimension(0))
+    values = values.reshape(image.GetDimension(1), image.GetDimension(0))
+    return values[:, ::-1] if path.name in MIRRORED else values
 
 
 @needs_real
@@ -317,7 +344,8 @@ def test_real_pixels_are_those_of_another_reader(name: str) -> None:
     stored = by_gdcm(REAL / name).astype(np.float64)
     low, high = np.percentile(stored, (0.5, 99.5), method="inverted_cdf")
     expected = np.clip((stored - low) / (high - low), 0, 1) * 255
-    if pydicom.dcmread(REAL / name).PhotometricInterpretation == "MONOCHROME1":
+    header = pydicom.dcmread(REAL / name, force=True)
+    if header.PhotometricInterpretation == "MONOCHROME1":
         expected = 255 - expected
     difference = np.abs(films.read_film(REAL / name).pixels - expected)
     # The percentiles are those of some rows; two decoders of JPEG differ by one stored value.

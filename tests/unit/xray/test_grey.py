@@ -8,7 +8,6 @@ import numpy as np
 import pydicom
 import pytest
 from helpers.dicom_files import film, ramp, save
-from PIL import Image
 from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 
 from pgdose.errors import Rejected
@@ -380,16 +379,6 @@ def test_percentiles_of_a_large_film_are_those_of_some_of_its_rows() -> None:
 
 
 # --- to the size of a network -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(2800, 2531), (576, 520), (1024, 300), (401, 4000), (999, 997)])
-@pytest.mark.parametrize("size", [64, 256])  # where Pillow hits a pixel on an edge exactly
-def test_a_large_film_is_averaged_as_by_pillow_in_floats(shape: tuple[int, int], size: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    box = Image.fromarray(pixels.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
-    found = resize(pixels, size)
-    assert np.abs(found - np.asarray(box)).max() <= 0.501  # a half is rounded to either side
-    assert (found != np.rint(np.asarray(box))).mean() < 0.001
 
 
 def test_a_film_of_very_many_rows_does_not_overflow() -> None:

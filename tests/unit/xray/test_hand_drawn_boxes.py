@@ -1,10 +1,12 @@
 """Aorta windows that a person drew: the file is read, and its mistakes are named."""
 
+import logging
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from pgdose.cohort import logs
 from pgdose.errors import UserError
 from pgdose.xray.hand_drawn_boxes import read_boxes
 
@@ -66,3 +68,11 @@ def test_nothing_of_a_person_s_boxes_is_quoted(tmp_path: Path) -> None:
 def test_boxes_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         read_boxes(tmp_path / "none.csv", "G")
+
+
+def test_boxes_on_films_that_are_turned_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("boxes")
+    logs.warn_turned(log, "X-A", 0)
+    assert not caplog.records
+    logs.warn_turned(log, "X-A", 2)
+    assert "groups.X-A.image.boxes: 2 boxes belong to films" in caplog.text

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pgdose.errors import Rejected
+from pgdose.images import codecs
 from pgdose.study.classes import Image as GroupImage
 from pgdose.study.sources import FilmScreen
 from pgdose.tables import parquet, person_fields, rejects
@@ -19,7 +20,7 @@ from pgdose.tables.private_paths import SourceFile, stat_file
 from pgdose.tables.screening_schemas import SCREEN
 from pgdose.xray import screening, source_rejects
 from pgdose.xray.aorta_window import aorta_window
-from pgdose.xray.source_images import read_source_image
+from pgdose.xray.source_images import ImageSettings, read_source_image
 from pgdose_phantom.chest import draw_chest
 
 LIMITS = FilmScreen().to_dict()
@@ -133,6 +134,7 @@ def described(ids: list[str]) -> pd.DataFrame:
 def look(table: pd.DataFrame, paths: dict[str, SourceFile], **named: Any) -> pd.DataFrame:
     settings = {"kind": "table", "modality": "xray", "limits": LIMITS} | named
     aorta = settings.pop("aorta", False)
+    settings["images"] = ImageSettings(settings.pop("kind"), settings.pop("modality"))
     return screening.screen(table.assign(aorta=aorta).to_dict("records"), paths, **settings)
 
 
@@ -142,7 +144,7 @@ def discard(index: pd.DataFrame, screened: pd.DataFrame, **instances: str) -> pd
 
 def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path) -> None:
     table, paths = write(
-        {"good": picture(), "tiny": picture(32), "blank": blank(1), "white": saturated(0.9)}
+        {"good": picture(), "tiny": picture(32), "blank": blank(0), "white": saturated(0.9)}
         | {"side": picture(128, 1), "cut": picture(128, 2), "gone": picture(128, 3)}
         | {"other": picture(128, 4), "later": picture(128, 5)}
     )
@@ -179,9 +181,9 @@ def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:
 def test_histology_is_read_in_colour(write: Write) -> None:
     colour = np.stack([picture(), picture()[::-1], picture()], axis=-1)
     paths = write({"tile": colour})[1]
-    read = read_source_image(paths["tile"], "table", "histology")
+    read = read_source_image(paths["tile"], ImageSettings("table", "histology"))
     assert np.array_equal(read.pixels, colour) and read.applied == "none"
-    assert read_source_image(paths["tile"], "table", "xray").pixels.ndim == 2
+    assert read_source_image(paths["tile"], ImageSettings("table", "xray")).pixels.ndim == 2
 
 
 def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_the_screen_of_no_records_is_a_legal_shard(tmp_path: Path) -> None:
 def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
     same = picture(128, 5)
     table, paths = write(
-        {"a": picture(), "b": same, "c": same, "d": same.copy(), "e": blank(1), "f": blank(1)}
+        {"a": picture(), "b": same, "c": same, "d": same.copy(), "e": blank(0), "f": blank(0)}
     )
     screened = look(table, paths)
     at_index = rejects.reject_table([rejects.Reject("g", "index", "not_dicom", "")])
@@ -213,7 +215,7 @@ def test_kept_and_rejected_are_all_that_was_found(write: Write) -> None:
 
 
 def test_a_second_export_of_a_film_is_known_by_its_uid(write: Write) -> None:
-    table, paths = write({"a": blank(1), "b": chest(), "c": chest()[::2]})
+    table, paths = write({"a": blank(0), "b": chest(), "c": chest()[::2]})
     rejected = discard(rejects.reject_table([]), look(table, paths), a="u", b="u", c="u")
     reasons = rejected.set_index("record_id")["reason"].to_dict()
     assert reasons == {"a": "blank", "c": "duplicate_uid"}  # b is the first that can be used
@@ -260,7 +262,9 @@ def test_the_screen_looks_for_the_aorta_only_when_asked(
     table, paths = write({"a": chest()})
     places = ["aorta_x", "aorta_y", "aorta_side", "aorta_confidence"]
     assert look(table, paths)[places].isna().all(axis=None)
-    assert tuple(look(table, paths, aorta=True)[places].iloc[0]) == aorta_window(chest())
+    assert tuple(look(table, paths, aorta=True)[places].iloc[0]) == aorta_window(
+        codecs.stretch(chest())
+    )
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not beside the tree")

@@ -34,9 +34,9 @@ def copy_limits(w):
     return as_json(group.augment.to_dict() if copies else {})
 
 
-def dicom_sources(w):
-    archives = sources_of_kind("dicom_archive")
-    return as_json([name for name in STUDY.sources_of(w.group) if name in archives])
+def xray_sources(w):
+    names = STUDY.sources_of(w.group)
+    return as_json([name for name in names if STUDY.sources[name].modality == "xray"])
 
 
 def missing(w):

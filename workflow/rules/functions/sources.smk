@@ -114,6 +114,12 @@ def codes(w):
     return as_json(words)
 
 
+def film_settings(w):
+    """Which images of an archive are films, and what becomes of those that are not upright."""
+    entry = source_of(w)
+    return as_json({"modalities": entry.modalities, "orientation": entry.orientation})
+
+
 def source_sheets():
     """What a person looks over: rejected images, tiles and slides, and the labeller's agreement."""
     archives_and_tables = sources_of_kind("dicom_archive", "table")
