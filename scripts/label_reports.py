@@ -14,7 +14,7 @@ with job(snakemake) as log:
     lexicon = load_lexicon(Path(inputs.lexicon))
     table = report_table(Path(inputs.reports), source, reports)
     labels, mentions = label_report_file(
-        table, lexicon, reports["several"], reports["negation"], guesses
+        table, lexicon, reports["several"], reports["negation"], guesses, reports["norm"]
     )
     notes.log_notes(log, table.field, guesses)
     place = {"table": inputs.reports, "settings": snakemake.params.settings}

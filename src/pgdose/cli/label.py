@@ -90,7 +90,12 @@ def label(arguments: argparse.Namespace) -> list[str]:
     path: Path = arguments.lexicon
     lexicon, rules = load_lexicon(path), LexiconRules(path)
     selection = _selection(arguments, lexicon)
-    explainer = Explainer(lexicon, not arguments.no_negation)
+    if arguments.norm == "composed" and (lexicon.composed is None or arguments.no_negation):
+        raise UserError(
+            "--norm: 'composed' needs norm.composed in the lexicon, and no --no-negation; change "
+            "one of them"
+        )
+    explainer = Explainer(lexicon, not arguments.no_negation, arguments.norm)
     separator = "\t" if arguments.separator == "tab" else arguments.separator
     written = TableFormat(separator, arguments.encoding)
     file = ReportFile(arguments.file, arguments.text, arguments.id, written)

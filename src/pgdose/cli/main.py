@@ -157,6 +157,12 @@ def _add_label_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-negation", action="store_true", help="every mention counts, as with negation: false"
     )
+    command.add_argument(
+        "--norm",
+        choices=("phrases", "composed"),
+        default="phrases",
+        help="which reports are norm, as reports.norm of the study (default: phrases)",
+    )
 
 
 def _positive(text: str) -> int:

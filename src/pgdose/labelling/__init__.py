@@ -6,6 +6,7 @@ spelling          one spelling for the words of reports and lexicons
 lexicon_file      reading a lexicon file: its sections
 entry_texts       what a person writes as one entry of a lexicon
 norm_phrases      the whole reports that the norm phrases of a lexicon stand for
+norm_statements   reports that are norm because all their statements are unremarkable
 entry_overlaps    entries that stand twice, contradict or cover each other
 lexicon_mistakes  all mistakes and warnings of a lexicon file, each with its line
 lexicon           a lexicon in memory

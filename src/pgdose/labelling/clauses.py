@@ -11,7 +11,7 @@ One sentence on its way through the labeller, with the Russian lexicon (a test r
                 vocabulary, segments: Latin letters become Cyrillic; no entry concerns "справа"; the
                 dot of an abbreviation before a small letter is left out
 
-    clause      words 0 to 6: the last dot is in negation.terminators
+    clause      words 0 to 6 (their cores): the last dot is in negation.terminators
                 Segments.clauses
 
     hits        0     patterns   findings.pneumosclerosis: пневмоскл*
@@ -36,12 +36,22 @@ One sentence on its way through the labeller, with the Russian lexicon (a test r
                 reports.states
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from pgdose.labelling.cue_scope import CueScopes
 from pgdose.labelling.entries import CUE_ROLES, Entry, Word
-from pgdose.labelling.hits import Hit, find_hits, longest, select_subjects, without_overlaps
+from pgdose.labelling.hits import (
+    Hit,
+    find_hits,
+    longest,
+    select_subjects,
+    without_overlaps,
+)
+
+_CUES = {*CUE_ROLES, "uncertainty"}
+_WORDS_AROUND_OR = 4  # between two things that an "or" joins
 
 
 class Statement(NamedTuple):
@@ -63,6 +73,7 @@ def read_clause(words: tuple[Word, ...], negation: bool) -> tuple[Statement, ...
     hits = find_hits(words)
     subjects = select_subjects(hits)
     denied, doubted = _denied_and_doubted(words, subjects, hits) if negation else ({}, {})
+    has_alternatives = negation and any(word.is_disjunction for word in words)
     statements = []
     for k, (start, end, entry) in enumerate(subjects):
         if entry.role != "patterns":
@@ -71,6 +82,8 @@ def read_clause(words: tuple[Word, ...], negation: bool) -> tuple[Statement, ...
             state, cue = "absent", denied[k]
         elif k in doubted:
             state, cue = "uncertain", doubted[k]
+        elif has_alternatives and _is_alternative(words, subjects, k):
+            state, cue = "uncertain", "negation.disjunctions"
         else:
             state, cue = "present", None
         statements.append(Statement(start, end, entry, state, cue))
@@ -82,17 +95,96 @@ def _denied_and_doubted(
 ) -> tuple[dict[int, str], dict[int, str]]:
     """The subjects that cues deny, and those that they doubt, each with the first cue's rule.
 
-    Cues of doubt may contain one of denial ("не исключена"), `not_cues` either ("без динамики").
+    A cue counts for nothing inside a longer one: "not" in "not excluded", "to suggest" in "nothing
+    to suggest"; nor does any inside `not_cues` ("без динамики").
+    What is excepted is not denied: "за исключением фиброза изменений нет".
     """
+    if hits.keys().isdisjoint(_CUES):
+        return {}, {}
+    denials = longest([hit for role in CUE_ROLES if role in hits for hit in hits[role]])
     doubts = without_overlaps(longest(hits["uncertainty"]), hits["not_cues"])
-    denials = longest([hit for role in CUE_ROLES for hit in hits[role]])
+    if doubts and denials:
+        doubts = [hit for hit in doubts if not any(_is_part_of(hit, other) for other in denials)]
     denials = without_overlaps(denials, hits["not_cues"] + doubts)
     if not (denials or doubts):
         return {}, {}
-    scopes = CueScopes(words, subjects, denials + doubts, hits)
+    attributes: list[Hit] = []
+    if "attributes" in hits:
+        attributes = longest(without_overlaps(hits["attributes"], denials))
+        attributes = [hit for hit in attributes if _is_denied(words, hit, denials)]
+        doubts = without_overlaps(doubts, attributes)
+    exceptions = without_overlaps(longest(hits["exceptions"]), hits["not_cues"])
+    scopes = CueScopes(words, subjects, denials + doubts + exceptions, attributes, hits)
+    excepted = {k for cue in exceptions for k in scopes.subjects_of(cue)}
     rules: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for cues, rule_of in zip((denials, doubts), rules, strict=True):
         for cue in cues:
             for k in scopes.subjects_of(cue):
                 rule_of.setdefault(k, cue.entry.rule)
+    for k in excepted:
+        rules[0].pop(k, None)
     return rules
+
+
+def _is_part_of(hit: Hit, other: Hit) -> bool:
+    return other.start <= hit.start and hit.end <= other.end
+
+
+def _is_denied(words: tuple[Word, ...], doubt: Hit, denials: list[Hit]) -> bool:
+    """Whether a word of doubt only describes what is denied: "no suspicious nodules".
+
+    The denial stands before it with nothing between that begins a statement or another part of the
+    sentence, or after it: "очагов, подозрительных на туберкулез, не выявлено".
+    """
+    before = [
+        d for d in denials if d.end <= doubt.start and d.entry.role not in ("after", "plural")
+    ]
+    if before:
+        between = words[before[-1].end : doubt.start]
+        last_part = _last_part(between)
+        has_comma = len(last_part) < len(between)
+        goes_on = not has_comma or any(word.is_disjunction for word in last_part)
+        if goes_on and not any(word.is_statement for word in last_part):
+            return True
+    after = [d for d in denials if d.start >= doubt.end and d.entry.role not in ("before", "lists")]
+    if not after:
+        return False
+    rest = words[doubt.start : after[0].start]
+    if _has_comma(rest):
+        is_aside = doubt.start > 0 and words[doubt.start - 1].text == ","
+        return is_aside and not any(word.is_statement for word in _last_part(rest))
+    return not any(word.is_statement for word in rest)
+
+
+def _has_comma(words: Sequence[Word]) -> bool:
+    return any(word.text == "," for word in words)
+
+
+def _last_part(words: Sequence[Word]) -> Sequence[Word]:
+    """The words after the last comma."""
+    commas = [i for i, word in enumerate(words) if word.text == ","]
+    return words[commas[-1] + 1 :] if commas else words
+
+
+def _is_alternative(words: tuple[Word, ...], subjects: list[Hit], k: int) -> bool:
+    """Whether a finding is one of two things that an "or" leaves open: "atelectasis or scar"."""
+    hit = subjects[k]
+    if any(
+        word.is_disjunction
+        for word in (*words[hit.start - 1 : hit.start], *words[hit.end : hit.end + 1])
+    ):
+        beside = [s for s in subjects[max(k - 1, 0) : k + 2] if s is not hit]
+        same = [
+            s for s in beside if s.entry.label == hit.entry.label and s.entry.role == "patterns"
+        ]
+        return not same
+    for first, second in ((k - 1, k), (k, k + 1)):
+        if first < 0 or second == len(subjects):
+            continue
+        a, b = subjects[first], subjects[second]
+        between = words[a.end : b.start]
+        if len(between) > _WORDS_AROUND_OR or a.entry.label == b.entry.label:
+            continue
+        if any(word.is_disjunction for word in between):
+            return True
+    return False

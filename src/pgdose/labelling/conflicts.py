@@ -1,4 +1,4 @@
-"""Conflicts: reports that hold a norm phrase, and elsewhere a finding."""
+"""Conflicts: reports that hold a norm phrase and a finding."""
 
 import pandas as pd
 
@@ -9,6 +9,7 @@ def find_conflicts(labels: pd.DataFrame, mentions: pd.DataFrame) -> pd.Index:
     Both are tables of `report_tables.label_reports`: `labels` has the column `label_norm` (empty in
     a conflict), `mentions` the columns `index` and `label`.
     """
-    with_norm_phrase = mentions.loc[mentions["label"] == "norm", "index"]
+    is_norm = (mentions["label"] == "norm") & (mentions["state"] == "present")
+    with_norm_phrase = mentions.loc[is_norm, "index"]
     is_conflict = labels["label_norm"].isna() & labels.index.isin(with_norm_phrase)
     return labels.index[is_conflict]

@@ -19,7 +19,8 @@ from pgdose.labelling.hits import Hit, overlap, positions
 class CueScopes:
     """A clause with its subjects and cues, asked for the subjects of each cue.
 
-    `subjects` and `cues` are in the order of the words; `cues` are those of denial and of doubt.
+    `subjects` and `cues` are in the order of the words; `cues` are those of denial, of doubt and of
+    exception. `denied_attributes` are words of doubt that only describe what is denied.
     Subjects are returned by their position in `subjects`.
     """
 
@@ -28,16 +29,39 @@ class CueScopes:
         words: tuple[Word, ...],
         subjects: list[Hit],
         cues: list[Hit],
+        denied_attributes: list[Hit],
         hits: dict[str, list[Hit]],
     ) -> None:
         self.words = words
         self.subjects = subjects
-        self.cue_starts = sorted(cue.start for cue in cues)
-        self.commas = [i for i, word in enumerate(words) if word.text == ","]
-        phrases = positions(hits["statements"])
-        self.statements = [i for i, word in enumerate(words) if word.is_statement or i in phrases]
-        phrases = positions(hits["conjunctions"])
-        self.joints = [i for i, word in enumerate(words) if word.is_conjunction or i in phrases]
+        self.cue_starts = sorted([cue.start for cue in cues])
+        self.links = [hit.start for hit in denied_attributes]
+        asides = _asides(words, hits["asides"]) if "asides" in hits else ()
+        statements = positions(hits["statements"]) if "statements" in hits else set()
+        openers = positions(hits["openers"]) if "openers" in hits else set()
+        joints = positions(hits["conjunctions"]) if "conjunctions" in hits else set()
+        alternatives, commas, colons = [], [], []
+        for i, word in enumerate(words):
+            if not word.parts_subjects:
+                continue
+            if word.is_conjunction:
+                joints.add(i)
+            if word.is_disjunction:
+                alternatives.append(i)
+            if i in asides:
+                continue
+            if word.is_statement:
+                statements.add(i)
+            if word.is_opener:
+                openers.add(i)
+            if word.text == ",":
+                commas.append(i)
+            elif word.text == ":":
+                colons.append(i)
+        self.commas, self.alternatives, self.openers = commas, alternatives, openers
+        self.part_marks = sorted(commas + colons)
+        self.statements = sorted(statements.difference(asides))
+        self.joints = sorted(joints)
 
     def subjects_of(self, cue: Hit) -> list[int]:
         """The subjects that the cue is a part of ("аорта не развернута"), then its row."""
@@ -49,17 +73,31 @@ class CueScopes:
     def _row(self, cue: Hit) -> list[int]:
         """The row after or before a cue, by its role and by which side has the nearer subject."""
         role = cue.entry.role
-        if role in ("before", "lists"):
+        if role in ("before", "lists", "exceptions"):
             return self.row_after(cue)
         if role == "after":
             return self.row_before(cue)
-        after, before = self.row_after(cue), self.row_before(cue)
+        if role == "uncertainty" and (row := self.row_after(cue)):
+            return row
+        before = self.row_before(cue)
         beside = before and not _any_in(self.commas, self.subjects[before[0]].end, cue.start)
         if role == "uncertainty":
-            return after or (before if beside else [])
+            return before if beside else []
+        if (
+            beside
+            and self.subjects[before[0]].end == cue.start
+            and not self._is_statement(before[0])
+        ):
+            return before
+        after = self.row_after(cue)
         if beside and after and self._is_statement(before[0]) and not self._is_statement(after[0]):
             return after  # "На фоне пневмосклероза не выявлено очаговых теней"
+        if beside and after and self._touches(cue, after[0]) and not self._touches(cue, before[0]):
+            return before if self._is_statement(after[0]) else after  # "emphysema, resolved nodule"
         return before if beside else after or before
+
+    def _touches(self, cue: Hit, k: int) -> bool:
+        return self.subjects[k].start == cue.end or self.subjects[k].end == cue.start
 
     # The row of subjects on either side, and where it breaks
 
@@ -84,13 +122,35 @@ class CueScopes:
         comma = _first_in(self.commas, at, hit.start)
         if comma == cue.end or _any_in(self.cue_starts, at, hit.start):
             return True
+        if has_row and cue.entry.reaches_one and not self._is_joined(k, at):
+            return True
+        if _any_in(self.alternatives, at, hit.start) or _any_in(self.links, at, hit.start):
+            return False  # "no effusion, or left basal pneumonia"; "no opacity to suggest a nodule"
         if comma is None:
             if has_row and hit.start == at and cue.entry.role == "uncertainty":
                 return False  # one thing in two words: "вероятно посттуберкулезный фиброз"
             states = has_row and _any_in(self.statements, at, hit.end)
             return states and not (self._is_joined(k, at) or self._in_closed_list(cue, k))
-        states = _any_in(self.statements, comma, hit.end)
-        return states and not self._in_open_list(cue, k, comma, hit.start)
+        if cue.entry.role == "exceptions":
+            return True  # "кроме фиброза, очаговых теней нет"
+        is_closed = _any_in(self.alternatives, cue.end, comma)  # "no effusion or mass, scarring"
+        if is_closed and cue.entry.role != "uncertainty" and not self._precedes_or(cue, hit):
+            return True
+        states = comma + 1 in self.openers or _any_in(self.statements, comma, hit.end)
+        return states and not (
+            self._in_open_list(cue, k, comma, hit.start) or self._precedes_or(cue, hit)
+        )
+
+    def _precedes_or(self, cue: Hit, hit: Hit) -> bool:
+        """Whether a denied list goes on behind a subject: "no effusion, left pneumonia, or nodule".
+
+        A subject that is a statement in itself, as a nominative is, is none of the list.
+        """
+        end = _first_in(self.alternatives, hit.end, len(self.words))
+        if cue.entry.role == "uncertainty" or end is None:
+            return False
+        ends_before = _any_in(self.statements, hit.start, end)
+        return not (ends_before or _any_in(self.cue_starts, hit.end, end))
 
     def row_before(self, cue: Hit) -> list[int]:
         """The row of subjects that ends before a cue, the nearest first."""
@@ -117,7 +177,7 @@ class CueScopes:
                 return False
         elif role == "uncertainty":
             return True
-        elif role == "after" and not has_row:
+        elif not has_row and (role == "after" or (role == "both" and comma + 1 == cue.start)):
             return False  # nothing else that it could speak of: "пневмония, в динамике разрешилась"
         end = hit.end if comma is None else comma
         if not _any_in(self.statements, self._phrase_start(k), end):
@@ -170,12 +230,22 @@ class CueScopes:
         return cue.entry.role == "lists" and self.cue_starts[-1] >= self.subjects[k].end
 
     def _part_start(self, at: int) -> int:
-        """Where the part between commas begins that holds the word at `at`."""
-        i = bisect_left(self.commas, at)
-        return self.commas[i - 1] + 1 if i else 0
+        """Where the part between commas or colons begins that holds the word at `at`."""
+        i = bisect_left(self.part_marks, at)
+        return self.part_marks[i - 1] + 1 if i else 0
 
     def _begins_part(self, at: int) -> bool:
         return at == self._part_start(at)
+
+
+def _asides(words: tuple[Word, ...], hits: list[Hit]) -> set[int]:
+    """The positions of asides with their commas: "очаги, описанные ранее, не видны"."""
+    asides: set[int] = set()
+    for hit in hits:
+        end = next((i for i in range(hit.end, len(words)) if words[i].text == ","), None)
+        if hit.start and words[hit.start - 1].text == "," and end is not None:
+            asides.update(range(hit.start - 1, end + 1))
+    return asides
 
 
 def _first_in(rising: list[int], start: int, end: int) -> int | None:

@@ -17,12 +17,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Roles are the names of the lists in the lexicon file.
-HEADING_ROLES = ("conclusion", "sections")
+HEADING_ROLES = ("conclusion", "findings", "context", "opening", "advice")  # heads of sections
 CUE_ROLES = ("before", "after", "both", "plural", "lists")  # cues of denial, by what they deny
-CLAUSE_ROLES = ("terminators", "not_cues", "conjunctions", "statements", "others")
+CLAUSE_ROLES = (
+    *("terminators", "not_cues", "attributes", "exceptions", "conjunctions", "disjunctions"),
+    *("statements", "openers", "asides", "others"),
+)
+OUTSIDE_CLAUSES = {*HEADING_ROLES, "ignore"}
 
 _MAX_GAP = 3  # words that `..` may stand for; commas between them do not count
 _GAP_ENDS = {".", ";", "?"}
+
+QUESTION_BEFORE = "¿"  # stands for a question mark in front of a word: "?nodule"
 
 
 class Element(NamedTuple):
@@ -58,6 +64,12 @@ class Entry:
     label: str = ""  # of a finding's pattern
     bits: tuple[int, ...] = ()  # one per element; 0 for the first, for `..` and for any word
     required_bits: int = 0  # all bits together
+    needs_mark: bool = False  # a head that is none without a colon or a line of its own
+
+    @property
+    def reaches_one(self) -> bool:
+        """Whether it is a cue of one subject only: the question mark of "?nodule, emphysema"."""
+        return self.elements[0].text == QUESTION_BEFORE
 
     def match_end(self, words: Sequence["Word"], start: int) -> int:
         """The position after the last matching word if the entry matches from `start`, else 0.
@@ -105,21 +117,37 @@ class Entry:
         return 0
 
 
+def _with_second_bits(
+    entries: Iterable[Entry], roles: Iterable[str] = ()
+) -> tuple[tuple[int, Entry], ...]:
+    """Entries, of these roles if any are given, with the bit that the next word has to have."""
+    wanted = [entry for entry in entries if not roles or entry.role in roles]
+    return tuple((entry.bits[1] if len(entry.bits) > 1 else 0, entry) for entry in wanted)
+
+
 class Word:
     """A word or mark in the common spelling, and which entries may begin there.
 
-    `single_entries` and `multi_entries` are the entries of one and of several elements whose first
-    element fits. Statements and conjunctions of one word are flags instead (`is_statement`,
-    `is_conjunction`). `fitted_bits` holds the bits of the later elements that the word fits.
+    `entries` are those whose first element fits; of them `single_entries` and `multi_entries` are
+    those of one and of several elements (each with the bit of its second one) that count inside a
+    clause, `heading_entries` and `terminator_entries` those of their roles. Statements, openers and
+    conjunctions of one word are flags instead (`is_...`). `fitted_bits` holds the bits of the later
+    elements that the word fits. `core` is the word that stands for it in a clause: one and the same
+    for all words that no entry is about.
     """
 
     __slots__ = (
-        *("begins_heading", "begins_ignored", "begins_mention", "begins_terminator", "fitted_bits"),
-        *("is_conjunction", "is_landmark", "is_letter", "is_mark", "is_statement"),
-        *("begins_nothing", "multi_entries", "single_entries", "text"),
+        *("begins_heading", "begins_ignored", "begins_mention", "begins_nothing"),
+        *("begins_terminator", "core", "entries", "fitted_bits", "goes_on", "is_conjunction"),
+        *("is_disjunction", "is_landmark", "is_letter", "is_mark", "is_opener", "is_statement"),
+        "parts_subjects",
+        *("heading_entries", "terminator_entries", "multi_entries", "single_entries", "text"),
     )
 
-    def __init__(self, text: str, entries: list[Entry], fitted_bits: int) -> None:
+    def __init__(
+        self, text: str, entries: list[Entry], fitted_bits: int, core: "Word | None" = None
+    ) -> None:
+        self.core = core or self
         single = [entry for entry in entries if len(entry.elements) == 1]
         roles = {entry.role for entry in entries}
         single_roles = {entry.role for entry in single}
@@ -131,16 +159,31 @@ class Word:
         self.begins_ignored = "ignore" in roles
         self.begins_heading = not roles.isdisjoint(HEADING_ROLES)
         self.is_statement = "statements" in single_roles
-        self.is_conjunction = "conjunctions" in single_roles
-        flags = {"statements", "conjunctions"}
-        self.single_entries = tuple(entry for entry in single if entry.role not in flags)
-        self.multi_entries = tuple(entry for entry in entries if len(entry.elements) > 1)
-        self.begins_nothing = not (self.single_entries or self.multi_entries)
+        self.is_opener = "openers" in single_roles
+        self.is_disjunction = "disjunctions" in single_roles
+        self.is_conjunction = "conjunctions" in single_roles or self.is_disjunction
+        self.parts_subjects = (
+            self.is_conjunction or self.is_statement or self.is_opener or text in (",", ":")
+        )
+        # No sentence ends here: "no", "without", "and"
+        self.goes_on = text == "," or self.is_conjunction or "before" in single_roles
+        flags = {"statements", "openers", "conjunctions", "disjunctions"}
+        self.entries = tuple(
+            entry for entry in entries if entry.role not in flags or entry not in single
+        )
+        in_clause = [
+            entry for entry in self.entries if entry.role not in (*OUTSIDE_CLAUSES, "terminators")
+        ]
+        self.single_entries = tuple(entry for entry in in_clause if len(entry.elements) == 1)
+        self.multi_entries = _with_second_bits(
+            [entry for entry in in_clause if len(entry.elements) > 1]
+        )
+        self.heading_entries = _with_second_bits(self.entries, HEADING_ROLES)
+        self.terminator_entries = _with_second_bits(self.entries, ("terminators",))
+        self.begins_nothing = not in_clause
         self.fitted_bits = fitted_bits
         # Reading a report visits landmarks only: where a clause may end or a mention begin.
-        self.is_landmark = (
-            self.begins_mention or self.begins_terminator or self.begins_heading or text == "?"
-        )
+        self.is_landmark = self.begins_mention or self.begins_terminator or text == "?"
 
     def matches(
         self, words: Sequence["Word"], at: int, roles: Iterable[str]
@@ -149,6 +192,6 @@ class Word:
 
         Each comes after the position behind its last word.
         """
-        for entry in (*self.single_entries, *self.multi_entries):
+        for entry in self.entries:
             if entry.role in roles and (end := entry.match_end(words, at)):
                 yield end, entry

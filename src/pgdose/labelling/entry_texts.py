@@ -13,7 +13,7 @@ from pgdose.labelling.lexicon_mistakes import LexiconMistakes, Place
 from pgdose.labelling.spelling import spell, tokenize
 
 MOST_GAPS = 10  # `..` of an entry
-_LONE_MARKS = {".", ",", ";", "?"}  # an entry may be one of them, and hold them between spaces
+_LONE_MARKS = {".", ",", ";", "?", "¿"}  # an entry may be one of them, and hold them between spaces
 _GAP = Element("", False, False)
 _ANY_WORD = Element("", False, True)
 

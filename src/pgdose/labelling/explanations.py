@@ -40,11 +40,12 @@ class Explanation(NamedTuple):
 
 
 class Explainer:
-    """Explains reports by one lexicon. negation: see `reports.read_report`."""
+    """Explains reports by one lexicon. negation, norm: see `reports.read_report`."""
 
-    def __init__(self, lexicon: Lexicon, negation: bool = True) -> None:
+    def __init__(self, lexicon: Lexicon, negation: bool = True, norm: str = "phrases") -> None:
         self.lexicon = lexicon
         self.negation = negation
+        self.norm = norm
 
     def explain(self, report: str) -> Explanation:
         """Read and explain a report, as it stands in a table."""
@@ -52,7 +53,9 @@ class Explainer:
         if text is None:
             words = "it holds HTML or RTF that is not understood; export it as plain text"
             return Explanation(report, [], [], {}, words)
-        return self.explain_mentions(text, read_report(text, self.lexicon, self.negation))
+        return self.explain_mentions(
+            text, read_report(text, self.lexicon, self.negation, self.norm)
+        )
 
     def explain_mentions(self, text: str, mentions: list[Mention]) -> Explanation:
         """Explain what `read_report`, with the same lexicon, found in a plain text."""
@@ -73,6 +76,8 @@ class Explainer:
         ]
         if states["norm"] == "present":
             return f"norm, by {rule}"
+        if rule.startswith("sections."):
+            return f"in doubt: it holds nothing but context ({rule})"
         if rule:
             return f"in doubt: a norm phrase ({rule}), but {', '.join(others)}"
         if others:
@@ -94,7 +99,7 @@ class _Words:
 
     def __init__(self, text: str, lexicon: Lexicon) -> None:
         self.pieces = split_around_tokens(text)
-        self.segments = Segments(self.pieces[1::2], lexicon)
+        self.segments = Segments(self.pieces, lexicon)
         self.ends = list(accumulate(map(len, self.pieces)))  # token k is piece 2 k + 1
 
     @cached_property

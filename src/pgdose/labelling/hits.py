@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from pgdose.labelling.entries import Entry, Word
@@ -18,18 +20,22 @@ class Hit(NamedTuple):
 def find_hits(words: Sequence[Word]) -> dict[str, list[Hit]]:
     """All hits among the words of a clause by role, in the order of the words."""
     hits: dict[str, list[Hit]] = defaultdict(list)
-    fitted_bits = 0
-    for word in words:
-        fitted_bits |= word.fitted_bits
+    bits_of = [word.fitted_bits for word in words]
+    fitted_bits = reduce(or_, bits_of, 0)
+    bits_of.append(0)
     for i, word in enumerate(words):
         if word.begins_nothing:
             continue
         for entry in word.single_entries:
             hits[entry.role].append(Hit(i, i + 1, entry))
-        for entry in word.multi_entries:
+        next_bits = bits_of[i + 1]
+        for second_bit, entry in word.multi_entries:
+            if second_bit and not second_bit & next_bits:
+                continue  # the next word does not fit
             if entry.required_bits & fitted_bits != entry.required_bits:
                 continue  # one of its words is nowhere in the clause
-            if end := entry.match_end(words, i):
+            end = i + 2 if second_bit and len(entry.bits) == 2 else entry.match_end(words, i)
+            if end:
                 hits[entry.role].append(Hit(i, end, entry))
     return hits
 
@@ -43,13 +49,16 @@ def select_subjects(hits: dict[str, list[Hit]]) -> list[Hit]:
     """
     mentions: list[Hit] = []
     mentioned_until: dict[str, int] = {}
+    exclusions = hits["exclude"]
     for hit in sorted(hits["patterns"], key=lambda hit: (hit.start, -hit.end)):
         label = hit.entry.label
-        if hit.start < mentioned_until.get(label, 0) or _is_excluded(hit, hits["exclude"]):
+        if hit.start < mentioned_until.get(label, 0):
+            continue
+        if exclusions and _is_excluded(hit, exclusions):
             continue
         mentions.append(hit)
         mentioned_until[label] = hit.end
-    others = without_overlaps(hits["others"] + hits["exclude"], mentions)
+    others = without_overlaps(hits["others"] + exclusions, mentions)
     if not others:
         return mentions
     return sorted(mentions + others, key=lambda hit: (hit.start, hit.end))

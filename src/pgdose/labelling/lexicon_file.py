@@ -10,6 +10,7 @@ A new list of entries needs a role in `entries` and a line in `_LISTS`.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,37 @@ from pgdose.labelling.entry_texts import parse_entry
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.lexicon_mistakes import LexiconMistakes, Place, rule_of
 from pgdose.labelling.norm_phrases import read_norm_phrases, rules_of_norm
-from pgdose.labelling.spelling import spell, tokenize
+from pgdose.labelling.norm_statements import (
+    ComposedNorm,
+    Pattern,
+    PatternMistake,
+    Statements,
+    literals_of,
+    needs_a_word,
+    parse_pattern,
+    patterns_of_findings,
+)
+from pgdose.labelling.spelling import is_number, spell, tokenize
 from pgdose.labelling.vocabulary import Vocabulary
 from pgdose.study.suggestions import nearest, one_of
 from pgdose.study.yaml_file import read_yaml
 
+_OF_FINDINGS = "findings"  # the list of norm.composed that the patterns of the findings make
 _FINDING_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SECTIONS = {"language", "norm", "findings", "negation", "uncertainty"}
-_MORE_SECTIONS = {"abbreviations", "capitals"}
+_MORE_SECTIONS = {"abbreviations", "capitals", "sections", "codes"}
 # The lists of entries of a section, by their role.
-_LISTS = {"negation": (*CUE_ROLES, *CLAUSE_ROLES), "norm": (*HEADING_ROLES, "ignore")}
-_REQUIRED = {"negation": {"before", "after", "terminators"}, "norm": {"phrases"}}
+_LISTS = {
+    "negation": (*CUE_ROLES, *CLAUSE_ROLES),
+    "norm": ("ignore",),
+    "sections": HEADING_ROLES,
+}
+_OTHER_KEYS = {"negation": (), "norm": ("composed",), "sections": ()}
+_REQUIRED = {
+    "negation": {"before", "after", "terminators"},
+    "norm": {"phrases"},
+    "sections": set[str](),
+}
 
 
 def load_lexicon(path: Path) -> Lexicon:
@@ -52,6 +73,7 @@ class _LexiconReader:
         self.mistakes = mistakes
         self.entries: dict[Place, Entry] = {}
         self.abbreviations: set[str] = set()
+        self.separators: set[str] = set()  # words between the statements of a composed norm
 
     def lexicon(self, content: Any) -> Lexicon:
         top = self.section(content, (), _SECTIONS, _MORE_SECTIONS)
@@ -61,7 +83,7 @@ class _LexiconReader:
         if not isinstance(capitals, bool):
             self.mistakes.refuse(("capitals",), capitals, "true or false")
         sections = {
-            name: self.section(top[name], (name,), required, {*_LISTS[name]})
+            name: self.section(top[name], (name,), required, {*_LISTS[name], *_OTHER_KEYS[name]})
             for name, required in _REQUIRED.items()
             if name in top
         }
@@ -75,12 +97,18 @@ class _LexiconReader:
         norm = sections.get("norm", {})
         phrases = self.texts(norm["phrases"], ("norm", "phrases")) if "phrases" in norm else {}
         reports = read_norm_phrases(phrases, self.mistakes)
+        statements = self.read_composed(norm["composed"]) if "composed" in norm else None
+        composed = self.composed_norm(statements) if statements else None
+        codes = self.read_codes(top["codes"], {"norm", *findings}) if "codes" in top else {}
         self.mistakes.raise_all()
 
+        literals = literals_of(statements) if statements else set()
         in_norm = {
             spell(token) for texts in reports.values() for t in texts for token in tokenize(t)
         }
-        vocabulary = Vocabulary(list(self.entries.values()), in_norm | self.abbreviations)
+        in_norm |= {literal.text for literal in literals if not literal.is_stem}
+        stems = tuple(literal.text for literal in literals if literal.is_stem)
+        vocabulary = Vocabulary(list(self.entries.values()), in_norm | self.abbreviations, stems)
         norm_rules = rules_of_norm(reports, vocabulary, self.mistakes)
         return Lexicon(
             language,
@@ -89,7 +117,9 @@ class _LexiconReader:
             frozenset(self.abbreviations),
             capitals,
             vocabulary,
-            tuple(self.mistakes.warnings),
+            composed,
+            codes,
+            warnings=tuple(self.mistakes.warnings),
         )
 
     # Lists of entries
@@ -117,10 +147,13 @@ class _LexiconReader:
         self, value: Any, place: Place, role: str, label: str = "", may_be_empty: bool = True
     ) -> None:
         for at, text in self.texts(value, place, may_be_empty).items():
-            if role in HEADING_ROLES:
-                text = text.rstrip().removesuffix(":")  # as reports have it
+            needs_mark = role in HEADING_ROLES and text.rstrip().endswith(":")
+            if needs_mark:
+                text = text.rstrip().removesuffix(":")
             if text.strip() and (entry := parse_entry(text, self.mistakes, at)):
-                self.entries[at] = Entry(role, rule_of(at), entry.elements, label)
+                self.entries[at] = Entry(
+                    role, rule_of(at), entry.elements, label, needs_mark=needs_mark
+                )
                 self.abbreviations |= entry.abbreviations
 
     def read_abbreviations(self, value: Any) -> None:
@@ -130,6 +163,72 @@ class _LexiconReader:
                 self.abbreviations.add(spell(word))
             else:
                 self.mistakes.refuse(place, text, "one word, with or without its dot")
+
+    # Norm by composition, and codes
+
+    def read_composed(self, value: Any) -> Statements | None:
+        """The patterns of norm.composed; None if one of its keys is missing."""
+        place = ("norm", "composed")
+        section = self.section(value, place, {"lists", "lungs", "others"}, {"separators"})
+        if not {"lists", "lungs", "others"} <= section.keys():
+            return None
+        lists: dict[str, Sequence[Pattern]] = {
+            str(name): self.patterns(texts, (*place, "lists", str(name)))
+            for name, texts in self.mapping(
+                section["lists"], (*place, "lists"), "names of lists"
+            ).items()
+        }
+        if _OF_FINDINGS in lists:
+            self.mistakes.add((*place, "lists", _OF_FINDINGS), "is made of the findings; rename it")
+        patterns = [entry for entry in self.entries.values() if entry.role == "patterns"]
+        lists[_OF_FINDINGS] = patterns_of_findings(patterns)
+        self.separators = set(self.texts(section.get("separators", []), place, True).values())
+        return Statements(
+            lists,
+            self.patterns(section["lungs"], (*place, "lungs")),
+            self.patterns(section["others"], (*place, "others")),
+        )
+
+    def patterns(self, value: Any, place: Place) -> list[Pattern]:
+        patterns = []
+        for at, text in self.texts(value, place).items():
+            try:
+                pattern = parse_pattern(text)
+                if not needs_a_word(pattern):
+                    raise PatternMistake("a pattern that has a word in every case")
+            except PatternMistake as mistake:
+                self.mistakes.refuse(at, text, str(mistake))
+            else:
+                patterns.append(pattern)
+        return patterns
+
+    def composed_norm(self, statements: Statements) -> ComposedNorm | None:
+        joints = {
+            entry.elements[0].text
+            for entry in self.entries.values()
+            if entry.role in ("conjunctions", "disjunctions") and len(entry.elements) == 1
+        }
+        try:
+            return ComposedNorm(statements, joints, joints | self.separators)
+        except PatternMistake as mistake:
+            self.mistakes.add(("norm", "composed"), f"must be {mistake}")
+            return None
+
+    def read_codes(self, value: Any, labels: set[str]) -> dict[str, tuple[str, str]]:
+        """The label of each code, with its rule."""
+        codes: dict[str, tuple[str, str]] = {}
+        for name, texts in self.mapping(value, ("codes",), "labels").items():
+            if name not in labels:
+                self.mistakes.add(("codes", str(name)), f"is no label; {one_of(sorted(labels))}")
+                continue
+            for at, text in self.texts(texts, ("codes", name)).items():
+                if not is_number(text.strip()):
+                    self.mistakes.refuse(at, text, "a number in quotes")
+                elif text.strip() in codes:
+                    self.mistakes.add(at, f"{text!r} stands at {codes[text.strip()][1]}, too")
+                else:
+                    codes[text.strip()] = name, rule_of(at)
+        return codes
 
     # Shapes of the file; each returns what is usable of it
 

@@ -18,7 +18,13 @@ from pgdose.errors import UserError
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.plain_text import plain_text
 from pgdose.labelling.report_looks import ReportLooks
-from pgdose.labelling.reports import Mention, label_of_mentions, read_report
+from pgdose.labelling.reports import (
+    RANK,
+    Mention,
+    label_of_mentions,
+    read_report,
+    says_something,
+)
 from pgdose.user_tables.formats import UserTable
 from pgdose.user_tables.identifiers import clean_identifiers
 from pgdose.user_tables.odd_marks import says_nothing
@@ -34,13 +40,18 @@ log = logging.getLogger(__name__)
 
 
 def label_report_file(
-    table: UserTable, lexicon: Lexicon, several: str, negation: bool, notes: list[str]
+    table: UserTable,
+    lexicon: Lexicon,
+    several: str,
+    negation: bool,
+    notes: list[str],
+    norm: str = "phrases",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels of all reports of a table, and the mentions that they rest on.
 
     table: columns id and text. several: what rows with one id are; join, one report in parts;
     union, several reports of one film; first or last, the row that counts; error, a UserError if
-    they differ. negation: see `reports.read_report`.
+    they differ. negation, norm: see `reports.read_report`.
 
     labels: columns report (the first row in the table, from 0), report_rows (all that count), link
     (the id) and label_<name> (Int8: 1, 0, or NA for uncertain and for no text), differ (whether
@@ -48,6 +59,7 @@ def label_report_file(
     those of a Mention; positions are those in the rows' plain texts (`report_texts`), joined by
     JOINT. Raises UserError for a table that cannot be read or has a wrong encoding.
     """
+    _check_norm(table, lexicon, norm)
     labels, mentions, lines, looks = [], [], [], ReportLooks()
     for piece in read_pieces(table, notes):
         texts = piece["text"].mask(piece["text"].map(says_nothing), "")
@@ -55,7 +67,7 @@ def label_report_file(
         looks.add(texts, plain)
         piece["text"] = plain.fillna("")
         check_encoding(piece["text"], table)
-        piece_labels, piece_mentions = label_reports(piece["text"], lexicon, negation)
+        piece_labels, piece_mentions = label_reports(piece["text"], lexicon, negation, norm)
         texts = piece["text"].str.strip()
         labels.append(piece_labels.assign(link=piece["id"], text=pd.util.hash_array(texts.array)))
         mentions.append(piece_mentions.rename(columns={"index": "report"}))
@@ -68,6 +80,7 @@ def label_report_file(
             columns=["report", "report_rows", *names, "link", "differ"]
         ), no_mentions
     notes += looks.notes(sum(map(len, mentions)))
+    notes += _notes_of_context(mentions)
     if n := len(lexicon.warnings):
         notes.append(f"{n} entries of the lexicon have no effect; 'pgdose label' shows them")
     of_rows = pd.concat(labels)
@@ -84,7 +97,7 @@ def label_report_file(
     of_rows["differ"] = twice
     of_mentions = pd.concat(mentions)
     if twice.any():
-        reports = _SeveralReports(table, lexicon, several, negation)
+        reports = _SeveralReports(table, lexicon, several, negation, norm)
         of_rows, of_mentions = reports.settle(of_rows, of_mentions, notes)
     of_mentions = of_mentions[of_mentions["report"].isin(of_rows["report"])]
     return of_rows[["report", "report_rows", *names, "link", "differ"]], of_mentions
@@ -97,6 +110,7 @@ class _SeveralReports(NamedTuple):
     lexicon: Lexicon
     several: str
     negation: bool
+    norm: str
 
     def settle(
         self, rows: pd.DataFrame, mentions: pd.DataFrame, notes: list[str]
@@ -128,12 +142,12 @@ class _SeveralReports(NamedTuple):
     def _mentions(self, parts: list[str]) -> list[Mention]:
         """Of one report in parts, or of several reports; positions in the joined text."""
         if self.several == "join":
-            return read_report(JOINT.join(parts), self.lexicon, self.negation)
+            return read_report(JOINT.join(parts), self.lexicon, self.negation, self.norm)
         mentions, start = [], 0
         for part in parts:
             mentions += [
                 mention._replace(start=mention.start + start, end=mention.end + start)
-                for mention in read_report(part, self.lexicon, self.negation)
+                for mention in read_report(part, self.lexicon, self.negation, self.norm)
             ]
             start += len(part) + len(JOINT)
         return mentions
@@ -161,13 +175,32 @@ def report_texts(table: UserTable, numbers: Collection[int]) -> dict[int, str]:
     return texts
 
 
+def _check_norm(table: UserTable, lexicon: Lexicon, norm: str) -> None:
+    if norm == "composed" and lexicon.composed is None:
+        raise UserError(
+            f"{table.field}.norm: 'composed' needs norm.composed in the lexicon; add it, or set "
+            "norm to 'phrases'"
+        )
+
+
+def _notes_of_context(mentions: list[pd.DataFrame]) -> list[str]:
+    """How many reports hold nothing but context; the labeller leaves their norm in doubt."""
+    n = sum(((m["label"] == "norm") & (m["state"] == "uncertain")).sum() for m in mentions)
+    if not n:
+        return []
+    return [
+        f"{n} reports hold only a referral, history, comparison or technique (heads in "
+        "sections.context of the lexicon); their norm and the findings they name are uncertain"
+    ]
+
+
 def plain_texts(texts: pd.Series) -> pd.Series:
     """Reports without the marks of HTML, RTF and line breaks; missing where they are unreadable."""
     return pd.Series([plain_text(text) for text in texts], texts.index, texts.dtype)
 
 
 def label_reports(
-    texts: pd.Series, lexicon: Lexicon, negation: bool = True
+    texts: pd.Series, lexicon: Lexicon, negation: bool = True, norm: str = "phrases"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels of many reports, and the mentions that they rest on. Equal texts are read once.
 
@@ -176,20 +209,42 @@ def label_reports(
     order of the texts.
     """
     codes, unique = pd.factorize(texts.astype(object), use_na_sentinel=False)
-    labels, mentions, counts = [], [], np.zeros(len(unique), int)
+    mentions: list[Mention] = []
+    counts = np.zeros(len(unique), int)
     with _no_garbage_collection():
         for i, text in enumerate(unique):
-            of_text = read_report(text, lexicon, negation)
-            labels.append(label_of_mentions(text, of_text, lexicon))
+            of_text = read_report(text, lexicon, negation, norm)
             mentions += of_text
             counts[i] = len(of_text)
-    label_table = pd.DataFrame(labels, columns=lexicon.names, dtype="Int8").iloc[codes]
+    labels = _labels_of_all(list(unique), mentions, counts, lexicon)
+    label_table = pd.DataFrame(labels, columns=lexicon.names).iloc[codes]
     rows, places = _repeat_rows(counts, codes)
     mention_table = pd.DataFrame(mentions, columns=MENTION_COLUMNS)
     mention_table = mention_table.astype({"start": "int32", "end": "int32"})
     mention_table = mention_table.iloc[rows].reset_index(drop=True)
     mention_table.insert(0, "index", texts.index.take(places))
     return label_table.set_axis(texts.index).add_prefix("label_"), mention_table
+
+
+def _labels_of_all(
+    texts: list[str], mentions: list[Mention], counts: np.ndarray, lexicon: Lexicon
+) -> dict[str, pd.arrays.IntegerArray]:
+    """The same as `reports.label_of_mentions` for each text; text i has counts[i] mentions."""
+    place_of = {name: k for k, name in enumerate(lexicon.names)}
+    ranks = np.zeros((len(texts), len(place_of)), np.int8)
+    labels = np.fromiter((place_of[m.label] for m in mentions), int, len(mentions))
+    of_mentions = np.fromiter((RANK[m.state] for m in mentions), np.int8, len(mentions))
+    np.maximum.at(ranks, (np.repeat(np.arange(len(texts)), counts), labels), of_mentions)
+    is_norm = ranks[:, 0] == RANK["present"]
+    conflicts = is_norm & (ranks[:, 1:] >= RANK["uncertain"]).any(axis=1)
+    ranks[conflicts, 0] = RANK["uncertain"]
+    empty = ranks == RANK["uncertain"]
+    empty |= np.array([not says_something(text, lexicon) for text in texts], bool)[:, None]
+    present = (ranks == RANK["present"]).astype(np.int8)
+    return {
+        name: pd.arrays.IntegerArray(present[:, k].copy(), empty[:, k].copy())
+        for name, k in place_of.items()
+    }
 
 
 @contextmanager

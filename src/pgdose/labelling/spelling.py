@@ -12,9 +12,11 @@ _LATIN_LOOKALIKES = str.maketrans("aeopcyxkmthbi", "аеорсухкмтнві")
 _CYRILLIC = re.compile(r"[а-яўі]")
 _COMBINING = "\u00ad\u200b\ufeff\u0300-\u036f"  # soft hyphens, spaces of no width, accents
 _DROPPED = re.compile(f"['’ʼ`{_COMBINING}]")
-# A number is one token; so is a punctuation mark, and a line break with the bullet after it.
+# A number is one token; so is a punctuation mark, and a line break with the bullet after it. Words
+# stand first, and give nothing back (`*+`), because a report is mostly words.
+_REST_OF_WORD = rf"(?:['’ʼ`{_COMBINING}]+\w+)*+[{_COMBINING}]*+"
 _TOKEN = re.compile(
-    rf"(\d+(?:[.,]\d+)+|\w+(?:['’ʼ`{_COMBINING}]+\w+)*[{_COMBINING}]*|[.,;:?!]"
+    rf"([^\W\d]\w*+{_REST_OF_WORD}|[.,;:?!]|\d+(?:[.,]\d+)+|\w++{_REST_OF_WORD}"
     r"|[\r\n]\s*[-–—•*]?)"
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

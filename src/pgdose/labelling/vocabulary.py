@@ -6,9 +6,10 @@ typing error, looks up the entries that fit, and remembers the outcome.
 
 from typing import Generic, TypeVar
 
-from pgdose.labelling.entries import CUE_ROLES, Element, Entry, Word
+from pgdose.labelling.entries import CUE_ROLES, OUTSIDE_CLAUSES, Element, Entry, Word
 from pgdose.labelling.spelling import fix_typo, is_number, spell
 
+_MIN_OPENING = 3  # letters of a word with a capital inside a line that begins a sentence
 _MIN_TYPO_WORD = 7  # letters: shorter words are never corrected
 _MIN_TYPO_STEM = 6  # letters: nor towards shorter stems
 _TYPO_ROLES = ("patterns", "uncertainty", *CUE_ROLES)
@@ -22,8 +23,8 @@ class Token:
     """A word or mark as it stands in a report, with capitals and line breaks."""
 
     __slots__ = (
-        *("affects_sentences", "ends_lower_case", "is_capitalized", "is_line_break"),
-        *("is_paragraph_break", "is_plain_word", "may_open_sentence", "word"),
+        *("affects_sentences", "ends_lower_case", "is_all_capitals", "is_capitalized"),
+        *("is_line_break", "is_paragraph_break", "is_plain_word", "may_open_sentence", "word"),
     )
 
     def __init__(self, raw: str, word: Word) -> None:
@@ -31,7 +32,10 @@ class Token:
         self.is_capitalized = raw[0].isupper()
         self.ends_lower_case = raw[-1].islower()
         self.may_open_sentence = (
-            self.is_capitalized and raw[1:].islower() and not word.begins_nothing
+            self.is_capitalized
+            and len(raw) >= _MIN_OPENING
+            and raw[1:].islower()
+            and bool(word.entries)
         )
         self.is_line_break = raw[0] in "\r\n"
         # An empty line, or a bullet on the next one
@@ -39,7 +43,10 @@ class Token:
             raw.count("\n") > 1 or not raw[-1].isspace()
         )
         self.is_plain_word = not (self.is_capitalized or word.is_mark)
-        self.affects_sentences = self.is_line_break or self.may_open_sentence or word.text == "."
+        self.is_all_capitals = len(raw) > 1 and raw.isupper()
+        self.affects_sentences = (
+            self.is_line_break or self.may_open_sentence or word.text in (".", "?")
+        )
 
 
 class _Index(Generic[T]):
@@ -69,12 +76,17 @@ class _Index(Generic[T]):
 class Vocabulary(dict[str, Token]):
     """Tokens by how they stand in a report; each is looked up among the entries once.
 
-    All words that concern neither an entry nor `kept_words` become one word, so that clauses that
-    differ in those words alone are read once (`clauses.read_clause` caches by words).
+    All words that no entry is about have one and the same `core`, so that clauses that differ in
+    those words alone are read once (`clauses.read_clause` caches by cores). They are one word but
+    for the `kept_words` and those that begin with one of `kept_stems`, which norm is about.
     """
 
-    def __init__(self, entries: list[Entry], kept_words: set[str]) -> None:
+    def __init__(
+        self, entries: list[Entry], kept_words: set[str], kept_stems: tuple[str, ...] = ()
+    ) -> None:
         self.kept_words = kept_words
+        self.kept_stems = kept_stems
+        self.other_word = Word(_OTHER_WORD, [], 0)
         self.words: dict[str, Word] = {}
         self.first_elements: _Index[Entry] = _Index()
         self.later_elements: _Index[int] = _Index()
@@ -88,6 +100,10 @@ class Vocabulary(dict[str, Token]):
             entry.bits = (0, *(bits.get(element, 0) for element in entry.elements[1:]))
             for bit in entry.bits:
                 entry.required_bits |= bit
+        self.reading_bits = 0  # of the entries that count in a clause
+        for entry in entries:
+            if entry.role not in OUTSIDE_CLAUSES:
+                self.reading_bits |= entry.required_bits
         corrected = {e for entry in entries if entry.role in _TYPO_ROLES for e in entry.elements}
         self.stems = sorted(
             {e.text for e in corrected if len(e.text) >= _MIN_TYPO_STEM and not e.any_before}
@@ -111,10 +127,21 @@ class Vocabulary(dict[str, Token]):
         entries = self.first_elements.look_up(text)
         fitted_bits = sum(self.later_elements.look_up(text))
         if not entries and not fitted_bits and len(text) > 1 and text[0].isalnum():
-            text = text if text in self.kept_words else _OTHER_WORD
+            if not self._is_kept(text):
+                return self.other_word
+            self.words.setdefault(text, Word(text, [], 0, self.other_word))
         if text not in self.words:
-            self.words[text] = Word(text, entries, fitted_bits)
+            is_read = (
+                fitted_bits & self.reading_bits
+                or any(entry.role not in OUTSIDE_CLAUSES for entry in entries)
+                or not text[0].isalnum()
+            )
+            core = None if is_read else self.other_word
+            self.words[text] = Word(text, entries, fitted_bits, core)
         return self.words[text]
+
+    def _is_kept(self, text: str) -> bool:
+        return text in self.kept_words or text.startswith(self.kept_stems)
 
     def _concerns_lexicon(self, text: str) -> bool:
         """Whether the lexicon has this very word; then it is no typing error."""

@@ -69,7 +69,18 @@ class Reports(AnyTable):
     # (`union`), or corrections (`last`).
     several: Literal["union", "join", "first", "last", "error"] = "error"
     negation: bool = True  # false: every mention of a finding counts, as in the paper
+    # Which reports are norm: a norm phrase as a whole, or also unremarkable statements throughout
+    norm: Literal["phrases", "composed"] = "phrases"
     hand_labels: HandLabels | None = None
+
+    @model_validator(mode="after")
+    def _check_norm(self) -> Self:
+        if self.norm == "composed" and not self.negation:
+            raise mistake(
+                "'norm: composed' reads denials, which 'negation: false' does not; set negation to "
+                "true or norm to phrases"
+            )
+        return self
 
 
 class TableLabels(Model):

@@ -33,6 +33,7 @@ LEXICON = """\
 language: ru
 norm:
   phrases: [норма, корни и синусы свободны]
+sections:
   conclusion: [заключение]
 findings:
   pneumosclerosis: {patterns: [пневмоскл*]}
@@ -181,6 +182,7 @@ def test_standard_input_is_one_report(run: Ran, monkeypatch: pytest.MonkeyPatch)
         (["--only", "fibrosi=present"], "no label of the lexicon, did you mean 'fibrosis'?"),
         (["--only", "fibrosis=1"], "write LABEL=STATE; use one of: present, uncertain"),
         (["--only", "differ"], "--only differ: there are no labels by hand; add --hand-labels"),
+        (["--norm", "composed"], "--norm: 'composed' needs norm.composed in the lexicon"),
         (["--hand-labels", "nix.csv"], "nix.csv cannot be read: No such file"),
         (["--html", "/nowhere/at/all/x.html"], "/nowhere"),
     ],

@@ -1,19 +1,16 @@
 """How well the labeller does on the synthetic hospital's reports and on hand-written passages."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from helpers.lexicons import shipped
+from helpers.passages import measure_passages
 
-from pgdose.analysis.agreement import label_errors, measure_agreement
+from pgdose.analysis.agreement import measure_agreement
 from pgdose.labelling.lexicon import Lexicon
 from pgdose.labelling.reports import states
 from pgdose_phantom.report_phrases import REPORT_FINDINGS
 from pgdose_phantom.report_texts import write_report
-
-PASSAGES = Path(__file__).parents[2] / "data" / "passages"
 
 
 def reports(n: int, seed: int) -> tuple[pd.Series, pd.DataFrame]:
@@ -36,23 +33,22 @@ def test_phantom_truth_is_found_again(lexicon: Lexicon) -> None:
     assert measured[["precision", "recall"]].min(axis=None) >= 0.97, measured.to_string()
 
 
-def measure_passages(path: Path, lexicon: Lexicon) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Agreement with the hand labels of a passages file, and the errors."""
-    passages = yaml.safe_load(path.read_text(encoding="utf-8"))
-    unmentioned = dict.fromkeys(lexicon.findings, "unmentioned")
-    hand = {
-        p["id"]: unmentioned | p["labels"] | {"norm": "present" if p["norm"] else "unmentioned"}
-        for p in passages
-    }
-    found = {p["id"]: states(p["text"], lexicon) for p in passages}
-    tables = pd.DataFrame(found).T, pd.DataFrame(hand).T
-    return measure_agreement(*tables).set_index("label"), label_errors(*tables)
-
-
-@pytest.mark.parametrize("half", ["ru_tuning.yaml", "ru_final.yaml", "ru_third.yaml"])
+@pytest.mark.parametrize("half", ["ru_tuning", "ru_final", "ru_third"])
 def test_hand_made_passages(half: str, lexicon: Lexicon) -> None:
-    measured, wrong = measure_passages(PASSAGES / half, lexicon)
+    measured, wrong = measure_passages(half, lexicon)
     shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
     assert measured["n"].min() >= 100, shown
     assert measured.loc[list(lexicon.findings), "f1"].min() >= 0.95, shown
     assert measured.loc["norm", "precision"] >= 0.99, shown
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_open_half_of_whole_reports(language: str) -> None:
+    measured, wrong = measure_passages(f"{language}_reports_open", shipped(language), "composed")
+    shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
+    findings = measured.drop(index="norm")
+    assert measured["n"].min() >= 150, shown
+    assert findings["f1"].min() >= 0.95, shown
+    assert findings.loc[findings["n_present"] >= 10, "precision"].min() >= 0.92, shown
+    assert measured.loc["norm", "precision"] >= 0.99, shown
+    assert measured.loc["norm", "recall"] >= 0.85, shown

@@ -242,7 +242,7 @@ def test_marks_in_norm_phrases_do_not_count(phrase: str, tmp_path: Path) -> None
 
 def test_a_head_may_have_its_colon(tmp_path: Path) -> None:
     text = "Some words. Impression: normal"
-    content = SMALL.replace("findings:", "  conclusion: ['Impression:']\nfindings:")
+    content = SMALL.replace("findings:", "sections: {conclusion: ['Impression:']}\nfindings:")
     for name, filled in FILLED.items():
         content = content.replace(name, filled)
     path = tmp_path / "mine.yaml"

@@ -26,6 +26,7 @@ def with_lexicon(folder: Path, **changes: object) -> Path:
 FIBROSIS = {"patterns": ["фиброз*"]}
 NORM = {"phrases": ["норма"]}
 NEGATION = {"before": ["без"], "after": ["нет"], "terminators": ["."]}
+COMPOSED = {"lists": {"org": ["легкие"]}, "lungs": ["{org} чистые"], "others": ["сердце норма"]}
 MISTAKES = [
     (
         {"norms": []},
@@ -103,8 +104,47 @@ MISTAKES = [
         r"negation\.not_cues\[0\]: is the same as negation\.before\[0\] .*; remove one",
     ),
     (
-        {"norm": NORM | {"conclusion": ["вывод"], "sections": ["вывод:"]}},
-        r"norm\.sections\[0\]: is the same as norm\.conclusion\[0\] .*; remove one",
+        {"sections": {"conclusion": ["вывод"], "context": ["вывод:"]}},
+        r"sections\.context\[0\]: is the same as sections\.conclusion\[0\] .*; remove one",
+    ),
+    ({"sections": {"history": ["анамнез:"]}}, r"sections\.history: unknown key; use one of: adv"),
+    (
+        {"norm": NORM | {"composed": {"lists": {}, "lungs": ["a"], "others": ["b"]}}},
+        r"norm\.composed\.lists: \{\} must be a mapping with names of lists",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"lungs": ["{organs} чисто"]}}},
+        r"norm\.composed: must be a pattern with lists of norm\.composed\.lists \(findings, org\)",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"lists": {"org": ["a {org}"]}}}},
+        r"norm\.composed: must be a pattern without \{org\}: the list would hold itself",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"others": ["(a|)"]}}},
+        r"norm\.composed\.others\[0\]: '\(a\|\)' must be a pattern that has a word in every case",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"others": ["a {org"]}}},
+        r"norm\.composed\.others\[0\]: 'a \{org' must be a pattern of words",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"others": ["(a|b"]}}},
+        r"norm\.composed\.others\[0\]: '\(a\|b' must be a pattern with \) behind each \(",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"others": ["a 5"]}}},
+        r"norm\.composed\.others\[0\]: 'a 5' must be a pattern without numbers",
+    ),
+    (
+        {"norm": NORM | {"composed": COMPOSED | {"lists": {"findings": ["a"], "org": ["b"]}}}},
+        r"norm\.composed\.lists\.findings: is made of the findings; rename it",
+    ),
+    ({"codes": {"nrm": ["99"]}}, r"codes\.nrm: is no label; use one of: aorta, bronchitis"),
+    ({"codes": {"norm": ["ok"]}}, r"codes\.norm\[0\]: 'ok' must be a number in quotes"),
+    (
+        {"codes": {"fibrosis": ["99"], "norm": ["99"]}},
+        r"codes\.norm\[0\]: '99' stands at codes\.fibrosis\[0\], too",
     ),
     ({"uncertainty": "?"}, r"uncertainty: '\?' must be a list"),
 ]

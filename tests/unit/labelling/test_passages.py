@@ -9,6 +9,13 @@ import yaml
 
 PASSAGES = Path(__file__).parents[2] / "data" / "passages"
 PREFIXES = {"ru_tuning": "t", "ru_final": "f"}
+# Whole reports, Russian and English, in two halves each. The closed halves are measured once.
+REPORTS = {
+    "ru_reports_open": "ra",
+    "ru_reports_closed": "rb",
+    "en_reports_open": "ea",
+    "en_reports_closed": "eb",
+}
 FINDINGS = {
     "pneumosclerosis",
     "fibrosis",
@@ -34,25 +41,27 @@ def bare(text: str) -> str:
     return "".join(c for c in text.casefold().translate(FOLDED) if c.isalnum())
 
 
-@pytest.mark.parametrize("name", PREFIXES)
+@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS])
 def test_each_passage_is_whole(name: str) -> None:
     passages = read(name)
     assert len(passages) >= 130
     for passage in passages:
         assert {"id", "text", "labels", "norm"} <= passage.keys(), passage
         assert passage.keys() <= {"id", "text", "labels", "norm", "note"}, passage
-        assert passage["id"].startswith(PREFIXES[name]), passage
+        assert passage["id"].startswith((PREFIXES | REPORTS)[name]), passage
         assert isinstance(passage["text"], str) and passage["text"].strip(), passage
         assert passage["labels"].keys() <= FINDINGS, passage
         assert set(passage["labels"].values()) <= NEEDED.keys(), passage
         assert passage["norm"] in (True, False, "section"), passage
 
 
-@pytest.mark.parametrize("name", PREFIXES)
+@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS])
 def test_a_norm_has_no_finding(name: str) -> None:
     for passage in read(name):
-        if passage["norm"] is True:
+        if passage["norm"] is True and name in PREFIXES:
             assert not passage["labels"], passage
+        if passage["norm"] is True:
+            assert set(passage["labels"].values()) <= {"absent"}, passage
         if passage["norm"] == "section":
             assert set(passage["labels"].values()) <= {"absent"}, passage
 
@@ -74,6 +83,13 @@ def test_norms_of_every_kind_are_there(name: str) -> None:
     counts = Counter(str(passage["norm"]) for passage in read(name))
     assert counts["True"] >= 15
     assert counts["section"] >= 5
+
+
+def test_no_whole_report_is_there_twice() -> None:
+    passages = [passage for name in REPORTS for passage in read(name)]
+    assert len(passages) == 680
+    assert max(Counter(p["id"] for p in passages).values()) == 1
+    assert max(Counter(bare(p["text"]) for p in passages).values()) == 1
 
 
 def test_no_id_and_no_text_is_there_twice() -> None:

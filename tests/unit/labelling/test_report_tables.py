@@ -126,6 +126,29 @@ def test_a_table_of_reports_in_a_wrong_encoding_is_refused(
         label_report_file(table, lexicon, "error", True, [])
 
 
+def test_reports_of_nothing_but_context_are_noted(tmp_path: Path, lexicon: Lexicon) -> None:
+    path = tmp_path / "reports.csv"
+    rows = "1,Показания: пневмония\n2,Анамнез: кашель\n3,Показания: кашель. Норма\n"
+    path.write_text(f"id,text\n{rows}", encoding="utf-8")
+    notes: list[str] = []
+    labels, _ = label_report_file(reports(path), lexicon, "error", True, notes)
+    assert any(note.startswith("2 reports hold only a referral, history") for note in notes)
+    assert labels["label_norm"].isna().tolist() == [True, True, False]
+    assert labels["label_pneumonia"].isna().tolist() == [True, False, False]
+
+
+def test_composed_norm_needs_its_patterns(tmp_path: Path, lexicon: Lexicon) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text("id,text\n1,Лёгкие чистые. Сердце не увеличено\n", encoding="utf-8")
+    labels, _ = label_report_file(reports(path), lexicon, "error", True, [], "composed")
+    assert labels["label_norm"].tolist() == [1]
+    labels, _ = label_report_file(reports(path), lexicon, "error", True, [], "phrases")
+    assert labels["label_norm"].tolist() == [0]
+    bare = replace(lexicon, composed=None)
+    with pytest.raises(UserError, match=r"norm: 'composed' needs norm\.composed in the lexicon"):
+        label_report_file(reports(path), bare, "error", True, [], "composed")
+
+
 SPOILED = [
     "<p>Без туберкулёза.</p><p>Фиброз &lt; 5 мм</p>",
     "{\\rtf1\\ansi\\ansicpg1251 \\'d4\\'e8\\'e1\\'f0\\'ee\\'e7\\par}",
