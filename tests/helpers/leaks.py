@@ -160,7 +160,8 @@ def _plant_slides(hospital: Path, root: Path) -> None:
             lines.append(f"{slide.name},ZQXWOV-{row['patient']},{outlines},{row['class']}")
     # A slide whose outline has a name for a class, and one outside of the root.
     first = next((root / "slides").glob("*B001.svs"))
-    shutil.copy(first, root / "slides/zqxwov odd.svs")
+    odd_slide = Path(shutil.copy(first, root / "slides/zqxwov odd.svs"))
+    _rewrite_slide(odd_slide)  # another patient's, so it must be another slide
     shutil.copy(first, root / "zqxwov outside.svs")
     drawn = next((root / "slides/outlines/geojson").glob("*B001.geojson"))
     odd = json.loads(drawn.read_text())
