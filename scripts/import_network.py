@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from job import job, settings
@@ -28,6 +29,8 @@ with job(snakemake) as log:
         existing, snakemake.output.network, classes, shape["size"]
     ).to(device)
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
+    for note in network.notes:
+        log.warning("%s: %s", name, note)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
@@ -36,4 +39,6 @@ with job(snakemake) as log:
         *(run, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    clean_logits.write(snakemake.output.clean, members.table["member"], logits, precision)
+    notes = {"notes": json.dumps(network.notes)}
+    numbers = members.table["member"]
+    clean_logits.write(snakemake.output.clean, numbers, logits, precision, notes)

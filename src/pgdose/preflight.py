@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgdose.errors import UserError
+from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.onnx_locations import data_files
 from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
 from pgdose.study.yaml_file import read_yaml
@@ -178,6 +180,14 @@ def _group_files(study: Study) -> Iterator[str]:
                 yield from _table(list_table(Path(entry.table), field, columns, entry.to_dict()))
 
 
+def _network_content(field: str, network: ExistingNetwork) -> Iterator[str]:
+    """A line if a network's file is of another kind than its suffix says."""
+    path = Path(network.file)
+    with contextlib.suppress(OSError):
+        if path.is_file() and (fault := misfit(path, network.format)):
+            yield f"{field}.file: {path.name} {fault}"
+
+
 def _network_files(study: Study) -> Iterator[str]:
     """Existing networks, and weights that trainings start from."""
     networks = {
@@ -189,5 +199,8 @@ def _network_files(study: Study) -> Iterator[str]:
     for field, network in {"training": study.training, **networks}.items():
         if isinstance(network, ExistingNetwork):
             yield from _file(f"{field}.file", network.file)
+            yield from _network_content(field, network)
+            for data in data_files(network.file):
+                yield from _file(f"{field}.file: weights beside it", str(data))
         elif network.weights != "imagenet":
             yield from _file(f"{field}.weights", network.weights)

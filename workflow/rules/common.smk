@@ -5,6 +5,7 @@ import re
 
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
+from pgdose.study.onnx_locations import data_files
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study
 from pgdose.study.runs import MAIN_RUN

@@ -43,6 +43,7 @@ rule import_network:
     """Import a network that was trained elsewhere, if it can be attacked."""
     input:
         file=lambda w: network_of(w).file,
+        data=lambda w: data_files(network_of(w).file),
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
     output:

@@ -1,6 +1,6 @@
 """Checks of a network on clean images: whether attacks on it mean anything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,24 @@ LARGEST_GAP = 0.1  # of accuracies with running statistics and with those of bat
 
 
 def network_checks(
-    true: np.ndarray, quality: Mapping[str, float], accuracy_by_batches: float | None
+    true: np.ndarray,
+    quality: Mapping[str, float],
+    accuracy_by_batches: float | None,
+    notes: Sequence[str] = (),
 ) -> pd.DataFrame:
     """A network's rows of the table network_checks: check verdict says.
 
     `true` are the true classes of the validation images, `quality` is what `quality.quality` says
     of the network; `accuracy_by_batches` is its accuracy where batch norm uses the statistics of
-    each batch, None if that was not measured.
+    each batch, None if that was not measured. `notes` are those of its import: what was decided,
+    and what its file leaves open.
     """
     return pd.DataFrame(
-        [_better_than_chance(true, quality), _running_statistics(quality, accuracy_by_batches)]
+        [
+            _better_than_chance(true, quality),
+            _running_statistics(quality, accuracy_by_batches),
+            *({"check": "note of the import", "verdict": "not done", "says": n} for n in notes),
+        ]
     )
 
 

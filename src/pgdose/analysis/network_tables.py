@@ -1,6 +1,7 @@
 """The tables of all networks: networks, calibration, confusion, network_checks."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class NetworkImages:
     members:             the group's table of members
     clean:               the run's table of clean logits
     accuracy_by_batches: as `network_checks` takes it
+    notes:               of its import
     """
 
     identity: Mapping[str, Any]
@@ -29,19 +31,25 @@ class NetworkImages:
     members: pd.DataFrame
     clean: pd.DataFrame
     accuracy_by_batches: float | None
+    notes: Sequence[str] = ()
 
 
 def read_network(
     identity: Mapping[str, Any], kind: str, members: str | Path, clean: str | Path
 ) -> NetworkImages:
-    """Read the tables of a network; training wrote the accuracy by batches into `clean`."""
-    by_batches = parquet.read_metadata(clean).get("accuracy_by_batches")
+    """Read the tables of a network.
+
+    Training wrote the accuracy by batches into `clean`, an import its notes.
+    """
+    metadata = parquet.read_metadata(clean)
+    by_batches = metadata.get("accuracy_by_batches")
     return NetworkImages(
         identity,
         kind,
         parquet.read_table(members),
         parquet.read_table(clean),
         None if by_batches is None else float(by_batches),
+        json.loads(metadata.get("notes", "[]")),
     )
 
 
@@ -74,5 +82,5 @@ def _tables(network: NetworkImages, draws: int, seed: int) -> dict[str, pd.DataF
         "networks": pd.DataFrame([row]),
         "calibration": quality.calibration(members, clean, draws, seed),
         "confusion": quality.confusion(members, clean, draws, seed),
-        "network_checks": network_checks(true, summary, network.accuracy_by_batches),
+        "network_checks": network_checks(true, summary, network.accuracy_by_batches, network.notes),
     }

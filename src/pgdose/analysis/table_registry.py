@@ -219,8 +219,8 @@ _TABLES = [
         {
             **_RUN,
             "check": "name of the check",
-            "verdict": "passed, failed or not done",
-            "says": "the numbers that it rests on",
+            "verdict": "passed, failed or not done; a note of an import is not done",
+            "says": "the numbers that it rests on, or the note",
         },
         "Whether each network is better than chance and its running statistics fit.",
         on_page=False,

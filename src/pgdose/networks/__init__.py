@@ -3,6 +3,7 @@
 classifier      the wrapper of every network: preprocessing in front, logits behind
 architectures   networks to train, by name
 weights         where weights come from, and putting them into a network
+declared_input  the images that a network's file says it takes, and the study's
 folding         batch norm folded into convolutions, for inference
 network_files   network.safetensors: save, load, import a network from elsewhere
 formats         reading networks from elsewhere: which reader reads which format; TorchScript
@@ -11,6 +12,7 @@ graph_file      the same as tensors and JSON, for network.safetensors
 pt2             exported programs, read into such a list
 torch_archive   the tensors in torch's archives, read without unpickling
 onnx_file       ONNX models, read into such a list
+onnx_data       reading weights from them
 onnx_operators  the operators of ONNX in torch functions
 onnx_resize     one of them, Resize, which has many forms
 trial           the first reading and passes of a network from elsewhere, in a process of its own

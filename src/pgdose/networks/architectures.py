@@ -91,7 +91,7 @@ def untrained(
 ) -> Classifier:
     """The network with random weights, drawn from torch's generator."""
     if architecture.startswith(TIMM):
-        return _build_timm(architecture, classes)
+        return _build_timm(architecture, classes, size)
     if architecture == "inception_v3":
         body: nn.Module = inception_v3(classes, width, auxiliary)
     else:
@@ -141,16 +141,40 @@ def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> n
     return body
 
 
-def _build_timm(architecture: str, classes: int) -> Classifier:
+def take_one_channel(body: nn.Module) -> None:
+    """Make the first convolution one for grey images, with the weights of its first channel."""
+    for module in body.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels == 3 and module.groups == 1:
+            module.in_channels = 1
+            module.weight = nn.Parameter(module.weight.detach()[:, :1].clone())
+            return
+    raise UserError(
+        "input.channels: 1 is not known for this architecture; give a whole network instead "
+        "(.pt2 or .onnx)"
+    )
+
+
+def _build_timm(architecture: str, classes: int, size: int) -> Classifier:
     try:
         import timm
     except ImportError:
         raise UserError(
             f"training.architecture: {architecture} needs timm; run: pip install 'pgdose[timm]'"
         ) from None
+    name = architecture.removeprefix(TIMM)
+    config: Any = timm.get_pretrained_cfg(name)
+    # Of some networks the size of the images is part of the weights.
+    fixed = config is not None and config.fixed_input_size and config.input_size[-1] != size
+    options: dict[str, Any] = {"img_size": size} if fixed else {}
     try:
-        body: Any = timm.create_model(architecture.removeprefix(TIMM), num_classes=classes)
-    except (RuntimeError, ValueError) as error:
+        body: Any = timm.create_model(name, num_classes=classes, **options)
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        if fixed:
+            raise UserError(
+                f"training.architecture: {architecture} takes images of {config.input_size[-1]} "
+                f"pixels, and cannot be built for {size}; set image.size: "
+                f"{config.input_size[-1]}, or choose another architecture"
+            ) from None
         raise UserError(
             f"training.architecture: {architecture}: {error}; choose one that "
             "timm.list_models() lists"

@@ -74,7 +74,8 @@ class Classifier(nn.Module):
     heads gives a tuple: the logits, then those of the heads.
 
     `opaque` marks a body that was built outside of pgdose: its modules are never changed, and its
-    images are contiguous, as its graph may take for granted.
+    images are contiguous, as its graph may take for granted. `notes`: what an import decided or
+    could not find out.
     """
 
     mean: Tensor
@@ -83,6 +84,7 @@ class Classifier(nn.Module):
     def __init__(self, body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> None:
         super().__init__()
         self.body, self.opaque = body, opaque
+        self.notes: list[str] = []
         self.channels, self.order = expected.channels, expected.order
         self.channels_last = expected.layout == "channels_last"
         self.probabilities = expected.outputs == "probabilities"
@@ -99,6 +101,8 @@ class Classifier(nn.Module):
         if self.opaque:
             pixels = pixels.contiguous()
         output: Tensor | tuple[Tensor, ...] = self.body(pixels)
+        if self.opaque and not isinstance(output, Tensor):
+            output = self._logits_among(output)
         if isinstance(output, Tensor):
             if self.probabilities:
                 output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
@@ -106,6 +110,20 @@ class Classifier(nn.Module):
             if self.order is not None and output.shape[1:] == (len(self.order),):
                 output = output[:, self.order]
         return output
+
+    def _logits_among(self, output: Any) -> Any:
+        """The output called logits, or the only tensor; else all, which `probe` refuses."""
+        if isinstance(output, dict):
+            named = {key: part for key, part in output.items() if isinstance(part, Tensor)}
+        else:  # a named tuple has names, another tuple or a list has none
+            names = getattr(output, "_fields", None) or [""] * len(output)
+            parts = enumerate(zip(names, output, strict=True))
+            named = {name or str(i): part for i, (name, part) in parts if isinstance(part, Tensor)}
+        if "logits" in named and len(named) > 1:
+            note = f"of its {len(named)} outputs 'logits' is taken"
+            if note not in self.notes:
+                self.notes.append(note)
+        return named.get("logits", next(iter(named.values())) if len(named) == 1 else output)
 
     def frozen(self) -> Self:
         """The network itself, in evaluation mode and without gradients of its weights."""

@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -13,15 +15,16 @@ from pgdose.networks.graph import Refused
 MOST_CODE = 2**24  # bytes of TorchScript's source when unpacked
 
 
-def read_module(format: str, content: bytes, name: str) -> nn.Module:
+def read_module(format: str, content: bytes, name: str, data: Iterable[Path] = ()) -> nn.Module:
     """The network in a file of one of `study.networks.NETWORK_FORMATS`, except weights.
 
-    UserError, naming the file, if it is refused.
+    `data`: files beside it that hold its weights (`onnx_locations.data_files`). UserError, naming
+    the file, if it is refused.
     """
     if format == "exported program":
         return pt2.read(content, name)
     if format == "onnx":
-        return onnx_file.read(content, name)
+        return onnx_file.read(content, name, data)
     if format == "torchscript":
         return _read_torchscript(content, name)
     raise UserError(f"{name}: holds a network of an unknown format; make it again")

@@ -20,6 +20,10 @@ MOST_NUMBERS = 1_000  # of a shape, axes, paddings
 MOST_OPERATIONS = 2e12  # floating point operations for one image; InceptionV3 at 299: 1.1e10
 
 
+HALVES = (torch.float16, torch.bfloat16)
+WIDENED = "its numbers of 16 bits (float16 or bfloat16) are computed with as float32"
+
+
 class Value(NamedTuple):
     """The result of an earlier call, or an input, by its number."""
 
@@ -140,6 +144,8 @@ class GraphNetwork(nn.Module):
         outputs: the numbers of the results.
         shape: n, channels, rows and columns of the images; None where any will do.
         constants: tensors that stay on the CPU.
+
+    `notes`: what a reader decided, in sentences for a person.
     """
 
     def __init__(
@@ -156,12 +162,21 @@ class GraphNetwork(nn.Module):
             raise Refused(f"it has {len(calls)} operations; at most {MOST_CALLS} are read")
         self.calls, self.images, self.outputs = list(calls), images, list(outputs)
         self.shape, self.cost = tuple(shape), cast(Cost | None, None)
+        self.notes: list[str] = []
         self.weights, self.constants = sorted(weights), dict(constants or {})
         for number in self.weights:
             self.register_buffer(f"weight_{number}", weights[number])
         self._last_use = _last_uses(self.calls, self.outputs)
 
     def forward(self, images: Tensor) -> Any:
+        if self.shape[:1] == (1,) and len(images) > 1:  # exported for one image at a time
+            each = [self._pass(image) for image in images.split(1)]
+            if isinstance(each[0], tuple):
+                return tuple(map(torch.cat, zip(*each, strict=True)))
+            return torch.cat(each)
+        return self._pass(images)
+
+    def _pass(self, images: Tensor) -> Any:
         self._check_shape(images)
         values = {number: self.get_buffer(f"weight_{number}") for number in self.weights}
         values |= self.constants | {self.images: images}
@@ -194,6 +209,49 @@ class GraphNetwork(nn.Module):
         if wrong:
             names = ["any" if size is None else str(size) for size in expected]
             raise ValueError(f"it takes {' x '.join(names)}")
+
+
+# Names of outputs that a message may show: others may be anything.
+OUTPUT_NAMES = {
+    *("logits", "output", "outputs", "out", "aux", "aux_logits", "loss", "features", "embedding"),
+    *("embeddings", "hidden_states", "attentions", "last_hidden_state", "pooler_output", "probs"),
+    *("probabilities", "prediction", "predictions", "scores", "segmentation", "mask", "heatmap"),
+    *("cls_logits", "distillation_logits", "image_embeds", "output_0", "output_1", "label"),
+}
+
+
+class Output(NamedTuple):
+    """One of a network's outputs: its name in the file, if it has one, number and shape."""
+
+    name: str
+    number: int
+    shape: Sequence[int | None]
+
+
+def select_output(outputs: Sequence[Output]) -> tuple[Output, list[str]]:
+    """The output that holds the logits, with a note if there are several.
+
+    Refused if there are several, and none of them, or more than one, is called logits.
+    """
+    if not outputs:
+        raise Refused("it gives no tensor; export it with the logits as its output")
+    called = [output for output in outputs if output.name == "logits"]
+    if len({output.number for output in outputs}) == 1:
+        return outputs[0], []
+    if len(called) != 1:
+        listed = ", ".join(map(_described, outputs[:5])) + ", ..." * (len(outputs) > 5)
+        raise Refused(
+            f"it has {len(outputs)} outputs, of which not one is called logits ({listed}); export "
+            "it with the logits as its only output"
+        )
+    place = list(outputs).index(called[0]) + 1
+    return called[0], [f"of its {len(outputs)} outputs 'logits' is taken, number {place}"]
+
+
+def _described(output: Output) -> str:
+    name = output.name if output.name in OUTPUT_NAMES else "another"
+    shape = " x ".join("n" if size is None else str(size) for size in output.shape)
+    return f"{name}: {shape or 'of a shape that the file does not say'}"
 
 
 def _last_uses(calls: Sequence[Call], outputs: Sequence[int]) -> list[set[int]]:

@@ -15,14 +15,16 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import Damaged, UserError
-from pgdose.networks import formats, graph_file
-from pgdose.networks.architectures import untrained
+from pgdose.networks import declared_input, formats, graph_file
+from pgdose.networks.architectures import take_one_channel, untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
-from pgdose.networks.weights import is_auxiliary, load_matching, read_weights
+from pgdose.networks.weights import fitted, is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
+from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork, Input
+from pgdose.study.onnx_locations import data_files
 from pgdose.study.training import Architecture
 
 
@@ -53,7 +55,9 @@ def load(path: str | Path, *, trust: bool = False) -> Classifier:
             "allows; set it if you know who made the network, or delete the file"
         )
     try:
-        return _built(tensors, metadata, Path(path).name)
+        network = _built(tensors, metadata, Path(path).name)
+        network.notes = list(metadata.get("notes", []))
+        return network
     except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError, Refused) as error:
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise  # the file may be whole
@@ -70,6 +74,8 @@ def _built(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str
         return Classifier(body, Preprocessing(**metadata["seen"]), opaque=True).frozen()
     architecture = TypeAdapter(Architecture).validate_python(metadata["architecture"])
     network = untrained(architecture, *(metadata[key] for key in ("classes", "size", "width")))
+    if metadata.get("seen", {}).get("channels") == 1:
+        take_one_channel(network.body)
     network.load_state_dict(tensors)
     if "seen" in metadata:
         network = Classifier(network.body, Preprocessing(**metadata["seen"])).frozen()
@@ -91,34 +97,68 @@ def import_network(
     `classes` are the group's, in its order; `size` is that of its images. UserError if the file is
     refused, or does not fit the architecture; nothing is written then.
     """
-    path, declared = Path(existing.file), existing.input or Input()
+    path = Path(existing.file)
+    if fault := misfit(path, existing.format):
+        raise UserError(f"{path.name}: {fault}")
     order = [existing.classes.index(name) for name in classes]
     if existing.architecture is None:
-        content = path.read_bytes()
-        body = formats.read_module(existing.format, content, path.name)
-        expected = Preprocessing.from_study(declared, existing.outputs, order)
-        seen = {"seen": expected.as_metadata()}
-        if isinstance(body, GraphNetwork):
-            tensors, graph = graph_file.written(body)
-            tensor_files.save(tensors, output, {"graph": graph} | seen)
-        else:
-            content = formats.without_sources(content)
-            program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-            tensor_files.save({"program": program}, output, {"format": existing.format} | seen)
+        _import_graph(existing, output, order, size)
     else:
-        description: dict[str, Any] = {
-            "architecture": existing.architecture,
-            "classes": len(classes),
-            "size": size,
-        }
-        network = untrained(**description)
-        misfit = load_matching(network.body, read_weights(path), is_auxiliary)
-        if misfit:
-            raise UserError(
-                f"{path.name}: does not fit {existing.architecture} for {len(classes)} classes "
-                f"(first misfit: {misfit}); give weights of this architecture, "
-                "trained for these classes"
-            )
-        expected = Preprocessing.from_study(declared, existing.outputs, order, network)
-        save(network, output, description | {"width": 1.0, "seen": expected.as_metadata()})
+        _import_weights(existing, output, order, size)
     return load(output, trust=existing.trust)
+
+
+def _import_graph(
+    existing: ExistingNetwork, output: str | Path, order: list[int], size: int
+) -> None:
+    """Write a network whose file says how it is carried out."""
+    path = Path(existing.file)
+    content = path.read_bytes()
+    body = formats.read_module(existing.format, content, path.name, data_files(path))
+    expected = Preprocessing.from_study(existing.input or Input(), existing.outputs, order)
+    shape = body.shape if isinstance(body, GraphNetwork) else ()
+    notes = declared_input.check(shape, expected, size, path.name)
+    about: dict[str, Any] = {"seen": expected.as_metadata()}
+    if isinstance(body, GraphNetwork):
+        tensors, graph = graph_file.written(body)
+        about |= {"graph": graph, "notes": [*body.notes, *notes]}
+    else:
+        content = formats.without_sources(content)
+        tensors = {"program": torch.frombuffer(bytearray(content), dtype=torch.uint8)}
+        about |= {"format": existing.format, "notes": notes}
+    tensor_files.save(tensors, output, about)
+
+
+def _import_weights(
+    existing: ExistingNetwork, output: str | Path, order: list[int], size: int
+) -> None:
+    """Write an architecture with the weights of a file."""
+    path, declared = Path(existing.file), existing.input or Input()
+    description: dict[str, Any] = {
+        "architecture": existing.architecture,
+        "classes": len(order),
+        "size": size,
+    }
+    network = untrained(**description)
+    if declared.channels == 1:
+        take_one_channel(network.body)
+        if network.mean.numel() > 1 and None in (declared.mean, declared.std):
+            raise UserError(
+                f"{path.name}: 'input.channels' is 1, and the mean and std of "
+                f"{existing.architecture} are those of three channels; give 'input.mean' and "
+                "'input.std', each one number"
+            )
+    try:
+        weights = fitted(read_weights(path), network.body)
+    except UserError as error:
+        raise UserError(f"{path.name}: {error}") from None
+    first = load_matching(network.body, weights.tensors, is_auxiliary)
+    if first:
+        raise UserError(
+            f"{path.name}: does not fit {existing.architecture} for {len(order)} classes and "
+            f"images of {size} pixels (first misfit: {first}); give weights of this architecture, "
+            "trained for these classes"
+        )
+    expected = Preprocessing.from_study(declared, existing.outputs, order, network)
+    seen = {"width": 1.0, "seen": expected.as_metadata(), "notes": weights.notes}
+    save(network, output, description | seen)

@@ -5,7 +5,9 @@ is carried out by torch functions from a closed table; names of the file are key
 nothing else.
 """
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,19 @@ from torch import Tensor
 
 from pgdose.errors import UserError
 from pgdose.networks.graph import (
+    HALVES,
     MOST_CALLS,
+    WIDENED,
     Call,
     GraphNetwork,
     Numbers,
+    Output,
     Refused,
     Value,
     as_numbers,
+    select_output,
 )
+from pgdose.networks.onnx_data import INSIDE, DataFiles
 from pgdose.networks.onnx_operators import (
     DTYPES,
     NEWEST_OPSET,
@@ -35,11 +42,20 @@ STANDARD = ("", "ai.onnx")  # the domain of the standard operators
 # Domains of operators that a message names; another may be anything.
 LIBRARIES = ("ai.onnx.ml", "com.microsoft", "org.pytorch.aten", "pkg.onnxscript.torch_lib")
 SMALL_CONSTANTS = 2**24  # bytes that functions of a model may repeat
+QUANTISED = re.compile(
+    r"QLinear(Conv|MatMul|Add|Mul|AveragePool|GlobalAveragePool|Sigmoid|LeakyRelu|Concat|Softmax)"
+    r"|(Dynamic)?QuantizeLinear|DequantizeLinear|(Conv|MatMul)Integer(ToFloat)?|MatMulNBits"
+    r"|Q(Gemm|Attention)|DynamicQuantize(MatMul|LSTM)"
+)
+NUMBERS_OF_HALVES, FLOAT32 = (10, 16), 1  # data types of ONNX
 MOST_INSIDE = 50  # functions of a model inside each other
 
 
-def read(content: bytes, name: str) -> GraphNetwork:
-    """The network of a model; UserError, naming the file, if it is refused."""
+def read(content: bytes, name: str, data: Iterable[Path] = ()) -> GraphNetwork:
+    """The network of a model; UserError, naming the file, if it is refused.
+
+    `data`: the files beside it that its weights may be in (`onnx_locations.data_files`).
+    """
     try:
         import onnx
     except ImportError:
@@ -54,7 +70,7 @@ def read(content: bytes, name: str) -> GraphNetwork:
     if not model.graph.node:
         raise UserError(f"{name}: not an ONNX model, or one without a graph; export it again")
     try:
-        return _Translation(model).network()
+        return _Translation(model, DataFiles(data)).network()
     except Refused as refused:
         raise UserError(f"{name}: refused, because {refused}") from None
     except (
@@ -67,8 +83,8 @@ def read(content: bytes, name: str) -> GraphNetwork:
 class _Translation:
     """One model on its way to a GraphNetwork. Every value of every scope has a number."""
 
-    def __init__(self, model: Any) -> None:
-        self.graph = model.graph
+    def __init__(self, model: Any, data: DataFiles | None = None) -> None:
+        self.graph, self.data = model.graph, data or DataFiles()
         self.version = _version(model.opset_import)
         self.functions = {(f.domain, f.name, f.overload): f for f in model.functions}
         self.calls: list[Call] = []
@@ -76,13 +92,15 @@ class _Translation:
         self.values = 0
         self.nodes = 0
         self.constants = 0  # bytes
+        self.notes: list[str] = []
+        self.widens = False  # whether numbers of 16 bits become float32
         self.most_constants = 2 * model.ByteSize() + SMALL_CONSTANTS
 
     def network(self) -> GraphNetwork:
-        graph = self.graph
+        graph, self.widens = self.graph, True
         if graph.sparse_initializer:
             raise Refused("it holds sparse weights; export it with plain ones")
-        scope = {tensor.name: self._weight(_tensor(tensor)) for tensor in graph.initializer}
+        scope = {t.name: self._weight(_tensor(t, self.data)) for t in graph.initializer}
         images = [entry for entry in graph.input if entry.name not in scope]
         if len(images) != 1:
             raise Refused(
@@ -90,11 +108,15 @@ class _Translation:
             )
         scope[images[0].name] = number = self._number()
         self._translate(graph.node, scope, self.version, {}, 0)
-        outputs = [scope[output.name] for output in graph.output]
+        outputs = [Output(o.name, scope[o.name], _sizes(o)) for o in graph.output]
+        output, notes = select_output(outputs)
         # Whole numbers are shapes and places, which are computed on the CPU.
         weights = {n: tensor for n, tensor in self.weights.items() if tensor.is_floating_point()}
         constants = {n: tensor for n, tensor in self.weights.items() if n not in weights}
-        return GraphNetwork(self.calls, weights, number, outputs, _shape(images[0]), constants)
+        shape = _shape(images[0])
+        network = GraphNetwork(self.calls, weights, number, [output.number], shape, constants)
+        network.notes = [*self.notes, *notes]
+        return network
 
     def _number(self) -> int:
         self.values += 1
@@ -102,8 +124,17 @@ class _Translation:
 
     def _weight(self, tensor: Tensor) -> int:
         number = self._number()
-        self.weights[number] = tensor
+        self.weights[number] = self._widened(tensor)
         return number
+
+    def _widened(self, value: Any) -> Any:
+        """A tensor, or a number type of ONNX, with float32 in place of 16 bits."""
+        half = value.dtype in HALVES if isinstance(value, Tensor) else value in NUMBERS_OF_HALVES
+        if not (half and self.widens):
+            return value
+        if WIDENED not in self.notes:
+            self.notes.append(WIDENED)
+        return value.float() if isinstance(value, Tensor) else FLOAT32
 
     def _translate(
         self, nodes: Any, scope: dict[str, int], version: int, bound: dict[str, Any], inside: int
@@ -123,6 +154,8 @@ class _Translation:
                 results = self._expand(function, inputs, attributes, inside)
             elif node.domain in STANDARD:
                 results = self._call(node.op_type, inputs, attributes, version, len(node.output))
+            elif QUANTISED.fullmatch(node.op_type):
+                self._call(node.op_type, inputs, attributes, version, len(node.output))
             else:
                 library = f" ({node.domain})" if node.domain in LIBRARIES else ""
                 raise Refused(
@@ -158,6 +191,11 @@ class _Translation:
         outputs: int,
     ) -> list[int]:
         """The call of a standard operator; returns the numbers of its results."""
+        if QUANTISED.fullmatch(name):
+            raise Refused(
+                f"it is quantised ({name}); export the network "
+                "from before it was quantised, with weights in float32"
+            )
         operator = OPERATORS.get(name)
         if operator is None:
             raise Refused(
@@ -171,6 +209,9 @@ class _Translation:
             raise Refused(
                 f"{name} has an attribute{_shown_attribute(name, unknown)} that is not read"
             )
+        for key in ("to", "dtype", "value"):
+            if isinstance(attributes.get(key), Tensor | int):
+                attributes = attributes | {key: self._widened(attributes[key])}
         if name == "Constant":
             constant = operator.function(**attributes)
             self.constants += constant.numel() * constant.element_size()
@@ -224,9 +265,15 @@ def _version(imports: Any, default: int | None = None) -> int:
 def _shape(entry: Any) -> list[int | None]:
     """The declared shape of the images, None where any length will do; empty if none is."""
     tensor = entry.type.tensor_type
-    if tensor.elem_type not in (1, 10, 11):
+    if tensor.elem_type == 11:
+        raise Refused("its input is float64; export it with images and weights as float32")
+    if tensor.elem_type not in (1, 10, 16):
         raise Refused("its input is not of floating point; export it for images as float32")
-    return [d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim]
+    return _sizes(entry)
+
+
+def _sizes(entry: Any) -> list[int | None]:
+    return [d.dim_value if d.dim_value > 0 else None for d in entry.type.tensor_type.shape.dim]
 
 
 def _attribute(attribute: Any, bound: dict[str, Any]) -> Any:
@@ -252,19 +299,18 @@ def _attribute(attribute: Any, bound: dict[str, Any]) -> Any:
     )
 
 
-def _tensor(tensor: Any) -> Tensor:
+def _tensor(tensor: Any, data: DataFiles | None = None) -> Tensor:
     """A tensor of the file, of which the data must be as long as its shape says."""
     from onnx import numpy_helper
 
-    if tensor.data_location == 1 or tensor.external_data:
-        raise Refused(
-            "its weights are in another file; put them into this one: "
-            "onnx.save_model(model, path, save_as_external_data=False)"
-        )
     if tensor.data_type not in DTYPES or any(size < 0 for size in tensor.dims):
         raise Refused(f"it holds a tensor of type {tensor.data_type}, which is not read")
-    array = numpy_helper.to_array(tensor)
     dtype = DTYPES[tensor.data_type]
+    if tensor.data_location == 1 or tensor.external_data:
+        if data is None:
+            raise Refused(f"it holds constants that are in another file; {INSIDE}")
+        return data.tensor(tensor, dtype)
+    array = numpy_helper.to_array(tensor)
     if dtype == torch.bfloat16:
         array = array.astype(np.float32)
     return torch.from_numpy(np.array(array)).to(dtype)

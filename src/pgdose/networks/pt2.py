@@ -22,16 +22,21 @@ from torch import Tensor
 from pgdose.errors import UserError
 from pgdose.networks import torch_archive
 from pgdose.networks.graph import (
+    HALVES,
+    WIDENED,
     Call,
     Device,
     GraphNetwork,
+    Output,
     Refused,
     Value,
     WholeDivision,
     numbers_in,
+    select_output,
 )
 
 SCHEMA = 8  # the major version of the layout
+MOST_TREE = 10_000  # characters of how outputs are put together
 MOST_JSON = 2**24  # bytes; the largest networks of torchvision and timm have 6 MB
 # All that an archive may hold, after its root folder; `custom_obj_0` or compiled code is refused.
 FILES = re.compile(
@@ -82,6 +87,10 @@ CHECKS = {
     *("sym_constrain_range_for_size", "sym_constrain_range", "_assert_scalar", "_assert_async"),
     "_assert_tensor_metadata",
 }
+QUANTISED = re.compile(
+    r"torch\.ops\.((quantized_decomposed|quantized|torchao)\.(?P<of_library>[a-z0-9_]{1,40})"
+    r"|aten\._?(?P<of_torch>(de|fake_)?quantize_per_[a-z_]{1,40}|weight_int[48]pack_mm|int_mm))\b"
+)
 ATEN_OPERATOR = re.compile(r"torch\.ops\.aten\.(?P<name>\w+)\.(?P<overload>\w+)")
 DIVISIONS = ("div", "divide", "floor_divide", "fmod", "remainder", "true_divide")
 # The texts that arguments may be: modes, and the equation of einsum.
@@ -236,6 +245,7 @@ class _Translation:
 
     def __init__(self, module: dict[str, Any], weights: Weights, constants: Weights) -> None:
         self.graph, self.signature = module["graph"], module["signature"]
+        self.tree, self.notes = _output_tree(module), list[str]()
         self.tensors = {**constants, **weights}
         self.scope: dict[str, int] = {}
         self.weights: dict[int, Tensor] = {}
@@ -253,12 +263,28 @@ class _Translation:
             self._node(node)
         sizes = self.graph["tensor_values"][self.images]["sizes"]
         shape = [size.get("as_int") for size in sizes]
-        outputs = [
-            self.scope[spec["user_output"]["arg"]["as_tensor"]["name"]]
-            for spec in self.signature["output_specs"]
-            if "user_output" in spec
+        output, notes = select_output(self._outputs())
+        number = self.scope[self.images]
+        network = GraphNetwork(self.calls, self.weights, number, [output.number], shape)
+        network.notes = [*self.notes, *notes]
+        return network
+
+    def _outputs(self) -> list[Output]:
+        """The tensors among the outputs, by their keys where the network gives a dict."""
+        specs = [
+            s["user_output"]["arg"] for s in self.signature["output_specs"] if "user_output" in s
         ]
-        return GraphNetwork(self.calls, self.weights, self.scope[self.images], outputs, shape)
+        keys = _keys(self.tree, len(specs))
+        tensors = [
+            (key, spec["as_tensor"]["name"])
+            for key, spec in zip(keys, specs, strict=True)
+            if "as_tensor" in spec
+        ]
+        sizes = self.graph["tensor_values"]
+        return [
+            Output(key, self.scope[name], [n.get("as_int") for n in sizes[name]["sizes"]])
+            for key, name in tensors
+        ]
 
     def _bind(self, name: str) -> int:
         self.values += 1
@@ -275,7 +301,7 @@ class _Translation:
         }
         if kind in keys:
             number = self._bind(content["arg"]["name"])
-            self.weights[number] = self.tensors[content[keys[kind]]]
+            self.weights[number] = self._widened(self.tensors[content[keys[kind]]])
         elif kind == "user_input" and "as_tensor" in content["arg"]:
             if self.images is not None:
                 raise Refused("it takes several inputs; export a network that takes the images")
@@ -363,7 +389,7 @@ class _Translation:
             case "as_string" if content in WORDS or EQUATION.fullmatch(content):
                 return content
             case "as_scalar_type":
-                return _one_of(DTYPES, content)
+                return self._widened(_one_of(DTYPES, content))
             case "as_memory_format":
                 return _one_of(MEMORY_FORMATS, content)
             case "as_layout" if content == STRIDED:
@@ -375,6 +401,15 @@ class _Translation:
             "torch.no_grad or autocast, conditions and loops"
         )
 
+    def _widened(self, value: Any) -> Any:
+        """A tensor or a number type, with float32 in place of 16 bits."""
+        dtype = value.dtype if isinstance(value, Tensor) else value
+        if dtype not in HALVES:
+            return value
+        if WIDENED not in self.notes:
+            self.notes.append(WIDENED)
+        return value.float() if isinstance(value, Tensor) else torch.float32
+
     def _named_or_constant(self, item: dict[str, Any]) -> Any:
         if "as_name" in item:
             return Value(self.scope[item["as_name"]])
@@ -385,6 +420,35 @@ class _Translation:
         if len(outputs) == 1 and "as_tensors" in outputs[0]:
             return tuple(self._bind(item["name"]) for item in outputs[0]["as_tensors"]), True
         return tuple(self._bind(_name(output)) for output in outputs), len(outputs) > 1
+
+
+def _output_tree(module: dict[str, Any]) -> Any:
+    """How the outputs are put together, as torch's pytree writes it; None if it is not there."""
+    whole = [call for call in module.get("module_call_graph", []) if call.get("fqn") == ""]
+    text = (whole[0].get("signature") or {}).get("out_spec") if whole else None
+    if not isinstance(text, str) or len(text) > MOST_TREE:
+        return None
+    tree = json.loads(text)
+    return tree[1] if isinstance(tree, list) and len(tree) == 2 else None
+
+
+def _keys(tree: Any, count: int) -> list[str]:
+    """The key of each output where the network gives a flat dict or named tuple, else ''.
+
+    Outputs of transformers are such dicts.
+    """
+    unnamed = [""] * count
+    if not isinstance(tree, dict) or len(tree["children_spec"]) != count:
+        return unnamed
+    if any(child["children_spec"] for child in tree["children_spec"]):
+        return unnamed
+    context = tree["context"]
+    names = json.loads(context) if isinstance(context, str) else context
+    if isinstance(names, list) and len(names) == 2 and isinstance(names[1], list):  # OrderedDict
+        names = names[1]
+    if isinstance(names, list) and len(names) == count and all(isinstance(n, str) for n in names):
+        return names
+    return unnamed
 
 
 def _is_plain(function: Any, name: str) -> bool:
@@ -446,6 +510,12 @@ def _kind_of_file(name: str) -> str:
     return f"a file *{suffix}" if suffix in usual else "a file"
 
 
+def _usual(operator: str) -> str:
+    """The name of an operator of quantised networks; another's may be anything."""
+    usual = r"(de)?quantize_(per_(tensor|channel|group|token)|affine)|(conv2d|linear)(_relu)?"
+    return operator if re.fullmatch(usual, operator) else "an operator of whole numbers"
+
+
 def function_of(target: str) -> Callable[..., Any]:
     """The function of an operator by its name in a program; Refused if it is not read.
 
@@ -459,6 +529,12 @@ def function_of(target: str) -> Callable[..., Any]:
         function = getattr(packet, aten["overload"], None)
         if isinstance(function, torch._ops.OpOverload) and _is_plain(function, aten["name"]):
             return WholeDivision(function) if aten["name"].rstrip("_") in DIVISIONS else function
+    if quantised := QUANTISED.match(target):
+        name = quantised["of_torch"] or _usual(quantised["of_library"])
+        raise Refused(
+            f"it is quantised ({name}); export the network from before it was "
+            "quantised, with weights in float32"
+        )
     known = aten and hasattr(torch.ops.aten, aten["name"])
     shown = target if known else "(a name not shown here)"  # it may be anything
     raise Refused(

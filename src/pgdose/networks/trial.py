@@ -19,7 +19,9 @@ from torch import Tensor
 
 from pgdose.errors import UserError
 from pgdose.networks import folding, network_files, probe
+from pgdose.networks.onnx_data import MOST_BYTES
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.onnx_locations import data_files
 
 SOURCES = str(Path(__file__).parents[2])
 IMPORTING = 300  # seconds that the process may take before it begins
@@ -89,7 +91,9 @@ def _try(request: str) -> None:
 def _limit(file: Path, memory: float, seconds: int) -> None:
     """Bound what this process may take from here on."""
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    most = int(size + memory * 1e6 + 6 * file.stat().st_size)
+    files = [file, *(data for data in data_files(file) if data.is_file())]
+    stored = sum(min(part.stat().st_size, MOST_BYTES) for part in files)
+    most = int(size + memory * 1e6 + 6 * stored)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.alarm(seconds)

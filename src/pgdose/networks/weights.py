@@ -1,6 +1,7 @@
 """Weights to start from: where they come from, and putting them into a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -55,15 +56,127 @@ def read_weights(path: Path, field: str = "") -> Weights:
 
 
 def load_matching(body: nn.Module, state: Weights, optional: Callable[[str], bool]) -> str | None:
-    """Load all weights whose name and shape match; returns one that does not, if not optional."""
+    """Load all weights whose name and shape match; returns what does not, if not optional."""
     targets = body.state_dict()
-    matching = {k: v for k, v in state.items() if k in targets and v.shape == targets[k].shape}
+    matching = {
+        name: tensor
+        for name, tensor in state.items()
+        if name in targets
+        and tensor.shape == targets[name].shape
+        and tensor.is_floating_point() == targets[name].is_floating_point()
+    }
     misfits = [key for key in (*targets, *state) if key not in matching and not optional(key)]
     body.load_state_dict(matching, strict=False)
-    if not misfits:
-        return None
-    # A name of the file alone may be anything.
-    return misfits[0] if misfits[0] in targets else f"{len(misfits)} tensors that it does not have"
+    return _misfit(misfits, targets, state) if misfits else None
+
+
+def _misfit(misfits: list[str], targets: Weights, state: Weights) -> str:
+    """Of several misfits the first; a name of the file alone may be anything."""
+    first = misfits[0]
+    if first not in targets:
+        names = sorted({shown(key) for key in misfits})
+        return f"{len(misfits)} tensors that it does not have, such as {', '.join(names[:3])}"
+    if first not in state:
+        return f"{first} is missing"
+    if not state[first].is_floating_point() and targets[first].is_floating_point():
+        return f"{first} holds whole numbers; give weights from before they were quantised"
+    there, here = state[first].shape, targets[first].shape
+    text = f"{first} is {_shape(there)} in the file, and {_shape(here)} in the architecture"
+    if len(there) == len(here) == 4 and {there[1], here[1]} == {1, 3}:
+        text += f": set input.channels: {there[1]}"
+    return text
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes)) or "one number"
+
+
+# Parts of names that a message may show: those of tools, and no person's.
+WORDS = set(
+    """
+    module model models net network networks backbone encoder features classifier head fc body
+    base base_model trunk feature_extractor image_encoder visual student teacher ema model_ema
+    ema_model swa_model _orig_mod loss loss_fn criterion loss_function metric metrics optimizer
+    optimizer_states state scheduler scaler projector projection decoder aux aux_head auc acc
+    train_metrics val_metrics confmat confusion_matrix weight bias pos_weight class_weights
+    class_weight running_mean running_var num_batches_tracked in_proj_weight logit_scale
+    queue queue_ptr
+    """.split()  # noqa: SIM905
+)
+
+
+def shown(name: str) -> str:
+    """A name of the file, if it is made of usual words and numbers."""
+    parts = name.split(".")
+    usual = all(part in WORDS or (part.isascii() and part.isdigit()) for part in parts)
+    return repr(name) if usual and len(parts) <= 8 else "(a name not shown here)"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights by the names of an architecture, and notes of how they were brought there."""
+
+    tensors: Weights
+    notes: list[str]
+
+
+def fitted(state: Weights, body: nn.Module) -> Fitted:
+    """Weights of a file by the names of an architecture.
+
+    All names may have one more part in front, such as `module.`, which wrappers of training add.
+    UserError, without the file's name, if the file holds such a network more than once.
+    """
+    targets = body.state_dict()
+    # Counters that other tools leave, and those of batch norm: neither has a part in inference.
+    kept = {
+        name: t for name, t in state.items() if not name.endswith(("total_ops", "total_params"))
+    }
+    prefixes = _prefixes(kept, list(targets))
+    notes = []
+    if len(prefixes) > 1:
+        names = ", ".join(map(_prefix, prefixes))
+        raise UserError(
+            f"holds the weights of {len(prefixes)} networks, with {names} in front of their names; "
+            "keep those of one: safetensors.torch.save_file({name: tensor for name, tensor in "
+            "state.items() if name.startswith(PREFIX)}, FILE)"
+        )
+    if prefixes and prefixes[0]:
+        notes.append(
+            f"the names of its weights have {_prefix(prefixes[0])} in front, which is left out"
+        )
+        kept = {name.removeprefix(prefixes[0]): tensor for name, tensor in kept.items()}
+    for name, target in targets.items():
+        if name.endswith("num_batches_tracked"):
+            kept.setdefault(name, target)
+    dtypes = {tensor.dtype for tensor in kept.values() if tensor.is_floating_point()}
+    for dtype in sorted(map(str, dtypes - {torch.float32})):
+        notes.append(
+            f"its weights are {dtype.removeprefix('torch.')}, and computed with as float32"
+        )
+    return Fitted(kept, notes)
+
+
+def _prefixes(state: Weights, targets: list[str]) -> list[str]:
+    """What stands in front of the architecture's names: once for each network in the file.
+
+    Those with the most of its names count, so that a head of another kind is named as the misfit.
+    """
+    weights = [name for name in targets if not name.endswith("num_batches_tracked")]
+    ends = set(weights[:1])
+    candidates = {
+        name.removesuffix(end) for name in state for end in ends if f".{name}".endswith(f".{end}")
+    }
+    counts = {
+        prefix: sum(prefix + name in state for name in weights) for prefix in sorted(candidates)
+    }
+    most = max(counts.values(), default=0)
+    if 2 * most < len(weights):  # of another architecture
+        return []
+    return [prefix for prefix, count in counts.items() if count == most]
+
+
+def _prefix(prefix: str) -> str:
+    return shown(prefix.removesuffix(".")) if prefix else "nothing"
 
 
 def is_auxiliary(name: str) -> bool:

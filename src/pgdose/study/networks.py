@@ -13,6 +13,7 @@ from pydantic import (
 
 from pgdose.study.base import IS_PATH, JOB_ONLY, Count, Model, Name, Real, mistake
 from pgdose.study.field_types import InputFile
+from pgdose.study.network_kinds import kind_of_suffix, refusal
 from pgdose.study.suggestions import one_of
 from pgdose.study.training import Architecture, Training
 
@@ -21,6 +22,11 @@ NETWORK_FORMATS = {
     **{".pt2": "exported program", ".onnx": "onnx", ".safetensors": "weights"},
     **{".pt": "torchscript", ".ts": "torchscript", ".torchscript": "torchscript"},
 }
+FORMAT_NAMES = {
+    **{"exported program": "an exported program", "onnx": "an ONNX model"},
+    **{"weights": "a file of weights (safetensors)", "torchscript": "a TorchScript file"},
+}
+OF_FOLDER = ". If it is a folder of TensorFlow, it is {what}"
 
 
 def _as_list(value: Any) -> Any:
@@ -74,10 +80,13 @@ class ExistingNetwork(Model):
     def _check(self) -> Self:
         suffix = PurePath(self.file).suffix.lower()
         if suffix not in NETWORK_FORMATS:
+            if kind := kind_of_suffix(self.file):
+                raise mistake("is {what}", field="file", what=refusal(kind, self.file))
             raise mistake(
-                "'{suffix}' is not a network format; {choices}",
+                "'{suffix}' is not a network format; {choices}" + ("" if suffix else OF_FOLDER),
                 field="file",
                 suffix=suffix,
+                what=refusal("savedmodel", f"{self.file}/saved_model.pb"),
                 choices=one_of(NETWORK_FORMATS),
             )
         if self.format == "weights" and self.architecture is None:
@@ -87,8 +96,10 @@ class ExistingNetwork(Model):
         if self.format == "torchscript" and not self.trust:
             raise mistake(
                 "reading a TorchScript file can run code from it; give an exported program (.pt2), "
-                "or set 'trust: true' if you know who made the file",
+                "or set 'trust: true' if you know who made the file. If torch.save wrote it, it "
+                "is {what}",
                 field="file",
+                what=refusal("torch", self.file),
             )
         if len(set(self.classes)) < len(self.classes):
             raise mistake("must name each class once", field="classes")

@@ -153,6 +153,12 @@ def test_a_network_that_attacks_say_nothing_of_is_told(
     assert "accuracy 0.75" in says and "0.62 of the images" in says
 
 
+def test_notes_of_an_import_stand_beside_the_checks() -> None:
+    found = {"accuracy": 0.75, "ci_low": 0.7, "ci_high": 0.9, "n_patients": 5}
+    checks = network_checks(true_classes(), found, None, ["a note"])
+    assert checks.iloc[2].tolist() == ["note of the import", "not done", "a note"]
+
+
 def test_of_one_patient_nobody_can_say_whether_it_is_better_than_chance() -> None:
     found = {"accuracy": 0.75, "ci_low": np.nan, "ci_high": np.nan, "n_patients": 1}
     check = network_checks(true_classes(), found, None).iloc[0]

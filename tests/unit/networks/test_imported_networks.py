@@ -63,7 +63,7 @@ def test_weights_alone_come_with_an_architecture(tmp_path: Path) -> None:
     ("architecture", "classes", "message"),
     [
         ("resnet34", "abc", r"n\.safetensors: does not fit resnet34 for 3 classes"),
-        ("resnet18", "ab", r"does not fit resnet18 for 2 classes \(first misfit: fc\."),
+        ("resnet18", "ab", r"does not fit resnet18 for 2 classes and .* \(first misfit: fc\."),
     ],
 )
 def test_weights_of_another_network_are_refused(
@@ -218,3 +218,176 @@ def test_a_lack_of_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(network_files.graph_file, "read", read)
     with pytest.raises(RuntimeError, match="can't allocate memory"):
         network_files.load(path)
+
+
+# --- weights as training leaves them -------------------------------------------------------------
+
+
+def weights_of(
+    path: Path, state: dict[str, Tensor], architecture: str = "resnet18", **settings: Any
+) -> Any:
+    """The network of a file of these weights."""
+    save_file({name: tensor.clone().contiguous() for name, tensor in state.items()}, path)
+    network = existing(path, architecture=architecture, **settings)
+    return network_files.import_network(network, path.parent / "out", ["a", "b"], 64)
+
+
+RESNET = models.resnet18(num_classes=2).eval()
+STATE = RESNET.state_dict()
+
+
+def prefixed(prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: tensor for name, tensor in STATE.items()}
+
+
+PREFIXES = ["module.", "model.", "net.", "backbone.", "model.module._orig_mod.", "vadim.", "body."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_prefix_that_training_adds_is_left_out_and_noted(prefix: str, tmp_path: Path) -> None:
+    imported = weights_of(tmp_path / "n.safetensors", prefixed(prefix))
+    assert all(torch.equal(imported.body.state_dict()[n], t) for n, t in STATE.items())
+    notes = " ".join(imported.notes)
+    assert ("in front, which is left out" in notes) == (prefix != "body.")
+    assert "vadim" not in notes
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (prefixed("model.") | prefixed("ema."), "holds the weights of 2 networks, with 'ema', "),
+        (STATE | prefixed("model_ema."), "of 2 networks, with nothing, 'model_ema' in front"),
+        (
+            prefixed("model.") | {"loss.weight": torch.ones(2)},
+            "1 tensors that it does not have, such as 'loss.weight'",
+        ),
+        (STATE | {"anna.weight": torch.ones(2)}, r"such as \(a name not shown here\)"),
+        (
+            {n: t.to(torch.int8) for n, t in STATE.items()},
+            "conv1.weight holds whole numbers; give weights from before they were quantised",
+        ),
+        (
+            models.resnet18(num_classes=5).state_dict(),
+            "fc.weight is 5 x 512 in the file, and 2 x 512 in the architecture",
+        ),
+        (
+            STATE | {"conv1.weight": torch.ones(64, 1, 7, 7)},
+            "conv1.weight is 64 x 1 x 7 x 7 in the file, and 64 x 3 x 7 x 7 in the architecture: "
+            "set input.channels: 1",
+        ),
+        ({n: t for n, t in STATE.items() if n != "fc.bias"}, "fc.bias is missing"),
+    ],
+)
+def test_what_does_not_belong_to_the_architecture_is_named(
+    state: dict[str, Tensor], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"^n.safetensors: .*{message}"):
+        weights_of(tmp_path / "n.safetensors", state)
+
+
+def test_counters_of_training_change_nothing(tmp_path: Path) -> None:
+    state = {n: t for n, t in STATE.items() if not n.endswith("num_batches_tracked")}
+    state |= {"layer1.total_ops": torch.ones(1), "total_params": torch.ones(1)}
+    some = images(2, 3, 64)
+    both = [weights_of(tmp_path / f"{i}.safetensors", s) for i, s in enumerate((STATE, state))]
+    assert torch.equal(both[0](some), both[1](some))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_numbers_are_noted(dtype: torch.dtype, tmp_path: Path) -> None:
+    state = {n: t.to(dtype) if t.is_floating_point() else t for n, t in STATE.items()}
+    imported = weights_of(tmp_path / "n.safetensors", state)
+    assert imported.body.conv1.weight.dtype == torch.float32
+    assert torch.equal(imported.body.conv1.weight, STATE["conv1.weight"].to(dtype).float())
+    assert f"are {str(dtype).removeprefix('torch.')}, and computed with" in imported.notes[0]
+
+
+def test_an_architecture_may_take_grey_images(tmp_path: Path) -> None:
+    theirs = models.resnet18(num_classes=2).eval()
+    theirs.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    path, grey = tmp_path / "n.safetensors", {"channels": 1, "mean": 0.5, "std": 0.25}
+    some = images(2, 1, 64)
+    for network in (
+        weights_of(path, theirs.state_dict(), input=grey),
+        network_files.load(tmp_path / "out"),
+    ):
+        assert torch.allclose(network(some), theirs((some - 0.5) / 0.25), rtol=1e-3, atol=1e-4)
+    with pytest.raises(UserError, match=r"are those of three channels; give 'input\.mean'"):
+        weights_of(path, theirs.state_dict(), input={"channels": 1})
+
+
+def test_timm_s_networks_of_a_fixed_size_are_built_for_the_group_s(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    name, options = "vit_tiny_patch16_224", {"num_classes": 2, "img_size": 64}
+    theirs = timm.create_model(name, **options, in_chans=1).eval()
+    grey = {"channels": 1, "mean": 0.5, "std": 0.5}
+    path, some = tmp_path / "n.safetensors", images(2, 1, 64)
+    imported = weights_of(path, theirs.state_dict(), f"timm/{name}", input=grey)
+    assert torch.allclose(imported(some), theirs((some - 0.5) / 0.5), rtol=1e-3, atol=1e-4)
+    other = timm.create_model(name, num_classes=2).state_dict()
+    with pytest.raises(UserError, match="pos_embed is 1 x 197 x 192 in the file, and 1 x 17 x 192"):
+        weights_of(path, other, f"timm/{name}")
+
+
+# --- the images that a file says it takes --------------------------------------------------------
+
+
+def shaped(shape: list[Any], tmp_path: Path, format: str = "onnx", **declared: Any) -> Any:
+    """The import of a network whose file declares this shape of its input."""
+    onnx = pytest.importorskip("onnx")
+    nodes = [
+        onnx.helper.make_node("GlobalAveragePool", ["images"], ["a"]),
+        onnx.helper.make_node("Flatten", ["a"], ["logits"]),
+    ]
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "g", [info("images", 1, shape)], [info("logits", 1, None)]
+    )
+    imports = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=imports)
+    path = tmp_path / "n.onnx"
+    path.write_bytes(model.SerializeToString())
+    network = existing(path, input=declared or None)
+    return network_files.import_network(network, tmp_path / "out", ["a", "b"], 64)
+
+
+@pytest.mark.parametrize(
+    ("shape", "declared", "message"),
+    [
+        (["n", 3, 224, 224], {}, r"takes 224 x 224 images, .* size 64; set image\.size: 224"),
+        (["n", 3, None, 224], {}, r"takes 224 x 224 images"),
+        (["n", 3, 64, 80], {}, "takes images of 64 x 80 pixels, .*; give a network that takes squ"),
+        (["n", 1, 64, 64], {}, r"images of 1 channel, but .* is 3; set input\.channels: 1"),
+        (["n", 3, 64, 64], {"channels": 1}, r"of 3 channels, but .* is 1; set input\.channels: 3"),
+        (["n", 64, 64, 3], {}, r"of 64 x 64 x 3, but .* set input\.layout: channels_last"),
+        (
+            ["n", 3, 64, 64],
+            {"layout": "channels_last"},
+            r"of 3 x 64 x 64, but .* set input\.layout: channels_first",
+        ),
+        (["n", 4, 64, 64], {}, "takes images of 4 channels; give one that takes 1 or 3"),
+        (["n", 100], {}, "takes an input of 2 dimensions"),
+    ],
+)
+def test_images_of_another_kind_than_the_file_says_are_refused(
+    shape: list[Any], declared: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=rf"^n\.onnx: .*{message}"):
+        shaped(shape, tmp_path, **declared)
+
+
+@pytest.mark.parametrize(
+    ("shape", "declared", "noted"),
+    [
+        (["n", 3, 64, 64], {}, False),
+        (["n", 64, 64, 3], {"layout": "channels_last"}, False),
+        (["n", 3, "h", "w"], {}, True),
+        (["n", 3, "h", "w"], {"size": 64}, False),
+        (None, {}, True),
+    ],
+)
+def test_an_unknown_size_is_noted(
+    shape: list[Any], declared: dict[str, Any], noted: bool, tmp_path: Path
+) -> None:
+    notes = " ".join(shaped(shape, tmp_path, **declared).notes)
+    assert ("does not say for images of which size" in notes) == noted

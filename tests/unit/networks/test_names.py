@@ -62,7 +62,8 @@ def test_of_weights(name: str, tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     save_file({**network.state_dict(), name: torch.zeros(1)}, path)
     misfit = weights.load_matching(network, weights.read_weights(path), lambda key: False)
-    assert misfit == "1 tensors that it does not have"
+    shown = "(a name not shown here)"
+    assert misfit == f"1 tensors that it does not have, such as {shown}"
 
 
 @pytest.mark.parametrize("name", [WRITE, "__class__", "a b", "eval", f"x\n{WRITE}"])

@@ -201,8 +201,13 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("training.precision", "fp8", "training.precision: 'fp8' must be 'fp32', 'tf32'"),
         (
             "groups.X-TB.network",
+            {"file": "model.zip", "classes": ["C1", "C2"]},
+            "groups.X-TB.network.file: '.zip' is not a network format; use one of: .pt2, .onnx,",
+        ),
+        (
+            "groups.X-TB.network",
             {"file": "model.h5", "classes": ["C1", "C2"]},
-            "groups.X-TB.network.file: '.h5' is not a network format; use one of: .pt2, .onnx,",
+            "groups.X-TB.network.file: 'model.h5' is a Keras model (HDF5), which is not read; in",
         ),
         (
             "groups.X-TB.network",

@@ -12,6 +12,7 @@ from helpers.jobs import run_script
 from safetensors.torch import save_file
 
 from pgdose import tensor_files
+from pgdose.analysis import network_tables
 from pgdose.cohort.images import load_members
 from pgdose.images.stores import new_store
 from pgdose.networks import network_files
@@ -137,6 +138,20 @@ def test_an_imported_network_has_clean_logits_in_the_group_s_order(folder: Path)
     with torch.no_grad():
         logits = theirs((pixels - mean) / std)[:, [1, 0]].numpy()
     assert np.allclose(clean_logits(folder), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_what_an_import_decides_is_noted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from torchvision import models
+
+    state = models.resnet18(num_classes=2).state_dict()
+    save_file({f"model.{name}": t for name, t in state.items()}, folder / "theirs.safetensors")
+    import_network(folder, architecture="resnet18")
+    note = "the names of its weights have 'model' in front, which is left out"
+    assert f"theirs.safetensors: {note}" in caplog.text
+    read = network_tables.read_network(
+        {}, "resnet18", folder / "members.parquet", folder / "clean.parquet"
+    )
+    assert read.notes == [note]
 
 
 def test_a_network_that_is_refused_is_named_in_the_log(
