@@ -36,6 +36,7 @@ One sentence on its way through the labeller, with the Russian lexicon (a test r
                 reports.states
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -51,6 +52,7 @@ from pgdose.labelling.hits import (
 )
 
 _CUES = {*CUE_ROLES, "uncertainty"}
+_NEAR = 10  # denials on either side of a word of doubt that may be about it
 _WORDS_AROUND_OR = 4  # between two things that an "or" joins
 
 
@@ -104,7 +106,7 @@ def _denied_and_doubted(
     denials = longest([hit for role in CUE_ROLES if role in hits for hit in hits[role]])
     doubts = without_overlaps(longest(hits["uncertainty"]), hits["not_cues"])
     if doubts and denials:
-        doubts = [hit for hit in doubts if not any(_is_part_of(hit, other) for other in denials)]
+        doubts = _outside_of(doubts, denials)
     denials = without_overlaps(denials, hits["not_cues"] + doubts)
     if not (denials or doubts):
         return {}, {}
@@ -126,8 +128,12 @@ def _denied_and_doubted(
     return rules
 
 
-def _is_part_of(hit: Hit, other: Hit) -> bool:
-    return other.start <= hit.start and hit.end <= other.end
+def _outside_of(hits: list[Hit], others: list[Hit]) -> list[Hit]:
+    """The hits that lie inside none of the others, which do not overlap each other."""
+    other_at = {i: other for other in others for i in range(other.start, other.end)}
+    return [
+        hit for hit in hits if (other := other_at.get(hit.start)) is None or hit.end > other.end
+    ]
 
 
 def _is_denied(words: tuple[Word, ...], doubt: Hit, denials: list[Hit]) -> bool:
@@ -136,9 +142,9 @@ def _is_denied(words: tuple[Word, ...], doubt: Hit, denials: list[Hit]) -> bool:
     The denial stands before it with nothing between that begins a statement or another part of the
     sentence, or after it: "очагов, подозрительных на туберкулез, не выявлено".
     """
-    before = [
-        d for d in denials if d.end <= doubt.start and d.entry.role not in ("after", "plural")
-    ]
+    place = bisect_left(denials, doubt.start, key=lambda hit: hit.start)
+    before = denials[max(place - _NEAR, 0) : place]
+    before = [d for d in before if d.entry.role not in ("after", "plural")]
     if before:
         between = words[before[-1].end : doubt.start]
         last_part = _last_part(between)
@@ -146,7 +152,8 @@ def _is_denied(words: tuple[Word, ...], doubt: Hit, denials: list[Hit]) -> bool:
         goes_on = not has_comma or any(word.is_disjunction for word in last_part)
         if goes_on and not any(word.is_statement for word in last_part):
             return True
-    after = [d for d in denials if d.start >= doubt.end and d.entry.role not in ("before", "lists")]
+    after = denials[place : place + _NEAR]
+    after = [d for d in after if d.entry.role not in ("before", "lists")]
     if not after:
         return False
     rest = words[doubt.start : after[0].start]

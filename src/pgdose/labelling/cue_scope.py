@@ -13,7 +13,7 @@ nominatives, because what is denied as a whole stands in the genitive:
 from bisect import bisect_left
 
 from pgdose.labelling.entries import Word
-from pgdose.labelling.hits import Hit, overlap, positions
+from pgdose.labelling.hits import Hit, positions
 
 
 class CueScopes:
@@ -34,6 +34,11 @@ class CueScopes:
     ) -> None:
         self.words = words
         self.subjects = subjects
+        self.subject_starts = [hit.start for hit in subjects]
+        self.subjects_at: dict[int, list[int]] = {}
+        for k, hit in enumerate(subjects):
+            for i in range(hit.start, hit.end):
+                self.subjects_at.setdefault(i, []).append(k)
         self.cue_starts = sorted([cue.start for cue in cues])
         self.links = [hit.start for hit in denied_attributes]
         asides = _asides(words, hits["asides"]) if "asides" in hits else ()
@@ -68,7 +73,7 @@ class CueScopes:
         return [*self._subjects_around(cue), *self._row(cue)]
 
     def _subjects_around(self, cue: Hit) -> list[int]:
-        return [k for k, hit in enumerate(self.subjects) if overlap(hit, cue)]
+        return sorted({k for i in range(cue.start, cue.end) for k in self.subjects_at.get(i, ())})
 
     def _row(self, cue: Hit) -> list[int]:
         """The row after or before a cue, by its role and by which side has the nearer subject."""
@@ -107,9 +112,8 @@ class CueScopes:
         at = cue.end
         if cue.entry.role == "uncertainty" and self._begins_part(cue.start) and at in self.commas:
             at += 1  # "возможно, пневмония"
-        for k, hit in enumerate(self.subjects):
-            if hit.start < cue.end:
-                continue
+        for k in range(bisect_left(self.subject_starts, cue.end), len(self.subjects)):
+            hit = self.subjects[k]
             if hit.start >= at and self._breaks_after(cue, k, at, bool(row)):
                 break
             row.append(k)
@@ -156,7 +160,7 @@ class CueScopes:
         """The row of subjects that ends before a cue, the nearest first."""
         row: list[int] = []
         at = cue.start
-        for k in reversed(range(len(self.subjects))):
+        for k in reversed(range(bisect_left(self.subject_starts, cue.start))):
             hit = self.subjects[k]
             if hit.end > cue.start:
                 continue
@@ -242,8 +246,10 @@ def _asides(words: tuple[Word, ...], hits: list[Hit]) -> set[int]:
     """The positions of asides with their commas: "очаги, описанные ранее, не видны"."""
     asides: set[int] = set()
     for hit in hits:
+        if not hit.start or words[hit.start - 1].text != ",":
+            continue
         end = next((i for i in range(hit.end, len(words)) if words[i].text == ","), None)
-        if hit.start and words[hit.start - 1].text == "," and end is not None:
+        if end is not None:
             asides.update(range(hit.start - 1, end + 1))
     return asides
 

@@ -74,10 +74,13 @@ def longest(hits: list[Hit]) -> list[Hit]:
     if len(hits) < 2:
         return hits
     chosen: list[Hit] = []
+    taken: set[int] = set()
     last_first = hits[::-1]
     for hit in sorted(last_first, key=lambda hit: hit.start - hit.end):
-        if not any(overlap(hit, other) for other in chosen):
+        places = range(hit.start, hit.end)
+        if taken.isdisjoint(places):
             chosen.append(hit)
+            taken.update(places)
     return sorted(chosen, key=lambda hit: hit.start)
 
 
@@ -85,7 +88,8 @@ def without_overlaps(hits: list[Hit], others: list[Hit]) -> list[Hit]:
     """The hits that overlap none of the others."""
     if not hits or not others:
         return hits
-    return [hit for hit in hits if not any(overlap(hit, other) for other in others)]
+    taken = positions(others)
+    return [hit for hit in hits if taken.isdisjoint(range(hit.start, hit.end))]
 
 
 def overlap(a: Hit, b: Hit) -> bool:

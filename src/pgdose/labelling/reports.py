@@ -94,6 +94,8 @@ def _find_norm(
         rule = sections[0].rule
         return sections[0].start, sections[-1].end, "uncertain", rule, rule
     read = [section for section in report.sections if section.is_read]
+    if not read:
+        return None  # nothing but heads
     conclusions = [section for section in read if section.role == "conclusion"]
     for section in conclusions[-1:]:
         start = section.start

@@ -64,6 +64,8 @@ class Segments:
         self._layout = _lay_out(pieces, lexicon)
         self.words, self.token_of = self._layout.words, self._layout.token_of
         self._headings = self._find_headings() if sections else []
+        findings = [hit.start for hit in self._headings if hit.entry.role == "findings"]
+        self._last_findings = max(findings, default=-1)
         self.sections = self._find_sections()
 
     def _find_sections(self) -> list[Section]:
@@ -173,8 +175,7 @@ class Segments:
         has_mark = start == len(self.words) or self.words[start].text in (":", ".")
         if not has_mark and start not in self._layout.line_starts:
             return self._sentence_end(start, end)
-        headings = self._headings
-        if any(hit.start >= end and hit.entry.role == "findings" for hit in headings):
+        if self._last_findings >= end:
             return end
         words, layout = self.words, self._layout
         while start < end and words[start].is_mark:

@@ -201,3 +201,9 @@ def test_composed_norm(text: str, lexicon: Lexicon) -> None:
 @pytest.mark.parametrize("text", NO_NORM)
 def test_no_composed_norm(text: str, lexicon: Lexicon) -> None:
     assert label(text, lexicon, norm="composed")["norm"] != 1
+
+
+@pytest.mark.parametrize("text", ["Заключение:", "Описание. Заключение.", "Рек.", "Анамнез: -"])
+def test_heads_alone_say_nothing(text: str, lexicon: Lexicon) -> None:
+    for norm in ("phrases", "composed"):
+        assert label(text, lexicon, norm=norm) == expected("", "")
