@@ -192,6 +192,175 @@ NO_NORM = [
     "Clear of what?",
 ]
 
+# Short normal reports with removed words (XXXX), also inside sentences and words
+SHORT_NORM = [
+    "COMPARISON: None.\nINDICATION: XXXX\nFINDINGS: The cardiac silhouette and mediastinum size"
+    " are within normal limits. There is no pulmonary edema. There is no focal consolidation. "
+    "There are no XXXX of a pleural effusion. There is no evidence of "
+    "pneumothorax.\nIMPRESSION: Normal chest x-XXXX.",
+    "The heart and lungs have XXXX XXXX in the interval. Both lungs are clear and expanded. "
+    "Heart and mediastinum normal.\nIMPRESSION: No active disease.",
+    "FINDINGS: Frontal and lateral views of the chest show normal size and configuration of the"
+    " cardiac silhouette. Normal mediastinal contour, pulmonary XXXX and vasculature, central "
+    "airways and lung volumes. No pleural effusion.\nIMPRESSION: No acute or active cardiac, "
+    "pulmonary or pleural disease.",
+    "Heart size within normal limits. No focal alveolar consolidation, no definite pleural "
+    "effusion seen. No typical findings of pulmonary edema.\nIMPRESSION: No acute "
+    "cardiopulmonary findings.",
+    "Lungs are clear bilaterally. Specifically, no evidence of focal consolidation, "
+    "pneumothorax, or pleural effusion.. Cardio mediastinal silhouette is unremarkable. "
+    "Visualized osseous structures of the thorax are without acute abnormality.",
+    "The heart size and cardiomediastinal silhouette are within normal limits. There is no "
+    "focal airspace opacity, pleural effusion, or pneumothorax. The osseous structures are "
+    "intact.",
+    "Cardiomediastinal silhouette is within normal limits for appearance. No focal areas of "
+    "pulmonary consolidation. No pneumothorax. No pleural effusion. The thoracic spine appears "
+    "intact. No acute, displaced rib fractures.\nIMPRESSION: No acute cardiopulmonary "
+    "abnormality.",
+    "Normal heart size and mediastinal contours. Lungs are clear. XXXX are unremarkable. No "
+    "XXXX of acute disease.",
+    "XXXX and lateral chest examination was obtained. The heart silhouette is normal in size "
+    "and contour. Aortic XXXX appear unremarkable. Lungs demonstrate no acute findings. There "
+    "is no effusion or pneumothorax.\nIMPRESSION: 1. No acute pulmonary disease.",
+    "The trachea is midline. The cardiomediastinal silhouette is normal. The lungs are clear, "
+    "without focal consolidation or effusion. There is no pneumothorax. The visualized bony "
+    "structures reveal no acute abnormalities.",
+    "The cardioXXXX silhouette is normal. Lungs are clear. No pneumoXXXX.",
+    "The heart is not significantly enlarged. The lungs are clear. The skeletal structures are "
+    "unremarkable.",
+    "No pneumothorax, pleural effusion, or airspace consolidation. Cardiomediastinal size is "
+    "within normal limits. Pulmonary vasculature is unremarkable. No acute bony abnormality.",
+    "Lungs are clear. No pleural effusions or pneumothoraces. Heart and mediastinum of normal "
+    "size and contour.",
+    "Normal cardiomediastinal contour. Well-expanded and clear lungs. No acute bony findings.",
+    "Mediastinal contours are normal. Clear, well-inflated lungs. Bony thorax intact.",
+    "The XXXX XXXX are clear. Cardiomediastinal silhouette normal.\nIMPRESSION: Negative for "
+    "acute cardiopulmonary abnormality.",
+    "Heart size normal. No focal XXXX. Lungs clear.",
+    "Lungs are clear. No infiltrate, XXXX, or effusion. XXXX size is normal.",
+    "Vertebral body heights are maintained. Lungs clear. Heart normal.",
+    "Cardiac and mediastinal contours are within normal limits. The lungs are clear. Bony "
+    "structures are intact.\nIMPRESSION: No acute preoperative findings.",
+    "Heart and mediastinum normal. Lungs clear.\nIMPRESSION: No radiographic evidence of "
+    "tuberculosis.",
+    "The heart is normal in size and contour. There is no mediastinal widening. The lungs are "
+    "clear bilaterally. No large pleural effusion or pneumothorax. The XXXX are intact.",
+    "Chest: 2 views, XXXX. Heart size and pulmonary vascularity are normal. Lungs are "
+    "clear.\nNormal exam.",
+    "FINDINGS: Lungs are clear. Heart size is normal and the pulmonary XXXX are normal. No bony"
+    " abnormality.\nIMPRESSION: Heart size is normal and the lungs are clear.",
+    "Cardiac silhouette within normal limits. No evidence of acute infiltrate, effusion, or "
+    "CHF. Visualized bones appear normal.\nIMPRESSION: No acute radiographic abnormality.",
+    "Heart size, mediastinal contour, and pulmonary vascularity are within normal limits. No "
+    "focal consolidation, suspicious pulmonary opacity, pneumothorax, or definite pleural "
+    "effusion. Visualized osseous structures appear intact.",
+    "There are no acute osseous abnormalities. The lungs are well-inflated. Heart is normal in "
+    "size.",
+    "The lungs appear clear. The pleural spaces are clear. Mediastinal contours are normal. The"
+    " heart and pulmonary XXXX are normal.\nIMPRESSION: No acute cardiopulmonary disease",
+    "Unremarkable cardiomediastinal silhouette. Lungs are free of infiltrate or edema. No free "
+    "air beneath the diaphragm.",
+    "Negative for cardiopulmonary disease.",
+    "No acute cardiac or pulmonary disease process identified.",
+    "No visible acute process. Heart normal.",
+    "Lungs are clear without evidence of infiltrate or mass. No hilar or mediastinal "
+    "adenopathy. Soft tissues and bony structures are unremarkable.",
+    "Normal heart. Clear lungs. No XXXX.",
+    "The chest is unchanged and normal.",
+    "Lungs are clear. There is no XXXX effusion. The XXXX and soft tissues are within normal "
+    "limits. The heart size is normal. The hilar XXXX and mediastinal contours are "
+    "unremarkable.",
+    "No rib fractures or pneumothorax. Lungs are clear. Heart XXXX normal.",
+    "The lungs are clear and without focal air space opacity. The cardiomediastinal silhouette "
+    "is normal in size and contour, and stable. No pneumothorax or pleural effusion.",
+    "No acute cardiopulmonary abnormality. No evidence of active TB.",
+    "Trachea is midline. Cardiac silhouette is normal. Lungs are symmetrically expanded and "
+    "clear. No definite nodules. No acute bony abnormality.",
+    "Heart size normal. Lungs are clear. XXXX are normal. No pneumonia, effusions, edema, "
+    "pneumothorax, adenopathy, nodules or masses.\nNormal chest",
+    "Lungs: The lungs are clear. Pleura: No pleural effusion or pneumothorax. Heart: Heart size"
+    " normal. Bones: No acute osseous abnormality.",
+    "Cardiomediastinal contours within normal limits of size and appearance. Lungs are clear of"
+    " consolidation, effusion and pneumothorax.",
+    "The cardiac silhouette, upper mediastinum and pulmonary vasculature are within normal "
+    "limits. There is no acute air space infiltrate, pleural effusion or pneumothorax.",
+    "No comparison chest x-XXXX. Well-expanded and clear lungs. Mediastinal contour within "
+    "normal limits. No acute cardiopulmonary abnormality identified.",
+]
+SHORT_NO_NORM = [
+    "Lungs are clear. Mild scoliosis.",
+    "No effusion, mild scoliosis. Lungs clear.",
+    "Lungs clear, no effusion, pacemaker in place.",
+    "No infiltrate, sternotomy wires. Heart normal.",
+    "Lungs are clear otherwise.",
+    "Heart size is stable. Lungs are clear.",
+    "The cardiac silhouette is unchanged. Lungs are clear.",
+    "Lungs are clear. Granuloma right base.",
+    "No acute infiltrate. Old granulomatous disease.",
+    "Lungs are clear. Calcified lymph nodes.",
+    "Heart size upper limits of normal. Lungs clear.",
+    "Heart size XXXX. Lungs clear. Low volumes.",
+    "Heart size is XXXX. Lungs clear.",
+    "Heart is XXXX. No effusion.",
+    "Lungs are hypoinflated but clear.",
+    "Lungs are hyperinflated. No effusion.",
+    "Lungs clear. Elevated right hemidiaphragm.",
+    "Lungs are clear. Right hemidiaphragm is elevated.",
+    "The lungs are clear. Aorta is tortuous.",
+    "The lungs are clear. Calcified aorta.",
+    "Lungs are clear. The aorta is calcified but heart is normal.",
+    "The lungs are clear. Degenerative changes of the spine.",
+    "Lungs are clear. XXXX XXXX degenerative changes.",
+    "No acute disease. Stable cardiomegaly.",
+    "No acute disease, cardiomegaly, stable.",
+    "Lungs clear. Increased AP diameter.",
+    "Lungs are clear. There is a XXXX in the right base.",
+    "Normal heart. XXXX opacity. Clear lungs.",
+    "Lungs not clear. Heart normal.",
+    "Lungs clear. Heart not normal.",
+    "Lungs clear. Sternotomy.",
+    "Lungs are clear. Bibasilar atelectasis.",
+    "Right lung is clear. Left effusion.",
+    "Lungs are clear. Prominent hilar XXXX.",
+    "Lungs are clear. Increased interstitial markings.",
+    "Lungs are clear. Surgical clips right upper quadrant.",
+    "Heart normal. No new infiltrate.",
+    "Partial resolution of infiltrate. Heart normal.",
+    "Effusion has not resolved. Lungs are clear.",
+    "Almost completely resolved pneumonia. Lungs clear.",
+    "Residual effusion. Lungs clear.",
+    "Nearly complete resolution of effusion. Lungs clear.",
+    "Trachea to the left. Lungs clear.",
+    "Interval resolution of effusion.",
+    "FINDINGS: Degenerative changes.\nIMPRESSION: Heart and lungs normal.",
+    "FINDINGS: Old rib fracture.\nIMPRESSION: Clear lungs.",
+    "FINDINGS: Lungs clear. Calcified nodes.\nIMPRESSION: No acute disease.",
+    "Lungs are clear with decreased effusion.",
+    "No significant interval change.",
+    "Unchanged.",
+    "Stable exam.",
+    "Heart normal.",
+    "No effusion.",
+    "No pneumonia or effusion. Heart large.",
+    "There is no.",
+    "Views of the chest.",
+    "PA and lateral chest.",
+    "Lungs are XXXX.",
+    "The heart is enlarged. XXXX are clear.",
+    "Chest, 2 views. No effusion.",
+    "Lungs are low volume but clear.",
+    "The right costophrenic angle is blunted. Lungs are clear.",
+    "Costophrenic angle not clear.",
+    "Lungs clear. No acute fracture. Old fracture.",
+    "No evidence of active disease. Pleural thickening.",
+    "Normal variant azygos lobe. Lungs clear.",
+    "Lungs are clear. Kyphosis, osteopenia.",
+    "Lungs are clear, scoliosis.",
+    "No infiltrate, effusion. Cardiomegaly.",
+    "The lungs are clear. Catheter tip in SVC.",
+    "Left lung clear. Opacity on the right.",
+]
+
 
 @pytest.mark.parametrize("text", DENIED)
 def test_denied(text: str, english: Lexicon) -> None:
@@ -213,11 +382,11 @@ def test_sections(text: str, present: str, in_doubt: str, english: Lexicon) -> N
     assert label(text, english) == expected(present, in_doubt)
 
 
-@pytest.mark.parametrize("text", NORM)
+@pytest.mark.parametrize("text", NORM + SHORT_NORM)
 def test_composed_norm(text: str, english: Lexicon) -> None:
     assert label(text, english, norm="composed")["norm"] == 1
 
 
-@pytest.mark.parametrize("text", NO_NORM)
+@pytest.mark.parametrize("text", NO_NORM + SHORT_NO_NORM)
 def test_no_composed_norm(text: str, english: Lexicon) -> None:
     assert label(text, english, norm="composed")["norm"] != 1
