@@ -285,7 +285,7 @@ class ComposedNorm:
         return self._states[key]
 
     def _closure(self, node: int) -> frozenset[int]:
-        """The nodes that are reached without a word."""
+        """The nodes that are reached without a word, and from which something follows."""
         if node not in self._closures:
             reached, left = {node}, [node]
             while left:
@@ -293,5 +293,8 @@ class ComposedNorm:
                     if following not in reached:
                         reached.add(following)
                         left.append(following)
-            self._closures[node] = frozenset(reached)
+            builder = self._builder
+            self._closures[node] = frozenset(
+                n for n in reached if n <= _OF_OTHERS or builder.words[n] or builder.stems[n]
+            )
         return self._closures[node]
