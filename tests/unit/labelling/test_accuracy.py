@@ -52,3 +52,15 @@ def test_open_half_of_whole_reports(language: str) -> None:
     assert findings.loc[findings["n_present"] >= 10, "precision"].min() >= 0.92, shown
     assert measured.loc["norm", "precision"] >= 0.99, shown
     assert measured.loc["norm", "recall"] >= 0.85, shown
+
+
+@pytest.mark.parametrize("language", ["ru"])
+def test_passages_to_tune_on(language: str) -> None:
+    measured, wrong = measure_passages(f"{language}_tuning_more", shipped(language), "composed")
+    shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
+    findings = measured.drop(index="norm")
+    assert measured["n"].min() >= 300, shown
+    assert findings.loc[findings["n_present"] >= 10, "precision"].min() >= 0.95, shown
+    assert findings["recall"].min() >= 0.95, shown
+    assert measured.loc["norm", "precision"] >= 0.98, shown
+    assert measured.loc["norm", "recall"] >= 0.88, shown

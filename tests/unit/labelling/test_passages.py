@@ -16,6 +16,8 @@ REPORTS = {
     "en_reports_open": "ea",
     "en_reports_closed": "eb",
 }
+# Reports to tune on, mostly norm
+MORE = {"ru_tuning_more": "rm"}
 FINDINGS = {
     "pneumosclerosis",
     "fibrosis",
@@ -41,21 +43,21 @@ def bare(text: str) -> str:
     return "".join(c for c in text.casefold().translate(FOLDED) if c.isalnum())
 
 
-@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS])
+@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS, *MORE])
 def test_each_passage_is_whole(name: str) -> None:
     passages = read(name)
     assert len(passages) >= 130
     for passage in passages:
         assert {"id", "text", "labels", "norm"} <= passage.keys(), passage
         assert passage.keys() <= {"id", "text", "labels", "norm", "note"}, passage
-        assert passage["id"].startswith((PREFIXES | REPORTS)[name]), passage
+        assert passage["id"].startswith((PREFIXES | REPORTS | MORE)[name]), passage
         assert isinstance(passage["text"], str) and passage["text"].strip(), passage
         assert passage["labels"].keys() <= FINDINGS, passage
         assert set(passage["labels"].values()) <= NEEDED.keys(), passage
         assert passage["norm"] in (True, False, "section"), passage
 
 
-@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS])
+@pytest.mark.parametrize("name", [*PREFIXES, *REPORTS, *MORE])
 def test_a_norm_has_no_finding(name: str) -> None:
     for passage in read(name):
         if passage["norm"] is True and name in PREFIXES:
