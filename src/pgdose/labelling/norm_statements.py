@@ -19,6 +19,7 @@ a dict, and the time of a report is that of its words, whatever the patterns are
 """
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -209,7 +210,7 @@ class _State:
 
     __slots__ = ("accepts", "moves", "nodes")
 
-    def __init__(self, nodes: tuple[int, ...]) -> None:
+    def __init__(self, nodes: "array[int]") -> None:
         self.nodes = nodes
         self.accepts = 2 * _START + 1 in nodes
         self.moves: dict[str, _State | None] = {}
@@ -233,7 +234,7 @@ class ComposedNorm:
         self._builder = builder
         self._separators = _BETWEEN | set(separators)
         self._closures: dict[int, frozenset[int]] = {}
-        self._states: dict[tuple[int, ...], _State] = {}
+        self._states: dict[bytes, _State] = {}
         self._first = self._state({2 * _START})
 
     def accepts(self, texts: Iterable[str]) -> bool:
@@ -276,12 +277,13 @@ class ComposedNorm:
                 nodes.update(2 * n + 1 for n in self._closure(_START))
             if _OF_OTHERS in closure:
                 nodes.update(2 * n + after_lungs for n in self._closure(_START))
-        key = tuple(sorted(nodes))
+        packed = array("I", sorted(nodes))  # a tuple of so many numbers takes ten times the memory
+        key = packed.tobytes()
         if key not in self._states:
             if len(self._states) > _MOST_STATES:
                 self._states.clear()
                 self._first.moves.clear()
-            self._states[key] = _State(key)
+            self._states[key] = _State(packed)
         return self._states[key]
 
     def _closure(self, node: int) -> frozenset[int]:

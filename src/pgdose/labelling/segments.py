@@ -79,14 +79,26 @@ class Segments:
             role, rule, start = hit.entry.role, hit.entry.rule, hit.end
             cut = end
             if role == "opening":
-                is_referral = hit.start == 0 and self._context_end(start, end) < len(self.words) - 1
-                role = "context" if is_referral else "conclusion"
+                role = "context" if self._is_referral(hit, end) else "conclusion"
             if role == "context":
                 cut = self._context_end(start, end)
             elif role == "advice" and start < end and self.words[start].text != ":":
                 cut = self._sentence_end(start, end)
             sections += [Section(role, start, cut, rule), Section("", cut, end, "")]
         return [section for section in sections if self._has_content(section)]
+
+    def _is_referral(self, opening: Hit, end: int) -> bool:
+        """Whether a heading in `opening` (the next one stands at `end`) begins the referral.
+
+        It does where it begins the report, and before a conclusion that has a heading of its own
+        ("Жалобы: кашель. Ds: пневмония? Лёгкие чистые. Заключение: норма"), unless the findings
+        had theirs before.
+        """
+        if opening.start == 0:
+            return self._context_end(opening.end, end) < len(self.words) - 1
+        before = {hit.entry.role for hit in self._headings if hit.start < opening.start}
+        after = {hit.entry.role for hit in self._headings if hit.start > opening.start}
+        return "conclusion" in after and not before & {"findings", "conclusion"}
 
     @property
     def context_only(self) -> list[Section]:

@@ -16,8 +16,8 @@ REPORTS = {
     "en_reports_open": "ea",
     "en_reports_closed": "eb",
 }
-# Passages that the lexicons are tuned on, with few findings.
-MORE = {"en_tuning_more": "em"}
+# Passages that the lexicons are tuned on, mostly norm.
+MORE = {"ru_tuning_more": "rm", "en_tuning_more": "em"}
 FINDINGS = {
     "pneumosclerosis",
     "fibrosis",
