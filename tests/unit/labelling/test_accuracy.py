@@ -57,8 +57,7 @@ def test_open_half_of_whole_reports(language: str) -> None:
 @pytest.mark.parametrize(("language", "norm_precision"), [("ru", 0.98), ("en", 0.99)])
 def test_passages_to_tune_on(language: str, norm_precision: float) -> None:
     measured, wrong = measure_passages(f"{language}_tuning_more", shipped(language), "composed")
-    shown = f"{measured.round(3).to_string()}
-{wrong.to_string()}"
+    shown = f"{measured.round(3).to_string()}\n{wrong.to_string()}"
     findings = measured.drop(index="norm")
     assert measured["n"].min() >= 300, shown
     assert findings.loc[findings["n_present"] >= 10, "precision"].min() >= 0.95, shown
