@@ -73,8 +73,12 @@ def _warn_of_covered(entries: dict[Place, Entry], mistakes: LexiconMistakes, bud
                 is_same = entries[other].elements == entry.elements
                 if is_same and order[other] > order[place]:
                     continue  # the later one of two is the one to remove
-                what = "is the same as" if is_same else "is covered by"
-                mistakes.warn(place, f"{what} {mistakes.line_of(other)}; remove it")
+                if is_same:
+                    text = f"is the same as {mistakes.line_of(other)}; remove it"
+                else:  # a longer word in full is known with typing errors, too
+                    text = f"is covered by {mistakes.line_of(other)}; remove it, unless it is "
+                    text += "there so that typing errors in its words are known"
+                mistakes.warn(place, text)
                 break
             else:
                 continue
