@@ -1,6 +1,8 @@
-"""The rejection of an input that the tests expect."""
+"""The rejection of an input that the tests expect, and the codes that modules raise."""
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,3 +20,20 @@ def rejection(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Rejected:
 def reason(call: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """The reason code with which a call rejects its input."""
     return rejection(call, *args, **kwargs).reason
+
+
+def raised_codes(modules: Iterable[Path]) -> set[str]:
+    """The reason codes in the calls of Rejected and Reject: texts in the argument of the code."""
+    calls = [
+        node
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    codes = set()
+    for call in calls:
+        place = {"Rejected": 0, "Reject": 2}.get(getattr(call.func, "id", ""))
+        if place is not None:
+            texts = (n.value for n in ast.walk(call.args[place]) if isinstance(n, ast.Constant))
+            codes |= {text for text in texts if isinstance(text, str)}
+    return codes

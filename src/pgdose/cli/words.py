@@ -5,7 +5,7 @@ What it prints may name patients: it is for the terminal of the files' owner, an
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,15 +81,16 @@ def _source_lines(name: str, source: AnySource) -> Iterator[str]:
         }
     else:
         places = {"folders or table": _in_cells(_class_cells(name, source, settings))}
-    for place, found in places.items():
-        if found.counts:
-            yield from _table_lines(place, found, classes)
+    class_of = _class_finder(classes)
+    for place, place_words in places.items():
+        if place_words.counts:
+            yield from _table_lines(place, place_words, class_of)
             is_of_shapes = place == "outline files"
             unmapped += [
                 label
-                for label, count in found.counts.most_common()
-                if _class_of(label, classes) == UNMAPPED
-                and not (is_of_shapes and found.without_area[label] == count)
+                for label, count in place_words.counts.most_common()
+                if class_of(label) == UNMAPPED
+                and not (is_of_shapes and place_words.without_area[label] == count)
             ]
     yield from _lines_to_add(name, unmapped)
     if failed:
@@ -117,13 +118,13 @@ def _in_cells(cells: Any) -> Words:
 
 def _in_outlines(names: list[str], folders: SlideFolders, failed: dict[str, str]) -> Words:
     """The labels of outline files; `failed` gets those that cannot be read, and why."""
-    found = Words(Counter(), Counter(), Counter())
+    counts, without_area, files_with = Counter[Label](), Counter[Label](), Counter[Label]()
     files = FileNames(folders.outlines)
     is_apart = folders.outlines != folders.slides
     for name in names:
         try:
-            found_apart = outlines_apart(files, name) if is_apart else None
-            path = inside(folders.outlines, found_apart or files.find(name))
+            file_apart = outlines_apart(files, name) if is_apart else None
+            path = inside(folders.outlines, file_apart or files.find(name))
             if is_mask(path):
                 of_file = Counter(Label(word) for word in mask_words(path))
             else:
@@ -131,37 +132,40 @@ def _in_outlines(names: list[str], folders: SlideFolders, failed: dict[str, str]
                 of_file = Counter(label for label, _ in drawing.outlines)
                 for (label, _), count in drawing.lost.items():
                     of_file[label] += count
-                    found.without_area[label] += count
+                    without_area[label] += count
         except Rejected as rejected:
             failed[name] = f"{rejected.reason}, {rejected.detail}"
             continue
         except Exception:  # a picture that is none
             failed[name] = "unreadable_outlines"
             continue
-        found.counts.update(of_file)
-        found.files.update(of_file.keys())
-    return found
+        counts.update(of_file)
+        files_with.update(of_file.keys())
+    return Words(counts, without_area, files_with)
 
 
-def _class_of(label: Label, classes: Mapping[str, list[str]]) -> str:
-    if classes:
-        return label.class_of(ClassWords(with_names(classes))) or UNMAPPED
-    return label.word if is_name(label.word) else UNMAPPED
+def _class_finder(classes: Mapping[str, list[str]]) -> Callable[[Label], str]:
+    """What gives the class of a label, or UNMAPPED."""
+    if not classes:
+        return lambda label: label.word if is_name(label.word) else UNMAPPED
+    class_words = ClassWords(with_names(classes))
+    return lambda label: label.class_of(class_words) or UNMAPPED
 
 
-def _table_lines(place: str, found: Words, classes: Mapping[str, list[str]]) -> Iterator[str]:
-    numbers = ("shapes", "no area", "files") if found.files else ("rows",)
+def _table_lines(place: str, place_words: Words, class_of: Callable[[Label], str]) -> Iterator[str]:
+    counts, without_area, files = place_words
+    numbers = ("shapes", "no area", "files") if files else ("rows",)
     rows: list[tuple[str, ...]] = [("class", *numbers, "word")]
-    for label, count in found.counts.most_common(MOST_LINES):
-        counts = [count, found.without_area[label], found.files[label]][: len(numbers)]
-        rows.append((_class_of(label, classes), *map(str, counts), _shown(label)))
+    for label, count in counts.most_common(MOST_LINES):
+        figures = [count, without_area[label], files[label]][: len(numbers)]
+        rows.append((class_of(label), *map(str, figures), _shown(label)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     yield f"  words in the {place}:"
     for row in rows:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:], strict=True)]
         yield "    " + "  ".join([*cells, row[-1]])
-    if (more := len(found.counts) - MOST_LINES) > 0:
+    if (more := len(counts) - MOST_LINES) > 0:
         yield f"    and {more} others"
 
 
@@ -175,11 +179,11 @@ def _shown(label: Label) -> str:
 
 def _lines_to_add(name: str, labels: list[Label]) -> Iterator[str]:
     """What to add to the study for words of no class."""
-    listed = dict.fromkeys(word for label in labels for word in _possible_words(label))
-    if not listed:
+    candidates = dict.fromkeys(word for label in labels for word in _possible_words(label))
+    if not candidates:
         return
     yield f"  in no class; add each to sources.{name}.classes, at the class that it stands for:"
-    for word in [*listed][:MOST_LINES]:
+    for word in [*candidates][:MOST_LINES]:
         yield f"    CLASS: [{json.dumps(word, ensure_ascii=not word.isprintable())}]"
 
 

@@ -131,10 +131,10 @@ def _check_kind(page: TiffPage, formats: Any) -> None:
         raise Rejected("not_8_or_16_bit", f"{page.bits} bits, packed in big-endian order")
     colours = page.samples - (1 if page.alpha else 0)
     if page.photometric == RGB:
-        known = colours == 3 or (page.samples == 4 and not page.alpha)
+        is_readable = colours == 3 or (page.samples == 4 and not page.alpha)
     else:
-        known = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and colours == 1
-    if not known:
+        is_readable = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and colours == 1
+    if not is_readable:
         raise Rejected(
             "not_an_image",
             f"{page.samples} channels of {page.bits} bits with PhotometricInterpretation "

@@ -2,7 +2,8 @@
 
 In reading order:
 
-    page          the page as a whole; its templates lie in page_files/
+    page          the page as a whole
+    templates     the templates of the pages, in page_files/
     data          what the page is made from
     collect       checks, devices, rejects and agreement, from the files of results
     provenance    versions, machine, time and memory

@@ -14,32 +14,31 @@ SHOWN_PAIRS = 20  # of images of a group that look the same; the file has all
 
 def left_out(data: ReportData, group: str) -> Table | None:
     """How many records of each class of a group were left out, by reason."""
-    columns: list[Column] = [
-        ("Reason", "", lambda row: reason_words(row["reason"])),
-        ("Class", "", tables.text("class")),
-        ("Fit the class", "number", tables.count("n")),
-        ("Left out", "number", tables.count("n_left_out")),
-        ("Share", "number", lambda row: wording.rate(row["share"])),
-        ("p (Holm)", "number", lambda row: wording.p_value(row["p_adjusted"])),
-    ]
-    rows = _rejects(data, group)
-    rows = rows[rows["stage"] != DEPTH] if len(rows) else rows
-    return tables.table_of(f"Left out of {group} by class and reason", rows, columns)
+    rejects = _rejects(data, group)
+    rows = rejects[rejects["stage"] != DEPTH] if len(rejects) else rejects
+    title = f"Left out of {group} by class and reason"
+    return _counts_by_class(title, rows, ("Reason", "Fit the class", "Left out"))
 
 
 def depths(data: ReportData, group: str) -> Table | None:
     """How many files of each class hold other bits a channel than most of the group."""
+    rejects = _rejects(data, group)
+    rows = rejects[rejects["stage"] == DEPTH] if len(rejects) else rejects
+    title = f"Files of {group} with other bits a channel"
+    return _counts_by_class(title, rows, ("Bits", "Files", "With these bits"))
+
+
+def _counts_by_class(title: str, rows: pd.DataFrame, heads: tuple[str, str, str]) -> Table | None:
+    """Rows of rejects_by_class; `heads` are those of reason, n and n_left_out."""
     columns: list[Column] = [
-        ("Bits", "", lambda row: reason_words(row["reason"])),
+        (heads[0], "", lambda row: reason_words(row["reason"])),
         ("Class", "", tables.text("class")),
-        ("Files", "number", tables.count("n")),
-        ("With these bits", "number", tables.count("n_left_out")),
+        (heads[1], "number", tables.count("n")),
+        (heads[2], "number", tables.count("n_left_out")),
         ("Share", "number", lambda row: wording.rate(row["share"])),
         ("p (Holm)", "number", lambda row: wording.p_value(row["p_adjusted"])),
     ]
-    rows = _rejects(data, group)
-    rows = rows[rows["stage"] == DEPTH] if len(rows) else rows
-    return tables.table_of(f"Files of {group} with other bits a channel", rows, columns)
+    return tables.table_of(title, rows, columns)
 
 
 def near_duplicates(data: ReportData, group: str) -> Table | None:

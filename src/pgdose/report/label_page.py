@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pgdose.errors import UserError
 from pgdose.labelling.explanations import Explanation
 from pgdose.labelling.lexicon_rules import LexiconRules
 from pgdose.labelling.marked_text import Piece, cut
+from pgdose.report.templates import page_environment
 from pgdose.tables.output_files import atomic
 
-PAGE_FILES = Path(__file__).parent / "page_files"
 STATES = ("present", "uncertain", "absent", "unmentioned")
 
 
@@ -57,19 +55,16 @@ def write_label_page(
 
     Raises UserError where the file cannot be written.
     """
-    environment = Environment(
-        loader=FileSystemLoader(PAGE_FILES),
-        autoescape=lambda name: name is not None and name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("labels.html").render(
-        heading=heading,
-        states=STATES,
-        counts=_counts(heading.labels, cards),
-        has_hand=any(card.differences for card in cards) or bool(heading.measures),
-        cards=[_shown(card, rules) for card in cards],
+    page = (
+        page_environment()
+        .get_template("labels.html")
+        .render(
+            heading=heading,
+            states=STATES,
+            counts=_counts(heading.labels, cards),
+            has_hand=any(card.differences for card in cards) or bool(heading.measures),
+            cards=[_shown(card, rules) for card in cards],
+        )
     )
     try:
         with atomic(path) as beside:

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pgdose.report import (
     appendix,
     cohorts,
@@ -18,9 +16,8 @@ from pgdose.report import (
     wording,
 )
 from pgdose.report.data import ReportData
+from pgdose.report.templates import page_environment
 from pgdose.tables import output_files
-
-PAGE_FILES = Path(__file__).parent / "page_files"
 
 
 def write_report(path: str | Path, data: ReportData) -> None:
@@ -31,13 +28,7 @@ def write_report(path: str | Path, data: ReportData) -> None:
     Raises:
         ValueError: a figure is no PNG.
     """
-    environment = Environment(
-        loader=FileSystemLoader(PAGE_FILES),
-        autoescape=lambda name: name is not None and name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
     sections = _findings(data) | _figures(data) | _appendix(data)
     page = environment.get_template("report.html").render(

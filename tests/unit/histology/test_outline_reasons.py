@@ -1,7 +1,6 @@
 """Every code with which outlines are rejected stands in the registry and in the docs."""
 
-import ast
-
+from helpers.rejections import raised_codes
 from helpers.workflow import PROJECT
 
 from pgdose.histology.outlines.reasons import OUTLINE_REASONS
@@ -11,18 +10,8 @@ MODULES = [*(FOLDER / "outlines").glob("*.py"), FOLDER / "slides/geometry.py", F
 OF_FIELDS = {"not_in_layout", "incomplete_row", "too_small", "other_size"}
 
 
-def codes() -> set[str]:
-    calls = [
-        node
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Rejected"
-    ]
-    return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
-
-
 def test_every_code_is_registered_and_documented() -> None:
-    found = codes() - OF_FIELDS
+    found = raised_codes(MODULES) - OF_FIELDS
     assert {"undrawn_class", "not_in_pixels", "unmapped_class"} <= found <= set(OUTLINE_REASONS)
     text = (PROJECT / "docs/histology.md").read_text()
     assert [code for code in OUTLINE_REASONS if f"`{code}`" not in text] == []

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from helpers.browser import watch
 from helpers.report_tables import EPSILONS, GROUPS, attacked, study
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -43,11 +44,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """The page, loaded. It must have logged nothing and requested nothing at the end."""
     opened = browser.new_page(viewport={"width": 1400, "height": 900})
-    messages: list[str] = []
-    requests: list[str] = []
-    opened.on("console", lambda message: messages.append(message.text))
-    opened.on("pageerror", lambda error: messages.append(str(error)))
-    opened.on("request", lambda request: requests.append(request.url))
+    messages, requests = watch(opened)
     opened.goto(address)
     expect(opened.locator(".chart .main-svg").first).to_be_visible()
     yield opened

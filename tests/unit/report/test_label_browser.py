@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.browser import watch
 from playwright.sync_api import Page, expect, sync_playwright
 
 from pgdose.labelling.explanations import Explanation
@@ -44,11 +45,7 @@ def page(request: pytest.FixtureRequest, address: str) -> Iterator[Page]:
         # Root may not use the sandbox; the page is ours.
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         opened = browser.new_page(color_scheme=request.param)
-        messages: list[str] = []
-        requests: list[str] = []
-        opened.on("console", lambda message: messages.append(message.text))
-        opened.on("pageerror", lambda error: messages.append(str(error)))
-        opened.on("request", lambda request: requests.append(request.url))
+        messages, requests = watch(opened)
         opened.goto(address)
         yield opened
         browser.close()

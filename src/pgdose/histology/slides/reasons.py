@@ -1,4 +1,4 @@
-"""Every reason for which a slide or a tile is rejected, by its code; outlines: `outline_reasons`.
+"""Every reason for which a slide or a tile is rejected, by its code; outlines: `outlines.reasons`.
 
 The codes stand in the column `reason` of rejects.parquet and slides.csv; `detail` says more.
 """
