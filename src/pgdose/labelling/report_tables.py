@@ -83,16 +83,7 @@ def label_report_file(
     notes += _notes_of_context(mentions)
     if n := len(lexicon.warnings):
         notes.append(f"{n} entries of the lexicon have no effect; 'pgdose label' shows them")
-    of_rows = pd.concat(labels)
-    of_rows["link"] = clean_identifiers(of_rows["link"], table, "id", notes)
-    of_rows = of_rows.rename_axis("report").reset_index()
-    of_rows["report_rows"] = of_rows["report"].map(lambda row: [row])
-    of_rows = of_rows[of_rows["link"] != ""]
-    of_rows = of_rows.assign(line=pd.concat(lines).loc[of_rows["report"]].to_numpy())
-    again = of_rows.duplicated(["link", "text"])
-    if n := int(again.sum()):
-        notes.append(f"{n} reports say the same as an earlier one with their id; left out")
-    of_rows = of_rows[~again]
+    of_rows = _different_rows(pd.concat(labels), pd.concat(lines), table, notes)
     twice = of_rows["link"].duplicated(keep=False)
     of_rows["differ"] = twice
     of_mentions = pd.concat(mentions)
@@ -101,6 +92,21 @@ def label_report_file(
         of_rows, of_mentions = reports.settle(of_rows, of_mentions, notes)
     of_mentions = of_mentions[of_mentions["report"].isin(of_rows["report"])]
     return of_rows[["report", "report_rows", *names, "link", "differ"]], of_mentions
+
+
+def _different_rows(
+    labels: pd.DataFrame, lines: pd.Series, table: UserTable, notes: list[str]
+) -> pd.DataFrame:
+    """The rows with an id, with their lines in the file; of equal texts of one id the first."""
+    rows = labels.assign(link=clean_identifiers(labels["link"], table, "id", notes))
+    rows = rows.rename_axis("report").reset_index()
+    rows["report_rows"] = rows["report"].map(lambda row: [row])
+    rows = rows[rows["link"] != ""]
+    rows = rows.assign(line=lines.loc[rows["report"]].to_numpy())
+    again = rows.duplicated(["link", "text"])
+    if n := int(again.sum()):
+        notes.append(f"{n} reports say the same as an earlier one with their id; left out")
+    return rows[~again]
 
 
 class _SeveralReports(NamedTuple):
