@@ -22,13 +22,13 @@ with job(snakemake) as log:
         truth=Path(truth) if (truth := snakemake.input.get("truth")) else None,
     )
     slides = parquet.read_tables(snakemake.input.slides)
-    listed = list(slide_list.notes)
-    notes.log_notes(log, f"sources.{source}", listed)
+    notes_of_list = list(slide_list.notes)
+    notes.log_notes(log, f"sources.{source}", notes_of_list)
     candidates = slide_schemas.read_candidates(snakemake.input.candidates)
     records, paths, rejects = tile_selection.index_tiles(candidates, slides, slide_list, entry, ids)
     of_outlines = slide_schemas.count_notes(slides.drop_duplicates("content"))
     guesses = [*slide_list.notes, *of_outlines]
-    notes.log_notes(log, f"sources.{source}", guesses[len(listed) :])
+    notes.log_notes(log, f"sources.{source}", guesses[len(notes_of_list) :])
     log.info("%s: %d slides, %d candidates", source, len(slides), len(candidates))
     log.info("%s: %d tiles selected", source, len(records))
     shards = [private_paths.read_paths(f, slides["record_id"]) for f in snakemake.input.slide_files]
