@@ -134,11 +134,11 @@ def _lexicons(study: Study) -> Iterator[str]:
     for name, source in study.sources.items():
         if not isinstance(source, DicomArchive):
             continue
-        if source.lexicon is None:
+        if source.lexicon_file is None:
             labels = source.label_table.labels.all_names if source.label_table else []
             yield from _labels_of_classes(study, name, labels, "its table of labels")
             continue
-        path = Path(source.lexicon)
+        path = Path(source.lexicon_file)
         if not path.is_file():
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue

@@ -87,6 +87,13 @@ def script_digest(name):
     return rerun_digest.digest(Path(workflow.basedir, "scripts", name))
 
 
+def page_digest():
+    """Changes when a file changes that report.html is made of."""
+    folder = rerun_digest.SOURCE / "pgdose" / "report" / "page_files"
+    names = ("report.html", "group.html", "macros.html", "report.css", "report.js")
+    return rerun_digest.digest_of_files([folder / name for name in names])
+
+
 def grows(amount):
     """A resource that grows with each attempt. What a profile's defaults give is not repeated."""
     return lambda w, attempt: attempt * (amount(w) if callable(amount) else amount)

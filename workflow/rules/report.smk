@@ -15,16 +15,6 @@ rule report:
         near_duplicates=group_file("near_duplicates.parquet"),
         agreement=source_file("agreement.csv", hand_labelled()),
         diagnostics=run_file("diagnostics.parquet", runs()),
-        page=[
-            f"src/pgdose/report/page_files/{name}"
-            for name in (
-                "report.html",
-                "group.html",
-                "macros.html",
-                "report.css",
-                "report.js",
-            )
-        ],
     output:
         f"{RESULTS}/report.html",
     log:
@@ -41,6 +31,7 @@ rule report:
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json([run.identity() for run in runs()]),
         benchmarks=BENCHMARKS,
+        page=page_digest(),
         code=script_digest("report.py"),
     script:
         "../../scripts/report.py"

@@ -1,6 +1,9 @@
-"""The commands of `pgdose`: one module a command, and the parser in `main`.
+"""The commands of `pgdose`: one module a command.
 
-main      the parser of the command line; a new command is added here
+main      the command line
+commands  the registry of commands; a new one is added here
+options   the options of each
+workflow  `run`: starts Snakemake with this installation's Snakefile
 where     the file that a record was read from
 evidence  a record's report, and the words that made each label
 disagreements  a page of the reports that a person labels otherwise

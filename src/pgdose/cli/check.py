@@ -32,8 +32,8 @@ def _check_lexicons(study: Study) -> list[str]:
     """A line for each entry of a lexicon that has no effect; UserError with all mistakes."""
     fields: dict[str, str] = {}
     for name, source in study.sources.items():
-        if isinstance(source, DicomArchive) and source.lexicon:
-            fields.setdefault(source.lexicon, f"sources.{name}.lexicon")
+        if isinstance(source, DicomArchive) and source.lexicon_file:
+            fields.setdefault(source.lexicon_file, f"sources.{name}.lexicon")
     warnings, mistakes = [], []
     for path, field in fields.items():
         try:

@@ -12,6 +12,7 @@ SOURCE = PROJECT / "src" / "pgdose"
 # Lowest first, as in DESIGN; rooms of one line may not import each other, but for themselves.
 ROOMS = [
     {"errors", "names", "progress"},
+    {"project_files"},
     {"study"},
     {"tables"},
     {"user_tables"},

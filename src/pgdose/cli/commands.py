@@ -1,0 +1,161 @@
+"""The registry of commands: what each is called, is for, takes and runs. A new one is added here.
+
+A command imports its module when it runs: no command waits for another's libraries.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pgdose.cli import options
+
+Arguments = argparse.Namespace
+
+
+class Answer(NamedTuple):
+    """What a command prints, and its exit status."""
+
+    lines: list[str]
+    status: int = 0
+
+
+def _run(arguments: Arguments) -> Answer:
+    from pgdose.cli.workflow import run_study
+
+    return Answer([], run_study(arguments.study, arguments.options))
+
+
+def _check(arguments: Arguments) -> Answer:
+    from pgdose.cli.check import check
+
+    return Answer(check(arguments.study))
+
+
+def _verify(arguments: Arguments) -> Answer:
+    from pgdose.cli.verify import verify
+
+    return Answer(verify(arguments.results, arguments.sign, arguments.public_key))
+
+
+def _where(arguments: Arguments) -> Answer:
+    from pgdose.cli.where import where
+
+    return Answer(sorted(set(where(arguments.record_id, arguments.private).values())))
+
+
+def _evidence(arguments: Arguments) -> Answer:
+    from pgdose.cli.evidence import evidence
+    from pgdose.cli.where import where
+
+    files = where(arguments.record_id, arguments.private)
+    report = evidence(arguments.record_id, next(iter(files)))
+    return Answer(sorted(set(files.values())) + report)
+
+
+def _disagreements(arguments: Arguments) -> Answer:
+    from pgdose.cli.disagreements import disagreements
+
+    return Answer(disagreements(arguments.study, arguments.source))
+
+
+def _label(arguments: Arguments) -> Answer:
+    from pgdose.cli.label import label
+
+    return Answer(label(arguments))
+
+
+def _words(arguments: Arguments) -> Answer:
+    from pgdose.cli.words import words
+
+    return Answer(words(arguments.study, arguments.source))
+
+
+def _schema(arguments: Arguments) -> Answer:
+    from pgdose.cli.schema import schema
+
+    return Answer(schema().splitlines())
+
+
+def _migrate(arguments: Arguments) -> Answer:
+    from pgdose.cli.migrate import migrate
+
+    return Answer(migrate(arguments.study))
+
+
+class Command(NamedTuple):
+    """A command.
+
+    use:          the heading that it stands under in the list of commands
+    summary:      its line there, and the first of its --help
+    add_options:  adds its arguments to a parser
+    error_status: the exit status after a UserError
+    """
+
+    name: str
+    use: str
+    summary: str
+    run: Callable[[Arguments], Answer]
+    add_options: Callable[[argparse.ArgumentParser], None]
+    error_status: int = 1
+
+
+START, RESULTS = "Carry out a study", "Use its results"
+RECORDS = "Look at records and reports (shows private data: for those who may read it)"
+FILES = "Keep study files"
+
+COMMANDS = [
+    Command(
+        "run",
+        START,
+        "carry a study out with Snakemake; an interrupted one goes on where it was",
+        _run,
+        options.run,
+    ),
+    Command(
+        "check",
+        START,
+        "tell all mistakes of a study file, before anything runs",
+        _check,
+        options.study,
+    ),
+    Command(
+        "verify",
+        RESULTS,
+        "check that all results are there and as they were written; sign them",
+        _verify,
+        options.verify,
+    ),
+    Command("where", RECORDS, "name the file of a record", _where, options.record),
+    Command(
+        "evidence",
+        RECORDS,
+        "show a record's report, and the words in it that made each label",
+        _evidence,
+        options.record,
+    ),
+    Command(
+        "disagreements",
+        RECORDS,
+        "write a page of the reports that a person labels otherwise",
+        _disagreements,
+        options.disagreements,
+    ),
+    Command(
+        "label",
+        RECORDS,
+        "show what the labeller reads in reports, and why: for tuning a lexicon",
+        _label,
+        options.label,
+    ),
+    Command(
+        "words",
+        RECORDS,
+        "list the words for classes in the files of a study's sources, and the class of each",
+        _words,
+        options.words,
+    ),
+    Command("schema", FILES, "print the JSON schema of a study file", _schema, options.nothing),
+    Command(
+        "migrate", FILES, "rewrite an older study file for this version", _migrate, options.study
+    ),
+]
