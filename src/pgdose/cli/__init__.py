@@ -4,6 +4,7 @@ main      the command line
 commands  the registry of commands; a new one is added here
 options   the options of each
 workflow  `run`: starts Snakemake with this installation's Snakefile
+audit     the dose-response of a network that exists: writes a study and carries it out
 where     the file that a record was read from
 evidence  a record's report, and the words that made each label
 disagreements  a page of the reports that a person labels otherwise
@@ -13,6 +14,11 @@ verify    whether all results are there and as they were written; signs them
 check     whether a study file is in order, before Snakemake reads it
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
+
+labelled_images  the images of an audit, and the label of each
+audit_classes    its classes, in the order of the network's outputs
+audit_study      the text of its study file
+outcome_lines    the main numbers of a finished study
 
 report_files  the reports that `label` is given
 label_lines   explained reports as lines of a terminal

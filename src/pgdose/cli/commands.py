@@ -19,6 +19,12 @@ class Answer(NamedTuple):
     status: int = 0
 
 
+def _audit(arguments: Arguments) -> Answer:
+    from pgdose.cli.audit import audit
+
+    return Answer(*audit(arguments))
+
+
 def _run(arguments: Arguments) -> Answer:
     from pgdose.cli.workflow import run_study
 
@@ -104,6 +110,13 @@ RECORDS = "Look at records and reports (shows private data: for those who may re
 FILES = "Keep study files"
 
 COMMANDS = [
+    Command(
+        "audit",
+        START,
+        "measure the dose-response of a network that you have, on images and labels",
+        _audit,
+        options.audit,
+    ),
     Command(
         "run",
         START,

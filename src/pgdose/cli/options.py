@@ -2,7 +2,11 @@
 
 import argparse
 import codecs
+import os
+from fractions import Fraction
 from pathlib import Path
+
+from pgdose.cli.audit_study import ATTACKS
 
 Parser = argparse.ArgumentParser
 
@@ -30,6 +34,108 @@ def disagreements(command: Parser) -> None:
 def words(command: Parser) -> None:
     study(command)
     command.add_argument("source", nargs="?", help="all sources if left out")
+
+
+def audit(command: Parser) -> None:
+    command.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the network: an exported program (.pt2), ONNX, weights (.safetensors, with "
+        "--architecture) or TorchScript (with --trust)",
+    )
+    command.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="with all images below it"
+    )
+    table = command.add_argument_group("labels: a table, or a folder for each class")
+    table.add_argument("--labels", type=Path, metavar="TABLE", help="CSV, Excel or Parquet")
+    table.add_argument("--image-column", metavar="NAME", help="default: the one that names files")
+    table.add_argument("--label-column", metavar="NAME", help="default: label, class, ...")
+    table.add_argument(
+        "--patients",
+        metavar="COLUMN",
+        help="default: patient, subject, ...; `none`: nobody knows them",
+    )
+    table.add_argument("--separator", type=_separator, help="of a CSV's cells, if it is not found")
+    table.add_argument("--encoding", type=_encoding, help="of a CSV, such as cp1251")
+    table.add_argument(
+        "--layout",
+        action="append",
+        metavar="PATTERN",
+        help="of class folders with patients, such as '{class}/{patient}_*.png'",
+    )
+    _add_network_options(command.add_argument_group("the network's input and outputs"))
+    _add_dose_options(command.add_argument_group("the attack"))
+    running = command.add_argument_group("the run")
+    running.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="of the study and its results (audit-MODEL)"
+    )
+    running.add_argument("--cores", type=_positive, default=os.cpu_count() or 1, metavar="N")
+    running.add_argument("--gpu", type=int, choices=(0, 1), help="default: 1 if there is one")
+    running.add_argument("--seed", type=int, default=2019)
+    running.add_argument(
+        "--dry-run", action="store_true", help="write and check the study, but do not carry it out"
+    )
+
+
+def _add_network_options(network: argparse._ArgumentGroup) -> None:
+    network.add_argument(
+        "--classes",
+        type=_words,
+        metavar="A,B",
+        help="labels in the order of the outputs (default: sorted)",
+    )
+    network.add_argument("--outputs", default="logits", help="logits (default) or probabilities")
+    network.add_argument(
+        "--size", type=_positive, metavar="PIXELS", help="default: as the network's file says"
+    )
+    network.add_argument("--channels", type=int, choices=(1, 3), help="default: by its file, or 3")
+    network.add_argument("--mean", type=_numbers, metavar="M,M,M", help="that is subtracted")
+    network.add_argument("--std", type=_numbers, metavar="S,S,S", help="by which is divided")
+    network.add_argument(
+        "--range",
+        type=_numbers,
+        default=[0.0, 1.0],
+        metavar="BLACK,WHITE",
+        help="before mean and std (default: 0,1)",
+    )
+    network.add_argument(
+        "--input-layout",
+        dest="layout_of_input",
+        choices=("channels_first", "channels_last"),
+        default="channels_first",
+    )
+    network.add_argument("--architecture", help="of a file of weights, such as resnet18")
+    network.add_argument(
+        "--trust", action="store_true", help="run a TorchScript file, which is a program"
+    )
+    network.add_argument(
+        "--modality",
+        choices=("xray", "histology", "other"),
+        help="xray: grey images and grey attacks (default: xray if all images are grey)",
+    )
+
+
+def _add_dose_options(attack: argparse._ArgumentGroup) -> None:
+    attack.add_argument(
+        "--attack",
+        type=_attacks,
+        default=["sign"],
+        metavar="A,B",
+        help=f"of {', '.join(ATTACKS)} (default: sign); noise is always beside it",
+    )
+    attack.add_argument(
+        "--epsilons", type=_epsilons, metavar="E,E", help="from 0 to 1, such as 0.002,1/255,0.01"
+    )
+    attack.add_argument("--iterations", type=_positive, default=40, metavar="N")
+    attack.add_argument(
+        "--at-most",
+        type=_positive,
+        default=200,
+        metavar="N",
+        help="images that are attacked, drawn by chance (default: 200)",
+    )
 
 
 def verify(command: Parser) -> None:
@@ -100,6 +206,35 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
     return int(text)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(Fraction(part.strip())) for part in text.split(",")]
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be numbers separated by commas, such as 0.5,0.5,0.5"
+        ) from None
+
+
+def _epsilons(text: str) -> list[float]:
+    values = _numbers(text)
+    if not all(0 < value <= 1 for value in values) or sorted(set(values)) != values:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be numbers over 0 and up to 1 in rising order, such as 0.002,1/255,0.01"
+        )
+    return values
+
+
+def _attacks(text: str) -> list[str]:
+    names = list(dict.fromkeys(_words(text)))
+    if not names or set(names) - set(ATTACKS):
+        raise argparse.ArgumentTypeError(f"{text!r} must be some of: {', '.join(ATTACKS)}")
+    return names
 
 
 def _encoding(text: str) -> str:
