@@ -16,15 +16,21 @@ def main_numbers(results: Path) -> list[str]:
     """
     networks = _main(result_csv.read_csv(results / "tables" / "networks.csv"))
     asr = _main(result_csv.read_csv(results / "tables" / "asr.csv"))
+    checks = _main(result_csv.read_csv(results / "tables" / "network_checks.csv"))
     doses = _main(result_csv.read_csv(results / "tables" / "doses.csv"))
     lines: list[str] = []
     for _, row in networks.iterrows():
         ends = _ends(row)
-        lines.append(f"{row.group}: accuracy {row.accuracy:.3f} {ends} on {row.n_images} images")
-        of_group = asr[asr["group"] == row.group]
+        lines.append(
+            f"{row['group']}: accuracy {row['accuracy']:.3f} {ends} on {row['n_images']} images"
+        )
+        lines += _failed_checks(checks[checks["group"] == row["group"]])
+        of_group = asr[asr["group"] == row["group"]]
         for attack, rows in of_group.groupby("attack", sort=False):
             lines += _curve(str(attack), rows)
-            median = doses.query("group == @row.group and attack == @attack")["median_epsilon"]
+            median = doses.loc[
+                (doses["group"] == row["group"]) & (doses["attack"] == attack), "median_epsilon"
+            ]
             if len(median) and median.iloc[0] < float("inf"):
                 lines.append(f"  half of the images flip at epsilon {median.iloc[0]:.4g} or less")
     return [*lines, f"Page: {results / 'report.html'}"]
@@ -32,6 +38,19 @@ def main_numbers(results: Path) -> list[str]:
 
 def _main(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["role"] == "main"]
+
+
+def _failed_checks(checks: pd.DataFrame) -> list[str]:
+    """What speaks against the numbers below, and what to do."""
+    lines = []
+    for _, row in checks[checks["verdict"] == "failed"].iterrows():
+        lines.append(f"  check failed, {row['check']}: {row['says']}")
+        if row["check"] == "better than chance":
+            lines.append(
+                "  The curve says nothing before this is mended: are the classes in the order of "
+                "the outputs (--classes), mean, std and range those of the training?"
+            )
+    return lines
 
 
 def _curve(attack: str, rows: pd.DataFrame) -> list[str]:
