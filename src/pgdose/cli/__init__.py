@@ -4,6 +4,7 @@ main      the command line
 commands  the registry of commands; a new one is added here
 options   the options of each
 workflow  `run`: starts Snakemake with this installation's Snakefile
+init      a study file with comments, for each kind of data
 audit     the dose-response of a network that exists: writes a study and carries it out
 where     the file that a record was read from
 evidence  a record's report, and the words that made each label
@@ -15,6 +16,7 @@ check     whether a study file is in order, before Snakemake reads it
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
 
+init_kinds       the kinds of data that `init` has a file for
 labelled_images  the images of an audit, and the label of each
 audit_classes    its classes, in the order of the network's outputs
 audit_study      the text of its study file

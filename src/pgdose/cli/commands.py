@@ -25,6 +25,12 @@ def _audit(arguments: Arguments) -> Answer:
     return Answer(*audit(arguments))
 
 
+def _init(arguments: Arguments) -> Answer:
+    from pgdose.cli.init import init
+
+    return Answer(init(arguments.kind, arguments.file))
+
+
 def _run(arguments: Arguments) -> Answer:
     from pgdose.cli.workflow import run_study
 
@@ -116,6 +122,13 @@ COMMANDS = [
         "measure the dose-response of a network that you have, on images and labels",
         _audit,
         options.audit,
+    ),
+    Command(
+        "init",
+        START,
+        "write a study file with comments for your kind of data",
+        _init,
+        options.init,
     ),
     Command(
         "run",

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pgdose.cli.audit_study import ATTACKS
+from pgdose.cli.init_kinds import KINDS
 
 Parser = argparse.ArgumentParser
 
@@ -34,6 +35,16 @@ def disagreements(command: Parser) -> None:
 def words(command: Parser) -> None:
     study(command)
     command.add_argument("source", nargs="?", help="all sources if left out")
+
+
+def init(command: Parser) -> None:
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    kinds = [f"  {name:14} {what}" for name, what in KINDS.items()]
+    command.epilog = "\n".join(["kinds:", *kinds])
+    command.add_argument("kind", choices=KINDS, metavar="KIND", help="see below")
+    command.add_argument(
+        "file", type=Path, nargs="?", help="to write (default: KIND.yaml); none is overwritten"
+    )
 
 
 def audit(command: Parser) -> None:
