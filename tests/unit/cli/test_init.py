@@ -27,9 +27,7 @@ def test_only_the_files_that_a_person_names_are_missing(
     monkeypatch.chdir(tmp_path)
     assert init(kind, Path("mine.yaml"))[0] == f"wrote mine.yaml: {KINDS[kind]}"
     text = Path("mine.yaml").read_text()
-    assert '
-study: "mine"
-' in text
+    assert 'study: "mine"' in text
     with pytest.raises(UserError) as caught:
         check(Path("mine.yaml"))
     head, *lines = str(caught.value).splitlines()
@@ -61,10 +59,6 @@ def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_study_is_called_like_its_file_where_that_is_a_name(tmp_path: Path) -> None:
     init("table", tmp_path / "new folder" / "2nd try.yaml")
-    assert '
-study: "mine"
-' in (tmp_path / "new folder" / "2nd try.yaml").read_text()
+    assert 'study: "mine"' in (tmp_path / "new folder" / "2nd try.yaml").read_text()
     init("table", tmp_path / "our films.yaml")
-    assert '
-study: "our-films"
-' in (tmp_path / "our films.yaml").read_text()
+    assert 'study: "our-films"' in (tmp_path / "our films.yaml").read_text()
