@@ -17,6 +17,9 @@ schema    the JSON schema of a study file
 migrate   rewrites an older study file
 
 init_kinds       the kinds of data that `init` has a file for
+job_counts       the jobs that a study has left, by rule
+expectation      the hours and bytes that they will take
+step_seconds     times the study's networks on this machine
 labelled_images  the images of an audit, and the label of each
 audit_classes    its classes, in the order of the network's outputs
 audit_study      the text of its study file

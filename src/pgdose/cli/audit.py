@@ -7,7 +7,7 @@ carries it out. All that does not fit together is said before any job.
 import argparse
 import contextlib
 import os
-import subprocess
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from pgdose.cli import labelled_images
 from pgdose.cli.audit_classes import choose_classes
 from pgdose.cli.audit_study import AuditPlan, study_text
+from pgdose.cli.check import expect
 from pgdose.cli.labelled_images import Labelled
 from pgdose.cli.outcome_lines import main_numbers
-from pgdose.cli.workflow import run_study, snakemake_command
+from pgdose.cli.workflow import run_study
 from pgdose.errors import Rejected, UserError
 from pgdose.names import UNKNOWN_PATIENTS, is_name
 from pgdose.preflight import check_inputs
@@ -61,16 +62,18 @@ def audit(arguments: argparse.Namespace) -> tuple[list[str], int]:
         try_network(folder, plan)
     options = ["--cores", str(arguments.cores), "--resources", f"gpu={_gpus(arguments)}"]
     if arguments.dry_run:
-        command = snakemake_command(Path(STUDY), [*options, "--dry-run", "--quiet", "rules"])
-        done = subprocess.run(command, cwd=folder, text=True, capture_output=True)
-        print(done.stdout + done.stderr)
-        return [f"Nothing was run. Carry it out: cd {folder} && pgdose run {STUDY}"], (
-            done.returncode
-        )
+        with contextlib.chdir(folder):
+            lines = expect(Path(STUDY))
+        return [*lines, f"Nothing was run. Carry it out: {_again(folder)}"], 0
     status = run_study(Path(STUDY), options, folder)
     if status:
-        return [f"The study has not come to its end; go on: cd {folder} && pgdose run {STUDY}"], 1
+        return [f"The study has not come to its end; go on: {_again(folder)}"], 1
     return main_numbers(folder / "results" / plan.name), 0
+
+
+def _again(folder: Path) -> str:
+    """The command that carries the study out again."""
+    return f"cd {shlex.quote(str(folder))} && pgdose run {STUDY}"
 
 
 def _study_name(model: Path) -> str:
@@ -187,7 +190,7 @@ def _plan(
         attacks=arguments.attack,
         counted=arguments.at_most,
         seed=arguments.seed,
-        notes=[note.replace("\n", " ") for note in notes],
+        notes=notes,
     )
 
 
@@ -284,7 +287,7 @@ def _written(folder: Path, text: str) -> Iterator[Path]:
     if not is_new and path.read_text(encoding="utf-8") != text:
         raise UserError(
             f"--out: {path} is there already, and says something else; give another folder with "
-            f"--out, or carry that study out: cd {folder} && pgdose run {STUDY}"
+            f"--out, or carry that study out: {_again(folder)}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

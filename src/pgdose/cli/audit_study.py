@@ -49,7 +49,7 @@ def study_text(plan: AuditPlan) -> str:
         "# Written by `pgdose audit`. Change it where a guess is wrong, then carry it out again:",
         "#   pgdose run study.yaml",
         "# docs/study.md explains every key.",
-        *(f"# {note}" for note in plan.notes),
+        *map(_comment, plan.notes),
         "",
         f"format_version: {CURRENT}",
         f"study: {_value(plan.name)}",
@@ -137,7 +137,13 @@ def _entries(values: Mapping[str, Any], indent: int) -> list[str]:
 
 def _value(value: Any) -> str:
     """JSON, which is YAML too: no text of a person's file can be more than a text."""
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+
+
+def _comment(text: str) -> str:
+    """A comment of one line, whatever marks a label has in it."""
+    return "# " + "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _number(value: float) -> str:

@@ -38,9 +38,10 @@ def _run(arguments: Arguments) -> Answer:
 
 
 def _check(arguments: Arguments) -> Answer:
-    from pgdose.cli.check import check
+    from pgdose.cli.check import check, expect
 
-    return Answer(check(arguments.study))
+    lines = check(arguments.study)
+    return Answer(lines if arguments.quick else [*lines, *expect(arguments.study)])
 
 
 def _verify(arguments: Arguments) -> Answer:
@@ -140,9 +141,9 @@ COMMANDS = [
     Command(
         "check",
         START,
-        "tell all mistakes of a study file, before anything runs",
+        "tell all mistakes of a study file, and the jobs, hours and disk to expect",
         _check,
-        options.study,
+        options.check,
     ),
     Command(
         "verify",

@@ -103,7 +103,7 @@ def from_table(images: Path, table: Path, wanted: Columns, form: TableFormat) ->
     """Images whose labels stand in a table."""
     rows = _read(table, form)
     names = [str(name) for name in rows if name != "line"]
-    files = FileNames(images)
+    files = FileNames(images.resolve())  # its checks remember what a relative path leads to
     image = _image_column(rows, names, wanted.image, files, table)
     label = _named_column(names, wanted.label, "label", LABEL_NAMES, table, {image})
     if label is None:
@@ -156,14 +156,14 @@ def _image_column(
     best = max(shares, key=lambda name: shares[name])
     if shares[best] == 0:
         raise UserError(
-            f"--labels: no column of {table.name} names files of {files.root}; give another "
+            f"--labels: no column of {table.name} names files of {files.root.name}; give another "
             f"folder or table, or --image-column NAME; {describe_columns(names)}"
         )
     rivals = [name for name in names if shares[name] == shares[best]]
     if len(rivals) > 1 and not all((rows[name] == rows[best]).all() for name in rivals):
         raise UserError(
-            f"--labels: several columns of {table.name} name files of {files.root}; give one of "
-            f"them with --image-column; {describe_columns(names)}"
+            f"--labels: several columns of {table.name} name files of {files.root.name}; give one "
+            f"of them with --image-column; {describe_columns(names)}"
         )
     return best
 
@@ -237,8 +237,8 @@ def _match(labelled: Labelled, images: pd.Series, labels: pd.Series, files: File
     unlabelled = len(present - word_of.keys() - several)
     if not word_of:
         raise UserError(
-            f"--labels: no image of {files.root} has a label: {missing} rows name no image of it, "
-            f"{empty} have an empty label, {len(several)} images have two labels; correct "
+            f"--labels: no image of {files.root.name} has a label: {missing} rows name no image of "
+            f"it, {empty} have an empty label, {len(several)} images have two labels; correct "
             "--images, --labels or --label-column"
         )
     for count, what in (

@@ -23,6 +23,13 @@ def study(command: Parser) -> None:
     command.add_argument("study", type=Path, help="a study file (YAML)")
 
 
+def check(command: Parser) -> None:
+    study(command)
+    command.add_argument(
+        "--quick", action="store_true", help="only mistakes: do not plan jobs, nor time networks"
+    )
+
+
 def nothing(command: Parser) -> None:
     pass
 
