@@ -13,6 +13,7 @@ label     what the labeller reads in reports, and why
 words     the words for classes in a study's files, and the class of each
 verify    whether all results are there and as they were written; signs them
 check     whether a study file is in order, before Snakemake reads it
+doctor    what of the machine and the installation is missing or slow
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
 
@@ -20,6 +21,7 @@ init_kinds       the kinds of data that `init` has a file for
 job_counts       the jobs that a study has left, by rule
 expectation      the hours and bytes that they will take
 step_seconds     times the study's networks on this machine
+installation     what this installation requires
 labelled_images  the images of an audit, and the label of each
 audit_classes    its classes, in the order of the network's outputs
 audit_study      the text of its study file

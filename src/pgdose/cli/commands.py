@@ -5,6 +5,7 @@ A command imports its module when it runs: no command waits for another's librar
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from pgdose.cli import options
@@ -42,6 +43,12 @@ def _check(arguments: Arguments) -> Answer:
 
     lines = check(arguments.study)
     return Answer(lines if arguments.quick else [*lines, *expect(arguments.study)])
+
+
+def _doctor(arguments: Arguments) -> Answer:
+    from pgdose.cli.doctor import doctor
+
+    return Answer(*doctor(arguments.json, Path()))
 
 
 def _verify(arguments: Arguments) -> Answer:
@@ -144,6 +151,13 @@ COMMANDS = [
         "tell all mistakes of a study file, and the jobs, hours and disk to expect",
         _check,
         options.check,
+    ),
+    Command(
+        "doctor",
+        START,
+        "tell what of this machine and installation is missing or slow",
+        _doctor,
+        options.doctor,
     ),
     Command(
         "verify",

@@ -30,6 +30,14 @@ def check(command: Parser) -> None:
     )
 
 
+def doctor(command: Parser) -> None:
+    command.epilog = (
+        "Each line begins with ok, missing (studies fail: exit status 1), slow (they take longer) "
+        "or optional (only some studies need it). It looks at the folder in which you call it."
+    )
+    command.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
 def nothing(command: Parser) -> None:
     pass
 
