@@ -248,11 +248,10 @@ def transferred():
 
 
 def result_tables():
-    """The tables of the whole study; `transfer` needs a group with several networks."""
+    """The tables of the whole study; some only where the study asks for what they tell."""
+    absent = {"transfer": not transferred(), "acceptance": not STUDY.acceptance}
     names = [
-        name
-        for name in table_registry.RESULT_TABLES
-        if name != "transfer" or transferred()
+        name for name in table_registry.RESULT_TABLES if not absent.get(name, False)
     ]
     return [f"{RESULTS}/tables/{name}.csv" for name in names]
 

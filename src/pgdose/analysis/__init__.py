@@ -18,6 +18,7 @@ In reading order:
 
     operating_point    at which epsilon and iteration attacks are compared
     worst_case         images that any of the attacks flips
+    acceptance         whether success is under a limit
     training_sizes     success and accuracy by the number of training images
     study_tables       the tables over all runs: the two above and the conclusions
 

@@ -14,6 +14,7 @@ words     the words for classes in a study's files, and the class of each
 verify    whether all results are there and as they were written; signs them
 check     whether a study file is in order, before Snakemake reads it
 doctor    what of the machine and the installation is missing or slow
+gate      holds results to a limit
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
 

@@ -51,6 +51,20 @@ def _doctor(arguments: Arguments) -> Answer:
     return Answer(*doctor(arguments.json, Path()))
 
 
+def _gate(arguments: Arguments) -> Answer:
+    from pgdose.cli import gate
+
+    keys = ("attack", "epsilon", "max_asr", "confidence")
+    wanted = {key: getattr(arguments, key) for key in keys}
+    rows = gate.gate(arguments.results, wanted, arguments.group)
+    if arguments.json:
+        gate.write_json(rows, arguments.json)
+    if arguments.junit:
+        gate.write_junit(rows, arguments.junit)
+    line = gate.summary(rows)
+    return Answer([line], 0 if line.startswith("PASS") else 1)
+
+
 def _verify(arguments: Arguments) -> Answer:
     from pgdose.cli.verify import verify
 
@@ -158,6 +172,14 @@ COMMANDS = [
         "tell what of this machine and installation is missing or slow",
         _doctor,
         options.doctor,
+    ),
+    Command(
+        "gate",
+        RESULTS,
+        "hold the results to a limit: exit status 0 if it is surely kept, 1 if not, 2 for errors",
+        _gate,
+        options.gate,
+        error_status=2,
     ),
     Command(
         "verify",

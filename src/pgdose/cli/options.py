@@ -38,6 +38,28 @@ def doctor(command: Parser) -> None:
     command.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
+def gate(command: Parser) -> None:
+    command.epilog = (
+        "Without --attack, --epsilon and --max-asr the limits of the study's section `acceptance` "
+        "count. A limit is kept only if the upper bound of the success rate is at most --max-asr; "
+        "if the data allow both, it is undecided, which counts as not kept."
+    )
+    command.add_argument("results", type=Path, help="the results folder of a finished study")
+    command.add_argument("--attack", metavar="NAME", help="an attack of the study")
+    command.add_argument(
+        "--epsilon", type=_amplitude, help="one of its amplitudes, as 0.004, 1/255"
+    )
+    command.add_argument("--max-asr", type=_share, help="the success rate that is allowed, 0 to 1")
+    command.add_argument("--confidence", type=_confidence, help="one-sided (default: 0.95)")
+    command.add_argument(
+        "--group", action="append", default=[], metavar="NAME", help="one group; several times"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
+    command.add_argument(
+        "--junit", type=Path, metavar="FILE", help="write them as tests for a build server"
+    )
+
+
 def nothing(command: Parser) -> None:
     pass
 
@@ -245,6 +267,25 @@ def _numbers(text: str) -> list[float]:
         raise argparse.ArgumentTypeError(
             f"{text!r} must be numbers separated by commas, such as 0.5,0.5,0.5"
         ) from None
+
+
+def _between(text: str, low: float, high: float) -> float:
+    values = _numbers(text)
+    if len(values) != 1 or not low <= values[0] <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from {low:g} to {high:g}")
+    return values[0]
+
+
+def _share(text: str) -> float:
+    return _between(text, 0, 1)
+
+
+def _confidence(text: str) -> float:
+    return _between(text, 0.5, 0.9999)
+
+
+def _amplitude(text: str) -> float:
+    return _between(text, 1e-9, 1e6)
 
 
 def _epsilons(text: str) -> list[float]:

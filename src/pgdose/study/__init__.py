@@ -14,6 +14,7 @@ network_content  what a network's file is, by its first bytes
 onnx_locations  files beside an ONNX model that hold its weights, which are inputs too
 attacks       section `attacks`
 doses         an attack's amplitudes (epsilon) and iterations
+acceptance    section `acceptance`
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`
 phantom       section `phantom`, the synthetic hospital
 runs          the runs of a group: one network each, and the attacks on it

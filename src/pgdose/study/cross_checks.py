@@ -41,6 +41,7 @@ def cross_checks(study: Study) -> list[str]:
         _training_size,
         _operating_points,
         _attacks,
+        _acceptance,
         _starting_weights,
         misplaced,
     )
@@ -238,6 +239,26 @@ def _existing_networks(study: Study) -> Iterator[str]:
             yield (
                 f"{run.field}.input.channels: 1 is for grey images, but the group's images are in "
                 "colour; use 3"
+            )
+
+
+def _acceptance(study: Study) -> Iterator[str]:
+    for place, limit in enumerate(study.acceptance):
+        field = f"acceptance.{place}"
+        unknown = _unknown(
+            f"{field}.attack", limit.attack, study.attacks, "an attack of this study"
+        )
+        yield from unknown
+        for group in limit.groups:
+            yield from _unknown(f"{field}.groups", group, study.groups, "a group of this study")
+        if unknown:
+            continue
+        doses = study.attacks[limit.attack].doses
+        if doses.level_of(limit.epsilon) is None:
+            near = doses.epsilons[doses.nearest_level(limit.epsilon)]
+            yield (
+                f"{field}.epsilon: {limit.epsilon:g} is not an amplitude of attack "
+                f"{limit.attack}; use one of its own, such as {near:g}, or add it there"
             )
 
 

@@ -18,6 +18,15 @@ def kind_of(network):
     return network.architecture or Path(network.file).suffix.lower()
 
 
+def accepted_runs():
+    """The networks that are held to limits."""
+    return runs("main", "further")
+
+
+def accepted_attacks():
+    return list(dict.fromkeys(limit.attack for limit in STUDY.acceptance))
+
+
 def size_runs():
     """The runs that show how success depends on the training size: main and sized ones."""
     size = STUDY.training_size
