@@ -68,6 +68,8 @@ def test_an_audit_runs_to_its_end_without_a_checkout(installed: Path, tmp_path: 
         "dark,bright",
         "--epsilons",
         "1/255,0.2",
+        "--max-asr",
+        "0.5",
         "--iterations",
         "3",
         "--cores",
@@ -84,6 +86,8 @@ def test_an_audit_runs_to_its_end_without_a_checkout(installed: Path, tmp_path: 
     asr = pd.read_csv(results / "tables/asr.csv").query("attack == 'sign' and iteration == 3")
     assert asr["asr"].tolist() == [0.0, 1.0]  # their means lie 20 grey levels from the middle
     assert f"{IMAGES} of {IMAGES}" in told
+    judged = run(installed / "pgdose", "gate", results, cwd=tmp_path)
+    assert judged == "PASS: 1 of 1 limits are surely kept\n"
 
 
 def test_a_study_names_lexicons_of_the_package(installed: Path, tmp_path: Path) -> None:

@@ -190,6 +190,7 @@ def _plan(
         attacks=arguments.attack,
         counted=arguments.at_most,
         seed=arguments.seed,
+        max_asr=arguments.max_asr,
         notes=notes,
     )
 

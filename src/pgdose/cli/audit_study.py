@@ -22,6 +22,7 @@ class AuditPlan:
     classes:         the word of each class by its name, in the order of the outputs
     attacks:         some of ATTACKS
     counted:         images that are attacked at most
+    max_asr:         a limit for `pgdose gate`
     image:           the keys of `image`
     """
 
@@ -35,6 +36,7 @@ class AuditPlan:
     attacks: Sequence[str]
     counted: int
     seed: int
+    max_asr: float | None = None
     notes: Sequence[str] = field(default=())
 
 
@@ -74,6 +76,7 @@ def study_text(plan: AuditPlan) -> str:
         *_attack_lines(plan),
         "",
         *_points(plan),
+        *_limit(plan),
     ]
     return "\n".join(lines) + "\n"
 
@@ -119,6 +122,14 @@ def _points(plan: AuditPlan) -> list[str]:
         f"  epsilons_over_iterations: [{', '.join(_number(e) for e in several)}]",
         f"  flips_epsilon: {_number(middle)}",
     ]
+
+
+def _limit(plan: AuditPlan) -> list[str]:
+    if plan.max_asr is None:
+        return []
+    epsilon = _number(operating_epsilon(plan.epsilons))
+    limit = f"attack: {plan.attacks[0]}, epsilon: {epsilon}, max_asr: {_number(plan.max_asr)}"
+    return ["", f"acceptance: {{{limit}, confidence: 0.95}} # what `pgdose gate` holds it to"]
 
 
 def step_size(epsilons: Sequence[float], iterations: int) -> float:

@@ -176,6 +176,12 @@ def _add_dose_options(attack: argparse._ArgumentGroup) -> None:
     attack.add_argument(
         "--epsilons", type=_epsilons, metavar="E,E", help="from 0 to 1, such as 0.002,1/255,0.01"
     )
+    attack.add_argument(
+        "--max-asr",
+        type=_share,
+        metavar="RATE",
+        help="a limit for `pgdose gate`: of the first attack, at the epsilon nearest to 1/255",
+    )
     attack.add_argument("--iterations", type=_positive, default=40, metavar="N")
     attack.add_argument(
         "--at-most",
