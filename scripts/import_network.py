@@ -33,6 +33,7 @@ with job(snakemake) as log:
         log.warning("%s: %s", name, note)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
+    probe.check_scale(logits, network, name)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
     log.info(
         "%s: accuracy %.3f on %d images",

@@ -115,7 +115,7 @@ def _import_graph(
     path = Path(existing.file)
     content = path.read_bytes()
     body = formats.read_module(existing.format, content, path.name, data_files(path))
-    expected = Preprocessing.from_study(existing.input or Input(), existing.outputs, order)
+    expected = Preprocessing.from_study(existing.input or Input(), existing, order)
     shape = body.shape if isinstance(body, GraphNetwork) else ()
     notes = declared_input.check(shape, expected, size, path.name)
     about: dict[str, Any] = {"seen": expected.as_metadata()}
@@ -159,6 +159,6 @@ def _import_weights(
             f"images of {size} pixels (first misfit: {first}); give weights of this architecture, "
             "trained for these classes"
         )
-    expected = Preprocessing.from_study(declared, existing.outputs, order, network)
+    expected = Preprocessing.from_study(declared, existing, order, network)
     seen = {"width": 1.0, "seen": expected.as_metadata(), "notes": weights.notes}
     save(network, output, description | seen)
