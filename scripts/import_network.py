@@ -40,6 +40,7 @@ with job(snakemake) as log:
         *(run, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    notes = {"notes": json.dumps(network.notes)}
+    offset = None if network.offset is None else network.offset.tolist()
+    notes = {"notes": json.dumps(network.notes)} | clean_logits.offset_metadata(offset)
     numbers = members.table["member"]
     clean_logits.write(snakemake.output.clean, numbers, logits, precision, notes)

@@ -177,6 +177,16 @@ def classifier_in(network: nn.Module) -> Classifier | None:
     return next((module for module in network.modules() if isinstance(module, Classifier)), None)
 
 
+def changed_labels(network: nn.Module, before: Tensor, after: Tensor) -> Tensor | None:
+    """n, how many labels that are not audited differ between two images; None without any."""
+    inner = classifier_in(network)
+    if inner is None or inner.expected.outputs != "multilabel":
+        return None
+    first, second = inner.other_labels(before), inner.other_labels(after)
+    assert first is not None and second is not None
+    return (first != second).sum(dim=1)
+
+
 def probability_offset(network: nn.Module) -> Tensor | None:
     """What to add to a network's logits before softmax; None where that is nothing."""
     inner = classifier_in(network)
