@@ -23,7 +23,7 @@ from pgdose.errors import Rejected, UserError
 from pgdose.names import UNKNOWN_PATIENTS, is_name
 from pgdose.preflight import check_inputs
 from pgdose.study.network_content import misfit
-from pgdose.study.networks import NETWORK_FORMATS, ExistingNetwork
+from pgdose.study.networks import NETWORK_FORMATS, OF_ONE_NUMBER, ExistingNetwork
 from pgdose.study.parsing import parse
 from pgdose.study.study_file import read_study_file
 from pgdose.user_tables.formats import TableFormat
@@ -37,7 +37,7 @@ SECONDS, MEMORY = 300, 4000  # that trying the network may take; MB beside torch
 class DeclaredInput(NamedTuple):
     """The input that a network's file declares; None: it takes any, or does not say."""
 
-    size: int | None = None
+    size: int | list[int] | None = None  # pixels of a side, or [height, width]
     channels: int | None = None
 
 
@@ -48,6 +48,8 @@ def audit(arguments: argparse.Namespace) -> tuple[list[str], int]:
     labelled = _labelled(arguments)
     notes = labelled.notes
     classes = choose_classes(labelled.words, arguments.classes, notes)
+    if arguments.outputs in OF_ONE_NUMBER:
+        notes.append(f"the network's number speaks for {list(classes)[-1]}, the second class")
     plan = _plan(arguments, folder, declared, labelled, classes)
     with _written(folder, study_text(plan)) as study:
         print(f"--- {study}")
@@ -102,8 +104,11 @@ def declared_input(model: Path, layout: str, trust: bool) -> DeclaredInput:
     shape: tuple[int | None, ...] = getattr(module, "shape", ())
     if len(shape) != 4:
         return DeclaredInput()
-    rows, channels = (shape[1], shape[3]) if layout == "channels_last" else (shape[2], shape[1])
-    return DeclaredInput(rows, channels if channels in (1, 3) else None)
+    rows, columns, channels = shape[1:] if layout == "channels_last" else (*shape[2:], shape[1])
+    size: int | list[int] | None = None
+    if rows is not None and columns is not None:
+        size = rows if rows == columns else [rows, columns]
+    return DeclaredInput(size, channels if channels in (1, 3) else None)
 
 
 def try_network(folder: Path, plan: AuditPlan) -> None:
@@ -117,7 +122,8 @@ def try_network(folder: Path, plan: AuditPlan) -> None:
         channels = 1 if plan.source["modality"] == "xray" else 3
         size = plan.image["size"]
         source = torch.Generator().manual_seed(plan.seed)
-        images = torch.rand(2, channels, size, size, generator=source)
+        rows, columns = (size, size) if isinstance(size, int) else size
+        images = torch.rand(2, channels, rows, columns, generator=source)
         try_on(existing, list(plan.classes), images, memory=MEMORY, seconds=SECONDS)
 
 
@@ -165,7 +171,7 @@ def _plan(
             "give it, such as --size 224"
         )
     if arguments.size is None:
-        notes.append(f"read from {arguments.model.name}: images of {size} x {size} pixels")
+        notes.append(f"read from {arguments.model.name}: images of {_shown(size)} pixels")
     modality = arguments.modality or _modality(labelled.examples, declared, notes)
     channels = arguments.channels or declared.channels or 3
     if arguments.mean is None and arguments.std is None:
@@ -184,7 +190,7 @@ def _plan(
         source=_source(arguments, folder, labelled, classes, modality),
         network=_network(arguments, folder, classes, channels),
         classes=classes,
-        image={"size": size} | ({} if modality != "xray" else {"window": _window(labelled)}),
+        image=_image(arguments, size, _window(labelled) if modality == "xray" else ""),
         epsilons=arguments.epsilons or EPSILONS,
         iterations=arguments.iterations,
         attacks=arguments.attack,
@@ -193,6 +199,16 @@ def _plan(
         max_asr=arguments.max_asr,
         notes=notes,
     )
+
+
+def _shown(size: int | list[int]) -> str:
+    return f"{size} x {size}" if isinstance(size, int) else f"{size[0]} x {size[1]}"
+
+
+def _image(arguments: argparse.Namespace, size: int | list[int], window: str) -> dict[str, Any]:
+    """The group's key `image`."""
+    given = {"fit": arguments.fit, "resize": arguments.resize, "window": window or None}
+    return {"size": size, **{key: value for key, value in given.items() if value is not None}}
 
 
 def _source(
@@ -236,6 +252,13 @@ def _network(
         "classes": list(classes),  # in the order of the outputs
         "outputs": arguments.outputs,
     }
+    label = arguments.label
+    given = {
+        "threshold": arguments.threshold,
+        "label": int(label) if label and label.isdecimal() else label,
+        "labels": arguments.label_names,
+    }
+    network |= {key: value for key, value in given.items() if value is not None}
     if arguments.architecture:
         network["architecture"] = arguments.architecture
     if arguments.trust:

@@ -6,7 +6,7 @@ that says `all` or `at_most` is counted at what it may take at most; sources by 
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def _reading(study: Study) -> Part:
         if not study.tiled(name):
             count = images_of(study, name) or 0
             seconds += count * RENDER
-            size += count * group.image.size**2 * study.channels(name)
+            size += count * _pixels(group.image.size) * study.channels(name)
     without = f" (without {', '.join(absent)}, whose files are not there yet)" if absent else ""
     return Part(f"reading and resizing images{without}", (seconds, seconds), size)
 
@@ -193,6 +193,11 @@ def _checks(study: Study, run: Run, images: int, cost: Cost) -> tuple[float, flo
 def _attacked(study: Study, run: Run, images: int, wanted: int | str) -> float:
     validation = images * (1 - study.training_share(run.group))
     return validation if isinstance(wanted, str) else min(wanted, validation)
+
+
+def _pixels(size: int | Sequence[int]) -> int:
+    rows, columns = (size, size) if isinstance(size, int) else size
+    return rows * columns
 
 
 def _count_files(root: Path) -> int:

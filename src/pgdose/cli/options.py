@@ -134,9 +134,32 @@ def _add_network_options(network: argparse._ArgumentGroup) -> None:
         metavar="A,B",
         help="labels in the order of the outputs (default: sorted)",
     )
-    network.add_argument("--outputs", default="logits", help="logits (default) or probabilities")
     network.add_argument(
-        "--size", type=_positive, metavar="PIXELS", help="default: as the network's file says"
+        "--outputs",
+        default="logits",
+        metavar="KIND",
+        help="logits (default), probabilities, logit or sigmoid (one number for two classes), "
+        "multilabel (with --label)",
+    )
+    network.add_argument(
+        "--threshold", type=float, help="of the second class's probability (default: 0.5)"
+    )
+    network.add_argument(
+        "--label", metavar="OUTPUT", help="of multilabel: the number of its output from 0, or name"
+    )
+    network.add_argument(
+        "--label-names", type=_words, metavar="A,B", help="of multilabel: of all outputs, in order"
+    )
+    network.add_argument(
+        "--size", type=_size, metavar="PIXELS", help="or HEIGHT,WIDTH (default: by its file)"
+    )
+    network.add_argument(
+        "--fit",
+        choices=("squeeze", "crop", "pad"),
+        help="how images of other proportions become that size (default: squeeze)",
+    )
+    network.add_argument(
+        "--resize", type=_size, metavar="PIXELS", help="of --fit crop: the shorter side before it"
     )
     network.add_argument("--channels", type=int, choices=(1, 3), help="default: by its file, or 3")
     network.add_argument("--mean", type=_numbers, metavar="M,M,M", help="that is subtracted")
@@ -260,6 +283,14 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
     return int(text)
+
+
+def _size(text: str) -> int | list[int]:
+    """224, or 512,256 (also 512x256) as [height, width]."""
+    parts = [_positive(part.strip()) for part in text.lower().replace("x", ",").split(",")]
+    if len(parts) > 2:
+        raise argparse.ArgumentTypeError(f"{text!r} must be PIXELS, or HEIGHT,WIDTH")
+    return parts[0] if len(parts) == 1 or parts[0] == parts[1] else parts
 
 
 def _words(text: str) -> list[str]:

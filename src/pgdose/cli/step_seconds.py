@@ -59,6 +59,7 @@ def _time_one(about: Mapping[str, Any]) -> Sequence[float]:
     torch.set_num_threads(about["threads"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     channels, size = about["channels"], about["size"]
+    rows, columns = (size, size) if isinstance(size, int) else size
     if about.get("file"):
         path = Path(about["file"])
         content = path.read_bytes()
@@ -69,7 +70,7 @@ def _time_one(about: Mapping[str, Any]) -> Sequence[float]:
         )
         channels = 3
     network = network.eval().to(device)
-    images = torch.rand(IMAGES, channels, size, size, device=device, requires_grad=True)
+    images = torch.rand(IMAGES, channels, rows, columns, device=device, requires_grad=True)
 
     def step(backward: bool) -> None:
         logits = network(images)
