@@ -6,6 +6,7 @@ Everything that does not fit together is an error or a count here, before any jo
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from pgdose.tables.source_files import walk
 from pgdose.user_tables.file_names import FileNames
 from pgdose.user_tables.formats import TableFormat, UserTable, clean_name, read_header
 from pgdose.user_tables.header_words import describe_columns
+from pgdose.user_tables.layouts import places_of
 from pgdose.user_tables.reader import read_columns
 
 PICTURES = (
@@ -29,7 +31,8 @@ PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "
 # Names of columns, as people write them; letters and digits alone count.
 LABEL_NAMES = ("label", "labels", "class", "target", "diagnosis", "finding", "category", "y", "dx")
 PATIENT_NAMES = ("patient", "patientid", "subject", "subjectid", "caseid", "case", "pid")
-DEEPEST = 6  # folders below that of a class
+DEEPEST = 7  # folders between the images and their root
+EXAMPLES = 8  # images of each class that are looked at
 SAMPLE = 200  # rows that decide which column names files
 MOST_CLASSES = 100
 
@@ -65,38 +68,50 @@ class Labelled:
 
 
 def class_folders(images: Path, layout: Sequence[str] = ()) -> Labelled:
-    """Images whose folder names their class: a folder for each class below `images`."""
-    files = [path.relative_to(images) for path in _pictures(images)]
+    """Images whose folders name their class: a folder for each below `images`, or a layout."""
+    files = [path.relative_to(images).as_posix() for path in _pictures(images)]
     if not files:
         raise UserError(f"--images: {images} holds no picture; give the folder with the images")
-    words = Counter(file.parts[0] for file in files if len(file.parts) > 1)
-    outside = sum(len(file.parts) == 1 for file in files)
+    patterns = list(layout) or _patterns(images, files)
+    if any("{class}" not in pattern for pattern in patterns):
+        raise UserError("--layout: must have {class} in it, such as '{class}/{patient}_*'")
+    class_of = {file: places_of(file, patterns).get("class") for file in files}
+    words = Counter(word for word in class_of.values() if word)
     if not words:
+        raise UserError(
+            f"--layout: none of the {len(files)} pictures of {images} has such a path; one lies "
+            f"{files[0].count('/')} folders below it"
+        )
+    labelled = Labelled(words, layout=patterns)
+    if outside := len(files) - words.total():
+        labelled.notes.append(f"{outside} pictures lie in no folder of a class, and are left out")
+    for word in words:
+        of_class = (images / file for file in files if class_of[file] == word)
+        labelled.examples += islice(of_class, EXAMPLES)
+    return labelled
+
+
+def _patterns(images: Path, files: Sequence[str]) -> list[str]:
+    """A layout of classes in the first folders of the paths, for each depth that there is."""
+    folders = {file.split("/")[0] for file in files if "/" in file}
+    if not folders:
         raise UserError(
             f"--images: the {len(files)} pictures of {images} lie in no folders of classes; give "
             "their labels with --labels TABLE, or put the images of each class into a folder of "
             "its own"
         )
-    if parts := [word for word in words if word.casefold() in PARTS]:
+    if parts := sorted(folder for folder in folders if folder.casefold() in PARTS):
         raise UserError(
-            f"--images: {images} is divided into {', '.join(sorted(parts))}, which are no classes; "
-            f"give one of these folders, such as --images {images / parts[0]}"
+            f"--images: {images} is divided into {', '.join(parts)}, which are no classes; give "
+            f"one of these folders, such as --images {images / parts[0]}"
         )
-    labelled = Labelled(words, layout=list(layout))
-    if not layout:
-        depths = sorted({len(file.parts) for file in files if len(file.parts) > 1})
-        if depths[-1] > DEEPEST + 2:
-            raise UserError(
-                f"--images: pictures lie {depths[-1] - 2} folders below that of their class; give "
-                "--layout, a pattern of their paths such as '{class}/{patient}/*'"
-            )
-        labelled.layout = ["/".join(["{class}", *["*"] * (depth - 1)]) for depth in depths]
-    if outside:
-        labelled.notes.append(f"{outside} pictures lie in no folder of a class, and are left out")
-    for word in words:
-        of_class = (images / file for file in files if file.parts[0] == word)
-        labelled.examples += [path for path, _ in zip(of_class, range(8), strict=False)]
-    return labelled
+    depths = sorted({file.count("/") for file in files} - {0})
+    if depths[-1] > DEEPEST:
+        raise UserError(
+            f"--images: pictures lie {depths[-1] - 1} folders below that of their class; give "
+            "--layout, a pattern of their paths such as '{class}/{patient}/*'"
+        )
+    return ["/".join(["{class}", *["*"] * depth]) for depth in depths]
 
 
 def from_table(images: Path, table: Path, wanted: Columns, form: TableFormat) -> Labelled:
@@ -253,7 +268,7 @@ def _match(labelled: Labelled, images: pd.Series, labels: pd.Series, files: File
     seen: Counter[str] = Counter()
     for file, word in word_of.items():
         seen[word] += 1
-        if seen[word] <= 8 and len(seen) <= MOST_CLASSES:
+        if seen[word] <= EXAMPLES and len(seen) <= MOST_CLASSES:
             labelled.examples.append(files.root / file)
 
 

@@ -96,6 +96,16 @@ def test_class_folders_of_any_depth(tmp_path: Path) -> None:
     assert "1 pictures lie in no folder of a class, and are left out" in labelled.notes
 
 
+def test_a_layout_says_class_and_patient(tmp_path: Path) -> None:
+    images = pictures(tmp_path, "set1/norm/p1_a.png", "set1/tb/p2_b.png", "other.png")
+    labelled = class_folders(images, ["*/{class}/{patient}_*"])
+    assert labelled.words == Counter(norm=1, tb=1) and labelled.knows_patients
+    with pytest.raises(UserError, match="none of the 3 pictures of .* has such a path"):
+        class_folders(images, ["{class}/{patient}_*"])
+    with pytest.raises(UserError, match="must have {class} in it"):
+        class_folders(images, ["*/{patient}_*"])
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

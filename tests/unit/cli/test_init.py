@@ -31,7 +31,7 @@ def test_only_the_files_that_a_person_names_are_missing(
     with pytest.raises(UserError) as caught:
         check(Path("mine.yaml"))
     head, *lines = str(caught.value).splitlines()
-    assert head.endswith("The study's inputs are not in order:")
+    assert head.startswith("mine.yaml: The study has ")
     missing = [re.search(r"there is no (?:file|folder) '([A-Z]+[.a-z0-9]*)'", x) for x in lines]
     assert missing and all(missing), lines
     for match in missing:
