@@ -100,9 +100,9 @@ def test_a_layout_says_class_and_patient(tmp_path: Path) -> None:
     images = pictures(tmp_path, "set1/norm/p1_a.png", "set1/tb/p2_b.png", "other.png")
     labelled = class_folders(images, ["*/{class}/{patient}_*"])
     assert labelled.words == Counter(norm=1, tb=1) and labelled.knows_patients
-    with pytest.raises(UserError, match="none of the 3 pictures of .* has such a path"):
+    with pytest.raises(UserError, match=r"none of the 3 pictures of .* has such a path"):
         class_folders(images, ["{class}/{patient}_*"])
-    with pytest.raises(UserError, match="must have {class} in it"):
+    with pytest.raises(UserError, match=r"must have \{class\} in it"):
         class_folders(images, ["*/{patient}_*"])
 
 
