@@ -56,7 +56,8 @@ def judge_all(limits: Iterable[Limit], runs: Sequence[RunFiles]) -> pd.DataFrame
                 for limit in of_run
                 if limit.attack == attack
             ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.astype({"n_patients": "Int64"}) if rows else table
 
 
 def judge(result: Outcomes, patients: pd.Series, limit: Limit) -> dict[str, Any]:

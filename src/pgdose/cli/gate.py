@@ -171,7 +171,10 @@ def summary(rows: pd.DataFrame) -> str:
         for _, row in not_kept.head(SHOWN).iterrows()
     ]
     more = [f"and {len(not_kept) - SHOWN} more"] if len(not_kept) > SHOWN else []
-    return f"{verdict}: " + "; ".join([", ".join([kept, *broken, *unsure]), *names, *more])
+    unknown = rows["n_patients"].isna().any()
+    patients = ["patients are not known, so each image counts as one"] * bool(unknown)
+    parts = [", ".join([kept, *broken, *unsure]), *names, *more, *patients]
+    return f"{verdict}: " + "; ".join(parts)
 
 
 def write_json(rows: pd.DataFrame, path: Path) -> None:

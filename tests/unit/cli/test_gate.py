@@ -27,7 +27,7 @@ FLIPS = {"good": 0, "middling": 6, "bad": 30}  # of each group's images, at the 
 GIVEN = ["--attack", "sign", "--epsilon", "0.004", "--max-asr", "0.2"]
 
 
-def write_results(folder: Path, limits: list[Limit] | None = None) -> Path:
+def write_results(folder: Path, limits: list[Limit] | None = None, patient: str = "p") -> Path:
     """Results of three groups, with a manifest; with the table of the study's limits."""
     rows, runs = [], []
     for group, flips in FLIPS.items():
@@ -45,7 +45,7 @@ def write_results(folder: Path, limits: list[Limit] | None = None) -> Path:
                 "member": range(IMAGES),
                 "class_index": np.arange(IMAGES) * 0,
                 "class": "A",
-                "patient": [f"p{n}" for n in range(IMAGES)],
+                "patient": [f"{patient}{n}" for n in range(IMAGES)],
             }
         )
         # A second class, so that the surface's two logits are those of the group.
@@ -93,6 +93,14 @@ def test_status_and_line(
     assert "bad/full: fail, sign at epsilon 0.004 flips 30 of 40" in line
     smaller = [*GIVEN[:3], "0.002", *GIVEN[4:]]
     assert run(capfd, monkeypatch, results, *smaller)[0] == 0
+
+
+def test_unknown_patients_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = write_results(tmp_path / "results", patient="unknown-")
+    status, line, _ = run(capfd, monkeypatch, results, *GIVEN, "--group", "good")
+    assert status == 0 and line.endswith("; patients are not known, so each image counts as one\n")
 
 
 def test_files_for_a_build_server(
