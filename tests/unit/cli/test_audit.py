@@ -141,7 +141,16 @@ def test_numbers_are_put_in_their_order() -> None:
     assert "guessed: the network's outputs are 1, 2, 10, by number" in notes[0]
 
 
-@given(st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=6))
+YAML_WORDS = ["no", "Yes", "on", "null", "~", "1.0", "0x1F", "2020-01-02", "a: b", "- a", "#a", "x"]
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(YAML_WORDS), st.text(min_size=1, max_size=60)),
+        min_size=2,
+        max_size=6,
+    )
+)
 def test_any_labels_become_a_study_that_parses(words: list[str]) -> None:
     counts = Counter(word for word in words if fold(word))
     if len({fold(word) for word in counts}) < 2 or any("*" in fold(word) for word in counts):
@@ -191,6 +200,7 @@ GIVEN = ["--model", "model.pt2", "--images", "films", "--labels", "labels.csv"]
 def test_the_study_says_what_the_network_takes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(audit, "try_network", lambda *_: None)  # the next test tries it
     options = ["--classes", "dark,bright", "--mean", "0.5", "--std", "0.25", "--out", "mine"]
     assert run(monkeypatch, *GIVEN, *options) == 1  # as Snakemake, which does not run here
     study = yaml.safe_load((folder / "mine/study.yaml").read_text())
@@ -202,7 +212,6 @@ def test_the_study_says_what_the_network_takes(
     told = capfd.readouterr().out
     assert "note: read from model.pt2: images of 32 x 32 pixels" in told
     assert "images: dark 8, bright 8" in told
-    monkeypatch.setattr(audit, "try_network", lambda *_: None)
     # The same again goes on; another study is not overwritten.
     assert run(monkeypatch, *GIVEN, *options) == 1
     assert run(monkeypatch, *GIVEN, "--out", "mine") == 1
