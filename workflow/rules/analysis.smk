@@ -115,7 +115,7 @@ rule quality:
     """How good each network is: accuracy, reliability, confusion, and whether attacking it makes sense."""
     input:
         members=group_file("members.parquet"),
-        clean=run_file("clean.parquet", runs("main", "further")),
+        clean=run_file("clean.parquet", judged_runs()),
     output:
         **{name: shown_table(name) for name in table_registry.tables_of("quality")},
     log:
@@ -127,7 +127,7 @@ rule quality:
     params:
         groups=as_json(list(STUDY.groups)),
         networks=as_json(
-            [(run.identity(), kind_of(run.network)) for run in runs("main", "further")]
+            [(run.identity(), kind_of(run.network)) for run in judged_runs()]
         ),
         columns=columns_of("quality"),
         draws=STUDY.measures.draws,
@@ -144,13 +144,13 @@ if STUDY.acceptance:
         input:
             members=[
                 file
-                for run in accepted_runs()
+                for run in judged_runs()
                 for file in group_file("members.parquet", [run.group])
             ],
-            networks=run_file("network.safetensors", accepted_runs()),
+            networks=run_file("network.safetensors", judged_runs()),
             surfaces=[
                 file
-                for run in accepted_runs()
+                for run in judged_runs()
                 for a in accepted_attacks()
                 for file in surfaces(run, a)
             ],
@@ -163,7 +163,7 @@ if STUDY.acceptance:
         conda:
             "../../envs/data.yaml"
         params:
-            runs=as_json([run.identity() for run in accepted_runs()]),
+            runs=as_json([run.identity() for run in judged_runs()]),
             limits=as_json([limit.to_dict() for limit in STUDY.acceptance]),
             columns=columns_of("acceptance"),
             code=script_digest("acceptance.py"),

@@ -93,9 +93,8 @@ def _attack_lines(plan: AuditPlan) -> list[str]:
         form, what = ATTACKS[name]
         lines += [f"  {name}: # {what}", f"    form: {form}"]
         if form == "bim":
-            lines.append(
-                f"    alpha: {_number(step_size(plan.epsilons, plan.iterations))} # each step"
-            )
+            part = _number(step_part(plan.iterations))
+            lines.append(f"    alpha: {{of_epsilon: {part}}} # each step")
         lines += [
             f"    epsilon: {anchor}{doses if anchor else '*doses'}",
             f"    max_iter: {plan.iterations}",
@@ -132,9 +131,9 @@ def _limit(plan: AuditPlan) -> list[str]:
     return ["", f"acceptance: {{{limit}, confidence: 0.95}} # what `pgdose gate` holds it to"]
 
 
-def step_size(epsilons: Sequence[float], iterations: int) -> float:
-    """A step with which the largest amplitude can be crossed a quarter more than once."""
-    return 1.25 * epsilons[-1] / iterations
+def step_part(iterations: int) -> float:
+    """The part of an epsilon that a step is long: enough to go there and back, and at most all."""
+    return min(max(0.1, 2.5 / iterations), 1.0)
 
 
 def operating_epsilon(epsilons: Sequence[float]) -> float:

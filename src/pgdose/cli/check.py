@@ -15,6 +15,7 @@ from pgdose.study.parsing import located, parse_with_mistakes
 from pgdose.study.sources import DicomArchive
 from pgdose.study.study import Study
 from pgdose.study.study_file import read_study_file
+from pgdose.study.warnings import study_warnings
 from pgdose.terminal.lines import duration
 
 MORE = "What lies between sections, and the files that they name, is checked once these are mended."
@@ -96,7 +97,7 @@ def _checked(study: Path) -> tuple[Study, list[str]]:
     lines += [f"{KEY_HEAD} {line}" for line in of_keys]
     if lines:
         raise UserError(name + message(list(dict.fromkeys(lines))))
-    return content, warnings
+    return content, [*study_warnings(content), *warnings]
 
 
 def _check_lexicons(study: Study) -> tuple[list[str], list[str]]:
