@@ -18,6 +18,15 @@ from pgdose.study.networks import OF_ONE_NUMBER
 
 PROBED = 8  # images
 ROUNDING = 1e-5  # of probabilities in single precision
+# Fewer outputs that differ less between images do not tell logits from probabilities: those of an
+# untrained network may all lie between 0.2 and 0.6.
+MANY, VARIED = 1000, 0.5
+# By the declared kind of outputs: what to write instead, if they are sigmoids.
+SIGMOIDS = {
+    "multilabel": "set 'activation: sigmoid'",
+    "logit": "set 'outputs: sigmoid'",
+    "logits": "set 'outputs: multilabel' with 'label' and 'activation: sigmoid'",
+}
 MEMORY = 1500  # MB that the results of a pass may take
 
 
@@ -181,11 +190,11 @@ def _check_declared(outputs: Tensor, expected: Preprocessing, name: str) -> None
             )
 
 
-def check_scale(logits: np.ndarray, network: Classifier, name: str) -> None:
+def check_scale(logits: np.ndarray, network: Classifier, name: str) -> list[str]:
     """UserError if what is declared as logits lies in [0, 1], as independent sigmoids do.
 
-    The more images the better: of a sound network one logit lies in [0, 1] by chance, and never
-    those of all images.
+    Of a sound network some logits lie in [0, 1] by chance, and never those of all images. Where a
+    few images get similar outputs, as of an untrained network, a note says it instead.
 
     Args:
         logits: n x classes, as `network` gives them for all images that there are.
@@ -193,25 +202,21 @@ def check_scale(logits: np.ndarray, network: Classifier, name: str) -> None:
     kind = network.expected.outputs
     declared = kind in ("probabilities", "sigmoid") or network.expected.activated
     if declared or network.expected.logits_insisted or not len(logits):
-        return
+        return []
     values = logits if network.offset is None else logits + network.offset.cpu().numpy()
     if kind in OF_ONE_NUMBER:
         order = network.order or [0, 1]
         values = values[:, [order.index(1)]] - values[:, [order.index(0)]]
     if not ((values >= 0) & (values <= 1)).all():
-        return
-    count = f"the {values.size} outputs for {len(values)} images all lie in [0, 1]"
-    insist = "'activation: none' if they are logits all the same"
-    if kind == "multilabel":
-        remedy = "set 'activation: sigmoid' if a sigmoid made them"
-    elif kind == "logit":
-        remedy = "set 'outputs: sigmoid' if a sigmoid made them"
-    else:
-        remedy = (
-            "set 'outputs: multilabel' with 'label' and 'activation: sigmoid' if a sigmoid of each "
-            "label made them"
-        )
-    raise UserError(f"{name}: {count}, so they seem to be probabilities; {remedy}, or {insist}")
+        return []
+    text = (
+        f"the {values.size} outputs for {len(values)} images all lie in [0, 1], so they seem to be "
+        f"probabilities; {SIGMOIDS[kind]} if a sigmoid made them, or 'activation: none' if they "
+        "are logits all the same"
+    )
+    if values.size < MANY and np.ptp(values, axis=0).max() < VARIED:
+        return [text]
+    raise UserError(f"{name}: {text}")
 
 
 def _check_gradient(network: nn.Module, images: Tensor, name: str) -> None:

@@ -144,6 +144,23 @@ def test_a_final_softmax_of_onnx(opset: int, clipped: bool) -> None:
     assert torch.allclose(before(some), TwoClasses().eval()(some), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("operations", "outputs", "message"),
+    [
+        ([torch.sigmoid], "logits", "set 'outputs: multilabel' with the 'label' to be audited, or"),
+        ([one, torch.sigmoid], "logit", "set 'outputs: sigmoid', or 'activation: none' if its"),
+    ],
+)
+def test_a_sigmoid_that_the_file_shows_must_be_declared(
+    operations: list[Any], outputs: str, message: str, tmp_path: Path
+) -> None:
+    content = as_program(TwoClasses(last=Last(*operations)))
+    with pytest.raises(UserError, match=rf"n\.pt2: its last operation is a sigmoid.*{message}"):
+        imported(tmp_path / "n.pt2", content, outputs=outputs)
+    network = imported(tmp_path / "n.pt2", content, outputs=outputs, activation="none")
+    assert not any("left out" in note for note in network.notes)
+
+
 def imported(path: Path, content: bytes, **fields: Any) -> Any:
     path.write_bytes(content)
     about = {"input": {"channels": 1, "mean": 0.5, "std": 0.25}, "trust": True, **fields}
