@@ -207,3 +207,38 @@ def test_a_threshold_decides_before_and_after_the_sigmoid_is_left_out(tmp_path: 
         assert (read(some) + read.offset).softmax(dim=1)[:, 0].tolist() == pytest.approx(
             p.tolist(), abs=1e-5
         )
+
+
+class Attention(nn.Module):
+    """A small transformer, whose export has the forms of operators of opset 18 and later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches, self.norm = nn.Conv2d(1, 16, 8, 8), nn.LayerNorm(16)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.mixing, self.head = nn.Sequential(nn.Linear(16, 16), nn.GELU()), nn.Linear(16, 1)
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        y = self.norm(self.patches(pixels).flatten(2).transpose(1, 2))
+        y = y + self.attention(y, y, y, need_weights=False)[0]
+        number = self.head((y + self.mixing(y)).mean(dim=1))
+        return {"features": y, "out": (100 * number).sigmoid()}
+
+
+@pytest.mark.parametrize("opset", [18, 21])
+def test_the_sigmoid_of_today_s_default_export_is_left_out(opset: int, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    network, path = Attention().eval(), tmp_path / "f.onnx"
+    some = images(5, 1, 16)
+    names = {"output_names": ["features", "out"], "opset_version": opset}
+    torch.onnx.export(network, (torch.rand(1, 1, 16, 16),), str(path), verbose=False, **names)
+    fields = {"outputs": "sigmoid", "input": {"channels": 1}, "classes": ["a", "b"]}
+    existing = ExistingNetwork.model_validate({"file": str(path), **fields})
+    read = network_files.import_network(existing, tmp_path / "out", ["a", "b"], 16)
+    probe.check(read, some, 2, "f.onnx")
+    assert any("'out' is taken" in note for note in read.notes)
+    assert any("is left out" in note for note in read.notes)
+    with torch.no_grad():
+        p = network(some)["out"][:, 0]
+    assert read(some).softmax(dim=1)[:, 1].tolist() == pytest.approx(p.tolist(), abs=1e-4)
