@@ -118,14 +118,17 @@ def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) 
             f"{name}: 'label' is {inner.expected.label}, but the network has {outputs.shape[1]} "
             f"outputs; give a number from 0 to {outputs.shape[1] - 1}"
         )
-    bad = int((~torch.isfinite(outputs)).view(len(images), -1).any(dim=1).sum())
-    if bad:
-        raise UserError(
-            f"{name}: gives NaN or infinity for {bad} of {len(images)} images (its outputs are not "
-            "all finite); check input.range, input.mean and input.std"
-        )
+    _check_finite(torch.isfinite(outputs).view(len(images), -1).all(dim=1).cpu().numpy(), name)
     if inner is not None:
         _check_declared(outputs, inner.expected, name)
+
+
+def _check_finite(finite: np.ndarray, name: str) -> None:
+    if bad := int((~finite).sum()):
+        raise UserError(
+            f"{name}: gives NaN or infinity for {bad} of {len(finite)} images (its outputs are not "
+            "all finite); check input.range, input.mean and input.std, and the network's weights"
+        )
 
 
 def _listed(outputs: Any) -> str:
@@ -191,7 +194,7 @@ def _check_declared(outputs: Tensor, expected: Preprocessing, name: str) -> None
 
 
 def check_scale(logits: np.ndarray, network: Classifier, name: str) -> list[str]:
-    """UserError if what is declared as logits lies in [0, 1], as independent sigmoids do.
+    """UserError for NaN, and if what is declared as logits lies in [0, 1], as sigmoids do.
 
     Of a sound network some logits lie in [0, 1] by chance, and never those of all images. Where a
     few images get similar outputs, as of an untrained network, a note says it instead.
@@ -199,6 +202,7 @@ def check_scale(logits: np.ndarray, network: Classifier, name: str) -> list[str]
     Args:
         logits: n x classes, as `network` gives them for all images that there are.
     """
+    _check_finite(np.isfinite(logits).all(axis=1), name)
     kind = network.expected.outputs
     declared = kind in ("probabilities", "sigmoid") or network.expected.activated
     if declared or network.expected.logits_insisted or not len(logits):

@@ -197,6 +197,13 @@ def test_few_outputs_that_differ_little_are_noted_only(n: int, spread: float) ->
             probe.check_scale(logits, network, "n")
 
 
+def test_images_without_a_finite_output_are_counted_over_all_images() -> None:
+    network = Classifier(Given(), replace(PLAIN, outputs="sigmoid", order=[0, 1]))
+    logits = np.array([[1.0, -1.0], [np.nan, 0.0], [2.0, -np.inf], [3.0, -3.0]])
+    with pytest.raises(UserError, match=r"n: gives NaN or infinity for 2 of 4 images"):
+        probe.check_scale(logits, network, "n")
+
+
 def test_declared_probabilities_pass_the_check_of_the_scale() -> None:
     some = images(9, 1, 16)
     for body, meaning in (
