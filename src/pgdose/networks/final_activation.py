@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pgdose.errors import UserError
 from pgdose.networks.classifier import Preprocessing
 from pgdose.networks.graph import Call, GraphNetwork, Refused, Value, limited, numbers_in
 from pgdose.networks.onnx_operators import PREFIX
@@ -28,6 +29,10 @@ LEFT_OUT = {
     "probabilities": ("softmax", "logits"),
     "sigmoid": ("sigmoid", "logit"),
     "multilabel": ("sigmoid", "multilabel"),
+}
+UNDECLARED = {
+    "logits": "'outputs: multilabel' with the 'label' to be audited",
+    "logit": "'outputs: sigmoid'",
 }
 # Operators behind an activation that change no number, so that they may stay behind its input.
 OF_SHAPE = set(
@@ -75,6 +80,18 @@ def logits_of(
         return body, expected, [HIDDEN]
     several = expected.outputs == "multilabel" and not expected.logits_insisted
     return body, expected, [AS_LOGITS] if several else []
+
+
+def check_declared(body: torch.nn.Module, expected: Preprocessing, name: str) -> None:
+    """UserError if the graph shows a sigmoid at the end of what is declared as logits."""
+    instead = UNDECLARED.get(expected.outputs)
+    if instead is None or expected.logits_insisted or not isinstance(body, GraphNetwork):
+        return
+    if _before(body, "sigmoid") is not None:
+        raise UserError(
+            f"{name}: its last operation is a sigmoid, but 'outputs' is {expected.outputs}; set "
+            f"{instead}, or 'activation: none' if its outputs are logits all the same"
+        )
 
 
 def _name(call: Call) -> str:
