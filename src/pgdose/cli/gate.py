@@ -24,11 +24,7 @@ from pgdose.study.suggestions import nearest, one_of
 from pgdose.tables import result_csv
 
 CURVES, LIMITS = "tables/asr.csv", "tables/acceptance.csv"
-ROLES = (
-    "main",
-    "repeat",
-    "further",
-)  # networks of their own; not trainings on a part of the images
+ROLES = ("main", "repeat", "further")  # not those trained on a part of the images
 SHOWN = 3  # networks that the line names
 
 
