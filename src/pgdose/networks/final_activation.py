@@ -54,7 +54,9 @@ HIDDEN = (
     "it gives probabilities, and its file does not show the numbers that they are made of: their "
     "logarithms are used, whose gradient is lost where a probability is 0 or 1 in single precision"
 )
-AS_LOGITS = "its outputs are taken as logits: the file shows no sigmoid at their end"
+AS_LOGITS = (
+    "its outputs are taken as logits: no sigmoid is seen at their end, and 'activation' gives none"
+)
 
 
 def logits_of(
