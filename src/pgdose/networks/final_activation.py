@@ -76,7 +76,8 @@ def logits_of(
         before = _before(body, activation)
         if before is not None and _agrees(body, before, activation, _example(expected, size)):
             before.notes = body.notes
-            rest = replace(expected, outputs=kind, activated=False)
+            # What a softmax or sigmoid was made of are logits, also if they lie in [0, 1].
+            rest = replace(expected, outputs=kind, activated=False, logits_insisted=True)
             return before, rest, [USED.format(activation=activation.replace("_", " "))]
     if expected.outputs in ("probabilities", "sigmoid") or expected.activated:
         return body, expected, [HIDDEN]
