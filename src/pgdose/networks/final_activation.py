@@ -54,7 +54,9 @@ HIDDEN = (
     "it gives probabilities, and its file does not show the numbers that they are made of: their "
     "logarithms are used, whose gradient is lost where a probability is 0 or 1 in single precision"
 )
-AS_LOGITS = "its outputs are taken as logits: the file shows no sigmoid at their end"
+AS_LOGITS = (
+    "its outputs are taken as logits: no sigmoid is seen at their end, and 'activation' gives none"
+)
 
 
 def logits_of(
@@ -74,7 +76,8 @@ def logits_of(
         before = _before(body, activation)
         if before is not None and _agrees(body, before, activation, _example(expected, size)):
             before.notes = body.notes
-            rest = replace(expected, outputs=kind, activated=False)
+            # What a softmax or sigmoid was made of are logits, also if they lie in [0, 1].
+            rest = replace(expected, outputs=kind, activated=False, logits_insisted=True)
             return before, rest, [USED.format(activation=activation.replace("_", " "))]
     if expected.outputs in ("probabilities", "sigmoid") or expected.activated:
         return body, expected, [HIDDEN]

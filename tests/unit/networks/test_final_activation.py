@@ -66,7 +66,7 @@ def read(last: nn.Module, kind: str, **meaning: Any) -> tuple[Any, Any, list[str
 )
 def test_a_final_activation_is_left_out(operations: list[Any], kind: str, then: str) -> None:
     body, expected, notes = read(Last(*operations), kind)
-    assert (expected.outputs, expected.activated) == (then, False)
+    assert (expected.outputs, expected.activated, expected.logits_insisted) == (then, False, True)
     assert len(notes) == 1 and "is left out: the numbers before it are used as logits" in notes[0]
     some = images(5, 1, 16)
     whole = TwoClasses(last=Last()).eval()
