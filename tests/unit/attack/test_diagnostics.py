@@ -472,6 +472,11 @@ def test_what_is_planted_is_wrong_at_the_edge_alone() -> None:
         logits = known_positives._drawn(e, e.samples, draw, False)
         wrong |= (logits + what.bias).argmax(dim=1) != e.classes[rows]
     assert wrong.all() and what.planted.all() and not what.rigid.any()
+    assert (what.bias >= 0).all() and (what.bias > 0).any()  # of the other class: never surer
+    far = inputs(epsilons=[0.9])
+    at_once = known_positives.plant(far, far.samples)  # corners that are wrong by themselves
+    assert not at_once.bias.all(dim=1).any() and (at_once.bias >= 0).all()
+    assert (at_once.bias == 0).all(dim=1).any()
     with pytest.raises(ValueError, match="3 images, but a bias for 8"):
         network(e.images[:3])
 

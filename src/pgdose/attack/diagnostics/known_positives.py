@@ -4,8 +4,10 @@ After Zimmermann et al. 2022 ("Increasing confidence in adversarial robustness e
 each image some changes inside the box and some at its edge are drawn at random. Then one output
 gets a bias with which all images inside stay right and one at the edge is wrong. So that image is
 an adversarial one within epsilon, and an attack that does not find one of this kind is broken, or
-cannot see its way. They train a new layer on the features; here the outputs themselves are shifted,
-which any network allows, its own scale and gradients kept. What the outputs hide is not told.
+cannot see its way. The bias never makes the network surer than it is; where an image at the edge
+is wrong by itself there is none. They train a new layer on the features; here the outputs
+themselves are shifted, which any network allows, its own scale and gradients kept. What the outputs
+hide is not told.
 """
 
 from dataclasses import dataclass
@@ -114,7 +116,10 @@ def plant(e: CheckInputs, samples: Samples) -> Planted:
     moved = (torch.cat([inside, edge]) - clean).abs().amax(dim=(0, 2))
     rigid = moved <= RIGID * scale(clean)
     planted = (widest > RIGID * scale(clean)) & ~rigid
+    # Never below 0: a bias that makes the network surer than it is would starve the attack. Where
+    # the edge is wrong without a bias, none is needed.
     border = farthest.gather(1, other[:, None])[:, 0] + CLOSE * widest
+    border = border.clamp_min(0)
     bias = torch.zeros_like(clean).scatter(1, other[:, None], border[:, None])
     bias = torch.where(planted[:, None], bias, 0.0)
     fresh = [_drawn(e, samples, draw, True, whole=True) + bias for draw in range(DRAWS)]
