@@ -7,11 +7,12 @@ largest change of a pixel, or under `clip: l2` the length of the whole change.
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgdose.attack.draws import generator
 from pgdose.attack.objectives import Objective
 from pgdose.attack.projections import BOX, Clip, unit
+from pgdose.networks.classifier import probability_offset
 from pgdose.study.attacks import LEAST_LIKELY
 
 
@@ -60,6 +61,7 @@ class Attack:
     clip: Clip = BOX
     start: str = "clean"  # or random
     restarts: int = 1
+    offset: tuple[float, ...] | None = None  # of the attacked network, see `attack_on`
 
     def __post_init__(self) -> None:
         if self.start == "random" and self.clip.random_start is None:
@@ -143,9 +145,20 @@ class GradientDescent(Attack):
         return replace(items, images=images, memory=memory)
 
 
+def attack_on(attack: Attack, network: nn.Module) -> Attack:
+    """The attack with the offset of a network whose decision has a threshold.
+
+    Its logits are those of the decision; objectives are functions of its probabilities.
+    """
+    offset = probability_offset(network)
+    return attack if offset is None else replace(attack, offset=tuple(offset.tolist()))
+
+
 def loss(attack: Attack, items: Items, logits: Tensor) -> Tensor:
     """n, the loss that descent lowers: the objective of the true class, or minus the target's."""
     assert attack.objective is not None
+    if attack.offset is not None:
+        logits = logits + logits.new_tensor(attack.offset)
     value = attack.objective(logits, items.target_class)
     return value if attack.target is None else -value
 
