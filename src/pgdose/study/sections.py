@@ -35,5 +35,6 @@ def _line(kind: type[Model], entry: Any, name: str) -> str:
         return f"{path}: unknown key{nearest(keys[-2], names)}; {one_of(names)}"
     values = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
     text = TEXTS.get(entry["type"], entry["msg"]).format(**values)
-    shown = f"{entry['input']!r:.{SHOWN}} " if text.startswith("must ") else ""
+    shown = "" if isinstance(entry["input"], Mapping) else f"{entry['input']!r:.{SHOWN}} "
+    shown = shown if text.startswith("must ") else ""
     return f"{path}: {shown}{text}" if path else text
