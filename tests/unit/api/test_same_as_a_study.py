@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from helpers.jobs import run_script
-from helpers.networks import settled
 from torch import nn
 
 import pgdose
@@ -20,7 +19,10 @@ from pgdose.images import stores
 from pgdose.networks import architectures, network_files
 from pgdose.tables import clean_logits, parquet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:dose_response"),
+]
 
 SIZE, SEED, IMAGES = 75, 5, 6
 DOSES = {"epsilon": [0.01, 0.03], "max_iter": 3}
@@ -39,11 +41,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = np.random.default_rng(1)
     with stores.new_store(folder / "0.npy", IMAGES, SIZE, 1) as store:
         for row in range(IMAGES):
-            store.put(row, source.integers(0, 256, (SIZE, SIZE), np.uint8))
+            store.put(row, source.integers(0, 60 + 38 * row, (SIZE, SIZE), np.uint8))
     torch.manual_seed(4)
-    network = settled(architectures.build("inception_v3", 2, SIZE, 1 / 16))
+    network = architectures.build("inception_v3", 2, SIZE, 1 / 16)
     inputs = torch.from_numpy(pixels(folder)[:, None] / np.float32(255))
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
     with torch.no_grad():
+        network.train()(inputs)  # batch norm learns these images, so that outputs differ
+        network.eval()
         network.body.fc.bias -= network(inputs).mean(dim=0)  # both classes occur
         logits = network(inputs).numpy()
     about = {"architecture": "inception_v3", "classes": 2, "size": SIZE, "width": 1 / 16}
@@ -114,6 +121,8 @@ def test_the_surface_is_that_of_the_job(folder: Path, name: str, plain: bool) ->
     true = members["class_index"].to_numpy()[job.members]
     assert np.array_equal(measured.surface.flipped(true), job.flipped(true))
     assert job.flipped(true).any() or name == "noise"
-    allowed = 1e-4 if plain else 1e-5  # rounding of another order of sums
-    assert np.allclose(measured.surface.logits, job.logits, rtol=0, atol=allowed)
-    assert np.allclose(measured.surface.change, job.change, atol=1e-5)
+    # Iteration 0 of the job is what the network gave after its training, before it was folded.
+    ours, theirs = measured.surface.logits, job.logits
+    assert np.allclose(ours[:, :, 0], theirs[:, :, 0], rtol=0, atol=1e-3)
+    assert np.array_equal(ours[:, :, 1:], theirs[:, :, 1:])
+    assert np.array_equal(measured.surface.change, job.change)
