@@ -29,11 +29,11 @@ with job(snakemake) as log:
         existing, snakemake.output.network, classes, shape["size"]
     ).to(device)
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
-    for note in network.notes:
-        log.warning("%s: %s", name, note)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
     probe.check_scale(logits, network, name)
+    for note in network.notes:  # a pass adds which of several outputs was taken
+        log.warning("%s: %s", name, note)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
     log.info(
         "%s: accuracy %.3f on %d images",

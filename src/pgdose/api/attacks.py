@@ -31,25 +31,14 @@ NAMED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """An attack, and how its step depends on epsilon.
-
-    share: the step in parts of epsilon, so that each epsilon has its own; None for one step
-    """
+    """An attack by its name, and what a study would say of it."""
 
     name: str
     settings: AttackSettings
-    share: float | None = None
 
     @property
     def doses(self) -> Doses:
         return self.settings.doses
-
-    def at(self, level: int) -> AttackSettings:
-        """The attack with the step of one epsilon."""
-        if self.share is None:
-            return self.settings
-        alpha = {"alpha": self.share * self.doses.epsilons[level]}
-        return AttackSettings(self.settings.entry.model_copy(update=alpha), self.settings.target)
 
 
 # Keys of an entry that only a study can follow.
@@ -82,11 +71,9 @@ def read_attack(
         )
     fields["max_iter"] = max_iter = _whole(max_iter)
     target = _target(fields.pop("target", None), classes)
-    share = None
     if "alpha" in fields and fields["alpha"] is None:
-        share = min(1.0, REACH / max_iter)
-        fields["alpha"] = share * fields["epsilon"][-1]
-    return Plan(name, AttackSettings(attack_entry(fields, "attack"), target), share)
+        fields["alpha"] = {"of_epsilon": min(1.0, REACH / max_iter)}
+    return Plan(name, AttackSettings(attack_entry(fields, "attack"), target))
 
 
 def _fields(attack: Any) -> tuple[str, dict[str, Any]]:

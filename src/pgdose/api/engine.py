@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from pgdose.attack.samples import Samples
 from pgdose.attack.surface import Surface, surface
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.study.attacks import ExternalAttack
-from pgdose.study.doses import Doses
 
 MEMORY = 3000  # MB that an attack on a CPU may take, as a study's attacks by default
 KEY_BITS = 53  # as the keys of a study
@@ -69,40 +67,11 @@ def measured(
     execution = Execution(batch=entry.batch or batch, shortcuts=shortcuts, progress=progress)
     if isinstance(entry, ExternalAttack):
         return external_surface(network, samples, entry, doses, execution)
-    if plan.share is None:
-        return surface(network, samples, _attack(plan, -1), doses, execution)
-    parts = []
-    for level, epsilon in enumerate(doses.epsilons):
-        one = replace(execution, progress=_of_several(progress, level, len(doses)))
-        single = Doses((epsilon,), doses.max_iter)
-        parts.append(surface(network, samples, _attack(plan, level), single, one))
-        execution = replace(execution, batch=parts[-1].batch)  # as memory allowed
-    return _joined(parts)
+    return surface(network, samples, _attack(plan), doses, execution)
 
 
-def _attack(plan: Plan, level: int) -> Any:
-    return plan.at(level).make()
-
-
-def _of_several(progress: Progress, level: int, levels: int) -> Progress:
-    """The progress of one epsilon as a part of that of all."""
-
-    def shown(done: int, total: int, steps: int) -> None:
-        progress((level * total + done) // levels, total, steps)
-
-    return shown
-
-
-def _joined(parts: list[Surface]) -> Surface:
-    """Surfaces of the same images, each of one epsilon, as one."""
-    return replace(
-        parts[-1],
-        logits=torch.cat([part.logits for part in parts], dim=1),
-        stored=torch.cat([part.stored for part in parts], dim=1),
-        change=torch.cat([part.change for part in parts], dim=1),
-        other_labels=torch.cat([part.other_labels for part in parts], dim=1),
-        steps=sum(part.steps for part in parts),
-    )
+def _attack(plan: Plan) -> Any:
+    return plan.settings.make()
 
 
 def checks(
@@ -124,7 +93,7 @@ def checks(
     inputs = CheckInputs(
         **run.measured(table),
         network=network,
-        attack=_attack(plan, level),
+        attack=_attack(plan),
         precision=table.metadata[0]["precision"],
         level=level,
         classes=classes,

@@ -309,8 +309,6 @@ def _settings(
 ) -> dict[str, Any]:
     """All that the figures depend on, as plain values by name, for the page."""
     entry = plan.settings.entry.model_dump(mode="json", exclude=set(OF_A_STUDY))
-    if plan.share is not None:
-        entry["alpha"] = {"of_epsilon": plan.share}
     network = {"preprocessing": None, **declared.outputs.model_dump(mode="json")}
     if declared.input is not None:
         network["preprocessing"] = declared.input.model_dump(mode="json")

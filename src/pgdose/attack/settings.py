@@ -18,6 +18,7 @@ from pgdose.study.attacks import (
     ExternalAttack,
     GradientAttack,
     NoiseAttack,
+    OfEpsilon,
     attack_kind,
 )
 from pgdose.study.doses import Doses
@@ -108,6 +109,16 @@ def make(
     }
     if settings.schedule == "apgd":
         return Apgd(**parts)
-    rate = settings.lr if settings.step == "raw" else settings.alpha
+    rate = settings.lr
+    if isinstance(settings.alpha, OfEpsilon):
+        rate = settings.alpha.of_epsilon
+    elif settings.alpha is not None:
+        rate = settings.alpha
     assert settings.step is not None and rate is not None  # the study checks it
-    return GradientDescent(**parts, step=settings.step, rate=rate, momentum=settings.momentum)
+    return GradientDescent(
+        **parts,
+        step=settings.step,
+        rate=rate,
+        momentum=settings.momentum,
+        rate_is_relative=isinstance(settings.alpha, OfEpsilon),
+    )

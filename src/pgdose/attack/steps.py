@@ -68,10 +68,18 @@ class Attack:
             raise ValueError(f"clip: {self.clip.name} has no random start; use start: clean")
 
     @property
-    def shares_trajectories(self) -> bool:
-        """Whether a step is deterministic in the iterate.
+    def is_deterministic(self) -> bool:
+        """Whether a step is a function of the iterate and epsilon.
 
-        Then epsilons share their way until a box binds, and an iterate that returns starts a cycle.
+        Then an iterate that returns starts a cycle.
+        """
+        return False
+
+    @property
+    def shares_trajectories(self) -> bool:
+        """Whether a step is a function of the iterate alone, but for the clip.
+
+        Then epsilons share their way until a box binds.
         """
         return False
 
@@ -100,16 +108,22 @@ class GradientDescent(Attack):
     clip = iterate, l2:  x[k+1] = Clip(x[k] - rate * d), Clip the box or ball round the clean image
     clip = gradient:     x[k+1] = x[k] - rate * clamp(g, -epsilon, epsilon), cut to [0, 1]
     with g the gradient, and d = g (step = raw), its sign or g / |g| (l2). With momentum m, g is
-    replaced by v[k+1] = m * v[k] + g / mean|g| (MI-FGSM, Dong et al. 2018).
+    replaced by v[k+1] = m * v[k] + g / mean|g| (MI-FGSM, Dong et al. 2018). The rate may be in
+    parts of epsilon.
     """
 
     step: str
     rate: float
     momentum: float = 0.0
+    rate_is_relative: bool = False
+
+    @property
+    def is_deterministic(self) -> bool:
+        return self.start == "clean"
 
     @property
     def shares_trajectories(self) -> bool:
-        return self.start == "clean"
+        return self.is_deterministic and not self.rate_is_relative
 
     def advance(self, items: Items, logits: Tensor, gradient: Tensor | None) -> Items:
         assert gradient is not None
@@ -124,6 +138,8 @@ class GradientDescent(Attack):
             direction = unit(gradient)
         else:
             direction = self.clip.limit_gradient(gradient, items.epsilon)
+        if self.rate_is_relative:
+            direction = direction * items.epsilon
         moved = torch.sub(items.images, direction, alpha=self.rate)
         images = self.clip.project(moved, items.clean, items.epsilon)
         return replace(items, images=images, memory=memory)

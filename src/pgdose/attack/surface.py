@@ -1,7 +1,7 @@
 """The whole response surface of an attack: for each image and epsilon the logits of every iterate.
 
 `surface` is the interface. A trajectory of max_iter holds all shorter ones, and two epsilons
-have the same iterates until the smaller box binds; `shortcuts` makes use of that.
+may have the same iterates until the smaller box binds; `shortcuts` makes use of that.
 """
 
 import math
@@ -131,9 +131,9 @@ class _Batch:
         self.network, self.attack = network, attack_on(attack, network)
         self.doses, self.samples = doses, samples
         self.clean = clean
-        shares = attack.shares_trajectories
-        self.sharing = shares and "sharing" in shortcuts
-        self.repeats = shares and "repeats" in shortcuts and attack.objective is not None
+        self.sharing = attack.shares_trajectories and "sharing" in shortcuts
+        self.repeats = attack.is_deterministic and "repeats" in shortcuts
+        self.repeats = self.repeats and attack.objective is not None
         self.logits = clean[:, None, None].repeat(1, e, doses.max_iter + 1, 1)
         self.stored = clean.new_zeros((m, e, clean.shape[1]))
         self.change = images.new_zeros((m, e))

@@ -6,6 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from pgdose.networks.graph import logits_name
 from pgdose.networks.outputs import class_logits, offset
 from pgdose.study.networks import Input, Outputs
 
@@ -154,18 +155,22 @@ class Classifier(nn.Module):
         return torch.cat([seen[:, :label], seen[:, label + 1 :]], dim=1)
 
     def _logits_among(self, output: Any) -> Any:
-        """The output called logits, or the only tensor; else all, which `probe` refuses."""
+        """The output that is called logits, or the only tensor; else all, which `probe` refuses."""
         if isinstance(output, dict):
             named = {key: part for key, part in output.items() if isinstance(part, Tensor)}
         else:  # a named tuple has names, another tuple or a list has none
             names = getattr(output, "_fields", None) or [""] * len(output)
             parts = enumerate(zip(names, output, strict=True))
             named = {name or str(i): part for i, (name, part) in parts if isinstance(part, Tensor)}
-        if "logits" in named and len(named) > 1:
-            note = f"of its {len(named)} outputs 'logits' is taken"
-            if note not in self.notes:
-                self.notes.append(note)
-        return named.get("logits", next(iter(named.values())) if len(named) == 1 else output)
+        if len(named) == 1:
+            return next(iter(named.values()))
+        name = logits_name(list(named))
+        if name is None:
+            return output
+        note = f"of its {len(named)} outputs {name!r} is taken"
+        if note not in self.notes:
+            self.notes.append(note)
+        return named[name]
 
     def frozen(self) -> Self:
         """The network itself, in evaluation mode and without gradients of its weights."""

@@ -15,7 +15,7 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import Damaged, UserError
-from pgdose.networks import declared_input, formats, graph_file
+from pgdose.networks import declared_input, final_activation, formats, graph_file
 from pgdose.networks.architectures import take_one_channel, untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
@@ -118,6 +118,8 @@ def _import_graph(
     expected = Preprocessing.from_study(existing.input or Input(), existing, order)
     shape = body.shape if isinstance(body, GraphNetwork) else ()
     notes = declared_input.check(shape, expected, size, path.name)
+    body, expected, of_outputs = final_activation.logits_of(body, expected, (size, size))
+    notes += of_outputs
     about: dict[str, Any] = {"seen": expected.as_metadata()}
     if isinstance(body, GraphNetwork):
         tensors, graph = graph_file.written(body)

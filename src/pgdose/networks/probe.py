@@ -4,6 +4,8 @@
 `outputs`, or how the network was exported.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from pgdose.errors import UserError
 from pgdose.networks.classifier import Classifier, Preprocessing, classifier_in
 from pgdose.networks.formats import first_line
-from pgdose.networks.graph import MOST_OPERATIONS, Refused, limited
+from pgdose.networks.graph import MOST_OPERATIONS, OUTPUT_NAMES, Refused, limited
 from pgdose.study.networks import OF_ONE_NUMBER
 
 PROBED = 8  # images
@@ -95,7 +97,7 @@ def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) 
         outputs = network(images) if inner is None else inner.outputs(images)
     if not isinstance(outputs, Tensor):
         several = isinstance(outputs, tuple | list | dict)
-        count = f"{len(outputs)} outputs" if several else "no tensor"
+        count = f"{len(outputs)} outputs{_listed(outputs)}" if several else "no tensor"
         raise UserError(
             f"{name}: gives {count} instead of one tensor, n x classes; export it with the logits "
             "as its only output"
@@ -115,6 +117,13 @@ def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) 
         )
     if inner is not None:
         _check_declared(outputs, inner.expected, name)
+
+
+def _listed(outputs: Any) -> str:
+    """The names of outputs that have some; a name that is not a usual one may be anything."""
+    names = list(outputs) if isinstance(outputs, dict) else getattr(outputs, "_fields", ())
+    shown = [name if name in OUTPUT_NAMES else "another" for name in names[:5]]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def _check_width(outputs: Tensor, n: int, kind: str, classes: int, name: str) -> None:

@@ -239,3 +239,13 @@ def test_the_metadata_of_a_file_build_the_same_wrapper() -> None:
     meaning = Outputs(outputs="multilabel", label=2, activation="sigmoid", threshold=0.2)
     expected = Preprocessing.from_study(Input(), meaning, [1, 0])
     assert classifier.Preprocessing(**expected.as_metadata()) == expected
+
+
+def test_several_outputs_without_a_clear_one_are_named() -> None:
+    class Several(nn.Module):
+        def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+            return {"mask": pixels, "anna": pixels, "probs": pixels.mean(dim=(2, 3))}
+
+    network = Classifier(Several(), PLAIN, opaque=True).frozen()
+    with pytest.raises(UserError, match=r"gives 3 outputs \(mask, another, probs\) instead of one"):
+        probe.check(network, images(9, 1, 16), 2, "n")
