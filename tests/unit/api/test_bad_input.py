@@ -355,3 +355,10 @@ def test_attacks_and_doses(arguments: dict[str, Any], message: str) -> None:
 def test_attacks_from_mappings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_attack(settings)
+
+
+def test_an_attack_from_a_mapping_follows_its_target() -> None:
+    entry = {"form": "bim", "alpha": 0.1, "target": "least_likely"}
+    assert make_attack(entry).target == "least_likely"
+    assert make_attack(entry, target=1).target == 1
+    assert make_attack({"form": "fgsm"}).target is None
