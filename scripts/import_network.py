@@ -31,7 +31,7 @@ with job(snakemake) as log:
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
-    probe.check_scale(logits, network, name)
+    network.notes += probe.check_scale(logits, network, name)
     for note in network.notes:  # a pass adds which of several outputs was taken
         log.warning("%s: %s", name, note)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
