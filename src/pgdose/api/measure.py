@@ -168,7 +168,7 @@ def _measure(request: _Request, ready: Prepared) -> DoseResponse:
     size = size or engine.fitting_batch(network, samples.images)
     clean, size = clean_logits(network, samples, size)
     samples = replace(samples, clean=clean)
-    _check_clean(network, samples, names)
+    clean_notes = _check_clean(network, samples, names)
     with progress_bar(plan.name, request.progress) as shown:
         surface = engine.measured(network, samples, plan, size, shown)
     right = int((clean.argmax(dim=1) == samples.classes).sum())
@@ -187,7 +187,7 @@ def _measure(request: _Request, ready: Prepared) -> DoseResponse:
         patients=request.patients,
         attack=plan.name,
         settings=_settings(plan, request.declared, ready, metadata),
-        notes=(*ready.notes, *_notes(network, request, names, right)),
+        notes=(*ready.notes, *clean_notes, *_notes(network, request, names, right)),
         check_results=tuple(engine.checks(network, samples, plan, table, request.checks)),
         seconds=time.monotonic() - start,
     )
@@ -272,13 +272,13 @@ def _probe(network: nn.Module, images: Tensor, classes: int) -> None:
         raise in_notebook_words(error) from None
 
 
-def _check_clean(network: nn.Module, samples: Samples, names: list[str]) -> None:
-    """UserError if clean outputs are not what was declared, or no image is right."""
+def _check_clean(network: nn.Module, samples: Samples, names: list[str]) -> list[str]:
+    """Notes on the clean outputs; UserError if they are not what was declared, or none is right."""
     assert samples.clean is not None
-    inner = classifier_in(network)
+    inner, notes = classifier_in(network), []
     if inner is not None:
         try:
-            probe.check_scale(samples.clean.double().cpu().numpy(), inner, NAME)
+            notes = probe.check_scale(samples.clean.double().cpu().numpy(), inner, NAME)
         except UserError as error:
             raise in_notebook_words(error) from None
     if not (samples.clean.argmax(dim=1) == samples.classes).any():
@@ -287,6 +287,7 @@ def _check_clean(network: nn.Module, samples: Samples, names: list[str]) -> None
             f"network: gets none of the {len(samples)} images right, so none can be attacked"
             f"{order}; check labels, the order of classes, preprocessing and outputs"
         )
+    return [f"Network: {in_notebook_words(UserError(note))}." for note in notes]
 
 
 def _notes(network: nn.Module, request: _Request, names: list[str], right: int) -> Iterator[str]:

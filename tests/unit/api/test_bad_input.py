@@ -213,7 +213,7 @@ def test_what_is_said_of_the_network(arguments: dict[str, Any], message: str) ->
             r"leave softmax out, or declare outputs='prob",
         ),
         (
-            lambda: Outputs(NETWORK, lambda z: z.sigmoid()),
+            lambda: Outputs(NETWORK, lambda z: (60 * z).sigmoid()),
             r"all lie in \[0, 1\], so they seem to be",
         ),
         (
@@ -355,6 +355,14 @@ def test_attacks_and_doses(arguments: dict[str, Any], message: str) -> None:
 def test_attacks_from_mappings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_attack(settings)
+
+
+def test_few_outputs_that_seem_to_be_probabilities_are_noted() -> None:
+    """They could as well be the logits of a network that hardly tells its images apart."""
+    network = Outputs(NETWORK, lambda z: (z / 9).sigmoid())
+    with pytest.warns(UserWarning, match=r"outputs for 12 images all lie in \[0, 1\]"):
+        result = pgdose.dose_response(network, IMAGES, LABELS, **FAST)
+    assert "activation='none' if they are logits" in result.notes[0]
 
 
 def test_an_attack_from_a_mapping_follows_its_target() -> None:
