@@ -38,6 +38,8 @@ cross_checks  mistakes between sections
 warnings      what a study may say, but hardly means
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines
+error_texts   the words of these errors
+sections      one section from a plain mapping, outside of a study file
 error_locations  the keys of the file that the location of such an error stands for
 value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here
