@@ -50,6 +50,7 @@ rule import_network:
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
+        findings=f"{RUN}/probe.json",
     log:
         f"{LOGS}/import_network/{{group}}-{{run}}.log",
     benchmark:
@@ -71,9 +72,38 @@ rule import_network:
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
         runtime=STUDY.training.runtime,
+        # No output: Snakemake would delete it where the network is refused.
+        page=f"{RUN}/probe.html",
         code=script_digest("import_network.py"),
     script:
         "../../scripts/import_network.py"
+
+
+rule probe_page:
+    """The page about a network from elsewhere: accuracy, outputs, other preprocessings.
+
+    The import of a network that it refuses writes the same page.
+    """
+    input:
+        findings=f"{RUN}/probe.json",
+        page=[
+            f"src/pgdose/report/page_files/{name}"
+            for name in ("probe.html", "macros.html", "report.css")
+        ],
+    output:
+        f"{RUN}/probe.html",
+    log:
+        f"{LOGS}/probe_page/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/probe_page/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        group=group_pattern(run for run in runs() if not run.is_trained),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=script_digest("probe_page.py"),
+    script:
+        "../../scripts/probe_page.py"
 
 
 for job in attack_jobs(STUDY):
