@@ -20,8 +20,6 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 # The other one's outputs and pixels stand the other way round, and black is -1 to it.
 OTHER = {"file": "audit/other.onnx", "classes": CLASSES[::-1]}
 OTHER["input"] = {"range": [-1, 1], "mean": 0, "std": 1}
-# The right file with another preprocessing than its own.
-RAW = {"file": "audit/model.pt2", "classes": CLASSES, "input": {"range": [0, 255]}}
 FEW = {name: {"images": 12, "max_iter": 4, "epsilon": [0.004, 0.1]} for name in ("sign", "apgd")}
 FEW["sign"]["alpha"] = 0.03
 FEW["noise"] = {"images": 12, "epsilon": [0.004, 0.1]}
@@ -129,7 +127,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dynamo=False,
     )
     image = {"size": SIZE, "fit": "crop", "resize": SHORT}
-    group = {"image": image, "networks": {"other": OTHER, "raw": RAW}}
+    group = {"image": image, "networks": {"other": OTHER}}
     given = [f"groups={json.dumps({'audit': group})}"]
     given += [f"attacks={json.dumps(FEW)}", "checks={images: 2, queries: 5}"]
     run = snakemake(folder, "--config", *given, study=STUDY)
@@ -173,6 +171,10 @@ def test_the_same_network_in_two_files_is_one_network(audited: Path) -> None:
 def test_the_page_is_there_and_nothing_was_trained(audited: Path) -> None:
     page = (audited / "results/audit/report.html").read_text()
     assert "Networks of audit" in page and ".onnx" in page
+    for run in ("full", "other"):
+        assert f'href="groups/audit/{run}/probe.html"' in page
+        probe = (audited / f"results/audit/groups/audit/{run}/probe.html").read_text()
+        assert "128 × 96 pixels (height × width)" in probe and "so no others were tried" in probe
     assert not (audited / "results/audit/benchmarks/train").exists()
 
 
@@ -187,4 +189,9 @@ def test_a_network_for_other_classes_stops_before_the_attacks(
     told = run.stdout + run.stderr
     assert run.returncode != 0
     assert "5.pt2: gives [2, 5] for 2 images instead of [2, 2]" in told
+    # Snakemake deletes the outputs of a job that failed.
+    assert "results/audit/groups/audit/full/probe.html says what else was found" in told
+    page = (folder / "results/audit/groups/audit/full/probe.html").read_text()
+    assert "gives [2, 5] for 2 images" in page and "Refused" in page
+    assert not list((folder / "results").rglob("probe.json"))
     assert not list((folder / "results").rglob("surface"))

@@ -188,9 +188,9 @@ def try_candidates(
     Returns:
         images, seconds; rows: name, keys, step and confusion (by true and predicted class) of each
         candidate; not_taken: names of those that the network does not take, or answers with
-        values that are not finite; untried: how many found no time.
+        another number of outputs or values that are not finite; untried: how many found no time.
     """
-    deadline = time.monotonic() + seconds
+    limits = classes, batch, time.monotonic() + seconds
     rows, not_taken, tried = [], [], 0
     all_candidates = candidates(network, images.shape[1])
     declared = all_candidates[0].pixels(images[:1])
@@ -200,7 +200,7 @@ def try_candidates(
         if is_declared and candidate.name != DECLARED:
             tried += 1
             continue
-        predicted = _predict(network, candidate, images, batch, deadline)
+        predicted = _predict(network, candidate, images, *limits)
         if predicted is None:
             break
         tried += 1
@@ -234,7 +234,12 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
 
 
 def _predict(
-    network: Classifier, candidate: Candidate, images: Tensor, batch: int, deadline: float
+    network: Classifier,
+    candidate: Candidate,
+    images: Tensor,
+    classes: int,
+    batch: int,
+    deadline: float,
 ) -> np.ndarray | None:
     """The predicted classes; none if the network does not take this; None if the time is up."""
     variant = copy.copy(network)
@@ -249,7 +254,7 @@ def _predict(
             logits = variant(candidate.pixels(part) * network.std + network.mean)
         except Exception:  # of whatever the network is made of
             return np.zeros(0, np.int64)
-        if not torch.isfinite(logits).all():
+        if logits.shape != (len(part), classes) or not torch.isfinite(logits).all():
             return np.zeros(0, np.int64)
         predicted.append(logits.argmax(dim=1).cpu().numpy())
     return np.concatenate(predicted)

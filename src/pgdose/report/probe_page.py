@@ -8,7 +8,7 @@ the rule `probe_page`, or where the network is refused by its import:
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,13 +79,12 @@ def advice(findings: Findings) -> Advice | None:
     confusion = _counts(findings["confusion"])
     if confusion is None or not confusion.sum():
         return None
-    from_grid = _advice_of_grid(findings)
-    if from_grid:
-        return from_grid
     order = best_order(confusion)
     declared, reordered = share_right(confusion), share_right(confusion, order)
-    if not is_much_better(reordered, declared, int(confusion.sum()), _swaps(confusion)):
-        return None
+    from_grid = _advice_of_grid(findings, reordered)
+    is_better = is_much_better(reordered, declared, int(confusion.sum()), _swaps(confusion))
+    if from_grid or not is_better:
+        return from_grid
     return Advice(
         f"In another order of the classes it is right on {percent(reordered)} of the images "
         f"instead of {percent(declared)}. Write in the study:",
@@ -93,8 +92,11 @@ def advice(findings: Findings) -> Advice | None:
     )
 
 
-def _advice_of_grid(findings: Findings) -> Advice | None:
-    """The best of the other preprocessings, if it is much better than the declared one."""
+def _advice_of_grid(findings: Findings, other_order: float) -> Advice | None:
+    """The best of the other preprocessings, if it is much better than the declared one.
+
+    other_order: the share of right images of the declared one, with the best order of the classes
+    """
     rows = findings["grid"]["rows"] if findings["grid"] else []
     if len(rows) < 2:
         return None
@@ -103,17 +105,31 @@ def _advice_of_grid(findings: Findings) -> Advice | None:
     begin = f"Right on {percent(before)} of {images} images as declared"
     plain, reordered = max(others, key=_share), max(others, key=_share_reordered)
     swaps = len(others) * _swaps(_array(declared))
-    as_well = max(_share(plain), _share_reordered(declared))
+    as_well = max(_share(plain), other_order)
     if is_much_better(_share_reordered(reordered), as_well, images, swaps):
         order = best_order(_array(reordered))
         share = percent(_share_reordered(reordered))
         words = f"{begin}; with {reordered['name']}, and the classes in another order, on {share}."
+        words += _others_as_good(others, _share_reordered)
         lines = [_input_line(reordered, findings), _classes_line(order, findings)]
         return Advice(f"{words} {_remedy(reordered)}", lines)
-    if is_much_better(_share(plain), before, images, len(others)):
+    if _share(plain) > other_order and is_much_better(_share(plain), before, images, len(others)):
         words = f"{begin}; with {plain['name']} on {percent(_share(plain))}."
+        words += _others_as_good(others, _share)
         return Advice(f"{words} {_remedy(plain)}", [_input_line(plain, findings)])
     return None
+
+
+def _others_as_good(rows: Sequence[Any], share: Callable[[Any], float]) -> str:
+    """A sentence where the images do not tell which of several preprocessings it is."""
+    best = max(map(share, rows))
+    equal = sum(share(row) == best for row in rows) - 1
+    if not equal:
+        return ""
+    return (
+        f" {equal} other{'s' * (equal > 1)} in the table below {'are' if equal > 1 else 'is'} as "
+        "good: take the one that it was trained with."
+    )
 
 
 def _swaps(confusion: np.ndarray) -> int:
