@@ -113,6 +113,12 @@ def test_a_crop_is_the_middle_of_the_resized_image() -> None:
     assert np.abs(fit_image(image, 224, "crop", 256).astype(int) - middle).max() <= 1
 
 
+def test_a_crop_of_an_enlarged_image_is_the_middle_of_it() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (40, 60), np.uint8)
+    middle = fit_image(image, (160, 240))[16 : 16 + 128, 56 : 56 + 128]
+    assert np.abs(fit_image(image, 128, "crop", 160).astype(int) - middle).max() <= 1
+
+
 def test_what_is_padded_is_black_on_both_sides() -> None:
     padded = fit_image(np.full((40, 20, 3), 200, np.uint8), 64, "pad")
     assert (padded[:, 16:48] == 200).all()
