@@ -230,7 +230,10 @@ def main() -> None:
     print(f"network stages on {name}; all others on one core\n")
     print("| rate | ms |\n|---|---|")
     for what, rate in rates.items():
-        text = what if isinstance(what, str) else f"{what[0]} step, {what[1][0]} x {what[1][1]} px, an image"
+        text = what
+        if not isinstance(what, str):
+            stage, (height, width) = what
+            text = f"{stage} step, {height} x {width} px, an image"
         print(f"| {text} | {1000 * rate:.3g} |")
     print("\n| stage | things | hours | bytes |\n|---|---|---|---|")
     for what, number, hours, size in rows(study, rates, arguments.results):

@@ -183,7 +183,7 @@ def test_a_network_for_other_classes_stops_before_the_attacks(
 ) -> None:
     folder = checkout(tmp_path / "other")
     (folder / "audit").symlink_to(audited / "audit")
-    exported(nn.Sequential(nn.AvgPool2d(64), nn.Flatten(), nn.Linear(27, 5)), tmp_path / "5.pt2")
+    exported(nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Linear(36, 5)), tmp_path / "5.pt2")
     group = {"audit": {"network": {"file": str(tmp_path / "5.pt2")}}}
     run = snakemake(folder, "--config", f"groups={json.dumps(group)}", study=STUDY)
     told = run.stdout + run.stderr

@@ -17,6 +17,7 @@ from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
 from pgdose.analysis.dose_summary import dose_summary, smallest_level
 from pgdose.analysis.operating_point import operating_iteration
+from pgdose.analysis.other_labels import changes_of_other_labels
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.analysis.storage import survival_of_storage
@@ -32,7 +33,7 @@ ROUNDING = 1e-6  # a change of epsilon may be stored as a little more
 class AttackMeasures:
     """The measures of one attack on one network.
 
-    tables:    asr, confidence, storage, transitions, doses, subgroups and images
+    tables:    asr, confidence, storage, other_labels, transitions, doses, subgroups and images
     draws:     what the conclusions need
     bounded:   whether no image changes by more than its epsilon
     n_unknown: images that are left out, without logits or with logits that are not finite
@@ -59,6 +60,7 @@ def measure_attack(
         "asr": success_rates(result, patients, **counts),
         "confidence": success_by_confidence(result, patients, iteration=iteration),
         "storage": survival_of_storage(result, surface, patients),
+        "other_labels": changes_of_other_labels(result, surface, patients),
         "transitions": transitions(result, classes, iteration=iteration),
         "doses": dose_summary(result, patients, **point),
         "subgroups": success_of_subgroups(result, patients, attacked, **point),

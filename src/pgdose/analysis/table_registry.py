@@ -53,10 +53,10 @@ _GROUP = {"group": "study group"}
 _RUN = {
     **_GROUP,
     "run": "folder of the network below the group's",
-    "role": "main: the group's own network; further: another one on the same images; sized: "
-    "trained on a part of the training images",
+    "role": "main: the group's own network; repeat: the same, trained once more; further: another "
+    "one on the same images; sized: trained on a part of the training images",
     "size": "training images of a sized run; empty for others",
-    "repeat": "repeat of a sized run, from 1; empty for others",
+    "repeat": "repeat of a sized run, from 1; of the main run, from 2; empty for others",
 }
 _ATTACK = {"attack": "name of the attack in the study"}
 _EPSILON = {"epsilon": "amplitude, in units of the full intensity range [0, 1]"}
@@ -305,6 +305,26 @@ _TABLES = [
             **_ENDS,
         },
         "Flips that survive when the adversarial image is stored in 8 bits.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "other_labels",
+        "analysis.other_labels.changes_of_other_labels",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            "n_attacked": "images that were right before the attack, and measured",
+            "n_changed": "those of them of which another label than the audited one changes by the "
+            "last iteration",
+            "share": "n_changed / n_attacked",
+            **_ENDS,
+            "mean_changed": "mean number of other labels that change in an attacked image",
+        },
+        "What an attack on one label of a network with several labels does to the others, each "
+        "taken as present over 0.5.",
+        on_page=False,
         in_snakemake_report=False,
     ),
     ResultTable(

@@ -16,14 +16,14 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import Damaged, UserError
-from pgdose.networks import declared_input, formats, graph_file
+from pgdose.networks import declared_input, final_activation, formats, graph_file
 from pgdose.networks.architectures import take_one_channel, untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import fitted, is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
-from pgdose.study.image_size import shown
+from pgdose.study.image_size import shown, sides
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork, Input
 from pgdose.study.onnx_locations import data_files
@@ -118,9 +118,11 @@ def _import_graph(
     path = Path(existing.file)
     content = path.read_bytes()
     body = formats.read_module(existing.format, content, path.name, data_files(path))
-    expected = Preprocessing.from_study(existing.input or Input(), existing.outputs, order)
+    expected = Preprocessing.from_study(existing.input or Input(), existing, order)
     shape = body.shape if isinstance(body, GraphNetwork) else ()
     notes = declared_input.check(shape, expected, size, path.name)
+    body, expected, of_outputs = final_activation.logits_of(body, expected, sides(size))
+    notes += of_outputs
     about: dict[str, Any] = {"seen": expected.as_metadata()}
     if isinstance(body, GraphNetwork):
         tensors, graph = graph_file.written(body)
@@ -162,6 +164,6 @@ def _import_weights(
             f"images of {shown(size)} pixels (first misfit: {first}); give weights of this "
             "architecture, trained for these classes"
         )
-    expected = Preprocessing.from_study(declared, existing.outputs, order, network)
+    expected = Preprocessing.from_study(declared, existing, order, network)
     seen = {"width": 1.0, "seen": expected.as_metadata(), "notes": weights.notes}
     save(network, output, description | seen)

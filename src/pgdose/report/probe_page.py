@@ -230,7 +230,12 @@ def _outputs(confusion: np.ndarray | None, findings: Findings) -> Table | None:
         seems = classes[true]
         seems_cell = seems if seems == name else Cell(seems, kind="contradicted")
         rows.append([str(number), name, seems_cell, share])
-    heads = [Head("Output"), Head("Declared class"), Head("Seems to be"), Head("Right", "number")]
+    heads = [
+        Head("Place in 'classes'"),
+        Head("Declared class"),
+        Head("Seems to be"),
+        Head("Right", "number"),
+    ]
     return Table("Which class each output seems to be", heads, rows)
 
 
