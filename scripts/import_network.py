@@ -69,7 +69,7 @@ with job(snakemake) as log:
         evaluated = time.monotonic()
         logits = evaluation.evaluate(network, members, params.batch, device)
         seconds_an_image = (time.monotonic() - evaluated) / max(len(members), 1)
-        probe.check_scale(logits, network, findings["file"])
+        network.notes += probe.check_scale(logits, network, findings["file"])
     except Damaged:
         raise
     except UserError as refusal:

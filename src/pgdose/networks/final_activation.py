@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pgdose.errors import UserError
 from pgdose.networks.classifier import Preprocessing
 from pgdose.networks.graph import Call, GraphNetwork, Refused, Value, limited, numbers_in
 from pgdose.networks.onnx_operators import PREFIX
@@ -28,6 +29,10 @@ LEFT_OUT = {
     "probabilities": ("softmax", "logits"),
     "sigmoid": ("sigmoid", "logit"),
     "multilabel": ("sigmoid", "multilabel"),
+}
+UNDECLARED = {
+    "logits": "'outputs: multilabel' with the 'label' to be audited",
+    "logit": "'outputs: sigmoid'",
 }
 # Operators behind an activation that change no number, so that they may stay behind its input.
 OF_SHAPE = set(
@@ -49,7 +54,9 @@ HIDDEN = (
     "it gives probabilities, and its file does not show the numbers that they are made of: their "
     "logarithms are used, whose gradient is lost where a probability is 0 or 1 in single precision"
 )
-AS_LOGITS = "its outputs are taken as logits: the file shows no sigmoid at their end"
+AS_LOGITS = (
+    "its outputs are taken as logits: no sigmoid is seen at their end, and 'activation' gives none"
+)
 
 
 def logits_of(
@@ -69,12 +76,25 @@ def logits_of(
         before = _before(body, activation)
         if before is not None and _agrees(body, before, activation, _example(expected, size)):
             before.notes = body.notes
-            rest = replace(expected, outputs=kind, activated=False)
+            # What a softmax or sigmoid was made of are logits, also if they lie in [0, 1].
+            rest = replace(expected, outputs=kind, activated=False, logits_insisted=True)
             return before, rest, [USED.format(activation=activation.replace("_", " "))]
     if expected.outputs in ("probabilities", "sigmoid") or expected.activated:
         return body, expected, [HIDDEN]
     several = expected.outputs == "multilabel" and not expected.logits_insisted
     return body, expected, [AS_LOGITS] if several else []
+
+
+def check_declared(body: torch.nn.Module, expected: Preprocessing, name: str) -> None:
+    """UserError if the graph shows a sigmoid at the end of what is declared as logits."""
+    instead = UNDECLARED.get(expected.outputs)
+    if instead is None or expected.logits_insisted or not isinstance(body, GraphNetwork):
+        return
+    if _before(body, "sigmoid") is not None:
+        raise UserError(
+            f"{name}: its last operation is a sigmoid, but 'outputs' is {expected.outputs}; set "
+            f"{instead}, or 'activation: none' if its outputs are logits all the same"
+        )
 
 
 def _name(call: Call) -> str:

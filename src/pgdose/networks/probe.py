@@ -18,6 +18,15 @@ from pgdose.study.networks import OF_ONE_NUMBER
 
 PROBED = 8  # images
 ROUNDING = 1e-5  # of probabilities in single precision
+# Fewer outputs that differ less between images do not tell logits from probabilities: those of an
+# untrained network may all lie between 0.2 and 0.6.
+MANY, VARIED = 1000, 0.5
+# By the declared kind of outputs: what to write instead, if they are sigmoids.
+SIGMOIDS = {
+    "multilabel": "set 'activation: sigmoid'",
+    "logit": "set 'outputs: sigmoid'",
+    "logits": "set 'outputs: multilabel' with 'label' and 'activation: sigmoid'",
+}
 MEMORY = 1500  # MB that the results of a pass may take
 
 
@@ -109,14 +118,17 @@ def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) 
             f"{name}: 'label' is {inner.expected.label}, but the network has {outputs.shape[1]} "
             f"outputs; give a number from 0 to {outputs.shape[1] - 1}"
         )
-    bad = int((~torch.isfinite(outputs)).view(len(images), -1).any(dim=1).sum())
-    if bad:
-        raise UserError(
-            f"{name}: gives NaN or infinity for {bad} of {len(images)} images (its outputs are not "
-            "all finite); check input.range, input.mean and input.std"
-        )
+    _check_finite(torch.isfinite(outputs).view(len(images), -1).all(dim=1).cpu().numpy(), name)
     if inner is not None:
         _check_declared(outputs, inner.expected, name)
+
+
+def _check_finite(finite: np.ndarray, name: str) -> None:
+    if bad := int((~finite).sum()):
+        raise UserError(
+            f"{name}: gives NaN or infinity for {bad} of {len(finite)} images (its outputs are not "
+            "all finite); check input.range, input.mean and input.std, and the network's weights"
+        )
 
 
 def _listed(outputs: Any) -> str:
@@ -181,37 +193,34 @@ def _check_declared(outputs: Tensor, expected: Preprocessing, name: str) -> None
             )
 
 
-def check_scale(logits: np.ndarray, network: Classifier, name: str) -> None:
-    """UserError if what is declared as logits lies in [0, 1], as independent sigmoids do.
+def check_scale(logits: np.ndarray, network: Classifier, name: str) -> list[str]:
+    """UserError for NaN, and if what is declared as logits lies in [0, 1], as sigmoids do.
 
-    The more images the better: of a sound network one logit lies in [0, 1] by chance, and never
-    those of all images.
+    Of a sound network some logits lie in [0, 1] by chance, and never those of all images. Where a
+    few images get similar outputs, as of an untrained network, a note says it instead.
 
     Args:
         logits: n x classes, as `network` gives them for all images that there are.
     """
+    _check_finite(np.isfinite(logits).all(axis=1), name)
     kind = network.expected.outputs
     declared = kind in ("probabilities", "sigmoid") or network.expected.activated
     if declared or network.expected.logits_insisted or not len(logits):
-        return
+        return []
     values = logits if network.offset is None else logits + network.offset.cpu().numpy()
     if kind in OF_ONE_NUMBER:
         order = network.order or [0, 1]
         values = values[:, [order.index(1)]] - values[:, [order.index(0)]]
     if not ((values >= 0) & (values <= 1)).all():
-        return
-    count = f"the {values.size} outputs for {len(values)} images all lie in [0, 1]"
-    insist = "'activation: none' if they are logits all the same"
-    if kind == "multilabel":
-        remedy = "set 'activation: sigmoid' if a sigmoid made them"
-    elif kind == "logit":
-        remedy = "set 'outputs: sigmoid' if a sigmoid made them"
-    else:
-        remedy = (
-            "set 'outputs: multilabel' with 'label' and 'activation: sigmoid' if a sigmoid of each "
-            "label made them"
-        )
-    raise UserError(f"{name}: {count}, so they seem to be probabilities; {remedy}, or {insist}")
+        return []
+    text = (
+        f"the {values.size} outputs for {len(values)} images all lie in [0, 1], so they seem to be "
+        f"probabilities; {SIGMOIDS[kind]} if a sigmoid made them, or 'activation: none' if they "
+        "are logits all the same"
+    )
+    if values.size < MANY and np.ptp(values, axis=0).max() < VARIED:
+        return [text]
+    raise UserError(f"{name}: {text}")
 
 
 def _check_gradient(network: nn.Module, images: Tensor, name: str) -> None:

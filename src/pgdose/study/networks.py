@@ -88,6 +88,12 @@ class Outputs(Model):
             return self.labels.index(self.label)
         return self.label or 0
 
+    def width(self, classes: int) -> int:
+        """How many outputs the network has for so many classes; several labels must be named."""
+        if self.outputs == "multilabel":
+            return len(self.labels or ())
+        return 1 if self.outputs in OF_ONE_NUMBER else classes
+
     def class_mistake(self, classes: int) -> str | None:
         """What is wrong if a network with these outputs is to have so many classes."""
         if self.outputs in OF_ONE_NUMBER and classes != 2:
@@ -192,6 +198,12 @@ class ExistingNetwork(Outputs):
             )
         if self.format == "weights" and self.architecture is None:
             raise mistake("a .safetensors file holds only weights; give 'architecture' too")
+        if self.format == "weights" and self.outputs == "multilabel" and not self.labels:
+            raise mistake(
+                "missing; a .safetensors file needs it with 'outputs: multilabel', since it says "
+                "how many outputs the network has",
+                field="labels",
+            )
         if self.format != "weights" and self.architecture is not None:
             raise mistake("'architecture' is only for .safetensors files; leave it out")
         if self.format == "torchscript" and not self.trust:

@@ -66,7 +66,7 @@ def read(last: nn.Module, kind: str, **meaning: Any) -> tuple[Any, Any, list[str
 )
 def test_a_final_activation_is_left_out(operations: list[Any], kind: str, then: str) -> None:
     body, expected, notes = read(Last(*operations), kind)
-    assert (expected.outputs, expected.activated) == (then, False)
+    assert (expected.outputs, expected.activated, expected.logits_insisted) == (then, False, True)
     assert len(notes) == 1 and "is left out: the numbers before it are used as logits" in notes[0]
     some = images(5, 1, 16)
     whole = TwoClasses(last=Last()).eval()
@@ -144,6 +144,23 @@ def test_a_final_softmax_of_onnx(opset: int, clipped: bool) -> None:
     assert torch.allclose(before(some), TwoClasses().eval()(some), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("operations", "outputs", "message"),
+    [
+        ([torch.sigmoid], "logits", "set 'outputs: multilabel' with the 'label' to be audited, or"),
+        ([one, torch.sigmoid], "logit", "set 'outputs: sigmoid', or 'activation: none' if its"),
+    ],
+)
+def test_a_sigmoid_that_the_file_shows_must_be_declared(
+    operations: list[Any], outputs: str, message: str, tmp_path: Path
+) -> None:
+    content = as_program(TwoClasses(last=Last(*operations)))
+    with pytest.raises(UserError, match=rf"n\.pt2: its last operation is a sigmoid.*{message}"):
+        imported(tmp_path / "n.pt2", content, outputs=outputs)
+    network = imported(tmp_path / "n.pt2", content, outputs=outputs, activation="none")
+    assert not any("left out" in note for note in network.notes)
+
+
 def imported(path: Path, content: bytes, **fields: Any) -> Any:
     path.write_bytes(content)
     about = {"input": {"channels": 1, "mean": 0.5, "std": 0.25}, "trust": True, **fields}
@@ -173,8 +190,8 @@ def test_saturated_probabilities_have_gradients_where_the_file_shows_their_logit
         assert HIDDEN in hidden.notes
         assert (hidden(some).argmax(1) == shown(some).argmax(1)).all()
     else:  # undeclared sigmoids that no graph shows
-        with pytest.raises(UserError, match="set 'activation: sigmoid' if a sigmoid made them"):
-            probe.check_scale(hidden(some).numpy(), hidden, "n")
+        (note,) = probe.check_scale(hidden(some).numpy(), hidden, "n")  # 8 images are few
+        assert "set 'activation: sigmoid' if a sigmoid made them" in note
 
 
 def test_a_threshold_decides_before_and_after_the_sigmoid_is_left_out(tmp_path: Path) -> None:
@@ -190,3 +207,38 @@ def test_a_threshold_decides_before_and_after_the_sigmoid_is_left_out(tmp_path: 
         assert (read(some) + read.offset).softmax(dim=1)[:, 0].tolist() == pytest.approx(
             p.tolist(), abs=1e-5
         )
+
+
+class Attention(nn.Module):
+    """A small transformer, whose export has the forms of operators of opset 18 and later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches, self.norm = nn.Conv2d(1, 16, 8, 8), nn.LayerNorm(16)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.mixing, self.head = nn.Sequential(nn.Linear(16, 16), nn.GELU()), nn.Linear(16, 1)
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        y = self.norm(self.patches(pixels).flatten(2).transpose(1, 2))
+        y = y + self.attention(y, y, y, need_weights=False)[0]
+        number = self.head((y + self.mixing(y)).mean(dim=1))
+        return {"features": y, "out": (100 * number).sigmoid()}
+
+
+@pytest.mark.parametrize("opset", [18, 21])
+def test_the_sigmoid_of_today_s_default_export_is_left_out(opset: int, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    network, path = Attention().eval(), tmp_path / "f.onnx"
+    some = images(5, 1, 16)
+    names = {"output_names": ["features", "out"], "opset_version": opset}
+    torch.onnx.export(network, (torch.rand(1, 1, 16, 16),), str(path), verbose=False, **names)
+    fields = {"outputs": "sigmoid", "input": {"channels": 1}, "classes": ["a", "b"]}
+    existing = ExistingNetwork.model_validate({"file": str(path), **fields})
+    read = network_files.import_network(existing, tmp_path / "out", ["a", "b"], 16)
+    probe.check(read, some, 2, "f.onnx")
+    assert any("'out' is taken" in note for note in read.notes)
+    assert any("is left out" in note for note in read.notes)
+    with torch.no_grad():
+        p = network(some)["out"][:, 0]
+    assert read(some).softmax(dim=1)[:, 1].tolist() == pytest.approx(p.tolist(), abs=1e-4)

@@ -173,16 +173,35 @@ def test_outputs_that_are_not_as_declared_are_refused(
 def test_undeclared_sigmoids_are_refused_and_logits_there_can_be_insisted_on(
     width: int, meaning: dict[str, Any], message: str
 ) -> None:
-    sigmoids, some = Wide(width, nn.Sigmoid()), images(40, 1, 16)
+    sigmoids, some = Wide(width, nn.Sigmoid()), 20 * images(40, 1, 16) - 10
     for order in ([0, 1], [1, 0]):
         expected = replace(PLAIN, order=order, **meaning)
         network = Classifier(sigmoids, expected).frozen()
         with pytest.raises(UserError, match=f"n: the .* all lie in .*{message}.*activation: none"):
             probe.check_scale(network(some).numpy(), network, "n")
         logits = Classifier(Wide(width), expected).frozen()
-        probe.check_scale(logits(some).numpy(), logits, "n")
+        assert not probe.check_scale(logits(some).numpy(), logits, "n")
         insisted = Classifier(sigmoids, replace(expected, logits_insisted=True)).frozen()
-        probe.check_scale(insisted(some).numpy(), insisted, "n")
+        assert not probe.check_scale(insisted(some).numpy(), insisted, "n")
+
+
+@pytest.mark.parametrize(("n", "spread"), [(499, 0.4), (499, 0.6), (500, 0.4)])
+def test_few_outputs_that_differ_little_are_noted_only(n: int, spread: float) -> None:
+    network = Classifier(Given(), replace(PLAIN, order=[0, 1]))
+    logits = np.stack([np.linspace(0.3, 0.3 + spread, n), np.full(n, 0.6)], axis=1)
+    if (n, spread) == (499, 0.4):
+        (note,) = probe.check_scale(logits, network, "n")
+        assert "the 998 outputs for 499 images all lie in [0, 1]" in note
+    else:
+        with pytest.raises(UserError, match=rf"n: the {2 * n} outputs for {n} images all lie"):
+            probe.check_scale(logits, network, "n")
+
+
+def test_images_without_a_finite_output_are_counted_over_all_images() -> None:
+    network = Classifier(Given(), replace(PLAIN, outputs="sigmoid", order=[0, 1]))
+    logits = np.array([[1.0, -1.0], [np.nan, 0.0], [2.0, -np.inf], [3.0, -3.0]])
+    with pytest.raises(UserError, match=r"n: gives NaN or infinity for 2 of 4 images"):
+        probe.check_scale(logits, network, "n")
 
 
 def test_declared_probabilities_pass_the_check_of_the_scale() -> None:
