@@ -15,39 +15,36 @@ import pyarrow as pa
 
 from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.bootstrap import Patients
-from pgdose.analysis.confidence_bins import PRECISION
+from pgdose.analysis.needed_dose import needed_dose, pair_counts
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
-CONFIDENT = 0.95  # clean confidence, of conclusion 4
-_PARTS = ("by_epsilon", "by_iteration", "by_confidence")
+_PARTS = ("by_epsilon", "by_iteration", "pairs")
 
 
 @dataclass(frozen=True)
 class ConclusionDraws:
     """Draws in rows, row 0 the sample itself; NaN where nothing was measured.
 
-    doses:         those of the attack, with e epsilons
-    by_epsilon:    (1 + draws, e), ASR at each epsilon, at the operating iteration
-    by_iteration:  (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
-                   K the last one
-    by_confidence: (1 + draws, 4), at the operating point: images over CONFIDENT, those of them that
-                   flip, images under it, those that flip
-    patients:      their number over all images, over CONFIDENT and under it
-
-    The operating epsilon is the nearest one that the attack has.
+    doses:        those of the attack, with e epsilons
+    by_epsilon:   (1 + draws, e), ASR at each epsilon, at the operating iteration; NaN also where
+                  the epsilon was not reached
+    by_iteration: (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
+                  K the last one
+    pairs:        (1 + draws, 4), pairs of images by confidence, see `needed_dose.pair_counts`
+    epsilon:      the operating epsilon: the nearest one that the attack reached
     """
 
     doses: Doses
     by_epsilon: np.ndarray
     by_iteration: np.ndarray
-    by_confidence: np.ndarray
-    patients: tuple[int, int, int]
+    pairs: np.ndarray
+    epsilon: float
 
     @property
     def measured_levels(self) -> list[int]:
-        """The levels of the epsilons that were measured, rising."""
+        """The levels of the epsilons that were measured and reached, rising."""
         return np.flatnonzero(~np.isnan(self.by_epsilon[0])).tolist()
 
 
@@ -58,22 +55,18 @@ def conclusion_draws(
     flips = outcomes.flipped(success)
     draws = len(patients.weights) + 1
     every_image = np.ones((len(outcomes.members), 1), bool)
-    levels = outcomes.measured[:, iteration]
+    levels = outcomes.dose_levels(iteration)
     by_epsilon = np.full((draws, len(outcomes.doses)), np.nan)
     by_epsilon[:, levels] = bootstrap.rates(flips[:, levels, iteration], every_image, patients)
-    by_iteration, by_confidence = np.full((draws, 3), np.nan), np.full((draws, 4), np.nan)
-    confident = outcomes.confidence >= CONFIDENT - PRECISION
-    level = outcomes.doses.nearest_level(epsilon)
+    by_iteration = np.full((draws, 3), np.nan)
+    level = outcomes.operating_level(epsilon)
     iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
-    if iterations:
+    if iterations and outcomes.reached[level]:
         by_iteration = bootstrap.rates(flips[:, level, iterations], every_image, patients)
-    if levels[level]:
-        flipped = flips[:, level, iteration]
-        counted = [confident, confident & flipped, ~confident, ~confident & flipped]
-        by_confidence = bootstrap.totals(np.stack(counted, axis=1), patients)
-    sides = patients.subset(confident).count, patients.subset(~confident).count
+    dose = needed_dose(outcomes, iteration=iteration, success=success)
+    pairs = pair_counts(dose, outcomes.confidence, patients)
     return ConclusionDraws(
-        outcomes.doses, by_epsilon, by_iteration, by_confidence, (patients.count, *sides)
+        outcomes.doses, by_epsilon, by_iteration, pairs, outcomes.doses.epsilons[level]
     )
 
 
@@ -90,8 +83,8 @@ def _iterations(measured: np.ndarray) -> list[int]:
 def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> None:
     """Write those of all attacks on a run, atomically: a row for each attack and draw.
 
-    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, by_confidence; doses
-    and numbers of patients are in the metadata.
+    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, pairs; doses and the
+    operating epsilon are in the metadata.
     """
     tables, about = [], {}
     for attack, draws in by_attack.items():
@@ -101,7 +94,7 @@ def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> N
         columns |= {name: pa.array(list(getattr(draws, name)), _DOUBLES) for name in _PARTS}
         tables.append(pa.table(columns))
         doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
-        about[attack] = {"doses": doses, "patients": draws.patients}
+        about[attack] = {"doses": doses, "epsilon": draws.epsilon}
     table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
     result_files.write_measures(table, path, {"attacks": json.dumps(about)})
 
@@ -117,14 +110,8 @@ def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
 
 
 def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
-    by_epsilon, by_iteration, by_confidence = (np.stack(rows[name].to_list()) for name in _PARTS)
-    return ConclusionDraws(
-        doses=Doses(**about["doses"]),
-        by_epsilon=by_epsilon,
-        by_iteration=by_iteration,
-        by_confidence=by_confidence,
-        patients=tuple(about["patients"]),
-    )
+    parts = (np.stack(rows[name].to_list()) for name in _PARTS)
+    return ConclusionDraws(Doses(**about["doses"]), *parts, about["epsilon"])
 
 
 def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
@@ -147,11 +134,10 @@ def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndar
     return rates @ (ranks / (ranks @ ranks)) * (rates.shape[1] - 1)
 
 
-def largest_rise_of_a_patient(draws: ConclusionDraws) -> float:
-    """The rise of a patient whose images flip at all epsilons over the middle and at no other."""
-    n = len(draws.measured_levels)
-    ranks = _ranks(n)
-    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (n - 1)) if n > 1 else 1.0
+def largest_rise_of_a_patient(doses: int) -> float:
+    """The rise of a patient whose images flip at all doses over the middle one and at no other."""
+    ranks = _ranks(doses)
+    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (doses - 1)) if doses > 1 else 1.0
 
 
 def rate_at_lowest(draws: ConclusionDraws) -> float:

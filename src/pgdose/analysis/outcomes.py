@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from pgdose.analysis.doses_reached import reached
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.errors import UserError
 from pgdose.study.doses import Doses
@@ -26,6 +27,7 @@ class Outcomes:
                 give few iterations
     confidence: (n,) float, the largest clean probability
     doses:      the e epsilons and max_iter
+    reached:    (e,) bool, see `doses_reached`
     n_unknown:  images that are left out, since some of their logits are missing or not finite
     """
 
@@ -35,6 +37,7 @@ class Outcomes:
     measured: np.ndarray
     confidence: np.ndarray
     doses: Doses
+    reached: np.ndarray
     n_unknown: int
 
     @property
@@ -46,6 +49,14 @@ class Outcomes:
     def iterations(self) -> list[int]:
         """The iterations that were measured at some epsilon."""
         return np.flatnonzero(self.measured.any(axis=0)).tolist()
+
+    def dose_levels(self, iteration: int) -> list[int]:
+        """The levels that were reached, and measured at this iteration; rising."""
+        return np.flatnonzero(self.reached & self.measured[:, iteration]).tolist()
+
+    def operating_level(self, epsilon: float) -> int:
+        """The level nearest to the operating epsilon, of those that were reached."""
+        return self.doses.nearest_level(epsilon, np.flatnonzero(self.reached).tolist() or None)
 
     def flipped(self, definition: str = "final") -> np.ndarray:
         """(n, e, k) bool: whether the iterate is misclassified.
@@ -79,6 +90,7 @@ def outcomes(surface: SurfaceTable, class_index: pd.Series, classes: int) -> Out
         measured=measured,
         confidence=softmax(clean[complete].astype(np.float64), axis=1).max(axis=1),
         doses=surface.doses,
+        reached=reached(surface.change, surface.doses.epsilons),
         n_unknown=int((~complete).sum()),
     )
 
