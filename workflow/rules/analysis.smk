@@ -115,7 +115,7 @@ rule quality:
     """How good each network is: accuracy, reliability, confusion, and whether attacking it makes sense."""
     input:
         members=group_file("members.parquet"),
-        clean=run_file("clean.parquet", runs("main", "further")),
+        clean=run_file("clean.parquet", judged_runs()),
     output:
         **{name: shown_table(name) for name in table_registry.tables_of("quality")},
     log:
@@ -127,7 +127,7 @@ rule quality:
     params:
         groups=as_json(list(STUDY.groups)),
         networks=as_json(
-            [(run.identity(), kind_of(run.network)) for run in runs("main", "further")]
+            [(run.identity(), kind_of(run.network)) for run in judged_runs()]
         ),
         columns=columns_of("quality"),
         draws=STUDY.measures.draws,

@@ -47,7 +47,7 @@ class StudyRuns:
 
     @property
     def trainings(self) -> list[Identity]:
-        """The runs of the sized group: its main one, then the sized ones; none without a group."""
+        """The runs of the sized group: main, its repeats, then sized ones; none without a group."""
         of_group = [run for run in self.runs if run["group"] == self.sized_group]
         return [run for run in of_group if run["role"] != "further"]
 

@@ -53,10 +53,10 @@ _GROUP = {"group": "study group"}
 _RUN = {
     **_GROUP,
     "run": "folder of the network below the group's",
-    "role": "main: the group's own network; further: another one on the same images; sized: "
-    "trained on a part of the training images",
+    "role": "main: the group's own network; repeat: the same, trained once more; further: another "
+    "one on the same images; sized: trained on a part of the training images",
     "size": "training images of a sized run; empty for others",
-    "repeat": "repeat of a sized run, from 1; empty for others",
+    "repeat": "repeat of a sized run, from 1; of the main run, from 2; empty for others",
 }
 _ATTACK = {"attack": "name of the attack in the study"}
 _EPSILON = {"epsilon": "amplitude, in units of the full intensity range [0, 1]"}

@@ -18,10 +18,15 @@ def kind_of(network):
     return network.architecture or Path(network.file).suffix.lower()
 
 
+def judged_runs():
+    """The runs on all training images of their group, whose quality is told."""
+    return runs("main", "repeat", "further")
+
+
 def size_runs():
-    """The runs that show how success depends on the training size: main and sized ones."""
+    """The runs that show how success depends on the training size; repeats are of all images."""
     size = STUDY.training_size
-    return runs("main", "sized", groups=[size.group]) if size else []
+    return runs("main", "repeat", "sized", groups=[size.group]) if size else []
 
 
 def doses_of(attacks):
