@@ -28,24 +28,30 @@ class ConclusionDraws:
     """Draws in rows, row 0 the sample itself; NaN where nothing was measured.
 
     doses:        those of the attack, with e epsilons
-    by_epsilon:   (1 + draws, e), ASR at each epsilon, at the operating iteration; NaN also where
-                  the epsilon was not reached
+    by_epsilon:   (1 + draws, e), ASR at each epsilon, at the operating iteration
     by_iteration: (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
                   K the last one
     pairs:        (1 + draws, 4), pairs of images by confidence, see `needed_dose.pair_counts`
-    epsilon:      the operating epsilon: the nearest one that the attack reached
+    is_dose:      (e,) whether each epsilon was reached
+    epsilon:      the operating epsilon: the nearest one that the attack has
+    reached:      the nearest one that it reached, and ASR there at the same three iterations
+
+    Over the iterations an epsilon that is not reached is the attack without a bound: no dose, but
+    a curve. So `by_iteration` keeps to the operating epsilon.
     """
 
     doses: Doses
     by_epsilon: np.ndarray
     by_iteration: np.ndarray
     pairs: np.ndarray
+    is_dose: tuple[bool, ...]
     epsilon: float
+    reached: tuple[float, ...]
 
     @property
     def measured_levels(self) -> list[int]:
         """The levels of the epsilons that were measured and reached, rising."""
-        return np.flatnonzero(~np.isnan(self.by_epsilon[0])).tolist()
+        return np.flatnonzero(~np.isnan(self.by_epsilon[0]) & np.array(self.is_dose)).tolist()
 
 
 def conclusion_draws(
@@ -55,19 +61,31 @@ def conclusion_draws(
     flips = outcomes.flipped(success)
     draws = len(patients.weights) + 1
     every_image = np.ones((len(outcomes.members), 1), bool)
-    levels = outcomes.dose_levels(iteration)
+    levels = outcomes.measured[:, iteration]
     by_epsilon = np.full((draws, len(outcomes.doses)), np.nan)
     by_epsilon[:, levels] = bootstrap.rates(flips[:, levels, iteration], every_image, patients)
     by_iteration = np.full((draws, 3), np.nan)
-    level = outcomes.operating_level(epsilon)
-    iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
-    if iterations and outcomes.reached[level]:
+    level = outcomes.doses.nearest_level(epsilon)
+    if iterations := _iterations(np.flatnonzero(outcomes.measured[level])):
         by_iteration = bootstrap.rates(flips[:, level, iterations], every_image, patients)
     dose = needed_dose(outcomes, iteration=iteration, success=success)
     pairs = pair_counts(dose, outcomes.confidence, patients)
     return ConclusionDraws(
-        outcomes.doses, by_epsilon, by_iteration, pairs, outcomes.doses.epsilons[level]
+        *(outcomes.doses, by_epsilon, by_iteration, pairs),
+        tuple(map(bool, outcomes.reached)),
+        outcomes.doses.epsilons[level],
+        _near(outcomes, flips, epsilon),
     )
+
+
+def _near(outcomes: Outcomes, flips: np.ndarray, epsilon: float) -> tuple[float, ...]:
+    """The nearest epsilon that was reached, and ASR there at the three iterations."""
+    if not outcomes.reached.any() or not len(flips):
+        return (np.nan,) * 4
+    level = outcomes.nearest_reached(epsilon)
+    iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
+    rates = flips[:, level, iterations].mean(axis=0) if iterations else [np.nan] * 3
+    return (outcomes.doses.epsilons[level], *map(float, rates))
 
 
 def _iterations(measured: np.ndarray) -> list[int]:
@@ -83,8 +101,8 @@ def _iterations(measured: np.ndarray) -> list[int]:
 def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> None:
     """Write those of all attacks on a run, atomically: a row for each attack and draw.
 
-    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, pairs; doses and the
-    operating epsilon are in the metadata.
+    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, pairs; doses and what
+    concerns the operating epsilon are in the metadata.
     """
     tables, about = [], {}
     for attack, draws in by_attack.items():
@@ -94,7 +112,8 @@ def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> N
         columns |= {name: pa.array(list(getattr(draws, name)), _DOUBLES) for name in _PARTS}
         tables.append(pa.table(columns))
         doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
-        about[attack] = {"doses": doses, "epsilon": draws.epsilon}
+        about[attack] = {"doses": doses, "is_dose": draws.is_dose}
+        about[attack] |= {"epsilon": draws.epsilon, "reached": draws.reached}
     table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
     result_files.write_measures(table, path, {"attacks": json.dumps(about)})
 
@@ -111,7 +130,9 @@ def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
 
 def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
     parts = (np.stack(rows[name].to_list()) for name in _PARTS)
-    return ConclusionDraws(Doses(**about["doses"]), *parts, about["epsilon"])
+    doses = Doses(**about["doses"])
+    is_dose, reached = tuple(about["is_dose"]), tuple(about["reached"])
+    return ConclusionDraws(doses, *parts, is_dose, about["epsilon"], reached)
 
 
 def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
@@ -123,11 +144,10 @@ def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
 def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndarray:
     """Draws of the rise over epsilon, (1 + draws,): a line over ranks, its end less its start.
 
-    The least-squares line over the epsilons of some levels, or of all that were measured; NaN with
+    The least-squares line over the epsilons of some levels, or of all that were measured and reached; NaN with
     fewer than two.
     """
-    rates = draws.by_epsilon if levels is None else draws.by_epsilon[:, sorted(levels)]
-    rates = rates[:, ~np.isnan(rates[0])]
+    rates = draws.by_epsilon[:, draws.measured_levels if levels is None else sorted(levels)]
     if rates.shape[1] < 2:
         return np.full(len(rates), np.nan)
     ranks = _ranks(rates.shape[1])

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from pgdose.analysis.verdicts import (
     MATTERS,
     NOT_MEASURED,
     Finding,
-    PValue,
+    Scope,
     Trend,
     count_states,
     networks_text,
@@ -106,7 +106,28 @@ def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
         [growth.over(0), quarter.less_than(MATTERS)],
         [growth.less_than(MATTERS), quarter.over(MATTERS)],
     )
-    return _of_most_groups(groups, others, claim)
+    finding, trends = _of_most_groups(groups, others, claim)
+    return replace(finding, reason=finding.reason + _off_the_point(tested)), trends
+
+
+def _off_the_point(tested: Sequence[GroupDraws]) -> str:
+    """What holds at the nearest reached epsilon, where the operating one is no dose."""
+    networks = [draws.networks[0] for draws in tested]
+    apart = [n for n in networks if not n.is_dose[n.doses.nearest_level(n.epsilon)]]
+    near = np.array([network.reached for network in apart])
+    if not len(near):
+        return ""
+    text = (
+        f"; epsilon {apart[0].epsilon:g} was not reached in {len(apart)} of {len(networks)} groups"
+    )
+    near = near[~np.isnan(near).any(axis=1)]
+    if not len(near):
+        return text
+    growth, quarter = (near[:, 3] - near[:, 1]).mean(), (near[:, 3] - near[:, 2]).mean()
+    return (
+        f"{text}, where at the largest one that was the mean growth is {number(growth)}, "
+        f"{number(quarter)} of it in the last quarter"
+    )
 
 
 def _last_less(draws: ConclusionDraws, start: int) -> np.ndarray:
@@ -125,12 +146,6 @@ def _of_most_groups(
     """The finding about all groups; `others` have no room to show it, or were not measured."""
     tested = [group for group in groups if group not in others]
     states = _states([groups[g] for g in tested], tested, claim) | dict(others)
-    majority = most_groups.majority(len(groups))
-    supported = most_groups.test(claim.shows, len(tested) - majority + 1)
-    without = majority - len(others)
-    contradicted = most_groups.either(
-        [most_groups.test([one], without) for one in claim.does_not]
-    )
     mean = claim.values[claim.estimated]
     low, estimate, high = mean_interval(mean)
     patients = distinct_patients([groups[g] for g in tested])
@@ -141,8 +156,7 @@ def _of_most_groups(
         *(estimate, low, high),
         f"mean {claim.estimated} {number(estimate)} in {len(tested)} of {len(groups)} groups with "
         f"{patients:,} patients; {counts}; {networks_text(networks)}",
-        *(supported, contradicted, patients),
-        lacks=_lacks(len(tested), majority, without, claim.needs),
+        scopes=_scopes(claim, len(groups), len(tested), patients),
         unfit="" if len(groups) > 1 else "it is about most groups, and the study has one",
         second=second,
         networks=networks,
@@ -150,11 +164,26 @@ def _of_most_groups(
     return finding, _trends(groups, tested, states, claim)
 
 
-def _lacks(tested: int, majority: int, without: int, needs: str) -> str:
-    """What other than patients is missing: too many groups have no room to show it."""
-    if tested >= majority or without >= 1:
-        return ""
-    return f"{majority - tested} more groups with {needs} off the ceiling"
+def _scopes(claim: _Claim, groups: int, tested: int, patients: int) -> list[Scope]:
+    """Most groups, and the mean over the groups that were tested, if these are most."""
+    majority = most_groups.majority(groups)
+    without = majority - (groups - tested)  # of those tested that show it, if all others do
+    lacks = f"{majority - tested} more groups with {claim.needs} off the ceiling"
+    most = Scope(
+        "for most groups",
+        most_groups.test(claim.shows, tested - majority + 1),
+        most_groups.either([most_groups.test([one], without) for one in claim.does_not]),
+        patients,
+        lacks="" if tested >= majority or without >= 1 else lacks,
+    )
+    average = Scope(
+        "on average over the groups",
+        most_groups.all_of([most_groups.of_mean(one) for one in claim.shows]),
+        most_groups.either([most_groups.of_mean(one) for one in claim.does_not]),
+        patients,
+        lacks="" if tested >= majority else lacks,
+    )
+    return [most, average]
 
 
 def mean_interval(of: Contrasts) -> tuple[float, float, float]:
@@ -201,6 +230,3 @@ def _trends(
                     values = (estimate, np.nan, np.nan)
             trends.append(Trend(group, name, *values, clusters.count, states[group]))
     return trends
-
-
-__all__ = ["Groups", "PValue", "grows_with_epsilon", "levels_off", "mean_interval"]

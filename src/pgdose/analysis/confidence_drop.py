@@ -26,6 +26,7 @@ from pgdose.analysis.verdicts import (
     FLOOR,
     NOT_MEASURED,
     Finding,
+    Scope,
     Second,
     Trend,
     networks_text,
@@ -64,10 +65,15 @@ def drops_above_confidence(groups: Groups) -> tuple[Finding, list[Trend]]:
     finding = Finding(
         *(STATISTIC, float(share.draws[0, 0]), low, high),
         f"{counts}; {networks_text(networks)}",
-        partial(share.p_value, 1),
-        partial(share.p_value, -1),
-        number=min(sides),
-        unit="patients on each side of 0.95",
+        scopes=[
+            Scope(
+                "",
+                partial(share.p_value, 1),
+                partial(share.p_value, -1),
+                min(sides),
+                "patients on each side of 0.95",
+            )
+        ],
         second=_shape(strata),
         networks=networks,
     )
@@ -90,7 +96,11 @@ class _Share:
         self.sides = _sides(strata, NEXT if near else 0.0)
         self.clusters = fewer(self.sides)
         by_network = [
-            [n.pairs[0, columns][0] / n.pairs[0, columns].sum() for n in of.networks if n.pairs[0, columns].sum()]
+            [
+                n.pairs[0, columns][0] / n.pairs[0, columns].sum()
+                for n in of.networks
+                if n.pairs[0, columns].sum()
+            ]
             for of in strata
         ]
         variance, self.network_freedom = network_variance([np.array(v) for v in by_network])

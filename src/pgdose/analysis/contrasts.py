@@ -128,6 +128,12 @@ class Means:
     network_freedom: int
     reach: np.ndarray
 
+    def over(self, margin: float, side: int) -> "Means":
+        """How far the means are over a margin; with `side` -1, under it."""
+        return replace(
+            self, estimate=side * (self.estimate - margin), skewness=side * self.skewness
+        )
+
     def p_values(self, more: float = 1.0, power: float = 0.5) -> np.ndarray:
         """One-sided p-values of the mean being 0 or less.
 
@@ -144,7 +150,7 @@ class Means:
             z = np.where(total > 0, estimate / total, np.where(estimate > 0, np.inf, -np.inf))
             t = _corrected(z, np.nan_to_num(skewness))
         by_spread = special.stdtr(freedom, -t)
-        unseen = np.clip(estimate / self.reach, 0, 1)
+        unseen = np.clip(estimate / np.maximum(self.reach, 1e-9), 0, 1)
         by_number = (1 - unseen) ** patients
         p = np.where(estimate > 0, np.maximum(by_spread, by_number), 1.0)
         return np.where(np.isfinite(z) | (total == 0), p, np.where(z > 0, p, 1.0))

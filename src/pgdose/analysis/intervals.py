@@ -69,7 +69,9 @@ def rate_interval(
     # Where every draw is the same, Student's t has nothing to correct.
     for sure in (0.0, 1.0):
         ends = _score_ends(sure, clusters.effective, _Z)
-        low, high = (np.where(rate == sure, end, x) for end, x in zip(ends, (low, high), strict=True))
+        low, high = (
+            np.where(rate == sure, end, x) for end, x in zip(ends, (low, high), strict=True)
+        )
     # Rounding must not put an end on the wrong side of the rate.
     return np.where(rate == 0, 0, low), np.where(rate == 1, 1, high)
 

@@ -47,11 +47,18 @@ class AttackMeasures:
 
 
 def measure_attack(
-    surface: SurfaceTable, members: pd.DataFrame, settings: MeasureSettings
+    surface: SurfaceTable,
+    members: pd.DataFrame,
+    settings: MeasureSettings,
+    *,
+    bounds_change: bool = True,
 ) -> AttackMeasures:
-    """Measure an attack; `members` are the group's, indexed by member."""
+    """Measure an attack; `members` are the group's, indexed by member.
+
+    `bounds_change`: whether the attack's epsilon bounds the change of the image.
+    """
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"].tolist()
-    result = outcomes(surface, members["class_index"], len(classes))
+    result = outcomes(surface, members["class_index"], len(classes), bounds_change=bounds_change)
     attacked = members.loc[result.members]
     patients = bootstrap.draw_patients(attacked["patient"], settings.draws, settings.seed)
     iteration = operating_iteration(result.iterations, settings.iterations)
@@ -64,7 +71,7 @@ def measure_attack(
         "transitions": transitions(result, classes, iteration=iteration),
         "doses": dose_summary(result, patients, **point),
         "subgroups": success_of_subgroups(result, patients, attacked, **point),
-        "doses_reached": doses_reached(surface),
+        "doses_reached": doses_reached(surface, bounds_change=bounds_change),
         "confidence_fine": success_by_fine_confidence(result, patients, iteration=iteration),
         "images": _images(result, attacked, epsilon=settings.epsilon, **point),
     }
@@ -84,7 +91,7 @@ def _images(
     images["confidence"] = result.confidence
     images["smallest_level"] = level
     images["smallest_epsilon"] = np.append(result.epsilons, np.inf)[level]
-    operating = np.full(len(level), result.operating_level(epsilon))
+    operating = np.full(len(level), result.doses.nearest_level(epsilon))
     for name, levels in {"first_iteration": level, "operating_first": operating}.items():
         images[name] = first_iteration(result, levels, iteration=iteration)
     return images

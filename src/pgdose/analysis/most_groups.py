@@ -55,9 +55,24 @@ def test(contrasts: Sequence[Contrasts], all_but: int) -> PValue:
     return lambda more=1.0, power=0.5: float(means.p_values(more, power).max())
 
 
+def of_mean(contrasts: Contrasts) -> PValue:
+    """The test of the plain mean over the groups being 0 or less."""
+    means = weighted_means(contrasts, np.full((1, len(contrasts)), 1 / len(contrasts)))
+    return lambda more=1.0, power=0.5: float(means.p_values(more, power)[0])
+
+
+def all_of(tests: Sequence[PValue]) -> PValue:
+    """The test that is passed where all of these are: an intersection-union test."""
+    return lambda more=1.0, power=0.5: max(t(more, power) for t in tests)
+
+
 def either(tests: Sequence[PValue]) -> PValue:
     """The test that is passed where any of these is: Bonferroni's correction."""
-    return lambda more=1.0, power=0.5: min(1.0, len(tests) * min(t(more, power) for t in tests))
+
+    def p_value(more: float = 1.0, power: float = 0.5) -> float:
+        return float(np.minimum(1.0, len(tests) * np.min([t(more, power) for t in tests])))
+
+    return p_value
 
 
 def _by_single_groups(

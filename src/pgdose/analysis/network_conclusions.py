@@ -10,7 +10,8 @@ import numpy as np
 from scipy import special, stats
 
 from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
-from pgdose.analysis.group_draws import GroupDraws
+from pgdose.analysis.contrasts import contrasts, weighted_means
+from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.intervals import standard_error
 from pgdose.analysis.verdicts import (
     CEILING,
@@ -18,6 +19,7 @@ from pgdose.analysis.verdicts import (
     FLOOR,
     MATTERS,
     Finding,
+    Scope,
     Second,
     number,
     undecided,
@@ -43,8 +45,13 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
     counts += f", {at_ceiling} more at the ceiling" if at_ceiling else ""
     if min(len(kind) for kind in kinds.values()) < 2:
         need = "two groups of each kind that were measured off the ceiling"
-        absent = [kind for kind in kinds if kind not in {modality[g] for g in groups}]
-        unfit = f"it compares histology with X-ray, and the study has no {absent[0]} group"
+        kinds_of_study = {modality[group] for group in groups}
+        absent = [
+            name
+            for kind, name in (("histology", "histology"), ("xray", "X-ray"))
+            if kind not in kinds_of_study
+        ]
+        unfit = f"it compares histology with X-ray, and the study has no {' and no '.join(absent)} group"
         reason = f"{counts}; two of each kind are needed"
         return undecided(reason, lacks=need, unfit=unfit if absent else "")
     networks = [network for kind in kinds.values() for draws in kind for network in draws.networks]
@@ -61,13 +68,41 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
         "difference of the mean rises, histology less X-ray",
         *(estimate, estimate - half, estimate + half),
         f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons",
-        partial(test.p_value, -estimate),
-        partial(test.p_value, estimate + MATTERS),
-        number=sum(map(len, kinds.values())),
-        unit="groups",
+        scopes=_scopes(kinds, levels, test, estimate),
         second=_medians(kinds),
         networks=max(len(draws.networks) for kind in kinds.values() for draws in kind),
     )
+
+
+def _scopes(
+    kinds: Mapping[str, Sequence[GroupDraws]],
+    levels: Sequence[int],
+    test: "_Welch",
+    estimate: float,
+) -> list[Scope]:
+    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
+    groups = [draws for kind in kinds.values() for draws in kind]
+    rises = contrasts(groups, lambda g, n: rise(groups[g].networks[n], levels))
+    parts = [
+        np.full(len(kind), side / len(kind))
+        for kind, side in zip(kinds.values(), (1, -1), strict=True)
+    ]
+    fixed = weighted_means(rises, np.concatenate(parts))
+    return [
+        Scope(
+            "for these kinds of image",
+            partial(test.p_value, -estimate),
+            partial(test.p_value, estimate + MATTERS),
+            len(groups),
+            "groups",
+        ),
+        Scope(
+            "for the groups of this study",
+            lambda more=1.0, power=0.5: float(fixed.over(0, -1).p_values(more, power)[0]),
+            lambda more=1.0, power=0.5: float(fixed.over(-MATTERS, 1).p_values(more, power)[0]),
+            distinct_patients(groups),
+        ),
+    ]
 
 
 def _mean_rise(draws: GroupDraws, levels: Sequence[int]) -> np.ndarray:
@@ -101,9 +136,7 @@ class _Welch:
         spread = self.spread / np.sqrt(more)
         if not spread:
             return float(excess <= 0)
-        return float(
-            special.stdtr(self._freedom(more), special.ndtri(power) - excess / spread)
-        )
+        return float(special.stdtr(self._freedom(more), special.ndtri(power) - excess / spread))
 
 
 def _medians(kinds: Mapping[str, Sequence[GroupDraws]]) -> Second:
@@ -130,9 +163,10 @@ def _median(draws: GroupDraws) -> float:
     for network, images in zip(draws.networks, draws.images, strict=True):
         levels = sorted(images["smallest_level"])
         level = levels[(len(levels) - 1) // 2] if levels else len(network.doses)
-        inside = network.measured_levels[:1] < [level] and level < len(network.doses)
-        medians.append(network.doses.epsilons[level] if inside else 0.0)
-    return float(np.exp(np.log(medians).mean())) if all(medians) else 0.0
+        if not min(network.measured_levels, default=level) < level < len(network.doses):
+            return 0.0
+        medians.append(network.doses.epsilons[level])
+    return float(np.exp(np.log(medians).mean()))
 
 
 def training_size(
@@ -140,9 +174,11 @@ def training_size(
 ) -> Finding:
     """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings.
 
-    At the reached epsilon that is nearest to the operating one.
+    At the operating epsilon, the nearest one that the attack has.
     """
-    rates = {run: rate_near(draws, epsilon) for run, draws in runs.items()}
+    rates = {
+        run: draws.by_epsilon[:, draws.doses.nearest_level(epsilon)] for run, draws in runs.items()
+    }
     rates = {run: values for run, values in rates.items() if np.isfinite(values[0])}
     draws = np.stack(list(rates.values()), axis=1) if rates else np.empty((1, 0))
     x = np.log10([sizes[run] for run in rates])
@@ -158,7 +194,12 @@ def training_size(
     spread = float(np.hypot(fit.stderr, of_patients))
     half = stats.t.ppf(1 - ERROR / 2, len(x) - 2) * spread
     counts += f", ASR {draws[0].min():.2f} to {draws[0].max():.2f}"
-    about = ("slope of ASR per tenfold training size", fit.slope, fit.slope - half, fit.slope + half)
+    about = (
+        "slope of ASR per tenfold training size",
+        fit.slope,
+        fit.slope - half,
+        fit.slope + half,
+    )
     if draws[0].max() < FLOOR or draws[0].min() > CEILING:
         reason = f"{counts}; a dependence could not show there"
         return Finding(*about, reason, lacks="an epsilon off the ceiling and the floor")
@@ -166,10 +207,15 @@ def training_size(
     slope = float(fit.slope)
     return Finding(
         *(*about, counts),
-        lambda more=1.0, power=0.5: p_value(EQUAL - abs(slope), more, power),
-        lambda more=1.0, power=0.5: p_value(abs(slope) - EQUAL, more, power),
-        number=len(x),
-        unit="trainings",
+        scopes=[
+            Scope(
+                "",
+                lambda more=1.0, power=0.5: p_value(EQUAL - abs(slope), more, power),
+                lambda more=1.0, power=0.5: p_value(abs(slope) - EQUAL, more, power),
+                len(x),
+                "trainings",
+            )
+        ],
         networks=len(x),
     )
 
@@ -182,9 +228,3 @@ def _p_of_slope(
         return float(excess <= 0)
     t = excess * np.sqrt(more) / spread - special.ndtri(power)
     return float(special.stdtr(more * trainings - 2, -t))
-
-
-def rate_near(draws: ConclusionDraws, epsilon: float) -> np.ndarray:
-    """Draws of ASR at the reached epsilon that is nearest to this one."""
-    level = draws.doses.nearest_level(epsilon, draws.measured_levels or None)
-    return np.asarray(draws.by_epsilon[:, level])

@@ -107,13 +107,18 @@ def _rates(
             clusters = patients.subset(bin_of == b).clusters
             low[points], high[points] = rate_interval(draws[:, points], clusters)
     wilson_low, wilson_high = wilson(n_flipped, n_attacked)
+    no_interval = np.where(np.isnan(low) & (n_attacked > 0), _few(patients), "")
     return pd.DataFrame(
         {
             **{"n_attacked": n_attacked, "n_flipped": n_flipped, "asr": draws[0]},
             **{"ci_low": low, "ci_high": high},
-            **{"wilson_low": wilson_low, "wilson_high": wilson_high},
+            **{"wilson_low": wilson_low, "wilson_high": wilson_high, "no_interval": no_interval},
         }
     )
+
+
+def _few(patients: Patients) -> str:
+    return "under four patients" if patients.known else "patients not known"
 
 
 _ANY = {"n_flipped": "n_flipped_any", "asr": "asr_any", "ci_low": "any_low", "ci_high": "any_high"}

@@ -5,7 +5,7 @@ Margins and tolerances are those of docs/conclusions.md; change them there first
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,30 +44,20 @@ class Second:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """The answer to a conclusion under one attack.
+class Scope:
+    """One reading of a conclusion: of what it is said, and the tests of either verdict.
 
-    supported, contradicted: the p-values of either verdict
-    reason:    a sentence with the numbers that it rests on
+    name:  as in "supported on average"; empty if the conclusion has one reading
     number, unit: what more of would decide it: patients, groups or trainings
-    lacks:     what else is lacking; empty if more of them would do
-    unfit:     why the conclusion does not apply to the study; empty if it does
-    networks:  the number of trained networks of a group, the most
+    lacks: what else is lacking; empty if more of them would do
     """
 
-    statistic: str
-    estimate: float
-    low: float
-    high: float
-    reason: str
-    supported: PValue = NOT_TESTED
-    contradicted: PValue = NOT_TESTED
-    number: int = 0
+    name: str
+    supported: PValue
+    contradicted: PValue
+    number: int
     unit: str = "patients"
     lacks: str = ""
-    unfit: str = ""
-    second: Second | None = None
-    networks: int = 1
 
     @property
     def p_values(self) -> tuple[float, float]:
@@ -78,18 +68,52 @@ class Finding:
     def p(self) -> float:
         """Two-sided, of either verdict; NaN where nothing could be tested."""
         known = [p for p in self.p_values if not math.isnan(p)]
-        return min(1.0, 2 * min(known)) if known else math.nan
+        return min(1.0, 2 * min(known)) if known and not self.lacks else math.nan
 
     def verdict(self, p: float | None = None) -> str:
         """supported, contradicted or undecided, by a p-value that is corrected, or its own."""
         p = self.p if p is None else p
         if math.isnan(p) or p > ERROR:
             return UNDECIDED
-        return "supported" if _first_is_smaller(*self.p_values) else "contradicted"
+        supported, contradicted = self.p_values
+        is_supported = math.isnan(contradicted) or supported <= contradicted
+        return "supported" if is_supported else "contradicted"
 
 
-def _first_is_smaller(first: float, second: float) -> bool:
-    return math.isnan(second) or first <= second
+@dataclass(frozen=True)
+class Finding:
+    """The answer to a conclusion under one attack.
+
+    reason:   a sentence with the numbers that it rests on
+    scopes:   the readings, the one that says most first: the first that is decided is the answer
+    lacks:    what is lacking where there are no scopes
+    unfit:    why the conclusion does not apply to the study; empty if it does
+    networks: the number of trained networks of a group, the most
+    """
+
+    statistic: str
+    estimate: float
+    low: float
+    high: float
+    reason: str
+    scopes: Sequence[Scope] = ()
+    lacks: str = ""
+    unfit: str = ""
+    second: Second | None = None
+    networks: int = 1
+
+    def answer(self, p_values: Sequence[float] | None = None) -> tuple[str, Scope | None]:
+        """The verdict and its scope, by the p-value of each scope that is corrected, or its own."""
+        p_values = [scope.p for scope in self.scopes] if p_values is None else p_values
+        for scope, p in zip(self.scopes, p_values, strict=True):
+            if (verdict := scope.verdict(p)) != UNDECIDED:
+                return verdict, scope
+        return UNDECIDED, None
+
+    @property
+    def verdict(self) -> str:
+        """Under this attack alone."""
+        return self.answer()[0]
 
 
 @dataclass(frozen=True)
@@ -110,21 +134,21 @@ def undecided(reason: str, *, lacks: str = "", unfit: str = "") -> Finding:
     return Finding("", np.nan, np.nan, np.nan, reason, lacks=lacks, unfit=unfit)
 
 
-def lacking(finding: Finding, tests: int = 1) -> tuple[float, str]:
-    """How many patients (groups, trainings) more an undecided finding lacks, and a sentence.
+def lacking(scope: Scope, tests: int = 1) -> tuple[float, str]:
+    """How many patients (groups, trainings) more an undecided scope lacks, and a sentence.
 
     With the power POWER at the effect that was observed; `tests` is the number of attacks that
     share the error. Infinite where MOST times as many would not do; NaN where others are lacking.
     """
-    if finding.lacks or not finding.number:
-        return math.nan, finding.lacks or "nothing could be tested"
+    if scope.lacks:
+        return math.nan, scope.lacks
     level = ERROR / 2 / max(tests, 1)
     for more in np.geomspace(1.02, MOST, 140):
-        if any(test(more, POWER) <= level for test in (finding.supported, finding.contradicted)):
-            number = math.ceil((more - 1) * finding.number)
-            return number, f"{number:,} {finding.unit} more, if the effect is the one observed"
-    most = int((MOST - 1) * finding.number)
-    return math.inf, f"more than {most:,} {finding.unit}: the effect observed lies at the margin"
+        if any(test(more, POWER) <= level for test in (scope.supported, scope.contradicted)):
+            number = math.ceil((more - 1) * scope.number)
+            return number, f"{number:,} {scope.unit} more, if the effect is the one observed"
+    most = int((MOST - 1) * scope.number)
+    return math.inf, f"more than {most:,} {scope.unit}: the effect observed lies at the margin"
 
 
 def count_states(states: Iterable[str], action: str) -> tuple[Second, str]:
