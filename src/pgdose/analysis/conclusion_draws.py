@@ -112,8 +112,10 @@ def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> N
         columns |= {name: pa.array(list(getattr(draws, name)), _DOUBLES) for name in _PARTS}
         tables.append(pa.table(columns))
         doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
-        about[attack] = {"doses": doses, "is_dose": draws.is_dose}
-        about[attack] |= {"epsilon": draws.epsilon, "reached": draws.reached}
+        about[attack] = {
+            **{"doses": doses, "is_dose": draws.is_dose},
+            **{"epsilon": draws.epsilon, "reached": draws.reached},
+        }
     table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
     result_files.write_measures(table, path, {"attacks": json.dumps(about)})
 
@@ -129,10 +131,12 @@ def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
 
 
 def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
-    parts = (np.stack(rows[name].to_list()) for name in _PARTS)
+    by_epsilon, by_iteration, pairs = (np.stack(rows[name].to_list()) for name in _PARTS)
     doses = Doses(**about["doses"])
     is_dose, reached = tuple(about["is_dose"]), tuple(about["reached"])
-    return ConclusionDraws(doses, *parts, is_dose, about["epsilon"], reached)
+    return ConclusionDraws(
+        doses, by_epsilon, by_iteration, pairs, is_dose, about["epsilon"], reached
+    )
 
 
 def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
@@ -144,8 +148,8 @@ def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
 def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndarray:
     """Draws of the rise over epsilon, (1 + draws,): a line over ranks, its end less its start.
 
-    The least-squares line over the epsilons of some levels, or of all that were measured and reached; NaN with
-    fewer than two.
+    The least-squares line over the epsilons of some levels, or of all that were measured and
+    reached; NaN with fewer than two.
     """
     rates = draws.by_epsilon[:, draws.measured_levels if levels is None else sorted(levels)]
     if rates.shape[1] < 2:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis import confidence_drop, conclusions, network_conclusions
+from pgdose.analysis import conclusions, confidence_drop, network_conclusions
 from pgdose.analysis.conclusion_draws import ConclusionDraws
 from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.most_groups import holm
@@ -123,7 +123,7 @@ def corrected(
     for row, attack in enumerate(real):
         scopes = findings[attack].scopes
         p[row, : len(scopes)] = [scope.p for scope in scopes]
-    p = np.apply_along_axis(holm, 0, p) if p.size else p
+    p = np.stack([holm(column) for column in p.T], axis=1) if p.size else p
     adjusted = {
         attack: values[: len(findings[attack].scopes)].tolist()
         for attack, values in zip(real, p, strict=True)

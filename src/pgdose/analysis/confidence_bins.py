@@ -1,4 +1,4 @@
-"""Bins of the clean confidence: the protocol's ten equal ones of [0.5, 1] and one below; finer ones.
+"""Bins of the clean confidence: the protocol's ten of [0.5, 1] and one below, and finer ones.
 
 The clean confidence is the largest probability that the network gives an image before the attack.
 Only groups of three and more classes fill the bin under 0.5. A bin holds its lower end; the last

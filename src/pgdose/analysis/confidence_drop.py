@@ -20,8 +20,8 @@ from pgdose.analysis.intervals import effective_size, rate_interval
 from pgdose.analysis.needed_dose import CONFIDENT, NEXT
 from pgdose.analysis.verdicts import (
     AT_CEILING,
-    CEILING,
     CANNOT_TELL,
+    CEILING,
     ERROR,
     FLOOR,
     NOT_MEASURED,
@@ -88,7 +88,7 @@ class _Share:
 
     def __init__(self, strata: Sequence[GroupDraws], *, near: bool = False) -> None:
         columns = slice(2, 4) if near else slice(0, 2)
-        pairs = [sum(network.pairs[:, columns] for network in of.networks) for of in strata]
+        pairs = [np.sum([n.pairs[:, columns] for n in of.networks], axis=0) for of in strata]
         total = np.sum(pairs, axis=0)
         self.pairs = float(total[0].sum())
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -198,14 +198,14 @@ def ratios(groups: Groups) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ratio(images: pd.DataFrame, flips: pd.Series) -> dict[str, float | str]:
+def ratio(images: pd.DataFrame, flipped: pd.Series) -> dict[str, float | str]:
     """ASR over 0.95 divided by that under it, Mantel-Haenszel over strata, patients as clusters.
 
     The interval is Student's t of the logarithm, by the patients' influences on it.
     """
     over = is_over(images["confidence"].to_numpy(), CONFIDENT)
     both = images.assign(over=over)["over"].groupby(images["stratum"]).transform("nunique") == 2
-    images, over, flips = images[both], over[both], flips[both].to_numpy()
+    images, over, flips = images[both], over[both.to_numpy()], flipped[both].to_numpy(bool)
     counts = {
         **{"n_over": int(over.sum()), "n_flipped_over": int((over & flips).sum())},
         **{"n_under": int((~over).sum()), "n_flipped_under": int((~over & flips).sum())},

@@ -8,7 +8,6 @@ from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.intervals import contrast_interval, percentiles
 from pgdose.analysis.outcomes import Outcomes
 
-
 _SUMMARY = (
     *("auc", "auc_low", "auc_high", "median_epsilon", "median_low", "median_high"),
     *("median_bound", "n_at_smallest", "n_never", "smallest_epsilon", "largest_epsilon"),

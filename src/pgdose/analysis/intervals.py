@@ -1,9 +1,9 @@
 """The method of the confidence intervals: how wide they are is decided here.
 
 By patients, from the draws of `bootstrap`: `rate_interval` for rates, `contrast_interval` for
-differences and slopes, `percentiles` for anything else; none of fewer than four patients. By images or reports: `wilson`, and
-`plain_percentiles` of bootstrap draws. Two of the conclusions are about groups and trainings, not
-patients alone: `conclusions` makes their t intervals, with the `standard_error` from here.
+differences and slopes, `percentiles` for anything else; none of fewer than four patients. By images
+or reports: `wilson`, and `plain_percentiles` of bootstrap draws. Those of several groups together
+are in `contrasts`, those over groups and trainings in `network_conclusions`.
 docs/conclusions.md has the formulas and their sources.
 """
 

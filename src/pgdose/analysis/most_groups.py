@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgdose.analysis.contrasts import Contrasts, Means, together, weighted_means
-from pgdose.analysis.verdicts import NOT_TESTED, PValue
+from pgdose.analysis.verdicts import PValue, not_tested
 
 MOST_SETS = 20_000  # of more groups than these sets allow, single groups are counted instead
 
@@ -48,22 +48,35 @@ def test(contrasts: Sequence[Contrasts], all_but: int) -> PValue:
     be tested with fewer than `all_but` groups.
     """
     if not 1 <= all_but <= len(contrasts[0]):
-        return NOT_TESTED
+        return not_tested
     means = sets_of(contrasts, all_but)
     if means is None:
         return functools.partial(_by_single_groups, contrasts, all_but)
-    return lambda more=1.0, power=0.5: float(means.p_values(more, power).max())
+    return largest(means)
 
 
 def of_mean(contrasts: Contrasts) -> PValue:
     """The test of the plain mean over the groups being 0 or less."""
     means = weighted_means(contrasts, np.full((1, len(contrasts)), 1 / len(contrasts)))
-    return lambda more=1.0, power=0.5: float(means.p_values(more, power)[0])
+    return largest(means)
+
+
+def largest(means: Means) -> PValue:
+    """The test that is passed where all of the means are over 0."""
+
+    def p_value(more: float = 1.0, power: float = 0.5) -> float:
+        return float(means.p_values(more, power).max())
+
+    return p_value
 
 
 def all_of(tests: Sequence[PValue]) -> PValue:
     """The test that is passed where all of these are: an intersection-union test."""
-    return lambda more=1.0, power=0.5: max(t(more, power) for t in tests)
+
+    def p_value(more: float = 1.0, power: float = 0.5) -> float:
+        return max(test(more, power) for test in tests)
+
+    return p_value
 
 
 def either(tests: Sequence[PValue]) -> PValue:
@@ -88,7 +101,7 @@ def group_p_values(contrasts: Contrasts, more: float = 1.0, power: float = 0.5) 
     return weighted_means(contrasts, np.eye(len(contrasts))).p_values(more, power)
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """p-values after Holm's correction; those of NaN don't count."""
     p = np.asarray(p_values, float)
     known = np.flatnonzero(~np.isnan(p))

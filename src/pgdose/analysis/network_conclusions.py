@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from scipy import special, stats
 
+from pgdose.analysis import most_groups
 from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
 from pgdose.analysis.contrasts import contrasts, weighted_means
 from pgdose.analysis.group_draws import GroupDraws, distinct_patients
@@ -51,7 +52,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
             for kind, name in (("histology", "histology"), ("xray", "X-ray"))
             if kind not in kinds_of_study
         ]
-        unfit = f"it compares histology with X-ray, and the study has no {' and no '.join(absent)} group"
+        unfit = f"it compares two kinds of image, and the study has no {' and no '.join(absent)}"
         reason = f"{counts}; two of each kind are needed"
         return undecided(reason, lacks=need, unfit=unfit if absent else "")
     networks = [network for kind in kinds.values() for draws in kind for network in draws.networks]
@@ -98,8 +99,8 @@ def _scopes(
         ),
         Scope(
             "for the groups of this study",
-            lambda more=1.0, power=0.5: float(fixed.over(0, -1).p_values(more, power)[0]),
-            lambda more=1.0, power=0.5: float(fixed.over(-MATTERS, 1).p_values(more, power)[0]),
+            most_groups.largest(fixed.over(0, -1)),
+            most_groups.largest(fixed.over(-MATTERS, 1)),
             distinct_patients(groups),
         ),
     ]
@@ -204,14 +205,14 @@ def training_size(
         reason = f"{counts}; a dependence could not show there"
         return Finding(*about, reason, lacks="an epsilon off the ceiling and the floor")
     p_value = partial(_p_of_slope, spread, len(x))
-    slope = float(fit.slope)
+    size = abs(float(fit.slope))
     return Finding(
         *(*about, counts),
         scopes=[
             Scope(
                 "",
-                lambda more=1.0, power=0.5: p_value(EQUAL - abs(slope), more, power),
-                lambda more=1.0, power=0.5: p_value(abs(slope) - EQUAL, more, power),
+                partial(p_value, EQUAL - size),
+                partial(p_value, size - EQUAL),
                 len(x),
                 "trainings",
             )

@@ -5,8 +5,9 @@ Margins and tolerances are those of docs/conclusions.md; change them there first
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -22,12 +23,18 @@ NOT_MEASURED = "not measured"  # too few doses or iterations
 FEW_PATIENTS = "under four patients"
 UNDECIDED = "undecided"
 
-#: A one-sided p-value, with so many times the patients (1) and with a power (0.5): the value that
-#: a study of this size undercuts with this probability, if the effect is the one observed.
-PValue = Callable[[float, float], float]
+
+class PValue(Protocol):
+    """A one-sided p-value.
+
+    With `more` times the patients and a `power`: the value that a study of this size undercuts
+    with this probability, if the effect is the one observed.
+    """
+
+    def __call__(self, more: float = 1.0, power: float = 0.5) -> float: ...
 
 
-def NOT_TESTED(more: float = 1.0, power: float = 0.5) -> float:  # noqa: N802
+def not_tested(more: float = 1.0, power: float = 0.5) -> float:
     """The p-value of what can't be tested."""
     return math.nan
 
@@ -190,6 +197,3 @@ def state_of(shows: float, does_not: float, level: float = ERROR / 2) -> str:
 def number(value: float) -> str:
     """A rate or difference in a sentence, with a real minus."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-Modality = Mapping[str, str]  # of each group: xray, histology or another
