@@ -209,7 +209,8 @@ def _moments(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standard deviation and skewness of each row."""
     deviation = draws - draws.mean(axis=1, keepdims=True)
     count = draws.shape[1]
-    spread = np.sqrt((deviation**2).sum(axis=1) / (count - 1))
-    third = (deviation**3).sum(axis=1) / count
+    squares = deviation * deviation  # a power of an array takes ten times as long
+    spread = np.sqrt(squares.sum(axis=1) / (count - 1))
+    third = np.einsum("ij,ij->i", squares, deviation) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         return spread, np.where(spread > 1e-12, third / spread**3, 0.0)
