@@ -69,7 +69,7 @@ def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
             others[group] = AT_CEILING
     tested = [draws for group, draws in groups.items() if group not in others]
     if not tested:
-        return _nothing("two doses that were reached, off the ceiling", others)
+        return _nothing("two doses that were reached, off the ceiling", others, "rise")
     levels = [shared_levels(draws.networks) for draws in tested]
     rises = contrasts(
         tested,
@@ -93,7 +93,8 @@ def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
             others[group] = AT_CEILING
     tested = [draws for group, draws in groups.items() if group not in others]
     if not tested:
-        return _nothing("iterations that were measured, off the ceiling", others)
+        need = "iterations that were measured, off the ceiling"
+        return _nothing(need, others, "growth", "last_quarter")
 
     def later(start: int) -> Contrasts:
         """ASR at the last iteration less that at another."""
@@ -134,9 +135,15 @@ def _last_less(draws: ConclusionDraws, start: int) -> np.ndarray:
     return np.asarray(draws.by_iteration[:, 2] - draws.by_iteration[:, start])
 
 
-def _nothing(needs: str, others: Mapping[str, str]) -> tuple[Finding, list[Trend]]:
+def _nothing(
+    needs: str, others: Mapping[str, str], *statistics: str
+) -> tuple[Finding, list[Trend]]:
     reason = f"no group has {needs}" if others else "no group has this attack"
-    trends = [Trend(g, "", np.nan, np.nan, np.nan, 0, state) for g, state in others.items()]
+    trends = [
+        Trend(group, statistic, np.nan, np.nan, np.nan, 0, state)
+        for group, state in others.items()
+        for statistic in statistics
+    ]
     return undecided(reason, lacks=f"groups with {needs}"), trends
 
 

@@ -1,11 +1,13 @@
 """Whether more than half of the groups do something: partial conjunction tests.
 
-H0: fewer than u of G groups do. If it holds, some G - u + 1 groups all don't, and no weighted mean
-of these is over 0: p is the largest over all such sets (Benjamini & Heller 2008).
+H0: fewer than u of G groups do. If it holds, some G - u + 1 groups all don't, and neither one of
+these nor a weighted mean of them is over 0: p is the largest over all such sets (Benjamini & Heller
+2008).
 """
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,24 +23,35 @@ def majority(groups: int) -> int:
     return groups // 2 + 1
 
 
-def sets_of(contrasts: Sequence[Contrasts], size: int) -> Means | None:
-    """The means of all sets of `size` groups, each group by any of the statistics.
+class Sets:
+    """All sets of `size` groups, and all ways in which their groups may fail.
 
-    Every statistic is over 0 where the group does it. None for no such set, or too many of them.
+    Every statistic in `contrasts` is over 0 where a group does it; in a set each group has one of
+    them. `chosen` is sets x (statistics x groups).
     """
-    number, groups = len(contrasts), len(contrasts[0])
-    if not 1 <= size <= groups:
-        return None
-    chosen = list(itertools.islice(itertools.combinations(range(groups), size), MOST_SETS + 1))
-    ways = list(itertools.product(range(number), repeat=size))
-    if len(chosen) * len(ways) > MOST_SETS:
-        return None
-    effective = contrasts[0].effective
-    weights = np.zeros((len(chosen) * len(ways), number * groups))
-    for row, (members, way) in enumerate(itertools.product(chosen, ways)):
-        places = [groups * kind + group for group, kind in zip(members, way, strict=True)]
-        weights[row, places] = effective[list(members)] / effective[list(members)].sum()
-    return weighted_means(together(contrasts), weights)
+
+    def __init__(self, contrasts: Sequence[Contrasts], size: int) -> None:
+        self.size, self.of = size, together(contrasts)
+        number, groups = len(contrasts), len(contrasts[0])
+        sets = np.array(list(itertools.combinations(range(groups), size)))
+        ways = np.array(list(itertools.product(range(number), repeat=size)))
+        places = (sets[:, None, :] + groups * ways).reshape(-1, size)
+        self.chosen = np.zeros((len(places), number * groups), bool)
+        np.put_along_axis(self.chosen, places, True, axis=1)
+        weights = self.chosen * self.of.effective
+        self.means = weighted_means(self.of, weights / weights.sum(axis=1, keepdims=True))
+        self.alone = weighted_means(self.of, np.eye(len(self.of)))
+
+    def p_value(self, more: float = 1.0, power: float = 0.5) -> float:
+        """The largest p-value of a set: the smaller one of its mean and of its surest group.
+
+        The mean is surer where groups are alike, the surest group where they are not; Bonferroni's
+        correction for both, and over the groups of the set.
+        """
+        alone = self.alone.p_values(more, power)
+        surest = self.size * np.where(self.chosen, alone, np.inf).min(axis=1)
+        p = 2 * np.minimum(self.means.p_values(more, power), surest)
+        return float(np.minimum(p.max(), 1))
 
 
 def test(contrasts: Sequence[Contrasts], all_but: int) -> PValue:
@@ -47,12 +60,12 @@ def test(contrasts: Sequence[Contrasts], all_but: int) -> PValue:
     `contrasts` are over 0 where a group does it, one for each statistic that it needs. Nothing can
     be tested with fewer than `all_but` groups.
     """
-    if not 1 <= all_but <= len(contrasts[0]):
+    groups = len(contrasts[0])
+    if not 1 <= all_but <= groups:
         return not_tested
-    means = sets_of(contrasts, all_but)
-    if means is None:
+    if math.comb(groups, all_but) * len(contrasts) ** all_but > MOST_SETS:
         return functools.partial(_by_single_groups, contrasts, all_but)
-    return largest(means)
+    return Sets(contrasts, all_but).p_value
 
 
 def of_mean(contrasts: Contrasts) -> PValue:
