@@ -1,4 +1,4 @@
-"""Conclusion 4: ASR drops sharply above a clean confidence of 0.95.
+"""Conclusion 4: ASR drops above a clean confidence of 0.95.
 
 It rests on the dose that each image needs (`needed_dose`), which no ceiling hides. The ratio of
 rates stands beside it at every dose. docs/conclusions.md has the tests.
