@@ -37,7 +37,9 @@ def _score_ends(rate: Any, n: Any, quantile: float) -> tuple[np.ndarray, np.ndar
     middle = (rate + squared / (2 * n)) / (1 + squared / n)
     half = quantile * np.sqrt(rate * (1 - rate) / n + squared / (4 * n**2))
     half /= 1 + squared / n
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    # Rounding must not put an end on the wrong side of the rate.
+    low = np.where(np.equal(rate, 0), 0.0, np.clip(middle - half, 0, 1))
+    return low, np.where(np.equal(rate, 1), 1.0, np.clip(middle + half, 0, 1))
 
 
 def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:
@@ -72,8 +74,7 @@ def rate_interval(
         low, high = (
             np.where(rate == sure, end, x) for end, x in zip(ends, (low, high), strict=True)
         )
-    # Rounding must not put an end on the wrong side of the rate.
-    return np.where(rate == 0, 0, low), np.where(rate == 1, 1, high)
+    return low, high
 
 
 def effective_size(
