@@ -29,16 +29,18 @@ with job(snakemake) as log:
         existing, snakemake.output.network, classes, shape["size"]
     ).to(device)
     probe.check(folding.fold(network), pixels, len(classes), name, memory)
-    for note in network.notes:
-        log.warning("%s: %s", name, note)
     precision = devices.set_precision("fp32", device)
     logits = evaluation.evaluate(network, members, params.batch, device)
+    network.notes += probe.check_scale(logits, network, name)
+    for note in network.notes:  # a pass adds which of several outputs was taken
+        log.warning("%s: %s", name, note)
     run = f"{snakemake.wildcards.group}/{snakemake.wildcards.run}"
     log.info(
         "%s: accuracy %.3f on %d images",
         *(run, evaluation.accuracy(logits, members.labels), len(members)),
     )
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    notes = {"notes": json.dumps(network.notes)}
+    offset = None if network.offset is None else network.offset.tolist()
+    notes = {"notes": json.dumps(network.notes)} | clean_logits.offset_metadata(offset)
     numbers = members.table["member"]
     clean_logits.write(snakemake.output.clean, numbers, logits, precision, notes)

@@ -15,6 +15,7 @@ In reading order:
     needed_dose        the dose that each image needs, by clean confidence
     subgroups          success by sex and age
     storage            flips that survive 8 bits
+    other_labels       what an attack on one label does to the others
     transitions        which class flips to which
     measures           the tables of one run, gathered from those above
 
