@@ -16,10 +16,18 @@ with job(snakemake) as log:
         surface = surface_table.read_surface(
             surface_shards(inputs.surfaces, attack), inputs.network, Doses(**doses)
         )
-        by_attack[attack] = one = measures.measure_attack(surface, members, how)
+        by_attack[attack] = one = measures.measure_attack(
+            surface, members, how, bounds_change=attack not in params.gradient_clipped
+        )
         if one.n_unknown:
             log.warning(
                 "%s: %d images left out: logits missing or not finite", attack, one.n_unknown
+            )
+        if one.too_few_patients:
+            log.warning(
+                "%s: the attacked images are of %d patients, and no interval rests on under four; "
+                "add patients to the group's validation part",
+                *(attack, one.too_few_patients),
             )
     measures.write_run(
         by_attack, settings(params, "run"), dict(snakemake.output), settings(params, "columns")

@@ -159,6 +159,8 @@ def add_conclusions(rows: Rows) -> None:
                 dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
                 {"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
                 reason=f"{attack} says so <i>",
+                scope="for most groups" if verdict == "supported" else np.nan,
+                lacks="12 patients more <i>" if verdict == "undecided" else np.nan,
             )
 
 

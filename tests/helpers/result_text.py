@@ -6,6 +6,8 @@ import pandas as pd
 WORDS = {
     *("role", "network", "check", "verdict", "says", "by", "value"),
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
+    *("scope", "unit", "lacks", "unfit", "second", "second_says", "agrees"),
+    *("median_bound", "no_interval"),
 }
 
 

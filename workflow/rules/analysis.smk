@@ -22,6 +22,7 @@ rule measure:
     params:
         run=lambda w: as_json(run_of(w).identity()),
         doses=lambda w: as_json(doses_of(run_of(w).attacks)),
+        gradient_clipped=gradient_clipped(),
         settings=measure_settings(),
         columns=as_json(
             {
@@ -210,7 +211,7 @@ rule tables:
             name: run_file(f"measures/{name}.parquet", runs())
             for name in table_registry.tables_of("measure")
         },
-        images=run_file("measures/images.parquet", runs("main")),
+        images=run_file("measures/images.parquet", runs()),
         draws=run_file("measures/conclusion_draws.parquet", runs()),
         clean=run_file("clean.parquet", size_runs()),
         members=group_file("members.parquet", {run.group for run in size_runs()}),
@@ -236,6 +237,7 @@ rule tables:
             STUDY.training_size.attacks if STUDY.training_size else []
         ),
         modality=modalities(),
+        controls=[name for name, a in STUDY.attacks.items() if a.kind == "noise"],
         settings=measure_settings(),
         columns=columns_of("measure", "tables"),
         code=script_digest("tables.py"),

@@ -24,7 +24,7 @@ def changes_of_other_labels(
     count = np.nan_to_num(surface.other_labels[rows])
     changed = count > 0
     draws = bootstrap.rates(changed, np.ones((len(rows), 1), bool), patients)
-    low, high = rate_interval(draws, patients.count)
+    low, high = rate_interval(draws, patients.clusters)
     table = []
     for level, epsilon in enumerate(outcomes.doses.epsilons):
         if not outcomes.measured[level, -1]:

@@ -1,5 +1,6 @@
 """The paper's conclusions on the page: the matrix of verdicts, and each conclusion's test."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pgdose.report import summary, tables, wording
@@ -17,8 +18,8 @@ def matrix(data: ReportData) -> Table | None:
     attacks = list(table["attack"].unique())
     rows = []
     for place, (name, answers) in enumerate(table.groupby("conclusion", sort=False), 1):
-        verdicts = {row["attack"]: summary.verdict(row) for row in answers.to_dict("records")}
-        cells = [_verdict(verdicts[a]) if a in verdicts else wording.MISSING for a in attacks]
+        verdicts = {row["attack"]: _verdict(row) for row in answers.to_dict("records")}
+        cells = [verdicts.get(attack, wording.MISSING) for attack in attacks]
         rows.append([f"{place}. {summary.claim(str(name))}", *cells])
     heads = [Head("Conclusion", "text"), *(Head(attack) for attack in attacks)]
     return Table("Conclusions by attack", heads, rows)
@@ -36,9 +37,10 @@ def conclusions(data: ReportData) -> list[dict[str, Any]]:
             rows,
             [
                 ("Attack", "", tables.text("attack")),
-                ("Verdict", "", lambda row: _verdict(summary.verdict(row))),
+                ("Verdict", "", _verdict),
                 ("Estimate", "number", tables.with_interval("estimate", wording.rate)),
                 ("Why", "text", tables.text("reason")),
+                ("It lacks", "text", lambda row: wording.text(row.get("lacks"))),
             ],
         )
         contributions = tables.table_of(
@@ -66,8 +68,11 @@ def conclusions(data: ReportData) -> list[dict[str, Any]]:
     return sections
 
 
-def _verdict(word: str) -> Cell:
-    """A verdict as a word, with its mark and a CSS class for its colour."""
+def _verdict(row: Mapping[Any, Any]) -> Cell:
+    """A verdict and of what it is said, with its mark and a CSS class for its colour."""
+    word = summary.verdict(row)
     if word not in MARKS:
         return Cell(word, kind="verdict untested")
-    return Cell(f"{MARKS[word]} {word}", kind=f"verdict {word}")
+    scope = row.get("scope")
+    scope = f" {scope}" if isinstance(scope, str) and scope else ""
+    return Cell(f"{MARKS[word]} {word}{scope}", kind=f"verdict {word}")

@@ -20,10 +20,10 @@ from pgdose.study.doses import same_epsilon
 
 #: The paper's five conclusions, as statements that a verdict is about.
 CLAIMS = {
-    "grows_with_epsilon": f"ASR grows with {EPSILON} for most groups",
-    "histology_less_sensitive": "Histology is less sensitive than X-ray",
-    "levels_off": "ASR grows with the iterations and levels off for most groups",
-    "drops_above_confidence": "ASR drops sharply above a clean confidence of 0.95",
+    "grows_with_epsilon": f"ASR grows with {EPSILON}",
+    "histology_less_sensitive": f"Histology is less sensitive to growing {EPSILON} than X-ray",
+    "levels_off": "ASR grows with the iterations and levels off",
+    "drops_above_confidence": "ASR drops above a clean confidence of 0.95",
     "training_size": "ASR does not depend on the training-set size",
 }
 KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within a sentence

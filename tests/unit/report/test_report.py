@@ -152,10 +152,12 @@ def test_conclusions(page: Page, tables: dict[str, pd.DataFrame]) -> None:
         assert f"Test of {claim}." in page.section("conclusions")
         for row in rows.itertuples():
             verdict = "not tested" if pd.isna(row.verdict) else row.verdict
+            verdict += "" if pd.isna(row.scope) else f" {row.scope}"
             assert matrix.iloc[place - 1][row.attack].strip("✓✗? ") == verdict
             here = shown.loc[row.attack]
             assert here["Verdict"].strip("✓✗? ") == verdict and here["Why"] == row.reason
             same(here["Estimate"], row.estimate, row.ci_low, row.ci_high)
+            assert ("12 patients more" in str(here["It lacks"])) == (row.verdict == "undecided")
         trends = tables["trends"][tables["trends"]["conclusion"] == claim]
         if len(trends):
             folded = page.table(f"Groups of conclusion {place}")

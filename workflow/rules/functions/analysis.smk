@@ -42,6 +42,12 @@ def doses_of(attacks):
     }
 
 
+def gradient_clipped():
+    """The attacks whose epsilon bounds the gradient, not the change of the image."""
+    clips = {name: getattr(a, "clip", "") for name, a in STUDY.attacks.items()}
+    return [name for name, clip in clips.items() if clip == "gradient"]
+
+
 def measure_settings():
     """The operating point, the definition of success and the number of bootstrap draws."""
     return as_json(
