@@ -14,6 +14,7 @@ from pgdose.errors import UserError
 from pgdose.networks import folding
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.formats import first_line
+from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import Input, Outputs
 from pgdose.study.sections import section_of
 
@@ -171,10 +172,10 @@ def _module(network: Any) -> nn.Module:
 def _check_size(images: Tensor, declared: Declared) -> None:
     size = declared.input.size if declared.input else None
     rows, columns = images.shape[2:]
-    if size is not None and (rows, columns) != (size, size):
+    if size is not None and (rows, columns) != sides(size):
         raise UserError(
-            f"preprocessing.size: {size}, but the images have {rows} x {columns} pixels; resize "
-            "them as the network's training did"
+            f"preprocessing.size: {shown(size)}, but the images have {rows} x {columns} pixels; "
+            "resize them as the network's training did"
         )
 
 

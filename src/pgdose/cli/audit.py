@@ -22,6 +22,7 @@ from pgdose.cli.workflow import run_study
 from pgdose.errors import Rejected, UserError
 from pgdose.names import UNKNOWN_PATIENTS, is_name
 from pgdose.preflight import check_inputs
+from pgdose.study.image_size import sides
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import NETWORK_FORMATS, OF_ONE_NUMBER, ExistingNetwork
 from pgdose.study.parsing import parse
@@ -122,7 +123,7 @@ def try_network(folder: Path, plan: AuditPlan) -> None:
         channels = 1 if plan.source["modality"] == "xray" else 3
         size = plan.image["size"]
         source = torch.Generator().manual_seed(plan.seed)
-        rows, columns = (size, size) if isinstance(size, int) else size
+        rows, columns = sides(size)
         images = torch.rand(2, channels, rows, columns, generator=source)
         try_on(existing, list(plan.classes), images, memory=MEMORY, seconds=SECONDS)
 

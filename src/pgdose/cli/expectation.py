@@ -14,6 +14,7 @@ from typing import Any
 from pgdose.cli.step_seconds import Seconds
 from pgdose.errors import Rejected
 from pgdose.images.picture_header import read_header
+from pgdose.study.image_size import sides
 from pgdose.study.runs import Run
 from pgdose.study.sources import MicroscopeFields, Slides
 from pgdose.study.study import Study
@@ -196,7 +197,7 @@ def _attacked(study: Study, run: Run, images: int, wanted: int | str) -> float:
 
 
 def _pixels(size: int | Sequence[int]) -> int:
-    rows, columns = (size, size) if isinstance(size, int) else size
+    rows, columns = sides(size)
     return rows * columns
 
 

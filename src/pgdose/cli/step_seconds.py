@@ -54,12 +54,13 @@ def _time_one(about: Mapping[str, Any]) -> Sequence[float]:
     import torch
 
     from pgdose.networks import architectures, formats
+    from pgdose.study.image_size import sides
     from pgdose.study.onnx_locations import data_files
 
     torch.set_num_threads(about["threads"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     channels, size = about["channels"], about["size"]
-    rows, columns = (size, size) if isinstance(size, int) else size
+    rows, columns = sides(size)
     if about.get("file"):
         path = Path(about["file"])
         content = path.read_bytes()

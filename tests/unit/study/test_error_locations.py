@@ -31,7 +31,7 @@ def cases(kind: Any) -> Iterator[Case]:
         found = [case for choice in choices for case in cases(choice)]
         yield from (case for case in found if case[0])
         takes_mappings = any(case[0] and not case[0][0].isdecimal() for case in found)
-        yield [], 3 if takes_mappings else WRONG
+        yield [], [] if takes_mappings else WRONG
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         yield [], 3
         yield from cases_of_a_section(kind)
