@@ -83,7 +83,7 @@ def effective_size(
     """The number of independent images that would know a rate as well as these do, (points,).
 
     From the variance over the draws (Korn & Graubard 1998), a quarter of the way to the number of
-    patients on a logarithmic scale, if they are fewer: of few flips the variance is soon underestimated.
+    patients on a logarithmic scale, if they are fewer: of few flips the variance is soon too small.
     Never more than the images.
     """
     rate = draws[0]
