@@ -30,20 +30,25 @@ from pgdose.user_tables.source_tables import (
 )
 
 KEY_HEAD = "The key of the study's ids is not in order:"
+INPUTS_HEAD = "The study's inputs are not in order:"
 SHARDS_READ = 20  # of a source that has no records yet
 
 
 def check_inputs(study: Study) -> None:
     """Raises one UserError with a line for each folder, file, column or label that is missing."""
-    if lines := _keys(study):
+    if lines := key_mistakes(study):
         raise UserError("\n".join([KEY_HEAD, *(f"  {line}" for line in lines)]))
+    if lines := input_mistakes(study):
+        raise UserError("\n".join([INPUTS_HEAD, *(f"  {line}" for line in lines)]))
+
+
+def input_mistakes(study: Study) -> list[str]:
+    """A line for each folder, file, column or label that is missing."""
     checks = (_source_files, _lexicons, _group_files, _network_files)
-    if lines := [line for check in checks for line in check(study)]:
-        head = "The study's inputs are not in order:"
-        raise UserError("\n".join([head, *(f"  {line}" for line in lines)]))
+    return [line for check in checks for line in check(study)]
 
 
-def _keys(study: Study) -> list[str]:
+def key_mistakes(study: Study) -> list[str]:
     """A line for each source or group, or other study, whose ids a lost or another key made.
 
     Only if the study needs the key: it must fit the ids that this study has, and it must not be
@@ -134,11 +139,11 @@ def _lexicons(study: Study) -> Iterator[str]:
     for name, source in study.sources.items():
         if not isinstance(source, DicomArchive):
             continue
-        if source.lexicon is None:
+        if source.lexicon_file is None:
             labels = source.label_table.labels.all_names if source.label_table else []
             yield from _labels_of_classes(study, name, labels, "its table of labels")
             continue
-        path = Path(source.lexicon)
+        path = Path(source.lexicon_file)
         if not path.is_file():
             yield from _file(f"sources.{name}.lexicon", source.lexicon)
             continue

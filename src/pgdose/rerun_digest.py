@@ -7,6 +7,7 @@ imports are read from the source; nothing is imported.
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def digest(script: Path) -> str:
     total = hashlib.sha256()
     for path in source_files(script):
         total.update(f"{path.name}\0{_parse(path)[0]}\0".encode())
+    return total.hexdigest()[:16]
+
+
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """16 hex digits that change when the content of one of the files changes."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return total.hexdigest()[:16]
 
 

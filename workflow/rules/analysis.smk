@@ -138,6 +138,40 @@ rule quality:
         "../../scripts/quality.py"
 
 
+if STUDY.acceptance:
+
+    rule acceptance:
+        """Whether each network keeps the limits that the study sets."""
+        input:
+            members=[
+                file
+                for run in judged_runs()
+                for file in group_file("members.parquet", [run.group])
+            ],
+            networks=run_file("network.safetensors", judged_runs()),
+            surfaces=[
+                file
+                for run in judged_runs()
+                for a in accepted_attacks()
+                for file in surfaces(run, a)
+            ],
+        output:
+            shown_table("acceptance"),
+        log:
+            f"{LOGS}/acceptance.log",
+        benchmark:
+            f"{BENCHMARKS}/acceptance.tsv"
+        conda:
+            "../../envs/data.yaml"
+        params:
+            runs=as_json([run.identity() for run in judged_runs()]),
+            limits=as_json([limit.to_dict() for limit in STUDY.acceptance]),
+            columns=columns_of("acceptance"),
+            code=script_digest("acceptance.py"),
+        script:
+            "../../scripts/acceptance.py"
+
+
 if transferred():  # some group has several networks
 
     rule table_transfer:

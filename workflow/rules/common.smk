@@ -87,6 +87,13 @@ def script_digest(name):
     return rerun_digest.digest(Path(workflow.basedir, "scripts", name))
 
 
+def page_digest():
+    """Changes when a file changes that report.html is made of."""
+    folder = rerun_digest.SOURCE / "pgdose" / "report" / "page_files"
+    names = ("report.html", "group.html", "macros.html", "report.css", "report.js")
+    return rerun_digest.digest_of_files([folder / name for name in names])
+
+
 def grows(amount):
     """A resource that grows with each attempt. What a profile's defaults give is not repeated."""
     return lambda w, attempt: attempt * (amount(w) if callable(amount) else amount)
@@ -150,9 +157,15 @@ def stores(group):
     return [f"{RESULTS}/groups/{group}/images/{shard}.npy" for shard in shards]
 
 
-def image_shape(group):
+def image_shape(group, fitted=False):
+    """The size and channels of a group's images, and how those of its stores are brought to them.
+
+    The stores of a group that owns its pixels have the size already; `fitted` is for making them.
+    """
     image = STUDY.groups[group].image
-    return as_json({"size": image.size, "channels": STUDY.channels(group)})
+    shape = {"size": image.size, "channels": STUDY.channels(group)}
+    fitted = fitted or STUDY.tiled(group)
+    return as_json(shape | (image.fit_settings() if fitted else {}))
 
 
 def image_settings(source):
@@ -241,11 +254,10 @@ def transferred():
 
 
 def result_tables():
-    """The tables of the whole study; `transfer` needs a group with several networks."""
+    """The tables of the whole study; some only where the study asks for what they tell."""
+    absent = {"transfer": not transferred(), "acceptance": not STUDY.acceptance}
     names = [
-        name
-        for name in table_registry.RESULT_TABLES
-        if name != "transfer" or transferred()
+        name for name in table_registry.RESULT_TABLES if not absent.get(name, False)
     ]
     return [f"{RESULTS}/tables/{name}.csv" for name in names]
 
@@ -267,6 +279,7 @@ def results_of(group):
     return [
         *run_file("measures/asr.parquet", runs(groups=[group])),
         *run_file("diagnostics.parquet", runs(groups=[group])),
+        *run_file("probe.html", [r for r in runs(groups=[group]) if not r.is_trained]),
         *exports(group),
         *group_file("contact_sheet.png", [group]),
     ]

@@ -1,4 +1,4 @@
-# The page that holds everything.
+# The page that holds everything, and a page for each network from elsewhere.
 
 
 rule report:
@@ -15,16 +15,6 @@ rule report:
         near_duplicates=group_file("near_duplicates.parquet"),
         agreement=source_file("agreement.csv", hand_labelled()),
         diagnostics=run_file("diagnostics.parquet", runs()),
-        page=[
-            f"src/pgdose/report/page_files/{name}"
-            for name in (
-                "report.html",
-                "group.html",
-                "macros.html",
-                "report.css",
-                "report.js",
-            )
-        ],
     output:
         f"{RESULTS}/report.html",
     log:
@@ -41,6 +31,34 @@ rule report:
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json([run.identity() for run in runs()]),
         benchmarks=BENCHMARKS,
+        page=page_digest(),
         code=script_digest("report.py"),
     script:
         "../../scripts/report.py"
+
+
+rule probe_page:
+    """The page about a network from elsewhere: accuracy, outputs, other preprocessings.
+
+    The import of a network that it refuses writes the same page.
+    """
+    input:
+        findings=f"{RUN}/probe.json",
+        page=[
+            f"src/pgdose/report/page_files/{name}"
+            for name in ("probe.html", "macros.html", "report.css")
+        ],
+    output:
+        f"{RUN}/probe.html",
+    log:
+        f"{LOGS}/probe_page/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/probe_page/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        group=group_pattern(run for run in runs() if not run.is_trained),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=script_digest("probe_page.py"),
+    script:
+        "../../scripts/probe_page.py"

@@ -62,7 +62,7 @@ rule label_reports:
     """Label the reports of an archive: norm, and each finding of the lexicon."""
     input:
         reports=lambda w: source_of(w).reports.table,
-        lexicon=lambda w: source_of(w).lexicon,
+        lexicon=lambda w: source_of(w).lexicon_file,
     output:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",
         mentions=f"{PRIVATE}/{{source}}/mentions.parquet",

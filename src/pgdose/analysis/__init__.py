@@ -21,6 +21,7 @@ In reading order:
 
     operating_point    at which epsilon and iteration attacks are compared
     worst_case         images that any of the attacks flips
+    acceptance         whether success is under a limit
     training_sizes     success and accuracy by the number of training images
     study_tables       the tables over all runs: the two above and the conclusions
 
@@ -36,6 +37,7 @@ In reading order:
     conclusion_tables    the tables of the conclusions
 
     quality            accuracy, calibration, confusion on clean images, with `roc`
+    output_order       which class each output of a network seems to be
     network_checks     whether attacks on a network mean anything
     network_tables     the tables of all networks
     table1             Table 1

@@ -23,4 +23,17 @@ The modules, in reading order:
     rerun           adversarial images, by running an attack again
     transfer        what other networks make of these images
     transfer_table  that on disk
+
+`attack.make` is that of `settings`.
 """
+
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Import `make` when it is used: many modules here need no torch."""
+    # By name, so that `rerun_digest` does not take it for code of every job.
+    if name == "make":
+        return importlib.import_module("pgdose.attack.settings").make
+    raise AttributeError(f"module 'pgdose.attack' has no attribute {name!r}")

@@ -11,16 +11,25 @@ from pgdose.attack.noise import Noise
 from pgdose.attack.objectives import OBJECTIVES
 from pgdose.attack.projections import CLIPS
 from pgdose.attack.steps import Attack, GradientDescent
+from pgdose.errors import UserError
 from pgdose.study.attacks import (
+    LEAST_LIKELY,
     AnyAttack,
     ExternalAttack,
     GradientAttack,
     NoiseAttack,
     OfEpsilon,
+    attack_kind,
 )
 from pgdose.study.doses import Doses
+from pgdose.study.sections import section_of
+from pgdose.study.suggestions import one_of
 
 Target = int | str | None  # the index of a class, least_likely, or away from the true class
+Entry = GradientAttack | NoiseAttack | ExternalAttack
+KINDS: dict[str, type[Entry]] = {
+    **{"gradient": GradientAttack, "noise": NoiseAttack, "external": ExternalAttack}
+}
 _MODEL: TypeAdapter[AnyAttack] = TypeAdapter(AnyAttack)
 
 
@@ -28,7 +37,7 @@ _MODEL: TypeAdapter[AnyAttack] = TypeAdapter(AnyAttack)
 class AttackSettings:
     """An attack as one group meets it: the study's entry, and its target among their classes."""
 
-    entry: GradientAttack | NoiseAttack | ExternalAttack
+    entry: Entry
     target: Target
 
     @property
@@ -48,14 +57,49 @@ def read_settings(fields: Mapping[str, Any]) -> AttackSettings:
     return AttackSettings(entry, fields.get("target"))
 
 
-def make(settings: GradientAttack | NoiseAttack, target: Target = None) -> Attack:
+def attack_entry(fields: Mapping[str, Any], name: str = "") -> Entry:
+    """An entry of a study's `attacks` from a plain mapping; UserError for one that is wrong.
+
+    `name` begins the message.
+    """
+    kind = attack_kind(dict(fields))
+    if kind not in KINDS:
+        raise UserError(f"{f'{name}.' if name else ''}kind: {kind!r:.40}; {one_of(KINDS)}")
+    return section_of(KINDS[kind], fields, name)
+
+
+def make(
+    settings: GradientAttack | NoiseAttack | Mapping[str, Any], target: Target = None
+) -> Attack:
     """The attack that an entry of the study describes.
 
-    `target` replaces the entry's, which may be the name of a class: it is the index of a class,
-    least_likely, or None.
+    Args:
+        settings: the entry, or a mapping with its keys, {"form": "bim", "alpha": 0.002}. The doses
+            are no part of an attack: `epsilon` may be left out of a mapping.
+        target: replaces the entry's, which may be the name of a class: it is the index of a class,
+            least_likely, or None.
+
+    Raises:
+        UserError: keys or values that the study would not take, an attack of another library, or
+            a target that is the name of a class.
     """
+    if isinstance(settings, Mapping):
+        entry = attack_entry({"epsilon": [1.0], **settings})
+        if isinstance(entry, ExternalAttack):
+            raise UserError(
+                "kind: 'external' is run by its library; give it to pgdose.dose_response, or to a "
+                "study"
+            )
+        settings = entry
     if isinstance(settings, NoiseAttack):
         return Noise()
+    if target is None and settings.target is not None:
+        if settings.target != LEAST_LIKELY:
+            raise UserError(
+                f"target: {settings.target!r} is a name; give the number of the class as "
+                "make(..., target=NUMBER)"
+            )
+        target = settings.target
     parts: dict[str, Any] = {
         "objective": OBJECTIVES[settings.gradient_of],
         "target": target,

@@ -42,7 +42,7 @@ def disagreements(study: Path, source: str) -> list[str]:
     differing = _differing(archive, source, folder, labels, mentions)
     reports = labels[labels["link"].isin(differing)].set_index("link")
     texts = _texts(folder, source, reports)
-    lexicon_path = Path(archive.lexicon or "")
+    lexicon_path = Path(archive.lexicon_file or "")
     rules, notes = _rules(lexicon_path, folder / "labels.parquet")
     explainer = Explainer(load_lexicon(lexicon_path))
     of_report = dict(list(mentions.groupby("report")))

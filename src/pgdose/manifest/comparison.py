@@ -4,7 +4,7 @@ import functools
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -85,6 +85,18 @@ def compare(results: Path, manifest: Manifest) -> Comparison:
         for top, number in behind.items()
     ]
     return Comparison([faults[path] for path in sorted(faults)], notes, intact)
+
+
+def faults_of(results: Path, entries: Sequence[Entry]) -> list[str]:
+    """What is wrong with some of the listed files; others are neither read nor looked for."""
+    sizes, leads_away = {entry.size for entry in entries}, _links(results)
+    found = map_in_threads(lambda entry: _find(results, entry, sizes, leads_away), entries, THREADS)
+    return [
+        f"{shown(results / entry.path)}: {state.problem or 'has changed'}; run the study again, or "
+        "restore it from a copy"
+        for entry, state in zip(entries, found, strict=True)
+        if not state.is_intact(entry)
+    ]
 
 
 def _links(results: Path) -> Callable[[str], bool]:

@@ -1,5 +1,6 @@
 """The wrapper of every network: images in [0, 1] in, logits in the group's class order out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ class Preprocessing:
     channels: 1 or 3
     layout: channels_first or channels_last
     range: the values of black and white
-    size: pixels of a side, if it is declared
+    size: pixels of a side, or rows and columns, if it is declared
     threshold: the second logit's class is predicted where its probability is over it; None: 0.5
     label: of several labels, the number of the audited output
     activated: whether outputs of several labels are probabilities
@@ -37,7 +38,7 @@ class Preprocessing:
     channels: int
     layout: str
     range: list[float]
-    size: int | None = None
+    size: int | Sequence[int] | None = None
     threshold: float | None = None
     label: int = 0
     activated: bool = False
@@ -82,7 +83,7 @@ class Preprocessing:
 
 
 class Classifier(nn.Module):
-    """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes.
+    """Images in [0, 1], n x 1 or 3 x rows x columns, to logits, n x classes.
 
     Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
     and given to the body in the expected layout. Its outputs are turned into logits

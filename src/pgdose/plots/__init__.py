@@ -14,6 +14,7 @@ In reading order:
 
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface
+    dose_response  the curve of one network under one attack, for a notebook
     network        a group's network: training, confusion, reliability
 
     sheet_samples  which images a person checks on the sheets

@@ -29,7 +29,7 @@ def asr_over_epsilon(rows: pd.DataFrame, groups: Groups) -> Figure:
         of_attack = rows[rows["attack"] == attack]
         of_kind = of_attack[of_attack["group"].isin(kinds[kind])]
         panels.curves(panel, of_kind, "epsilon", groups, sorted(of_attack["epsilon"].unique()))
-        _epsilon_axis(panel, of_attack["epsilon"])
+        epsilon_axis(panel, of_attack["epsilon"])
     panels.group_legend(figure, groups, rows)
     return figure
 
@@ -66,7 +66,8 @@ def asr_over_iterations(rows: pd.DataFrame, groups: Groups) -> Figure:
     return figure
 
 
-def _epsilon_axis(panel: Axes, epsilons: pd.Series) -> None:
+def epsilon_axis(panel: Axes, epsilons: pd.Series) -> None:
+    """From 0, or logarithmic where epsilons differ much; plain numbers as ticks."""
     plain = FuncFormatter(lambda value, _: f"{value:.6g}")
     if not axes.is_wide(epsilons):
         if (epsilons > 0).any():

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.plots.rows import attack_label
-from pgdose.report import cohorts, tables, wording
+from pgdose.report import cohorts, networks, tables, wording
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import ReportData
 from pgdose.report.images import embed
@@ -29,6 +29,7 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
             for name, caption in PICTURES.items()
             if name in pictures
         ],
+        "probes": networks.probe_pages(data, group),
         "attacks": _attacks(data, group),
         "confusion": _confusion(data, group),
         "transitions": _transitions(data, group),

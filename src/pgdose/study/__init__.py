@@ -6,14 +6,17 @@ study         the whole file, sections `split` and `privacy`; the workflow's que
 sources       section `sources`; what a new kind of source touches
 groups        section `groups`
 classes       keys `classes` (with `where`) and `image` of a group
+image_size    sizes of images: a square's side, or height and width
 augmentation  key `augment` of groups and of training
 training      section `training`, and the architectures
+repeated_training  its key `repeats`
 networks      keys `network` and `networks` of a group
 network_kinds  files of networks that are not read, and how to bring each
 network_content  what a network's file is, by its first bytes
 onnx_locations  files beside an ONNX model that hold its weights, which are inputs too
 attacks       section `attacks`
 doses         an attack's amplitudes (epsilon) and iterations
+acceptance    section `acceptance`
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`
 phantom       section `phantom`, the synthetic hospital
 runs          the runs of a group: one network each, and the attacks on it
@@ -33,8 +36,11 @@ field_lines   the lines on which fields stand in their files
 parsing       `parse`: from the content of a study file to a `Study`
 places        where a study may write
 cross_checks  mistakes between sections
+warnings      what a study may say, but hardly means
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines
+error_texts   the words of these errors
+sections      one section from a plain mapping, outside of a study file
 error_locations  the keys of the file that the location of such an error stands for
 value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here

@@ -24,6 +24,21 @@ def parse(
     documents: the files that `raw` was read from, by name; then each line says where the field
                stands
     """
+    study, lines = parse_with_mistakes(raw, migrations, documents)
+    if lines:
+        raise _refusal(lines, FieldLines(raw, documents))
+    return study
+
+
+def parse_with_mistakes(
+    raw: dict[str, Any],
+    migrations: Sequence[Migration] = MIGRATIONS,
+    documents: Mapping[str, Document] | None = None,
+) -> tuple[Study, list[str]]:
+    """The study, and a line for each mistake that lies between its sections.
+
+    UserError if a section itself is wrong: then there is no study to look at.
+    """
     fields = FieldLines(raw, documents)
     if excess := find_excess(raw):
         raise _refusal(_located([str(excess)], fields), fields)
@@ -32,9 +47,12 @@ def parse(
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise _refusal(validation_lines(error, fields), fields) from None
-    if lines := cross_checks(study):
-        raise _refusal(_located(lines, fields), fields)
-    return study
+    return study, _located(cross_checks(study), fields)
+
+
+def located(lines: list[str], raw: dict[str, Any], documents: Mapping[str, Document]) -> list[str]:
+    """Sentences that begin with the path of a field, each behind the field's line in the file."""
+    return _located(lines, FieldLines(raw, documents))
 
 
 def _check_version(

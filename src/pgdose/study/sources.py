@@ -22,6 +22,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pgdose.names import IGNORE, UNKNOWN_PATIENTS
+from pgdose.project_files import shipped
 from pgdose.study.base import (
     INCEPTION_MINIMUM,
     IS_PATH,
@@ -164,6 +165,11 @@ class DicomArchive(Source):
     @property
     def modality(self) -> str:
         return "xray"
+
+    @property
+    def lexicon_file(self) -> str | None:
+        """Where the lexicon lies; one of pgdose's own may lie with the installed package."""
+        return shipped(self.lexicon) if self.lexicon else None
 
     @model_validator(mode="after")
     def _check_reports(self) -> Self:

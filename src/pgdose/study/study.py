@@ -5,8 +5,9 @@ import re
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from pgdose.study.acceptance import Limit, as_list
 from pgdose.study.attacks import AnyAttack
 from pgdose.study.base import Integer, Model, Name, Real
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
@@ -49,6 +50,8 @@ class Study(Model):
     training_size: TrainingSize | None = None
     operating_points: OperatingPoints = OperatingPoints()
     measures: Measures = Measures()
+    # Limits for the results, one or several; `pgdose gate` holds them to these.
+    acceptance: Annotated[list[Limit], Field(max_length=100), BeforeValidator(as_list)] = []
 
     @model_validator(mode="before")
     @classmethod

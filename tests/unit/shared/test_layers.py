@@ -12,6 +12,7 @@ SOURCE = PROJECT / "src" / "pgdose"
 # Lowest first, as in DESIGN; rooms of one line may not import each other, but for themselves.
 ROOMS = [
     {"errors", "names", "progress"},
+    {"project_files"},
     {"study"},
     {"tables"},
     {"user_tables"},
@@ -32,7 +33,7 @@ ROOMS = [
     {"plots"},
     {"report"},
     {"terminal"},
-    {"cli"},
+    {"cli", "api"},
 ]
 HEIGHT = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 # What a room never touches, at any depth of its imports.

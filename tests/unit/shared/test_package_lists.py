@@ -6,7 +6,7 @@ import pytest
 from helpers.workflow import PROJECT
 
 
-@pytest.mark.parametrize("package", ["analysis", "plots", "report"])
+@pytest.mark.parametrize("package", ["analysis", "plots", "report", "api"])
 def test_a_package_lists_its_modules(package: str) -> None:
     folder = PROJECT / "src" / "pgdose" / package
     text = (folder / "__init__.py").read_text(encoding="utf-8")

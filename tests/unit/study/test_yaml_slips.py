@@ -249,7 +249,7 @@ def test_a_value_is_shown_as_it_is_written(name: str, tmp_path: Path) -> None:
     number = next(n for n, line in enumerate(lines, 1) if line.strip() == text)
     with pytest.raises(UserError) as caught:
         check(path)
-    head, line = str(caught.value).splitlines()
+    head, line, _more_may_follow = str(caught.value).splitlines()
     assert head == f"{path}: The study has a mistake:"
     assert line.startswith(f"  line {number}: ") and words in line
 

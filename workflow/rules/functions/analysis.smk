@@ -18,6 +18,10 @@ def kind_of(network):
     return network.architecture or Path(network.file).suffix.lower()
 
 
+def accepted_attacks():
+    return list(dict.fromkeys(limit.attack for limit in STUDY.acceptance))
+
+
 def judged_runs():
     """The runs on all training images of their group, whose quality is told."""
     return runs("main", "repeat", "further")

@@ -1,0 +1,1 @@
+from pgdose.attack.settings import make as make
