@@ -15,8 +15,8 @@ from scipy.special import softmax
 
 from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
-from pgdose.analysis.dose_summary import smallest_level
 from pgdose.analysis.intervals import rate_interval, wilson
+from pgdose.analysis.needed_dose import smallest_level
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.analysis.success import success_rates
 from pgdose.api import page
@@ -94,7 +94,7 @@ class DoseResponse:
         people = self._draws(np.arange(self.n_images))
         counted = np.ones((self.n_images, 1), bool)
         low, high = rate_interval(
-            bootstrap.rates(self.right[:, None], counted, people), people.count
+            bootstrap.rates(self.right[:, None], counted, people), people.clusters
         )
         return float(low[0]), float(high[0])
 
