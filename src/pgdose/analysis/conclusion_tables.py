@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,12 @@ def conclude_attack(
         "levels_off": levels,
         "drops_above_confidence": drops,
         "training_size": network_conclusions.training_size(draws.sized, draws.sizes, epsilon),
+    }
+    # Also of those that could not be tested.
+    networks = max((len(group.networks) for group in draws.main.values()), default=1)
+    findings = {
+        name: finding if name == "training_size" else replace(finding, networks=networks)
+        for name, finding in findings.items()
     }
     trends = {"grows_with_epsilon": rises, "levels_off": growth, "drops_above_confidence": shares}
     return findings, trends

@@ -83,8 +83,8 @@ def effective_size(
     """The number of independent images that would know a rate as well as these do, (points,).
 
     From the variance over the draws (Korn & Graubard 1998), a quarter of the way to the number of
-    patients on a logarithmic scale, if they are fewer: of few flips the variance is soon
-    underestimated. Never more than the images.
+    patients on a logarithmic scale, if they are fewer: of few flips the variance is soon too small.
+    Never more than the images.
     """
     rate = draws[0]
     variance = standard_error(draws) ** 2 + extra_variance

@@ -155,3 +155,19 @@ def test_a_study_without_training_sizes_has_its_tables(tmp_path: Path) -> None:
     assert tables["training_size"].empty and tables["training_size_summary"].empty
     last = tables["conclusions"].iloc[-1]
     assert last["conclusion"] == "training_size" and last["verdict"] == "undecided"
+
+
+def test_repeats_of_a_training_are_networks_of_their_group(tmp_path: Path) -> None:
+    repeat = MAIN | {"run": "full-r2", "role": "repeat", "repeat": 2}
+    files = [written(tmp_path / run["run"], run, paper=attack()) for run in (MAIN, repeat)]
+    study = study_tables.StudyRuns([MAIN, repeat], {"paper": DOSES}, {"G": "xray"}, "", [])
+    paths = study_tables.RunFiles(
+        [of["draws"] for of in files], [of["images"] for of in files], [], []
+    )
+    asr = result_files.read_measures([of["asr"] for of in files])
+    tables = study_tables.findings(study, paths, asr, SETTINGS)
+    conclusions = tables["conclusions"].set_index("conclusion")
+    assert conclusions.loc["drops_above_confidence", "attack"] == "paper"
+    assert set(tables["trends"]["group"]) == {"G"}
+    assert conclusions["networks"].max() == 2
+    assert tables["worst_case"]["group"].eq("G").all() and len(tables["worst_case"]) == 2
