@@ -16,6 +16,7 @@ TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Brea
 EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.02, 0.1], "noise": [0.02, 0.2]}
 ITERATIONS = {"paper": 20, "sign": 20, "noise": 1}
 CLASSES = ["C1", "C2 <i>"]
+TITLES_OF_CLASSES = {"X-TB": {"C1": "Tuberculosis & more"}}
 MAIN = {"run": "full", "role": "main", "size": None, "repeat": None}
 CLAIMS = [
     "grows_with_epsilon",
@@ -80,8 +81,11 @@ def tables() -> dict[str, pd.DataFrame]:
         for name in CLASSES:
             of_class = {"group": group, "class": name}
             for to in CLASSES:
-                rows.add("confusion", of_class, MAIN, predicted=to, n=rows.count())
+                n = rows.count()
+                share = {"share": n / 2000, "ci_low": n / 2100, "ci_high": n / 1900}
+                rows.add("confusion", of_class, MAIN, share, predicted=to, n=n)
             counts = {"n_images": 100123, "n_training": 80123, "n_validation": 20000}
+            counts |= {"n_copies": 123 * (name == "C1"), "n_patients": 1234}
             rows.add("class_counts", of_class, counts)
             for reason, lost in (("lateral", 12 * (name == "C1")), ("blank", 1)):
                 left_out = {"stage": "screen", "reason": reason, "n": 1678, "n_left_out": lost}
@@ -95,6 +99,10 @@ def tables() -> dict[str, pd.DataFrame]:
                 of_depth = {"stage": "depth", "reason": "16_bits", "n": 1500, "n_left_out": deep}
                 p = {"p": 0.0005, "p_adjusted": 0.001}
                 rows.add("rejects_by_class", of_class, of_depth, p, share=deep / 1500, uneven=True)
+    for part in ("training", "validation"):
+        for value, n in (("F", 1900), ("M", None), ("not known", 0)):
+            place = {"group": "X-TB", "part": part, "by": "sex", "value": value}
+            rows.add("demographics", place, n_patients=n)
     add_conclusions(rows)
     add_table1(rows)
     operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}
@@ -114,6 +122,7 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
     dose = {"group": group, **MAIN, "attack": attack, "epsilon": epsilon}
     for iteration in range(last + 1):
         counts = {"iteration": iteration, "n_images": 60, "n_correct": 50, **rows.rates(n)}
+        counts |= {"n_wrong": 10, "n_unknown": 50 - n}
         rows.add("asr", dose, counts)
         # A part of the images, which no page may take for the whole.
         sized = {"run": "n9-r1", "role": "sized", "size": 9, "repeat": 1}
@@ -193,6 +202,16 @@ def checks() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def chosen() -> pd.DataFrame:
+    """Of each class the images of class_counts less their copies, and what was left out before."""
+    rows = [
+        {"group": group, "class": name, "n_fit": 100700, "n_left_out": 13, "n_unreadable": 7}
+        for group in GROUPS
+        for name in CLASSES
+    ]
+    return pd.DataFrame(rows)
+
+
 def near_duplicates() -> pd.DataFrame:
     """Thirty pairs of one group that look the same."""
     pairs = pd.DataFrame({"group": "H-BR", "record_a": [f"a{i}" for i in range(30)]})
@@ -220,8 +239,17 @@ def study(folder: Path) -> dict[str, Any]:
         "study": {
             "study": "phantom & <i>sons</i>",
             "seed": 2019,
+            "sources": {"xray": {}, "fields": {}},
+            "groups": {
+                group: {"classes": {name: {"source": "xray"} for name in CLASSES}}
+                for group in GROUPS
+            },
             "attacks": {
-                "paper": {"epsilon": [np.float64(0.02)], "root": Path("scans")},
+                "paper": {
+                    "epsilon": [np.float64(0.02)],
+                    "root": Path("scans"),
+                    "clip": "iterate",
+                },
                 "sign": {"kind": "gradient"},
                 "noise": {"kind": "noise"},
             },
@@ -235,6 +263,9 @@ def study(folder: Path) -> dict[str, Any]:
         "checks": checks(),
         "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
         "near_duplicates": near_duplicates(),
+        "classes": TITLES_OF_CLASSES,
+        "synthetic": ["xray"],
+        "chosen": chosen(),
         "provenance": Provenance(
             benchmarks=pd.DataFrame(
                 [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],

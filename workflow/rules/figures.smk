@@ -49,6 +49,7 @@ rule pictures:
         "../../envs/data.yaml"
     params:
         groups=modalities(),
+        classes=as_json(STUDY.class_titles()),
         epsilon=STUDY.operating_points.flips_epsilon,
         code=script_digest("pictures.py"),
     script:
@@ -74,6 +75,7 @@ rule group_figures:
         "../../envs/data.yaml"
     params:
         groups=modalities(),
+        classes=as_json(STUDY.class_titles()),
         success=STUDY.measures.success,
         code=script_digest("group_figures.py"),
     script:

@@ -140,8 +140,29 @@ _TABLES = [
         "class_counts",
         "analysis.table1.class_counts",
         "table1",
-        {**_GROUP, "class": "class of the group", **_SIZES},
+        {
+            **_GROUP,
+            "class": "class of the group",
+            **_SIZES,
+            "n_copies": "those of them that are copies, see `augment_to`",
+            "n_patients": "patients of the images; 0 if nobody knows them",
+        },
         "Numbers of images of each class.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "demographics",
+        "analysis.demographics.demographics",
+        "table1",
+        {
+            **_GROUP,
+            "part": "training or validation",
+            "by": "sex or age",
+            "value": "the sex, or the years",
+            "n_patients": "patients (images where nobody knows the patients); empty where the "
+            "number is from 1 to 4, or would give such a number away",
+        },
+        "Sex and age of the patients of each part.",
         in_snakemake_report=False,
     ),
     ResultTable(

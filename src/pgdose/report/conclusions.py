@@ -1,10 +1,11 @@
 """The paper's conclusions on the page: the matrix of verdicts, and each conclusion's test."""
 
+from dataclasses import replace
 from typing import Any
 
 from pgdose.report import summary, tables, wording
 from pgdose.report.data import ReportData
-from pgdose.report.tables import Cell, Head, Table
+from pgdose.report.tables import Cell, Head, Row, Table
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 
@@ -17,8 +18,11 @@ def matrix(data: ReportData) -> Table | None:
     attacks = list(table["attack"].unique())
     rows = []
     for place, (name, answers) in enumerate(table.groupby("conclusion", sort=False), 1):
-        verdicts = {row["attack"]: summary.verdict(row) for row in answers.to_dict("records")}
-        cells = [_verdict(verdicts[a]) if a in verdicts else wording.MISSING for a in attacks]
+        by_attack = {row["attack"]: row for row in answers.to_dict("records")}
+        cells = [
+            _reasoned(by_attack[attack], place) if attack in by_attack else wording.MISSING
+            for attack in attacks
+        ]
         rows.append([f"{place}. {summary.claim(str(name))}", *cells])
     heads = [Head("Conclusion", "text"), *(Head(attack) for attack in attacks)]
     return Table("Conclusions by attack", heads, rows)
@@ -64,6 +68,12 @@ def conclusions(data: ReportData) -> list[dict[str, Any]]:
             }
         )
     return sections
+
+
+def _reasoned(row: Row, place: int) -> Cell:
+    """A verdict that leads to its test, and has its reason under the pointer."""
+    cell = _verdict(summary.verdict(row))
+    return replace(cell, why=wording.text(row["reason"]), link=f"conclusion-{place}")
 
 
 def _verdict(word: str) -> Cell:

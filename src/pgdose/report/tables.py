@@ -9,6 +9,7 @@ import pandas as pd
 from pgdose.plots.rows import epsilon_label, nearest_note
 from pgdose.plots.style import EPSILON
 from pgdose.report import wording
+from pgdose.report.data import ReportData
 from pgdose.study.doses import same_epsilon
 
 Row = Mapping[Any, Any]
@@ -16,11 +17,19 @@ Row = Mapping[Any, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of more than a text: `aside` is printed softly after it, `kind` is a CSS class."""
+    """A cell of more than a text.
+
+    aside: printed softly after it
+    kind:  a CSS class
+    why:   shown when the pointer rests on it; must be found elsewhere on the page, too
+    link:  the id of the element that it leads to
+    """
 
     text: str
     aside: str = ""
     kind: str = ""
+    why: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,16 @@ def by_attack(name: str, table: pd.DataFrame, cell: Print) -> Table:
 def text(name: str) -> Print:
     """Cells with the column's text."""
     return lambda row: wording.text(row[name])
+
+
+def class_title(data: ReportData) -> Print:
+    """Cells with what a reader calls the class, and its name after it."""
+
+    def cell(row: Row) -> str | Cell:
+        title = data.class_title(row["group"], row["class"])
+        return title if title == row["class"] else Cell(title, row["class"])
+
+    return cell
 
 
 def count(name: str) -> Print:
