@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from pgdose.plots import style
-from pgdose.plots.style import ASR, GREY, INTERVAL, Groups
+from pgdose.plots.style import ASR, GREY, INTERVAL, Groups, Look
 
 NO_RATE = "No image was attacked, so there is no success rate to draw."
-BAND, FAINT = 0.16, 0.08  # opacities of an interval; of one that rests on few images
+BAND, FAINT = 0.16, 0.06  # opacities of an interval; of one that rests on few images
 BAND_LEGEND: Mapping[str, Sequence[Artist]] = {
     "Band": [Patch(color=GREY, alpha=BAND, linewidth=0, label=INTERVAL)]
 }
@@ -106,25 +106,30 @@ def curves(
         y, low, high = (at_points[name].to_numpy(float) for name in ("asr", "ci_low", "ci_high"))
         marked = _isolated(np.isfinite(y)) | (np.arange(len(points)) % every == place % every)
         panel.plot(points, y, markevery=list(np.flatnonzero(marked)), **looks[group].handle())
-        x_of = np.array(points)
-        band(panel, x_of, low, high, looks[group].color, hatch=looks[group].hatch)
-        for end in (low, high):  # bands that overlap show by their edges
-            panel.plot(
-                x_of, end, color=looks[group].color, linestyle=looks[group].line, linewidth=0.45,
-                alpha=0.7,
-            )  # fmt: skip
+        band(panel, np.array(points), low, high, looks[group].color, look=looks[group])
 
 
 def band(
-    panel: Axes, x: Any, low: Any, high: Any, color: Any, alpha: float = BAND, hatch: str = ""
+    panel: Axes,
+    x: Any,
+    low: Any,
+    high: Any,
+    color: Any,
+    alpha: float = BAND,
+    look: Look | None = None,
 ) -> None:
-    """The intervals as a band, hatched if asked, and as a bar where no neighbour has one."""
+    """The intervals as a band, and as a bar where no neighbour has one.
+
+    With a group's look the band has its hatching and an edge with its line: bands that overlap can
+    then be told apart without their colours.
+    """
     finite = np.isfinite(low) & np.isfinite(high)
     isolated = _isolated(finite)
     joined = finite & ~isolated
+    edge = {"linestyle": look.line, "hatch": look.hatch} if look else {}
     panel.fill_between(
-        x, low, high, where=joined, facecolor=(color, alpha), edgecolor=(color, 1.5 * alpha),
-        hatch=hatch, linewidth=0,
+        x, low, high, where=joined, facecolor=(color, alpha), edgecolor=(color, 0.45),
+        linewidth=0.5 if look else 0, **edge,
     )  # fmt: skip
     panel.vlines(x[isolated], low[isolated], high[isolated], color=color, linewidth=1.2, alpha=0.6)
 

@@ -194,7 +194,8 @@ def colors(page: Page) -> dict[str, str]:
                 page: getComputedStyle(document.body).backgroundColor, ink: color(document.body),
                 chart: chart.layout.paper_bgcolor, axis: chart.layout.font.color,
                 group: color(document.querySelector('.legend .swatch')),
-                curve: chart.data.find((one) => one.legendgroup === 'X-NR2' && one.marker).line.color,
+                curve: chart.data.find((one) => one.legendgroup === 'X-NR2' && one.marker)
+                    .line.color,
                 picture: getComputedStyle(document.querySelector('img.drawn')).filter,
                 photo: getComputedStyle(document.querySelector('img.photos')).filter,
             }; }"""
