@@ -1,38 +1,44 @@
 """The five conclusions on simulated studies whose truth is known: how often each verdict is said.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/conclusions.py [--studies 300] [--only levels_off]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/conclusions.py [--studies 200] [--only levels_off]
 
 A study has four X-ray and four histology groups. Each image has a threshold, part of it its
 patient's, and is flipped at a dose where the dose's strength is over it, so flips are correlated
 within patients, patients are correlated over the groups of their kind, and the rate that a curve
 tends to is exactly the one asked for. The outcomes go the way of a real study's: draws, then
-the conclusion. Where a verdict would be wrong it may be said in at most 5 % of the studies;
-where one is clearly right it should be said in at least 80 %, if the study is large enough. The
-second table is the coverage of the interval of a rate, beside Wilson's over images. All of it takes
-about 20 minutes of one core.
+the conclusion. A verdict is wrong if the statement with its scope ("supported, on average over the
+groups") is; that may happen in at most 5 % of the studies. Where a verdict is clearly right it
+should be said in at least 80 %, if the study is large enough. The second table is the coverage of
+the interval of a rate, beside Wilson's over images.
 """
 
 import argparse
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri
+import pandas as pd
+from scipy.special import ndtr, ndtri
 
-from pgdose.analysis import bootstrap, conclusions
+from pgdose.analysis import bootstrap, conclusions, confidence_drop, network_conclusions
 from pgdose.analysis.bootstrap import Patients, draw_patients
-from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws
+from pgdose.analysis.conclusion_draws import ConclusionDraws
+from pgdose.analysis.conclusion_tables import corrected
+from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.intervals import rate_interval, wilson
-from pgdose.analysis.outcomes import Outcomes
-from pgdose.analysis.verdicts import Finding
+from pgdose.analysis.most_groups import majority
+from pgdose.analysis.needed_dose import pair_counts
+from pgdose.analysis.verdicts import MATTERS, Finding
 from pgdose.study.doses import Doses
 from pgdose.tables.keyed import generator
 
-MODALITY = {f"{kind[0].upper()}{i}": kind for kind in ("xray", "histology") for i in range(1, 5)}
+MODALITY = {
+    **dict.fromkeys(("X-NR2", "X-NR3", "X-AO", "X-TB"), "xray"),
+    **dict.fromkeys(("H-OV", "H-TH", "H-OV-TH", "H-BR"), "histology"),
+}
 EPSILONS = tuple(np.round(np.arange(1, 11) * 0.02, 2).tolist())
-OPERATING, LAST = 0.1, 20
-STEPS = (1, 15, 20)  # the iterations that levelling off asks about
+DOSES = Doses(EPSILONS, 20)
 DRAWS = 400
 WEIGHTS = 20  # sets of bootstrap weights that the studies of a size take in turn, for time
 WRONG, RIGHT = 0.05, 0.80
@@ -40,24 +46,45 @@ VERDICTS = ("supported", "contradicted", "undecided")
 ICC = 0.3  # the patient's share of the variance of an image's threshold
 RATES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)  # whose intervals are looked at
 BLOCK = 100
+TWICE = confidence_drop.TWICE
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Size:
-    """Attacked images and patients of a group; training sizes, each with its repeats."""
+    """Attacked images of a group, and patients of each group: those from the first to the last.
+
+    `spread`: standard deviation of the logarithm of a patient's number of images; `networks`: of a
+    group; `trainings`: the sizes of all trainings.
+    """
 
     images: int
-    xray: int
-    histology: int
+    patients: Mapping[str, tuple[int, int]]
     trainings: tuple[int, ...]
+    spread: float = 0.0
+    networks: int = 1
 
 
+def alike(xray: int, histology: int) -> dict[str, tuple[int, int]]:
+    """Groups of one kind are of the same patients, as far as possible."""
+    return {group: (0, xray if kind == "xray" else histology) for group, kind in MODALITY.items()}
+
+
+# The paper: validation parts of 23 + 23 patients and of 500 slides; of X-ray patients it has tens
+# of thousands, which 1,000 stand for.
+PAPER = alike(1000, 0) | {"H-OV": (0, 5), "H-TH": (5, 10), "H-OV-TH": (0, 9), "H-BR": (10, 110)}
+SMALL = Size(180, alike(150, 150), (500, 1000, 2000) * 2)
 SIZES = {
-    "default": Size(40, 35, 9, (72, 72, 144, 144, 288)),
-    "small": Size(180, 150, 150, (500, 1000, 2000) * 2),
-    "medium": Size(400, 300, 300, (500, 1000, 2000, 4000) * 3),
-    "large": Size(4000, 1500, 1500, (6250, 12_500, 25_000, 50_000) * 3 + (100_000,)),
+    "default": Size(40, alike(35, 9), (72, 72, 144, 144, 288)),
+    "paper": Size(1000, PAPER, (6250, 12_500, 25_000, 50_000) * 3 + (100_000,)),
+    "small": SMALL,
+    "unequal": replace(SMALL, patients=alike(60, 40), spread=1.0),
+    "medium": Size(400, alike(300, 300), (500, 1000, 2000, 4000) * 3),
+    "2 networks": replace(SMALL, networks=2),
+    "3 networks": replace(SMALL, networks=3),
+    "5 networks": replace(SMALL, networks=5),
 }
+MAIN = ("default", "paper", "small", "unequal", "medium")
 
 
 # --- a simulated study ------------------------------------------------------------------------
@@ -69,7 +96,8 @@ class World:
 
     `person`: what a patient brings to all groups of the kind; `shared` is its part of the
     patient's share `icc` of the thresholds' variance. `wobble` is the share that is drawn anew at
-    each dose: without it, an image that is flipped stays so at every stronger dose.
+    each dose: without it, an image that is flipped stays so at every stronger dose. `luck` is the
+    standard deviation between networks, of what the study says depends on the network.
     """
 
     rng: np.random.Generator
@@ -79,79 +107,131 @@ class World:
     icc: float = ICC
     wobble: float = 0.1
     shared: float = 0.5
+    luck: float = 0.05
 
-    def flips(self, kind: str, rates: np.ndarray, images: int | None = None) -> np.ndarray:
+    def flips(self, group: str, rates: np.ndarray, images: int | None = None) -> np.ndarray:
         """Images x points, for rates of points or of images x points."""
-        whose = self.patients[kind].of_image[:images]
-        person = self.person[kind]
-        anew = np.sqrt(1 - self.shared) * self._normal(len(person))
-        people = np.sqrt(self.shared) * person + anew
-        threshold = np.sqrt(self.icc) * people[whose, None]
-        threshold = threshold + np.sqrt(1 - self.icc - self.wobble) * self._normal(len(whose), 1)
-        if self.wobble:
-            noise = self._normal(len(whose), np.shape(rates)[-1])
-            threshold = threshold + np.sqrt(self.wobble) * noise
-        return threshold < ndtri(rates)
+        noise = self._normal(len(self.patients[group].of_image[:images]), np.shape(rates)[-1])
+        threshold = self.threshold(group, images)[:, None] * np.sqrt(1 - self.wobble)
+        return threshold + np.sqrt(self.wobble) * noise < ndtri(rates)
+
+    def threshold(self, group: str, images: int | None = None) -> np.ndarray:
+        """That of each image, a standard normal number."""
+        whose = self.patients[group].of_image[:images]
+        first, last = self.size.patients[group]
+        person = self.person[MODALITY[group]][first:last]
+        people = np.sqrt(self.shared) * person
+        people = people + np.sqrt(1 - self.shared) * self._normal(len(person))
+        return np.sqrt(self.icc) * people[whose] + np.sqrt(1 - self.icc) * self._normal(len(whose))
 
     def _normal(self, *shape: int) -> np.ndarray:
         return self.rng.standard_normal(shape, np.float32)
 
 
 @functools.cache
-def weights(kind: str, images: int, patients: int, number: int) -> Patients:
-    return draw_patients((f"{kind}-{i % patients}" for i in range(images)), DRAWS, number)
+def weights(kind: str, first: int, last: int, images: int, spread: float, number: int) -> Patients:
+    """Patients of unequal numbers of images, at least one each."""
+    rng = np.random.default_rng(number)
+    parts = np.exp(spread * rng.standard_normal(last - first))
+    extra = rng.choice(last - first, max(images - (last - first), 0), p=parts / parts.sum())
+    whose = np.concatenate([np.arange(last - first), extra])
+    if not spread:
+        whose = np.arange(images) % (last - first)
+    # Names that sort in the order of their numbers.
+    return draw_patients((f"{kind}-{first + i:06d}" for i in rng.permutation(whose)), DRAWS, number)
 
 
 def world(rng: np.random.Generator, size: Size, number: int) -> World:
     """The `number`-th study of a size."""
-    people = {"xray": size.xray, "histology": size.histology}
+    last = dict.fromkeys(set(MODALITY.values()), 0)
+    for group, (_, end) in size.patients.items():
+        last[MODALITY[group]] = max(last[MODALITY[group]], end)
     return World(
         rng,
         size,
-        {kind: weights(kind, size.images, n, number % WEIGHTS) for kind, n in people.items()},
-        {kind: rng.standard_normal(n) for kind, n in people.items()},
+        {
+            group: weights(MODALITY[group], *ends, size.images, size.spread, number % WEIGHTS)
+            for group, ends in size.patients.items()
+        },
+        {kind: rng.standard_normal(n) for kind, n in last.items()},
     )
 
 
-def draws_of(
-    flipped: np.ndarray,
-    patients: Patients,
-    *,
-    epsilons: Sequence[float] = (OPERATING,),
-    iterations: Sequence[int] = (LAST,),
-    confidence: float | np.ndarray = 0.9,
-) -> ConclusionDraws:
-    """Draws of flips, images x (epsilons x iterations); no other iteration was measured."""
-    n = len(flipped)
-    predicted = np.zeros((n, len(epsilons), LAST + 1), np.int16)
-    predicted[:, :, iterations] = flipped.reshape(n, len(epsilons), len(iterations))
-    measured = np.zeros(predicted.shape[1:], bool)
-    measured[:, iterations] = True
-    result = Outcomes(
-        members=np.arange(n),
-        true=np.zeros(n, np.int64),
-        predicted=predicted,
-        measured=measured,
-        confidence=np.broadcast_to(confidence, n),
-        doses=Doses(tuple(epsilons), LAST),
-        n_unknown=0,
+def draws_of(patients: Patients, **parts: np.ndarray) -> ConclusionDraws:
+    """Draws of flips: images x epsilons, or images x the three iterations."""
+    rates = {
+        name: bootstrap.rates(flips, np.ones((len(flips), 1), bool), patients)
+        for name, flips in parts.items()
+        if name != "pairs"
+    }
+    nothing = np.full((DRAWS + 1, 4), NAN)
+    return ConclusionDraws(
+        doses=DOSES,
+        by_epsilon=rates.get("by_epsilon", np.full((DRAWS + 1, len(EPSILONS)), NAN)),
+        by_iteration=rates.get("by_iteration", nothing[:, :3]),
+        pairs=parts.get("pairs", nothing),
+        is_dose=(True,) * len(EPSILONS),
+        epsilon=0.1,
+        reached=(0.1, NAN, NAN, NAN),
     )
-    some = patients.subset(np.arange(n))
-    return conclusion_draws(result, some, epsilon=OPERATING, iteration=LAST, success="final")
+
+
+def group_of(
+    here: World, group: str, networks: Sequence[ConclusionDraws], **columns: np.ndarray
+) -> GroupDraws:
+    """A group whose images have the patients that are drawn."""
+    numbers = here.size.patients[group][0] + here.patients[group].of_image
+    patient = np.char.add(f"{MODALITY[group]}-", numbers.astype(str))
+    images = pd.DataFrame({"patient": patient, **columns})
+    return GroupDraws(networks, [images] * len(networks))
 
 
 # --- truths -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What is said, of what, and whether it is wrong."""
+
+    verdict: str
+    wrong: bool
+
+
+@dataclass(frozen=True)
 class Truth:
-    """What holds, the verdicts that are wrong then, and the one that should be found."""
+    """What holds, and the verdict that should be found; empty if none should.
+
+    `sizes`: those that it is tried at, other than `MAIN`.
+    """
 
     conclusion: str
     what: str
-    wrong: tuple[str, ...]
     right: str
-    study: Callable[[World], Finding]
+    study: Callable[[World], Answer]
+    sizes: tuple[str, ...] = MAIN
+
+
+def judge(
+    finding: Finding, is_true: Mapping[str, Mapping[str, bool]], p: Sequence[float] | None = None
+) -> Answer:
+    """`is_true` says for each scope whether supported and contradicted may be said."""
+    verdict, scope = finding.answer(p)
+    return Answer(verdict, scope is not None and not is_true[scope.name][verdict])
+
+
+def of_groups(shows: np.ndarray, matters: np.ndarray, mean_shows: bool, mean_matters: bool):  # type: ignore[no-untyped-def]
+    """What may be said of most groups, and of their mean."""
+    most = majority(len(shows))
+    return {
+        "for most groups": {
+            "supported": shows.sum() >= most,
+            "contradicted": matters.sum() < most,
+        },
+        "on average over the groups": {
+            "supported": mean_shows,
+            "contradicted": not mean_matters,
+        },
+    }
 
 
 def straight(rise: float, low: float = 0.3) -> np.ndarray:
@@ -166,150 +246,259 @@ def step(rise: float, low: float = 0.3) -> np.ndarray:
     return low + up * rise / (up @ ranks / (ranks @ ranks) * (len(EPSILONS) - 1))
 
 
-def over_epsilon(here: World, curves: Sequence[np.ndarray]) -> dict[str, ConclusionDraws]:
-    return {
-        group: draws_of(here.flips(kind, curve), here.patients[kind], epsilons=EPSILONS)
-        for (group, kind), curve in zip(MODALITY.items(), curves, strict=True)
-    }
+def rise_of(curve: np.ndarray) -> float:
+    ranks = np.arange(len(curve)) - (len(curve) - 1) / 2
+    return float(curve @ (ranks / (ranks @ ranks)) * (len(curve) - 1))
 
 
-def grows(*curves: np.ndarray, **how: float) -> Callable[[World], Finding]:
-    """The groups take the curves in turn."""
+TILT = np.linspace(-0.5, 0.5, len(EPSILONS))
 
-    def study(here: World) -> Finding:
-        in_turn = [curves[i % len(curves)] for i in range(len(MODALITY))]
-        groups = over_epsilon(replace(here, **how), in_turn)
-        return conclusions.grows_with_epsilon(groups)[0]
+
+def over_epsilon(
+    here: World, curves: Mapping[str, np.ndarray]
+) -> tuple[dict[str, GroupDraws], dict[str, float]]:
+    """Groups, and what their rise truly is: that of the one network, or of all that might be.
+
+    Networks differ in their rise by `luck`.
+    """
+    groups, rises = {}, {}
+    for group, curve in curves.items():
+        patients = here.patients[group]
+        tilts = here.luck * here.rng.standard_normal(here.size.networks)
+        if here.size.networks == 1:
+            tilts *= 0  # the statement is about this network: its curve is the truth
+        several = [np.clip(curve + TILT * tilt, 1e-9, 1 - 1e-9) for tilt in tilts]
+        networks = [draws_of(patients, by_epsilon=here.flips(group, c)) for c in several]
+        level = np.zeros(len(patients.of_image), int)
+        groups[group] = group_of(here, group, networks, smallest_level=level)
+        rises[group] = rise_of(curve)
+    return groups, rises
+
+
+def in_turn(curves: Sequence) -> dict:  # type: ignore[type-arg]
+    return {group: curves[i % len(curves)] for i, group in enumerate(MODALITY)}
+
+
+def of_rises(rises: Mapping[str, float]):  # type: ignore[no-untyped-def]
+    r = np.round(list(rises.values()), 9)
+    mean = round(r.mean(), 9)
+    return of_groups(r > 0, r >= MATTERS, mean > 0, mean >= MATTERS)
+
+
+def grows(*curves: np.ndarray, attacks: int = 1, **how: float) -> Callable[[World], Answer]:
+    """The groups take the curves in turn; with several attacks, an answer is wrong if any is."""
+
+    def study(here: World) -> Answer:
+        findings = {}
+        for attack in range(attacks):
+            groups, rises = over_epsilon(replace(here, **how), in_turn(curves))
+            findings[str(attack)] = conclusions.grows_with_epsilon(groups)[0]
+        p = corrected(findings)
+        said = [judge(findings[a], of_rises(rises), p[a]) for a in findings]
+        return Answer(said[0].verdict, any(one.wrong for one in said))
 
     return study
 
 
-def kinds(xray: float, histology: float, spread: float = 0.1, **how: float):  # type: ignore[no-untyped-def]
+def kinds(
+    xray: float, histology: float, spread: float = 0.1, **how: float
+) -> Callable[[World], Answer]:
     """Mean rises of the kinds, around which those of their groups are drawn."""
     means = {"xray": xray, "histology": histology}
 
-    def study(here: World) -> Finding:
-        rises = [means[kind] + spread * here.rng.standard_normal() for kind in MODALITY.values()]
-        groups = over_epsilon(
-            replace(here, **how), [straight(np.clip(r, 0, 0.9), 0.05) for r in rises]
-        )
-        return conclusions.histology_less_sensitive(groups, MODALITY)
-
-    return study
-
-
-def levels(*curves: Sequence[float], **how: float) -> Callable[[World], Finding]:
-    """ASR at STEPS, which the groups take in turn."""
-
-    def study(here: World) -> Finding:
-        one = replace(here, **how)
-        groups = {
-            group: draws_of(
-                one.flips(kind, np.array(curves[i % len(curves)])),
-                one.patients[kind],
-                iterations=STEPS,
-            )
-            for i, (group, kind) in enumerate(MODALITY.items())
+    def study(here: World) -> Answer:
+        drawn = {g: means[k] + spread * here.rng.standard_normal() for g, k in MODALITY.items()}
+        curves = {group: straight(float(np.clip(r, 0, 0.9)), 0.05) for group, r in drawn.items()}
+        groups, rises = over_epsilon(replace(here, **how), curves)
+        finding = network_conclusions.histology_less_sensitive(groups, MODALITY)
+        of_kind = {k: np.mean([rises[g] for g in MODALITY if MODALITY[g] == k]) for k in means}
+        true = {
+            "for these kinds of image": histology - xray,
+            "for the groups of this study": of_kind["histology"] - of_kind["xray"],
         }
-        return conclusions.levels_off(groups)[0]
+        return judge(
+            finding,
+            {
+                scope: {"supported": d < -1e-9, "contradicted": d > -MATTERS + 1e-9}
+                for scope, d in true.items()
+            },
+        )
 
     return study
+
+
+def levels(*curves: Sequence[float], **how: float) -> Callable[[World], Answer]:
+    """ASR at the three iterations, which the groups take in turn."""
+
+    def study(here: World) -> Answer:
+        one, groups = replace(here, **how), {}
+        for group, curve in in_turn(curves).items():
+            patients = one.patients[group]
+            networks = []
+            for _ in range(one.size.networks):
+                luck = one.luck * one.rng.standard_normal() if one.size.networks > 1 else 0
+                rates = np.clip(np.array(curve) + luck * np.array([-1, 0.5, 0.5]), 1e-9, 1 - 1e-9)
+                networks.append(draws_of(patients, by_iteration=one.flips(group, rates)))
+            groups[group] = group_of(one, group, networks)
+        true = np.array(list(in_turn(curves).values()))
+        growth, quarter = (np.round(true[:, 2] - true[:, i], 9) for i in (0, 1))
+        mean_growth, mean_quarter = round(growth.mean(), 9), round(quarter.mean(), 9)
+        return judge(
+            conclusions.levels_off(groups)[0],
+            of_groups(
+                (growth > 0) & (quarter < MATTERS),
+                (growth >= MATTERS) & (quarter <= MATTERS),
+                mean_growth > 0 and mean_quarter < MATTERS,
+                mean_growth >= MATTERS and mean_quarter <= MATTERS,
+            ),
+        )
+
+    return study
+
+
+@functools.cache
+def shift_for(share: float, edges: tuple[float, ...]) -> float:
+    """How much more the confident need, so that this is their share of the pairs that differ."""
+    low, high = -4.0, 4.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        over, under = (np.diff(ndtr(np.array([-np.inf, *edges, np.inf]) - m)) for m in (middle, 0))
+        more = (over * (np.cumsum(under) - under)).sum()
+        less = (over * (1 - np.cumsum(under))).sum()
+        low, high = (middle, high) if more / (more + less) < share else (low, middle)
+    return (low + high) / 2
+
+
+FULL = tuple(np.linspace(-2, 2, 30).tolist())  # the doses, as thresholds
+FEW = tuple(np.linspace(-3, -1.3, 30).tolist())  # nearly all need more than the largest
+CEILING = tuple(np.linspace(1.3, 3, 30).tolist())  # nearly all need no more than the smallest
 
 
 def drops(
-    ratio: float, scale: float = 1.0, only: int | None = None, **how: float
-) -> Callable[[World], Finding]:
-    """ASR over 0.95 is `ratio` of that under it in each group.
+    share: float,
+    edges: tuple[float, ...] = FULL,
+    only: int | None = None,
+    by_patient: bool = False,
+    **how: float,
+) -> Callable[[World], Answer]:
+    """In `share` of the pairs that differ the confident image needs more.
 
-    Groups are of unequal size, and those that flip more are the more confident ones, so that all
-    images in one pot would hide the drop (Simpson). `only` is the number of groups.
+    Groups are of unequal size, and those whose images need less are the more confident ones, so
+    that all images in one pot would hide the drop (Simpson).
     """
 
-    def study(here: World) -> Finding:
+    def study(here: World) -> Answer:
         one, groups = replace(here, **how), {}
-        # Patients' confidence is no matter of their thresholds, or the ratio would be another one.
-        other = replace(one, person={k: here.rng.permutation(v) for k, v in one.person.items()})
-        for i, (group, kind) in enumerate(list(MODALITY.items())[:only]):
-            part = i % 4 / 3
-            n = int(one.size.images * (1 - 0.6 * part))
-            sure = other.flips(kind, np.array([0.2 + 0.6 * part]), n)
-            rates = scale * (0.2 + 0.7 * part) * np.where(sure, ratio, 1.0)
-            groups[group] = draws_of(
-                one.flips(kind, rates, n),
-                one.patients[kind],
-                confidence=np.where(sure[:, 0], 0.99, 0.8),
-            )
-        return conclusions.drops_above_confidence(groups)
+        for i, group in enumerate(list(MODALITY)[:only]):
+            patients = one.patients[group]
+            n = len(patients.of_image)
+            part = 0.2 + 0.2 * (i % 4)
+            sure = one.rng.random(n) < part
+            if by_patient:
+                sure = (one.rng.random(patients.of_image.max() + 1) < part)[patients.of_image]
+            needed = one.threshold(group) + sure * shift_for(share, edges)
+            luck = [0.0]
+            if one.size.networks > 1:
+                luck = (one.luck * 4 * one.rng.standard_normal(one.size.networks)).tolist()
+            confidence = np.where(sure, 0.99, 0.8)
+            networks = [
+                draws_of(
+                    patients,
+                    pairs=pair_counts(np.digitize(needed + sure * x, edges), confidence, patients),
+                )
+                for x in luck
+            ]
+            groups[group] = group_of(one, group, networks, confidence=confidence)
+        return judge(
+            confidence_drop.drops_above_confidence(groups)[0],
+            {"": {"supported": share > TWICE + 1e-9, "contradicted": share < TWICE - 1e-9}},
+        )
 
     return study
 
 
-def trainings(slope: float, spread: float = 0.03, **how: float) -> Callable[[World], Finding]:
+def trainings(slope: float, spread: float = 0.03, **how: float) -> Callable[[World], Answer]:
     """ASR of networks by training size, `spread` between trainings of one size."""
 
-    def study(here: World) -> Finding:
+    def study(here: World) -> Answer:
         one = replace(here, wobble=0.3, **how)
         sizes = np.array(one.size.trainings)
         rates = 0.45 + slope * np.log10(sizes / sizes.mean())
         rates = np.clip(rates + spread * one.rng.standard_normal(len(sizes)), 0.001, 0.999)
-        flipped, patients = one.flips("histology", rates), one.patients["histology"]
-        runs = {f"run{i}": draws_of(flipped[:, [i]], patients) for i in range(len(sizes))}
+        flipped, patients = one.flips("H-BR", rates), one.patients["H-BR"]
+        runs = {
+            f"run{i}": draws_of(patients, by_epsilon=np.repeat(flipped[:, [i]], len(EPSILONS), 1))
+            for i in range(len(sizes))
+        }
         by_run = {f"run{i}": int(size) for i, size in enumerate(sizes)}
-        return conclusions.training_size(runs, by_run, OPERATING)
+        finding = network_conclusions.training_size(runs, by_run, 0.1)
+        equal, size = network_conclusions.EQUAL, abs(slope)
+        true = {"supported": size < equal - 1e-9, "contradicted": size > equal + 1e-9}
+        return judge(finding, {"": true})
 
     return study
 
 
-UP, DOWN = ("supported",), ("contradicted",)
 ONCE = {"wobble": 0.0}  # a flip stays
+LUCK = ("2 networks", "3 networks", "5 networks")
+ALL = MAIN + LUCK
 TRUTHS = [
-    Truth("grows_with_epsilon", "half rise by 0.5, half are flat", UP, "contradicted",
-          grows(straight(0.5), straight(0))),
-    Truth("grows_with_epsilon", "all flat, flips come and go", UP, "contradicted",
-          grows(straight(0), wobble=0.4)),
-    Truth("grows_with_epsilon", "all flat, a flip stays", UP, "contradicted",
+    Truth("grows_with_epsilon", "half rise by 0.5, half are flat", "",
+          grows(straight(0.5), straight(0)), ALL),
+    Truth("grows_with_epsilon", "all flat, flips come and go", "contradicted",
+          grows(straight(0), wobble=0.4), ALL),
+    Truth("grows_with_epsilon", "all flat, a flip stays", "contradicted",
           grows(straight(0), **ONCE)),
-    Truth("grows_with_epsilon", "five rise by 0.05, three are flat", DOWN, "",
+    Truth("grows_with_epsilon", "all flat, under four attacks", "",
+          grows(straight(0), attacks=4, wobble=0.4)),
+    Truth("grows_with_epsilon", "five rise by 0.05, three are flat", "",
           grows(*[straight(0.05)] * 5, *[straight(0)] * 3)),
-    Truth("grows_with_epsilon", "the same in one step, a flip stays", DOWN, "",
+    Truth("grows_with_epsilon", "the same in one step, a flip stays", "",
           grows(*[step(0.05)] * 5, *[step(0)] * 3, **ONCE)),
-    Truth("grows_with_epsilon", "the same, 0.05 in all, from 0", DOWN, "",
+    Truth("grows_with_epsilon", "the same, 0.05 in all, from 0", "",
           grows(step(0.05, 1e-9), **ONCE)),
-    Truth("grows_with_epsilon", "five rise by 0.3, three are flat", (), "supported",
+    Truth("grows_with_epsilon", "five rise by 0.3, three are flat", "supported",
           grows(*[straight(0.3)] * 5, *[straight(0)] * 3)),
-    Truth("grows_with_epsilon", "all rise by 0.5", (), "supported", grows(straight(0.5))),
-    Truth("histology_less_sensitive", "the same mean, sd 0.1", UP, "", kinds(0.4, 0.4)),
-    Truth("histology_less_sensitive", "the same, no spread, all the patients' part shared", UP, "",
+    Truth("grows_with_epsilon", "all rise by 0.5", "supported", grows(straight(0.5)), ALL),
+    Truth("histology_less_sensitive", "the same mean, sd 0.1", "", kinds(0.4, 0.4), ALL),
+    Truth("histology_less_sensitive", "the same, no spread, all the patients' part shared", "",
           kinds(0.4, 0.4, spread=0, icc=0.6, shared=1)),
-    Truth("histology_less_sensitive", "the same, sd 0.1, all the patients' part shared", UP, "",
+    Truth("histology_less_sensitive", "the same, sd 0.1, all the patients' part shared", "",
           kinds(0.4, 0.4, icc=0.6, shared=1)),
-    Truth("histology_less_sensitive", "histology 0.05 less", DOWN, "", kinds(0.45, 0.4)),
-    Truth("histology_less_sensitive", "histology 0.3 less", (), "supported", kinds(0.6, 0.3)),
-    Truth("histology_less_sensitive", "histology 0.3 more", (), "contradicted", kinds(0.3, 0.6)),
-    Truth("levels_off", "half level off, half still rise by 0.05", UP, "",
+    Truth("histology_less_sensitive", "histology 0.05 less", "", kinds(0.45, 0.4)),
+    Truth("histology_less_sensitive", "histology 0.3 less", "supported", kinds(0.6, 0.3), ALL),
+    Truth("histology_less_sensitive", "histology 0.3 more", "contradicted", kinds(0.3, 0.6)),
+    Truth("levels_off", "half level off, half still rise by 0.05", "",
           levels((0.2, 0.6, 0.6), (0.2, 0.55, 0.6))),
-    Truth("levels_off", "the same, a flip stays", UP, "",
+    Truth("levels_off", "the same, a flip stays", "",
           levels((0.2, 0.6, 0.6), (0.2, 0.55, 0.6), **ONCE)),
-    Truth("levels_off", "none grows", UP, "contradicted", levels((0.4, 0.4, 0.4))),
-    Truth("levels_off", "five still rise by 0.05, three never grow", DOWN, "",
+    Truth("levels_off", "all still rise by 0.05, a flip stays", "",
+          levels((0.2, 0.55, 0.6), **ONCE), ALL),
+    Truth("levels_off", "none grows", "contradicted", levels((0.4, 0.4, 0.4)), ALL),
+    Truth("levels_off", "five still rise by 0.05, three never grow", "",
           levels(*[(0.2, 0.55, 0.6)] * 5, *[(0.4, 0.4, 0.4)] * 3)),
-    Truth("levels_off", "five grow by 0.05 and stop, three never grow", DOWN, "",
+    Truth("levels_off", "five grow by 0.05 and stop, three never grow", "",
           levels(*[(0.3, 0.35, 0.35)] * 5, *[(0.3, 0.3, 0.3)] * 3, **ONCE)),
-    Truth("levels_off", "all grow by 0.4 and stop", (), "supported",
-          levels((0.2, 0.595, 0.6), **ONCE)),
-    Truth("levels_off", "all still rise by 0.2", (), "contradicted", levels((0.2, 0.5, 0.7))),
-    Truth("drops_above_confidence", "ratio 0.5", UP + DOWN, "", drops(0.5)),
-    Truth("drops_above_confidence", "ratio 0.5, few flip", UP + DOWN, "", drops(0.5, scale=0.15)),
-    Truth("drops_above_confidence", "ratio 0.5, one group", UP + DOWN, "", drops(0.5, 2.0, only=1)),
-    Truth("drops_above_confidence", "ratio 0.5, alike in a patient", UP + DOWN, "",
-          drops(0.5, icc=0.7, shared=1.0)),
-    Truth("drops_above_confidence", "ratio 0.2", (), "supported", drops(0.2)),
-    Truth("drops_above_confidence", "ratio 1", UP, "contradicted", drops(1.0)),
-    Truth("training_size", "slope 0", DOWN, "supported", trainings(0.0)),
-    Truth("training_size", "slope 0, like networks", DOWN, "supported", trainings(0.0, 0.002)),
-    Truth("training_size", "slope 0.05", DOWN, "supported", trainings(0.05)),
-    Truth("training_size", "slope 0.10", (*UP, *DOWN), "", trainings(0.10)),
-    Truth("training_size", "slope 0.30", UP, "contradicted", trainings(0.30)),
+    Truth("levels_off", "all grow by 0.4 and stop", "supported",
+          levels((0.2, 0.595, 0.6), **ONCE), ALL),
+    Truth("levels_off", "a perfect plateau", "supported", levels((0.2, 0.6, 0.6), **ONCE)),
+    Truth("levels_off", "all still rise by 0.2", "contradicted", levels((0.2, 0.5, 0.7))),
+    Truth("drops_above_confidence", "share 2/3", "", drops(TWICE), ALL),
+    Truth("drops_above_confidence", "share 2/3, few flip", "", drops(TWICE, FEW)),
+    Truth("drops_above_confidence", "share 2/3, at the ceiling", "", drops(TWICE, CEILING)),
+    Truth("drops_above_confidence", "share 2/3, one group", "", drops(TWICE, only=1)),
+    Truth("drops_above_confidence", "share 2/3, alike in a patient", "",
+          drops(TWICE, icc=0.7, shared=1.0)),
+    Truth("drops_above_confidence", "share 2/3, confidence by patient", "",
+          drops(TWICE, by_patient=True)),
+    Truth("drops_above_confidence", "share 0.9", "supported", drops(0.9), ALL),
+    Truth("drops_above_confidence", "share 0.9, at the ceiling", "supported", drops(0.9, CEILING)),
+    Truth("drops_above_confidence", "share 1/2", "contradicted", drops(0.5)),
+    Truth("training_size", "slope 0", "supported", trainings(0.0)),
+    Truth("training_size", "slope 0, like networks", "supported", trainings(0.0, 0.002)),
+    Truth("training_size", "slope 0.05", "supported", trainings(0.05)),
+    Truth("training_size", "slope 0.10", "", trainings(0.10)),
+    Truth("training_size", "slope 0.30", "contradicted", trainings(0.30)),
 ]  # fmt: skip
 
 
@@ -331,15 +520,15 @@ def share(hits: int, n: int) -> str:
     return f"{100 * p:.1f} ± {100 * np.sqrt(p * (1 - p) / n):.1f}"
 
 
-def judged(truth: Truth, said: Sequence[str]) -> str:
+def judged(truth: Truth, said: Sequence[Answer]) -> str:
     """Whether the wrong verdicts keep to their error, within two standard errors, and the power."""
     n, words = len(said), []
-    if truth.wrong:
-        most = WRONG + 2 * np.sqrt(WRONG * (1 - WRONG) / n)
-        wrong = sum(said.count(verdict) for verdict in truth.wrong) / n
-        words.append(f"wrong {'at most 5 %' if wrong <= most else 'TOO OFTEN'}")
+    most = WRONG + 2 * np.sqrt(WRONG * (1 - WRONG) / n)
+    if np.mean([answer.wrong for answer in said]) > most:
+        words.append("WRONG TOO OFTEN")
     if truth.right:
-        words.append("power" if said.count(truth.right) / n >= RIGHT else "too small to tell")
+        found = sum(a.verdict == truth.right and not a.wrong for a in said) / n
+        words.append("power" if found >= RIGHT else "too small to tell")
     return ", ".join(words)
 
 
@@ -347,38 +536,47 @@ def verdicts(
     truths: Sequence[Truth], sizes: Sequence[str], studies: int, seed: int
 ) -> Iterator[str]:
     """Lines of the table, as they come."""
-    meant = ["conclusion", "truth", "wrong", "right", "size"]
-    yield head(*meant, *(f"{verdict} %" for verdict in VERDICTS), "so")
+    yield head(
+        "conclusion", "truth", "right", "size", *(f"{v} %" for v in VERDICTS), "wrong %", "so"
+    )
     for truth in truths:
-        for size in sizes:
+        for size in [size for size in sizes if size in truth.sizes]:
             # keyed, so that `--only` and `--sizes` don't change a cell
             rng = generator(seed, "simulation", f"{truth.conclusion}/{truth.what}/{size}")
-            said = [truth.study(world(rng, SIZES[size], i)).verdict for i in range(studies)]
-            shares = [share(said.count(verdict), studies) for verdict in VERDICTS]
-            wrong = " or ".join(truth.wrong)
+            said = [truth.study(world(rng, SIZES[size], i)) for i in range(studies)]
+            shares = [share(sum(a.verdict == v for a in said), studies) for v in VERDICTS]
+            wrong = share(sum(answer.wrong for answer in said), studies)
             yield row(
-                truth.conclusion, truth.what, wrong, truth.right, size, *shares, judged(truth, said)
+                truth.conclusion, truth.what, truth.right, size, *shares, wrong, judged(truth, said)
             )
 
 
 def coverage(studies: int, seed: int) -> Iterator[str]:
     """How often a rate's 95 % interval holds the truth: by patients / Wilson's by images."""
-    yield head("patients", *(f"ASR {rate}" for rate in RATES))
+    yield head("patients", "spread", *(f"ASR {rate}" for rate in RATES))
     blocks = -(-studies // BLOCK)
-    for patients in (5, 10, 20, 50, 200):
-        cells = []
-        for rate in RATES:
-            rng = generator(seed, "coverage", f"{patients}/{rate}")
-            shares = np.mean([held(rng, patients, rate, i) for i in range(blocks)], axis=0)
-            cells.append(" / ".join(f"{100 * held:.1f}" for held in shares))
-        yield row(str(patients), *cells)
+    for patients in (4, 5, 6, 10, 20, 50, 200):
+        for spread in (0.0, 1.0):
+            cells = []
+            for rate in RATES:
+                rng = generator(seed, "coverage", f"{patients}/{spread}/{rate}")
+                shares = np.mean(
+                    [held(rng, patients, spread, rate, i) for i in range(blocks)], axis=0
+                )
+                cells.append(" / ".join(f"{100 * held:.1f}" for held in shares))
+            yield row(str(patients), f"{spread:g}", *cells)
 
 
 def held(
-    rng: np.random.Generator, number: int, rate: float, block: int, images: int = 8
+    rng: np.random.Generator, number: int, spread: float, rate: float, block: int, images: int = 8
 ) -> tuple[float, float]:
-    """How often either interval holds the rate, in a block of studies with the same weights."""
-    patients = draw_patients((f"{i % number}" for i in range(number * images)), 2000, block)
+    """How often either interval holds the rate, in a block of studies with the same weights.
+
+    `spread` is that of the logarithm of a patient's number of images.
+    """
+    sizes = np.exp(spread * rng.standard_normal(number) - spread**2 / 2) * images
+    whose = np.repeat(np.arange(number), np.maximum(np.round(sizes), 1).astype(int))
+    patients = draw_patients((f"{i:04d}" for i in whose), 1000, block)
     person = rng.standard_normal((number, BLOCK))[patients.of_image]
     threshold = np.sqrt(ICC) * person + np.sqrt(1 - ICC) * rng.standard_normal(person.shape)
     flipped = threshold < ndtri(rate)
@@ -386,7 +584,7 @@ def held(
     by_image = wilson(flipped.sum(axis=0), np.full(BLOCK, len(flipped)))
     return tuple(  # type: ignore[return-value]
         float(((low <= rate) & (rate <= high)).mean())
-        for low, high in (rate_interval(drawn, number), by_image)
+        for low, high in (rate_interval(drawn, patients.clusters), by_image)
     )
 
 

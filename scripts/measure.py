@@ -16,7 +16,9 @@ with job(snakemake) as log:
         surface = surface_table.read_surface(
             surface_shards(inputs.surfaces, attack), inputs.network, Doses(**doses)
         )
-        by_attack[attack] = one = measures.measure_attack(surface, members, how)
+        by_attack[attack] = one = measures.measure_attack(
+            surface, members, how, bounds_change=attack not in params.gradient_clipped
+        )
         if one.n_unknown:
             log.warning(
                 "%s: %d images left out: logits missing or not finite", attack, one.n_unknown

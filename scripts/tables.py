@@ -12,6 +12,7 @@ with job(snakemake):
         modality=settings(params, "modality"),
         sized_group=params.sized_group,
         sized_attacks=settings(params, "sized_attacks"),
+        controls=params.controls,
     )
     columns = settings(params, "columns")
     tables = {name: result_files.read_measures(inputs[name]) for name in params.measures}

@@ -194,7 +194,7 @@ def _network_files(study: Study) -> Iterator[str]:
         run.field: run.network
         for group in study.groups
         for run in study.runs(group).values()
-        if run.role != "sized"
+        if run.role in ("main", "further")
     }
     for field, network in {"training": study.training, **networks}.items():
         if isinstance(network, ExistingNetwork):

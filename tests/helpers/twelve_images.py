@@ -116,21 +116,36 @@ def percentiles_by_hand(draws: list[float], patients: int) -> tuple[float, float
     return tuple(known[max(math.ceil(q * len(known)) - 1, 0)] for q in (tail, 1 - tail))
 
 
+def effective_by_hand(patients: list[str]) -> float:
+    """Kish's effective number of patients, of each image's patient."""
+    sizes = [patients.count(p) for p in set(patients)]
+    return sum(sizes) ** 2 / sum(m * m for m in sizes)
+
+
 def interval_by_hand(
     flipped: list[bool], counted: list[bool] | None = None, patients: list[str] = PATIENTS
 ) -> tuple[float, float]:
-    """Of a rate: Wilson's over patients where all or none are flipped."""
+    """Of a rate: the score interval, its size from the draws of patients; none of under four."""
     own = [True] * len(flipped) if counted is None else counted
-    number = len({p for p, c in zip(patients, own, strict=True) if c})
+    whose = [p for p, c in zip(patients, own, strict=True) if c]
     hits = [f for f, c in zip(flipped, own, strict=True) if c]
-    if number < 2:
+    if len(set(whose)) < 4:
         return math.nan, math.nan
-    if all(hits) or not any(hits):
-        return wilson_by_hand(number * all(hits), number)
-    return percentiles_by_hand(looped(rate(flipped, own), patients), number)
+    number, p = effective_by_hand(whose), sum(hits) / len(hits)
+    if p in (0, 1):
+        return score_by_hand(p, number, stats.norm.ppf(0.975))
+    draws = [x for x in looped(rate(flipped, own), patients) if not math.isnan(x)]
+    images = min(p * (1 - p) / np.var(draws, ddof=1), len(hits))
+    return score_by_hand(p, images**0.75 * number**0.25, stats.t.ppf(0.975, number - 1))
 
 
-def contrast_by_hand(estimate: float, draws: list[float], patients: int) -> tuple[float, float]:
+def score_by_hand(p: float, n: float, z: float) -> tuple[float, float]:
+    """Where the test of a rate just does not reject, the quadratic solved."""
+    roots = np.roots([1 + z**2 / n, -(2 * p + z**2 / n), p**2]).real
+    return max(min(roots), 0), min(max(roots), 1)
+
+
+def contrast_by_hand(estimate: float, draws: list[float], patients: float) -> tuple[float, float]:
     """Student's t, further out where the draws are skewed to; at least the exact bound."""
     known = np.array([x for x in draws if not math.isnan(x)])
     spread, t = np.std(known, ddof=1), stats.t.ppf(0.975, patients - 1)

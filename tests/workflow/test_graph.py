@@ -66,6 +66,17 @@ def test_counts_of_one_group_plan_its_jobs_and_the_shared_tables(
     assert set(re.findall(r"wildcards: group=([\w-]+)", details)) == {"X-TB"}
 
 
+def test_repeats_of_trainings_plan_themselves_and_the_tables(finished: Path, plan: Plan) -> None:
+    """What there was is neither trained nor attacked again."""
+    with changed(finished / SMALL, replaced("epochs: 1,", "epochs: 1, repeats: 2,")):
+        jobs = plan()
+    groups = 4
+    assert jobs["train"] == jobs["diagnose"] == jobs["measure"] == groups
+    assert jobs["attack"] == 2 * groups  # shards
+    assert "attack_paper" not in jobs and "transfer" not in jobs and "examples" not in jobs
+    assert jobs["quality"] == jobs["tables"] == jobs["report"] == 1
+
+
 def test_the_attack_s_code_plans_attacks_and_what_follows(finished: Path, plan: Plan) -> None:
     projections = finished / "src/pgdose/attack/projections.py"
     with changed(projections, replaced("clean - epsilon)", "clean - epsilon * 1.0)")):

@@ -22,6 +22,7 @@ rule measure:
     params:
         run=lambda w: as_json(run_of(w).identity()),
         doses=lambda w: as_json(doses_of(run_of(w).attacks)),
+        gradient_clipped=gradient_clipped(),
         settings=measure_settings(),
         columns=as_json(
             {
@@ -115,7 +116,7 @@ rule quality:
     """How good each network is: accuracy, reliability, confusion, and whether attacking it makes sense."""
     input:
         members=group_file("members.parquet"),
-        clean=run_file("clean.parquet", runs("main", "further")),
+        clean=run_file("clean.parquet", judged_runs()),
     output:
         **{name: shown_table(name) for name in table_registry.tables_of("quality")},
     log:
@@ -127,7 +128,7 @@ rule quality:
     params:
         groups=as_json(list(STUDY.groups)),
         networks=as_json(
-            [(run.identity(), kind_of(run.network)) for run in runs("main", "further")]
+            [(run.identity(), kind_of(run.network)) for run in judged_runs()]
         ),
         columns=columns_of("quality"),
         draws=STUDY.measures.draws,
@@ -176,7 +177,7 @@ rule tables:
             name: run_file(f"measures/{name}.parquet", runs())
             for name in table_registry.tables_of("measure")
         },
-        images=run_file("measures/images.parquet", runs("main")),
+        images=run_file("measures/images.parquet", runs()),
         draws=run_file("measures/conclusion_draws.parquet", runs()),
         clean=run_file("clean.parquet", size_runs()),
         members=group_file("members.parquet", {run.group for run in size_runs()}),
@@ -202,6 +203,7 @@ rule tables:
             STUDY.training_size.attacks if STUDY.training_size else []
         ),
         modality=modalities(),
+        controls=[name for name, a in STUDY.attacks.items() if a.kind == "noise"],
         settings=measure_settings(),
         columns=columns_of("measure", "tables"),
         code=script_digest("tables.py"),

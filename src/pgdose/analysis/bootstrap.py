@@ -16,6 +16,36 @@ from pgdose.names import UNKNOWN_PATIENT
 from pgdose.tables.keyed import generator
 
 _DRAWS_AT_ONCE = 256  # in one matrix product, to bound the memory
+FEWEST = 4  # patients of an interval: of fewer it covers far less than it says
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """How many patients a number rests on.
+
+    count:     different patients; 0 if nobody knows them
+    effective: Kish's effective number, less than `count` where some have more images than others
+    images:    the images of all of them
+    """
+
+    count: int
+    effective: float
+    images: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough patients for an interval."""
+        return self.count >= FEWEST
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom; never 0, so that quantiles stay finite."""
+        return max(self.effective - 1, 0.1)
+
+
+def fewer(several: Iterable[Clusters]) -> Clusters:
+    """The one with the fewest effective patients; one that has too few counts as the fewest."""
+    return min(several, key=lambda clusters: (clusters.enough, clusters.effective))
 
 
 @dataclass(frozen=True)
@@ -38,7 +68,21 @@ class Patients:
     @property
     def count(self) -> int:
         """The number of different patients that the images belong to; 0 if nobody knows them."""
-        return len(np.unique(self.of_image)) if self.known else 0
+        return self.clusters.count
+
+    @property
+    def clusters(self) -> Clusters:
+        """How many patients the images belong to."""
+        images = np.unique(self.of_image, return_counts=True)[1]
+        if not self.known or not len(images):
+            return Clusters(0, 0.0, len(self.of_image))
+        return Clusters(len(images), effective_number(images), len(self.of_image))
+
+
+def effective_number(sizes: np.ndarray) -> float:
+    """Kish's effective number of clusters of these sizes (or weights): (sum)^2 / sum of squares."""
+    sizes = np.asarray(sizes, float)
+    return float(sizes.sum() ** 2 / (sizes @ sizes)) if len(sizes) else 0.0
 
 
 def draw_patients(patients: Iterable[str], draws: int, seed: int) -> Patients:

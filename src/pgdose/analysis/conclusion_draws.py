@@ -15,40 +15,43 @@ import pyarrow as pa
 
 from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.bootstrap import Patients
-from pgdose.analysis.confidence_bins import PRECISION
+from pgdose.analysis.needed_dose import needed_dose, pair_counts
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
-CONFIDENT = 0.95  # clean confidence, of conclusion 4
-_PARTS = ("by_epsilon", "by_iteration", "by_confidence")
+_PARTS = ("by_epsilon", "by_iteration", "pairs")
 
 
 @dataclass(frozen=True)
 class ConclusionDraws:
     """Draws in rows, row 0 the sample itself; NaN where nothing was measured.
 
-    doses:         those of the attack, with e epsilons
-    by_epsilon:    (1 + draws, e), ASR at each epsilon, at the operating iteration
-    by_iteration:  (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
-                   K the last one
-    by_confidence: (1 + draws, 4), at the operating point: images over CONFIDENT, those of them that
-                   flip, images under it, those that flip
-    patients:      their number over all images, over CONFIDENT and under it
+    doses:        those of the attack, with e epsilons
+    by_epsilon:   (1 + draws, e), ASR at each epsilon, at the operating iteration
+    by_iteration: (1 + draws, 3), ASR at the operating epsilon at iterations 1, K - K // 4 and K,
+                  K the last one
+    pairs:        (1 + draws, 4), pairs of images by confidence, see `needed_dose.pair_counts`
+    is_dose:      (e,) whether each epsilon was reached
+    epsilon:      the operating epsilon: the nearest one that the attack has
+    reached:      the nearest one that it reached, and ASR there at the same three iterations
 
-    The operating epsilon is the nearest one that the attack has.
+    Over the iterations an epsilon that is not reached is the attack without a bound: no dose, but
+    a curve. So `by_iteration` keeps to the operating epsilon.
     """
 
     doses: Doses
     by_epsilon: np.ndarray
     by_iteration: np.ndarray
-    by_confidence: np.ndarray
-    patients: tuple[int, int, int]
+    pairs: np.ndarray
+    is_dose: tuple[bool, ...]
+    epsilon: float
+    reached: tuple[float, ...]
 
     @property
     def measured_levels(self) -> list[int]:
-        """The levels of the epsilons that were measured, rising."""
-        return np.flatnonzero(~np.isnan(self.by_epsilon[0])).tolist()
+        """The levels of the epsilons that were measured and reached, rising."""
+        return np.flatnonzero(~np.isnan(self.by_epsilon[0]) & np.array(self.is_dose)).tolist()
 
 
 def conclusion_draws(
@@ -61,20 +64,28 @@ def conclusion_draws(
     levels = outcomes.measured[:, iteration]
     by_epsilon = np.full((draws, len(outcomes.doses)), np.nan)
     by_epsilon[:, levels] = bootstrap.rates(flips[:, levels, iteration], every_image, patients)
-    by_iteration, by_confidence = np.full((draws, 3), np.nan), np.full((draws, 4), np.nan)
-    confident = outcomes.confidence >= CONFIDENT - PRECISION
+    by_iteration = np.full((draws, 3), np.nan)
     level = outcomes.doses.nearest_level(epsilon)
-    iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
-    if iterations:
+    if iterations := _iterations(np.flatnonzero(outcomes.measured[level])):
         by_iteration = bootstrap.rates(flips[:, level, iterations], every_image, patients)
-    if levels[level]:
-        flipped = flips[:, level, iteration]
-        counted = [confident, confident & flipped, ~confident, ~confident & flipped]
-        by_confidence = bootstrap.totals(np.stack(counted, axis=1), patients)
-    sides = patients.subset(confident).count, patients.subset(~confident).count
+    dose = needed_dose(outcomes, iteration=iteration, success=success)
+    pairs = pair_counts(dose, outcomes.confidence, patients)
     return ConclusionDraws(
-        outcomes.doses, by_epsilon, by_iteration, by_confidence, (patients.count, *sides)
+        *(outcomes.doses, by_epsilon, by_iteration, pairs),
+        tuple(map(bool, outcomes.reached)),
+        outcomes.doses.epsilons[level],
+        _near(outcomes, flips, epsilon),
     )
+
+
+def _near(outcomes: Outcomes, flips: np.ndarray, epsilon: float) -> tuple[float, ...]:
+    """The nearest epsilon that was reached, and ASR there at the three iterations."""
+    if not outcomes.reached.any() or not len(flips):
+        return (np.nan,) * 4
+    level = outcomes.nearest_reached(epsilon)
+    iterations = _iterations(np.flatnonzero(outcomes.measured[level]))
+    rates = flips[:, level, iterations].mean(axis=0) if iterations else [np.nan] * 3
+    return (outcomes.doses.epsilons[level], *map(float, rates))
 
 
 def _iterations(measured: np.ndarray) -> list[int]:
@@ -90,8 +101,8 @@ def _iterations(measured: np.ndarray) -> list[int]:
 def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> None:
     """Write those of all attacks on a run, atomically: a row for each attack and draw.
 
-    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, by_confidence; doses
-    and numbers of patients are in the metadata.
+    Columns: attack, draw (0 is the sample itself), by_epsilon, by_iteration, pairs; doses and what
+    concerns the operating epsilon are in the metadata.
     """
     tables, about = [], {}
     for attack, draws in by_attack.items():
@@ -101,7 +112,10 @@ def write_draws(by_attack: Mapping[str, ConclusionDraws], path: str | Path) -> N
         columns |= {name: pa.array(list(getattr(draws, name)), _DOUBLES) for name in _PARTS}
         tables.append(pa.table(columns))
         doses = {"epsilons": draws.doses.epsilons, "max_iter": draws.doses.max_iter}
-        about[attack] = {"doses": doses, "patients": draws.patients}
+        about[attack] = {
+            **{"doses": doses, "is_dose": draws.is_dose},
+            **{"epsilon": draws.epsilon, "reached": draws.reached},
+        }
     table = pa.concat_tables(tables) if tables else pa.table({"attack": pa.array([], pa.string())})
     result_files.write_measures(table, path, {"attacks": json.dumps(about)})
 
@@ -117,13 +131,11 @@ def read_draws(path: str | Path) -> dict[str, ConclusionDraws]:
 
 
 def _of_attack(rows: pd.DataFrame, about: Mapping) -> ConclusionDraws:
-    by_epsilon, by_iteration, by_confidence = (np.stack(rows[name].to_list()) for name in _PARTS)
+    by_epsilon, by_iteration, pairs = (np.stack(rows[name].to_list()) for name in _PARTS)
+    doses = Doses(**about["doses"])
+    is_dose, reached = tuple(about["is_dose"]), tuple(about["reached"])
     return ConclusionDraws(
-        doses=Doses(**about["doses"]),
-        by_epsilon=by_epsilon,
-        by_iteration=by_iteration,
-        by_confidence=by_confidence,
-        patients=tuple(about["patients"]),
+        doses, by_epsilon, by_iteration, pairs, is_dose, about["epsilon"], reached
     )
 
 
@@ -136,22 +148,20 @@ def shared_levels(several: Sequence[ConclusionDraws]) -> list[int]:
 def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndarray:
     """Draws of the rise over epsilon, (1 + draws,): a line over ranks, its end less its start.
 
-    The least-squares line over the epsilons of some levels, or of all that were measured; NaN with
-    fewer than two.
+    The least-squares line over the epsilons of some levels, or of all that were measured and
+    reached; NaN with fewer than two.
     """
-    rates = draws.by_epsilon if levels is None else draws.by_epsilon[:, sorted(levels)]
-    rates = rates[:, ~np.isnan(rates[0])]
+    rates = draws.by_epsilon[:, draws.measured_levels if levels is None else sorted(levels)]
     if rates.shape[1] < 2:
         return np.full(len(rates), np.nan)
     ranks = _ranks(rates.shape[1])
     return rates @ (ranks / (ranks @ ranks)) * (rates.shape[1] - 1)
 
 
-def largest_rise_of_a_patient(draws: ConclusionDraws) -> float:
-    """The rise of a patient whose images flip at all epsilons over the middle and at no other."""
-    n = len(draws.measured_levels)
-    ranks = _ranks(n)
-    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (n - 1)) if n > 1 else 1.0
+def largest_rise_of_a_patient(doses: int) -> float:
+    """The rise of a patient whose images flip at all doses over the middle one and at no other."""
+    ranks = _ranks(doses)
+    return float(ranks[ranks > 0].sum() / (ranks @ ranks) * (doses - 1)) if doses > 1 else 1.0
 
 
 def rate_at_lowest(draws: ConclusionDraws) -> float:

@@ -1,14 +1,15 @@
-"""The five conclusions of Kovalev & Voynov (2019), each tested under one attack.
+"""Conclusions 1 and 3 of Kovalev & Voynov (2019): what ASR does for most groups, under one attack.
 
-One function a conclusion, in their order. docs/conclusions.md derives the tests; `verdicts` holds
-what they share, `conclusion_tables` makes the tables conclusions and trends of them.
+2 and 5 are in `network_conclusions`, 4 in `confidence_drop`. docs/conclusions.md derives the tests;
+`verdicts` holds what they share, `conclusion_tables` makes tables of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
+from pgdose.analysis import most_groups
 from pgdose.analysis.conclusion_draws import (
     ConclusionDraws,
     largest_rise_of_a_patient,
@@ -16,172 +17,223 @@ from pgdose.analysis.conclusion_draws import (
     rise,
     shared_levels,
 )
-from pgdose.analysis.intervals import largest_unseen_share, percentiles, standard_error
+from pgdose.analysis.contrasts import Contrasts, contrasts, weighted_means
+from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.verdicts import (
     AT_CEILING,
-    CANNOT_TELL,
     CEILING,
-    DOES_NOT,
     ERROR,
+    FEW_PATIENTS,
     MATTERS,
     NOT_MEASURED,
-    SHOWS,
     Finding,
+    Scope,
     Trend,
-    contrast_ends,
-    of_most_groups,
+    count_states,
+    networks_text,
+    number,
+    state_of,
     undecided,
-    verdict,
 )
 
-SHARP = 0.5  # the ratio of conclusion 4 up to which a drop is sharp
-FEWEST = 10  # patients on each side of conclusion 4
-EQUAL = 0.10  # ASR per tenfold training size, conclusion 5
+Groups = Mapping[str, GroupDraws]
 
-Groups = Mapping[str, ConclusionDraws]
+
+@dataclass(frozen=True)
+class _Claim:
+    """What most groups are said to do.
+
+    action:    as in "3 of 4 groups surely grow"
+    needs:     what a group must have to be tested
+    estimated: the statistic whose mean over the groups is the estimate
+    values:    each statistic by its name
+    shows:     over 0 where a group does it: all of them must be
+    does_not:  over 0 where a group doesn't: any of them may be
+    """
+
+    action: str
+    needs: str
+    estimated: str
+    values: Mapping[str, Contrasts]
+    shows: Sequence[Contrasts]
+    does_not: Sequence[Contrasts]
 
 
 def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(1) ASR grows with epsilon for most image types."""
-    trends = []
-    tail = ERROR / 2 / max(len(groups), 1)
+    others = {}
     for group, draws in groups.items():
-        rises, patients = rise(draws), draws.patients[0]
-        low, high = contrast_ends(rises, patients, tail, largest_rise_of_a_patient(draws))
-        state = SHOWS if low > 0 else DOES_NOT if high < MATTERS else CANNOT_TELL
-        if np.isnan(rises[0]):
-            state = NOT_MEASURED
-        elif rate_at_lowest(draws) >= CEILING:
-            state = AT_CEILING
-        trends.append(Trend(group, "rise", rises[0], low, high, patients, state))
-    return of_most_groups({t.group: t.state for t in trends}, "grow"), trends
-
-
-def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Finding:
-    """(2) Histology rises less over epsilon than X-ray: Welch over groups."""
-    kinds: dict[str, list[ConclusionDraws]] = {"histology": [], "xray": []}
-    at_ceiling = 0
-    for group, draws in groups.items():
-        if modality[group] in kinds and np.isfinite(rise(draws)[0]):
-            if rate_at_lowest(draws) >= CEILING:
-                at_ceiling += 1
-            else:
-                kinds[modality[group]].append(draws)
-    counts = f"{len(kinds['histology'])} histology and {len(kinds['xray'])} X-ray groups"
-    counts += f", {at_ceiling} more at the ceiling" if at_ceiling else ""
-    if min(len(kind) for kind in kinds.values()) < 2:
-        return undecided(f"{counts}; two of each kind are needed")
-    levels = shared_levels([draws for kind in kinds.values() for draws in kind])
-    if len(levels) < 2:
-        return undecided(f"{counts}; they share no two epsilons")
-    rises = [np.stack([rise(draws, levels) for draws in kind]) for kind in kinds.values()]
-    estimate = rises[0][:, 0].mean() - rises[1][:, 0].mean()
-    half = _half_width(rises)
-    low, high = estimate - half, estimate + half
-    means = [_number(kind[:, 0].mean()) for kind in rises]
-    return Finding(
-        *(estimate, low, high, verdict(supported=high < 0, contradicted=low > -MATTERS)),
-        f"{counts}; mean rises {means[0]} and {means[1]}",
+        if len(shared_levels(draws.networks)) < 2:
+            others[group] = NOT_MEASURED
+        elif np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:
+            others[group] = AT_CEILING
+    tested = [draws for group, draws in groups.items() if group not in others]
+    if not tested:
+        return _nothing("two doses that were reached, off the ceiling", others, "rise")
+    levels = [shared_levels(draws.networks) for draws in tested]
+    rises = contrasts(
+        tested,
+        lambda g, n: rise(tested[g].networks[n], levels[g]),
+        [largest_rise_of_a_patient(len(of_group)) for of_group in levels],
     )
-
-
-def _half_width(rises: list[np.ndarray]) -> float:
-    """Half the interval of the difference of two kinds' mean rises, each groups x (1 + draws).
-
-    Welch's over groups, but with a standard error that is never under that of the patients.
-    """
-    sizes = [len(kind) for kind in rises]
-    parts = [kind[:, 0].var(ddof=1) / len(kind) for kind in rises]
-    welch = np.sqrt(sum(parts))
-    of_patients = standard_error((rises[0].mean(axis=0) - rises[1].mean(axis=0))[:, None])[0]
-    freedom = min(sizes) - 1.0
-    if welch > 0:
-        freedom = welch**4 / sum(p**2 / (n - 1) for p, n in zip(parts, sizes, strict=True))
-    return stats.t.ppf(1 - ERROR / 2, freedom) * max(welch, of_patients)
+    claim = _Claim(
+        *("grow", "doses", "rise", {"rise": rises}, [rises.over(0)]), [rises.less_than(MATTERS)]
+    )
+    return _of_most_groups(groups, others, claim)
 
 
 def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(3) ASR grows with iterations and levels off."""
-    trends, states = [], {}
-    tail = ERROR / 2 / max(2 * len(groups), 1)
+    others = {}
     for group, draws in groups.items():
-        first, late, last = draws.by_iteration.T
-        growth, quarter = last - first, last - late
-        patients = draws.patients[0]
-        grown, end = (contrast_ends(values, patients, tail) for values in (growth, quarter))
-        shows = grown[0] > 0 and end[1] < MATTERS
-        does_not = grown[1] < MATTERS or end[0] > MATTERS
-        state = SHOWS if shows else DOES_NOT if does_not else CANNOT_TELL
-        if np.isnan(first[0]):
-            state = NOT_MEASURED
-        elif first[0] >= CEILING:
-            state = AT_CEILING
-        states[group] = state
-        for name, values, ends in (("growth", growth, grown), ("last_quarter", quarter, end)):
-            trends.append(Trend(group, name, values[0], *ends, patients, state))
-    return of_most_groups(states, "grow and level off"), trends
+        first = np.mean([network.by_iteration[0, 0] for network in draws.networks])
+        if np.isnan(first):
+            others[group] = NOT_MEASURED
+        elif first >= CEILING:
+            others[group] = AT_CEILING
+    tested = [draws for group, draws in groups.items() if group not in others]
+    if not tested:
+        need = "iterations that were measured, off the ceiling"
+        return _nothing(need, others, "growth", "last_quarter")
 
+    def later(start: int) -> Contrasts:
+        """ASR at the last iteration less that at another."""
+        return contrasts(tested, lambda g, n: _last_less(tested[g].networks[n], start))
 
-def drops_above_confidence(groups: Groups) -> Finding:
-    """(4) ASR over a clean confidence of 0.95 over ASR under it (Mantel-Haenszel)."""
-    measured = [draws for draws in groups.values() if np.isfinite(draws.by_confidence[0]).all()]
-    if not measured:
-        return undecided("not measured at the operating point")
-    strata = [d for d in measured if d.by_confidence[0, 0] and d.by_confidence[0, 2]]
-    if not strata:
-        return undecided("no group has images on both sides of 0.95")
-    # Of the group that has most: the same patients may be in several.
-    patients = max((draws.patients[1:] for draws in strata), key=min)
-    n = np.stack([draws.by_confidence for draws in strata])  # groups x draws x 4
-    total = np.maximum(n[:, :, 0] + n[:, :, 2], 1)
-    over = (n[:, :, 1] * n[:, :, 2] / total).sum(axis=0)
-    under = (n[:, :, 3] * n[:, :, 0] / total).sum(axis=0)
-    flips, images = n[:, 0, [1, 3]].sum(axis=0), n[:, 0, [0, 2]].sum(axis=0)
-    counts = (
-        f"{flips[0]:.0f} of {images[0]:.0f} flip over 0.95, {flips[1]:.0f} of {images[1]:.0f} under"
+    growth, quarter = later(0), later(1)
+    claim = _Claim(
+        *("grow and level off", "iterations", "growth"),
+        {"growth": growth, "last_quarter": quarter},
+        [growth.over(0), quarter.less_than(MATTERS)],
+        [growth.less_than(MATTERS), quarter.over(MATTERS)],
     )
-    if min(patients) < FEWEST or not under[0]:
-        need = f"{FEWEST} patients of a group on each side and a flip under 0.95 are needed"
-        return undecided(f"{counts}; {need}")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (over / under)[:, None]  # infinite in draws where none flips under 0.95
-    low, high = (ends[0] for ends in percentiles(ratio, min(patients)))
-    if not over[0]:
-        weights = (n[:, 0, 0] * n[:, 0, 2] / total[:, 0]).sum()
-        low, high = 0.0, largest_unseen_share(patients[0]) * weights / under[0]
-    answer = verdict(supported=high < SHARP, contradicted=low > SHARP)
-    return Finding(ratio[0, 0], low, high, answer, counts)
+    finding, trends = _of_most_groups(groups, others, claim)
+    return replace(finding, reason=finding.reason + _off_the_point(tested)), trends
 
 
-def training_size(
-    runs: Mapping[str, ConclusionDraws], sizes: Mapping[str, int], epsilon: float
-) -> Finding:
-    """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings.
-
-    At the operating epsilon, the nearest one that the attack has.
-    """
-    rates = {run: d.by_epsilon[:, d.doses.nearest_level(epsilon)] for run, d in runs.items()}
-    rates = {run: values for run, values in rates.items() if np.isfinite(values[0])}
-    draws = np.stack(list(rates.values()), axis=1) if rates else np.empty((1, 0))
-    x = np.log10([sizes[run] for run in rates])
-    different = len(set(x.tolist()))
-    counts = f"{len(x)} training{'s' * (len(x) != 1)} of {different} size{'s' * (different != 1)}"
-    if len(x) < 3 or different < 2:
-        return undecided(f"{counts}; three of two sizes are needed")
-    fit = stats.linregress(x, draws[0])
-    centred = x - x.mean()
-    of_patients = standard_error((draws @ (centred / (centred @ centred)))[:, None])[0]
-    half = stats.t.ppf(1 - ERROR / 2, len(x) - 2) * np.hypot(fit.stderr, of_patients)
-    low, high = fit.slope - half, fit.slope + half
-    counts += f", ASR {draws[0].min():.2f} to {draws[0].max():.2f}"
-    if draws[0].max() < MATTERS or draws[0].min() > CEILING:
-        reason = f"{counts}; a dependence could not show there"
-        return Finding(fit.slope, low, high, "undecided", reason)
-    answer = verdict(
-        supported=low > -EQUAL and high < EQUAL, contradicted=low > EQUAL or high < -EQUAL
+def _off_the_point(tested: Sequence[GroupDraws]) -> str:
+    """What holds at the nearest reached epsilon, where the operating one is no dose."""
+    networks = [draws.networks[0] for draws in tested]
+    apart = [n for n in networks if not n.is_dose[n.doses.nearest_level(n.epsilon)]]
+    near = np.array([network.reached for network in apart])
+    if not len(near):
+        return ""
+    text = (
+        f"; epsilon {apart[0].epsilon:g} was not reached in {len(apart)} of {len(networks)} groups"
     )
-    return Finding(fit.slope, low, high, answer, counts)
+    near = near[~np.isnan(near).any(axis=1)]
+    if not len(near):
+        return text
+    growth, quarter = (near[:, 3] - near[:, 1]).mean(), (near[:, 3] - near[:, 2]).mean()
+    return (
+        f"{text}, where at the largest one that was the mean growth is {number(growth)}, "
+        f"{number(quarter)} of it in the last quarter"
+    )
 
 
-def _number(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
+def _last_less(draws: ConclusionDraws, start: int) -> np.ndarray:
+    return np.asarray(draws.by_iteration[:, 2] - draws.by_iteration[:, start])
+
+
+def _nothing(
+    needs: str, others: Mapping[str, str], *statistics: str
+) -> tuple[Finding, list[Trend]]:
+    reason = f"no group has {needs}" if others else "no group has this attack"
+    trends = [
+        Trend(group, statistic, np.nan, np.nan, np.nan, 0, state)
+        for group, state in others.items()
+        for statistic in statistics
+    ]
+    return undecided(reason, lacks=f"groups with {needs}"), trends
+
+
+def _of_most_groups(
+    groups: Groups, others: Mapping[str, str], claim: _Claim
+) -> tuple[Finding, list[Trend]]:
+    """The finding about all groups; `others` have no room to show it, or were not measured."""
+    tested = [group for group in groups if group not in others]
+    states = _states([groups[g] for g in tested], tested, claim) | dict(others)
+    mean = claim.values[claim.estimated]
+    low, estimate, high = mean_interval(mean)
+    patients = distinct_patients([groups[g] for g in tested])
+    networks = max(len(draws.networks) for draws in groups.values())
+    second, counts = count_states([states[group] for group in groups], claim.action)
+    finding = Finding(
+        f"mean {claim.estimated.replace('_', ' ')} over the groups",
+        *(estimate, low, high),
+        f"mean {claim.estimated} {number(estimate)} in {len(tested)} of {len(groups)} groups with "
+        f"{patients:,} patients; {counts}; {networks_text(networks)}",
+        scopes=_scopes(claim, len(groups), len(tested), patients),
+        unfit="" if len(groups) > 1 else "it is about most groups, and the study has one",
+        second=second,
+        networks=networks,
+    )
+    return finding, _trends(groups, tested, states, claim)
+
+
+def _scopes(claim: _Claim, groups: int, tested: int, patients: int) -> list[Scope]:
+    """Most groups, and the mean over the groups that were tested, if these are most."""
+    majority = most_groups.majority(groups)
+    without = majority - (groups - tested)  # of those tested that show it, if all others do
+    lacks = f"{majority - tested} more groups with {claim.needs} off the ceiling"
+    most = Scope(
+        "for most groups",
+        most_groups.test(claim.shows, tested - majority + 1),
+        most_groups.either([most_groups.test([one], without) for one in claim.does_not]),
+        patients,
+        lacks="" if tested >= majority or without >= 1 else lacks,
+    )
+    average = Scope(
+        "on average over the groups",
+        most_groups.all_of([most_groups.of_mean(one) for one in claim.shows]),
+        most_groups.either([most_groups.of_mean(one) for one in claim.does_not]),
+        patients,
+        lacks="" if tested >= majority else lacks,
+    )
+    return [most, average]
+
+
+def mean_interval(of: Contrasts) -> tuple[float, float, float]:
+    """Lower end, estimate and upper end of the plain mean over the groups."""
+    means = weighted_means(of, np.full((1, len(of)), 1 / len(of)))
+    down, up = means.half_widths(ERROR / 2)
+    estimate = float(means.estimate[0])
+    return estimate - float(down[0]), estimate, estimate + float(up[0])
+
+
+def _states(tested: Sequence[GroupDraws], names: Sequence[str], claim: _Claim) -> dict[str, str]:
+    """What each group shows by itself, with Holm's correction over the groups."""
+    shows = np.max([most_groups.group_p_values(one) for one in claim.shows], axis=0)
+    does_not = np.min([most_groups.group_p_values(one) for one in claim.does_not], axis=0)
+    enough = [draws.clusters.enough for draws in tested]
+    shows, does_not = (
+        most_groups.holm(np.where(enough, p, np.nan))
+        for p in (shows, np.minimum(len(claim.does_not) * does_not, 1))
+    )
+    return {
+        name: FEW_PATIENTS if not has else state_of(*p)
+        for name, has, *p in zip(names, enough, shows, does_not, strict=True)
+    }
+
+
+def _trends(
+    groups: Groups, tested: Sequence[str], states: Mapping[str, str], claim: _Claim
+) -> list[Trend]:
+    ends = {
+        name: weighted_means(values, np.eye(len(values))) for name, values in claim.values.items()
+    }
+    trends = []
+    for group, draws in groups.items():
+        clusters = draws.clusters
+        for name, means in ends.items():
+            if group not in tested:
+                values = (np.nan,) * 3
+            else:
+                place = tested.index(group)
+                down, up = (half[place] for half in means.half_widths(ERROR / 2))
+                estimate = means.estimate[place]
+                values = (estimate, estimate - down, estimate + up)
+                if not clusters.enough:
+                    values = (estimate, np.nan, np.nan)
+            trends.append(Trend(group, name, *values, clusters.count, states[group]))
+    return trends

@@ -8,35 +8,51 @@ from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.intervals import contrast_interval, percentiles
 from pgdose.analysis.outcomes import Outcomes
 
+_SUMMARY = (
+    *("auc", "auc_low", "auc_high", "median_epsilon", "median_low", "median_high"),
+    *("median_bound", "n_at_smallest", "n_never", "smallest_epsilon", "largest_epsilon"),
+)
+
 
 def dose_summary(
     outcomes: Outcomes, patients: Patients, *, iteration: int, success: str
 ) -> pd.DataFrame:
     """The attack's row of the table doses, at one iteration, by one definition of success.
 
-    auc: mean ASR from 0 (where it is 0) to the largest epsilon, by trapezoids. The median is
-    infinite where fewer than half of the images flip at any dose. All are NaN where an epsilon was
-    not measured: the number would not be comparable with those of groups that have them all.
+    Over the doses that were reached. auc: mean ASR from 0 (where it is 0) to the largest of them,
+    by trapezoids. The median is infinite where fewer than half of the images flip at any dose. All
+    are NaN where no dose was reached, or one of them was not measured: the number would not be
+    comparable with those of groups that have them all.
     """
-    epsilons = outcomes.epsilons
-    flips = outcomes.flipped(success)[:, :, iteration]
+    levels = np.flatnonzero(outcomes.reached)
+    sizes = {"n_attacked": len(outcomes.members), "n_patients": patients.count}
+    if not len(levels) or not outcomes.measured[levels, iteration].all():
+        nothing: dict[str, float | str] = dict.fromkeys(_SUMMARY, np.nan)
+        return pd.DataFrame([sizes | nothing | {"median_bound": ""}])
+    epsilons = outcomes.epsilons[levels]
+    flips = outcomes.flipped(success)[:, levels, iteration]
     counted = np.ones((len(flips), 1), bool)
-    count = patients.count
+    clusters = patients.clusters
     area = _area(bootstrap.rates(flips, counted, patients), epsilons)
-    area_low, area_high = contrast_interval(area, count)
-    reached = np.logical_or.accumulate(flips, axis=1)  # flipped at some dose up to this one
-    median = _median(bootstrap.rates(reached, counted, patients), epsilons)
-    median_low, median_high = percentiles(median, count)
-    sizes = {"n_attacked": len(outcomes.members), "n_patients": count}
-    summary: dict[str, float] = {
-        **{"auc": area[0, 0], "auc_low": np.clip(area_low[0], 0, 1)},
-        "auc_high": np.clip(area_high[0], 0, 1),
-        **{"median_epsilon": median[0, 0], "median_low": median_low[0]},
-        **{"median_high": median_high[0], "n_never": int((~reached[:, -1]).sum())},
-    }
-    if not outcomes.measured[:, iteration].all():
-        summary = dict.fromkeys(summary, np.nan)
-    return pd.DataFrame([sizes | summary])
+    area_low, area_high = contrast_interval(area, clusters)
+    flipped_by = np.logical_or.accumulate(flips, axis=1)  # flipped at some dose up to this one
+    median = _median(bootstrap.rates(flipped_by, counted, patients), epsilons)
+    median_low, median_high = percentiles(median, clusters)
+    summary = (
+        *(area[0, 0], np.clip(area_low[0], 0, 1), np.clip(area_high[0], 0, 1)),
+        *(median[0, 0], median_low[0], median_high[0]),
+        _bound(median[0, 0], epsilons[0]),
+        *(int(flipped_by[:, 0].sum()), int((~flipped_by[:, -1]).sum())),
+        *(epsilons[0], epsilons[-1]),
+    )
+    return pd.DataFrame([sizes | dict(zip(_SUMMARY, summary, strict=True))])
+
+
+def _bound(median: float, smallest: float) -> str:
+    """How a median is to be read: doses under the smallest and over the largest were not tried."""
+    if np.isnan(median):
+        return ""
+    return "over" if np.isinf(median) else "at most" if median == smallest else "exact"
 
 
 def _area(rates: np.ndarray, epsilons: np.ndarray) -> np.ndarray:
@@ -51,10 +67,3 @@ def _median(shares: np.ndarray, epsilons: np.ndarray) -> np.ndarray:
     first = np.where(shares >= 0.5, np.arange(e), e).min(axis=1)
     median = np.append(epsilons, np.inf)[first]
     return np.where(np.isnan(shares).any(axis=1), np.nan, median)[:, None]
-
-
-def smallest_level(outcomes: Outcomes, *, iteration: int, success: str) -> np.ndarray:
-    """(n,) int: the smallest level whose epsilon flips each image; the number of levels if none."""
-    flips = outcomes.flipped(success)[:, :, iteration]
-    levels = np.where(flips, np.arange(len(outcomes.doses)), len(outcomes.doses))
-    return levels.min(axis=1, initial=len(outcomes.doses))

@@ -1,9 +1,9 @@
 """The method of the confidence intervals: how wide they are is decided here.
 
 By patients, from the draws of `bootstrap`: `rate_interval` for rates, `contrast_interval` for
-differences and slopes, `percentiles` for anything else. By images or reports: `wilson`, and
-`plain_percentiles` of bootstrap draws. Two of the conclusions are about groups and trainings, not
-patients alone: `conclusions` makes their t intervals, with the `standard_error` from here.
+differences and slopes, `percentiles` for anything else; none of fewer than four patients. By images
+or reports: `wilson`, and `plain_percentiles` of bootstrap draws. Those of several groups together
+are in `contrasts`, those over groups and trainings in `network_conclusions`.
 docs/conclusions.md has the formulas and their sources.
 """
 
@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import special  # not scipy.stats, whose import takes longer than most jobs' intervals
 
-from pgdose.analysis.bootstrap import share
+from pgdose.analysis.bootstrap import Clusters, share
 
 LEVEL = 0.95
 _ALPHA = round(1 - LEVEL, 12)  # without the rounding error of the difference, as tables print it
+_Z = -special.ndtri(_ALPHA / 2)
 
 
 def wilson(
@@ -26,15 +27,15 @@ def wilson(
     hits, n = np.asarray(hits, float), np.asarray(n, float)
     low, high = np.full(n.shape, np.nan), np.full(n.shape, np.nan)
     some = n > 0
-    low[some], high[some] = _wilson_ends(hits[some] / n[some], n[some], _ALPHA)
+    low[some], high[some] = _score_ends(hits[some] / n[some], n[some], _Z)
     return low, high
 
 
-def _wilson_ends(rate: Any, n: Any, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the score interval of a rate of n (Wilson 1927), alpha outside."""
-    squared = special.ndtri(alpha / 2) ** 2
+def _score_ends(rate: Any, n: Any, quantile: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the score interval of a rate of n (Wilson 1927)."""
+    squared = quantile**2
     middle = (rate + squared / (2 * n)) / (1 + squared / n)
-    half = -special.ndtri(alpha / 2) * np.sqrt(rate * (1 - rate) / n + squared / (4 * n**2))
+    half = quantile * np.sqrt(rate * (1 - rate) / n + squared / (4 * n**2))
     half /= 1 + squared / n
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
@@ -45,34 +46,64 @@ def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def rate_interval(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarray]:
+def rate_interval(
+    draws: np.ndarray,
+    clusters: Clusters,
+    extra_variance: float = 0.0,
+    freedom: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of a rate's interval at each point, from its draws, (1 + draws) x points.
 
-    Where none or all images are hit it is Wilson's, with patients in place of images. NaN for
-    fewer than two patients.
+    The score interval with Student's t and the effective sample size of `effective_size`. NaN for
+    too few patients. `extra_variance` is what the draws don't have, `freedom` the degrees of
+    freedom if not those of the patients.
     """
-    low, high = percentiles(draws, patients)
-    if patients > 1:
-        for rate in (0.0, 1.0):  # `1 - LEVEL` and not _ALPHA: printed ends keep their last digit
-            ends = _wilson_ends(rate, patients, alpha=1 - LEVEL)
-            low, high = (
-                np.where(draws[0] == rate, end, x) for end, x in zip(ends, (low, high), strict=True)
-            )
-        # Rounding must not put an end on the wrong side of the rate.
-        low, high = np.where(draws[0] == 0, 0, low), np.where(draws[0] == 1, 1, high)
-    return low, high
+    low, high = np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
+    if not clusters.enough or len(draws) < 3:
+        return low, high
+    rate, size = draws[0], effective_size(draws, clusters, extra_variance)
+    defined = ~np.isnan(rate) & ~np.isnan(size)
+    if defined.any():
+        t = special.stdtrit(freedom or clusters.freedom, (1 + LEVEL) / 2)
+        low[defined], high[defined] = _score_ends(rate[defined], size[defined], t)
+    # Where every draw is the same, Student's t has nothing to correct.
+    for sure in (0.0, 1.0):
+        ends = _score_ends(sure, clusters.effective, _Z)
+        low, high = (
+            np.where(rate == sure, end, x) for end, x in zip(ends, (low, high), strict=True)
+        )
+    # Rounding must not put an end on the wrong side of the rate.
+    return np.where(rate == 0, 0, low), np.where(rate == 1, 1, high)
 
 
-def percentiles(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarray]:
+def effective_size(
+    draws: np.ndarray, clusters: Clusters, extra_variance: float | np.ndarray = 0.0
+) -> np.ndarray:
+    """The number of independent images that would know a rate as well as these do, (points,).
+
+    From the variance over the draws (Korn & Graubard 1998), a quarter of the way to the number of
+    patients on a logarithmic scale: of few flips the variance is soon underestimated. Never more
+    than the images.
+    """
+    rate = draws[0]
+    variance = standard_error(draws) ** 2 + extra_variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = rate * (1 - rate) / variance
+    size = np.where((rate == 0) | (rate == 1), clusters.effective, size)
+    size = np.where(variance > 0, size, clusters.images)
+    return np.minimum(size, clusters.images) ** 0.75 * clusters.effective**0.25
+
+
+def percentiles(draws: np.ndarray, clusters: Clusters) -> tuple[np.ndarray, np.ndarray]:
     """The expanded percentile interval of each point (Hesterberg 2015); draws of NaN don't count.
 
     The ends are order statistics, never a value between two, so that draws may be infinite.
     """
     nothing = np.full(draws.shape[1:], np.nan)
-    if patients < 2 or len(draws) < 2:
+    if not clusters.enough or len(draws) < 2:
         return nothing, nothing.copy()
-    quantile = special.stdtrit(patients - 1, (1 + LEVEL) / 2)
-    tail = special.ndtr(-np.sqrt(patients / (patients - 1)) * quantile)
+    quantile = special.stdtrit(clusters.freedom, (1 + LEVEL) / 2)
+    tail = special.ndtr(-np.sqrt(1 + 1 / clusters.freedom) * quantile)
     defined = ~np.isnan(draws[1:]).all(axis=0) & ~np.isnan(draws[0])
     ends = nothing, nothing.copy()
     if defined.any():
@@ -85,26 +116,31 @@ def percentiles(draws: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarra
 
 
 def contrast_interval(
-    draws: np.ndarray, patients: int, tail: float = (1 - LEVEL) / 2, reach: float = 1.0
+    draws: np.ndarray, clusters: Clusters, tail: float = (1 - LEVEL) / 2
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of a contrast's interval, `tail` the probability outside at each end.
 
     Student's t, further out on the side to which the draws are skewed (Johnson 1978), since a rare
     change is soon missed. Never nearer than the exact bound of a share that none of the patients
-    showed; at the high end times `reach`, the most that a patient can add to the contrast.
+    showed. `contrasts` makes those of several groups together.
     """
-    if patients < 2 or len(draws) < 3:
+    if not clusters.enough or len(draws) < 3:
         return np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
-    spread, t = standard_error(draws), special.stdtrit(patients - 1, 1 - tail)
+    spread, t = standard_error(draws), special.stdtrit(clusters.freedom, 1 - tail)
+    shift = spread * skewness(draws) * (2 * t**2 + 1) / 6
+    least = largest_unseen_share(clusters.effective, tail)
+    low = draws[0] - np.maximum(t * spread - np.minimum(shift, 0), least)
+    return low, draws[0] + np.maximum(t * spread + np.maximum(shift, 0), least)
+
+
+def skewness(draws: np.ndarray) -> np.ndarray:
+    """The skewness over the draws; 0 where they don't vary."""
+    spread = standard_error(draws)
     defined = ~np.isnan(draws[1:])
     count = defined.sum(axis=0)
     deviation = np.where(defined, draws[1:] - share(np.nansum(draws[1:], axis=0), count), 0.0)
     third_moment = share((deviation**3).sum(axis=0), count)
-    shift = share(third_moment, spread**2) * (2 * t**2 + 1) / 6
-    shift = np.where(spread > 0, shift, 0.0)
-    least = largest_unseen_share(patients, tail)
-    low = draws[0] - np.maximum(t * spread - np.minimum(shift, 0), least)
-    return low, draws[0] + np.maximum(t * spread + np.maximum(shift, 0), reach * least)
+    return np.where(spread > 0, share(third_moment, spread**3), 0.0)
 
 
 def standard_error(draws: np.ndarray) -> np.ndarray:
@@ -114,6 +150,6 @@ def standard_error(draws: np.ndarray) -> np.ndarray:
     return np.where(defined > 1, np.nanstd(filled, axis=0, ddof=1), np.nan)
 
 
-def largest_unseen_share(patients: int, tail: float = (1 - LEVEL) / 2) -> float:
+def largest_unseen_share(patients: float, tail: float = (1 - LEVEL) / 2) -> float:
     """The largest share of a population that n drawn patients all miss with probability `tail`."""
     return float(1 - tail ** (1 / patients))

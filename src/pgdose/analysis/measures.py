@@ -15,13 +15,15 @@ import pandas as pd
 
 from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
-from pgdose.analysis.dose_summary import dose_summary, smallest_level
+from pgdose.analysis.dose_summary import dose_summary
+from pgdose.analysis.doses_reached import doses_reached
+from pgdose.analysis.needed_dose import first_iteration, smallest_level
 from pgdose.analysis.operating_point import operating_iteration
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.analysis.storage import survival_of_storage
 from pgdose.analysis.subgroups import success_of_subgroups
-from pgdose.analysis.success import success_by_confidence, success_rates
+from pgdose.analysis.success import success_by_confidence, success_by_fine_confidence, success_rates
 from pgdose.analysis.transitions import transitions
 from pgdose.attack.surface_table import SurfaceTable
 
@@ -32,7 +34,7 @@ ROUNDING = 1e-6  # a change of epsilon may be stored as a little more
 class AttackMeasures:
     """The measures of one attack on one network.
 
-    tables:    asr, confidence, storage, transitions, doses, subgroups and images
+    tables:    those of the rule `measure`, and images
     draws:     what the conclusions need
     bounded:   whether no image changes by more than its epsilon
     n_unknown: images that are left out, without logits or with logits that are not finite
@@ -45,11 +47,18 @@ class AttackMeasures:
 
 
 def measure_attack(
-    surface: SurfaceTable, members: pd.DataFrame, settings: MeasureSettings
+    surface: SurfaceTable,
+    members: pd.DataFrame,
+    settings: MeasureSettings,
+    *,
+    bounds_change: bool = True,
 ) -> AttackMeasures:
-    """Measure an attack; `members` are the group's, indexed by member."""
+    """Measure an attack; `members` are the group's, indexed by member.
+
+    `bounds_change`: whether the attack's epsilon bounds the change of the image.
+    """
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"].tolist()
-    result = outcomes(surface, members["class_index"], len(classes))
+    result = outcomes(surface, members["class_index"], len(classes), bounds_change=bounds_change)
     attacked = members.loc[result.members]
     patients = bootstrap.draw_patients(attacked["patient"], settings.draws, settings.seed)
     iteration = operating_iteration(result.iterations, settings.iterations)
@@ -62,7 +71,9 @@ def measure_attack(
         "transitions": transitions(result, classes, iteration=iteration),
         "doses": dose_summary(result, patients, **point),
         "subgroups": success_of_subgroups(result, patients, attacked, **point),
-        "images": _images(result, attacked, **point),
+        "doses_reached": doses_reached(surface, bounds_change=bounds_change),
+        "confidence_fine": success_by_fine_confidence(result, patients, iteration=iteration),
+        "images": _images(result, attacked, epsilon=settings.epsilon, **point),
     }
     return AttackMeasures(
         tables=tables,
@@ -73,13 +84,16 @@ def measure_attack(
 
 
 def _images(
-    result: Outcomes, attacked: pd.DataFrame, *, iteration: int, success: str
+    result: Outcomes, attacked: pd.DataFrame, *, epsilon: float, iteration: int, success: str
 ) -> pd.DataFrame:
     level = smallest_level(result, iteration=iteration, success=success)
     images = attacked[["patient"]].reset_index()
     images["confidence"] = result.confidence
     images["smallest_level"] = level
     images["smallest_epsilon"] = np.append(result.epsilons, np.inf)[level]
+    operating = np.full(len(level), result.doses.nearest_level(epsilon))
+    for name, levels in {"first_iteration": level, "operating_first": operating}.items():
+        images[name] = first_iteration(result, levels, iteration=iteration)
     return images
 
 

@@ -13,6 +13,7 @@ from scipy.special import softmax
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.errors import UserError
 from pgdose.study.doses import Doses
+from pgdose.tables.reached_doses import reached_levels
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Outcomes:
                 give few iterations
     confidence: (n,) float, the largest clean probability
     doses:      the e epsilons and max_iter
+    reached:    (e,) bool, whether the epsilon is a dose, see `tables.reached_doses`
     n_unknown:  images that are left out, since some of their logits are missing or not finite
     """
 
@@ -35,6 +37,7 @@ class Outcomes:
     measured: np.ndarray
     confidence: np.ndarray
     doses: Doses
+    reached: np.ndarray
     n_unknown: int
 
     @property
@@ -47,6 +50,10 @@ class Outcomes:
         """The iterations that were measured at some epsilon."""
         return np.flatnonzero(self.measured.any(axis=0)).tolist()
 
+    def nearest_reached(self, epsilon: float) -> int:
+        """The level nearest to an epsilon, of those that were reached; there must be one."""
+        return self.doses.nearest_level(epsilon, np.flatnonzero(self.reached).tolist())
+
     def flipped(self, definition: str = "final") -> np.ndarray:
         """(n, e, k) bool: whether the iterate is misclassified.
 
@@ -58,10 +65,13 @@ class Outcomes:
         return flips
 
 
-def outcomes(surface: SurfaceTable, class_index: pd.Series, classes: int) -> Outcomes:
+def outcomes(
+    surface: SurfaceTable, class_index: pd.Series, classes: int, *, bounds_change: bool = True
+) -> Outcomes:
     """The outcome of each attacked image.
 
-    `class_index` gives a member's true class by member number, `classes` is the number of classes.
+    `class_index` gives a member's true class by member number, `classes` is the number of classes,
+    `bounds_change` whether epsilon bounds the change.
     UserError where the surface is not one of these members and classes.
     """
     _check(surface, class_index, classes)
@@ -79,6 +89,7 @@ def outcomes(surface: SurfaceTable, class_index: pd.Series, classes: int) -> Out
         measured=measured,
         confidence=softmax(clean[complete].astype(np.float64), axis=1).max(axis=1),
         doses=surface.doses,
+        reached=reached_levels(surface.change, surface.doses.epsilons, bounds_change=bounds_change),
         n_unknown=int((~complete).sum()),
     )
 

@@ -71,7 +71,7 @@ def quality(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -
     patients = _patients(members, clean, draws, seed)
     right = images.right
     rates = bootstrap.rates(right[:, None], np.ones((len(right), 1), bool), patients)
-    low, high = rate_interval(rates, patients.count)
+    low, high = rate_interval(rates, patients.clusters)
     wilson_low, wilson_high = wilson(right.sum(keepdims=True), np.array([len(right)]))
     return {
         **{"n_patients": patients.count, "accuracy": rates[0, 0]},
@@ -90,7 +90,7 @@ def _calibration_error(images: CleanImages, patients: Patients) -> dict[str, flo
         np.abs(gaps).sum(axis=1, keepdims=True),
         bootstrap.totals(np.asarray(in_bins.any(axis=1, keepdims=True)), patients),
     )
-    _, high = percentiles(error, patients.count)
+    _, high = percentiles(error, patients.clusters)
     low = np.maximum(2 * error[0, 0] - high[0], 0)
     return {"ece": error[0, 0], "ece_low": low, "ece_high": high[0]}
 
@@ -112,7 +112,7 @@ def area_under_roc(
         draws[:, 0] = np.mean(
             [area_of_draws(probabilities[:, c], true == c, some) for c in classes], axis=0
         )
-    low, high = rate_interval(draws, patients.count)
+    low, high = rate_interval(draws, patients.clusters)
     return {"auc": draws[0, 0], "auc_low": low[0], "auc_high": high[0]}
 
 
@@ -132,7 +132,7 @@ def calibration(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: in
     rates = bootstrap.rates(images.right[:, None] & in_bins, in_bins, patients)
     rows = []
     for b, inside in enumerate(in_bins.T):
-        low, high = rate_interval(rates[:, [b]], patients.subset(inside).count)
+        low, high = rate_interval(rates[:, [b]], patients.subset(inside).clusters)
         mean = images.confidence[inside].mean() if inside.any() else np.nan
         edges = {"bin_low": confidence_bins.EDGES[b], "bin_high": confidence_bins.EDGES[b + 1]}
         rows.append(
@@ -157,7 +157,7 @@ def confusion(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int)
     for c, name in enumerate(classes):
         of_class = (images.true == c) & (images.predicted >= 0)
         rates = bootstrap.rates(hits & of_class[:, None], of_class[:, None], patients)
-        low, high = rate_interval(rates, patients.subset(of_class).count)
+        low, high = rate_interval(rates, patients.subset(of_class).clusters)
         table = pd.DataFrame({"class": name, "predicted": classes})
         table["n"] = (hits & of_class[:, None]).sum(axis=0)
         tables.append(table.assign(share=rates[0], ci_low=low, ci_high=high))

@@ -42,7 +42,7 @@ def exact_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> pd.
 
 
 def identity_columns(identity: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    """The columns group, run, role, size and repeat; the last two are empty but for sized runs."""
+    """The columns group, run, role, size and repeat; the last two may be empty."""
     columns: dict[str, Any] = {name: identity[name] for name in ("group", "run", "role")}
     for name in ("size", "repeat"):
         columns[name] = pd.array([identity[name]] * rows, dtype="Int32")

@@ -28,8 +28,8 @@ def survival_of_storage(
     for level, epsilon in enumerate(outcomes.doses.epsilons):
         if not outcomes.measured[level, -1]:
             continue
-        count = patients.subset(before[:, level]).count
-        low, high = rate_interval(draws[:, [level]], count)
+        clusters = patients.subset(before[:, level]).clusters
+        low, high = rate_interval(draws[:, [level]], clusters)
         table.append(
             {
                 "epsilon": epsilon,

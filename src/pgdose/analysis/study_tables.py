@@ -1,4 +1,4 @@
-"""The tables over all runs: worst_case, training_size and its summary, conclusions, trends.
+"""The tables over all runs: worst_case, training_size and its summary, and the conclusions'.
 
 They start from the measures of each run and speak of all groups together.
 """
@@ -14,6 +14,7 @@ import pandas as pd
 from pgdose.analysis import conclusion_tables, quality, result_files, training_sizes
 from pgdose.analysis.conclusion_draws import ConclusionDraws, read_draws
 from pgdose.analysis.conclusion_tables import AttackDraws
+from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.analysis.success import as_counted
 from pgdose.analysis.worst_case import worst_case
@@ -32,6 +33,7 @@ class StudyRuns:
     modality:      of each group: xray, histology or another
     sized_group:   the group whose training size varies; empty if there is none
     sized_attacks: the attacks on its sized runs
+    controls:      attacks that are none: noise, against which the others are compared
     """
 
     runs: Sequence[Identity]
@@ -39,6 +41,7 @@ class StudyRuns:
     modality: Mapping[str, str]
     sized_group: str
     sized_attacks: Sequence[str]
+    controls: Sequence[str] = ()
 
     @property
     def main(self) -> list[Identity]:
@@ -47,7 +50,7 @@ class StudyRuns:
 
     @property
     def trainings(self) -> list[Identity]:
-        """The runs of the sized group: its main one, then the sized ones; none without a group."""
+        """The runs of the sized group: main, its repeats, then sized ones; none without a group."""
         of_group = [run for run in self.runs if run["group"] == self.sized_group]
         return [run for run in of_group if run["role"] != "further"]
 
@@ -57,7 +60,7 @@ class RunFiles:
     """The files that the findings rest on.
 
     draws:   of each run, in the order of `StudyRuns.runs`
-    images:  of each main run, in their order
+    images:  the same
     clean:   clean logits of each training, in the order of `StudyRuns.trainings`
     members: the table of the sized group alone; none without such a group
     """
@@ -71,7 +74,7 @@ class RunFiles:
 def findings(
     study: StudyRuns, files: RunFiles, asr: pd.DataFrame, settings: MeasureSettings
 ) -> dict[str, pd.DataFrame]:
-    """The five tables by their names; `asr` is the table of all runs."""
+    """The tables by their names; `asr` is the table of all runs."""
     trainings = read_trainings(study.trainings, files)
     sizes = training_sizes.training_size(
         as_counted(asr[asr["group"] == study.sized_group], settings.success),
@@ -85,15 +88,17 @@ def findings(
         for run, path in zip(study.runs, files.draws, strict=True)
         if run["role"] != "further"
     }
-    conclusions, trends = conclusion_tables.conclude(
-        attack_draws(study, draws, trainings), settings.epsilon
-    )
+    images = {
+        (run["group"], run["run"]): parquet.read_table(path)
+        for run, path in zip(study.runs, files.images, strict=True)
+        if run["role"] in ("main", "repeat")
+    }
+    by_attack = attack_draws(study, draws, images, trainings)
     return {
         "worst_case": worst_cases(study, files.images, settings),
         "training_size": sizes,
         "training_size_summary": training_sizes.training_size_summary(sizes),
-        "conclusions": conclusions,
-        "trends": trends,
+        **conclusion_tables.conclude(by_attack, settings.epsilon, study.controls),
     }
 
 
@@ -120,7 +125,9 @@ def worst_cases(
 ) -> pd.DataFrame:
     """The table worst_case, group after group, over the attacks that are bounded by epsilon."""
     tables = []
-    for run, path in zip(study.main, images, strict=True):
+    for run, path in zip(study.runs, images, strict=True):
+        if run["role"] != "main":
+            continue
         bounded = json.loads(result_files.read_measures_metadata(path)["bounded"])
         rows = parquet.read_table(path)
         by_attack = {attack: rows[rows["attack"] == attack] for attack in bounded}
@@ -132,13 +139,20 @@ def worst_cases(
 def attack_draws(
     study: StudyRuns,
     draws: Mapping[tuple[str, str], Mapping[str, ConclusionDraws]],
+    images: Mapping[tuple[str, str], pd.DataFrame],
     trainings: pd.DataFrame,
 ) -> dict[str, AttackDraws]:
-    """What the conclusions under each attack rest on; `draws` are those of each group and run."""
+    """What the conclusions under each attack rest on.
+
+    `draws` and `images` are those of each group and run, the latter of main runs and repeats.
+    """
     sizes = dict(zip(trainings["run"], trainings["size"].tolist(), strict=True))
     return {
         attack: AttackDraws(
-            main={run["group"]: draws[run["group"], run["run"]][attack] for run in study.main},
+            main={
+                run["group"]: _group_draws(run["group"], attack, draws, images)
+                for run in study.main
+            },
             modality=study.modality,
             sized={
                 run: draws[study.sized_group, run][attack]
@@ -149,3 +163,17 @@ def attack_draws(
         )
         for attack in study.doses
     }
+
+
+def _group_draws(
+    group: str,
+    attack: str,
+    draws: Mapping[tuple[str, str], Mapping[str, ConclusionDraws]],
+    images: Mapping[tuple[str, str], pd.DataFrame],
+) -> GroupDraws:
+    """Those of a group's main run, which comes first in `images`, and its repeats."""
+    places = [place for place in images if place[0] == group and attack in draws[place]]
+    return GroupDraws(
+        networks=[draws[place][attack] for place in places],
+        images=[images[place][images[place]["attack"] == attack] for place in places],
+    )

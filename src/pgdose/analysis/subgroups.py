@@ -52,14 +52,14 @@ def _compared(
 
     A row for each column of `flips`, images x epsilons.
     """
-    counts = [patients.subset(images).count for images in (members, others)]
+    clusters = [patients.subset(images).clusters for images in (members, others)]
     draws, other_draws = (
         bootstrap.rates(flips & images[:, None], images[:, None], patients)
         for images in (members, others)
     )
-    low, high = rate_interval(draws, counts[0])
+    low, high = rate_interval(draws, clusters[0])
     difference = draws - other_draws
-    difference_low, difference_high = contrast_interval(difference, min(counts))
+    difference_low, difference_high = contrast_interval(difference, bootstrap.fewer(clusters))
     return pd.DataFrame(
         {
             "n_attacked": members.sum(),

@@ -49,28 +49,45 @@ def success_by_confidence(
     outcomes: Outcomes, patients: Patients, *, iteration: int
 ) -> pd.DataFrame:
     """ASR at one iteration by clean confidence: the table confidence, epsilon by bin."""
-    bin_of = confidence_bins.bin_of(outcomes.confidence)
-    bins = confidence_bins.COUNT
+    return _by_bins(outcomes, patients, iteration, confidence_bins.EDGES)
+
+
+def success_by_fine_confidence(
+    outcomes: Outcomes, patients: Patients, *, iteration: int
+) -> pd.DataFrame:
+    """The same in finer bins near 1: the table confidence_fine."""
+    return _by_bins(outcomes, patients, iteration, confidence_bins.FINE_EDGES)
+
+
+def _by_bins(
+    outcomes: Outcomes, patients: Patients, iteration: int, edges: list[float]
+) -> pd.DataFrame:
+    bin_of = confidence_bins.bin_of(outcomes.confidence, edges)
+    bins = len(edges) - 1
     levels = np.flatnonzero(outcomes.measured[:, iteration])
     counted = np.tile(bin_of[:, None] == np.arange(bins), len(levels))  # a column per level and bin
     table = pd.DataFrame(
         {
             "epsilon": np.repeat(outcomes.epsilons[levels], bins),
             "iteration": iteration,
-            "bin_low": np.tile(confidence_bins.EDGES[:-1], len(levels)),
-            "bin_high": np.tile(confidence_bins.EDGES[1:], len(levels)),
+            "bin_low": np.tile(edges[:-1], len(levels)),
+            "bin_high": np.tile(edges[1:], len(levels)),
         }
     )
     rates = {}
     for definition in ("final", "any"):
         flips = outcomes.flipped(definition)[:, levels, iteration]
         hits = np.repeat(flips, bins, axis=1) & counted
-        rates[definition] = _rates(hits, counted, patients, bin_of)
+        rates[definition] = _rates(hits, counted, patients, bin_of, bins)
     return table.join(rates["final"]).join(_as_any(rates["any"]))
 
 
 def _rates(
-    hits: np.ndarray, counted: np.ndarray, patients: Patients, bin_of: np.ndarray | None = None
+    hits: np.ndarray,
+    counted: np.ndarray,
+    patients: Patients,
+    bin_of: np.ndarray | None = None,
+    bins: int = 1,
 ) -> pd.DataFrame:
     """n_attacked n_flipped asr ci_low ci_high wilson_low wilson_high of each point.
 
@@ -82,21 +99,26 @@ def _rates(
     n_attacked = np.broadcast_to(counted.sum(axis=0), n_flipped.shape)
     draws = bootstrap.rates(hits, counted, patients)
     if bin_of is None:
-        low, high = rate_interval(draws, patients.count)
+        low, high = rate_interval(draws, patients.clusters)
     else:
         low, high = np.empty(n_flipped.shape), np.empty(n_flipped.shape)
-        for b in range(confidence_bins.COUNT):
-            points = slice(b, None, confidence_bins.COUNT)
-            count = patients.subset(bin_of == b).count
-            low[points], high[points] = rate_interval(draws[:, points], count)
+        for b in range(bins):
+            points = slice(b, None, bins)
+            clusters = patients.subset(bin_of == b).clusters
+            low[points], high[points] = rate_interval(draws[:, points], clusters)
     wilson_low, wilson_high = wilson(n_flipped, n_attacked)
+    no_interval = np.where(np.isnan(low) & (n_attacked > 0), _few(patients), "")
     return pd.DataFrame(
         {
             **{"n_attacked": n_attacked, "n_flipped": n_flipped, "asr": draws[0]},
             **{"ci_low": low, "ci_high": high},
-            **{"wilson_low": wilson_low, "wilson_high": wilson_high},
+            **{"wilson_low": wilson_low, "wilson_high": wilson_high, "no_interval": no_interval},
         }
     )
+
+
+def _few(patients: Patients) -> str:
+    return "under four patients" if patients.known else "patients not known"
 
 
 _ANY = {"n_flipped": "n_flipped_any", "asr": "asr_any", "ci_low": "any_low", "ci_high": "any_high"}

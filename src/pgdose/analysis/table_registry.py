@@ -53,10 +53,10 @@ _GROUP = {"group": "study group"}
 _RUN = {
     **_GROUP,
     "run": "folder of the network below the group's",
-    "role": "main: the group's own network; further: another one on the same images; sized: "
-    "trained on a part of the training images",
+    "role": "main: the group's own network; repeat: the same, trained once more; further: another "
+    "one on the same images; sized: trained on a part of the training images",
     "size": "training images of a sized run; empty for others",
-    "repeat": "repeat of a sized run, from 1; empty for others",
+    "repeat": "repeat of a sized run, from 1; of the main run, from 2; empty for others",
 }
 _ATTACK = {"attack": "name of the attack in the study"}
 _EPSILON = {"epsilon": "amplitude, in units of the full intensity range [0, 1]"}
@@ -80,6 +80,7 @@ _ANY = {
     "any_low": "lower end of its 95 % interval, by patients",
     "any_high": "upper end",
 }
+_NO_INTERVAL = {"no_interval": "why there is no interval by patients; empty if there is one"}
 _ACCURACY = {"accuracy": "share of the clean validation images that are classified correctly"}
 _QUALITY = {
     "n_patients": "patients of the validation images",
@@ -290,6 +291,7 @@ _TABLES = [
             "n_resisted": "attacked images that are still right",
             "n_unknown": "images with missing or non-finite logits, not counted as attacked",
             **_ANY,
+            **_NO_INTERVAL,
         },
         "Attack success rate (ASR) of every attack on every network, by amplitude and iteration.",
         in_snakemake_report=False,
@@ -308,8 +310,45 @@ _TABLES = [
             **_ASR,
             **_WILSON,
             **_ANY,
+            **_NO_INTERVAL,
         },
         "ASR by clean confidence, in the protocol's bins.",
+    ),
+    ResultTable(
+        "confidence_fine",
+        "analysis.success.success_by_fine_confidence",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            **_ITERATION,
+            "bin_low": "lower end of the bin of clean confidence, in it",
+            "bin_high": "upper end",
+            **_ASR,
+            **_WILSON,
+            **_ANY,
+            **_NO_INTERVAL,
+        },
+        "ASR by clean confidence in finer bins: under 0.9, then from 0.9, 0.95, 0.99 and 0.999.",
+        on_page=False,
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "doses_reached",
+        "analysis.doses_reached.doses_reached",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            "largest_change": "largest change of any attacked image, in the unit of epsilon",
+            "reached": "whether epsilon is a dose; else it is a copy of a lower one and left out "
+            "of rises, areas and medians",
+        },
+        "How far each attack went at each amplitude: one that no image ever reaches is no dose.",
+        on_page=False,
+        in_snakemake_report=False,
     ),
     ResultTable(
         "storage",
@@ -353,14 +392,20 @@ _TABLES = [
             **_ATTACK,
             "n_attacked": "images that were right before the attack, and measured",
             "n_patients": "their patients",
-            "auc": "area under ASR over epsilon, from 0 to the largest, as a mean ASR",
+            "auc": "area under ASR over epsilon, from 0 to the largest that was reached, as a mean "
+            "ASR",
             "auc_low": "lower end of its 95 % interval, by patients",
             "auc_high": "upper end",
             "median_epsilon": "median of the smallest epsilon that flips an image; inf if no dose "
             "flips half of them",
             "median_low": "lower end of its 95 % interval, by patients",
             "median_high": "upper end",
+            "median_bound": "exact; at most: the smallest dose flips half of the images or more; "
+            "over: no dose flips half of them",
+            "n_at_smallest": "images that the smallest dose flips",
             "n_never": "images that no dose flips",
+            "smallest_epsilon": "smallest epsilon that was reached",
+            "largest_epsilon": "largest epsilon that was reached",
         },
         "Area under the dose-response curve, and the median of the smallest amplitude that flips "
         "an image.",
@@ -443,9 +488,27 @@ _TABLES = [
             **_ATTACK,
             **_ESTIMATE,
             "verdict": "supported, contradicted or undecided",
+            "scope": "of what the verdict is said, if the conclusion has several readings: the one "
+            "that says most, of those that are decided",
             "paper": "what the paper found",
             "test": "how it is tested",
             "reason": "the numbers that the verdict rests on",
+            "statistic": "what is estimated",
+            "p": "two-sided p-value of the verdict, before the correction over the attacks",
+            "p_adjusted": "the same after Holm's correction; a verdict needs at most 0.05",
+            "n": "patients, groups or trainings that it rests on",
+            "unit": "which of these",
+            "lacking": "how many more of them an undecided verdict lacks; inf if 1,000 times as "
+            "many would not do; empty if it is decided, or lacks something else",
+            "lacks": "the same in words, or what else is lacking; empty if it is decided",
+            "applies": "whether the conclusion applies to the study",
+            "unfit": "why it does not; empty if it does",
+            "networks": "most trained networks of a group; with 1 the interval is for this one",
+            "second": "a second statistic, which decides nothing; empty if there is none",
+            "second_estimate": "its value",
+            "second_low": "lower end of its 95 % interval",
+            "second_high": "upper end",
+            "second_says": "its answer in words",
         },
         "The paper's five conclusions, each tested under each attack: *supported*, *contradicted* "
         "or *undecided*, with the test, its estimate and the reason.",
@@ -461,9 +524,50 @@ _TABLES = [
             "statistic": "what is estimated",
             **_ESTIMATE,
             "n_patients": "patients that it rests on",
-            "state": "shows it, does not, can't be told, at the ceiling or not measured",
+            "state": "shows it, does not, can't be told, at the ceiling, not measured or under "
+            "four patients",
         },
-        "What each group contributes to the conclusions about most groups.",
+        "What each group contributes to the conclusions 1, 3 and 4.",
+    ),
+    ResultTable(
+        "confidence_ratio",
+        "analysis.confidence_drop.ratios",
+        "tables",
+        {
+            **_ATTACK,
+            **_EPSILON,
+            "iteration": "at the operating epsilon: flips up to this iteration; empty: at the "
+            "operating iteration, flips at any dose up to epsilon",
+            "n_over": "attacked images of a clean confidence of 0.95 and more, of groups with both",
+            "n_flipped_over": "those of them that flip",
+            "n_under": "the same of the others",
+            "n_flipped_under": "those of them that flip",
+            "ratio": "ASR over 0.95 / ASR under it, Mantel-Haenszel over the groups",
+            **_ENDS,
+            "state": "measured, at the ceiling or at the floor (no ratio), can't be told or not "
+            "measured",
+        },
+        "ASR of confident images relative to the others, at every dose off the ceiling and the "
+        "floor.",
+        on_page=False,
+        in_snakemake_report=False,
+    ),
+    ResultTable(
+        "paper_claims",
+        "analysis.paper_claims.paper_claims",
+        "tables",
+        {
+            **_GROUP,
+            **_CONCLUSION,
+            **_ATTACK,
+            "paper": "what the paper says of this group: yes, no, or not said",
+            "state": "what this study says, as in trends",
+            "agrees": "yes, no or open",
+        },
+        "The paper's claims group by group (grows with epsilon, reaches its limit, drops over "
+        "0.95) beside what this study finds.",
+        on_page=False,
+        in_snakemake_report=False,
     ),
 ]
 
@@ -475,6 +579,7 @@ IMAGES = [
     *_RUN,
     *_ATTACK,
     *("member", "patient", "confidence", "smallest_level", "smallest_epsilon"),
+    *("first_iteration", "operating_first"),
 ]
 
 

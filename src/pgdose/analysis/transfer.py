@@ -77,15 +77,15 @@ def transfer(
 
 def _rates(flips: np.ndarray, attacked: np.ndarray, patients: Patients) -> pd.DataFrame:
     """How often the judge is flipped; images x epsilons, and images x 1."""
-    count = patients.subset(attacked[:, 0]).count
+    clusters = patients.subset(attacked[:, 0]).clusters
     draws = bootstrap.rates(flips, attacked, patients)
-    low, high = rate_interval(draws, count)
+    low, high = rate_interval(draws, clusters)
     n_flipped = flips.sum(axis=0)
     n_attacked = np.full(len(n_flipped), attacked.sum())
     wilson_low, wilson_high = wilson(n_flipped, n_attacked)
     return pd.DataFrame(
         {
-            **{"n_attacked": n_attacked, "n_patients": count, "n_flipped": n_flipped},
+            **{"n_attacked": n_attacked, "n_patients": clusters.count, "n_flipped": n_flipped},
             **{"asr": draws[0], "ci_low": low, "ci_high": high},
             **{"wilson_low": wilson_low, "wilson_high": wilson_high},
         }
@@ -97,7 +97,7 @@ def _follow(flips: np.ndarray, source_flips: np.ndarray, patients: Patients) -> 
     draws = bootstrap.rates(flips & source_flips, source_flips, patients)
     low, high = np.hstack(
         [
-            rate_interval(draws[:, [e]], patients.subset(source_flips[:, e]).count)
+            rate_interval(draws[:, [e]], patients.subset(source_flips[:, e]).clusters)
             for e in range(source_flips.shape[1])
         ]
     )

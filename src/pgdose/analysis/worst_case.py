@@ -32,7 +32,7 @@ def worst_case(
     patient = next(iter(tables.values())).loc[members, "patient"]
     patients = bootstrap.draw_patients(patient, draws, seed)
     rates = bootstrap.rates(flips, np.ones((len(members), 1), bool), patients)
-    low, high = rate_interval(rates, patients.count)
+    low, high = rate_interval(rates, patients.clusters)
     return pd.DataFrame(
         {
             "epsilon": epsilons,

@@ -1,8 +1,9 @@
 """Which rows of a result table a figure or the page shows, and how an epsilon is named.
 
-Tables that mix the networks of a group have the column `role` ("main", "further" or "sized").
-Figures and the page show main networks. At the operating point an attack that was not measured at
-the study's epsilon is shown at the nearest epsilon that was, and `epsilon_label` says so.
+Tables that mix the networks of a group have the column `role` ("main", "repeat", "further" or
+"sized"). Figures and the page show main networks. At the operating point an attack that was
+not measured at the study's epsilon is shown at the nearest epsilon that was, and `epsilon_label`
+says so.
 """
 
 import pandas as pd

@@ -66,22 +66,25 @@ def _classes(study: Study) -> Iterator[tuple[str, str, Class, AnySource]]:
 def _runs(study: Study) -> Iterator[Run]:
     """The main and further runs of all groups."""
     for group in study.groups:
-        yield from (run for run in study.runs(group).values() if run.role != "sized")
+        yield from (run for run in study.runs(group).values() if run.role in ("main", "further"))
 
 
 def _jobs(study: Study) -> Iterator[str]:
     """A line if the study plans more jobs than Snakemake can; it names what makes most of them."""
     size = study.training_size
-    runs = {group: 1 + len(entry.networks) for group, entry in study.groups.items()}
+    networks = {group: 1 + len(entry.networks) for group, entry in study.groups.items()}
+    repeats = {group: study.repeats(group) - 1 for group in study.groups}
     sized = len(size.sizes) * size.repeats if size else 0
     jobs = {f"sources.{name}.shards": entry.shards for name, entry in study.sources.items()}
     jobs |= {f"groups.{name}.shards": entry.shards for name, entry in study.groups.items()}
     for name, attack in study.attacks.items():
-        jobs[f"attacks.{name}.shards"] = attack.shards * sum(runs.values())
+        jobs[f"attacks.{name}.shards"] = attack.shards * sum(networks.values())
         if size and name in size.attacks:
             jobs["training_size.repeats"] = sized + attack.shards * sized
     gradient = sum(isinstance(attack, GradientAttack) for attack in study.attacks.values())
-    for group, count in runs.items():
+    shards = sum(attack.shards for attack in study.attacks.values())
+    jobs["training.repeats"] = (1 + shards) * sum(repeats.values())
+    for group, count in networks.items():
         if count > 1:  # all networks judge each one's images, and each is an input of that job
             jobs[f"groups.{group}.networks"] = gradient * count**2
     most = max(jobs, key=lambda field: jobs[field])

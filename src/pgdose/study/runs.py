@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.training import Training
 
-Role = Literal["main", "further", "sized"]
+Role = Literal["main", "repeat", "further", "sized"]
 MAIN_RUN = "full"  # the folder of a group's main network
+REPEATED = rf"{MAIN_RUN}-r\d+"  # the folders of its further trainings
 SIZED = r"n\d+-r\d+"  # the folders of networks trained on a part of the training images
 RESERVED = ("images",)  # other folders of a group
 FOLDERS_OF_A_RUN = ("measures", "tensorboard")  # besides one for each attack
@@ -19,12 +20,13 @@ class Run:
     """One network of a group and what is done to it.
 
     name:    folder below the group's, unique in the group
-    role:    main: the group's own network; further: another network on the same images;
-             sized: the main architecture trained on a part of the training images
+    role:    main: the group's own network; repeat: the same, trained once more with other draws;
+             further: another network on the same images; sized: the main architecture trained on a
+             part of the training images
     network: how it is trained, or the file that it comes from
     attacks: names of the attacks, in the order of the study
     size:    training images of a sized run; None for all of them
-    repeat:  of a sized run, counted from 1; None for others
+    repeat:  of a sized run, counted from 1; of a repeat of the main run, from 2; None for others
     """
 
     group: str
@@ -65,4 +67,5 @@ class Run:
 
 def may_be_further(name: str) -> bool:
     """Whether a further network may have a name; others are folders of another kind."""
-    return name not in (MAIN_RUN, *RESERVED) and not re.fullmatch(SIZED, name)
+    reserved = name in (MAIN_RUN, *RESERVED)
+    return not (reserved or re.fullmatch(f"{REPEATED}|{SIZED}", name))

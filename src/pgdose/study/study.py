@@ -15,6 +15,7 @@ from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
 from pgdose.study.networks import network_kind
 from pgdose.study.phantom import Phantom
+from pgdose.study.repeated_training import RepeatedTraining
 from pgdose.study.runs import MAIN_RUN, Run
 from pgdose.study.sources import TILED, AnySource, DicomArchive
 from pgdose.study.training import OF_ARCHITECTURE, Training
@@ -43,7 +44,7 @@ class Study(Model):
     sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
     groups: Annotated[dict[Name, Group], Field(min_length=1)]
     split: Split = Split()
-    training: Training = Training()
+    training: RepeatedTraining = RepeatedTraining()
     attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
     checks: Checks = Checks()
     training_size: TrainingSize | None = None
@@ -71,9 +72,10 @@ class Study(Model):
         """A group's further networks take the keys that they leave out from section `training`."""
         training = _mapping(_mapping(raw).get("training"))
         try:
-            Training.model_validate(training)
+            RepeatedTraining.model_validate(training)
         except ValidationError:  # reported once, at `training`
             return raw
+        training = {key: value for key, value in training.items() if key != "repeats"}
         groups = {
             name: {
                 **group,
@@ -87,10 +89,14 @@ class Study(Model):
         return {**raw, "groups": {**raw["groups"], **groups}} if groups else raw
 
     def runs(self, group: str) -> dict[str, Run]:
-        """The runs of a group by name: the main one, further networks, then sized ones."""
+        """The runs of a group by name: the main one, its repeats, further networks, sized ones."""
         entry = self.groups[group]
         attacks, main = tuple(self.attacks), entry.network or self.training
         runs = [Run(group, MAIN_RUN, "main", main, attacks)]
+        runs += [
+            Run(group, f"{MAIN_RUN}-r{repeat}", "repeat", main, attacks, repeat=repeat)
+            for repeat in range(2, self.repeats(group) + 1)
+        ]
         runs += [Run(group, name, "further", n, attacks) for name, n in entry.networks.items()]
         if self.training_size and self.training_size.group == group:
             attacks = tuple(self.training_size.attacks)
@@ -100,6 +106,10 @@ class Study(Model):
                 for repeat in range(1, self.training_size.repeats + 1)
             ]
         return {run.name: run for run in runs}
+
+    def repeats(self, group: str) -> int:
+        """How many networks a group has that differ by their draws alone; 1 if it has a file."""
+        return 1 if self.groups[group].network else self.training.repeats
 
     def modality(self, group: str) -> str:
         """xray, histology or other: that of the group's first source."""

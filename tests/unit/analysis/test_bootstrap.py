@@ -15,6 +15,11 @@ from pgdose.tables.keyed import generator
 SEED = 2019
 
 
+def alike(patients: float, images: int = 1000) -> b.Clusters:
+    """So many patients of as many images each."""
+    return b.Clusters(int(patients), patients, images)
+
+
 def draw(*patients: str, draws: int = 50) -> b.Patients:
     return b.draw_patients(patients, draws, SEED)
 
@@ -61,7 +66,7 @@ def test_nobody_at_all() -> None:
     assert drawn.count == 0
     assert b.totals(np.zeros((0, 2), bool), drawn).tolist() == [[0, 0]] * 51
     rates = b.rates(np.zeros((0, 2), bool), np.zeros((0, 2), bool), drawn)
-    assert np.isnan(rates).all() and np.isnan(intervals.rate_interval(rates, 0)).all()
+    assert np.isnan(rates).all() and np.isnan(intervals.rate_interval(rates, drawn.clusters)).all()
 
 
 # --- totals and rates -------------------------------------------------------------------------
@@ -95,11 +100,11 @@ def test_a_rate_of_nothing_is_unknown() -> None:
 # --- the expanded percentile interval ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("patients", [2, 5, 10, 40, 1000])
+@pytest.mark.parametrize("patients", [4, 5, 10, 40, 1000])
 def test_percentiles_are_the_expanded_ones(patients: int) -> None:
     """Hesterberg's table: at n = 10 the 2.5 % become 0.9 %; the rest is worked out by scipy."""
     values = np.random.default_rng(2).permutation(np.arange(1.0, 10_001))
-    low, high = intervals.percentiles(np.concatenate([[5000.0], values])[:, None], patients)
+    low, high = intervals.percentiles(np.concatenate([[5000.0], values])[:, None], alike(patients))
     tail = stats.norm.cdf(stats.t.ppf(0.025, patients - 1) * math.sqrt(patients / (patients - 1)))
     assert low[0] == max(math.ceil(10_000 * tail), 1)
     assert high[0] == math.ceil(10_000 * (1 - tail))
@@ -111,28 +116,30 @@ def test_percentiles_are_the_expanded_ones(patients: int) -> None:
 
 def test_percentiles_may_be_infinite() -> None:
     drawn = np.array([1.0, *[1.0] * 50, *[math.inf] * 50])[:, None]
-    assert intervals.percentiles(drawn, 30) == (1.0, math.inf)
+    assert intervals.percentiles(drawn, alike(30)) == (1.0, math.inf)
 
 
 def test_percentiles_leave_out_draws_that_are_unknown() -> None:
     known = np.arange(100.0)
     with_gaps = np.concatenate([[50.0], known, [math.nan] * 40])[:, None]
     whole = np.concatenate([[50.0], known])[:, None]
-    assert intervals.percentiles(with_gaps, 30) == intervals.percentiles(whole, 30)
+    assert intervals.percentiles(with_gaps, alike(30)) == intervals.percentiles(whole, alike(30))
     sample_unknown = np.concatenate([[math.nan], known])[:, None]
-    assert np.isnan(intervals.percentiles(sample_unknown, 30)).all()
-    assert np.isnan(intervals.percentiles(np.array([[1.0], [math.nan]]), 30)).all()
+    assert np.isnan(intervals.percentiles(sample_unknown, alike(30))).all()
+    assert np.isnan(intervals.percentiles(np.array([[1.0], [math.nan]]), alike(30))).all()
 
 
-def test_one_patient_and_no_draws_have_no_interval() -> None:
+def test_three_patients_and_no_draws_have_no_interval() -> None:
     drawn = np.linspace(0, 1, 101)[:, None]
-    for patients in (0, 1):
-        assert np.isnan(intervals.percentiles(drawn, patients)).all()
-        assert np.isnan(intervals.rate_interval(drawn, patients)).all()
-        assert np.isnan(intervals.contrast_interval(drawn, patients)).all()
-    assert np.isnan(intervals.percentiles(drawn[:1], 5)).all()
-    assert np.isnan(intervals.contrast_interval(drawn[:2], 5)).all()
-    assert np.isnan(intervals.rate_interval(np.zeros((101, 1)), 1)).all()
+    for patients in (0, 1, 2, 3):
+        assert np.isnan(intervals.percentiles(drawn, alike(patients))).all()
+        assert np.isnan(intervals.rate_interval(drawn, alike(patients))).all()
+        assert np.isnan(intervals.contrast_interval(drawn, alike(patients))).all()
+        assert np.isnan(intervals.rate_interval(np.zeros((101, 1)), alike(patients))).all()
+    assert np.isnan(intervals.percentiles(drawn[:1], alike(5))).all()
+    assert np.isnan(intervals.contrast_interval(drawn[:2], alike(5))).all()
+    for interval in (intervals.percentiles, intervals.rate_interval, intervals.contrast_interval):
+        assert np.isfinite(interval(drawn, alike(4))).all()
 
 
 def test_all_or_none_flipped_have_wilsons_interval_with_patients_for_images() -> None:
@@ -140,12 +147,39 @@ def test_all_or_none_flipped_have_wilsons_interval_with_patients_for_images() ->
     flipped[:4, 2] = True
     patients = draw(*"aabbccddeeff", draws=500)
     drawn = b.rates(flipped, np.ones_like(flipped), patients)
-    low, high = intervals.rate_interval(drawn, patients.count)
+    low, high = intervals.rate_interval(drawn, patients.clusters)
     z2 = ndtri(0.975) ** 2
     assert (low[0], high[0]) == pytest.approx((0, z2 / (6 + z2)))  # six patients, not twelve images
     assert (low[1], high[1]) == pytest.approx((6 / (6 + z2), 1))
-    assert [low[2], high[2]] == [end[2] for end in intervals.percentiles(drawn, 6)]
     assert 0 <= low[2] < 1 / 3 < high[2] <= 1
+
+
+def test_the_effective_number_of_patients_is_kishs() -> None:
+    assert draw(*"abcd").clusters == b.Clusters(4, 4.0, 4)
+    assert draw(*"aaaaaaabcd").clusters == b.Clusters(4, pytest.approx(100 / 52), 10)
+    assert draw("unknown:1", "b").clusters.count in (0, 2)  # by the prefix of unknown patients
+    assert b.fewer([alike(9), b.Clusters(3, 3, 3), alike(5)]).count == 3
+
+
+def test_one_patient_with_most_images_makes_an_interval_wide() -> None:
+    """Ten patients each time; in the second study one of them has 91 of 100 images."""
+    widths = []
+    for whose in ([str(i) for i in range(10)] * 10, [*"0123456789", *["0"] * 90]):
+        flipped = np.array([p in "02468" for p in whose])[:, None]
+        patients = draw(*whose, draws=500)
+        drawn = b.rates(flipped, np.ones_like(flipped), patients)
+        low, high = intervals.rate_interval(drawn, patients.clusters)
+        widths.append(high[0] - low[0])
+    assert widths[1] > 0.9 > 0.8 > widths[0]
+
+
+def test_the_size_of_a_rate_is_between_its_patients_and_its_images() -> None:
+    patients = draw(*[str(i % 10) for i in range(100)], draws=500)
+    apart = np.random.default_rng(3).random((100, 1)) < 0.5  # nothing shared
+    drawn = b.rates(apart, np.ones_like(apart), patients)
+    assert 10 < intervals.effective_size(drawn, patients.clusters)[0] <= 100**0.75 * 10**0.25
+    one = intervals.effective_size(drawn, patients.clusters, extra_variance=0.1)[0]
+    assert one < 10  # networks that differ leave less
 
 
 # --- contrasts --------------------------------------------------------------------------------
@@ -158,7 +192,7 @@ def test_a_contrast_is_as_wide_as_students_t_times_the_spread() -> None:
     assert intervals.standard_error(drawn) == pytest.approx(spread)
     for tail in (0.025, 0.001):
         half = stats.t.ppf(1 - tail, 29) * spread
-        low, high = intervals.contrast_interval(drawn, 30, tail)
+        low, high = intervals.contrast_interval(drawn, alike(30), tail)
         assert (low[0], high[0]) == pytest.approx((-half, half))
 
 
@@ -166,7 +200,7 @@ def test_a_contrast_is_as_wide_as_students_t_times_the_spread() -> None:
 def test_a_contrast_goes_further_on_the_side_of_its_skew(side: int) -> None:
     """Ten of 300 patients changed: the exact bound of a Poisson count, within a tenth."""
     drawn = np.concatenate([[10.0], np.random.default_rng(4).poisson(10, 20_000)])[:, None] / 300
-    low, high = intervals.contrast_interval(side * drawn, 300, 0.003)
+    low, high = intervals.contrast_interval(side * drawn, alike(300), 0.003)
     outer, inner = (high, low) if side > 0 else (-low, -high)
     assert 300 * outer[0] == pytest.approx(stats.chi2.ppf(0.997, 22) / 2, rel=0.1)
     assert 300 * inner[0] == pytest.approx(10 - stats.t.ppf(0.997, 299) * math.sqrt(10), rel=0.1)
@@ -186,9 +220,9 @@ def test_a_contrast_that_no_draw_shows_is_bounded_by_what_may_be_unseen() -> Non
     assert (1 - intervals.largest_unseen_share(20)) ** 20 == pytest.approx(0.025)
     still = np.zeros((101, 1))
     for tail in (0.025, 0.001):
-        low, high = intervals.contrast_interval(still, 20, tail, 1.5)
+        low, high = intervals.contrast_interval(still, alike(20), tail)
         bound = intervals.largest_unseen_share(20, tail)
-        assert (low[0], high[0]) == pytest.approx((-bound, 1.5 * bound))
+        assert (low[0], high[0]) == pytest.approx((-bound, bound))
 
 
 # --- does an interval hold the truth ----------------------------------------------------------
@@ -212,8 +246,8 @@ def test_the_interval_by_patients_holds_the_truth_where_wilsons_does_not(
     flipped, whose = correlated(rng, rate, patients=patients, images=8, icc=0.5, studies=studies)
     crowd = b.draw_patients(whose, 600, SEED)
     drawn = b.rates(flipped, np.ones_like(flipped), crowd)
-    low, high = intervals.rate_interval(drawn, patients)
-    assert 0.925 < ((low <= rate) & (rate <= high)).mean() < 0.99
+    low, high = intervals.rate_interval(drawn, crowd.clusters)
+    assert 0.93 < ((low <= rate) & (rate <= high)).mean() < 0.995
     low, high = wilson(flipped.sum(axis=0), np.full(studies, len(flipped)))
     assert ((low <= rate) & (rate <= high)).mean() < 0.85
 
@@ -228,7 +262,7 @@ def test_the_interval_of_a_contrast_holds_the_truth() -> None:
     crowd = b.draw_patients(whose.astype(str), 500, SEED)
     drawn = b.share(b.totals(rise, crowd), b.totals(np.ones_like(rise), crowd))
     for tail in (0.025, 0.01):
-        low, high = intervals.contrast_interval(drawn, patients, tail)
+        low, high = intervals.contrast_interval(drawn, alike(patients), tail)
         held = ((low <= 0.2) & (high >= 0.2)).mean()
         assert held == pytest.approx(1 - 2 * tail, abs=0.015)
 
@@ -239,6 +273,6 @@ def test_a_share_that_is_not_seen_is_within_its_bound() -> None:
     flipped = np.repeat(rng.random((patients, studies)) < rate, 3, axis=0)
     crowd = b.draw_patients(np.repeat(np.arange(patients), 3).astype(str), 400, SEED)
     drawn = b.rates(flipped, np.ones_like(flipped), crowd)
-    _, high = intervals.contrast_interval(drawn, patients)
+    _, high = intervals.contrast_interval(drawn, alike(patients))
     assert (drawn[0] == 0).mean() == pytest.approx(0.975**40, abs=0.03)  # where it matters
     assert (rate <= high).mean() >= 0.97

@@ -23,7 +23,8 @@ from helpers.twelve_images import (
     ward,
 )
 
-from pgdose.analysis.dose_summary import dose_summary, smallest_level
+from pgdose.analysis.dose_summary import dose_summary
+from pgdose.analysis.needed_dose import smallest_level
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.analysis.transitions import transitions
 

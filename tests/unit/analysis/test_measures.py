@@ -122,7 +122,7 @@ def test_the_tables_over_all_runs(tmp_path: Path) -> None:
     )
     files = study_tables.RunFiles(
         draws=[main["draws"], sized["draws"]],
-        images=[main["images"]],
+        images=[main["images"], sized["images"]],
         clean=[str(tmp_path / "clean.parquet")] * 2,
         members=[str(tmp_path / "members.parquet")],
     )

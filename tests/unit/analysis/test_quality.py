@@ -93,7 +93,7 @@ def test_confusion_by_hand() -> None:
     true = members.set_index("member")["class"].loc[clean["member"]].to_numpy()
     seen = np.stack(clean["logits"].to_list()).argmax(axis=1)
     own = (true == "young").tolist()
-    found = interval_by_hand((seen == 0).tolist(), own, CLEAN_PATIENTS)
+    found = interval_by_hand((seen == 0).tolist(), own, CLEAN_PATIENTS[::-1])
     assert found == ends(table.iloc[0])
 
 

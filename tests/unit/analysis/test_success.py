@@ -27,7 +27,7 @@ from helpers.twelve_images import (
     wilson_by_hand,
 )
 
-from pgdose.analysis.bootstrap import draw_patients
+from pgdose.analysis.bootstrap import Clusters, draw_patients
 from pgdose.analysis.intervals import rate_interval, wilson
 from pgdose.analysis.outcomes import outcomes
 from pgdose.analysis.success import as_counted, success_by_confidence, success_rates
@@ -81,11 +81,11 @@ def test_intervals_of_success_are_those_of_a_loop_over_draws_of_patients(definit
         assert interval_by_hand(flipped) == ends(row, low, high)
 
 
-@pytest.mark.parametrize("number", range(2, 12))
+@pytest.mark.parametrize("number", range(4, 14))
 def test_an_interval_holds_a_rate_of_none_or_all(number: int) -> None:
     """Exactly: no rounding puts an end on the wrong side of it."""
     drawn = np.tile([0.0, 1.0], (DRAWS + 1, 1))
-    low, high = rate_interval(drawn, number)
+    low, high = rate_interval(drawn, Clusters(number, number, number))
     assert (low[0], high[1]) == (0, 1) and high[0] < 1 and low[1] > 0
 
 

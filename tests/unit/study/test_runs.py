@@ -40,6 +40,53 @@ def test_the_main_run_comes_first_then_further_networks_then_sizes(study: dict[s
     assert list(parsed.runs("X-TB")) == ["full"]
 
 
+def test_repeats_of_the_main_run_have_names_and_draws_of_their_own(study: dict[str, Any]) -> None:
+    study["training"] = {**study.get("training", {}), "repeats": 3}
+    study["training_size"] = {"group": "H-OV", "sizes": [8], "repeats": 1, "attacks": ["noise"]}
+    parsed = parse(study)
+    runs = parsed.runs("H-OV")
+    further = list(study["groups"]["H-OV"]["networks"])
+    assert list(runs) == ["full", "full-r2", "full-r3", *further, "n8-r1"]
+    roles = {run.name: (run.role, run.repeat, run.size) for run in runs.values()}
+    assert roles["full"] == ("main", None, None)
+    assert roles["full-r2"] == ("repeat", 2, None) and roles["full-r3"] == ("repeat", 3, None)
+    assert runs["full-r2"].attacks == runs["full"].attacks == tuple(study["attacks"])
+    # The digest of a training does not know how many there are, nor do further networks.
+    assert "repeats" not in parsed.training.settings()
+    assert runs["full-r2"].network.settings() == runs["full"].network.settings()
+    assert "repeats" not in type(runs[further[0]].network).model_fields
+
+
+def test_a_group_whose_network_exists_has_no_repeats(study: dict[str, Any]) -> None:
+    study["training"] = {**study.get("training", {}), "repeats": 2}
+    study["groups"]["X-AO"]["network"] = {"file": "a.pt2", "classes": ["C1", "C2"]}
+    parsed = parse(study)
+    assert list(parsed.runs("X-AO")) == ["full"]
+    assert "full-r2" in parsed.runs("H-OV")
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 1.5, True, 1001])
+def test_impossible_numbers_of_repeats_are_refused(study: dict[str, Any], repeats: Any) -> None:
+    study["training"] = {**study.get("training", {}), "repeats": repeats}
+    with pytest.raises(UserError, match=r"training\.repeats: "):
+        parse(study)
+
+
+def test_only_section_training_has_repeats(study: dict[str, Any]) -> None:
+    name = next(iter(study["groups"]["H-OV"]["networks"]))
+    study["groups"]["H-OV"]["networks"][name] = {"lr": 0.01, "repeats": 2}
+    with pytest.raises(UserError, match=rf"groups\.H-OV\.networks\.{name}\.repeats"):
+        parse(study)
+
+
+def test_repeats_that_plan_too_many_jobs_are_named(study: dict[str, Any]) -> None:
+    study["training"] = {**study.get("training", {}), "repeats": 1000}
+    for attack in study["attacks"].values():
+        attack["shards"] = 100
+    with pytest.raises(UserError, match=r"training\.repeats: the study plans over"):
+        parse(study)
+
+
 def test_the_identity_of_a_run_is_plain_values(study: dict[str, Any]) -> None:
     study["training_size"] = {"group": "H-OV", "sizes": [8], "repeats": 1, "attacks": ["noise"]}
     runs = parse(study).runs("H-OV")
@@ -62,7 +109,10 @@ def test_a_run_knows_where_its_network_stands_in_the_study(study: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("name", "free"),
-    [("full", False), ("images", False), ("n8-r1", False), ("n8", True), ("n8-r1x", True)],
+    [
+        *[(name, False) for name in ("full", "images", "n8-r1", "full-r2", "full-r10")],
+        *[(name, True) for name in ("n8", "n8-r1x", "full-r2x", "full-", "full2")],
+    ],
 )
 def test_further_networks_leave_the_names_of_other_runs(name: str, free: bool) -> None:
     assert may_be_further(name) == free

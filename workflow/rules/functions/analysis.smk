@@ -18,10 +18,15 @@ def kind_of(network):
     return network.architecture or Path(network.file).suffix.lower()
 
 
+def judged_runs():
+    """The runs on all training images of their group, whose quality is told."""
+    return runs("main", "repeat", "further")
+
+
 def size_runs():
-    """The runs that show how success depends on the training size: main and sized ones."""
+    """The runs that show how success depends on the training size; repeats are of all images."""
     size = STUDY.training_size
-    return runs("main", "sized", groups=[size.group]) if size else []
+    return runs("main", "repeat", "sized", groups=[size.group]) if size else []
 
 
 def doses_of(attacks):
@@ -31,6 +36,12 @@ def doses_of(attacks):
         for name, attack in STUDY.attacks.items()
         if name in attacks
     }
+
+
+def gradient_clipped():
+    """The attacks whose epsilon bounds the gradient, not the change of the image."""
+    clips = {name: getattr(a, "clip", "") for name, a in STUDY.attacks.items()}
+    return [name for name, clip in clips.items() if clip == "gradient"]
 
 
 def measure_settings():

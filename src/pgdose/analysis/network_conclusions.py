@@ -1,0 +1,231 @@
+"""Conclusions 2 and 5: they compare networks, of two kinds of image or of several training sizes.
+
+Training luck is therefore part of the spread that they measure. docs/conclusions.md has the tests.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from scipy import special, stats
+
+from pgdose.analysis import most_groups
+from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
+from pgdose.analysis.contrasts import contrasts, weighted_means
+from pgdose.analysis.group_draws import GroupDraws, distinct_patients
+from pgdose.analysis.intervals import standard_error
+from pgdose.analysis.verdicts import (
+    CEILING,
+    ERROR,
+    FLOOR,
+    MATTERS,
+    Finding,
+    Scope,
+    Second,
+    number,
+    undecided,
+)
+
+EQUAL = 0.10  # ASR per tenfold training size, conclusion 5
+
+Groups = Mapping[str, GroupDraws]
+
+
+def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Finding:
+    """(2) Histology rises less over epsilon than X-ray: Welch over groups."""
+    kinds: dict[str, list[GroupDraws]] = {"histology": [], "xray": []}
+    at_ceiling = 0
+    for group, draws in groups.items():
+        if modality[group] not in kinds or len(shared_levels(draws.networks)) < 2:
+            continue
+        if np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:
+            at_ceiling += 1
+        else:
+            kinds[modality[group]].append(draws)
+    counts = f"{len(kinds['histology'])} histology and {len(kinds['xray'])} X-ray groups"
+    counts += f", {at_ceiling} more at the ceiling" if at_ceiling else ""
+    if min(len(kind) for kind in kinds.values()) < 2:
+        need = "two groups of each kind that were measured off the ceiling"
+        kinds_of_study = {modality[group] for group in groups}
+        absent = [
+            name
+            for kind, name in (("histology", "histology"), ("xray", "X-ray"))
+            if kind not in kinds_of_study
+        ]
+        unfit = f"it compares two kinds of image, and the study has no {' and no '.join(absent)}"
+        reason = f"{counts}; two of each kind are needed"
+        return undecided(reason, lacks=need, unfit=unfit if absent else "")
+    networks = [network for kind in kinds.values() for draws in kind for network in draws.networks]
+    levels = shared_levels(networks)
+    if len(levels) < 2:
+        reason = f"{counts}; they share no two epsilons that were reached"
+        return undecided(reason, lacks="two doses that all groups reach")
+    rises = [np.stack([_mean_rise(draws, levels) for draws in kind]) for kind in kinds.values()]
+    estimate = float(rises[0][:, 0].mean() - rises[1][:, 0].mean())
+    test = _Welch(rises)
+    half = test.half_width(ERROR / 2)
+    means = [number(kind[:, 0].mean()) for kind in rises]
+    return Finding(
+        "difference of the mean rises, histology less X-ray",
+        *(estimate, estimate - half, estimate + half),
+        f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons",
+        scopes=_scopes(kinds, levels, test, estimate),
+        second=_medians(kinds),
+        networks=max(len(draws.networks) for kind in kinds.values() for draws in kind),
+    )
+
+
+def _scopes(
+    kinds: Mapping[str, Sequence[GroupDraws]],
+    levels: Sequence[int],
+    test: "_Welch",
+    estimate: float,
+) -> list[Scope]:
+    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
+    groups = [draws for kind in kinds.values() for draws in kind]
+    rises = contrasts(groups, lambda g, n: rise(groups[g].networks[n], levels))
+    parts = [
+        np.full(len(kind), side / len(kind))
+        for kind, side in zip(kinds.values(), (1, -1), strict=True)
+    ]
+    fixed = weighted_means(rises, np.concatenate(parts))
+    return [
+        Scope(
+            "for these kinds of image",
+            partial(test.p_value, -estimate),
+            partial(test.p_value, estimate + MATTERS),
+            len(groups),
+            "groups",
+        ),
+        Scope(
+            "for the groups of this study",
+            most_groups.largest(fixed.over(0, -1)),
+            most_groups.largest(fixed.over(-MATTERS, 1)),
+            distinct_patients(groups),
+        ),
+    ]
+
+
+def _mean_rise(draws: GroupDraws, levels: Sequence[int]) -> np.ndarray:
+    return np.mean([rise(network, levels) for network in draws.networks], axis=0)
+
+
+class _Welch:
+    """Welch's t over groups, with a standard error that is never under that of the patients.
+
+    `kinds` are groups x (1 + draws) each.
+    """
+
+    def __init__(self, kinds: Sequence[np.ndarray]) -> None:
+        self.parts = [kind[:, 0].var(ddof=1) / len(kind) for kind in kinds]
+        self.sizes = [len(kind) for kind in kinds]
+        difference = kinds[0].mean(axis=0) - kinds[1].mean(axis=0)
+        self.spread = max(np.sqrt(sum(self.parts)), standard_error(difference[:, None])[0])
+
+    def _freedom(self, more: float) -> float:
+        sizes = [more * size for size in self.sizes]
+        if not sum(self.parts):
+            return min(sizes) - 1
+        squares = sum(p**2 / (n - 1) for p, n in zip(self.parts, sizes, strict=True))
+        return float(sum(self.parts) ** 2 / squares)
+
+    def half_width(self, tail: float) -> float:
+        return float(special.stdtrit(self._freedom(1), 1 - tail) * self.spread)
+
+    def p_value(self, excess: float, more: float = 1.0, power: float = 0.5) -> float:
+        """Of a difference that exceeds its margin by so much, with `more` times the groups."""
+        spread = self.spread / np.sqrt(more)
+        if not spread:
+            return float(excess <= 0)
+        return float(special.stdtr(self._freedom(more), special.ndtri(power) - excess / spread))
+
+
+def _medians(kinds: Mapping[str, Sequence[GroupDraws]]) -> Second:
+    """The ratio of the kinds' median epsilon, geometric means over their groups."""
+    name = "median epsilon, histology over X-ray"
+    logs = []
+    for kind in kinds.values():
+        medians = [_median(draws) for draws in kind]
+        if not all(medians):
+            says = "a median lies under the smallest or over the largest dose"
+            return Second(name, np.nan, np.nan, np.nan, says)
+        logs.append(np.log(medians))
+    test = stats.ttest_ind(logs[0], logs[1], equal_var=False)
+    ends = test.confidence_interval(1 - ERROR)
+    ratio = float(np.exp(logs[0].mean() - logs[1].mean()))
+    low, high = (float(np.exp(end)) for end in (ends.low, ends.high))
+    says = "histology needs more" if low > 1 else "histology needs less" if high < 1 else "open"
+    return Second(name, ratio, low, high, says)
+
+
+def _median(draws: GroupDraws) -> float:
+    """The median of the smallest epsilon of the group's images; 0 where it is no dose between."""
+    medians = []
+    for network, images in zip(draws.networks, draws.images, strict=True):
+        levels = sorted(images["smallest_level"])
+        level = levels[(len(levels) - 1) // 2] if levels else len(network.doses)
+        if not min(network.measured_levels, default=level) < level < len(network.doses):
+            return 0.0
+        medians.append(network.doses.epsilons[level])
+    return float(np.exp(np.log(medians).mean()))
+
+
+def training_size(
+    runs: Mapping[str, ConclusionDraws], sizes: Mapping[str, int], epsilon: float
+) -> Finding:
+    """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings.
+
+    At the operating epsilon, the nearest one that the attack has.
+    """
+    rates = {
+        run: draws.by_epsilon[:, draws.doses.nearest_level(epsilon)] for run, draws in runs.items()
+    }
+    rates = {run: values for run, values in rates.items() if np.isfinite(values[0])}
+    draws = np.stack(list(rates.values()), axis=1) if rates else np.empty((1, 0))
+    x = np.log10([sizes[run] for run in rates])
+    different = len(set(x.tolist()))
+    counts = f"{len(x)} training{'s' * (len(x) != 1)} of {different} size{'s' * (different != 1)}"
+    if len(x) < 3 or different < 2:
+        unfit = "" if len(runs) > 1 else "no other training size was attacked in this way"
+        reason = f"{counts}; three of two sizes are needed"
+        return undecided(reason, lacks="three trainings of two sizes", unfit=unfit)
+    fit = stats.linregress(x, draws[0])
+    centred = x - x.mean()
+    of_patients = standard_error((draws @ (centred / (centred @ centred)))[:, None])[0]
+    spread = float(np.hypot(fit.stderr, of_patients))
+    half = stats.t.ppf(1 - ERROR / 2, len(x) - 2) * spread
+    counts += f", ASR {draws[0].min():.2f} to {draws[0].max():.2f}"
+    about = (
+        "slope of ASR per tenfold training size",
+        fit.slope,
+        fit.slope - half,
+        fit.slope + half,
+    )
+    if draws[0].max() < FLOOR or draws[0].min() > CEILING:
+        reason = f"{counts}; a dependence could not show there"
+        return Finding(*about, reason, lacks="an epsilon off the ceiling and the floor")
+    p_value = partial(_p_of_slope, spread, len(x))
+    size = abs(float(fit.slope))
+    return Finding(
+        *(*about, counts),
+        scopes=[
+            Scope(
+                "",
+                partial(p_value, EQUAL - size),
+                partial(p_value, size - EQUAL),
+                len(x),
+                "trainings",
+            )
+        ],
+        networks=len(x),
+    )
+
+
+def _p_of_slope(
+    spread: float, trainings: int, excess: float, more: float = 1.0, power: float = 0.5
+) -> float:
+    """Of a slope that exceeds its margin by so much, with `more` times the trainings."""
+    if not spread:
+        return float(excess <= 0)
+    t = excess * np.sqrt(more) / spread - special.ndtri(power)
+    return float(special.stdtr(more * trainings - 2, -t))
