@@ -132,6 +132,12 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
         bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
         some = 0 if low in (0.0, 0.7) else int(rows.rng.integers(1, 30)) if n else 0
         rows.add("confidence", at_last, bins, rows.rates(some))
+    reached = {"largest_change": min(epsilon, 0.1), "reached": epsilon < 0.2}
+    rows.add("doses_reached", dose, reached)
+    for low, high in ((0.0, 0.9), (0.9, 0.95), (0.95, 0.99)):
+        rows.add(
+            "confidence_fine", at_last_of(dose, last), rows.rates(9), bin_low=low, bin_high=high
+        )
     rows.add("storage", dose, n_attacked=n, survival=0.512, ci_low=0.401, ci_high=0.623)
     for name in CLASSES:
         for to in CLASSES:
@@ -142,6 +148,10 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
         rows.add("subgroups", at_last, subgroup, ends, difference=apart)
 
 
+def at_last_of(dose: Mapping[str, Any], last: int) -> dict[str, Any]:
+    return {**dose, "iteration": last}
+
+
 def add_attack(rows: Rows, group: str, attack: str) -> None:
     """The rows of all amplitudes of an attack on a group together."""
     flat = group == "X-TB" and attack == "noise"
@@ -149,6 +159,8 @@ def add_attack(rows: Rows, group: str, attack: str) -> None:
     median = {"median_epsilon": np.inf if flat else second, "median_low": first}
     area = {"auc": rows.rng.uniform(), "auc_low": 0.0123, "auc_high": 0.9876}
     counts = {"n_attacked": 37, "n_patients": 12, "n_never": 20 if flat else 3}
+    counts |= {"n_at_smallest": 7, "smallest_epsilon": first}
+    counts |= {"largest_epsilon": EPSILONS[attack][-1]}
     of_attack = {"group": group, **MAIN, "attack": attack}
     rows.add("doses", of_attack, counts, area, median, median_high=np.inf)
     for claim in ("grows_with_epsilon", "levels_off"):
@@ -168,7 +180,26 @@ def add_conclusions(rows: Rows) -> None:
                 dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
                 {"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
                 reason=f"{attack} says so <i>",
+                **answer(claim, attack, verdict),
             )
+    for group in GROUPS:
+        paper = {"group": group, "conclusion": CLAIMS[0], "attack": "paper", "paper": "yes"}
+        rows.add("paper_claims", paper, state="at the ceiling", agrees="open")
+    for state, ratio in (("measured", 0.5), ("at the ceiling", np.nan)):
+        at_dose = {"attack": "paper", "epsilon": 0.1, "iteration": 20, "state": state}
+        counts = {"n_over": 40, "n_flipped_over": 10, "n_under": 50, "n_flipped_under": 25}
+        rows.add("confidence_ratio", at_dose, counts, ratio=ratio, ci_low=0.2, ci_high=0.9)
+
+
+def answer(claim: str, attack: str, verdict: str | None) -> dict[str, Any]:
+    """What stands beside a verdict; the last claim applies to one attack alone."""
+    more = {"statistic": "mean rise", "p_adjusted": 0.0123, "second": "median", "networks": 1}
+    more |= {"second_estimate": 0.0234, "second_low": 0.0111, "second_high": 0.0444}
+    fits = (claim, attack) != (CLAIMS[-1], "noise")
+    more |= {"applies": fits, "unfit": None if fits else "no other size was attacked"}
+    if verdict == "undecided":
+        return {**more, "lacking": 1234.0, "unit": "patients", "lacks": "1,234 patients more"}
+    return {**more, "scope": "for most groups"}
 
 
 def add_table1(rows: Rows) -> None:

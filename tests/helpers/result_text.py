@@ -6,6 +6,7 @@ import pandas as pd
 WORDS = {
     *("role", "network", "check", "verdict", "says", "by", "value", "part"),
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
+    *("scope", "unit", "lacks", "unfit", "second", "second_says", "agrees", "no_interval"),
 }
 
 

@@ -17,6 +17,7 @@ rule curves:
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
+        doses_reached=f"{RESULTS}/tables/doses_reached.csv",
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:

@@ -331,7 +331,6 @@ _TABLES = [
             **_NO_INTERVAL,
         },
         "ASR by clean confidence in finer bins: under 0.9, then from 0.9, 0.95, 0.99 and 0.999.",
-        on_page=False,
         in_snakemake_report=False,
     ),
     ResultTable(
@@ -347,7 +346,6 @@ _TABLES = [
             "of rises, areas and medians",
         },
         "How far each attack went at each amplitude: one that no image ever reaches is no dose.",
-        on_page=False,
         in_snakemake_report=False,
     ),
     ResultTable(
@@ -549,7 +547,6 @@ _TABLES = [
         },
         "ASR of confident images relative to the others, at every dose off the ceiling and the "
         "floor.",
-        on_page=False,
         in_snakemake_report=False,
     ),
     ResultTable(
@@ -566,7 +563,6 @@ _TABLES = [
         },
         "The paper's claims group by group (grows with epsilon, reaches its limit, drops over "
         "0.95) beside what this study finds.",
-        on_page=False,
         in_snakemake_report=False,
     ),
 ]

@@ -11,10 +11,11 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pgdose.plots import style
-from pgdose.plots.style import ASR, GREY, INTERVAL, Groups, Look
+from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, UNREACHED, Groups, Look
 
 NO_RATE = "No image was attacked, so there is no success rate to draw."
 BAND, FAINT = 0.16, 0.06  # opacities of an interval; of one that rests on few images
@@ -106,7 +107,18 @@ def curves(
         y, low, high = (at_points[name].to_numpy(float) for name in ("asr", "ci_low", "ci_high"))
         marked = _isolated(np.isfinite(y)) | (np.arange(len(points)) % every == place % every)
         panel.plot(points, y, markevery=list(np.flatnonzero(marked)), **looks[group].handle())
+        if "reached" in rows:
+            _grey_copies(panel, of_group, x, looks[group])
         band(panel, np.array(points), low, high, looks[group].color, look=looks[group])
+
+
+def _grey_copies(panel: Axes, rows: pd.DataFrame, x: str, look: Look) -> None:
+    """Grey markers over the points of amplitudes that the attack never reached."""
+    copies = rows[~rows["reached"] & rows["asr"].notna()]
+    grey = {"color": UNREACHED, "markeredgecolor": UNREACHED, "linestyle": "none"}
+    grey |= {"markerfacecolor": UNREACHED if look.filled else "white"}
+    if len(copies):
+        panel.plot(copies[x], copies["asr"], **look.handle() | grey, gid="unreached")
 
 
 def band(
@@ -147,4 +159,9 @@ def note(panel: Axes, words: str, color: str = GREY) -> None:
 
 def group_legend(figure: Figure, groups: Groups, rows: pd.DataFrame) -> None:
     """The legend of a figure whose curves are the groups' and whose bands are intervals."""
-    style.legend(figure, groups, rated_groups(rows), BAND_LEGEND)
+    extra = dict(BAND_LEGEND)
+    if "reached" in rows and not rows["reached"].all():
+        label = f"{EPSILON} that the attack never reached"
+        grey = Line2D([], [], color=UNREACHED, marker="o", linestyle="none", label=label)
+        extra["Band"] = [*extra["Band"], grey]
+    style.legend(figure, groups, rated_groups(rows), extra)

@@ -40,7 +40,8 @@ CAPTIONS = {
         "Attack success rate (vertical) over the amplitude ε in units of the full intensity range "
         "(horizontal; logarithmic where an attack's doses span more than a factor of "
         f"{WIDE_RANGE}). Rows are kinds of images, columns attacks, at the iteration in their "
-        "titles. Bands: 95 % intervals."
+        "titles. Bands: 95 % intervals. Grey points: amplitudes that the attack never reached; "
+        "they are copies of lower ones."
     ),
     "fig3b": (
         "Attack success rate (vertical) over the number of iterations (horizontal). Rows are kinds "

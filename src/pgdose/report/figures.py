@@ -27,7 +27,9 @@ def charts(data: ReportData) -> Charts:
     asr, confidence = data.table("asr"), data.table("confidence")
     figures = {}
     if len(asr) and asr["asr"].notna().any():
-        figures["fig3a"] = interactive.over_epsilon(asr, data.groups, data.iterations)
+        figures["fig3a"] = interactive.over_epsilon(
+            asr, data.groups, data.iterations, data.table("doses_reached")
+        )
         figures["fig3b"] = interactive.over_iterations(asr, data.groups, data.epsilon)
     if len(confidence) and confidence["asr"].notna().any():
         figures["fig3c"] = interactive.over_confidence(confidence, data.groups, data.epsilon)

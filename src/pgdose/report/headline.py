@@ -1,5 +1,6 @@
 """The first lines of the page: the finding in a sentence, and where data are synthetic."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,8 +26,9 @@ def headline(data: ReportData) -> str:
         return ""
     rows = rates[rates["attack"] == attack]
     epsilon, iteration = float(rows["epsilon"].iloc[0]), int(rows["iteration"].max())
-    text = f"The attack “{attack}” flipped {_share(rows)}{_bound(data, attack, epsilon)}"
-    text += f" ({EPSILON} = {epsilon:g}, iteration {iteration})"
+    change, reached = _reached(data, attack, epsilon)
+    text = f"The attack “{attack}” flipped {_share(rows)}{_bound(data, attack, change)}"
+    text += f" ({EPSILON} = {epsilon:g}{reached}, iteration {iteration})"
     return f"{text}{_noise(data, rates, epsilon)}."
 
 
@@ -49,8 +51,12 @@ def verdict_counts(data: ReportData) -> str:
     if table.empty:
         return ""
     rows = table[[not data.is_noise(attack) for attack in table["attack"]]]
-    words = [summary.verdict(row) for row in rows.to_dict("records")]
-    parts = [f"{words.count(word)} {word}" for word in dict.fromkeys([*summary.VERDICTS, *words])]
+    words = [summary.verdict(row) for row in rows.to_dict("records") if summary.applies(row)]
+    parts = [
+        f"{words.count(word)} {word}"
+        for word in dict.fromkeys([*summary.VERDICTS, *words])
+        if word in words
+    ]
     text = f"{wording.quantity(len(words), 'verdict')}: {wording.join_names(parts)}."
     return text + (" Noise, a control, is not counted." if len(rows) < len(table) else "")
 
@@ -80,12 +86,24 @@ def _rate(row: Any, name: str = "") -> str:
     return f"{100 * row['asr']:.0f} %" + (f" ({'; '.join(inside)})" if inside else "")
 
 
-def _bound(data: ReportData, attack: str, epsilon: float) -> str:
+def _reached(data: ReportData, attack: str, epsilon: float) -> tuple[float, str]:
+    """The largest change of a pixel, and in how many groups it reached epsilon, if not in all."""
+    table = data.table("doses_reached")
+    rows = table[table["attack"] == attack] if len(table) else table
+    rows = rows[[same_epsilon(e, epsilon) for e in rows["epsilon"]]] if len(rows) else rows
+    if rows.empty or rows["reached"].all():
+        return epsilon, ""
+    groups = f"{rows['reached'].sum() or 'none'} of {wording.quantity(len(rows), 'group')}"
+    return float(rows["largest_change"].max()), f", reached in {groups}"
+
+
+def _bound(data: ReportData, attack: str, change: float) -> str:
     """How much a pixel may change, where the attack is known to keep within the box."""
     settings = (data.study.get("attacks") or {}).get(attack) or {}
-    if settings.get("clip") != "iterate":
+    if settings.get("clip") != "iterate" or not change > 0:
         return ""
-    return f", changing no pixel by more than {100 * epsilon:g} % of the intensity range"
+    percent = math.ceil(1000 * change - 1e-3) / 10
+    return f", changing no pixel by more than {percent:g} % of the intensity range"
 
 
 def _noise(data: ReportData, rates: pd.DataFrame, epsilon: float) -> str:
@@ -96,4 +114,5 @@ def _noise(data: ReportData, rates: pd.DataFrame, epsilon: float) -> str:
     if rows.empty:
         return ""
     low, high = (f"{100 * rows['asr'].agg(end):.0f}" for end in ("min", "max"))
-    return f"; random noise as large flipped {low if low == high else f'{low} to {high}'} %"
+    flipped = low if low == high else f"{low} to {high}"
+    return f"; random noise of up to the same {EPSILON} flipped {flipped} %"

@@ -20,6 +20,7 @@ from plotly.offline import get_plotlyjs
 from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.plots import axes, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
+from pgdose.plots.curve_rows import with_reached
 from pgdose.plots.rows import epsilon_label
 from pgdose.plots.style import (
     EPSILON,
@@ -52,7 +53,8 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans
 # Plotly's patterns for matplotlib's hatching of bands.
 _PATTERNS = {"": "", "////": "/", "\\\\" * 2: "\\", "....": "."}
 
-#: Of each place of a trace: `y`, the ASR, and `rate`: low, high, images flipped and attacked.
+#: Of each place of a trace: `y`, the ASR, and `rate`: low, high, images flipped and attacked; in
+#: Fig. 3a `copies`, whether the attack never reached the amplitude.
 Values = dict[str, list[Any]]
 
 
@@ -117,24 +119,32 @@ def swatches(groups: Groups) -> dict[str, Swatch]:
     }
 
 
-def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Chart]:
+def over_epsilon(
+    asr: pd.DataFrame, groups: Groups, iterations: int, doses_reached: pd.DataFrame | None = None
+) -> list[Chart]:
     """Fig. 3a: a chart for each attack, at its operating iteration.
 
     Args:
         asr: `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high` of one run.
         groups: the study's groups.
         iterations: the operating point; an attack with fewer iterations is shown at its last one.
+        doses_reached: `group role attack epsilon reached`; without it all are.
     """
+    asr = with_reached(asr, doses_reached)
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
         rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
         rated = _rated_groups(rows, groups)
         axis = _epsilon_axis(rows["epsilon"])
-        figure = _figure(f"amplitude {EPSILON}", axis, height=220)
+        figure = _figure(f"amplitude {EPSILON}", axis, height=205)
         for group in rated:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
-        values = {"": {"": _values(rows, rated, "epsilon", grid)}}
+        rates = _values(rows, rated, "epsilon", grid)
+        for group, of_group in zip(rated, rates, strict=True):
+            copies = set(rows["epsilon"][(rows["group"] == group) & ~rows["reached"]])
+            of_group["copies"] = [epsilon in copies for epsilon in grid]
+        values = {"": {"": rates}}
         title = f"{attack}, iteration {rows['iteration'].max()}"
         charts.append(Chart(f"fig3a-{place}", title, figure, values))
     return charts

@@ -60,6 +60,8 @@ def _copies(data: ReportData) -> str:
 
 def _networks(data: ReportData) -> list[str]:
     networks = data.table("networks")
+    if len(networks):
+        networks = networks[networks["role"].isin(["main", "repeat"])]
     runs = networks.groupby("group").size() if len(networks) else pd.Series(dtype=int)
     trained = [group for group, of in _groups(data).items() if not of.get("network")]
     texts = []
@@ -120,15 +122,31 @@ def _attacks(data: ReportData) -> list[str]:
             f"{wording.quantity(failed, 'check')} failed, see Warnings: rates there are lower than "
             "they could be, or wrong."
         )
+    texts.append(_unreached(data))
     if data.has("conclusions"):
         texts.append(
-            "Each verdict is wrong with a probability of at most 5 %. There are "
-            f"{wording.quantity(len(data.table('conclusions')), 'verdict')}, and nothing corrects "
-            "for reading them together."
+            "Some decided verdict of a conclusion is wrong with a probability of at most 5 %, over "
+            "all attacks but noise (Holm’s correction). Nothing corrects for reading several "
+            "conclusions together."
         )
     if summary.nearest(data.success_rates(), data.epsilon):
         texts.append("Attacks that were not measured at the operating amplitude are shown nearby.")
     return texts
+
+
+def _unreached(data: ReportData) -> str:
+    """The attacks with amplitudes that they never reached."""
+    table = data.table("doses_reached")
+    if table.empty or table["reached"].all():
+        return ""
+    copies = table[~table["reached"].astype(bool)]
+    lowest = copies.groupby("attack", sort=False)["epsilon"].min()
+    names = [f"{attack} from {EPSILON} = {low:g}" for attack, low in lowest.items()]
+    return (
+        f"Some amplitudes were never reached, in at least one group: {wording.join_names(names)}. "
+        "Rates there repeat those of lower amplitudes; they are grey in Figure 3a and left out of "
+        "areas, medians and conclusions."
+    )
 
 
 def _groups(data: ReportData) -> Mapping[str, Any]:

@@ -56,6 +56,7 @@ def _first(data: ReportData) -> dict[str, Any]:
         "headline": headline.headline(data),
         "synthetic": headline.synthetic(data),
         "matrix": conclusions.matrix(data),
+        "unfit": conclusions.unfit(data),
         "verdict_counts": headline.verdict_counts(data),
         "failed": int((data.checks["verdict"] == "failed").sum()),
     }

@@ -181,22 +181,20 @@ def doses(data: ReportData) -> list[Table]:
     table = data.table("doses")
     if table.empty:
         return []
-    doses_of = _epsilons(data)
 
     def median(row: Row) -> str | Cell:
-        epsilons = doses_of.get(row["attack"], [])
+        ends = row["smallest_epsilon"], row["largest_epsilon"]
         names = ("median_epsilon", "median_low", "median_high")
-        value, *ends = [wording.median_epsilon(row[name], epsilons) for name in names]
-        return tables.bracketed(value, *ends)
+        value, *interval = [wording.median_epsilon(row[name], *ends) for name in names]
+        return tables.bracketed(value, *interval)
 
-    def at_smallest(row: Row) -> str:
-        flipped = smallest.get((row["group"], row["attack"]))
-        return f"{wording.count(flipped)} of {wording.count(row['n_attacked'])}"
+    def at_smallest(row: Row) -> str | Cell:
+        flipped = f"{wording.count(row['n_at_smallest'])} of {wording.count(row['n_attacked'])}"
+        return Cell(flipped, f"at {wording.epsilon(row['smallest_epsilon'])}")
 
     def never(row: Row) -> str:
         return f"{wording.count(row['n_never'])} of {wording.count(row['n_attacked'])}"
 
-    smallest = _flipped_at_smallest(data)
     area = tables.rate_with_interval("auc")
     return [
         tables.by_attack("Area under the dose-response curve", table, area),
@@ -204,24 +202,6 @@ def doses(data: ReportData) -> list[Table]:
         tables.by_attack(f"Images that the smallest {EPSILON} flipped", table, at_smallest),
         tables.by_attack(f"Images that no {EPSILON} flipped", table, never),
     ]
-
-
-def _epsilons(data: ReportData) -> dict[str, list[float]]:
-    """The amplitudes of each attack, rising."""
-    asr = data.table("asr")
-    if asr.empty:
-        return {}
-    return {str(a): sorted(rows.unique()) for a, rows in asr.groupby("attack")["epsilon"]}
-
-
-def _flipped_at_smallest(data: ReportData) -> dict[tuple[str, str], int]:
-    """How many images of each group each attack flips at its smallest amplitude."""
-    asr = data.table("asr")
-    if asr.empty:
-        return {}
-    rates = at(asr, iterations=data.iterations)
-    rows = rates[rates["epsilon"] == rates.groupby("attack")["epsilon"].transform("min")]
-    return {(r["group"], r["attack"]): int(r["n_flipped"]) for r in rows.to_dict("records")}
 
 
 def subgroups(data: ReportData) -> list[Table]:

@@ -21,7 +21,7 @@ from pgdose.study.doses import same_epsilon
 #: The paper's five conclusions, as statements that a verdict is about.
 CLAIMS = {
     "grows_with_epsilon": f"ASR grows with {EPSILON} for most groups",
-    "histology_less_sensitive": "Histology is less sensitive than X-ray",
+    "histology_less_sensitive": f"Histology is less sensitive to growing {EPSILON} than X-ray",
     "levels_off": "ASR grows with the iterations and levels off for most groups",
     "drops_above_confidence": "ASR drops sharply above a clean confidence of 0.95",
     "training_size": "ASR does not depend on the training-set size",
@@ -29,6 +29,7 @@ CLAIMS = {
 KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within a sentence
 VERDICTS = ("supported", "contradicted", "undecided")
 UNTESTED = "not tested"
+UNFIT = "does not apply"
 WIDER = 1.5  # an interval is named if it is at least so many times as wide as the other
 
 
@@ -60,8 +61,15 @@ def claim(conclusion: str) -> str:
     return CLAIMS.get(conclusion, conclusion.replace("_", " "))
 
 
+def applies(row: Mapping[Any, Any]) -> bool:
+    """Whether the row's conclusion applies to the study and its attack."""
+    return bool(row.get("applies", True))
+
+
 def verdict(row: Mapping[Any, Any]) -> str:
     """The row's verdict; an empty one means that the conclusion was not tested."""
+    if not applies(row):
+        return UNFIT
     return UNTESTED if pd.isna(row["verdict"]) or not row["verdict"] else str(row["verdict"])
 
 
@@ -193,12 +201,13 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
         of_attacks = rows[rows["conclusion"] == name]
-        # Without an estimate an attack was not tested, for example because one size was trained.
-        tested = of_attacks[of_attacks["estimate"].notna() | (of_attacks["verdict"] != "undecided")]
+        tested = [row for row in of_attacks.to_dict("records") if applies(row)]
+        words = {verdict(row) for row in tested}
+        if not tested:
+            continue
         if len(tested) == 1 < len(of_attacks):
             answers[once].append(str(place))
             continue
-        words = {verdict(row) for row in of_attacks.to_dict("records")}
         if words in ({"supported"}, {"contradicted"}):
             answers[alike].append(str(place))
         elif {"supported", "contradicted"} <= words:

@@ -39,17 +39,15 @@ def epsilon(value: Any, largest: float = math.inf) -> str:
     return f"over {largest:.4g}" if math.isfinite(largest) else "over the largest"
 
 
-def median_epsilon(value: Any, epsilons: Sequence[float]) -> str:
-    """The smallest amplitude up to which half of the images flip, of these that were tried.
+def median_epsilon(value: Any, smallest: float, largest: float) -> str:
+    """The smallest amplitude up to which half of the images flip, of those that were reached.
 
     Where the smallest one flips half, the median is known to lie there or below; where no amplitude
     does, it lies over the largest.
     """
-    if pd.isna(value) or not len(epsilons):
-        return epsilon(value)
-    if value <= min(epsilons):
+    if pd.notna(value) and value <= smallest:
         return f"at most {value:.4g}"
-    return epsilon(value, max(epsilons))
+    return epsilon(value, largest)
 
 
 def p_value(value: Any) -> str:

@@ -165,10 +165,23 @@ def test_conclusions(page: Page, tables: dict[str, pd.DataFrame]) -> None:
         assert f"Test of {claim}." in page.section("conclusions")
         for row in rows.itertuples():
             verdict = "not tested" if pd.isna(row.verdict) else row.verdict
-            assert matrix.iloc[place - 1][row.attack].strip("✓✗? ") == verdict
-            here = shown.loc[row.attack]
-            assert here["Verdict"].strip("✓✗? ") == verdict and here["Why"] == row.reason
-            same(here["Estimate"], row.estimate, row.ci_low, row.ci_high)
+            verdict = verdict if row.applies else "does not apply"
+            cell, here = matrix.iloc[place - 1][row.attack], shown.loc[row.attack]
+            assert cell.strip("✓✗? ").startswith(verdict)
+            assert here["Verdict"].strip("✓✗? ").startswith(verdict)
+            if verdict == "undecided":
+                assert cell.endswith("lacks 1,234 patients")
+                assert here["Why"] == f"{row.reason}. Lacks: 1,234 patients more"
+            elif row.applies:
+                assert cell.endswith("for most groups") == (
+                    verdict in ("supported", "contradicted")
+                )
+                assert here["Why"] == row.reason
+            else:
+                assert here["Why"] == "no other size was attacked"
+            same(here["Mean rise"], row.estimate, row.ci_low, row.ci_high)
+            same(here["Beside it: median"], 0.0234, 0.0111, 0.0444)
+            assert here["p (Holm over attacks)"] == "0.012"
         trends = tables["trends"][tables["trends"]["conclusion"] == claim]
         if len(trends):
             folded = page.table(f"Groups of conclusion {place}")
@@ -189,9 +202,7 @@ def test_doses(page: Page, tables: dict[str, pd.DataFrame]) -> None:
         first = over if np.isinf(row.median_epsilon) else f"{row.median_epsilon:g}"
         assert median.loc[row.group, row.attack] == f"{first} [at most {ends[0]}, {ends[1]}]"
     ties = page.table("Images that the smallest ε flipped")
-    asr = tables["asr"].query("role == 'main' and attack == 'paper' and epsilon == 0.02")
-    for row in asr[asr["iteration"] == 20].itertuples():
-        same(ties.loc[row.group, "paper"], row.n_flipped, 37, digits=0)
+    assert ties.loc["X-TB", "sign"] == "7 of 37 at 0.0005"
 
 
 def test_worst_case_and_training_size(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -379,11 +390,10 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "Of 6 checks of the attacks 4 failed",
         "supported under paper and sign; contradicted under noise.",
         "undecided under every attack.",
-        "supported under sign; undecided under paper; not tested under noise.",
+        "supported under sign; undecided under paper; does not apply under noise.",
         "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
         "so a finding about the attack: conclusion 3.",
-        "Left open under at least one attack: conclusion 2.",
-        "Tested under one attack only: conclusion 5.",
+        "Left open under at least one attack: conclusions 2 and 5.",
     ):
         assert sentence in text
     assert (
@@ -656,8 +666,8 @@ def test_the_finding_in_one_sentence(pictures: Path) -> None:
     assert headline_of(*both, rnd={"kind": "noise"}, pgd=box) == (
         "The attack “pgd” flipped from 30 % (A; 95 % interval 20 to 40 %) to 70 % (B; 95 % "
         "interval 60 to 80 %) of the right diagnoses in 2 study groups, changing no pixel by more "
-        "than 10 % of the intensity range (ε = 0.1, iteration 20); random noise as large flipped "
-        "20 %."
+        "than 10 % of the intensity range (ε = 0.1, iteration 20); random noise of up to the same "
+        "ε flipped 20 %."
     )
     # Of one group; noise of another amplitude; an attack whose iterate nothing bounds.
     one = (("A", "pgd", 0.05, 0.3), ("A", "rnd", 0.1, 0.2))
@@ -689,7 +699,9 @@ def test_synthetic_data_is_said_on_top(write: Write) -> None:
 def test_a_verdict_has_its_reason_and_its_test(page: Page) -> None:
     links = page.root.xpath("//*[@id='first']//a[contains(@class, 'verdict')]")
     assert len(links) == 5 * len(EPSILONS)
-    assert {link.get("title") for link in links} == {f"{a} says so <i>" for a in EPSILONS}
+    reasons = {f"{attack} says so <i>" for attack in EPSILONS}
+    whys = reasons | {f"{reason}. Lacks: 1,234 patients more" for reason in reasons}
+    assert {link.get("title") for link in links} == whys | {"no other size was attacked"}
     assert links[0].get("href") == "#conclusion-1"
     assert "10 verdicts: 4 supported, 3 contradicted and 3 undecided." in page.section("first")
 
@@ -732,3 +744,51 @@ def test_figures_are_described_in_words(page: Page) -> None:
     assert "sign: " in fig3a and "The numbers are in the tables below it." in fig3a
     asr = page.table("ASR under sign, iteration 20")
     assert list(asr.columns) == [f"ε = {epsilon:g}" for epsilon in EPSILONS["sign"]]
+
+
+def test_what_does_not_apply_folds_away(write: Write, tables: dict[str, pd.DataFrame]) -> None:
+    claim = "histology_less_sensitive"
+    here = tables["conclusions"]["conclusion"] == claim
+    none = tables["conclusions"].assign(applies=~here, unfit="the study has no histology")
+    page = write(tables={**tables, "conclusions": none}, figures={}, pictures={})
+    matrix = page.table("Conclusions by attack")
+    assert [name[0] for name in matrix.index] == ["1", "3", "4", "5"]
+    assert f"2. {summary.claim(claim)}: does not apply, since the study has no histology." in (
+        page.section("first")
+    )
+    assert "8 verdicts" in page.section("first")
+
+
+def test_what_tells_nothing_is_grey(page: Page) -> None:
+    claims = page.table("The paper’s claim and this study, group by group")
+    assert claims.loc["X-NR2"].tolist() == ["yes", "at the ceiling"]
+    ratios = page.table("Ratio at every dose")
+    assert ratios["Ratio"].tolist() == ["0.50 [0.20, 0.90]", "at the ceiling"]
+    grey = [words(cell) for cell in page.root.find_class("void")]
+    assert grey == ["at the ceiling"] * (len(GROUPS) + 1)
+    fine = page.table("ASR by finer confidence")
+    assert set(fine["Confidence"]) == {"0 to 0.9", "0.9 to 0.95", "0.95 to 0.99"}
+    (chart,) = [one for one in page.charts() if one["id"] == "fig3a-0"]
+    assert [values["copies"] for values in chart["values"][""][""]] == [[False, False, True]] * 3
+    text = page.section("limitations")
+    assert (
+        "never reached, in at least one group: paper from ε = 0.2 and noise from ε = 0.2." in text
+    )
+
+
+def test_the_headline_says_where_its_dose_was_reached(pictures: Path) -> None:
+    table = pd.DataFrame(
+        [("A", "pgd", 0.1, 0.0312, False), ("B", "pgd", 0.1, 0.0421, False)],
+        columns=["group", "attack", "epsilon", "largest_change", "reached"],
+    ).assign(role="main")
+    fields = study(pictures)
+    fields["study"] = {**fields["study"], "attacks": {"pgd": {"clip": "iterate"}}}
+    rates = rates_of(("A", "pgd", 0.1, 0.3), ("B", "pgd", 0.1, 0.7))
+    for reached, words_of in (
+        ([False, False], "none of 2 groups"),
+        ([True, False], "1 of 2 groups"),
+    ):
+        tables = {**rates, "doses_reached": table.assign(reached=reached)}
+        text = headline.headline(ReportData(**(fields | {"tables": tables})))
+        assert "no pixel by more than 4.3 % of the intensity range" in text
+        assert f"(ε = 0.1, reached in {words_of}, iteration 20)" in text

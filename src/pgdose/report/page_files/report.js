@@ -20,19 +20,22 @@
       box.value, getComputedStyle(box.parentElement.querySelector(".swatch")).color]);
     const grid = getComputedStyle(probe);
     look = { groups: Object.fromEntries(groups), ink: getComputedStyle(document.body).color,
-      grid: grid.color, page: grid.backgroundColor };
+      grid: grid.color, page: grid.backgroundColor, void: grid.outlineColor };
   }
   const faded = (color, share) => color.replace("rgb(", "rgba(").replace(")", `, ${share})`);
 
-  function colored(trace) {
+  // Points of amplitudes that were never reached, `copies`, are grey.
+  function colored(trace, copies) {
     const color = look.groups[trace.legendgroup];
     const filled = trace.marker.color === trace.marker.line.color;
     const bars = trace.error_y && { ...trace.error_y, color: faded(color, .4) };
     return {
       ...trace,
       line: { ...trace.line, color: bars ? faded(color, .4) : color },
-      marker: { ...trace.marker, color: filled ? color : look.page,
-        line: { ...trace.marker.line, color } },
+      marker: { ...trace.marker,
+        color: trace.x.map((_, i) => (!filled ? look.page : copies && copies[i] ? look.void : color)),
+        line: { ...trace.marker.line,
+          color: trace.x.map((_, i) => (copies && copies[i] ? look.void : color)) } },
       ...(bars ? { error_y: bars } : {}),
     };
   }
@@ -103,8 +106,8 @@
     const curves = chart.figure.data
       // Plotly identifies a curve by its uid when others appear or vanish.
       .map((trace, i) => ({ ...trace, y: values[i].y, customdata: values[i].rate, uid: `${i}` }))
-      .filter((trace) => shown.has(trace.legendgroup))
-      .map(colored);
+      .map((trace, i) => colored(trace, values[i].copies))
+      .filter((trace) => shown.has(trace.legendgroup));
     const drawn = chart.figure.data.some((trace) => trace.error_y)
       ? curves.map(bars) : [...curves.map(band), ...curves];
     Plotly.react(place, drawn, laidOut(chart.figure.layout), config);
