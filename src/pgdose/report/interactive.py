@@ -377,8 +377,14 @@ def _confidence_axis(apart: bool) -> dict[str, Any]:
     ticks = list(CONFIDENCE_TICKS)
     labels = [f"{tick:.1f}" for tick in ticks]
     if apart:
-        ticks, labels = [APART, *ticks], [f"&lt;{LEAST_OF_TWO:g}", *labels]
-    return {"tickvals": ticks, "ticktext": labels, "range": [0.41 if apart else 0.495, 1.005]}
+        # The tick at 0.5 stays without its number, which would touch that of the bin apart.
+        ticks, labels = [APART, *ticks], [f"&lt;{LEAST_OF_TWO:g}", "", *labels[1:]]
+    return {
+        "tickvals": ticks,
+        "ticktext": labels,
+        "tickangle": 0,
+        "range": [0.41 if apart else 0.495, 1.005],
+    }
 
 
 def _middle(low: float, high: float) -> float:

@@ -20,9 +20,9 @@ from pgdose.study.doses import same_epsilon
 
 #: The paper's five conclusions, as statements that a verdict is about.
 CLAIMS = {
-    "grows_with_epsilon": f"ASR grows with {EPSILON} for most groups",
+    "grows_with_epsilon": f"ASR grows with {EPSILON}",
     "histology_less_sensitive": f"Histology is less sensitive to growing {EPSILON} than X-ray",
-    "levels_off": "ASR grows with the iterations and levels off for most groups",
+    "levels_off": "ASR grows with the iterations and levels off",
     "drops_above_confidence": "ASR drops sharply above a clean confidence of 0.95",
     "training_size": "ASR does not depend on the training-set size",
 }
@@ -178,14 +178,24 @@ def verdicts(conclusions: pd.DataFrame) -> list[tuple[str, str]]:
     attacks = list(conclusions["attack"].unique())
     lines = []
     for conclusion, rows in conclusions.groupby("conclusion", sort=False):
-        words = [verdict(row) for row in rows.to_dict("records")]
+        words = [_scoped(row) for row in rows.to_dict("records")]
         parts = [
             f"{word} {under(list(rows['attack'][[w == word for w in words]]), attacks)}"
-            for word in dict.fromkeys([*VERDICTS, *words])
-            if word in words
+            for word in sorted(dict.fromkeys(words), key=_rank)
         ]
         lines.append((claim(str(conclusion)), "; ".join(parts)))
     return lines
+
+
+def _rank(words: str) -> int:
+    """The order in which verdicts are told."""
+    return next((i for i, one in enumerate(VERDICTS) if words.startswith(one)), len(VERDICTS))
+
+
+def _scoped(row: Mapping[Any, Any]) -> str:
+    """The verdict, and of what it is said: "supported on average over the groups"."""
+    word, said_of = verdict(row), row.get("scope")
+    return f"{word} {said_of}" if word in VERDICTS and isinstance(said_of, str) else word
 
 
 def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[str]:
@@ -194,8 +204,8 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     number = rows["attack"].nunique()
     if number < 2:
         return []
-    alike = f"The same answer under all {number} attacks, so a finding about the images"
-    differ = "Opposite answers under different attacks, so a finding about the attack"
+    alike = f"The same verdict under all {number} attacks, which speaks of the images"
+    differ = "Opposite verdicts under different attacks, which speaks of the attacks"
     left = "Left open under at least one attack"
     once = "Tested under one attack only"
     answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}

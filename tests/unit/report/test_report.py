@@ -388,11 +388,11 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "the accuracy is 0.81 (X-TB) to 0.94 (X-NR2).",
         "The paper’s lies inside our interval for X-TB and above it for X-NR2.",
         "Of 6 checks of the attacks 4 failed",
-        "supported under paper and sign; contradicted under noise.",
+        "supported for most groups under paper and sign; contradicted for most groups under noise.",
         "undecided under every attack.",
-        "supported under sign; undecided under paper; does not apply under noise.",
-        "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
-        "so a finding about the attack: conclusion 3.",
+        "supported for most groups under sign; undecided under paper; does not apply under noise.",
+        "all 2 attacks, which speaks of the images: conclusions 1 and 4.",
+        "which speaks of the attacks: conclusion 3.",
         "Left open under at least one attack: conclusions 2 and 5.",
     ):
         assert sentence in text
