@@ -9,6 +9,7 @@ diagnostics of a finished study; without it every point of the surface costs its
 """
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,8 +26,9 @@ from xray_pixels import HEADERS, write_film
 from pgdose import devices
 from pgdose.histology.fields import read_field_tiles
 from pgdose.histology.slides.tiles import read_slide_tiles
-from pgdose.images.rendering import render
+from pgdose.images.fitting import render
 from pgdose.networks import architectures, folding
+from pgdose.study.image_size import sides
 from pgdose.study.parsing import parse
 from pgdose.study.sources import FilmScreen
 from pgdose.study.study import Study
@@ -97,12 +99,12 @@ def of_pixels(folder: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def of_network(study: Study, sizes: set[int], device: torch.device) -> dict[tuple[str, int], float]:
+def of_network(study: Study, sizes: set, device: torch.device) -> dict:
     """Seconds per image of a training step and of an attack's step."""
     batch = 8 if device.type == "cpu" else study.training.batch
     found = {}
     for size in sizes:
-        images = np.random.default_rng(size).integers(0, 256, (batch, 3, size, size), np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (batch, 3, *sides(size)), np.uint8)
         labels = torch.arange(batch) % 2
         network = architectures.build("inception_v3", 2, size, study.training.width).to(device)
         network.to(memory_format=torch.channels_last)
@@ -152,7 +154,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
     """(what, number of things, hours, bytes on disk) of each stage."""
     films = sum(members(study, g) for g in study.groups if study.modality(g) == "xray")
     pixels = sum(
-        members(study, g) * known.image.size**2
+        members(study, g) * math.prod(sides(known.image.size))
         for g, known in study.groups.items()
         if not study.tiled(g)
     )
@@ -187,7 +189,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
             ]
         looked = study.training.epochs * sum(of_runs)
         learned += looked
-        hours += looked * rates["training", known.image.size] / 3600
+        hours += looked * rates["training", sides(known.image.size)] / 3600
     yield (
         f"training, {study.training.epochs} epochs",
         learned,
@@ -201,7 +203,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
             runs = sum(attack in run.attacks for run in study.runs(g).values())
             images = runs * members(study, g) * (1 - study.split.training)
             attacked += images
-            hours += images * steps * rates["attack", group.image.size] / 3600
+            hours += images * steps * rates["attack", sides(group.image.size)] / 3600
             size += images * len(known.epsilon) * (known.max_iter + 1) * len(group.classes) * 4
         how = f"{steps:.0f} steps an image" + ("" if measured else ", at most")
         yield f"attack {attack}, {how}", attacked, hours, f"{size / 1e9:.1f} GB"
@@ -219,7 +221,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     with tempfile.TemporaryDirectory() as folder:
         rates: dict = of_pixels(Path(folder))
-    rates |= of_network(study, {group.image.size for group in study.groups.values()}, device)
+    rates |= of_network(study, {sides(group.image.size) for group in study.groups.values()}, device)
     name = (
         torch.cuda.get_device_name(device)
         if device.type == "cuda"
@@ -228,7 +230,7 @@ def main() -> None:
     print(f"network stages on {name}; all others on one core\n")
     print("| rate | ms |\n|---|---|")
     for what, rate in rates.items():
-        text = what if isinstance(what, str) else f"{what[0]} step, {what[1]} px, an image"
+        text = what if isinstance(what, str) else f"{what[0]} step, {what[1][0]} x {what[1][1]} px, an image"
         print(f"| {text} | {1000 * rate:.3g} |")
     print("\n| stage | things | hours | bytes |\n|---|---|---|---|")
     for what, number, hours, size in rows(study, rates, arguments.results):

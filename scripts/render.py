@@ -9,7 +9,8 @@ from pgdose.xray.source_images import ImageSettings, read_source_image
 
 with job(snakemake) as log:
     params, group = snakemake.params, snakemake.wildcards.group
-    shape = settings(params, "shape")
+    fitting = settings(params, "shape")
+    channels = fitting.pop("channels")
     sources = {name: ImageSettings(**entry) for name, entry in settings(params, "sources").items()}
     members = parquet.read_table(snakemake.input.planned)
     rows = sharding.shard_rows(len(members), int(snakemake.wildcards.shard), params.shards)
@@ -24,9 +25,7 @@ with job(snakemake) as log:
         return read_source_image(*files[record_id], params.window).pixels
 
     records = log_progress(by_record(members).items(), log, "images")
-    with new_store(
-        snakemake.output.images, len(members), shape["size"], shape["channels"]
-    ) as store:
-        missing = render_members(records, read, store, shape["size"])
+    with new_store(snakemake.output.images, len(members), fitting["size"], channels) as store:
+        missing = render_members(records, read, store, fitting)
     log.info("%s: %d images, %d could not be read", group, len(members), len(missing))
     parquet.write_table(missing, snakemake.output.missing, MISSING)

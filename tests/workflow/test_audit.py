@@ -13,7 +13,8 @@ from torch import nn
 from torchvision import transforms
 
 STUDY = "resources/studies/audit.yaml"
-SIZE, PATIENTS, EACH = 224, 16, 2
+FILM, SIZE, SHORT = (300, 250), (128, 96), 136  # height, width; resized and cropped at home
+PATIENTS, EACH = 16, 2
 CLASSES = ["negative", "positive"]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 # The other one's outputs and pixels stand the other way round, and black is -1 to it.
@@ -26,10 +27,10 @@ FEW["noise"] = {"images": 12, "epsilon": [0.004, 0.1]}
 
 def film(positive: bool, rng: np.random.Generator) -> np.ndarray:
     """A grey slope with a soft light spot, or with none."""
-    y, x = np.mgrid[:SIZE, :SIZE]
-    image = 40 + 0.4 * x + 0.2 * y + rng.normal(0, 12, (SIZE, SIZE))
+    y, x = np.mgrid[: FILM[0], : FILM[1]]
+    image = 40 + 0.4 * x + 0.2 * y + rng.normal(0, 12, FILM)
     if positive:
-        at = rng.uniform(60, SIZE - 60, 2)
+        at = rng.uniform(90, FILM[1] - 90, 2)
         image += 70 * np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / 500)
     return image.clip(0, 255).astype(np.uint8)
 
@@ -40,7 +41,7 @@ class Seeing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.AvgPool2d(4),
+            nn.AvgPool2d(2),
             nn.Conv2d(3, 8, 5, 2, 2),
             nn.BatchNorm2d(8),
             nn.ReLU(),
@@ -71,7 +72,7 @@ class Turned(nn.Module):
 
 def exported(network: nn.Module, path: Path) -> None:
     """As the README says."""
-    example = torch.zeros(2, 3, SIZE, SIZE)
+    example = torch.zeros(2, 3, *SIZE)
     batch = {0: torch.export.Dim("batch", min=1)}
     program = torch.export.export(network.eval(), (example,), dynamic_shapes=(batch,))
     torch.export.save(program, path)
@@ -94,7 +95,14 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame(rows).to_csv(place / "images.csv", index=False)
 
     torch.manual_seed(1)
-    own = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    own = transforms.Compose(
+        [
+            transforms.Resize(SHORT),
+            transforms.CenterCrop(SIZE),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
     images = torch.stack([own(Image.fromarray(p).convert("RGB")) for p in pictures])
     labels = torch.tensor([CLASSES.index(row["label"]) for row in rows])
     network = Seeing()
@@ -112,13 +120,15 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnx")
     torch.onnx.export(
         Turned(network).eval(),
-        (torch.zeros(2, 3, SIZE, SIZE),),
+        (torch.zeros(2, 3, *SIZE),),
         place / "other.onnx",
         dynamic_axes={"x": {0: "n"}},
         input_names=["x"],
         dynamo=False,
     )
-    given = [f"groups={json.dumps({'audit': {'networks': {'other': OTHER}}})}"]
+    image = {"size": SIZE, "fit": "crop", "resize": SHORT}
+    group = {"image": image, "networks": {"other": OTHER}}
+    given = [f"groups={json.dumps({'audit': group})}"]
     given += [f"attacks={json.dumps(FEW)}", "checks={images: 2, queries: 5}"]
     run = snakemake(folder, "--config", *given, study=STUDY)
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
@@ -161,6 +171,10 @@ def test_the_same_network_in_two_files_is_one_network(audited: Path) -> None:
 def test_the_page_is_there_and_nothing_was_trained(audited: Path) -> None:
     page = (audited / "results/audit/report.html").read_text()
     assert "Networks of audit" in page and ".onnx" in page
+    for run in ("full", "other"):
+        assert f'href="groups/audit/{run}/probe.html"' in page
+        probe = (audited / f"results/audit/groups/audit/{run}/probe.html").read_text()
+        assert "128 × 96 pixels (height × width)" in probe and "so no others were tried" in probe
     assert not (audited / "results/audit/benchmarks/train").exists()
 
 
@@ -175,4 +189,9 @@ def test_a_network_for_other_classes_stops_before_the_attacks(
     told = run.stdout + run.stderr
     assert run.returncode != 0
     assert "5.pt2: gives [2, 5] for 2 images instead of [2, 2]" in told
+    # Snakemake deletes the outputs of a job that failed.
+    assert "results/audit/groups/audit/full/probe.html says what else was found" in told
+    page = (folder / "results/audit/groups/audit/full/probe.html").read_text()
+    assert "gives [2, 5] for 2 images" in page and "Refused" in page
+    assert not list((folder / "results").rglob("probe.json"))
     assert not list((folder / "results").rglob("surface"))

@@ -57,7 +57,7 @@ rule render:
     params:
         shards=lambda w: STUDY.groups[w.group].shards,
         window=lambda w: STUDY.groups[w.group].image.window,
-        shape=lambda w: image_shape(w.group),
+        shape=lambda w: image_shape(w.group, fitted=True),
         sources=settings_of_sources,
         code=script_digest("render.py"),
     script:

@@ -150,9 +150,15 @@ def stores(group):
     return [f"{RESULTS}/groups/{group}/images/{shard}.npy" for shard in shards]
 
 
-def image_shape(group):
+def image_shape(group, fitted=False):
+    """The size and channels of a group's images, and how those of its stores are brought to them.
+
+    The stores of a group that owns its pixels have the size already; `fitted` is for making them.
+    """
     image = STUDY.groups[group].image
-    return as_json({"size": image.size, "channels": STUDY.channels(group)})
+    shape = {"size": image.size, "channels": STUDY.channels(group)}
+    fitted = fitted or STUDY.tiled(group)
+    return as_json(shape | (image.fit_settings() if fitted else {}))
 
 
 def image_settings(source):
@@ -267,6 +273,7 @@ def results_of(group):
     return [
         *run_file("measures/asr.parquet", runs(groups=[group])),
         *run_file("diagnostics.parquet", runs(groups=[group])),
+        *run_file("probe.html", [r for r in runs(groups=[group]) if not r.is_trained]),
         *exports(group),
         *group_file("contact_sheet.png", [group]),
     ]

@@ -50,6 +50,7 @@ rule import_network:
         network=f"{RUN}/network.safetensors",
         training=f"{RUN}/training.csv",
         clean=f"{RUN}/clean.parquet",
+        findings=f"{RUN}/probe.json",
     log:
         f"{LOGS}/import_network/{{group}}-{{run}}.log",
     benchmark:
@@ -71,6 +72,8 @@ rule import_network:
         batch=STUDY.training.batch,
         threads=STUDY.training.threads,
         runtime=STUDY.training.runtime,
+        # No output: Snakemake would delete it where the network is refused.
+        page=f"{RUN}/probe.html",
         code=script_digest("import_network.py"),
     script:
         "../../scripts/import_network.py"

@@ -1,4 +1,4 @@
-# The page that holds everything.
+# The page that holds everything, and a page for each network from elsewhere.
 
 
 rule report:
@@ -46,3 +46,30 @@ rule report:
         code=script_digest("report.py"),
     script:
         "../../scripts/report.py"
+
+
+rule probe_page:
+    """The page about a network from elsewhere: accuracy, outputs, other preprocessings.
+
+    The import of a network that it refuses writes the same page.
+    """
+    input:
+        findings=f"{RUN}/probe.json",
+        page=[
+            f"src/pgdose/report/page_files/{name}"
+            for name in ("probe.html", "macros.html", "report.css")
+        ],
+    output:
+        f"{RUN}/probe.html",
+    log:
+        f"{LOGS}/probe_page/{{group}}-{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/probe_page/{{group}}-{{run}}.tsv"
+    wildcard_constraints:
+        group=group_pattern(run for run in runs() if not run.is_trained),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=script_digest("probe_page.py"),
+    script:
+        "../../scripts/probe_page.py"

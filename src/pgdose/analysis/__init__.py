@@ -27,6 +27,7 @@ In reading order:
     conclusion_tables  the tables conclusions and trends
 
     quality            accuracy, calibration, confusion on clean images, with `roc`
+    output_order       which class each output of a network seems to be
     network_checks     whether attacks on a network mean anything
     network_tables     the tables of all networks
     table1             Table 1

@@ -1,13 +1,14 @@
 """Rendering the images of a group that owns its pixels: read, cropped, resized, augmented."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
-from pgdose.images.rendering import render
+from pgdose.images.fitting import render
 from pgdose.images.stores import NewStore
 
 
@@ -26,13 +27,13 @@ def render_members(
     records: Iterable[tuple[str, list[dict]]],
     read: Callable[[str], np.ndarray],
     store: NewStore,
-    size: int,
+    fitting: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Fill a store with members' images; the table MISSING of those that could not be read.
 
     records: items of `by_record`
     read:    the image of a record_id, uint8, rows x columns (x 3); may raise Rejected
-    size:    side of a stored image, pixels
+    fitting: size, fit and resize_to of `fit_image`
     """
     missing = []
     for record_id, members in records:
@@ -45,7 +46,7 @@ def render_members(
             crop = (member["crop_x"], member["crop_y"], member["crop_side"])
             rendered = render(
                 image,
-                size,
+                **fitting,
                 crop=None if pd.isna(member["crop_side"]) else crop,
                 parameters=json.loads(member["augmentation"]) if member["copy"] else None,
             )

@@ -5,7 +5,8 @@ picture_header   size, bits, pages and orientation of a picture
 deep_values      reading pictures of more than 8 bits a channel in full
 tiff_pages       the pages of a TIFF, and which of them is its picture
 grey_levels      counts of grey values, percentiles, lookup tables
-rendering        one image cropped, resized, augmented
+fitting          an image brought to its group's size: squeezed, cropped, padded
+rendering        what that takes: resizing, windows of an image, augmenting
 augmentation     the random parameters of augmented copies
 perceptual_hash  pictures that look alike have hashes that differ in few bits
 stores           images at network size in one `.npy` file

@@ -1,19 +1,24 @@
-"""An image as its group stores it: cropped, resized, augmented."""
+"""Changes of pixels: resizing, cutting out a window, augmenting."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
 
+from pgdose.study.image_size import sides
+
 EDGE = 1e-6  # pixels by which rounding may put a box over an edge
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 to size x size, see `resize_box`; an oblong image is squeezed to the square."""
+def resize(image: np.ndarray, size: int | Sequence[int]) -> np.ndarray:
+    """A uint8 image at a size, see `resize_box`; one of other proportions is squeezed to it.
+
+    size: the side of a square, or rows and columns
+    """
     rows, columns = image.shape[:2]
-    return resize_box(image, (0, 0, columns, rows), (size, size))
+    return resize_box(image, (0, 0, columns, rows), sides(size))
 
 
 def resize_box(
@@ -140,20 +145,3 @@ def augment(image: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
     rng = np.random.default_rng(int(amounts["noise_seed"]))
     values += rng.normal(0, amounts["noise"], values.shape)
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
-def render(
-    image: np.ndarray,
-    size: int,
-    crop: tuple[float, float, float] | None = None,
-    parameters: Mapping[str, float] | None = None,
-) -> np.ndarray:
-    """An image as its group stores it, size x size: cropped, resized, augmented.
-
-    `crop`: centre x, centre y and side of a square, in pixels of the image. `parameters`: those of
-    `augment`. None skips the step.
-    """
-    if crop is not None:
-        image = crop_square(image, *crop)
-    image = resize(image, size)
-    return image if parameters is None else augment(image, parameters)

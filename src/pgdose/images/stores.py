@@ -10,7 +10,7 @@ import errno
 import math
 import os
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ import numpy as np
 import xxhash
 
 from pgdose.errors import Damaged
+from pgdose.study.image_size import sides
 from pgdose.tables.output_files import atomic
 
 MOST_BYTES = 2**30  # of an image: Linux reads no 2 GB at once
@@ -68,9 +69,14 @@ class NewStore:
 
 
 @contextmanager
-def new_store(path: str | Path, n: int, size: int, channels: int) -> Iterator[NewStore]:
-    """A store to fill with n images (0 or more); the file appears whole when the block ends."""
-    shape = (n, size, size) if channels == 1 else (n, size, size, channels)
+def new_store(
+    path: str | Path, n: int, size: int | Sequence[int], channels: int
+) -> Iterator[NewStore]:
+    """A store to fill with n images (0 or more); the file appears whole when the block ends.
+
+    size: the side of a square, or rows and columns
+    """
+    shape = (n, *sides(size)) if channels == 1 else (n, *sides(size), channels)
     with atomic(path) as unfinished, unfinished.open("wb") as file:
         store = NewStore(file, shape)
         yield store
@@ -139,7 +145,8 @@ def _is_shape_of_images(shape: tuple[int, ...]) -> bool:
     n, rows, columns, *channels = shape
     return (
         n >= 0
-        and 0 < rows == columns
+        and rows > 0
+        and columns > 0
         and math.prod(shape[1:]) <= MOST_BYTES
         and channels in ([], [3])
     )

@@ -17,4 +17,6 @@ onnx_operators  the operators of ONNX in torch functions
 onnx_resize     one of them, Resize, which has many forms
 trial           the first reading and passes of a network from elsewhere, in a process of its own
 probe           checks of an imported network on some images, before it is attacked
+preprocessing_grid  how right it is with other preprocessings than the declared one
+import_findings  what an import found, for the page about the network
 """

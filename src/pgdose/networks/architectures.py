@@ -1,5 +1,6 @@
 """Networks to train, by the name of their architecture."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from torchvision.models import inception
 from pgdose.errors import UserError
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.weights import TIMM, start_from
+from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import Input
 from pgdose.study.training import Training
 from pgdose.tables.keyed import generator
@@ -21,11 +23,12 @@ AUXILIARY = {"inception_v3": 299, "googlenet": 224}
 
 
 def initial_network(
-    settings: Training, classes: int, size: int, *, seed: int, name: str
+    settings: Training, classes: int, size: int | Sequence[int], *, seed: int, name: str
 ) -> Classifier:
     """The network that a training starts from; (seed, name) keys its random weights.
 
-    `name` is group/run, `size` the images' side in pixels.
+    `name` is group/run, `size` that of the images: the side of a square, or rows and
+    columns.
     """
     torch.manual_seed(int(generator(seed, "weights", name).integers(2**63)))
     return build(
@@ -42,14 +45,14 @@ def initial_network(
 def build(
     architecture: str,
     classes: int,
-    size: int,
+    size: int | Sequence[int],
     width: float = 1.0,
     weights: str | None = None,
     *,
     dropout: float | None = None,
     auxiliary: bool = False,
 ) -> Classifier:
-    """A network to train for images of `size` pixels.
+    """A network to train for images of `size` pixels, a square's side or rows and columns.
 
     Args:
         architecture: a name of torchvision's classification networks, or timm/NAME.
@@ -62,7 +65,7 @@ def build(
 
     UserError if weights, size or dropout do not fit the architecture.
     """
-    auxiliary = auxiliary and size >= AUXILIARY.get(architecture, size + 1)
+    auxiliary = auxiliary and min(sides(size)) >= AUXILIARY.get(architecture, math.inf)
     network = untrained(architecture, classes, size, width, auxiliary)
     if weights:
         start_from(network.body, weights, architecture)
@@ -77,17 +80,21 @@ def build(
     network.eval()
     try:
         with torch.no_grad():
-            network(torch.zeros(1, 3, size, size))
+            network(torch.zeros(1, 3, *sides(size)))
     except (RuntimeError, ValueError, AssertionError) as error:
         raise UserError(
-            f"training.architecture: {architecture} cannot take images of {size} pixels ({error}); "
-            "choose another architecture or another image.size"
+            f"training.architecture: {architecture} cannot take images of {shown(size)} pixels "
+            f"({error}); choose another architecture or another image.size"
         ) from None
     return network.train()
 
 
 def untrained(
-    architecture: str, classes: int, size: int, width: float = 1.0, auxiliary: bool = False
+    architecture: str,
+    classes: int,
+    size: int | Sequence[int],
+    width: float = 1.0,
+    auxiliary: bool = False,
 ) -> Classifier:
     """The network with random weights, drawn from torch's generator."""
     if architecture.startswith(TIMM):
@@ -99,7 +106,13 @@ def untrained(
         if architecture == "googlenet":
             options = {"aux_logits": auxiliary, "init_weights": True}
         elif architecture.startswith("vit_"):
-            options = {"image_size": size}
+            rows, columns = sides(size)
+            if rows != columns:
+                raise UserError(
+                    f"training.architecture: {architecture} takes square images, and image.size is "
+                    f"{shown(size)}; use one number there, or another architecture"
+                )
+            options = {"image_size": rows}
         try:
             body = models.get_model(architecture, num_classes=classes, **options)
         except (ValueError, AssertionError, RuntimeError) as error:  # not in whole patches
@@ -154,7 +167,7 @@ def take_one_channel(body: nn.Module) -> None:
     )
 
 
-def _build_timm(architecture: str, classes: int, size: int) -> Classifier:
+def _build_timm(architecture: str, classes: int, size: int | Sequence[int]) -> Classifier:
     try:
         import timm
     except ImportError:
@@ -164,16 +177,17 @@ def _build_timm(architecture: str, classes: int, size: int) -> Classifier:
     name = architecture.removeprefix(TIMM)
     config: Any = timm.get_pretrained_cfg(name)
     # Of some networks the size of the images is part of the weights.
-    fixed = config is not None and config.fixed_input_size and config.input_size[-1] != size
-    options: dict[str, Any] = {"img_size": size} if fixed else {}
+    made_for = sides(size) if config is None else tuple(config.input_size[-2:])
+    fixed = config is not None and config.fixed_input_size and made_for != sides(size)
+    options: dict[str, Any] = {"img_size": sides(size)} if fixed else {}
     try:
         body: Any = timm.create_model(name, num_classes=classes, **options)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         if fixed:
             raise UserError(
-                f"training.architecture: {architecture} takes images of {config.input_size[-1]} "
-                f"pixels, and cannot be built for {size}; set image.size: "
-                f"{config.input_size[-1]}, or choose another architecture"
+                f"training.architecture: {architecture} takes images of {shown(made_for)} "
+                f"pixels, and cannot be built for {shown(size)}; set image.size: "
+                f"{shown(made_for)}, or choose another architecture"
             ) from None
         raise UserError(
             f"training.architecture: {architecture}: {error}; choose one that "

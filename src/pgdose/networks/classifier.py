@@ -1,5 +1,6 @@
 """The wrapper of every network: images in [0, 1] in, logits in the group's class order out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ class Preprocessing:
     channels: 1 or 3
     layout: channels_first or channels_last
     range: the values of black and white
-    size: pixels of a side, if it is declared
+    size: pixels of a side, or rows and columns, if it is declared
     """
 
     outputs: str
@@ -29,7 +30,7 @@ class Preprocessing:
     channels: int
     layout: str
     range: list[float]
-    size: int | None = None
+    size: int | Sequence[int] | None = None
 
     @classmethod
     def from_study(
@@ -66,7 +67,7 @@ class Preprocessing:
 
 
 class Classifier(nn.Module):
-    """Images in [0, 1], n x 1 or 3 x size x size, to logits, n x classes.
+    """Images in [0, 1], n x 1 or 3 x rows x columns, to logits, n x classes.
 
     Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
     and given to the body in the expected layout. Probabilities are turned into logits, and the

@@ -5,6 +5,7 @@ the calls of its graph (metadata key `graph`) and the input that it expects (`se
 no text of the file. TorchScript alone is kept as it is (`format`), but for its debug notes.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import fitted, is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
+from pgdose.study.image_size import shown
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork, Input
 from pgdose.study.onnx_locations import data_files
@@ -90,12 +92,13 @@ def load_to_attack(
 
 
 def import_network(
-    existing: ExistingNetwork, output: str | Path, classes: list[str], size: int
+    existing: ExistingNetwork, output: str | Path, classes: list[str], size: int | Sequence[int]
 ) -> Classifier:
     """Write a network that was trained elsewhere to `output`, and load it.
 
-    `classes` are the group's, in its order; `size` is that of its images. UserError if the file is
-    refused, or does not fit the architecture; nothing is written then.
+    `classes` are the group's, in its order; `size` is that of its images: the side of a square, or
+    rows and columns. UserError if the file is refused, or does not fit the architecture; nothing is
+    written then.
     """
     path = Path(existing.file)
     if fault := misfit(path, existing.format):
@@ -109,7 +112,7 @@ def import_network(
 
 
 def _import_graph(
-    existing: ExistingNetwork, output: str | Path, order: list[int], size: int
+    existing: ExistingNetwork, output: str | Path, order: list[int], size: int | Sequence[int]
 ) -> None:
     """Write a network whose file says how it is carried out."""
     path = Path(existing.file)
@@ -130,7 +133,7 @@ def _import_graph(
 
 
 def _import_weights(
-    existing: ExistingNetwork, output: str | Path, order: list[int], size: int
+    existing: ExistingNetwork, output: str | Path, order: list[int], size: int | Sequence[int]
 ) -> None:
     """Write an architecture with the weights of a file."""
     path, declared = Path(existing.file), existing.input or Input()
@@ -156,8 +159,8 @@ def _import_weights(
     if first:
         raise UserError(
             f"{path.name}: does not fit {existing.architecture} for {len(order)} classes and "
-            f"images of {size} pixels (first misfit: {first}); give weights of this architecture, "
-            "trained for these classes"
+            f"images of {shown(size)} pixels (first misfit: {first}); give weights of this "
+            "architecture, trained for these classes"
         )
     expected = Preprocessing.from_study(declared, existing.outputs, order, network)
     seen = {"width": 1.0, "seen": expected.as_metadata(), "notes": weights.notes}

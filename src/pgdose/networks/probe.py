@@ -32,7 +32,7 @@ def check(
 
     Args:
         network: as `network_files.load` gives it, on the device of the images.
-        images: some of the group's, n x channels x size x size in [0, 1].
+        images: some of the group's, n x channels x rows x columns in [0, 1].
         classes: how many the group has.
         name: the file that it came from.
         memory: MB that the results of a pass of two images may take. One that would take more is

@@ -35,7 +35,7 @@ def try_network(
     Args:
         existing: of the study.
         classes: the group's, in its order.
-        images: some of the group's, n x channels x size x size in [0, 1], float32.
+        images: some of the group's, n x channels x rows x columns in [0, 1], float32.
         memory: MB that the process may take beside torch and the file itself.
         seconds: that it may take.
     """
@@ -79,7 +79,7 @@ def _try(request: str) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             network = network_files.import_network(
-                existing, Path(folder, "network.safetensors"), wanted["classes"], images.shape[-1]
+                existing, Path(folder, "network.safetensors"), wanted["classes"], images.shape[-2:]
             )
         name = Path(existing.file).name
         probe.check(folding.fold(network), images, len(wanted["classes"]), name, wanted["memory"])

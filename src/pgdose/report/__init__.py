@@ -9,7 +9,8 @@ In reading order:
     provenance    versions, machine, time and memory
 
     wording       numbers and names as a reader sees them
-    tables        the model of a table of the page
+    table_model   a table of the page, its headings and cells
+    tables        cells from the rows of result tables
     images        pictures as data URIs
     captions      titles and captions of the figures, also for Snakemake's report
 
@@ -22,5 +23,6 @@ In reading order:
     groups        the section of each group
     cohorts       what was left out of each class, and images that look the same
     label_page    no part of it: a page of report texts, for tuning a lexicon
+    probe_page    no part of it: a page for each network from elsewhere
     appendix      what the results rest on: checks, sources, rejects, settings, machines
 """

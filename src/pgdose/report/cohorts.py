@@ -45,11 +45,12 @@ def _counts_by_class(
 
 
 def near_duplicates(data: ReportData, group: str) -> Table | None:
-    """The pairs of a group's images that look the same, those that differ least first."""
+    """The pairs of a group's images that look the same, those that differ least first.
+
+    Without their ids, which stand in near_duplicates.parquet alone.
+    """
     columns: list[Column] = [
-        ("Record", "", tables.text("record_a")),
-        ("Looks like", "", tables.text("record_b")),
-        ("Bits that differ", "number", tables.count("distance")),
+        ("Bits that differ", "", tables.count("distance")),
         ("Classes", "", _both("class", lambda name: data.class_title(group, name))),
         ("Parts", "", _both("part", str)),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.plots.rows import attack_label
-from pgdose.report import cohorts, flow, tables, wording
+from pgdose.report import cohorts, flow, networks, tables, wording
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import ReportData
 from pgdose.report.images import embed
@@ -31,6 +31,7 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
         ],
         "flow": flow.flow(data, group),
         "classes": _classes(data, group),
+        "probes": networks.probe_pages(data, group),
         "attacks": _attacks(data, group),
         "confusion": _confusion(data, group),
         "transitions": _transitions(data, group),

@@ -10,6 +10,7 @@ from pgdose.plots.rows import attack_label
 from pgdose.report import tables, wording
 from pgdose.report.data import ReportData
 from pgdose.report.tables import Cell, Column, Head, Print, Row, Table
+from pgdose.study.runs import MAIN_RUN
 
 
 def networks(data: ReportData) -> list[dict[str, Any]]:
@@ -34,6 +35,17 @@ def networks(data: ReportData) -> list[dict[str, Any]]:
             }
         )
     return sections
+
+
+def probe_pages(data: ReportData, group: str) -> list[tuple[str, str]]:
+    """The runs of a group whose networks come from elsewhere, and the pages about them."""
+    settings = data.study.get("groups", {}).get(group, {})
+    networks = {MAIN_RUN: settings.get("network"), **settings.get("networks", {})}
+    return [
+        (run, f"groups/{group}/{run}/probe.html")
+        for run, network in networks.items()
+        if network and "classes" in network  # one that is trained here has no such key
+    ]
 
 
 def _quality(data: ReportData, group: str, rows: pd.DataFrame, rates: pd.DataFrame) -> Table | None:

@@ -1,7 +1,6 @@
-"""Tables of the page: their model, and how a cell is made from a row of a result table."""
+"""Tables of the page: how a cell is made from a row of a result table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -10,44 +9,12 @@ from pgdose.plots.rows import epsilon_label, nearest_note
 from pgdose.plots.style import EPSILON
 from pgdose.report import wording
 from pgdose.report.data import ReportData
+from pgdose.report.table_model import Cell as Cell
+from pgdose.report.table_model import Head as Head
+from pgdose.report.table_model import Table as Table
 from pgdose.study.doses import same_epsilon
 
 Row = Mapping[Any, Any]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of more than a text.
-
-    aside: printed softly after it
-    kind:  a CSS class
-    why:   shown when the pointer rests on it; must be found elsewhere on the page, too
-    link:  the id of the element that it leads to
-    """
-
-    text: str
-    aside: str = ""
-    kind: str = ""
-    why: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class Head:
-    """A column's heading; `kind` is the column's CSS class, "number" is aligned to the right."""
-
-    text: str
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page; the first cell of each row names the row."""
-
-    name: str
-    heads: list[Head]
-    rows: Sequence[Sequence[str | Cell]]
-    foot: list[str] = field(default_factory=list)
 
 
 Print = Callable[[Row], str | Cell]  # makes a cell from a row of a result table

@@ -6,6 +6,7 @@ study         the whole file, sections `split` and `privacy`; the workflow's que
 sources       section `sources`; what a new kind of source touches
 groups        section `groups`
 classes       keys `classes` (with `where`) and `image` of a group
+image_size    sizes of images: a square's side, or height and width
 augmentation  key `augment` of groups and of training
 training      section `training`, and the architectures
 networks      keys `network` and `networks` of a group

@@ -14,7 +14,6 @@ from pydantic import (
 from pgdose.study.base import (
     JOB_ONLY,
     Count,
-    Integer,
     Label,
     Model,
     Name,
@@ -23,6 +22,7 @@ from pgdose.study.base import (
     mistake,
 )
 from pgdose.study.field_types import Title
+from pgdose.study.image_size import ImageSize, ResizeTo, sides
 from pgdose.study.table_files import ListTable
 from pgdose.study.words import Word
 
@@ -144,7 +144,11 @@ class Class(Model):
 class Image(Model):
     """How a group's images are made."""
 
-    size: Annotated[Integer, Field(ge=16, le=2048)] = 256  # pixels of a side
+    size: ImageSize = 256  # pixels of a side, or [height, width]
+    # How an image of other proportions is brought to the size, and of `crop` what it is resized to
+    # before: its shorter side, or [height, width]; null: as small as covers the size.
+    fit: Literal["squeeze", "crop", "pad"] = "squeeze"
+    resize: ResizeTo | None = None
     # Which grey values of an X-ray become black and white, in DICOM or in a picture.
     window: Literal["voi", "percentile", "full"] = "percentile"
     crop: Literal["none", "aorta"] = "none"
@@ -156,3 +160,37 @@ class Image(Model):
         if self.boxes and self.crop != "aorta":
             raise mistake("'boxes' needs 'crop: aorta'; set it, or leave 'boxes' out")
         return self
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> Self:
+        rows, columns = sides(self.size)
+        if self.resize is not None and self.fit != "crop":
+            raise mistake("'resize' needs 'fit: crop'; set it, or leave 'resize' out")
+        if isinstance(self.resize, int) and self.resize < max(rows, columns):
+            raise mistake(
+                "must be at least {side}, the longer side of 'size', which is cut out of it",
+                field="resize",
+                side=max(rows, columns),
+            )
+        if isinstance(self.resize, list) and (self.resize[0] < rows or self.resize[1] < columns):
+            raise mistake(
+                "must be at least [{rows}, {columns}], as 'size', which is cut out of it",
+                field="resize",
+                rows=rows,
+                columns=columns,
+            )
+        if self.crop == "aorta" and self.fit == "squeeze" and rows != columns:
+            raise mistake(
+                "the aorta's window is a square, which 'fit: squeeze' would distort to "
+                "[{rows}, {columns}]; use one number for 'size', or 'fit: crop' or 'fit: pad'",
+                rows=rows,
+                columns=columns,
+            )
+        return self
+
+    def fit_settings(self) -> dict[str, Any]:
+        """How images are brought to the size, for params: nothing for the default."""
+        if self.fit == "squeeze":
+            return {}
+        resize = {} if self.resize is None else {"resize_to": self.resize}
+        return {"fit": self.fit, **resize}

@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
-from pgdose.study.classes import Class
+from pgdose.study.classes import Class, Image
+from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.places import misplaced
 from pgdose.study.runs import FOLDERS_OF_A_RUN, Run, may_be_further
@@ -131,11 +132,8 @@ def _equal_classes(study: Study) -> Iterator[str]:
 def _images(study: Study) -> Iterator[str]:
     for g, _, entry, source in _classes(study):
         image, field, name = study.groups[g].image, f"groups.{g}.image", entry.source
-        if isinstance(source, MicroscopeFields | Slides) and image.size > source.tile:
-            yield (
-                f"{field}.size: {image.size} is larger than the tiles of source {name}; use at "
-                f"most {source.tile}"
-            )
+        if isinstance(source, MicroscopeFields | Slides):
+            yield from _tile_size(field, image, name, source)
         if image.crop == "aorta" and source.modality != "xray":
             yield (
                 f"{field}.crop: 'aorta' needs X-rays, but source {name} is {source.modality}; "
@@ -151,6 +149,30 @@ def _images(study: Study) -> Iterator[str]:
                 f"{field}.window: 'voi' takes the window of each DICOM file, but source {name} is "
                 f"of kind {source.kind}, and pictures have none; use 'percentile' or 'full', or "
                 "make DICOM files a source of kind dicom_archive with a 'label_table'"
+            )
+
+
+def _tile_size(
+    field: str, image: Image, name: str, source: MicroscopeFields | Slides
+) -> Iterator[str]:
+    """Tiles are squares, and are averaged, never enlarged."""
+    tile, is_square = source.tile, isinstance(image.size, int)
+    if image.fit != "squeeze" and isinstance(source, Slides):
+        yield (
+            f"{field}.fit: {image.fit!r} is for whole images, but source {name} cuts its slides "
+            f"into tiles of the side sources.{name}.tile; give that the size, and leave 'fit' out"
+        )
+    elif not is_square and image.fit == "squeeze":
+        remedy = "'fit: crop' or 'fit: pad'" if isinstance(source, MicroscopeFields) else ""
+        yield (
+            f"{field}.size: {shown(image.size)} is not square, but the tiles of source {name} "
+            "are, and would be distorted; use one number" + (f", or {remedy}" if remedy else "")
+        )
+    for key, size in (("size", image.size), ("resize", image.resize)):
+        if size is not None and max(sides(size)) > tile:
+            yield (
+                f"{field}.{key}: {shown(size)} is larger than the tiles of source {name}; use at "
+                f"most {tile}"
             )
 
 
@@ -193,10 +215,10 @@ def _names(study: Study) -> Iterator[str]:
 def _architectures(study: Study) -> Iterator[str]:
     for run in _runs(study):
         size = study.groups[run.group].image.size
-        if run.network.architecture == "inception_v3" and size < INCEPTION_MINIMUM:
+        if run.network.architecture == "inception_v3" and min(sides(size)) < INCEPTION_MINIMUM:
             yield (
-                f"groups.{run.group}.image.size: {size} is too small for inception_v3; use at "
-                f"least {INCEPTION_MINIMUM} pixels"
+                f"groups.{run.group}.image.size: {shown(size)} is too small for inception_v3; use "
+                f"at least {INCEPTION_MINIMUM} pixels"
             )
 
 
@@ -232,9 +254,10 @@ def _existing_networks(study: Study) -> Iterator[str]:
         if not network.input:
             continue
         if network.input.size not in (None, group.image.size):
+            order = "" if isinstance(network.input.size, int) else " (both [height, width])"
             yield (
-                f"groups.{run.group}.image.size: {group.image.size} differs from "
-                f"{run.field}.input.size, {network.input.size}; use the same in both"
+                f"groups.{run.group}.image.size: {shown(group.image.size)} differs from "
+                f"{run.field}.input.size, {shown(network.input.size)}; use the same in both{order}"
             )
         xray = {s.modality == "xray" for g, _, _, s in _classes(study) if g == run.group}
         if network.input.channels == 1 and xray != {True}:

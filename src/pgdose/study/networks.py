@@ -11,8 +11,9 @@ from pydantic import (
     model_validator,
 )
 
-from pgdose.study.base import IS_PATH, JOB_ONLY, Count, Model, Name, Real, mistake
+from pgdose.study.base import IS_PATH, JOB_ONLY, Model, Name, Real, mistake
 from pgdose.study.field_types import InputFile
+from pgdose.study.image_size import DeclaredSize
 from pgdose.study.network_kinds import kind_of_suffix, refusal
 from pgdose.study.suggestions import one_of
 from pgdose.study.training import Architecture, Training
@@ -36,7 +37,8 @@ def _as_list(value: Any) -> Any:
 class Input(Model):
     """The input that a network from elsewhere expects."""
 
-    size: Count | None = None  # pixels of a side; if given, `image.size` must be the same
+    # Pixels of a side, or [height, width]; if given, `image.size` must be the same.
+    size: DeclaredSize | None = None
     channels: Literal[1, 3] = 3
     range: tuple[Real, Real] = (0.0, 1.0)  # the values of black and of white
     # In that range, one for all channels or one each. null: those of the architecture's ImageNet

@@ -25,7 +25,7 @@ def draw_augmentations(
 
 
 def augment_batch(images: Tensor, parameters: Tensor) -> Tensor:
-    """Images in [0, 1], n x channels x size x size, each changed by its row of the parameters.
+    """Images in [0, 1], n x channels x rows x columns, each changed by its row of the parameters.
 
     Values are not rounded to 8 bits, and one generator draws the noise of the whole batch, seeded
     by the first image's `noise_seed`.
@@ -34,10 +34,13 @@ def augment_batch(images: Tensor, parameters: Tensor) -> Tensor:
     columns = parameters[:, :-1].to(images.dtype).to(images.device).unbind(dim=1)
     flip, rotation, scale, x, y, contrast, brightness, noise = columns
     flipped = torch.where(flip.bool()[:, None, None, None], images.flip(3), images)
-    # The affine map from a pixel of the result to its origin; the side is 2 long, from -1 to 1.
+    # The affine map from a pixel of the result to its origin. Each side is 2 long, from -1 to 1,
+    # so the units of an oblong image's axes differ, and a rotation has to convert them.
     cos, sin = (f(rotation.deg2rad()) / (1 + scale) for f in (torch.cos, torch.sin))
     x, y = 2 * x, 2 * y
-    affine = torch.stack([cos, sin, -cos * x - sin * y, -sin, cos, sin * x - cos * y], dim=1)
+    height, width = images.shape[2:]
+    across, down = sin * (height / width), sin * (width / height)
+    affine = torch.stack([cos, across, -cos * x - across * y, -down, cos, down * x - cos * y], 1)
     grid = functional.affine_grid(affine.view(-1, 2, 3), list(images.shape), align_corners=False)
     moved = functional.grid_sample(flipped, grid, padding_mode="border", align_corners=False)
     contrast, brightness, noise = (p[:, None, None, None] for p in (contrast, brightness, noise))

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """images: uint8, n x channels x size x size; labels: int64, n;
+    """images: uint8, n x channels x rows x columns; labels: int64, n;
     augmentation: how each image is varied, from `draw_augmentations`, or None."""
 
     images: Tensor

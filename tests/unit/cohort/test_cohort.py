@@ -700,6 +700,6 @@ def test_an_image_that_cannot_be_read_is_missing_with_all_its_copies(tmp_path: P
         return pixels
 
     with new_store(tmp_path / "0.npy", 3, 8, 1) as store:
-        lost = render_members(by_record(members).items(), read, store, 8)
+        lost = render_members(by_record(members).items(), read, store, {"size": 8})
     assert lost.values.tolist() == [[4, "file_missing", "gone"], [5, "file_missing", "gone"]]
     assert np.array_equal(np.load(tmp_path / "0.npy")[2], pixels)

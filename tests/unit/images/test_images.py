@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pgdose.cohort.images import Members, load_members
 from pgdose.errors import Damaged, UserError
 from pgdose.images.augmentation import draw_augmentation
-from pgdose.images.rendering import augment, crop_square, render, resize, resize_box
+from pgdose.images.fitting import fit_image, render
+from pgdose.images.rendering import augment, crop_square, resize, resize_box
 from pgdose.images.stores import MARK, Store, checksum, new_store
 from pgdose.study.augmentation import Augment
 from pgdose.tables import keyed, parquet
@@ -158,7 +159,9 @@ def test_a_crop_has_a_pixel_at_least() -> None:
 
 def test_render_crops_then_resizes() -> None:
     image = noise(100, 120)
-    assert np.array_equal(render(image, 20, (60.0, 40.0, 40.0)), resize(image[20:60, 40:80], 20))
+    assert np.array_equal(
+        render(image, 20, crop=(60.0, 40.0, 40.0)), resize(image[20:60, 40:80], 20)
+    )
     assert np.array_equal(render(image, 20), resize(image, 20))
 
 
@@ -311,7 +314,7 @@ def test_render_augments_what_is_a_copy() -> None:
 
 def write_store(path: Path, images: np.ndarray) -> None:
     channels = 1 if images.ndim == 3 else 3
-    with new_store(path, len(images), images.shape[1], channels) as store:
+    with new_store(path, len(images), images.shape[1:3], channels) as store:
         for row, image in enumerate(images):
             store.put(row, image)
 
@@ -403,7 +406,7 @@ def test_no_flipped_bit_of_a_store_goes_unnoticed(tmp_path: Path) -> None:
     [
         (200_000, 0, 10**19 - 1),
         (200_000, 0, 0),
-        (1, 8, 9),
+        (1, 8, 0),
         (1, 8, 8, 4),
         (1, 8),
         (1, 8, 8, 1, 1),
@@ -498,6 +501,40 @@ def test_coloured_members_have_their_channels_first(tmp_path: Path) -> None:
     write_store(tmp_path / "c.npy", colour[None])
     read = Members(member_table(("c.npy", 0)), tmp_path, 16, 3).read([0])
     assert np.array_equal(read[0], colour.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_oblong_images_are_stored_and_read_as_rows_by_columns(
+    tmp_path: Path, channels: int
+) -> None:
+    image = noise(40, 12, *([3] if channels == 3 else []))
+    write_store(tmp_path / "o.npy", image[None])
+    read = Members(member_table(("o.npy", 0)), tmp_path, [40, 12], channels).read([0])[0]
+    assert np.array_equal(read[0] if channels == 1 else read.transpose(1, 2, 0), image)
+
+
+@pytest.mark.parametrize(
+    "fitting", [{"fit": "crop"}, {"fit": "crop", "resize_to": 14}, {"fit": "pad"}]
+)
+def test_tiles_are_fitted_as_they_are_read(
+    tmp_path: Path, greys: np.ndarray, fitting: dict[str, Any]
+) -> None:
+    members = Members(member_table(*PLACES), tmp_path, [12, 8], 1, **fitting)
+    expected = fit_image(greys[4], [12, 8], **fitting)
+    some = members.select([True, False, False, False])
+    assert np.array_equal(members.read([0])[0, 0], expected)
+    assert np.array_equal(some.read([0])[0, 0], expected)
+    assert not np.array_equal(expected, resize(greys[4], [12, 8]))
+
+
+def test_render_crops_fits_and_turns_oblong_images() -> None:
+    image, turn = noise(200, 300), {"rotation": 90.0}
+    fitted = fit_image(image[20:160, 50:190], [40, 80], "crop")
+    window = (120.0, 90.0, 140.0)
+    assert np.array_equal(render(image, [40, 80], "crop", crop=window), fitted)
+    turned = render(image, [40, 80], "crop", crop=window, parameters=turn)
+    # A quarter of a turn about the middle is one of pixels, whatever the proportions.
+    assert np.abs(turned[:, 20:60].astype(int) - np.rot90(fitted[:, 20:60], -1)).max() <= 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

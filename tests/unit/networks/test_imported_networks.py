@@ -332,7 +332,7 @@ def test_timm_s_networks_of_a_fixed_size_are_built_for_the_group_s(tmp_path: Pat
 # --- the images that a file says it takes --------------------------------------------------------
 
 
-def shaped(shape: list[Any], tmp_path: Path, format: str = "onnx", **declared: Any) -> Any:
+def shaped(shape: list[Any], tmp_path: Path, of_group: Any = 64, **declared: Any) -> Any:
     """The import of a network whose file declares this shape of its input."""
     onnx = pytest.importorskip("onnx")
     nodes = [
@@ -348,7 +348,7 @@ def shaped(shape: list[Any], tmp_path: Path, format: str = "onnx", **declared: A
     path = tmp_path / "n.onnx"
     path.write_bytes(model.SerializeToString())
     network = existing(path, input=declared or None)
-    return network_files.import_network(network, tmp_path / "out", ["a", "b"], 64)
+    return network_files.import_network(network, tmp_path / "out", ["a", "b"], of_group)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,12 @@ def shaped(shape: list[Any], tmp_path: Path, format: str = "onnx", **declared: A
     [
         (["n", 3, 224, 224], {}, r"takes 224 x 224 images, .* size 64; set image\.size: 224"),
         (["n", 3, None, 224], {}, r"takes 224 x 224 images"),
-        (["n", 3, 64, 80], {}, "takes images of 64 x 80 pixels, .*; give a network that takes squ"),
+        (
+            ["n", 3, 64, 80],
+            {},
+            r"takes 64 x 80 images \(height x width\), .*; set image\.size: \[64, ",
+        ),
+        (["n", 80, 64, 3], {"layout": "channels_last"}, r"takes 80 x 64 images .*: \[80, 64\],"),
         (["n", 1, 64, 64], {}, r"images of 1 channel, but .* is 3; set input\.channels: 1"),
         (["n", 3, 64, 64], {"channels": 1}, r"of 3 channels, but .* is 1; set input\.channels: 3"),
         (["n", 64, 64, 3], {}, r"of 64 x 64 x 3, but .* set input\.layout: channels_last"),
@@ -374,6 +379,42 @@ def test_images_of_another_kind_than_the_file_says_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=rf"^n\.onnx: .*{message}"):
         shaped(shape, tmp_path, **declared)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "message"),
+    [
+        ([64, 80], [64, 80], ""),
+        ([None, 80], [64, 80], ""),
+        ([64, None], [64, 80], ""),
+        (
+            [80, 64],
+            [64, 80],
+            r"takes 80 x 64 images .* size \[64, 80\]; set image\.size: \[80, 64\]",
+        ),
+        (
+            [None, 64],
+            [64, 80],
+            r"takes 64 x 64 images .*; set image\.size: 64, or export it for 64 x",
+        ),
+        (
+            [80, None],
+            [64, 80],
+            r"takes 80 x 80 images .*; set image\.size: 80, .* for 64 x 80 images",
+        ),
+        ([64, 64], [64, 80], r"set image\.size: 64,"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_both_sides_are_compared(
+    shape: list[Any], size: list[int], message: str, layout: str, tmp_path: Path
+) -> None:
+    whole = ["n", 3, *shape] if layout == "channels_first" else ["n", *shape, 3]
+    if not message:
+        assert shaped(whole, tmp_path, size, layout=layout).notes == []
+        return
+    with pytest.raises(UserError, match=rf"^n\.onnx: .*{message}"):
+        shaped(whole, tmp_path, size, layout=layout)
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,57 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             300,
             "groups.H-OV.image.size: 300 is larger than the tiles of source fields; use at",
         ),
+        (
+            "groups.H-OV.image.size",
+            [75, 150],
+            "groups.H-OV.image.size: [75, 150] is not square, but the tiles of source fields are, "
+            "and would be distorted; use one number, or 'fit: crop' or 'fit: pad'",
+        ),
+        (
+            "groups.H-BR.image.size",
+            [75, 150],
+            "groups.H-BR.image.size: [75, 150] is not square, but the tiles of source breast are, "
+            "and would be distorted; use one number",
+        ),
+        (
+            "groups.H-OV.image",
+            {"size": 96, "fit": "crop", "resize": 300},
+            "groups.H-OV.image.resize: 300 is larger than the tiles of source fields; use at most",
+        ),
+        (
+            "groups.H-BR.image",
+            {"size": 96, "fit": "crop"},
+            "groups.H-BR.image.fit: 'crop' is for whole images, but source breast cuts its slides "
+            "into tiles of the side sources.breast.tile; give that the size, and leave 'fit' out",
+        ),
+        (
+            "groups.X-TB.image",
+            {"size": 96, "resize": 128},
+            "groups.X-TB.image: 'resize' needs 'fit: crop'; set it, or leave 'resize' out",
+        ),
+        (
+            "groups.X-TB.image",
+            {"size": [96, 128], "fit": "crop", "resize": 96},
+            "groups.X-TB.image.resize: 96 must be at least 128, the longer side of 'size', which",
+        ),
+        (
+            "groups.X-TB.image",
+            {"size": [96, 128], "fit": "crop", "resize": [128, 96]},
+            "groups.X-TB.image.resize: [128, 96] must be at least [96, 128], as 'size', which is",
+        ),
+        (
+            "groups.X-TB.image",
+            {"size": [96, 128], "crop": "aorta"},
+            "groups.X-TB.image: the aorta's window is a square, which 'fit: squeeze' would distort "
+            "to [96, 128]; use one number for 'size', or 'fit: crop' or 'fit: pad'",
+        ),
+        (
+            "groups.X-TB.image.size",
+            [128, 4],
+            "groups.X-TB.image.size.1: 4 must be at least 16",
+        ),
+        ("groups.X-TB.image.size", [128], "groups.X-TB.image.size: has too few"),
+        ("groups.X-TB.image.size", "256x128", "groups.X-TB.image.size: '256x128' must be a whole"),
         ("groups.H-OV.image.crop", "aorta", "groups.H-OV.image.crop: 'aorta' needs X-rays"),
         ("groups.X-TB.classes.C2.count", None, "groups.X-TB.classes.C2: give either 'count'"),
         (
@@ -229,6 +280,12 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "groups.H-OV.network",
             {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"size": 224}},
             "groups.H-OV.image.size: 75 differs from groups.H-OV.network.input.size, 224; use",
+        ),
+        (
+            "groups.H-OV.network",
+            {"file": "a.pt2", "classes": ["C1", "C2"], "input": {"size": [75, 96]}},
+            "groups.H-OV.image.size: 75 differs from groups.H-OV.network.input.size, [75, 96]; use "
+            "the same in both (both [height, width])",
         ),
         (
             "groups.H-OV.network",

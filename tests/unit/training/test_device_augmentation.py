@@ -15,12 +15,12 @@ SIDE = 40
 NAMES = device_augmentation.COLUMNS
 
 
-def pictures(n: int, channels: int) -> np.ndarray:
+def pictures(n: int, channels: int, size: tuple[int, int] = (SIDE, SIDE)) -> np.ndarray:
     """Smooth, so that two ways of interpolating differ by little."""
     rng = np.random.default_rng(2)
     coarse = torch.from_numpy(rng.uniform(0, 255, (n, channels, 6, 6)))
     return (
-        torch.nn.functional.interpolate(coarse, SIDE, mode="bicubic").clamp(0, 255).byte().numpy()
+        torch.nn.functional.interpolate(coarse, size, mode="bicubic").clamp(0, 255).byte().numpy()
     )
 
 
@@ -28,7 +28,9 @@ def parameters(*changes: dict[str, float]) -> Tensor:
     return torch.tensor([[change.get(name, 0) for name in NAMES] for change in changes]).double()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("channels", "size"), [(1, (SIDE, SIDE)), (3, (SIDE, SIDE)), (1, (SIDE, 90)), (3, (90, SIDE))]
+)
 @pytest.mark.parametrize(
     "change",
     [
@@ -42,8 +44,10 @@ def parameters(*changes: dict[str, float]) -> Tensor:
         {"flip": 1, "rotation": -33, "scale": 0.2, "shift_x": -0.1, "shift_y": 0.3},
     ],
 )
-def test_each_is_changed_as_a_copy_would_be(change: dict[str, float], channels: int) -> None:
-    stored = pictures(2, channels)
+def test_each_is_changed_as_a_copy_would_be(
+    change: dict[str, float], channels: int, size: tuple[int, int]
+) -> None:
+    stored = pictures(2, channels, size)
     varied = device_augmentation.augment_batch(
         devices.scaled(stored, torch.device("cpu")), parameters(change, {})
     )

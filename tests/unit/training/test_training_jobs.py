@@ -108,9 +108,13 @@ def import_network(folder: Path, **changed: Any) -> None:
         "import_network",
         folder,
         input={"file": str(path), "members": folder / "members.parquet"},
-        output={name: folder / file for name, file in OUTPUT.items()},
+        output={
+            **{name: folder / file for name, file in OUTPUT.items()},
+            "findings": folder / "probe.json",
+        },
         params={
             "results": folder,
+            "page": folder / "probe.html",
             "shape": json.dumps(SHAPE),
             "classes": json.dumps(["norm", "ill"]),
             "settings": json.dumps(existing.settings()),
@@ -162,3 +166,29 @@ def test_a_network_that_is_refused_is_named_in_the_log(
         import_network(folder, architecture="resnet18")
     assert "theirs.safetensors: does not fit resnet18 for 2 classes" in caplog.text
     assert not (folder / "clean.parquet").exists()
+    assert f"{folder}/probe.html says what else was found" in caplog.text
+    page = (folder / "probe.html").read_text()
+    assert "does not fit resnet18 for 2 classes" in page and "input.range" in page
+
+
+def test_other_preprocessings_are_tried_where_an_imported_network_is_often_wrong(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from torchvision import models
+
+    torch.manual_seed(2)
+    network = models.resnet18(num_classes=2)
+    network.fc.weight.data *= 0
+    network.fc.bias.data = torch.tensor([1.0, 0.0])  # always the same class
+    save_file(network.state_dict(), folder / "theirs.safetensors")
+    with pytest.raises(SystemExit):  # it has no gradient
+        import_network(folder, architecture="resnet18")
+    network.fc.weight.data += 1e-6
+    network.fc.weight.data[0] *= 2
+    save_file(network.state_dict(), folder / "theirs.safetensors")
+    import_network(folder, architecture="resnet18")
+    found = json.loads((folder / "probe.json").read_text())
+    assert (found["run"], found["size"]) == ("G/full", [SIZE, SIZE])
+    assert np.sum(found["confusion"]) == 8 == found["grid"]["images"]
+    assert found["grid"]["rows"][0]["name"] == "as declared" and len(found["grid"]["rows"]) > 8
+    assert f"right on 50 % of its images; see {folder}/probe.html" in caplog.text
