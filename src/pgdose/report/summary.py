@@ -35,7 +35,9 @@ WIDER = 1.5  # an interval is named if it is at least so many times as wide as t
 
 def summary(data: ReportData) -> dict[str, Any]:
     """The sentences of the page's summary, by their place in it; empty ones are left out."""
-    sentences = [scope(data.groups, data.attacks)]
+    settings = data.study.get("groups") or {}
+    existing = [name for name in data.groups if (settings.get(name) or {}).get("network")]
+    sentences = [scope(data.groups, data.attacks, len(existing))]
     if data.has("sources"):
         sentences.append(records(data.table("sources"), data.rejects))
     if data.has("table1"):
@@ -80,12 +82,21 @@ def under(attacks: Sequence[str], all_attacks: Sequence[str]) -> str:
     return f"under {join_names(list(attacks))}"
 
 
-def scope(groups: Groups, attacks: Sequence[str]) -> str:
-    """The size of the study: groups by kind of image, and attacks."""
+def scope(groups: Groups, attacks: Sequence[str], existing: int = 0) -> str:
+    """The size of the study: groups by kind of image, and attacks.
+
+    `existing` groups have a network that was trained elsewhere.
+    """
     kinds = [modality(groups, group) for group in groups]
     parts = [f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds]
-    text = f"A network was trained for {quantity(len(kinds), 'study group')}"
-    text += f" ({join_names(parts)})" if len(parts) > 1 else ""
+    of_groups = quantity(len(kinds), "study group")
+    of_groups += f" ({join_names(parts)})" if len(parts) > 1 else ""
+    if existing == len(kinds):
+        text = f"A network from elsewhere is audited on {of_groups}"
+    elif existing:
+        text = f"Each of {of_groups} has a network, of which {existing} came from elsewhere"
+    else:
+        text = f"A network was trained for {of_groups}"
     if not attacks:
         return f"{text}; none was attacked."
     them = "it was" if len(kinds) == 1 else "each was"

@@ -426,6 +426,21 @@ def test_one_and_none_are_said_right(groups: int, attacks: list[str], sentence: 
     assert summary.scope(some, attacks) == sentence
 
 
+def test_networks_from_elsewhere_were_not_trained(write: Write, pictures: Path) -> None:
+    settings = study(pictures)["study"]
+    groups = {
+        name: {**group, "network": {"file": "x"}} for name, group in settings["groups"].items()
+    }
+    page = write(study={**settings, "groups": groups}, figures={}, pictures={})
+    assert "A network from elsewhere is audited on 3 study groups" in page.section("summary")
+    limits = page.section("limitations")
+    assert "were trained elsewhere" in limits and "One training stands" not in limits
+    assert summary.scope(GROUPS, ["paper"], 3).startswith(
+        "A network from elsewhere is audited on 3 study groups"
+    )
+    assert "has a network, of which 1 came from elsewhere" in summary.scope(GROUPS, ["a"], 1)
+
+
 def test_lists_and_numbers_in_words() -> None:
     assert [wording.join_names(["a", "b", "c"][:n]) for n in range(4)] == [
         "",
