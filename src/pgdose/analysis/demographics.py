@@ -52,6 +52,6 @@ def _without_small(counts: pd.Series) -> dict[str, int | None]:
     numbers = {str(value): int(n) for value, n in counts.items()}
     hidden = [value for value, n in numbers.items() if 0 < n < LEAST]
     others = sorted((n, value) for value, n in numbers.items() if n >= LEAST)
-    while hidden and (len(hidden) == 1 or sum(numbers[v] for v in hidden) < LEAST) and others:
+    while hidden and sum(numbers[value] for value in hidden) < LEAST and others:
         hidden.append(others.pop(0)[1])
     return {value: None if value in hidden else n for value, n in numbers.items()}

@@ -14,7 +14,7 @@ def class_titles(classes: Mapping[str, Class]) -> dict[str, str]:
     """The title of each class of a group by its name; no two are the same.
 
     Conditions that all classes share are left out: of norm aged 20 to 35 and norm aged 50 to 70 the
-    ages remain. Classes that would still be called the same keep their name in brackets.
+    ages remain. Where two classes would still be called the same, all keep their names before it.
     """
     conditions = {name: _conditions(entry) for name, entry in classes.items()}
     shared = set.intersection(*map(set, conditions.values()))
@@ -23,14 +23,9 @@ def class_titles(classes: Mapping[str, Class]) -> dict[str, str]:
         own = [part for part in conditions[name] if part not in shared]
         words = ", ".join(own or conditions[name]) or name
         titles[name] = entry.title or words[0].upper() + words[1:]
-    called = [title.casefold() for title in titles.values()]
-    distinct = {
-        name: title if called.count(title.casefold()) == 1 else f"{title} ({name})"
-        for name, title in titles.items()
-    }
-    if len({title.casefold() for title in distinct.values()}) < len(distinct):
+    if len({title.casefold() for title in titles.values()}) < len(titles):
         return {name: f"{name}: {title}" for name, title in titles.items()}
-    return distinct
+    return titles
 
 
 def _conditions(entry: Class) -> list[str]:
