@@ -65,15 +65,16 @@ with job(snakemake) as log:
     findings = import_findings.describe(existing, run, shape["size"], classes)
     try:
         network = take(existing, members, classes, device)
+        precision = devices.set_precision("fp32", device)
+        evaluated = time.monotonic()
+        logits = evaluation.evaluate(network, members, params.batch, device)
+        network.notes += probe.check_scale(logits, network, findings["file"])
     except Damaged:
         raise
     except UserError as refusal:
         raise import_findings.refused(findings, refusal, Path(params.page)) from None
-    for note in network.notes:
+    for note in network.notes:  # a pass adds which of several outputs was taken
         log.warning("%s: %s", findings["file"], note)
-    precision = devices.set_precision("fp32", device)
-    evaluated = time.monotonic()
-    logits = evaluation.evaluate(network, members, params.batch, device)
     seconds_an_image = (time.monotonic() - evaluated) / max(len(members), 1)
     accuracy = evaluation.accuracy(logits, members.labels)
     log.info("%s: accuracy %.3f on %d images", run, accuracy, len(members))
@@ -86,6 +87,7 @@ with job(snakemake) as log:
     with output_files.atomic(snakemake.output.findings) as beside:
         beside.write_text(json.dumps(findings))
     result_csv.write_csv(history.empty_table(), snakemake.output.training)
-    notes = {"notes": json.dumps(network.notes)}
+    offset = None if network.offset is None else network.offset.tolist()
+    notes = {"notes": json.dumps(network.notes)} | clean_logits.offset_metadata(offset)
     numbers = members.table["member"]
     clean_logits.write(snakemake.output.clean, numbers, logits, precision, notes)

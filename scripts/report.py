@@ -7,7 +7,7 @@ from pgdose.attack.diagnostics.table import read_diagnostics
 from pgdose.cohort.rejects_by_class import read_eligible
 from pgdose.report import collect, page, provenance
 from pgdose.report.captions import PICTURES
-from pgdose.report.data import Provenance, ReportData
+from pgdose.report.data import PAGE_TABLES, Provenance, ReportData
 from pgdose.tables import parquet, result_csv
 
 
@@ -31,8 +31,8 @@ with job(snakemake):
     data = ReportData(
         study=study,
         groups=settings(params, "modality"),
-        checks=collect.checks(diagnosed, tables.pop("network_checks")),
-        tables=tables,
+        checks=collect.checks(diagnosed, tables["network_checks"]),
+        tables={name: table for name, table in tables.items() if name in PAGE_TABLES},
         figures={Path(path).stem: path for path in inputs.figures},
         pictures={
             group: {name: inputs[name][place] for name in PICTURES}

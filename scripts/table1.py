@@ -1,12 +1,12 @@
 from job import job, settings
 
 from pgdose.analysis import demographics, result_files, table1
-from pgdose.tables import parquet
+from pgdose.tables import clean_logits, parquet
 
 with job(snakemake):
     params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
     groups = [
-        table1.GroupImages(**about, members=parquet.read_table(m), clean=parquet.read_table(c))
+        table1.GroupImages(**about, members=parquet.read_table(m), clean=clean_logits.read_table(c))
         for about, m, c in zip(
             settings(params, "groups"), inputs.members, inputs.clean, strict=True
         )

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 from job import job, settings
@@ -59,6 +60,9 @@ with job(snakemake) as log:
     result_csv.write_csv(history, snakemake.output.training)
     by_batches = batch_statistics.accuracy_by_batches(network, *inference)
     metadata = {} if by_batches is None else {"accuracy_by_batches": str(by_batches)}
+    for note in network.notes:
+        log.warning("%s: training.weights: %s", name, note)
+    metadata["notes"] = json.dumps([f"training.weights: {note}" for note in network.notes])
     # Training in bf16 or fp16 evaluates in fp32.
     precision = "tf32" if made["precision"] == "tf32" else "fp32"
     clean_logits.write(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 GROUPS = ["X-NR2", "X-NR3", "X-AO", "X-TB", "H-OV", "H-TH", "H-OV-TH", "H-BR"]
+TOP = 0.10  # the operating point, and the largest amplitude of `sign`
 FINE = 0.02  # the protocol's smallest amplitude; the rise of `sign` lies below it
 
 failed = []
@@ -39,20 +40,20 @@ def check_attacks(results: Path) -> None:
     asr = pd.read_csv(results / "tables/asr.csv")
     asr = asr[(asr["run"] == "full") & (asr["iteration"] == 20)].set_index(["attack", "group"])
     at_top = {
-        attack: asr.loc[attack][asr.loc[attack, "epsilon"] == 0.20] for attack in ("sign", "noise")
+        attack: asr.loc[attack][asr.loc[attack, "epsilon"] == TOP] for attack in ("sign", "noise")
     }
     apart = 0
     for group in GROUPS:
         noise, sign = (at_top[attack].loc[group] for attack in ("noise", "sign"))
         apart += sign["asr"] > 0.5 and noise["ci_high"] < sign["ci_low"]
         print(
-            f"       {group}: at eps 0.20 sign flips {sign['asr']:.2f} "
+            f"       {group}: at eps {TOP:.2f} sign flips {sign['asr']:.2f} "
             f"(from {sign['ci_low']:.2f}), noise {noise['asr']:.2f} (to {noise['ci_high']:.2f})"
         )
     check(apart >= 5, f"sign flips over half, and noise clearly less, in {apart} of 8 groups")
     for group in GROUPS:
         doses = asr.loc[("sign", group)]
-        lowest, top = doses["asr"].iloc[0], doses["asr"].iloc[-1]
+        lowest, top = doses["asr"].iloc[0], doses["asr"].max()
         between = doses[(doses["epsilon"] < FINE) & (doses["asr"] < 0.9 * top)]
         check(lowest < 0.6 * top and len(between) > 0, f"{group}: the doses of sign show its rise")
 

@@ -13,6 +13,7 @@ In reading order:
     dose_summary       area under the dose-response curve, median of the smallest flipping dose
     subgroups          success by sex and age
     storage            flips that survive 8 bits
+    other_labels       what an attack on one label does to the others
     transitions        which class flips to which
     measures           the tables of one run, gathered from those above
 

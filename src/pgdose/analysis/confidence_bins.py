@@ -1,7 +1,8 @@
 """Bins of the clean confidence: the protocol's ten of [0.5, 1] and one below, and finer ones.
 
-The clean confidence is the largest probability that the network gives an image before the attack.
-Only groups of three and more classes fill the bin under 0.5. A bin holds its lower end; the last
+The clean confidence is the probability of the class that the network decides for before the attack:
+the largest one, unless the decision has a threshold. Only groups of three and more classes, and
+networks with a threshold, fill the bin under 0.5. A bin holds its lower end; the last
 one also holds 1.
 """
 

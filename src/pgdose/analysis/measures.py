@@ -19,6 +19,7 @@ from pgdose.analysis.dose_summary import dose_summary
 from pgdose.analysis.doses_reached import doses_reached
 from pgdose.analysis.needed_dose import first_iteration, smallest_level
 from pgdose.analysis.operating_point import operating_iteration
+from pgdose.analysis.other_labels import changes_of_other_labels
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.analysis.settings import MeasureSettings
 from pgdose.analysis.storage import survival_of_storage
@@ -68,6 +69,7 @@ def measure_attack(
         "asr": success_rates(result, patients, **counts),
         "confidence": success_by_confidence(result, patients, iteration=iteration),
         "storage": survival_of_storage(result, surface, patients),
+        "other_labels": changes_of_other_labels(result, surface, patients),
         "transitions": transitions(result, classes, iteration=iteration),
         "doses": dose_summary(result, patients, **point),
         "subgroups": success_of_subgroups(result, patients, attacked, **point),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+NOTE = "note of the import"  # the name of a check that only tells
 LARGEST_GAP = 0.1  # of accuracies with running statistics and with those of batches
 
 
@@ -25,7 +26,7 @@ def network_checks(
         [
             _better_than_chance(true, quality),
             _running_statistics(quality, accuracy_by_batches),
-            *({"check": "note of the import", "verdict": "not done", "says": n} for n in notes),
+            *({"check": NOTE, "verdict": "not done", "says": n} for n in notes),
         ]
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pgdose.analysis import quality
 from pgdose.analysis.network_checks import network_checks
 from pgdose.analysis.result_files import identity_columns
-from pgdose.tables import parquet
+from pgdose.tables import clean_logits, parquet
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_network(
         identity,
         kind,
         parquet.read_table(members),
-        parquet.read_table(clean),
+        clean_logits.read_table(clean),
         None if by_batches is None else float(by_batches),
         json.loads(metadata.get("notes", "[]")),
     )

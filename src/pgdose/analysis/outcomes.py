@@ -13,6 +13,7 @@ from scipy.special import softmax
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.errors import UserError
 from pgdose.study.doses import Doses
+from pgdose.tables import clean_logits
 from pgdose.tables.reached_doses import reached_levels
 
 
@@ -25,7 +26,8 @@ class Outcomes:
     predicted:  (n, e, k) int16, the class that the network predicts for the iterate
     measured:   (e, k) bool, whether a point was measured at all: the attacks of other libraries
                 give few iterations
-    confidence: (n,) float, the largest clean probability
+    confidence: (n,) float, the clean probability of the class that the network decides for, the
+                largest one unless its decision has a threshold
     doses:      the e epsilons and max_iter
     reached:    (e,) bool, whether the epsilon is a dose, see `tables.reached_doses`
     n_unknown:  images that are left out, since some of their logits are missing or not finite
@@ -87,11 +89,17 @@ def outcomes(
         true=class_index.loc[members].to_numpy(np.int64),
         predicted=predicted[complete],
         measured=measured,
-        confidence=softmax(clean[complete].astype(np.float64), axis=1).max(axis=1),
+        confidence=_confidence(clean[complete], clean_logits.offset_of(surface.metadata[0])),
         doses=surface.doses,
         reached=reached_levels(surface.change, surface.doses.epsilons, bounds_change=bounds_change),
         n_unknown=int((~complete).sum()),
     )
+
+
+def _confidence(logits: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
+    probabilities = softmax(logits if offset is None else logits + offset, axis=1)
+    decision = logits.argmax(axis=1)[:, None]
+    return np.take_along_axis(probabilities, decision, axis=1)[:, 0]
 
 
 def _clean_logits(surface: SurfaceTable) -> np.ndarray:

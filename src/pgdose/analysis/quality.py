@@ -1,7 +1,8 @@
 """How good a network is on clean validation images: accuracy, calibration, confusion.
 
 Conclusion 4 goes by the clean confidence, which is only as good as its calibration. Everywhere
-`members` is a group's table of members and `clean` the table of a run's clean logits.
+`members` is a group's table of members and `clean` the table of a run's clean logits, as
+`clean_logits.read_table` reads it.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class CleanImages:
     true:          (n,) int, the true class
     predicted:     (n,) int, the predicted one; -1 where a logit is not finite
     probabilities: (n, classes) float64; those of non-finite logits mean nothing
-    confidence:    (n,) float, the largest probability; NaN where a logit is not finite
+    confidence:    (n,) float, that of the predicted class, the largest one unless the decision has
+                   a threshold; NaN where a logit is not finite
     """
 
     true: np.ndarray
@@ -50,12 +52,15 @@ def clean_images(members: pd.DataFrame, clean: pd.DataFrame) -> CleanImages:
     logits = np.stack(clean["logits"].to_list()).astype(np.float64)
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     logits = np.where(finite[:, None], logits, 0.0)
-    probabilities = softmax(logits, axis=1)
+    offset = np.stack(clean["offset"].to_list()) if "offset" in clean and len(clean) else 0
+    probabilities = softmax(logits + offset, axis=1)
+    decision = logits.argmax(axis=1)
+    confidence = np.take_along_axis(probabilities, decision[:, None], axis=1)[:, 0]
     return CleanImages(
         true=true,
-        predicted=np.where(finite, logits.argmax(axis=1), -1),
+        predicted=np.where(finite, decision, -1),
         probabilities=probabilities,
-        confidence=np.where(finite, probabilities.max(axis=1), np.nan),
+        confidence=np.where(finite, confidence, np.nan),
     )
 
 

@@ -366,6 +366,26 @@ _TABLES = [
         in_snakemake_report=False,
     ),
     ResultTable(
+        "other_labels",
+        "analysis.other_labels.changes_of_other_labels",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            **_EPSILON,
+            "n_attacked": "images that were right before the attack, and measured",
+            "n_changed": "those of them of which another label than the audited one changes by the "
+            "last iteration",
+            "share": "n_changed / n_attacked",
+            **_ENDS,
+            "mean_changed": "mean number of other labels that change in an attacked image",
+        },
+        "What an attack on one label of a network with several labels does to the others, each "
+        "taken as present over 0.5.",
+        on_page=False,
+        in_snakemake_report=False,
+    ),
+    ResultTable(
         "transitions",
         "analysis.transitions.transitions",
         "measure",

@@ -17,6 +17,7 @@ from pgdose.attack.projections import as_stored
 from pgdose.attack.samples import Samples
 from pgdose.attack.selection import clean_logits
 from pgdose.attack.surface import PART, Surface
+from pgdose.networks.classifier import changed_labels, probability_offset
 from pgdose.study.attacks import ExternalAttack
 from pgdose.study.doses import Doses
 
@@ -75,7 +76,15 @@ def external_surface(
 
         values, batch = in_parts(compute, right.nonzero()[:, 0], batch, execution)
     steps = int(values.pop("steps").sum())
-    return Surface(clean=clean.cpu(), attacked=right.cpu(), **values, steps=steps, batch=batch)
+    offset = probability_offset(network)
+    return Surface(
+        clean=clean.cpu(),
+        attacked=right.cpu(),
+        **values,
+        steps=steps,
+        batch=batch,
+        offset=None if offset is None else tuple(offset.tolist()),
+    )
 
 
 def _part(
@@ -93,6 +102,7 @@ def _part(
     logits[:, :, 0] = clean[:, None]
     stored = clean.new_zeros((m, e, clean.shape[1]))
     change = images.new_zeros((m, e))
+    other_labels = images.new_full((m, e), torch.nan)
     for level, epsilon in enumerate(doses.epsilons if m else ()):
         for iteration in iterations:
             adversarial = attack.images(network, samples, epsilon, iteration)
@@ -101,12 +111,15 @@ def _part(
             check_attacked_logits(logits[:, level, iteration])
         with torch.no_grad():
             stored[:, level] = network(as_stored(adversarial.clamp(0, 1)))
+            changed = changed_labels(network, images, adversarial)
+        if changed is not None:
+            other_labels[:, level] = changed.to(images)
         check_attacked_logits(stored[:, level])
         change[:, level] = _change(adversarial, images)
     each = e * sum(iterations) if attack.iterations_as else 0
     nothing = images.new_full((m,), torch.nan)
     steps = torch.full((m,), each, dtype=torch.int64)
-    values = (logits, stored, change, nothing, nothing.clone(), steps)
+    values = (logits, stored, change, nothing, nothing.clone(), other_labels, steps)
     return {name: value.cpu() for name, value in zip(PART, values, strict=True)}
 
 

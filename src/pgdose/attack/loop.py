@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pgdose.attack.objectives import margin
 from pgdose.attack.samples import Samples
-from pgdose.attack.steps import Attack, Items, loss, target_class
+from pgdose.attack.steps import Attack, Items, attack_on, loss, target_class
 from pgdose.study.doses import Doses
 
 
@@ -119,6 +119,7 @@ def trajectory(
     """
     with torch.no_grad():
         targets = target_class(attack, network(samples.images), samples.classes)
+    attack = attack_on(attack, network)
     items = initial_items(attack, samples, targets, doses, [level], restart)
     for step in descend(network, attack, items):
         images, logits = attack.result(step.items, step.logits)

@@ -1,7 +1,7 @@
 """Adversarial images made again: a surface holds logits, and an attack is cheap to run again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from pgdose.attack.loop import iterate
 from pgdose.attack.projections import GREY_LEVELS
 from pgdose.attack.samples import Samples
 from pgdose.attack.steps import Attack
+from pgdose.networks.classifier import probability_offset
 from pgdose.study.doses import Doses
 
 
@@ -18,27 +19,33 @@ from pgdose.study.doses import Doses
 class Version:
     """One image before and after an attack: 1 x channels x rows x columns in [0, 1].
 
-    `before` and `after` are probabilities, one for each class.
+    `before` and `after` are probabilities, one for each class; `offset` is that of the network.
     """
 
     clean: Tensor
     adversarial: Tensor
     before: Tensor
     after: Tensor
+    offset: Tensor | None = None
 
     @property
     def original(self) -> "Version":
         """The image as if nothing had been done to it."""
-        return Version(self.clean, self.clean, self.before, self.before)
+        return replace(self, adversarial=self.clean, after=self.before)
 
     def predictions(self, names: Sequence[str]) -> dict[str, str | float]:
         """The predicted classes, by their names, and their probabilities, before and after."""
+        before, after = self._decision(self.before), self._decision(self.after)
         return {
-            "class_before": names[int(self.before.argmax())],
-            "class_after": names[int(self.after.argmax())],
-            "confidence_before": float(self.before.max()),
-            "confidence_after": float(self.after.max()),
+            "class_before": names[before],
+            "class_after": names[after],
+            "confidence_before": float(self.before[before]),
+            "confidence_after": float(self.after[after]),
         }
+
+    def _decision(self, probabilities: Tensor) -> int:
+        shift = 0 if self.offset is None else self.offset
+        return int((probabilities.log() - shift).argmax())
 
 
 def rerun(
@@ -51,9 +58,11 @@ def rerun(
     image, logits = iterate(network, sample, attack, doses, level, iteration)
     with torch.no_grad():
         before = network(sample.images)
-    return Version(
-        sample.images, image, before[0].softmax(dim=0).cpu(), logits[0].softmax(dim=0).cpu()
-    )
+    offset = probability_offset(network)
+    shift = 0 if offset is None else offset
+    before, after = ((of + shift)[0].softmax(dim=0).cpu() for of in (before, logits))
+    cpu = None if offset is None else offset.cpu()
+    return Version(sample.images, image, before, after, cpu)
 
 
 # --- pictures ---------------------------------------------------------------------------------

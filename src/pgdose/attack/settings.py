@@ -11,7 +11,13 @@ from pgdose.attack.noise import Noise
 from pgdose.attack.objectives import OBJECTIVES
 from pgdose.attack.projections import CLIPS
 from pgdose.attack.steps import Attack, GradientDescent
-from pgdose.study.attacks import AnyAttack, ExternalAttack, GradientAttack, NoiseAttack
+from pgdose.study.attacks import (
+    AnyAttack,
+    ExternalAttack,
+    GradientAttack,
+    NoiseAttack,
+    OfEpsilon,
+)
 from pgdose.study.doses import Doses
 
 Target = int | str | None  # the index of a class, least_likely, or away from the true class
@@ -59,6 +65,16 @@ def make(settings: GradientAttack | NoiseAttack, target: Target = None) -> Attac
     }
     if settings.schedule == "apgd":
         return Apgd(**parts)
-    rate = settings.lr if settings.step == "raw" else settings.alpha
+    rate = settings.lr
+    if isinstance(settings.alpha, OfEpsilon):
+        rate = settings.alpha.of_epsilon
+    elif settings.alpha is not None:
+        rate = settings.alpha
     assert settings.step is not None and rate is not None  # the study checks it
-    return GradientDescent(**parts, step=settings.step, rate=rate, momentum=settings.momentum)
+    return GradientDescent(
+        **parts,
+        step=settings.step,
+        rate=rate,
+        momentum=settings.momentum,
+        rate_is_relative=isinstance(settings.alpha, OfEpsilon),
+    )

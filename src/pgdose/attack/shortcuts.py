@@ -3,8 +3,9 @@
     sharing  only the largest epsilon goes the whole way; each other one begins where its box binds
     repeats  where iterates return to an earlier one, the rest of the trajectory is filled in
 
-Both need an attack of which a step is deterministic in the iterate (`shares_trajectories`). The
-third, `wrong` (images that the network gets wrong are not attacked), is in `surface`.
+`repeats` needs steps that are a function of the iterate and epsilon (`is_deterministic`), `sharing`
+steps that do not depend on epsilon either (`shares_trajectories`). The third, `wrong` (images that
+the network gets wrong are not attacked), is in `surface`.
 """
 
 import functools

@@ -7,11 +7,12 @@ largest change of a pixel, or under `clip: l2` the length of the whole change.
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pgdose.attack.draws import generator
 from pgdose.attack.objectives import Objective
 from pgdose.attack.projections import BOX, Clip, unit
+from pgdose.networks.classifier import probability_offset
 from pgdose.study.attacks import LEAST_LIKELY
 
 
@@ -60,16 +61,25 @@ class Attack:
     clip: Clip = BOX
     start: str = "clean"  # or random
     restarts: int = 1
+    offset: tuple[float, ...] | None = None  # of the attacked network, see `attack_on`
 
     def __post_init__(self) -> None:
         if self.start == "random" and self.clip.random_start is None:
             raise ValueError(f"clip: {self.clip.name} has no random start; use start: clean")
 
     @property
-    def shares_trajectories(self) -> bool:
-        """Whether a step is deterministic in the iterate.
+    def is_deterministic(self) -> bool:
+        """Whether a step is a function of the iterate and epsilon.
 
-        Then epsilons share their way until a box binds, and an iterate that returns starts a cycle.
+        Then an iterate that returns starts a cycle.
+        """
+        return False
+
+    @property
+    def shares_trajectories(self) -> bool:
+        """Whether a step is a function of the iterate alone, but for the clip.
+
+        Then epsilons share their way until a box binds.
         """
         return False
 
@@ -98,16 +108,22 @@ class GradientDescent(Attack):
     clip = iterate, l2:  x[k+1] = Clip(x[k] - rate * d), Clip the box or ball round the clean image
     clip = gradient:     x[k+1] = x[k] - rate * clamp(g, -epsilon, epsilon), cut to [0, 1]
     with g the gradient, and d = g (step = raw), its sign or g / |g| (l2). With momentum m, g is
-    replaced by v[k+1] = m * v[k] + g / mean|g| (MI-FGSM, Dong et al. 2018).
+    replaced by v[k+1] = m * v[k] + g / mean|g| (MI-FGSM, Dong et al. 2018). The rate may be in
+    parts of epsilon.
     """
 
     step: str
     rate: float
     momentum: float = 0.0
+    rate_is_relative: bool = False
+
+    @property
+    def is_deterministic(self) -> bool:
+        return self.start == "clean"
 
     @property
     def shares_trajectories(self) -> bool:
-        return self.start == "clean"
+        return self.is_deterministic and not self.rate_is_relative
 
     def advance(self, items: Items, logits: Tensor, gradient: Tensor | None) -> Items:
         assert gradient is not None
@@ -122,14 +138,27 @@ class GradientDescent(Attack):
             direction = unit(gradient)
         else:
             direction = self.clip.limit_gradient(gradient, items.epsilon)
+        if self.rate_is_relative:
+            direction = direction * items.epsilon
         moved = torch.sub(items.images, direction, alpha=self.rate)
         images = self.clip.project(moved, items.clean, items.epsilon)
         return replace(items, images=images, memory=memory)
 
 
+def attack_on(attack: Attack, network: nn.Module) -> Attack:
+    """The attack with the offset of a network whose decision has a threshold.
+
+    Its logits are those of the decision; objectives are functions of its probabilities.
+    """
+    offset = probability_offset(network)
+    return attack if offset is None else replace(attack, offset=tuple(offset.tolist()))
+
+
 def loss(attack: Attack, items: Items, logits: Tensor) -> Tensor:
     """n, the loss that descent lowers: the objective of the true class, or minus the target's."""
     assert attack.objective is not None
+    if attack.offset is not None:
+        logits = logits + logits.new_tensor(attack.offset)
     value = attack.objective(logits, items.target_class)
     return value if attack.target is None else -value
 

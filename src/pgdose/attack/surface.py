@@ -1,7 +1,7 @@
 """The whole response surface of an attack: for each image and epsilon the logits of every iterate.
 
 `surface` is the interface. A trajectory of max_iter holds all shorter ones, and two epsilons
-have the same iterates until the smaller box binds; `shortcuts` makes use of that.
+may have the same iterates until the smaller box binds; `shortcuts` makes use of that.
 """
 
 import math
@@ -20,11 +20,13 @@ from pgdose.attack.projections import as_stored
 from pgdose.attack.samples import Samples
 from pgdose.attack.selection import select_attacked
 from pgdose.attack.shortcuts import Cycles, Sharing
-from pgdose.attack.steps import Attack, Items
+from pgdose.attack.steps import Attack, Items, attack_on
 from pgdose.attack.surface_table import SurfaceTable
+from pgdose.networks.classifier import changed_labels
 from pgdose.study.doses import Doses
+from pgdose.tables import clean_logits
 
-MEASURED = ("logits", "stored", "change", "zero_gradient", "bad_gradient")
+MEASURED = ("logits", "stored", "change", "zero_gradient", "bad_gradient", "other_labels")
 PART = (*MEASURED, "steps")
 
 
@@ -41,6 +43,9 @@ class Surface:
                    it: the largest change of a pixel; under `clip: l2` the length of the change
     zero_gradient: m, the share of the first gradient's entries that are exactly 0; NaN without one
     bad_gradient:  m, the share that is not finite
+    other_labels:  m x epsilons, how many labels that are not audited change by the last iterate;
+                   NaN where the network has none
+    offset:        classes, of a network whose decision has a threshold (`networks.outputs`)
     steps:         gradients of single images that were computed
     batch:         images at a time, at the end
     """
@@ -52,14 +57,17 @@ class Surface:
     change: Tensor
     zero_gradient: Tensor
     bad_gradient: Tensor
+    other_labels: Tensor
     steps: int
     batch: int
+    offset: tuple[float, ...] | None = None
 
     def table(self, members: np.ndarray, doses: Doses, metadata: Mapping[str, str]) -> SurfaceTable:
         """The surface as it is stored; `members` are the numbers of the n images, rising."""
         values = {name: getattr(self, name).float().numpy() for name in MEASURED}
         attacked = np.asarray(members)[self.attacked.numpy()]
-        return SurfaceTable(attacked, doses, **values, metadata=[dict(metadata)])
+        about = {**metadata, **clean_logits.offset_metadata(self.offset)}
+        return SurfaceTable(attacked, doses, **values, metadata=[about])
 
 
 def surface(
@@ -97,7 +105,12 @@ def surface(
     steps = int(values.pop("steps").sum())
     values = {name: value[attacked] for name, value in values.items()}
     return Surface(
-        selection.clean.cpu(), selection.attacked.cpu(), **values, steps=steps, batch=batch
+        selection.clean.cpu(),
+        selection.attacked.cpu(),
+        **values,
+        steps=steps,
+        batch=batch,
+        offset=attack_on(attack, network).offset,
     )
 
 
@@ -115,16 +128,18 @@ class _Batch:
         assert samples.clean is not None
         images, clean = samples.images, samples.clean
         m, e = len(images), len(doses)
-        self.network, self.attack, self.doses, self.samples = network, attack, doses, samples
+        self.network, self.attack = network, attack_on(attack, network)
+        self.doses, self.samples = doses, samples
         self.clean = clean
-        shares = attack.shares_trajectories
-        self.sharing = shares and "sharing" in shortcuts
-        self.repeats = shares and "repeats" in shortcuts and attack.objective is not None
+        self.sharing = attack.shares_trajectories and "sharing" in shortcuts
+        self.repeats = attack.is_deterministic and "repeats" in shortcuts
+        self.repeats = self.repeats and attack.objective is not None
         self.logits = clean[:, None, None].repeat(1, e, doses.max_iter + 1, 1)
         self.stored = clean.new_zeros((m, e, clean.shape[1]))
         self.change = images.new_zeros((m, e))
         self.zero_gradient = images.new_full((m,), math.nan)
         self.bad_gradient = images.new_full((m,), math.nan)
+        self.other_labels = images.new_full((m, e), math.nan)
         self.steps = torch.zeros(m, dtype=torch.int64, device=images.device)
 
     def part(self, targets: Tensor, batch: int) -> Part:
@@ -152,7 +167,7 @@ class _Batch:
         """The largest epsilon, and the others from where they leave its way."""
         sharing = Sharing(self.attack, self.doses, items)
         self._run(items, sharing)
-        for measured in (self.logits, self.stored, self.change):
+        for measured in (self.logits, self.stored, self.change, self.other_labels):
             measured[:, :-1] = measured[:, -1:]
         others = sharing.items()
         if others:
@@ -167,15 +182,17 @@ class _Batch:
 
         So the surface at an iteration is that of as many restarts of so many iterations.
         """
-        before = self.logits.clone(), self.stored.clone(), self.change.clone()
+        of_last = (self.stored, self.change, self.other_labels)
+        before = self.logits.clone()
+        earlier = [values.clone() for values in of_last]
         self._run_all(items, batch)
         shape = self.logits.shape[:3]
         true = self.samples.classes[:, None, None].expand(shape).flatten()
-        old, new = (margin(logits.flatten(0, 2), true) for logits in (before[0], self.logits))
+        old, new = (margin(logits.flatten(0, 2), true) for logits in (before, self.logits))
         stays = ((old <= 0) | ~(new < old)).view(shape)
-        self.logits[stays] = before[0][stays]
-        for values, earlier in ((self.stored, before[1]), (self.change, before[2])):
-            values[stays[:, :, -1]] = earlier[stays[:, :, -1]]
+        self.logits[stays] = before[stays]
+        for values, kept in zip(of_last, earlier, strict=True):
+            values[stays[:, :, -1]] = kept[stays[:, :, -1]]
 
     def _run(self, items: Items, sharing: Sharing | None = None) -> None:
         """Carry attacks to their end and measure them."""
@@ -211,4 +228,7 @@ class _Batch:
         """What is left of the attack when its image is stored, and how far it went."""
         with torch.no_grad():
             self.stored[ended.row, ended.level] = self.network(as_stored(images))
+            changed = changed_labels(self.network, ended.clean, images)
+        if changed is not None:
+            self.other_labels[ended.row, ended.level] = changed.to(images)
         self.change[ended.row, ended.level] = self.attack.clip.sizes(images - ended.clean)

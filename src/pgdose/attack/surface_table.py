@@ -11,8 +11,11 @@ A shard is a Parquet file with one row for each attacked member and epsilon, mem
     change         float32, size of the change at the last iterate, in the unit of epsilon
     zero_gradient  float32, share of the first gradient that is exactly 0; NaN without a gradient
     bad_gradient   float32, share of it that is not finite
+    other_labels   float32, how many labels that are not audited change by the last iterate; only of
+                   networks with several labels
 
-The metadata of the file holds `format_version`, `doses` (JSON) and what the job adds to them.
+The metadata of the file holds `format_version`, `doses` (JSON), what the job adds to them, and of a
+network whose decision has a threshold `offset` (see `clean_logits.offset_of`).
 """
 
 import json
@@ -44,6 +47,7 @@ class SurfaceTable:
     zero_gradient: (m,) float32
     bad_gradient:  (m,) float32
     metadata:      of each shard, in the order in which they were read
+    other_labels:  (m, e) float32; NaN where the network has no other labels
 
     ValueError if the shapes do not agree.
     """
@@ -56,6 +60,7 @@ class SurfaceTable:
     zero_gradient: np.ndarray
     bad_gradient: np.ndarray
     metadata: list[dict[str, str]]
+    other_labels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         m, e, k = len(self.members), len(self.doses), self.doses.max_iter + 1
@@ -65,9 +70,10 @@ class SurfaceTable:
             "change": (m, e),
             "zero_gradient": (m,),
             "bad_gradient": (m,),
+            "other_labels": (m, e),
         }
         for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
+            if getattr(self, name) is not None and getattr(self, name).shape != shape:
                 raise ValueError(f"{name} of shape {getattr(self, name).shape}, not {shape}")
 
     @property
@@ -118,6 +124,9 @@ def write_surface(surface: SurfaceTable, path: str | Path) -> None:
             "bad_gradient": pa.array(np.repeat(surface.bad_gradient, e), pa.float32()),
         }
     )
+    others = surface.other_labels
+    if others is not None and not np.isnan(others).all():
+        table = table.append_column("other_labels", pa.array(others.ravel(), pa.float32()))
     about = {"format_version": FORMAT_VERSION, "doses": json.dumps(doses)}
     write_table(table, path, metadata={**surface.metadata[0], **about})
 
@@ -250,6 +259,7 @@ def _dense(
         zero_gradient=of_members("zero_gradient"),
         bad_gradient=of_members("bad_gradient"),
         metadata=metadata,
+        other_labels=values("other_labels") if "other_labels" in rows.column_names else None,
     )
 
 

@@ -9,6 +9,7 @@ from pgdose.study.parsing import parse
 from pgdose.study.sources import DicomArchive
 from pgdose.study.study import Study
 from pgdose.study.study_file import read_study_file
+from pgdose.study.warnings import study_warnings
 
 
 def check(study: Path) -> list[str]:
@@ -20,7 +21,7 @@ def check(study: Path) -> list[str]:
         document = read_study_file(study)
         content = parse(document.content, documents={str(study): document})
         check_inputs(content)
-        warnings = _check_lexicons(content)
+        warnings = [*study_warnings(content), *_check_lexicons(content)]
     except UserError as error:
         raise UserError(f"{study}: {str(error).removeprefix(f'{study}: ')}") from None
     counts = f"{len(content.sources)} sources, {len(content.groups)} groups"

@@ -1,9 +1,11 @@
 """Networks: building, folding, files on disk, and networks that were trained elsewhere.
 
 classifier      the wrapper of every network: preprocessing in front, logits behind
+outputs         from a network's outputs to logits of classes, and the threshold's offset
 architectures   networks to train, by name
 weights         where weights come from, and putting them into a network
 declared_input  the images that a network's file says it takes, and the study's
+final_activation  the softmax or sigmoid at the end of a network from elsewhere, left out
 folding         batch norm folded into convolutions, for inference
 network_files   network.safetensors: save, load, import a network from elsewhere
 formats         reading networks from elsewhere: which reader reads which format; TorchScript

@@ -68,7 +68,7 @@ def build(
     auxiliary = auxiliary and min(sides(size)) >= AUXILIARY.get(architecture, math.inf)
     network = untrained(architecture, classes, size, width, auxiliary)
     if weights:
-        start_from(network.body, weights, architecture)
+        network.notes += start_from(network.body, weights, architecture)
     if dropout is not None:
         dropouts = [m for m in network.modules() if isinstance(m, nn.Dropout)]
         if not dropouts:

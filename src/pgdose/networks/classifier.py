@@ -7,20 +7,28 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from pgdose.study.networks import Input
+from pgdose.networks.graph import logits_name
+from pgdose.networks.outputs import class_logits, offset
+from pgdose.study.networks import Input, Outputs
+
+LOGITS = Outputs()
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """The input that a network from elsewhere expects, and what its outputs mean.
 
-    outputs: logits or probabilities
-    order: for each class of the group, the number of its output; None: as they are
+    outputs: logits, probabilities, logit, sigmoid or multilabel, as in the study
+    order: for each class of the group, the number of its logit; None: as they are
     mean, std: in `range`; one number for all channels, or one each
     channels: 1 or 3
     layout: channels_first or channels_last
     range: the values of black and white
     size: pixels of a side, or rows and columns, if it is declared
+    threshold: the second logit's class is predicted where its probability is over it; None: 0.5
+    label: of several labels, the number of the audited output
+    activated: whether outputs of several labels are probabilities
+    logits_insisted: whether outputs in [0, 1] are logits all the same
     """
 
     outputs: str
@@ -31,16 +39,20 @@ class Preprocessing:
     layout: str
     range: list[float]
     size: int | Sequence[int] | None = None
+    threshold: float | None = None
+    label: int = 0
+    activated: bool = False
+    logits_insisted: bool = False
 
     @classmethod
     def from_study(
         cls,
         declared: Input,
-        outputs: str = "logits",
+        outputs: Outputs = LOGITS,
         order: list[int] | None = None,
         architecture: "Classifier | None" = None,
     ) -> Self:
-        """Complete the study's `input`.
+        """Complete the study's `input`, and add what it says about the outputs.
 
         A mean and std that it leaves out are 0 and 1, or those of `architecture`, a network for
         images in [0, 1], scaled to the declared range.
@@ -51,7 +63,11 @@ class Preprocessing:
             mean = [low + value * (high - low) for value in architecture.mean.flatten().tolist()]
             std = [value * (high - low) for value in architecture.std.flatten().tolist()]
         return cls(
-            outputs=outputs,
+            outputs=outputs.outputs,
+            threshold=outputs.threshold,
+            label=outputs.label_index,
+            activated=outputs.activation == "sigmoid",
+            logits_insisted=outputs.activation == "none",
             order=order,
             mean=declared.mean or mean,
             std=declared.std or std,
@@ -70,62 +86,114 @@ class Classifier(nn.Module):
     """Images in [0, 1], n x 1 or 3 x rows x columns, to logits, n x classes.
 
     Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
-    and given to the body in the expected layout. Probabilities are turned into logits, and the
-    outputs are put in the order of the group's classes. In training mode a body with auxiliary
-    heads gives a tuple: the logits, then those of the heads.
+    and given to the body in the expected layout. Its outputs are turned into logits
+    (`outputs.class_logits`), which are put in the order of the group's classes; with a threshold
+    they are less `offset`, so that the largest is the class that the network decides for. In
+    training mode a body with auxiliary heads gives a tuple: the logits, then those of the heads.
 
     `opaque` marks a body that was built outside of pgdose: its modules are never changed, and its
     images are contiguous, as its graph may take for granted. `notes`: what an import decided or
-    could not find out.
+    could not find out. `offset`: classes, or None; softmax(logits + offset) are the probabilities.
     """
 
     mean: Tensor
     std: Tensor
+    offset: Tensor | None
 
     def __init__(self, body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> None:
         super().__init__()
-        self.body, self.opaque = body, opaque
+        self.body, self.opaque, self.expected = body, opaque, expected
         self.notes: list[str] = []
         self.channels, self.order = expected.channels, expected.order
         self.channels_last = expected.layout == "channels_last"
-        self.probabilities = expected.outputs == "probabilities"
         low, high = expected.range
         mean = [(value - low) / (high - low) for value in expected.mean]  # of images in [0, 1]
         std = [value / (high - low) for value in expected.std]
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
+        shift = offset(expected.threshold)
+        if shift is not None and self.order is not None:
+            shift = [shift[number] for number in self.order]
+        self.register_buffer(
+            "offset", None if shift is None else torch.tensor(shift), persistent=False
+        )
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        output = self.outputs(images)
+        if isinstance(output, Tensor):
+            expected = self.expected
+            output = class_logits(
+                output, expected.outputs, expected.label, activated=expected.activated
+            )
+            # A wrong number of outputs stays as it is: `probe` refuses it.
+            if self.order is not None and output.shape[1:] == (len(self.order),):
+                output = output[:, self.order]
+            if self.offset is not None and output.shape[1:] == self.offset.shape:
+                output = output - self.offset
+        return output
+
+    def outputs(self, images: Tensor) -> Any:
+        """What the network itself gives for images in [0, 1]; of several tensors the logits."""
         pixels = ((images - self.mean) / self.std).expand(-1, self.channels, -1, -1)
         if self.channels_last:
             pixels = pixels.permute(0, 2, 3, 1)
         if self.opaque:
             pixels = pixels.contiguous()
-        output: Tensor | tuple[Tensor, ...] = self.body(pixels)
+        output = self.body(pixels)
         if self.opaque and not isinstance(output, Tensor):
             output = self._logits_among(output)
-        if isinstance(output, Tensor):
-            if self.probabilities:
-                output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
-            # A wrong number of outputs stays as it is: `probe` refuses it.
-            if self.order is not None and output.shape[1:] == (len(self.order),):
-                output = output[:, self.order]
         return output
 
+    def other_labels(self, images: Tensor) -> Tensor | None:
+        """n x (labels - 1), bool: which other labels the network sees, those over 0.5.
+
+        None for a network without other labels.
+        """
+        if self.expected.outputs != "multilabel":
+            return None
+        seen: Tensor = self.outputs(images) > (0.5 if self.expected.activated else 0)
+        label = self.expected.label
+        return torch.cat([seen[:, :label], seen[:, label + 1 :]], dim=1)
+
     def _logits_among(self, output: Any) -> Any:
-        """The output called logits, or the only tensor; else all, which `probe` refuses."""
+        """The output that is called logits, or the only tensor; else all, which `probe` refuses."""
         if isinstance(output, dict):
             named = {key: part for key, part in output.items() if isinstance(part, Tensor)}
         else:  # a named tuple has names, another tuple or a list has none
             names = getattr(output, "_fields", None) or [""] * len(output)
             parts = enumerate(zip(names, output, strict=True))
             named = {name or str(i): part for i, (name, part) in parts if isinstance(part, Tensor)}
-        if "logits" in named and len(named) > 1:
-            note = f"of its {len(named)} outputs 'logits' is taken"
-            if note not in self.notes:
-                self.notes.append(note)
-        return named.get("logits", next(iter(named.values())) if len(named) == 1 else output)
+        if len(named) == 1:
+            return next(iter(named.values()))
+        name = logits_name(list(named))
+        if name is None:
+            return output
+        note = f"of its {len(named)} outputs {name!r} is taken"
+        if note not in self.notes:
+            self.notes.append(note)
+        return named[name]
 
     def frozen(self) -> Self:
         """The network itself, in evaluation mode and without gradients of its weights."""
         return self.eval().requires_grad_(False)
+
+
+def classifier_in(network: nn.Module) -> Classifier | None:
+    """The Classifier that a network is, or that wrappers of precision and libraries hold."""
+    return next((module for module in network.modules() if isinstance(module, Classifier)), None)
+
+
+def changed_labels(network: nn.Module, before: Tensor, after: Tensor) -> Tensor | None:
+    """n, how many labels that are not audited differ between two images; None without any."""
+    inner = classifier_in(network)
+    if inner is None or inner.expected.outputs != "multilabel":
+        return None
+    first, second = inner.other_labels(before), inner.other_labels(after)
+    assert first is not None and second is not None
+    return (first != second).sum(dim=1)
+
+
+def probability_offset(network: nn.Module) -> Tensor | None:
+    """What to add to a network's logits before softmax; None where that is nothing."""
+    inner = classifier_in(network)
+    return None if inner is None else inner.offset

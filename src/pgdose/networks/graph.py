@@ -220,6 +220,16 @@ OUTPUT_NAMES = {
 }
 
 
+# What logits are called among several outputs: the first of these that one output has.
+LOGITS = ("logits", "output", "out")
+
+
+def logits_name(names: Sequence[str]) -> str | None:
+    """Which of several outputs holds the logits, by its name; None if that is not clear."""
+    found = [name for name in LOGITS if name in names]
+    return found[0] if found and names.count(found[0]) == 1 else None
+
+
 class Output(NamedTuple):
     """One of a network's outputs: its name in the file, if it has one, number and shape."""
 
@@ -231,21 +241,22 @@ class Output(NamedTuple):
 def select_output(outputs: Sequence[Output]) -> tuple[Output, list[str]]:
     """The output that holds the logits, with a note if there are several.
 
-    Refused if there are several, and none of them, or more than one, is called logits.
+    Refused if there are several, and not one of them has a name of LOGITS.
     """
     if not outputs:
         raise Refused("it gives no tensor; export it with the logits as its output")
-    called = [output for output in outputs if output.name == "logits"]
+    names = [output.name for output in outputs]
+    name = logits_name(names)
     if len({output.number for output in outputs}) == 1:
         return outputs[0], []
-    if len(called) != 1:
+    if name is None:
         listed = ", ".join(map(_described, outputs[:5])) + ", ..." * (len(outputs) > 5)
         raise Refused(
-            f"it has {len(outputs)} outputs, of which not one is called logits ({listed}); export "
-            "it with the logits as its only output"
+            f"it has {len(outputs)} outputs, of which not one is called {' or '.join(LOGITS)} "
+            f"({listed}); export it with the logits as its only output"
         )
-    place = list(outputs).index(called[0]) + 1
-    return called[0], [f"of its {len(outputs)} outputs 'logits' is taken, number {place}"]
+    place = names.index(name)
+    return outputs[place], [f"of its {len(outputs)} outputs {name!r} is taken, number {place + 1}"]
 
 
 def _described(output: Output) -> str:

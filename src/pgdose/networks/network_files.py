@@ -16,16 +16,16 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import Damaged, UserError
-from pgdose.networks import declared_input, formats, graph_file
+from pgdose.networks import declared_input, final_activation, formats, graph_file
 from pgdose.networks.architectures import take_one_channel, untrained
 from pgdose.networks.classifier import Classifier, Preprocessing
 from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import fitted, is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
-from pgdose.study.image_size import shown
+from pgdose.study.image_size import shown, sides
 from pgdose.study.network_content import misfit
-from pgdose.study.networks import ExistingNetwork, Input
+from pgdose.study.networks import OF_ONE_NUMBER, ExistingNetwork, Input
 from pgdose.study.onnx_locations import data_files
 from pgdose.study.training import Architecture
 
@@ -118,9 +118,12 @@ def _import_graph(
     path = Path(existing.file)
     content = path.read_bytes()
     body = formats.read_module(existing.format, content, path.name, data_files(path))
-    expected = Preprocessing.from_study(existing.input or Input(), existing.outputs, order)
+    expected = Preprocessing.from_study(existing.input or Input(), existing, order)
     shape = body.shape if isinstance(body, GraphNetwork) else ()
     notes = declared_input.check(shape, expected, size, path.name)
+    final_activation.check_declared(body, expected, path.name)
+    body, expected, of_outputs = final_activation.logits_of(body, expected, sides(size))
+    notes += of_outputs
     about: dict[str, Any] = {"seen": expected.as_metadata()}
     if isinstance(body, GraphNetwork):
         tensors, graph = graph_file.written(body)
@@ -137,9 +140,10 @@ def _import_weights(
 ) -> None:
     """Write an architecture with the weights of a file."""
     path, declared = Path(existing.file), existing.input or Input()
+    outputs = existing.width(len(order))
     description: dict[str, Any] = {
         "architecture": existing.architecture,
-        "classes": len(order),
+        "classes": outputs,
         "size": size,
     }
     network = untrained(**description)
@@ -157,11 +161,18 @@ def _import_weights(
         raise UserError(f"{path.name}: {error}") from None
     first = load_matching(network.body, weights.tensors, is_auxiliary)
     if first:
+        count = _count(outputs, existing)
         raise UserError(
-            f"{path.name}: does not fit {existing.architecture} for {len(order)} classes and "
-            f"images of {shown(size)} pixels (first misfit: {first}); give weights of this "
-            "architecture, trained for these classes"
+            f"{path.name}: does not fit {existing.architecture} for {count} and images of "
+            f"{shown(size)} pixels (first misfit: {first}); give weights of this architecture, "
+            "trained for these classes"
         )
-    expected = Preprocessing.from_study(declared, existing.outputs, order, network)
+    expected = Preprocessing.from_study(declared, existing, order, network)
     seen = {"width": 1.0, "seen": expected.as_metadata(), "notes": weights.notes}
     save(network, output, description | seen)
+
+
+def _count(outputs: int, existing: ExistingNetwork) -> str:
+    if existing.outputs in OF_ONE_NUMBER:
+        return f"{outputs} output{'s' * (outputs > 1)} ('outputs: {existing.outputs}')"
+    return f"{outputs} classes"

@@ -4,15 +4,29 @@
 `outputs`, or how the network was exported.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pgdose.errors import UserError
+from pgdose.networks.classifier import Classifier, Preprocessing, classifier_in
 from pgdose.networks.formats import first_line
-from pgdose.networks.graph import MOST_OPERATIONS, Refused, limited
+from pgdose.networks.graph import MOST_OPERATIONS, OUTPUT_NAMES, Refused, limited
+from pgdose.study.networks import OF_ONE_NUMBER
 
 PROBED = 8  # images
+ROUNDING = 1e-5  # of probabilities in single precision
+# Fewer outputs that differ less between images do not tell logits from probabilities: those of an
+# untrained network may all lie between 0.2 and 0.6.
+MANY, VARIED = 1000, 0.5
+# By the declared kind of outputs: what to write instead, if they are sigmoids.
+SIGMOIDS = {
+    "multilabel": "set 'activation: sigmoid'",
+    "logit": "set 'outputs: sigmoid'",
+    "logits": "set 'outputs: multilabel' with 'label' and 'activation: sigmoid'",
+}
 MEMORY = 1500  # MB that the results of a pass may take
 
 
@@ -60,8 +74,7 @@ def check(
         )
     with torch.no_grad():
         repeated = network(images)
-    _check_outputs(logits, len(images), classes, name)
-    _check_logits(network, logits, name)
+    _check_outputs(network, images, classes, name)
     if not torch.allclose(repeated, logits, rtol=1e-4, atol=1e-5):
         raise UserError(
             f"{name}: gives different outputs for the same images in two passes (is dropout "
@@ -86,42 +99,128 @@ def _logits(network: nn.Module, images: Tensor, name: str, fault: str, remedy: s
     return logits
 
 
-def _check_outputs(logits: object, n: int, classes: int, name: str) -> None:
-    if not isinstance(logits, Tensor):
-        several = isinstance(logits, tuple | list | dict)
-        count = f"{len(logits)} outputs" if several else "no tensor"  # type: ignore[arg-type]
+def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) -> None:
+    """What the network itself gives: one tensor, of the width that its kind of outputs has."""
+    inner = classifier_in(network)
+    with torch.no_grad():
+        outputs = network(images) if inner is None else inner.outputs(images)
+    if not isinstance(outputs, Tensor):
+        several = isinstance(outputs, tuple | list | dict)
+        count = f"{len(outputs)} outputs{_listed(outputs)}" if several else "no tensor"
         raise UserError(
             f"{name}: gives {count} instead of one tensor, n x classes; export it with the logits "
             "as its only output"
         )
-    if logits.shape != (n, classes):
+    kind = "logits" if inner is None else inner.expected.outputs
+    _check_width(outputs, len(images), kind, classes, name)
+    if kind == "multilabel" and inner and inner.expected.label >= outputs.shape[1]:
         raise UserError(
-            f"{name}: gives {list(logits.shape)} for {n} images instead of {[n, classes]}; it must "
+            f"{name}: 'label' is {inner.expected.label}, but the network has {outputs.shape[1]} "
+            f"outputs; give a number from 0 to {outputs.shape[1] - 1}"
+        )
+    _check_finite(torch.isfinite(outputs).view(len(images), -1).all(dim=1).cpu().numpy(), name)
+    if inner is not None:
+        _check_declared(outputs, inner.expected, name)
+
+
+def _check_finite(finite: np.ndarray, name: str) -> None:
+    if bad := int((~finite).sum()):
+        raise UserError(
+            f"{name}: gives NaN or infinity for {bad} of {len(finite)} images (its outputs are not "
+            "all finite); check input.range, input.mean and input.std, and the network's weights"
+        )
+
+
+def _listed(outputs: Any) -> str:
+    """The names of outputs that have some; a name that is not a usual one may be anything."""
+    names = list(outputs) if isinstance(outputs, dict) else getattr(outputs, "_fields", ())
+    shown = [name if name in OUTPUT_NAMES else "another" for name in names[:5]]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _check_width(outputs: Tensor, n: int, kind: str, classes: int, name: str) -> None:
+    shape = list(outputs.shape)
+    if kind in ("logit", "sigmoid"):
+        if shape not in ([n], [n, 1]):
+            advice = "set 'outputs: logits'" if kind == "logit" else "set 'outputs: probabilities'"
+            raise UserError(
+                f"{name}: gives {shape} for {n} images, but 'outputs: {kind}' is one number for "
+                f"each; {advice} if it has one output for each class, or 'outputs: multilabel' "
+                "with 'label' if it has one for each of several labels"
+            )
+    elif kind == "multilabel":
+        if len(shape) != 2 or shape[0] != n:
+            raise UserError(
+                f"{name}: gives {shape} for {n} images; with 'outputs: multilabel' it must give "
+                "n x labels"
+            )
+    elif shape != [n, classes]:
+        one = " (or set 'outputs: logit' or 'sigmoid', if its one output is of the second class)"
+        raise UserError(
+            f"{name}: gives {shape} for {n} images instead of {[n, classes]}; it must "
             "have one output for each class of the group"
+            + (one if shape in ([n], [n, 1]) and classes == 2 else "")
         )
-    if not torch.isfinite(logits).all():
+
+
+def _check_declared(outputs: Tensor, expected: Preprocessing, name: str) -> None:
+    """Declared probabilities lie in [0, 1], and those of classes add up to 1, which logits do not.
+
+    Softmax over probabilities flattens the loss: the gradients of a confident network would vanish.
+    """
+    sigmoids = expected.outputs == "sigmoid" or expected.activated
+    low, high = float(outputs.min()), float(outputs.max())
+    if sigmoids and not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        told = "'activation: sigmoid'" if expected.activated else "'outputs: sigmoid'"
+        advice = "leave it out" if expected.activated else "use 'outputs: logit'"
         raise UserError(
-            f"{name}: its outputs for the group's images are not all finite; check input.range, "
-            "input.mean and input.std"
+            f"{name}: {told} is declared, but its outputs lie between {low:.3g} and {high:.3g}, "
+            f"and not in [0, 1]; {advice} if they are logits"
         )
-
-
-def _check_logits(network: nn.Module, logits: Tensor, name: str) -> None:
-    """Softmax flattens the loss: the gradients of a confident network would vanish."""
-    if getattr(network, "probabilities", False):
-        sums = logits.exp().sum(dim=1)
-        if not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+    if expected.outputs == "probabilities":
+        sums = outputs.sum(dim=1)
+        if low < -ROUNDING or not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
             raise UserError(
                 f"{name}: 'outputs: probabilities' is declared, but they do not add up to 1; "
                 "use 'outputs: logits' if they are logits"
             )
-        return
-    sums = logits.sum(dim=1)
-    if (logits >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
-        raise UserError(
-            f"{name}: gives probabilities, not logits: they add up to 1; export it without "
-            "softmax, or declare 'outputs: probabilities'"
-        )
+    elif expected.outputs == "logits" and low >= 0:
+        sums = outputs.sum(dim=1)
+        if torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+            raise UserError(
+                f"{name}: gives probabilities, not logits: they add up to 1; export it without "
+                "softmax, or declare 'outputs: probabilities'"
+            )
+
+
+def check_scale(logits: np.ndarray, network: Classifier, name: str) -> list[str]:
+    """UserError for NaN, and if what is declared as logits lies in [0, 1], as sigmoids do.
+
+    Of a sound network some logits lie in [0, 1] by chance, and never those of all images. Where a
+    few images get similar outputs, as of an untrained network, a note says it instead.
+
+    Args:
+        logits: n x classes, as `network` gives them for all images that there are.
+    """
+    _check_finite(np.isfinite(logits).all(axis=1), name)
+    kind = network.expected.outputs
+    declared = kind in ("probabilities", "sigmoid") or network.expected.activated
+    if declared or network.expected.logits_insisted or not len(logits):
+        return []
+    values = logits if network.offset is None else logits + network.offset.cpu().numpy()
+    if kind in OF_ONE_NUMBER:
+        order = network.order or [0, 1]
+        values = values[:, [order.index(1)]] - values[:, [order.index(0)]]
+    if not ((values >= 0) & (values <= 1)).all():
+        return []
+    text = (
+        f"the {values.size} outputs for {len(values)} images all lie in [0, 1], so they seem to be "
+        f"probabilities; {SIGMOIDS[kind]} if a sigmoid made them, or 'activation: none' if they "
+        "are logits all the same"
+    )
+    if values.size < MANY and np.ptp(values, axis=0).max() < VARIED:
+        return [text]
+    raise UserError(f"{name}: {text}")
 
 
 def _check_gradient(network: nn.Module, images: Tensor, name: str) -> None:

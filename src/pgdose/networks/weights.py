@@ -17,12 +17,14 @@ TIMM = "timm/"  # prefix of an architecture that the package timm builds
 Weights = dict[str, Tensor]
 
 
-def start_from(body: nn.Module, weights: str, architecture: str) -> None:
+def start_from(body: nn.Module, weights: str, architecture: str) -> list[str]:
     """Put `imagenet` weights, or those of a safetensors file, into a network to be trained.
 
-    The last layer may be for other classes, and auxiliary heads may be missing. UserError if
-    anything else does not fit.
+    The last layer may be for other classes, auxiliary heads may be missing, and the names of a
+    file may have one prefix. A first layer of grey images is spread over three channels. UserError
+    if anything else does not fit. Returns notes of what was done.
     """
+    notes: list[str] = []
     if weights == "imagenet":
         source, state = "the ImageNet weights", download_imagenet(architecture)
     else:
@@ -31,7 +33,12 @@ def start_from(body: nn.Module, weights: str, architecture: str) -> None:
             raise UserError(
                 f"training.weights: there is no file {weights!r}; give a file, imagenet or null"
             )
-        source, state = path.name, read_weights(path, "training.weights: ")
+        try:
+            there = fitted(read_weights(path), body)
+        except UserError as error:
+            raise UserError(f"training.weights: {path.name} {error}") from None
+        source, state, notes = path.name, there.tensors, there.notes
+        notes += _spread(state, body)
     last = [n for n, m in body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
     misfit = load_matching(
         body, state, lambda key: is_auxiliary(key) or key.rpartition(".")[0] == last
@@ -41,16 +48,32 @@ def start_from(body: nn.Module, weights: str, architecture: str) -> None:
             f"training.weights: {source} does not fit the architecture (first misfit: {misfit}); "
             "give weights of the same architecture, or null"
         )
+    return notes
 
 
-def read_weights(path: Path, field: str = "") -> Weights:
-    """Weights from a safetensors file, with the names that the architecture gives them."""
+def _spread(state: Weights, body: nn.Module) -> list[str]:
+    """Make a first layer of grey images one of three channels: of grey images its sum is equal."""
+    for name, layer in body.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            key, wide = f"{name}.weight", layer.weight.shape
+            grey = (wide[0], 1, *wide[2:])
+            if wide[1] == 3 and key in state and state[key].shape == grey:
+                state[key] = state[key].expand(wide) / 3
+                return ["its first layer is for grey images, and is spread over three channels"]
+            break
+    return []
+
+
+def read_weights(path: Path) -> Weights:
+    """Weights from a safetensors file, with the names that the architecture gives them.
+
+    UserError, without the file's name, for another file.
+    """
     try:
         state = load_file(path)
     except SafetensorError:
         raise UserError(
-            f"{field}{path.name} is not a safetensors file; write one with "
-            "safetensors.torch.save_file"
+            "is not a safetensors file; write one with safetensors.torch.save_file"
         ) from None
     return {name.removeprefix("body."): tensor for name, tensor in state.items()}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgdose.analysis.network_checks import NOTE
 from pgdose.analysis.operating_point import operating_epsilons
 from pgdose.plots.rows import attack_label
 from pgdose.report import tables, wording
@@ -46,6 +47,16 @@ def probe_pages(data: ReportData, group: str) -> list[tuple[str, str]]:
         for run, network in networks.items()
         if network and "classes" in network  # one that is trained here has no such key
     ]
+
+
+def import_notes(data: ReportData) -> list[str]:
+    """What the import of networks decided or could not find out, each once with its networks."""
+    notes = data.checks[data.checks["check"] == NOTE]
+    if notes.empty:
+        return []
+    name = notes["group"].astype(str) + "/" + notes["run"].astype(str)
+    by_note = name.groupby(notes["says"], sort=False).unique()
+    return [f"{', '.join(names)}: {note}." for note, names in by_note.items()]
 
 
 def _quality(data: ReportData, group: str, rows: pd.DataFrame, rates: pd.DataFrame) -> Table | None:

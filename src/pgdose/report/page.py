@@ -103,7 +103,7 @@ def _figures(data: ReportData) -> dict[str, Any]:
 def _appendix(data: ReportData) -> dict[str, Any]:
     """What the results rest on, and how they were made."""
     return {
-        "cohort_warnings": cohorts.all_warnings(data),
+        "cohort_warnings": [*cohorts.all_warnings(data), *networks.import_notes(data)],
         "warnings": appendix.warnings(data.checks),
         "verdicts": data.checks["verdict"].value_counts().to_dict(),
         "sources": appendix.sources(data),

@@ -30,6 +30,23 @@ from pgdose.study.field_types import Identifier
 LEAST_LIKELY = "least_likely"  # the target class that the clean image's logits rank last
 
 
+class OfEpsilon(Model):
+    """The length of a step in parts of epsilon; 2 leads from one edge of the box to the other."""
+
+    of_epsilon: Annotated[Amplitude, Field(le=2)]
+
+
+def _kind_of_alpha(raw: Any) -> str:
+    return "relative" if isinstance(raw, dict | OfEpsilon) else "absolute"
+
+
+# One length for all epsilons, or another one for each.
+Alpha = Annotated[
+    Annotated[Amplitude, Tag("absolute")] | Annotated[OfEpsilon, Tag("relative")],
+    Discriminator(_kind_of_alpha),
+]
+
+
 class Attack(Model):
     """The keys that all attacks have."""
 
@@ -106,13 +123,19 @@ class GradientAttack(Attack):
     restarts: Repeats = 1
     schedule: Literal["constant", "apgd"] = "constant"
     lr: Annotated[Real, Field(gt=0)] | None = None
-    alpha: Amplitude | None = None
+    alpha: Alpha | None = None
     # Leave one out to check that it changes no result.
     shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
 
     @property
     def largest_epsilon(self) -> float:
         return float("inf") if self.clip == "l2" else 1.0
+
+    def alpha_at(self, epsilon: float) -> float | None:
+        """The length of a sign or l2 step at one epsilon; None for other steps."""
+        if isinstance(self.alpha, OfEpsilon):
+            return self.alpha.of_epsilon * epsilon
+        return self.alpha
 
     @model_validator(mode="before")
     @classmethod
@@ -155,6 +178,11 @@ CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
         "'schedule: apgd' needs a box or a ball; use 'clip: iterate' or 'clip: l2'",
     ),
     (
+        lambda a: a.step == "raw" and isinstance(a.alpha, OfEpsilon),
+        "'alpha' in parts of epsilon is for sign and l2 steps, but 'step: raw' is as long as its "
+        "gradient times 'lr'; set 'step: sign', or give 'lr' instead of 'alpha'",
+    ),
+    (
         lambda a: a.step == "raw" and (a.lr is None or a.alpha is not None),
         "'step: raw' needs 'lr' and does not use 'alpha'; set only 'lr'",
     ),
@@ -163,7 +191,7 @@ CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
         "'step: {step}' needs 'alpha' and does not use 'lr'; set only 'alpha'",
     ),
     (
-        lambda a: a.step == "sign" and (a.alpha or 0) > 1,
+        lambda a: a.step == "sign" and isinstance(a.alpha, float) and a.alpha > 1,
         "'alpha: {alpha}' is more than 1, the full intensity range; use at most 1",
     ),
     (

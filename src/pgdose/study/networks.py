@@ -11,11 +11,11 @@ from pydantic import (
     model_validator,
 )
 
-from pgdose.study.base import IS_PATH, JOB_ONLY, Model, Name, Real, mistake
-from pgdose.study.field_types import InputFile
+from pgdose.study.base import IS_PATH, JOB_ONLY, Integer, Model, Name, Real, mistake
+from pgdose.study.field_types import InputFile, Title
 from pgdose.study.image_size import DeclaredSize
 from pgdose.study.network_kinds import kind_of_suffix, refusal
-from pgdose.study.suggestions import one_of
+from pgdose.study.suggestions import nearest, one_of
 from pgdose.study.training import Architecture, Training
 
 # By the suffix of a network's file. A file of weights needs an architecture beside it.
@@ -62,15 +62,120 @@ class Input(Model):
         return self
 
 
-class ExistingNetwork(Model):
+# Kinds of outputs that are one number for each image; the classes are then [negative, positive].
+OF_ONE_NUMBER = ("logit", "sigmoid", "multilabel")
+
+
+class Outputs(Model):
+    """What the outputs of a network mean."""
+
+    outputs: Literal["logits", "probabilities", "logit", "sigmoid", "multilabel"] = "logits"
+    # The second class is predicted where its probability is over it; for two classes alone.
+    # null: 0.5, which is the class of the larger output
+    threshold: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    # Of several labels, the one that is audited: the number of its output, from 0, or its name.
+    label: Annotated[Integer, Field(ge=0, lt=100_000)] | Title | None = None
+    labels: list[Title] | None = None  # names of the outputs of several labels, in their order
+    # sigmoid: outputs of several labels are probabilities. none: they are logits, even if all of
+    # them lie in [0, 1]. null: as the file shows; refused if it does not and they lie in [0, 1]
+    activation: Literal["none", "sigmoid"] | None = None
+
+    @property
+    def label_index(self) -> int:
+        """The number of the output that is audited; 0 for networks with one output."""
+        if isinstance(self.label, str):
+            assert self.labels is not None  # the model checks it
+            return self.labels.index(self.label)
+        return self.label or 0
+
+    def width(self, classes: int) -> int:
+        """How many outputs the network has for so many classes; several labels must be named."""
+        if self.outputs == "multilabel":
+            return len(self.labels or ())
+        return 1 if self.outputs in OF_ONE_NUMBER else classes
+
+    def class_mistake(self, classes: int) -> str | None:
+        """What is wrong if a network with these outputs is to have so many classes."""
+        if self.outputs in OF_ONE_NUMBER and classes != 2:
+            return (
+                f"holds {classes} classes, but 'outputs: {self.outputs}' is one number for two "
+                "classes; list two, [negative, positive]"
+            )
+        return None
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Self:
+        several = self.outputs == "multilabel"
+        for field in ("label", "labels"):
+            if getattr(self, field) is not None and not several:
+                raise mistake(
+                    "is for networks with several labels, but 'outputs' is {outputs}; leave it "
+                    "out, or set 'outputs: multilabel'",
+                    field=field,
+                    outputs=self.outputs,
+                )
+        if several and self.label is None:
+            raise mistake(
+                "'outputs: multilabel' needs the label to be audited; give the number of its "
+                "output, from 0, or its name with 'labels'",
+                field="label",
+            )
+        self._check_label_names()
+        self._check_activation()
+        return self
+
+    def _check_label_names(self) -> None:
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise mistake("must name each output once", field="labels")
+        if isinstance(self.label, str):
+            if self.labels is None:
+                raise mistake(
+                    "is the name '{label}', but 'labels' does not name the outputs; give 'labels' "
+                    "in the order of the outputs, or the number of the output, from 0",
+                    field="label",
+                    label=self.label,
+                )
+            if self.label not in self.labels:
+                raise mistake(
+                    "'{label}' is not one of 'labels'{nearest}; {choices}",
+                    field="label",
+                    label=self.label,
+                    nearest=nearest(self.label, self.labels),
+                    choices=one_of(self.labels),
+                )
+        elif self.label is not None and self.labels is not None and self.label >= len(self.labels):
+            raise mistake(
+                "{label} is not one of the {count} outputs in 'labels'; use 0 to {last}",
+                field="label",
+                label=self.label,
+                count=len(self.labels),
+                last=len(self.labels) - 1,
+            )
+
+    def _check_activation(self) -> None:
+        if self.activation == "sigmoid" and self.outputs != "multilabel":
+            raise mistake(
+                "'sigmoid' is for 'outputs: multilabel'; leave it out, and set 'outputs: sigmoid' "
+                "if the network has one output behind a sigmoid",
+                field="activation",
+            )
+        if self.activation == "none" and self.outputs in ("probabilities", "sigmoid"):
+            raise mistake(
+                "'none' contradicts 'outputs: {outputs}'; leave one of them out",
+                field="activation",
+                outputs=self.outputs,
+            )
+
+
+class ExistingNetwork(Outputs):
     """A network trained elsewhere; all images of its group are for validation."""
 
     file: Annotated[InputFile, IS_PATH, JOB_ONLY]
-    classes: Annotated[list[Name], Field(min_length=2)]  # in the order of the outputs
+    # In the order of the outputs; of one number for each image: [negative, positive].
+    classes: Annotated[list[Name], Field(min_length=2)]
     architecture: Architecture | None = None  # for files of weights (.safetensors) alone
     # null: as the architecture's ImageNet weights, or Input's defaults without an architecture
     input: Input | None = None
-    outputs: Literal["logits", "probabilities"] = "logits"
     trust: bool = False  # allows TorchScript, which runs as a program when it is read
 
     @property
@@ -93,6 +198,12 @@ class ExistingNetwork(Model):
             )
         if self.format == "weights" and self.architecture is None:
             raise mistake("a .safetensors file holds only weights; give 'architecture' too")
+        if self.format == "weights" and self.outputs == "multilabel" and not self.labels:
+            raise mistake(
+                "missing; a .safetensors file needs it with 'outputs: multilabel', since it says "
+                "how many outputs the network has",
+                field="labels",
+            )
         if self.format != "weights" and self.architecture is not None:
             raise mistake("'architecture' is only for .safetensors files; leave it out")
         if self.format == "torchscript" and not self.trust:
@@ -105,6 +216,15 @@ class ExistingNetwork(Model):
             )
         if len(set(self.classes)) < len(self.classes):
             raise mistake("must name each class once", field="classes")
+        if fault := self.class_mistake(len(self.classes)):
+            raise mistake("{fault}", field="classes", fault=fault)
+        if self.threshold is not None and len(self.classes) > 2:
+            raise mistake(
+                "is for two classes, but 'classes' holds {count}, of which the one with the "
+                "largest output is predicted; leave it out",
+                field="threshold",
+                count=len(self.classes),
+            )
         return self
 
 

@@ -84,6 +84,9 @@ def test_all_attacks_on_a_run_stand_in_one_file(tmp_path: Path) -> None:
     for name, columns in COLUMNS.items():
         table = result_files.read_measures([paths[name]])
         assert list(table) == columns
+        if name == "other_labels":  # only of a network with several labels
+            assert table.empty
+            continue
         assert table["attack"].drop_duplicates().tolist() == ["paper", "sign"], name
         identity = table[list(SIZED)].drop_duplicates()
         assert identity.to_dict("records") == [SIZED]

@@ -47,7 +47,14 @@ COMBINED = [
     )
     if not (clip == "gradient" and (step != "raw" or momentum)) and not (step == "raw" and momentum)
 ]
+RELATIVE: list[dict[str, Any]] = [
+    {"step": "sign", "alpha": {"of_epsilon": 0.25}, "gradient_of": "cross_entropy"},
+    {"step": "sign", "alpha": {"of_epsilon": 1.0}, "gradient_of": "margin", "momentum": 0.9},
+    {"step": "l2", "alpha": {"of_epsilon": 0.4}, "gradient_of": "margin", "clip": "l2"},
+    {"step": "sign", "alpha": {"of_epsilon": 0.3}, "start": "random", "restarts": 2},
+]
 OTHERS: list[dict[str, Any]] = [
+    *RELATIVE,
     {"schedule": "apgd", "gradient_of": "cross_entropy"},
     {"schedule": "apgd", "gradient_of": "dlr", "clip": "l2", "start": "random"},
     {"step": "sign", "alpha": 0.02, "start": "random", "restarts": 3},
@@ -98,7 +105,7 @@ def test_shortcuts_change_no_rate_in_float32(settings: dict[str, Any], seed: int
 
 
 def test_the_surface_is_that_of_each_epsilon_s_own_trajectory() -> None:
-    for settings in (COMBINED[0], COMBINED[3], {"schedule": "apgd"}):
+    for settings in (COMBINED[0], COMBINED[3], *RELATIVE[:3], {"schedule": "apgd"}):
         whole, images = found(settings), pictures()
         attack = make({"kind": "gradient"} | settings)
         true = NETWORK(images).argmax(dim=1)
@@ -109,6 +116,29 @@ def test_the_surface_is_that_of_each_epsilon_s_own_trajectory() -> None:
                 assert torch.allclose(whole.logits[:, e, k], logits, rtol=0, atol=1e-8)
             rounded = NETWORK((path[-1][0] * 255).round() / 255)
             assert torch.allclose(whole.stored[:, e], rounded, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("settings", RELATIVE, ids=named)
+def test_a_step_in_parts_of_epsilon_is_one_of_that_length(settings: dict[str, Any]) -> None:
+    """Each epsilon alone, with the product of both as its alpha."""
+    together = found(settings)
+    for e, epsilon in enumerate(EPSILONS):
+        alpha = settings["alpha"]["of_epsilon"] * epsilon
+        alone = found(settings | {"alpha": alpha}, epsilons=[epsilon])
+        assert torch.allclose(together.logits[:, [e]], alone.logits, rtol=0, atol=1e-8)
+        assert torch.allclose(together.change[:, [e]], alone.change, rtol=0, atol=1e-8)
+
+
+def test_steps_in_parts_of_epsilon_share_no_way_but_cycles_end_early() -> None:
+    """Every epsilon takes its own max_iter steps unless its iterates return."""
+    images = torch.full((4, 1, 8, 8), 0.5, dtype=torch.float64) + 0.01 * (pictures(4) - 0.5)
+    doses = {"epsilons": [0.02, 0.04, 0.08], "max_iter": 20}
+    steps = {
+        shortcuts: found(RELATIVE[0], images=images, shortcuts=shortcuts, **doses).steps / 4
+        for shortcuts in ((), ("sharing",), ("repeats",))
+    }
+    assert steps[()] == steps["sharing",] == 3 * 20
+    assert steps["repeats",] < 3 * 20
 
 
 def test_sharing_saves_the_steps_before_a_box_binds() -> None:

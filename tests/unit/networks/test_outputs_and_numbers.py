@@ -1,6 +1,7 @@
 """Networks with several outputs, with numbers of 16 bits, and quantised ones."""
 
 import io
+import json
 from collections import OrderedDict, namedtuple
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,27 @@ import pytest
 import torch
 from helpers.networks import EXPECTED, TwoClasses, as_onnx, images
 from torch import Tensor, nn
+from torch.utils import _pytree
 
 from pgdose.errors import UserError
 from pgdose.networks import classifier, graph_file, onnx_file, probe, pt2
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Named = namedtuple("Named", ["logits", "aux"])
+
+
+class ModelOutput(OrderedDict):
+    """As transformers has them; torch's pytree knows how to take one apart."""
+
+
+_pytree.register_pytree_node(
+    ModelOutput,
+    lambda output: (list(output.values()), list(output)),
+    lambda values, names: ModelOutput(zip(names, values, strict=True)),
+    serialized_type_name="transformers.modeling_outputs.ImageClassifierOutput",
+    to_dumpable_context=json.dumps,
+    from_dumpable_context=json.loads,
+)
 
 
 class Outputs(nn.Module):
@@ -33,9 +49,12 @@ class Outputs(nn.Module):
             "a dict with logits": {"aux": 3 * y, "logits": y},
             "an ordered dict": OrderedDict(aux=3 * y, logits=y),
             "a dict without a loss": {"loss": None, "other": y},
+            "a model output with logits": ModelOutput(hidden_states=3 * y, logits=y),
             "a named tuple": Named(y, 3 * y),
             "the same twice": (y, y),
             "two": (y, 3 * y),
+            "a dict with out": {"features": 3 * y, "out": y},
+            "a dict with output": {"out": 3 * y, "output": y},
             "a dict of two": {"anna": y, "aux": 3 * y},
         }
         return forms[self.form]
@@ -43,7 +62,13 @@ class Outputs(nn.Module):
 
 TAKEN = [
     *("a tuple of one", "a list of one", "a dict of one", "a dict with logits"),
-    *("an ordered dict", "a dict without a loss"),
+    *(
+        "a model output with logits",
+        "an ordered dict",
+        "a dict without a loss",
+        "a dict with out",
+        "a dict with output",
+    ),
 ]
 
 
@@ -61,8 +86,8 @@ def test_the_logits_are_taken_out_of_what_a_program_gives(form: str) -> None:
     read = pt2.read(program(network), "n")
     some = images(3, 1, 16)
     assert torch.equal(read(some), TwoClasses().eval()(some))
-    assert any("'logits' is taken" in note for note in read.notes) == (
-        "logits" in str(form) or "ordered" in form
+    assert any("' is taken" in note for note in read.notes) == (
+        any(word in form for word in ("logits", "ordered", "with out"))
     )
 
 
@@ -72,7 +97,8 @@ def test_the_logits_are_taken_out_of_what_a_module_gives(form: str) -> None:
     network = TwoClasses(last=Outputs(form)).eval()
     wrapped = classifier.Classifier(network, EXPECTED, opaque=True).frozen()
     probe.check(wrapped, images(9, 1, 16), 2, "n")
-    assert wrapped(images(3, 1, 16)).shape == (3, 2)
+    expected = TwoClasses().eval()((images(3, 1, 16) - 0.5) / 0.25)
+    assert torch.allclose(wrapped(images(3, 1, 16)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +111,8 @@ def test_the_logits_are_taken_out_of_what_a_module_gives(form: str) -> None:
 def test_several_outputs_are_refused_with_their_shapes(form: str, listed: str) -> None:
     content = program(TwoClasses(last=Outputs(form)))
     with pytest.raises(
-        UserError, match=rf"2 outputs, of which not one is called logits \({listed}"
+        UserError,
+        match=rf"2 outputs, of which not one is called logits or output or out \({listed}",
     ):
         pt2.read(content, "n")
 
@@ -111,7 +138,9 @@ def test_of_several_outputs_of_onnx_the_logits_are_taken() -> None:
         for network in (read, graph_file.read(tensors, description)):
             assert torch.allclose(network(some), TwoClasses().eval()(some), atol=1e-6)
         assert bool(read.notes) == (len(names) > 1)
-    with pytest.raises(UserError, match=r"not one is called logits \(another: n x 2, aux: n x 2\)"):
+    with pytest.raises(
+        UserError, match=r"not one is called logits or .* \(another: n x 2, aux: n x 2\)"
+    ):
         onnx_file.read(of_onnx(["anna", "aux"]), "n")
 
 

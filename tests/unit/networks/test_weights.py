@@ -147,3 +147,41 @@ def test_offline_timm_s_weights_are_named_with_their_place(
     )
     with pytest.raises(UserError, match=message):
         architectures.build("timm/resnet10t", 2, 96, weights="imagenet")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "net.", "model.backbone.", "_orig_mod."])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_names_with_a_prefix_start_a_training_too(
+    prefix: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    """With another last layer, without counters, and beside what a tool of training leaves."""
+    theirs = {
+        name.removeprefix("body."): tensor
+        for name, tensor in small(3, seed=3).state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    path = tmp_path / "n.safetensors"
+    state = {prefix + n: t.to(dtype) for n, t in theirs.items()}
+    save_file(state, path)
+    built = architectures.build("inception_v3", 2, 75, 0.0625, str(path))
+    name = "Mixed_7c.branch_pool.conv.weight"
+    assert torch.equal(built.body.state_dict()[name], theirs[name].to(dtype).float())
+    assert f"{prefix.rstrip('.')!r} in front" in built.notes[0]
+    assert any("float16" in note for note in built.notes) == (dtype == torch.float16)
+    save_file(state | {"ema." + n: t.clone() for n, t in theirs.items()}, path)
+    with pytest.raises(
+        UserError, match=r"training\.weights: n\.safetensors holds the weights of 2"
+    ):
+        architectures.build("inception_v3", 2, 75, 0.0625, str(path))
+
+
+@torch.no_grad()
+def test_a_first_layer_of_grey_images_is_spread_over_three_channels(tmp_path: Path) -> None:
+    theirs = models.resnet18(num_classes=2).eval()
+    theirs.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    save_file(theirs.state_dict(), tmp_path / "n.safetensors")
+    body = models.resnet18(num_classes=2).eval()
+    notes = weights.start_from(body, str(tmp_path / "n.safetensors"), "resnet18")
+    grey = images(2, 1, 64)
+    assert torch.allclose(body(grey.expand(-1, 3, -1, -1)), theirs(grey), atol=1e-4)
+    assert "spread over three channels" in notes[0]

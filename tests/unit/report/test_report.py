@@ -483,6 +483,22 @@ def test_widths_of_the_two_intervals(pictures: Path) -> None:
     ]
 
 
+def test_notes_of_imported_networks_are_shown_once_with_their_networks(
+    write: Write, pictures: Path
+) -> None:
+    checks = study(pictures)["checks"]
+    note = {"role": "main", "attack": "all", "check": "note of the import", "verdict": "not done"}
+    notes = [
+        {"group": "X-TB", "run": "full", "says": "its <b>softmax</b> is left out", **note},
+        {"group": "H-BR", "run": "other", "says": "its <b>softmax</b> is left out", **note},
+        {"group": "H-BR", "run": "other", "says": "another", **note},
+    ]
+    page = write(checks=pd.concat([checks, pd.DataFrame(notes)], ignore_index=True))
+    text = page.section("warnings")
+    assert "X-TB/full, H-BR/other: its <b>softmax</b> is left out." in text
+    assert text.count("left out.") == 1 and "H-BR/other: another." in text
+
+
 def test_warns_once_for_each_check_and_attack(page: Page) -> None:
     shown = page.table("Warnings")
     assert list(shown.index) == ["gradients", "box kept"]

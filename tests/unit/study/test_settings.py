@@ -41,7 +41,10 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
     (
         EXISTING,
         "import_network",
-        {"classes", "architecture", "input", "outputs", "trust"},
+        {
+            *("classes", "architecture", "input", "outputs", "trust"),
+            *("threshold", "label", "labels", "activation"),
+        },
         {"file"},
     ),
     (

@@ -159,6 +159,15 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("attacks.paper.epsilon", [0.2, 0.1], "attacks.paper.epsilon: [0.2, 0.1] must be amp"),
         ("attacks.paper.alpha", 0.1, "attacks.paper: 'step: raw' needs 'lr' and does not use"),
         (
+            "attacks.paper.alpha",
+            {"of_epsilon": 0.25},
+            "attacks.paper: 'alpha' in parts of epsilon is for sign and l2 steps, but 'step: raw'",
+        ),
+        ("attacks.paper.alpha", {"of_eps": 0.25}, "attacks.paper.alpha.of_eps: unknown key, did"),
+        ("attacks.paper.alpha", {"of_epsilon": 3}, "attacks.paper.alpha.of_epsilon: 3 must be at"),
+        ("attacks.paper.alpha", {"of_epsilon": 0}, "attacks.paper.alpha.of_epsilon: 0 must be mo"),
+        ("attacks.paper.alpha", "long", "attacks.paper.alpha: 'long' must be a number"),
+        (
             "groups.; rm -rf ~",
             {},
             "groups.; rm -rf ~: '; rm -rf ~' is not a valid name; "
@@ -393,7 +402,8 @@ def test_the_windows_that_pictures_may_have(
             3,
             "unknown key; use one of: architecture, width, weights, dropout, auxiliary, optimizer, "
             "schedule, lr, weight_decay, label_smoothing, epochs, batch, augment, keep, patience, "
-            "held_out, precision, deterministic, gpus, tensorboard, threads, mem_mb, runtime",
+            "held_out, precision, deterministic, gpus, tensorboard, threads, mem_mb, runtime, "
+            "repeats",
         ),
     ],
 )
@@ -411,6 +421,7 @@ def test_a_further_network_is_trained_as_the_others_but_for_what_it_says(
     study["training"] |= {"dropout": 0.1, "label_smoothing": 0.05}
     runs = parse(change(study, "groups.H-OV.networks", more)).runs("H-OV")
     usual = runs["full"].network.to_dict()
+    assert usual.pop("repeats") == 1  # of the group's own network alone
     assert list(runs) == ["full", "slow", "deep"]
     assert runs["slow"].network.to_dict() == usual | {"lr": 0.5}
     # Another architecture takes over neither width nor dropout nor weights.

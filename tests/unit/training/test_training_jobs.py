@@ -10,9 +10,10 @@ import pytest
 import torch
 from helpers.jobs import run_script
 from safetensors.torch import save_file
+from torch import nn
 
 from pgdose import tensor_files
-from pgdose.analysis import network_tables
+from pgdose.analysis import network_tables, quality
 from pgdose.cohort.images import load_members
 from pgdose.images.stores import new_store
 from pgdose.networks import network_files
@@ -142,6 +143,57 @@ def test_an_imported_network_has_clean_logits_in_the_group_s_order(folder: Path)
     with torch.no_grad():
         logits = theirs((pixels - mean) / std)[:, [1, 0]].numpy()
     assert np.allclose(clean_logits(folder), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_of_several_labels_one_is_imported_with_its_threshold(folder: Path) -> None:
+    """Of a file of weights: the width of the architecture is the number of labels."""
+    from torchvision import models
+
+    torch.manual_seed(2)
+    theirs = models.resnet18(num_classes=4).eval()
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    meaning = {"outputs": "multilabel", "labels": ["a", "b", "c", "d"], "label": "c"}
+    import_network(folder, architecture="resnet18", threshold=0.3, **meaning)
+    validation = np.arange(40) % 5 == 4
+    pixels = torch.from_numpy(np.load(folder / "0.npy")[validation, None] / np.float32(255))
+    mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+    with torch.no_grad():
+        z = theirs((pixels - mean) / std)[:, 2].double().numpy()
+    logits = clean_logits(folder)
+    s = np.log(0.3 / 0.7)  # the group's classes are norm, ill; the network's ill, norm
+    assert np.allclose(logits, np.stack([z - s, s - z], 1) / 2, rtol=1e-4, atol=1e-4)
+    network = network_tables.read_network(
+        {}, "resnet18", folder / "members.parquet", folder / "clean.parquet"
+    )
+    members = parquet.read_table(folder / "members.parquet")
+    images = quality.clean_images(members, network.clean)
+    p = 1 / (1 + np.exp(-z))
+    assert np.allclose(images.probabilities, np.stack([p, 1 - p], 1), atol=1e-4)
+    assert (images.predicted == np.where(p > 0.3, 0, 1)).all()
+
+
+def test_undeclared_sigmoids_stop_the_import(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from torchvision import models
+
+    theirs = models.resnet18(num_classes=2).eval()
+    with torch.no_grad():  # outputs from 0.1 to 0.9, as of sigmoids
+        features = nn.Sequential(*list(theirs.children())[:-1])
+        pixels = torch.from_numpy(np.load(folder / "0.npy")[4::5, None] / np.float32(255))
+        first = features(((pixels - 0.45) / 0.225).expand(-1, 3, -1, -1)).flatten(1)[:, 0]
+        scale = 0.5 / (first.max() - first.min())
+        theirs.fc.weight.zero_()[:, 0] = scale * torch.tensor([1.2, 0.8])
+        theirs.fc.bias.copy_(0.25 - theirs.fc.weight[:, 0] * first.min())
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    grey = {"mean": 0.45, "std": 0.225}
+    with pytest.raises(SystemExit):
+        import_network(folder, architecture="resnet18", input=grey)
+    assert "all lie in [0, 1], so they seem to be probabilities" in caplog.text
+    assert not (folder / "clean.parquet").exists()
+    import_network(folder, architecture="resnet18", input=grey, activation="none")
+    assert (folder / "clean.parquet").exists()
 
 
 def test_what_an_import_decides_is_noted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
+from pgdose.study.warnings import study_warnings
 from pgdose.terminal import handler as terminal_handler
 from pgdose.terminal.lines import duration, label
 from pgdose.terminal.plan import read_plan
@@ -24,8 +25,13 @@ def run_time():
     return duration((datetime.now() - workflow.start_time).total_seconds())
 
 
-# Jobs on a cluster run Snakemake themselves; the lines are for the run that a person started.
-# `--printshellcmds` and `--verbose` ask for Snakemake's own, longer output.
+# Jobs on a cluster run Snakemake themselves; these lines are for the run that a person started.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in study_warnings(STUDY):
+        logger.warning(line)
+
+
+# The same holds for the lines of jobs. `--printshellcmds` and `--verbose` ask for Snakemake's own, longer output.
 if (
     workflow.exec_mode == ExecMode.DEFAULT
     and not workflow.output_settings.dryrun

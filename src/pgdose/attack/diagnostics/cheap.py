@@ -12,6 +12,7 @@ from pgdose.attack.diagnostics.inputs import (
 )
 from pgdose.attack.objectives import OBJECTIVES
 from pgdose.attack.steps import target_class
+from pgdose.networks.classifier import probability_offset
 
 PROBED = 8  # images that these checks show to the network
 # The largest difference that rounding explains, in parts of the largest logit, by precision.
@@ -104,7 +105,9 @@ def gradients(e: CheckInputs) -> CheckResult:
     """Entries of the first gradient that are 0 or not finite, by the clean confidence."""
     if not e.zero_gradient.isfinite().any():
         raise NotApplicable("The attack needs no gradient, or does not show it.")
-    confidence = e.logits[:, 0, 0].double().softmax(dim=1).amax(dim=1)
+    clean = e.logits[:, 0, 0]
+    decision = clean.argmax(dim=1, keepdim=True)
+    confidence = e.probabilities(clean).gather(1, decision)[:, 0]
     place = torch.bucketize(confidence + 1e-6, CONFIDENCES, right=True) - 1
     bins = []
     for b, low in enumerate(CONFIDENCES.tolist()):
@@ -142,7 +145,7 @@ def loss_levels_off(e: CheckInputs) -> CheckResult:
     Not the loss itself: cross-entropy and margin keep rising long after the image has flipped.
     """
     _follows_a_loss(e)
-    probability = e.logits[:, e.level].double().softmax(dim=2)
+    probability = e.probabilities(e.logits[:, e.level])
     true = e.classes[:, None, None].expand(-1, probability.shape[1], 1)
     mean = probability.gather(2, true).mean(dim=(0, 2))
     late = max(round(LAST * e.doses.max_iter), 1)
@@ -176,7 +179,9 @@ def _mean_loss(e: CheckInputs) -> Tensor:
         objective, targets = e.attack.objective, target_class(e.attack, logits[:, 0], e.classes)
         sign = -1.0 if e.attack.target is None else 1.0
     iterations = logits.shape[1]
-    value = objective(logits.flatten(0, 1), targets.repeat_interleave(iterations))
+    offset = probability_offset(e.network)
+    of_probabilities = logits if offset is None else logits + offset.to(logits)
+    value = objective(of_probabilities.flatten(0, 1), targets.repeat_interleave(iterations))
     return sign * value.view(-1, iterations).mean(dim=0) + 0.0  # no -0
 
 

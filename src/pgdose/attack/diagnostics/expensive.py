@@ -78,7 +78,8 @@ def large_epsilon(e: CheckInputs) -> CheckResult:
     # The lengths of steps that lead from one end of the range to the other.
     reach = {"sign": 1.0, "l2": math.sqrt(e.entries)}
     if isinstance(attack, GradientDescent) and attack.step in reach:
-        attack = replace(attack, rate=2.5 * reach[attack.step] / e.doses.max_iter)
+        rate = 2.5 * reach[attack.step] / e.doses.max_iter
+        attack = replace(attack, rate=rate, rate_is_relative=False)
     epsilon = e.clip.full_range(e.entries)
     flips = flips_with(e, attack, Doses((epsilon,), e.doses.max_iter))
     flips = flips | e.flips[e.rows[: e.expensive], :, -1].any(dim=1)

@@ -12,6 +12,7 @@ from pgdose.attack.noise import Noise
 from pgdose.attack.projections import BOX, Clip
 from pgdose.attack.samples import Samples
 from pgdose.attack.steps import Attack
+from pgdose.networks.classifier import probability_offset
 from pgdose.study.doses import Doses
 
 
@@ -59,6 +60,12 @@ class CheckInputs:
     @property
     def is_noise(self) -> bool:
         return isinstance(self.attack, Noise)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Float64, of logits of the network: its decision may have a threshold."""
+        offset = probability_offset(self.network)
+        logits = logits.double()
+        return (logits if offset is None else logits + offset.to(logits)).softmax(dim=-1)
 
     @property
     def clip(self) -> Clip:

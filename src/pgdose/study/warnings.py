@@ -1,0 +1,99 @@
+"""What a study may say, but hardly means: one function a topic, a line for each.
+
+The study runs all the same. `cross_checks` has the mistakes, with which it does not.
+"""
+
+from collections.abc import Iterator
+
+from pgdose.study.attacks import GradientAttack
+from pgdose.study.doses import same_epsilon
+from pgdose.study.study import Study
+
+REACHED = 0.99  # of an epsilon, as in `tables.reached_doses`
+AS_PARTS = "'alpha: {of_epsilon: 0.25}'"
+
+
+def study_warnings(study: Study) -> list[str]:
+    """Lines such as `attacks.pgd.alpha: warning: ...`."""
+    topics = (_short_steps, _long_steps, _doses_that_are_not_measured, _repeats_without_training)
+    return [f"{field}: warning: {text}" for topic in topics for field, text in topic(study)]
+
+
+def _stepping(study: Study) -> Iterator[tuple[str, GradientAttack]]:
+    """The attacks whose steps have a length that can be compared with epsilon."""
+    for name, attack in study.attacks.items():
+        if isinstance(attack, GradientAttack) and attack.alpha is not None:
+            # A sign step has its length in each pixel, an l2 step over the whole image.
+            bound = "l2" if attack.step == "l2" else "iterate"
+            yield from [(name, attack)] if attack.clip == bound else []
+
+
+def _short_steps(study: Study) -> Iterator[tuple[str, str]]:
+    """All steps together do not lead from the clean image to the edge of the box."""
+    for name, attack in _stepping(study):
+        if attack.start == "random":
+            continue  # it may begin near the edge
+        ways = {
+            epsilon: attack.max_iter * (attack.alpha_at(epsilon) or 0) for epsilon in attack.epsilon
+        }
+        missed = [epsilon for epsilon, way in ways.items() if way < REACHED * epsilon]
+        if missed:
+            steps = f"{attack.max_iter} step{'s' if attack.max_iter > 1 else ''}"
+            yield (
+                f"attacks.{name}.alpha",
+                f"{steps} change no image by more than {ways[missed[0]]:g}, so epsilon "
+                f"{_listed(missed)} cannot be reached, and its results are copies; use {AS_PARTS}, "
+                "longer or more steps, or leave these amplitudes out",
+            )
+
+
+def _long_steps(study: Study) -> Iterator[tuple[str, str]]:
+    """A step leads out of the box, so that the iterates swing from edge to edge."""
+    for name, attack in _stepping(study):
+        long = [e for e in attack.epsilon if (attack.alpha_at(e) or 0) > e * (1 + 1e-9)]
+        if long and attack.max_iter > 1:
+            yield (
+                f"attacks.{name}.alpha",
+                f"a step is longer than epsilon {_listed(long)}, so the iterates swing between the "
+                f"edges and the last one may lose a success; use {AS_PARTS} or shorter steps",
+            )
+
+
+def _doses_that_are_not_measured(study: Study) -> Iterator[tuple[str, str]]:
+    points, doses = study.operating_points, [attack.doses for attack in study.attacks.values()]
+    most = max(d.max_iter for d in doses)
+    if points.iterations > most:
+        yield (
+            "operating_points.iterations",
+            f"no attack has {points.iterations} iterations; each is shown at its last one, which "
+            f"is {most} at most. Use at most {most}, or a larger max_iter",
+        )
+    measured = sorted({epsilon for d in doses for epsilon in d.epsilons})
+    for epsilon in points.epsilons_over_iterations:
+        if not any(same_epsilon(epsilon, other) for other in measured):
+            yield (
+                "operating_points.epsilons_over_iterations",
+                f"no attack has epsilon {epsilon:g}; Fig. 3b shows the nearest. Use some of "
+                f"{_listed(measured)}",
+            )
+    shown = study.attacks[study.shown_attack()].doses
+    if shown.level_of(points.flips_epsilon) is None:
+        yield (
+            "operating_points.flips_epsilon",
+            f"attack {study.shown_attack()} does not have epsilon {points.flips_epsilon:g}; Fig. 2 "
+            f"shows the nearest. Use one of {_listed(shown.epsilons)}",
+        )
+
+
+def _repeats_without_training(study: Study) -> Iterator[tuple[str, str]]:
+    existing = [name for name, group in study.groups.items() if group.network]
+    if existing and study.training.repeats > 1:
+        yield (
+            "training.repeats",
+            f"{study.training.repeats} trainings are not for group {', '.join(existing)}, whose "
+            "network exists already and is attacked once; leave 'network' out to train it here",
+        )
+
+
+def _listed(epsilons: list[float] | tuple[float, ...]) -> str:
+    return ", ".join(f"{epsilon:g}" for epsilon in epsilons)
