@@ -23,6 +23,12 @@ with job(snakemake) as log:
             log.warning(
                 "%s: %d images left out: logits missing or not finite", attack, one.n_unknown
             )
+        if one.too_few_patients:
+            log.warning(
+                "%s: the attacked images are of %d patients, and no interval rests on under four; "
+                "add patients to the group's validation part",
+                *(attack, one.too_few_patients),
+            )
     measures.write_run(
         by_attack, settings(params, "run"), dict(snakemake.output), settings(params, "columns")
     )

@@ -6,7 +6,19 @@ import pandas as pd
 WORDS = {
     *("role", "network", "check", "verdict", "says", "by", "value", "part"),
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
-    *("scope", "unit", "lacks", "unfit", "second", "second_says", "agrees", "no_interval"),
+    *(
+        "agrees",
+        "lacks",
+        "median_bound",
+        "no_interval",
+        "scope",
+        "second",
+    ),
+    *(
+        "second_says",
+        "unfit",
+        "unit",
+    ),
 }
 
 

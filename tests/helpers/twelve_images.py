@@ -136,7 +136,8 @@ def interval_by_hand(
         return score_by_hand(p, number, stats.norm.ppf(0.975))
     draws = [x for x in looped(rate(flipped, own), patients) if not math.isnan(x)]
     images = min(p * (1 - p) / np.var(draws, ddof=1), len(hits))
-    return score_by_hand(p, images**0.75 * number**0.25, stats.t.ppf(0.975, number - 1))
+    size = min(images, images**0.75 * number**0.25)
+    return score_by_hand(p, size, stats.t.ppf(0.975, number - 1))
 
 
 def score_by_hand(p: float, n: float, z: float) -> tuple[float, float]:

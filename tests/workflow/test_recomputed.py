@@ -96,7 +96,8 @@ each_run = pytest.mark.parametrize(("group", "run", "attack"), RUNS)
 
 
 def test_the_tables_are_of_all_runs(small_study: Path) -> None:
-    for name in ("asr", "storage", "doses", "transitions", "confidence"):
+    whole = ("asr", "storage", "doses", "transitions", "confidence")
+    for name in (*whole, "confidence_fine", "doses_reached"):
         found = told(small_study, name)[OF_RUN].drop_duplicates()
         assert sorted(map(tuple, found.to_numpy())) == sorted(RUNS), name
     assert sum(len(attacked(small_study, *run).members) for run in RUNS) > 10  # or little is shown
@@ -171,16 +172,142 @@ def test_doses(small_study: Path, group: str, run: str, attack: str) -> None:
     found = attacked(small_study, group, run, attack)
     row = told(small_study, "doses", **of_run(group, run, attack)).iloc[0]
     flipped = found.wrong[:, :, -1]
-    smallest = [found.epsilons[f].min(initial=np.inf) for f in flipped]
+    is_dose = doses_of(found)
+    smallest = [found.epsilons[f & is_dose].min(initial=np.inf) for f in flipped]
     members = members_of(small_study, group).loc[found.members]
     assert (row["n_attacked"], row["n_patients"]) == (len(flipped), members["patient"].nunique())
+    epsilons = found.epsilons[is_dose]
+    if not is_dose.any():
+        assert np.isnan(row["auc"]) and np.isnan(row["n_never"])
+        return
     assert row["n_never"] == np.isinf(smallest).sum()
+    assert row["n_at_smallest"] == (np.array(smallest) == epsilons[0]).sum()
+    assert (row["smallest_epsilon"], row["largest_epsilon"]) == (epsilons[0], epsilons[-1])
     if len(flipped):
-        rates = np.r_[0, flipped.mean(axis=0)]
-        widths = np.diff(np.r_[0, found.epsilons])
-        area = (widths * (rates[1:] + rates[:-1]) / 2).sum() / found.epsilons[-1]
+        rates = np.r_[0, flipped[:, is_dose].mean(axis=0)]
+        widths = np.diff(np.r_[0, epsilons])
+        area = (widths * (rates[1:] + rates[:-1]) / 2).sum() / epsilons[-1]
         assert row["auc"] == pytest.approx(area)
-        assert row["median_epsilon"] == sorted(smallest)[(len(smallest) - 1) // 2]
+        median = sorted(smallest)[(len(smallest) - 1) // 2]
+        assert row["median_epsilon"] == median
+        words = {np.inf: "over", epsilons[0]: "at most"}
+        assert row["median_bound"] == words.get(median, "exact")
+
+
+def doses_of(found: Attacked) -> np.ndarray:
+    """Which epsilons some image was changed by; all of them where no image was attacked."""
+    largest = found.table.groupby("epsilon")["change"].max().reindex(found.epsilons).to_numpy()
+    return np.isnan(largest) | (largest >= 0.99 * found.epsilons)
+
+
+@each_run
+def test_doses_reached(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    table = told(small_study, "doses_reached", "epsilon", **of_run(group, run, attack))
+    assert table.index.tolist() == found.epsilons.tolist()
+    assert table["reached"].tolist() == doses_of(found).tolist()
+    if len(found.members):
+        largest = found.table.groupby("epsilon")["change"].max()
+        assert table["largest_change"].to_dict() == pytest.approx(largest.to_dict())
+
+
+@each_run
+def test_finer_confidence(small_study: Path, group: str, run: str, attack: str) -> None:
+    found = attacked(small_study, group, run, attack)
+    bins = told(small_study, "confidence_fine", **of_run(group, run, attack))
+    edges = [0, 0.9, 0.95, 0.99, 0.999, 1]
+    assert len(bins) == 5 * len(found.epsilons)
+    for place, row in enumerate(bins.to_dict("records")):
+        low, high = edges[place % 5 : place % 5 + 2]
+        assert (row["bin_low"], row["bin_high"]) == (low, high)
+        own = (found.confidence >= low - 1e-6) & ((high == 1) | (found.confidence < high - 1e-6))
+        wrong = found.wrong[own][:, found.epsilons == row["epsilon"], row["iteration"]]
+        assert (row["n_attacked"], row["n_flipped"]) == (own.sum(), wrong.sum())
+
+
+# --- the conclusions, of the groups' main networks --------------------------------------------
+
+
+def needed_dose(found: Attacked) -> list[tuple[int, int]]:
+    """The smallest epsilon that flips each image, then the first iteration that does."""
+    needed = []
+    for wrong in found.wrong:
+        level = int(np.argmax(wrong[:, -1])) if wrong[:, -1].any() else len(wrong)
+        needed.append((level, int(np.argmax(wrong[level])) if level < len(wrong) else 0))
+    return needed
+
+
+@pytest.mark.parametrize("attack", ["paper", "noise"])
+def test_the_dose_that_confident_images_need(small_study: Path, attack: str) -> None:
+    trends = told(small_study, "trends", "group", attack=attack)
+    trends = trends[trends["conclusion"] == "drops_above_confidence"]
+    more, pairs = 0.0, 0.0
+    for group in GROUPS:
+        found = attacked(small_study, group, "full", attack)
+        needed, sure = needed_dose(found), found.confidence >= 0.95 - 1e-6
+        over, under = (
+            [dose for dose, is_sure in zip(needed, sure, strict=True) if is_sure == side]
+            for side in (True, False)
+        )
+        of_group = [(a > b, a != b) for a in over for b in under]
+        more_here, pairs_here = (sum(pair[i] for pair in of_group) for i in (0, 1))
+        if pairs_here:
+            assert trends.loc[group, "estimate"] == pytest.approx(more_here / pairs_here)
+        else:
+            assert np.isnan(trends.loc[group, "estimate"])
+        more += more_here / max(len(needed), 1)
+        pairs += pairs_here / max(len(needed), 1)
+    row = told(small_study, "conclusions", "conclusion", attack=attack).loc[
+        "drops_above_confidence"
+    ]
+    if np.isfinite(row["estimate"]):
+        assert row["estimate"] == pytest.approx(more / pairs)
+    ratios = told(small_study, "confidence_ratio", attack=attack)
+    assert len(ratios) == len(EPSILONS[attack]) + MAX_ITER[attack]
+    for level, ratio in enumerate(ratios[ratios["iteration"].isna()].to_dict("records")):
+        counts = np.zeros(4, int)
+        for group in GROUPS:
+            found = attacked(small_study, group, "full", attack)
+            sure = found.confidence >= 0.95 - 1e-6
+            flips = np.array([dose[0] <= level for dose in needed_dose(found)], bool)
+            if 0 < sure.sum() < len(sure):
+                counts += [sure.sum(), flips[sure].sum(), (~sure).sum(), flips[~sure].sum()]
+        names = ["n_over", "n_flipped_over", "n_under", "n_flipped_under"]
+        assert [ratio[name] for name in names] == counts.tolist()
+
+
+@pytest.mark.parametrize("attack", ["paper", "noise"])
+def test_the_rises_and_growths_of_groups(small_study: Path, attack: str) -> None:
+    """Every estimate in trends, and the mean over the groups in conclusions."""
+    trends = told(small_study, "trends", "group", attack=attack)
+    told_of = told(small_study, "conclusions", "conclusion", attack=attack)
+    rises = []
+    for group in GROUPS:
+        found = attacked(small_study, group, "full", attack)
+        rates = found.wrong[:, doses_of(found), -1].mean(axis=0) if len(found.members) else []
+        row = trends[trends["statistic"] == "rise"].loc[group]
+        if len(rates) < 2:
+            assert row["state"] == "not measured" and np.isnan(row["estimate"])
+        elif rates[0] >= 0.95:
+            assert row["state"] == "at the ceiling"
+        else:
+            x = np.arange(len(rates))
+            rises.append(np.polyfit(x, rates, 1)[0] * x[-1])
+            assert row["estimate"] == pytest.approx(rises[-1], abs=1e-9)
+    mean = told_of.loc["grows_with_epsilon", "estimate"]
+    assert mean == pytest.approx(np.mean(rises), abs=1e-9) if rises else np.isnan(mean)
+
+
+def test_holms_correction_and_the_verdicts(small_study: Path) -> None:
+    table = told(small_study, "conclusions")
+    decided = table["verdict"] != "undecided"
+    assert (table["p_adjusted"][decided] <= 0.05).all()
+    assert (table["p_adjusted"] >= table["p"])[table["p"].notna()].all()
+    assert table["lacks"][~decided].notna().all() and table["networks"].max() == 1
+    claims = told(small_study, "paper_claims")
+    assert set(claims["attack"]) == {"paper"}  # noise is a control
+    grows = claims[claims["conclusion"] == "grows_with_epsilon"].set_index("group")["paper"]
+    assert grows.to_dict() == {"X-TB": "yes", "X-AO": "no", "H-OV": "yes", "H-BR": "yes"}
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -7,10 +7,12 @@ In reading order:
     settings           the operating point, the definition of success, the bootstrap
 
     outcomes           what became of each attacked image: every measure of an attack starts here
-    bootstrap          draws of patients
+    bootstrap          draws of patients, and how many patients a number rests on
     intervals          intervals from the draws, and Wilson's
     success            attack success rates, with `confidence_bins`
+    doses_reached      how far the attack went at each epsilon
     dose_summary       area under the dose-response curve, median of the smallest flipping dose
+    needed_dose        the dose that each image needs, by clean confidence
     subgroups          success by sex and age
     storage            flips that survive 8 bits
     other_labels       what an attack on one label does to the others
@@ -22,10 +24,16 @@ In reading order:
     training_sizes     success and accuracy by the number of training images
     study_tables       the tables over all runs: the two above and the conclusions
 
-    conclusion_draws   what the conclusions need of each attack on each run
-    verdicts           what makes a verdict: margins, trends
-    conclusions        the five tests
-    conclusion_tables  the tables conclusions and trends
+    conclusion_draws     what the conclusions need of each attack on each run
+    group_draws          the networks and the patients of a group
+    contrasts            rises and growths of several groups, p-values of their means
+    verdicts             what makes a verdict: margins, scopes, what is lacking
+    most_groups          partial conjunction tests of more than half of the groups; Holm
+    conclusions          conclusions 1 and 3, about most groups
+    network_conclusions  2 and 5, which compare networks
+    confidence_drop      4, about clean confidence
+    paper_claims         the paper's claims group by group
+    conclusion_tables    the tables of the conclusions
 
     quality            accuracy, calibration, confusion on clean images, with `roc`
     output_order       which class each output of a network seems to be

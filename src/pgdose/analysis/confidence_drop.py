@@ -1,4 +1,4 @@
-"""Conclusion 4: ASR drops sharply above a clean confidence of 0.95.
+"""Conclusion 4: ASR drops above a clean confidence of 0.95.
 
 It rests on the dose that each image needs (`needed_dose`), which no ceiling hides. The ratio of
 rates stands beside it at every dose. docs/conclusions.md has the tests.
@@ -114,7 +114,8 @@ class _Share:
         return float(effective_size(self.draws, self.clusters, self.network)[0])
 
     def freedom(self, more: float = 1.0) -> float:
-        by_patient = max(self.clusters.effective * more - 1, 0.1)
+        # Where few images flip, no more is known than the size says.
+        by_patient = max(min(self.clusters.effective, self.size) * more - 1, 0.1)
         if not self.network_freedom or not self.network:
             return by_patient
         rate = self.draws[0, 0]

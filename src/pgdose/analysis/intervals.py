@@ -37,7 +37,9 @@ def _score_ends(rate: Any, n: Any, quantile: float) -> tuple[np.ndarray, np.ndar
     middle = (rate + squared / (2 * n)) / (1 + squared / n)
     half = quantile * np.sqrt(rate * (1 - rate) / n + squared / (4 * n**2))
     half /= 1 + squared / n
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    # Rounding must not put an end on the wrong side of the rate.
+    low = np.where(np.equal(rate, 0), 0.0, np.clip(middle - half, 0, 1))
+    return low, np.where(np.equal(rate, 1), 1.0, np.clip(middle + half, 0, 1))
 
 
 def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:
@@ -72,8 +74,7 @@ def rate_interval(
         low, high = (
             np.where(rate == sure, end, x) for end, x in zip(ends, (low, high), strict=True)
         )
-    # Rounding must not put an end on the wrong side of the rate.
-    return np.where(rate == 0, 0, low), np.where(rate == 1, 1, high)
+    return low, high
 
 
 def effective_size(
@@ -82,8 +83,8 @@ def effective_size(
     """The number of independent images that would know a rate as well as these do, (points,).
 
     From the variance over the draws (Korn & Graubard 1998), a quarter of the way to the number of
-    patients on a logarithmic scale: of few flips the variance is soon underestimated. Never more
-    than the images.
+    patients on a logarithmic scale, if they are fewer: of few flips the variance is soon underestimated.
+    Never more than the images.
     """
     rate = draws[0]
     variance = standard_error(draws) ** 2 + extra_variance
@@ -91,7 +92,8 @@ def effective_size(
         size = rate * (1 - rate) / variance
     size = np.where((rate == 0) | (rate == 1), clusters.effective, size)
     size = np.where(variance > 0, size, clusters.images)
-    return np.minimum(size, clusters.images) ** 0.75 * clusters.effective**0.25
+    size = np.minimum(size, clusters.images)
+    return np.minimum(size, size**0.75 * clusters.effective**0.25)
 
 
 def percentiles(draws: np.ndarray, clusters: Clusters) -> tuple[np.ndarray, np.ndarray]:

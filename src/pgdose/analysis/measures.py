@@ -39,12 +39,14 @@ class AttackMeasures:
     draws:     what the conclusions need
     bounded:   whether no image changes by more than its epsilon
     n_unknown: images that are left out, without logits or with logits that are not finite
+    too_few_patients: the number of patients if it is too small for intervals, else 0
     """
 
     tables: dict[str, pd.DataFrame]
     draws: ConclusionDraws
     bounded: bool
     n_unknown: int
+    too_few_patients: int
 
 
 def measure_attack(
@@ -82,6 +84,7 @@ def measure_attack(
         draws=conclusion_draws(result, patients, epsilon=settings.epsilon, **point),
         bounded=_bounded(surface),
         n_unknown=result.n_unknown,
+        too_few_patients=0 if patients.clusters.enough else patients.count,
     )
 
 

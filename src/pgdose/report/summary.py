@@ -23,7 +23,7 @@ CLAIMS = {
     "grows_with_epsilon": f"ASR grows with {EPSILON}",
     "histology_less_sensitive": f"Histology is less sensitive to growing {EPSILON} than X-ray",
     "levels_off": "ASR grows with the iterations and levels off",
-    "drops_above_confidence": "ASR drops sharply above a clean confidence of 0.95",
+    "drops_above_confidence": "ASR drops above a clean confidence of 0.95",
     "training_size": "ASR does not depend on the training-set size",
 }
 KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within a sentence
