@@ -39,13 +39,14 @@ test-long: $(VENV)/.installed
 test-slurm: $(VENV)/.installed
 	$(BIN)/python tests/long/slurm.py
 
-# attack_rate needs the networks of the default study.
+# attack_rate and step_length need the networks of the default study.
 bench: demo
 	$(BIN)/python benchmarks/xray.py
 	$(BIN)/python benchmarks/histology.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/attack_rate.py
+	$(BIN)/python benchmarks/step_length.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check $(PYTHONFILES)

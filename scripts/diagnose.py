@@ -14,7 +14,7 @@ from pgdose.cohort import image_draws
 from pgdose.tables import clean_logits
 
 
-def check_inputs(name, fields, load_network, flipped_by_square, device):
+def check_inputs(name, fields, load_network, shared, device):
     """The surface of one attack, and what its checks need."""
     params, files, attack = snakemake.params, snakemake.input, read_settings(fields)
     checks = settings(params, "checks")
@@ -41,7 +41,8 @@ def check_inputs(name, fields, load_network, flipped_by_square, device):
         clean=torch.from_numpy(clean_logits.read(files.clean, surface.members)),
         expensive=checks["images"],
         queries=checks["queries"],
-        flipped_by_square=flipped_by_square,
+        positives=checks["positives"],
+        **shared,
     )
 
 
@@ -49,10 +50,10 @@ with job(snakemake) as log:
     device = devices.claim_device(snakemake.resources.get("gpu", 0))
     threads, attacks = settings(snakemake.params, "threads"), settings(snakemake.params)
     load_network = network_job.network_loader(snakemake, device, log)
-    rows, flipped_by_square = [], {}
+    rows, shared = [], {"flipped_by_square": {}, "planted": {}}  # by the checks of all attacks
     for name, fields in attacks.items():
         torch.set_num_threads(threads[name])
-        surface, inputs = check_inputs(name, fields, load_network, flipped_by_square, device)
+        surface, inputs = check_inputs(name, fields, load_network, shared, device)
         checks = run.diagnose(inputs)
         for check in checks:
             if check["verdict"] == "failed":

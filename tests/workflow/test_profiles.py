@@ -17,7 +17,7 @@ NETWORK = {
     "train",
     "import_network",
     "attack",
-    "attack_paper",  # smaller training sets
+    "attack_paper_paper-literal_sign_margin",  # smaller training sets
     "transfer",
     "diagnose",
     "examples",
@@ -33,7 +33,7 @@ def profile(name: str, folder: Path = PROJECT) -> dict:
 def resources(text: str) -> dict[str, set[str]]:
     """What the jobs of each rule ask for, as a dry run tells it."""
     found: dict[str, set[str]] = {}
-    for rule, asked in re.findall(r"^ *rule (\w+):$.*?^ *resources: (.*?)$", text, re.M | re.S):
+    for rule, asked in re.findall(r"^ *rule ([\w-]+):$.*?^ *resources: (.*?)$", text, re.M | re.S):
         found.setdefault(rule, set()).update(asked.split(", "))
     return found
 

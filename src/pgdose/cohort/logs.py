@@ -7,6 +7,7 @@ import pandas as pd
 
 from pgdose.cohort.splitting import imbalance
 
+FEWEST_PATIENTS = 4  # of the validation part; an interval over fewer says too little
 LOGGED_IMBALANCE = 0.01  # share of a stratum's images; a split that is further off is logged
 
 
@@ -43,6 +44,13 @@ def report_plan(
     for reason, count in left_out["reason"].value_counts().items():
         log.info("%s: %s %d", group, reason, count)
     log.info("%s:\n%s", group, members.groupby(["class", "part"]).size().unstack().to_string())
+    patients = members.loc[members["part"] == "validation", "patient"].nunique()
+    if patients < FEWEST_PATIENTS:
+        log.warning(
+            "groups.%s: its validation images come from %d patient%s, and intervals over patients "
+            "need at least %d; add patients",
+            *(group, patients, "" if patients == 1 else "s", FEWEST_PATIENTS),
+        )
     table = imbalance(members, training)
     off = table[table["off"] > LOGGED_IMBALANCE]
     if len(off):

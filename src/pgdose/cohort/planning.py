@@ -66,9 +66,10 @@ def _check_classes(members: pd.DataFrame, plan: Plan) -> None:
         of_class = members[members["class"] == name]
         for part in ("training", "validation") if plan.training else ("validation",):
             if not (of_class["part"] == part).any():
+                count = of_class["patient"].nunique()
                 raise UserError(
                     f"groups.{plan.group}.classes.{name}: its {len(of_class)} images come from "
-                    f"{of_class['patient'].nunique()} patients, so none is left for {part}; "
+                    f"{count} patient{'' if count == 1 else 's'}, so none is left for {part}; "
                     "add patients"
                 )
 

@@ -9,6 +9,7 @@ classes       keys `classes` (with `where`) and `image` of a group
 image_size    sizes of images: a square's side, or height and width
 augmentation  key `augment` of groups and of training
 training      section `training`, and the architectures
+repeated_training  its key `repeats`
 networks      keys `network` and `networks` of a group
 network_kinds  files of networks that are not read, and how to bring each
 network_content  what a network's file is, by its first bytes
@@ -35,6 +36,7 @@ field_lines   the lines on which fields stand in their files
 parsing       `parse`: from the content of a study file to a `Study`
 places        where a study may write
 cross_checks  mistakes between sections
+warnings      what a study may say, but hardly means
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines
 error_locations  the keys of the file that the location of such an error stands for

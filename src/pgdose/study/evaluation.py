@@ -13,6 +13,7 @@ class Checks(Model):
 
     images: CountOrZero = 8  # that they use; 0: only the cheap checks
     queries: Count = 200  # of the Square attack, for each image
+    positives: CountOrZero = 4  # of these images, with an adversarial one planted; 0: none
 
 
 class TrainingSize(Model):

@@ -16,6 +16,7 @@ screening_schemas  schema of the screened images
 cohort_schemas     schemas of a group's members
 network_schemas    schemas about a trained network
 clean_logits       clean.parquet: logits of a run's clean validation images
+reached_doses      which amplitudes of an attack are doses
 sharding           which rows belong to which shard
 site_key           the secret key of a site's ids, and its fingerprint in tables
 key_traces         tables of ids, and what they say of the key that made them

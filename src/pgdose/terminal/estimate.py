@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 TYPICAL = {
     "phantom_xray": 58,
     "attack": 38,
+    "attack_paper_paper-literal_sign_margin": 24,
     "phantom_fields": 22,
     "train": 19,
     "phantom_slides": 18,
@@ -18,7 +19,6 @@ TYPICAL = {
     "diagnose": 13,
     "examples": 13,
     "screen": 11,
-    "attack_paper": 10,
     "curves": 10,
     "report": 8,
     "render": 6,

@@ -334,7 +334,7 @@ def test_diagnose_has_a_row_for_each_attack_and_check(folder: Path) -> None:
         params={
             "settings": json.dumps({"sign": SETTINGS, "noise": NOISE}),
             "threads": json.dumps({"sign": 1, "noise": 1}),
-            "checks": json.dumps({"images": 2, "queries": 5}),
+            "checks": json.dumps({"images": 2, "queries": 5, "positives": 2}),
             "epsilon": 0.1,
         },
     )

@@ -12,10 +12,10 @@ from helpers.attack import attack, measure
 from torch import Tensor, nn
 
 from pgdose.attack import libraries
-from pgdose.attack.diagnostics import expensive
+from pgdose.attack.diagnostics import expensive, known_positives
 from pgdose.attack.diagnostics.cheap import CHEAP
 from pgdose.attack.diagnostics.expensive import EXPENSIVE
-from pgdose.attack.diagnostics.inputs import CheckInputs
+from pgdose.attack.diagnostics.inputs import CheckInputs, CheckResult, NotApplicable
 from pgdose.attack.diagnostics.run import diagnose
 from pgdose.attack.noise import Noise
 from pgdose.attack.projections import CLIPS
@@ -32,6 +32,7 @@ SIGN = {
     "alpha": 0.01,
 }
 NOISE = {"kind": "noise"}
+OF_NOISE = {"noise keeps the classes apart"}  # the check that is for noise alone
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -128,6 +129,7 @@ def inputs(
         clean=found.clean[own],
         expensive=8,
         queries=100,
+        positives=8,
     )
 
 
@@ -147,6 +149,13 @@ def of(verdict: str, e: CheckInputs) -> set[str]:
     return {name for name, own in verdicts(e).items() if own == verdict}
 
 
+def sentence(e: CheckInputs, name: str) -> str:
+    (says,) = [
+        check["says"] for check in diagnose(replace(e, expensive=0)) if check["check"] == name
+    ]
+    return str(says)
+
+
 def failed(e: CheckInputs) -> set[str]:
     return of("failed", e)
 
@@ -163,7 +172,8 @@ def never_wrong(e: CheckInputs) -> CheckInputs:
 def test_a_plain_network_passes_all() -> None:
     found = verdicts(sound())
     assert set(found) == {*CHEAP, *EXPENSIVE}
-    assert set(found.values()) == {"passed"}
+    assert of("not done", sound()) == OF_NOISE
+    assert of("passed", sound()) == set(found) - OF_NOISE
     assert sound().flips[:, -1, -1].all() and not sound().flips[:, :, 0].any()
 
 
@@ -273,14 +283,14 @@ def test_zero_gradients_are_told_by_confidence() -> None:
         **{"network": Stated(clean[sound().rows]), "logits": logits, "clean": clean},
         **{"zero_gradient": zero, "expensive": 0},
     )
-    assert failed(e) == {"gradients"}
+    assert failed(e) >= {"gradients"}
     (told,) = [check for check in diagnose(e) if check["check"] == "gradients"]
     assert told["figure"] == pytest.approx(0.9)
     assert [(b["confidence_from"], b["images"]) for b in told["details"]["bins"]] == [
         (0.0, 2),
         (0.95, 22),
     ]
-    assert failed(replace(e, zero_gradient=zero / 9)) == set()
+    assert "gradients" not in failed(replace(e, zero_gradient=zero / 9))
 
 
 def test_a_gradient_that_is_not_finite_is_told() -> None:
@@ -299,14 +309,34 @@ def test_a_loss_that_falls_is_told() -> None:
 
 
 def test_a_loss_that_still_rises_at_the_end_is_told() -> None:
-    """The probability of the true class falls from 0.9 to 0.1 by the same amount at each step."""
+    """The probability of the true class falls from 0.9 to 0.5 by the same amount at each step."""
     e = sound()
-    own = torch.linspace(0.9, 0.1, ITERATIONS + 1)[None, :, None]
+    own = torch.linspace(0.9, 0.5, ITERATIONS + 1)[None, :, None]
     shares = torch.nn.functional.one_hot(e.classes, 3)[:, None] * (1.5 * own - 0.5)
     steady = (shares + (1 - own) / 2).log()[:, None].repeat(1, 4, 1, 1)
     clean = steady[:, 0, 0]
     even = replace(e, network=Stated(clean[e.rows]), logits=steady, clean=clean, expensive=0)
     assert failed(even) == {"loss levels off"}
+    ended = steady.clone()  # at all epsilons but the smallest every step but the first is the last
+    ended[:, 1:, 1:] = steady[:, 1:, -1:]
+    assert failed(replace(even, logits=ended)) == {"loss levels off"}
+    assert "at epsilon = 0.01," in sentence(replace(even, logits=ended), "loss levels off")
+
+
+def test_where_every_image_flips_the_loss_is_not_judged() -> None:
+    e = sound()
+    backwards = e.logits.clone()
+    backwards[:, -1] = backwards[:, -1].flip(1)  # flipped first, right at the end
+    backwards[:, -1, -1] = e.logits[:, -1, -1]  # but for the last iteration
+    judged = sentence(replace(e, logits=backwards), "loss rises")
+    flipped = e.flips[:, :, -1].all(dim=0)
+    assert flipped[-1] and not flipped[0]
+    count = int(flipped.sum())
+    assert f"; skipped at {count} of 4 epsilons, where every image flips." in judged
+    everywhere = e.logits[:, -1:].expand_as(e.logits)
+    for check in ("loss rises", "loss levels off"):
+        says = sentence(replace(e, logits=everywhere), check)
+        assert says == "Skipped: every image is flipped at each epsilon."
 
 
 def test_success_that_is_lost_at_a_larger_epsilon_is_told() -> None:
@@ -319,7 +349,157 @@ def test_success_that_is_lost_on_the_way_is_told() -> None:
     e = sound()
     logits = e.logits.clone()
     logits[:, :-1, 10] = logits[:, -1:, -1]
-    assert failed(replace(e, logits=logits, expensive=0)) == {"no silent success"}
+    assert failed(replace(e, logits=logits, expensive=0)) == {"no silent success", "loss rises"}
+
+
+def test_one_dose_is_enough_to_be_told() -> None:
+    """Two of 24 images at one of many epsilons, which the mean over all would hide."""
+    e = inputs(epsilons=[0.04 + 0.001 * i for i in range(60)])
+    assert failed(replace(e, expensive=0)) == set()
+    logits = e.logits.clone()
+    logits[:2, 50, -1] = logits[:2, 50, 0]
+    lost = replace(e, logits=logits, expensive=0)
+    assert e.flips[:2, 49:52, -1].all()
+    assert failed(lost) >= {"monotone in epsilon", "no silent success"}
+    assert "from epsilon 0.089 to 0.09, 8.3%" in sentence(lost, "monotone in epsilon")
+    assert "at epsilon = 0.09, 8.3%" in sentence(lost, "no silent success")
+
+
+def test_a_dose_that_was_never_reached_is_told() -> None:
+    short = inputs(settings={**SIGN, "alpha": 0.001})
+    assert "dose reached" in failed(short)
+    says = sentence(short, "dose reached")
+    assert says.startswith("Epsilons 0.05, 0.1 are never reached, largest change 0.02: ")
+    literal = {"kind": "gradient", "step": "raw", "clip": "gradient", "lr": 0.01}
+    cut = inputs(settings=literal, epsilons=[1e-6, 1e-5, 0.5, 0.9])
+    assert sentence(cut, "dose reached").startswith("Epsilon 0.9 is no dose: every image")
+    assert "dose reached" in of("not done", replace(sound(), attack=None))
+
+
+def test_what_rounding_explains_is_within_tolerance_and_more_is_told() -> None:
+    def shaken(size: float) -> CheckInputs:
+        return replace(sound(), network=Changed(plain(), lambda x: x + size * torch.rand_like(x)))
+
+    assert "repeatable" not in failed(replace(shaken(1e-6), expensive=0))
+    assert "what sums in another order differ by" in sentence(shaken(1e-6), "repeatable")
+    assert "repeatable" in failed(replace(shaken(1e-3), expensive=0))
+    assert "differ by at most 0 (allowed" in sentence(sound(), "repeatable")
+
+
+def test_noise_that_makes_one_class_of_all_is_told() -> None:
+    e = inputs(settings=NOISE)
+    assert verdicts(e)["noise keeps the classes apart"] == "passed"
+    logits = e.logits.clone()
+    logits[:, 2, -1] = torch.tensor([0.0, 1.0, 0.0])
+    says = sentence(replace(e, logits=logits), "noise keeps the classes apart")
+    assert "noise keeps the classes apart" in failed(replace(e, logits=logits))
+    assert "at epsilon = 0.05, noise has 100.0% of the images predicted as one class" in says
+    alike = replace(e, classes=e.classes * 0, logits=torch.zeros_like(e.logits))
+    assert "noise keeps the classes apart" in of("not done", alike)
+
+
+# --- a known positive -----------------------------------------------------------------------------
+
+
+def planted(e: CheckInputs) -> CheckResult:
+    return known_positives.known_positive(e)
+
+
+def without_gradient(logits: Tensor) -> Tensor:
+    return logits.detach() + 0 * logits
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SIGN,
+        {**SIGN, "alpha": {"of_epsilon": 0.1}},
+        {**SIGN, "gradient_of": "margin", "step": "raw", "alpha": None, "lr": 0.01},
+        {**SIGN, "step": None, "alpha": None, "schedule": "apgd", "start": "random"},
+        {**SIGN, "step": "l2", "clip": "l2", "alpha": 0.1},
+        {**SIGN, "start": "random", "restarts": 2},
+    ],
+    ids=str,
+)
+def test_a_sound_attack_finds_what_was_planted(settings: dict[str, Any]) -> None:
+    for epsilons in ([0.002, 0.01], EPSILONS):  # where it hardly flips any, and all
+        told = planted(inputs(settings=settings, epsilons=epsilons))
+        assert told.passed and told.figure == 0, told.says
+        assert told.details == {"rigid": 0, "planted": 8}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**SIGN, "alpha": 1e-6},
+        {**SIGN, "gradient_of": "probability", "step": "raw", "alpha": None, "lr": 1e-6},
+    ],
+    ids=["short steps", "small rate"],
+)
+def test_steps_that_are_too_short_miss_it(settings: dict[str, Any]) -> None:
+    told = planted(inputs(settings=settings))
+    assert not told.passed and told.figure > 0.5
+
+
+def test_an_attack_in_the_wrong_direction_misses_it() -> None:
+    wrong = attack(SIGN)
+    upwards = replace(wrong, objective=lambda logits, classes: -wrong.objective(logits, classes))  # type: ignore[misc]
+    assert not planted(inputs(settings=upwards)).passed
+
+
+@pytest.mark.parametrize(
+    "mask", [without_gradient, lambda x: x * 1000, saturating, clamped], ids=lambda f: f.__name__
+)
+def test_masked_gradients_miss_it(mask: Any) -> None:
+    e = inputs(Changed(plain(), mask))
+    told = planted(e)
+    assert not told.passed, told.says
+    if mask in (saturating, clamped):  # to noise they seem robust: nothing moves their outputs
+        assert told.details and told.details["rigid"] > 0 and "do not respond" in told.says
+
+
+def test_what_is_planted_is_wrong_at_the_edge_alone() -> None:
+    e = inputs()
+    rows = torch.arange(8)
+    what = known_positives.plant(e, e.samples)
+    network = known_positives.Shifted(e.network, what.bias)
+    assert (network(e.images).argmax(dim=1) == e.classes[rows]).all()
+    wrong = torch.zeros(8, dtype=torch.bool)
+    for draw in range(known_positives.DRAWS):
+        drawn = [torch.manual_seed(draw), torch.rand_like(e.images)][1] * 2 - 1
+        inside = e.clip.project(e.images + 0.3 * e.epsilon * drawn, e.images, e.epsilon)
+        assert (network(inside).argmax(dim=1) == e.classes[rows]).float().mean() > 0.8
+        logits = known_positives._drawn(e, e.samples, draw, False)
+        wrong |= (logits + what.bias).argmax(dim=1) != e.classes[rows]
+    assert wrong.all() and what.planted.all() and not what.rigid.any()
+    assert (what.bias >= 0).all() and (what.bias > 0).any()  # of the other class: never surer
+    far = inputs(epsilons=[0.9])
+    at_once = known_positives.plant(far, far.samples)  # corners that are wrong by themselves
+    assert not at_once.bias.all(dim=1).any() and (at_once.bias >= 0).all()
+    assert (at_once.bias == 0).all(dim=1).any()
+    with pytest.raises(ValueError, match="3 images, but a bias for 8"):
+        network(e.images[:3])
+
+
+def test_what_is_planted_is_shared_by_the_attacks_on_a_network() -> None:
+    e = inputs()
+    planted(e)
+    planted(replace(e, attack=attack({**SIGN, "gradient_of": "margin"})))
+    assert len(e.planted) == 1
+
+
+def test_nothing_is_planted_for_attacks_without_a_box_of_their_own_or_if_left_out() -> None:
+    literal = {"kind": "gradient", "step": "raw", "clip": "gradient", "lr": 5.0}
+    others = [
+        inputs(settings=literal),
+        inputs(settings=NOISE),
+        inputs(settings={**SIGN, "target": "least_likely"}),
+        replace(sound(), attack=None),
+        replace(sound(), positives=0),
+    ]
+    for e in others:
+        with pytest.raises(NotApplicable):
+            planted(e)
 
 
 def test_an_attack_that_others_beat_is_told() -> None:
@@ -387,7 +567,7 @@ def test_another_clip_is_checked_by_its_own_bound(monkeypatch: pytest.MonkeyPatc
     how = toy_clip.attack({"gradient_of": "cross_entropy", "step": "l2", "alpha": 0.3})
     e = inputs(settings=how, epsilons=[2.0, 6.0, 14.4])
     assert failed(e) == set()
-    assert of("not done", e) == {"stronger than Square"}
+    assert of("not done", e) == {"stronger than Square"} | OF_NOISE
     too_far = replace(e, change=e.change + 1e-3, expensive=0)
     assert failed(too_far) == {"box kept"}
     runs: list[Doses] = []
@@ -433,23 +613,25 @@ def test_a_start_that_hides_the_way_is_told() -> None:
 def test_noise_is_not_asked_what_only_attacks_can_do() -> None:
     found = verdicts(inputs(settings=NOISE))
     passed = {"repeatable", "outputs are logits", "inputs in range", "clean prediction", "box kept"}
+    passed |= {"dose reached"} | OF_NOISE
     assert {name for name, verdict in found.items() if verdict == "passed"} == passed
     assert set(found.values()) == {"passed", "not done"}
 
 
 def test_the_expensive_checks_can_be_left_out() -> None:
-    assert of("not done", replace(sound(), expensive=0)) == set(EXPENSIVE)
+    assert of("not done", replace(sound(), expensive=0)) == set(EXPENSIVE) | OF_NOISE
 
 
 def test_a_literal_clip_has_no_box() -> None:
     literal = {"kind": "gradient", "step": "raw", "clip": "gradient", "lr": 5.0}
     unbound = {"box kept", "stronger than noise", "enough restarts", "stronger than Square"}
+    unbound |= {"finds a planted image"} | OF_NOISE
     assert of("not done", inputs(settings=literal)) == unbound
 
 
 def test_without_the_library_square_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "available", lambda library: False)
-    assert of("not done", sound()) == {"stronger than Square"}
+    assert of("not done", sound()) == {"stronger than Square"} | OF_NOISE
 
 
 def test_another_library_s_attack_is_judged_by_what_it_gives() -> None:
@@ -458,13 +640,18 @@ def test_another_library_s_attack_is_judged_by_what_it_gives() -> None:
     logits[:, :, 1:-1] = torch.nan
     other = replace(e, attack=None, logits=logits, zero_gradient=nothing, bad_gradient=nothing)
     assert failed(other) == set()
-    assert of("not done", other) == {"gradients", "loss levels off", *EXPENSIVE}
+    assert of("not done", other) == {
+        *("gradients", "loss levels off", "dose reached"),
+        *OF_NOISE,
+        *EXPENSIVE,
+    }
     assert failed(replace(never_wrong(other), expensive=0)) == {"loss rises"}
 
 
 def test_one_epsilon_has_no_neighbour_and_one_step_no_end() -> None:
     once = inputs(settings={**SIGN, "alpha": 0.1}, epsilons=[0.1], max_iter=1)
-    assert of("not done", once) == {"monotone in epsilon", "loss levels off"}
+    assert of("not done", once) >= {"monotone in epsilon"}
+    assert verdicts(once)["loss levels off"] == "not done"
 
 
 def test_where_nothing_was_attacked_nothing_is_judged() -> None:

@@ -195,6 +195,26 @@ def test_a_record_that_fits_two_classes_is_left_out() -> None:
     assert members["record_id"].to_list() == ["0-0001", "0-0002"]
 
 
+def test_a_group_of_one_patient_is_refused_or_told(caplog: pytest.LogCaptureFixture) -> None:
+    """It cannot be split; a network that exists may judge it, but no interval is possible."""
+    table = archive(8).assign(patient="p0", label_norm=[1, 0] * 4, label_tb=[0, 1] * 4)
+    classes = {"A": one_class(where={"label": "norm"}), "B": one_class(where={"label": "tb"})}
+    found = eligibility.candidates(table, classes)
+    message = (
+        r"groups\.G\.classes\.A: its 4 images come from 1 patient, so none is left for \w+; add"
+    )
+    with pytest.raises(UserError, match=message):
+        planning.plan_members(found, planning.Plan("G", classes, 1, training=0.8))
+    nothing = found.iloc[:0].assign(reason="")
+    for patients, told in ((1, "1 patient, and"), (3, "3 patients, and"), (4, "")):
+        found["patient"] = [f"p{i % patients}" for i in range(len(found))]
+        members = planning.plan_members(found, planning.Plan("G", classes, 1, training=0.0))
+        caplog.clear()
+        logs.report_plan(logging.getLogger("t"), "G", members, nothing, 0.0)
+        expected = f"groups.G: its validation images come from {told}" if told else ""
+        assert expected in caplog.text and ("intervals over patients" in caplog.text) == bool(told)
+
+
 def test_a_class_takes_records_of_its_own_source_alone() -> None:
     table = archive(4).assign(source=["xray", "xray", "other", "other"])
     classes = {"A": one_class(), "B": one_class(source="other")}
@@ -271,7 +291,7 @@ def test_a_class_without_any_image_is_a_mistake_even_if_all_are_wanted() -> None
 def test_a_class_of_one_patient_cannot_be_split() -> None:
     records = archive(100)
     records.loc[records["age"].between(50, 81), "patient"] = "the same"
-    with pytest.raises(UserError, match=r"G2: its \d+ images come from 1 patients"):
+    with pytest.raises(UserError, match=r"G2: its \d+ images come from 1 patient,"):
         draw_members(records, by_age())
 
 

@@ -93,7 +93,7 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
         {"rotation", "shift", "scale", "brightness", "contrast", "noise", "flip"},
         set(),
     ),
-    (Checks(), "diagnose", {"images", "queries"}, set()),
+    (Checks(), "diagnose", {"images", "queries", "positives"}, set()),
     (Measures(), "measure", {"success", "draws"}, set()),
     (
         OperatingPoints(),

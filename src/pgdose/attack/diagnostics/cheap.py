@@ -1,5 +1,7 @@
 """Cheap checks: of the network and its inputs on a few images, and of the surface."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,8 +15,10 @@ from pgdose.attack.diagnostics.inputs import (
 from pgdose.attack.objectives import OBJECTIVES
 from pgdose.attack.steps import target_class
 from pgdose.networks.classifier import probability_offset
+from pgdose.tables.reached_doses import reached_levels
 
 PROBED = 8  # images that these checks show to the network
+REPEATABLE = 1e-5  # of the largest logit: more than rounding in another order explains
 # The largest difference that rounding explains, in parts of the largest logit, by precision.
 # Training on CUDA evaluates its images in tf32 at any rate.
 TOLERANCES = {"fp32": 1e-2, "tf32": 1e-2, "bf16": 1e-1}
@@ -26,6 +30,7 @@ MOST_FALL = 0.1  # of the whole rise of the mean loss, that it may lose again on
 LAST, MOST_LATE = 0.2, 0.1  # the last fifth: a steady descent has a fifth of its way before it
 MOST_VIOLATIONS = 0.05
 MOST_SILENT = 0.05
+MOST_ALIKE, FEWEST = 0.9, 8  # predictions of one class, among so many images at least
 CONFIDENCES = torch.tensor([0.0, *(0.5 + 0.05 * i for i in range(10))], dtype=torch.float64)
 
 
@@ -39,9 +44,11 @@ def repeatable(e: CheckInputs) -> CheckResult:
     once, again = (e.network(images).double() for _ in range(2))
     apart = float((once - again).abs().max())
     training = sum(layer.training for layer in e.network.modules())
-    says = f"The same images twice: logits differ by at most {apart:.2g}"
+    allowed = REPEATABLE * scale(once)
+    says = f"The same images twice: logits differ by at most {apart:.2g} (allowed: {allowed:.2g}"
+    says += ", what sums in another order differ by)" if 0 < apart <= allowed else ")"
     says += f"; {training} layers are in training mode." if training else "."
-    return CheckResult(apart, apart <= 1e-5 * scale(once) and not training, says)
+    return CheckResult(apart, apart <= allowed and not training, says)
 
 
 @torch.no_grad()
@@ -101,6 +108,37 @@ def box(e: CheckInputs) -> CheckResult:
     return CheckResult(share, share <= 1, says)
 
 
+def dose_reached(e: CheckInputs) -> CheckResult:
+    """Some image is changed by as much as each epsilon; else its results are copies."""
+    if e.attack is None:
+        raise NotApplicable("The attack is another library's; its epsilon may be of any norm.")
+    change, bounds = e.change.cpu().double(), e.clip.bounds_change
+    reached = reached_levels(change.numpy(), e.doses.epsilons, bounds_change=bounds).tolist()
+    largest = change.amax(dim=0).tolist()
+    missed = [level for level, is_dose in enumerate(reached) if not is_dose]
+    details = {"reached": reached, "largest_change": largest}
+    if not missed:
+        says = f"Each of the {len(reached)} epsilons is a dose."
+    elif bounds:
+        says = (
+            f"{_epsilons(e, missed)} never reached, largest change "
+            f"{max(largest[level] for level in missed):.3g}: the steps are too short for it, and "
+            "what it shows was done by a smaller change."
+        )
+    else:
+        says = (
+            f"{_epsilons(e, missed)} no dose: every image is changed exactly as much "
+            "as at the next smaller one, which cuts no gradient any more."
+        )
+    return CheckResult(len(missed) / len(reached), not missed, says, details)
+
+
+def _epsilons(e: CheckInputs, levels: list[int]) -> str:
+    """`Epsilon 0.06 is`, or `Epsilons 0.06, 0.08 are`."""
+    listed = ", ".join(f"{e.doses.epsilons[level]:g}" for level in levels)
+    return f"Epsilons {listed} are" if len(levels) > 1 else f"Epsilon {listed} is"
+
+
 def gradients(e: CheckInputs) -> CheckResult:
     """Entries of the first gradient that are 0 or not finite, by the clean confidence."""
     if not e.zero_gradient.isfinite().any():
@@ -128,13 +166,27 @@ def gradients(e: CheckInputs) -> CheckResult:
 
 def loss_rises(e: CheckInputs) -> CheckResult:
     """The mean loss that the attack raises ends higher, and hardly falls on the way."""
-    mean = _mean_loss(e)
+    _follows_a_loss(e)
+    levels = _not_all_flipped(e)
+    means = {level: _mean_loss(e, level) for level in levels}
+
+    def fall(level: int) -> float:
+        """The largest fall in parts of the rise; infinite without a rise."""
+        mean = means[level]
+        rise = float(mean[-1] - mean[0])
+        if rise <= 1e-9 * scale(mean):
+            return math.inf
+        return float((mean.cummax(dim=0).values - mean).max()) / rise
+
+    worst = max(levels, key=fall)
+    mean = means[worst]
     rise = float(mean[-1] - mean[0])
-    fall = float((mean.cummax(dim=0).values - mean).max())
-    passed = rise > 1e-9 * scale(mean) and fall <= MOST_FALL * rise
+    passed = fall(worst) <= MOST_FALL
     says = (
-        f"{e.at_epsilon.capitalize()} the mean loss goes from {mean[0]:.3g} to {mean[-1]:.3g} and "
-        f"falls by at most {fall:.2g} on its way (allowed: {MOST_FALL:.0%} of the rise)."
+        f"At worst, at epsilon = {e.doses.epsilons[worst]:g}, the mean loss goes from "
+        f"{mean[0]:.3g} to {mean[-1]:.3g} and falls by at most "
+        f"{(mean.cummax(dim=0).values - mean).max():.2g} on its way (allowed: {MOST_FALL:.0%} of "
+        f"the rise){_skipped(e, levels)}."
     )
     return CheckResult(rise, passed, says, {"mean_loss": mean.tolist()})
 
@@ -145,23 +197,42 @@ def loss_levels_off(e: CheckInputs) -> CheckResult:
     Not the loss itself: cross-entropy and margin keep rising long after the image has flipped.
     """
     _follows_a_loss(e)
-    probability = e.probabilities(e.logits[:, e.level])
-    true = e.classes[:, None, None].expand(-1, probability.shape[1], 1)
-    mean = probability.gather(2, true).mean(dim=(0, 2))
-    late = max(round(LAST * e.doses.max_iter), 1)
-    if e.doses.max_iter < 5 or not mean.isfinite().all():
+    levels, late = _not_all_flipped(e), max(round(LAST * e.doses.max_iter), 1)
+    means = {level: _mean_probability(e, level) for level in levels}
+    if e.doses.max_iter < 5 or not all(mean.isfinite().all() for mean in means.values()):
         raise NotApplicable("Fewer than 5 iterations, or not all of them, were computed.")
-    if mean[0] - mean[-1] < 1e-3:
+    falls = {level: mean for level, mean in means.items() if mean[0] - mean[-1] >= 1e-3}
+    if not falls:
         raise NotApplicable(
             "The mean probability of the true class does not fall by as much as 0.001."
         )
-    share = float((mean[-1 - late] - mean[-1]) / (mean[0] - mean[-1]))
+    shares = {
+        level: float((mean[-1 - late] - mean[-1]) / (mean[0] - mean[-1]))
+        for level, mean in falls.items()
+    }
+    worst = max(shares, key=shares.__getitem__)
+    mean, share = falls[worst], shares[worst]
     says = (
-        f"{e.at_epsilon.capitalize()} the mean probability of the true class falls from "
-        f"{mean[0]:.3f} to {mean[-1]:.3f}, {share:.1%} of it in the last {late} of "
-        f"{e.doses.max_iter} iterations (allowed: {MOST_LATE:.0%})."
+        f"At worst, at epsilon = {e.doses.epsilons[worst]:g}, the mean probability of the true "
+        f"class falls from {mean[0]:.3f} to {mean[-1]:.3f}, {share:.1%} of it in the last {late} "
+        f"of {e.doses.max_iter} iterations (allowed: {MOST_LATE:.0%}){_skipped(e, levels)}."
     )
     return CheckResult(share, share <= MOST_LATE, says, {"mean_probability": mean.tolist()})
+
+
+def _not_all_flipped(e: CheckInputs) -> list[int]:
+    """The levels at which some image stays right: elsewhere a loss has nothing left to decide."""
+    levels = [level for level in range(len(e.doses)) if not e.flips[:, level, -1].all()]
+    if not levels:
+        raise NotApplicable("Skipped: every image is flipped at each epsilon.")
+    return levels
+
+
+def _skipped(e: CheckInputs, levels: list[int]) -> str:
+    count = len(e.doses) - len(levels)
+    return (
+        f"; skipped at {count} of {len(e.doses)} epsilons, where every image flips" if count else ""
+    )
 
 
 def _follows_a_loss(e: CheckInputs) -> None:
@@ -169,10 +240,16 @@ def _follows_a_loss(e: CheckInputs) -> None:
         raise NotApplicable("Noise is drawn anew at each iteration and follows no loss.")
 
 
-def _mean_loss(e: CheckInputs) -> Tensor:
-    """Float64, the mean loss that the attack raises at `epsilon`, by computed iteration."""
-    _follows_a_loss(e)
-    logits = e.logits[:, e.level].double()
+def _mean_probability(e: CheckInputs, level: int) -> Tensor:
+    """Float64, that of the true class, by iteration."""
+    probability = e.probabilities(e.logits[:, level])
+    true = e.classes[:, None, None].expand(-1, probability.shape[1], 1)
+    return probability.gather(2, true).mean(dim=(0, 2))
+
+
+def _mean_loss(e: CheckInputs, level: int) -> Tensor:
+    """Float64, the mean loss that the attack raises at one epsilon, by computed iteration."""
+    logits = e.logits[:, level].double()
     logits = logits[:, logits.isfinite().all(dim=2).all(dim=0)]
     objective, targets, sign = OBJECTIVES["cross_entropy"], e.classes, -1.0
     if e.attack and e.attack.objective:
@@ -192,27 +269,54 @@ def monotone(e: CheckInputs) -> CheckResult:
     if e.is_noise:
         raise NotApplicable("Noise does not search for success, and more of it may lose it again.")
     flips = e.flips[:, :, -1]
-    lost = (flips[:, :-1] & ~flips[:, 1:]).double()
-    share = float(lost.mean())
+    lost = (flips[:, :-1] & ~flips[:, 1:]).double().mean(dim=0).tolist()
+    worst = max(range(len(lost)), key=lost.__getitem__)
+    low, high = e.doses.epsilons[worst : worst + 2]
     says = (
-        f"In {share:.1%} of the pairs of neighbouring epsilons an image is flipped at the smaller "
-        f"and not at the larger one (allowed: {MOST_VIOLATIONS:.0%})."
+        f"At worst, from epsilon {low:g} to {high:g}, {lost[worst]:.1%} of the images are flipped "
+        f"at the smaller and not at the larger one (allowed: {MOST_VIOLATIONS:.0%})."
     )
-    return CheckResult(share, share <= MOST_VIOLATIONS, says, {"by_epsilon": lost.mean(0).tolist()})
+    passed = lost[worst] <= MOST_VIOLATIONS
+    return CheckResult(lost[worst], passed, says, {"by_epsilon": lost})
 
 
 def silent_success(e: CheckInputs) -> CheckResult:
     """Wrong on the way and right at the end: the last iterate hides a success."""
     if e.is_noise:
         raise NotApplicable("Each iteration of noise is a draw of its own.")
-    silent = e.flips.any(dim=2) & ~e.flips[:, :, -1]
-    share = float(silent.double().mean())
+    silent = (e.flips.any(dim=2) & ~e.flips[:, :, -1]).double().mean(dim=0).tolist()
+    worst = max(range(len(silent)), key=silent.__getitem__)
     says = (
-        f"{share:.1%} of the attacks have the image wrong on the way and right at the end "
-        f"(allowed: {MOST_SILENT:.0%})."
+        f"At worst, at epsilon = {e.doses.epsilons[worst]:g}, {silent[worst]:.1%} of the images "
+        f"are wrong on the way and right at the end (allowed: {MOST_SILENT:.0%})."
     )
-    by_epsilon = silent.double().mean(0).tolist()
-    return CheckResult(share, share <= MOST_SILENT, says, {"by_epsilon": by_epsilon})
+    passed = silent[worst] <= MOST_SILENT
+    return CheckResult(silent[worst], passed, says, {"by_epsilon": silent})
+
+
+def one_class(e: CheckInputs) -> CheckResult:
+    """Noise does not push all images to one class, which would be the success of a constant."""
+    if not e.is_noise:
+        raise NotApplicable("Only noise, the control, is judged in this way.")
+    clean = _largest_share(e.logits[:, 0, 0])
+    if len(e.classes) < FEWEST or clean > MOST_ALIKE:
+        raise NotApplicable(
+            f"Too few images ({len(e.classes)}), or nearly all are of one class to begin with."
+        )
+    shares = [_largest_share(e.logits[:, level, -1]) for level in range(len(e.doses))]
+    worst = max(range(len(shares)), key=shares.__getitem__)
+    says = (
+        f"At worst, at epsilon = {e.doses.epsilons[worst]:g}, noise has {shares[worst]:.1%} of the "
+        f"images predicted as one class, {clean:.1%} without noise (allowed: {MOST_ALIKE:.0%})."
+    )
+    if shares[worst] > MOST_ALIKE:
+        says += " There it flips whoever is of another class, and says nothing about the images."
+    return CheckResult(shares[worst], shares[worst] <= MOST_ALIKE, says, {"by_epsilon": shares})
+
+
+def _largest_share(logits: Tensor) -> float:
+    """The share of the class that is predicted most often."""
+    return float(logits.argmax(dim=1).bincount().max() / len(logits))
 
 
 CHEAP: dict[str, Check] = {
@@ -221,9 +325,11 @@ CHEAP: dict[str, Check] = {
     "inputs in range": inputs,
     "clean prediction": clean_prediction,
     "box kept": box,
+    "dose reached": dose_reached,
     "gradients": gradients,
     "loss rises": loss_rises,
     "loss levels off": loss_levels_off,
     "monotone in epsilon": monotone,
     "no silent success": silent_success,
+    "noise keeps the classes apart": one_class,
 }

@@ -10,6 +10,7 @@ from torch import Tensor
 from pgdose.attack import external, libraries
 from pgdose.attack.batching import Execution
 from pgdose.attack.diagnostics.inputs import Check, CheckInputs, CheckResult, NotApplicable
+from pgdose.attack.diagnostics.known_positives import known_positive
 from pgdose.attack.noise import Noise
 from pgdose.attack.steps import Attack, GradientDescent
 from pgdose.attack.surface import surface
@@ -146,4 +147,5 @@ EXPENSIVE: dict[str, Check] = {
     "enough iterations": more_iterations,
     "enough restarts": second_restart,
     "stronger than Square": square,
+    "finds a planted image": known_positive,
 }

@@ -34,8 +34,10 @@ class CheckInputs:
     clean:         m x c, logits of the clean images as stored after training
     expensive:     how many of the k the expensive checks use, the first ones; 0: none is made
     queries:       of Square, for each image
+    positives:     how many of these images get an adversarial one planted; 0: none
     batch:         images at a time
     flipped_by_square: results of Square, which the checks of all attacks on a network share
+    planted:       what was planted, shared in the same way
     """
 
     network: nn.Module
@@ -54,8 +56,10 @@ class CheckInputs:
     clean: Tensor
     expensive: int
     queries: int
+    positives: int = 0
     batch: int = 32
     flipped_by_square: dict[Hashable, Tensor] = field(default_factory=dict)
+    planted: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def is_noise(self) -> bool:
