@@ -15,10 +15,10 @@ with job(snakemake):
         as_counted(result_csv.read_csv(inputs[name]), params.success)
         for name in ("asr", "confidence")
     )
-    sizes = result_csv.read_csv(inputs.training_size)
+    sizes, reached = (result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached"))
     attacks = by_confidence["attack"].unique()
     rows = {
-        "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations),
+        "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations, reached),
         "fig3b": partial(curve_rows.over_iterations, asr, groups, epsilons),
         "fig3c": partial(curve_rows.over_confidence, by_confidence, groups, epsilon, iterations),
         "fig3d": partial(curve_rows.over_training_size, sizes, groups),

@@ -37,6 +37,7 @@ class Group:
             level: examples.flipped_members(surface, class_index, level, self.iteration)
             for level in (self.level, self.flips_level)
         }
+        self.shown = examples.surest(self.flipped[self.level] or self.attacked, surface)
 
     def versions(self, member, levels):
         """(epsilon, iteration, version): the original first."""
@@ -78,7 +79,7 @@ with job(snakemake) as log:
     examples_shown = []
     for name, group in groups.items():
         levels = examples.spread_levels(group.attack.doses, EPSILONS)
-        for member in (group.flipped[group.level] or group.attacked)[:1]:
+        for member in group.shown[:1]:
             examples_shown.append(shown(1, name, group, member, levels))
     flipped = {name: group.flipped[group.flips_level] for name, group in groups.items()}
     for name, member in examples.in_turn(flipped, FLIPS):

@@ -16,13 +16,17 @@ with job(snakemake) as log:
         group: result_csv.read_csv(path)
         for group, path in zip(groups, inputs.training, strict=True)
     }
-    table = result_csv.read_csv(inputs.table)
+    classes = settings(snakemake.params, "classes")
+    table = examples.with_class_titles(result_csv.read_csv(inputs.table), classes)
     images = examples.load_images(inputs.images, len(table))
     rows = {
         "heatmap": lambda group: heatmap.surfaces(asr, group),
         "network": lambda group: network.measures(training[group], calibration, confusion, group),
     }
-    draw = {"heatmap": heatmap.heat_map, "network": network.panels}
+    draw = {
+        "heatmap": heatmap.heat_map,
+        "network": lambda rows, group: network.panels(rows, group, classes[group]),
+    }
     for figure, files in style.files_of_figures(snakemake.output).items():
         kind, group = figure.parent.name, figure.name
         if kind == "examples":

@@ -7,7 +7,8 @@ from pgdose.tables import result_csv
 
 with job(snakemake):
     groups = settings(snakemake.params, "groups")
-    table = result_csv.read_csv(snakemake.input.table)
+    classes = settings(snakemake.params, "classes")
+    table = examples.with_class_titles(result_csv.read_csv(snakemake.input.table), classes)
     images = examples.load_images(snakemake.input.images, len(table))
     draw = {
         "fig1": examples.adversarial_examples,

@@ -4,6 +4,7 @@ from job import job, settings
 
 from pgdose.analysis.success import as_counted
 from pgdose.attack.diagnostics.table import read_diagnostics
+from pgdose.cohort.rejects_by_class import read_eligible
 from pgdose.report import collect, page, provenance
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import PAGE_TABLES, Provenance, ReportData
@@ -23,10 +24,9 @@ with job(snakemake):
         tables[name] = as_counted(tables[name], study["measures"]["success"])
     diagnosed = named(settings(params, "diagnosed"), inputs.diagnostics, read_diagnostics)
     rejected = named(settings(params, "sources"), inputs.rejects, parquet.read_table)
-    left_out = [
-        *named(groups, inputs.left_out, parquet.read_table),
-        *named(groups, inputs.unreadable, parquet.read_table),
-    ]
+    left_out = named(groups, inputs.left_out, parquet.read_table)
+    unreadable = named(groups, inputs.unreadable, parquet.read_table)
+    fit = [read_eligible(path) for path in inputs.left_out]
     labelled = named(settings(params, "hand_labelled"), inputs.agreement, result_csv.read_csv)
     data = ReportData(
         study=study,
@@ -38,7 +38,15 @@ with job(snakemake):
             group: {name: inputs[name][place] for name in PICTURES}
             for place, group in enumerate(groups)
         },
-        rejects=collect.rejects(rejected, left_out),
+        classes=settings(params, "classes"),
+        synthetic=settings(params, "synthetic"),
+        rejects=collect.rejects(rejected, [*left_out, *unreadable]),
+        chosen=collect.chosen(
+            (group, of_classes, lost, unread)
+            for (group, lost), (_, unread), of_classes in zip(
+                left_out, unreadable, fit, strict=True
+            )
+        ),
         agreement=collect.agreement(labelled),
         near_duplicates=collect.near_duplicates(
             named(groups, inputs.near_duplicates, parquet.read_table)
@@ -48,6 +56,7 @@ with job(snakemake):
             devices=collect.devices(diagnosed),
             versions=provenance.versions(),
             machine=provenance.machine(),
+            commit=provenance.commit(),
         ),
     )
     page.write_report(snakemake.output[0], data)

@@ -1,6 +1,6 @@
 from job import job, settings
 
-from pgdose.analysis import result_files, table1
+from pgdose.analysis import demographics, result_files, table1
 from pgdose.tables import clean_logits, parquet
 
 with job(snakemake):
@@ -14,6 +14,7 @@ with job(snakemake):
     tables = {
         "table1": table1.table1(groups, params.draws, params.seed),
         "class_counts": table1.class_counts(groups),
+        "demographics": demographics.demographics({one.group: one.members for one in groups}),
     }
     for name, columns in settings(params, "columns").items():
         result_files.write_result_table(tables[name], outputs[name], columns)

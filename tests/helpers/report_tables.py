@@ -16,6 +16,7 @@ TITLES = {"X-NR2": "Age <b>G1</b>", "X-TB": "Tuberculosis & norm", "H-BR": "Brea
 EPSILONS = {"paper": [0.02, 0.1, 0.2], "sign": [0.0005, 0.02, 0.1], "noise": [0.02, 0.2]}
 ITERATIONS = {"paper": 20, "sign": 20, "noise": 1}
 CLASSES = ["C1", "C2 <i>"]
+TITLES_OF_CLASSES = {"X-TB": {"C1": "Tuberculosis & more"}}
 MAIN = {"run": "full", "role": "main", "size": None, "repeat": None}
 CLAIMS = [
     "grows_with_epsilon",
@@ -80,8 +81,11 @@ def tables() -> dict[str, pd.DataFrame]:
         for name in CLASSES:
             of_class = {"group": group, "class": name}
             for to in CLASSES:
-                rows.add("confusion", of_class, MAIN, predicted=to, n=rows.count())
+                n = rows.count()
+                share = {"share": n / 2000, "ci_low": n / 2100, "ci_high": n / 1900}
+                rows.add("confusion", of_class, MAIN, share, predicted=to, n=n)
             counts = {"n_images": 100123, "n_training": 80123, "n_validation": 20000}
+            counts |= {"n_copies": 123 * (name == "C1"), "n_patients": 1234}
             rows.add("class_counts", of_class, counts)
             for reason, lost in (("lateral", 12 * (name == "C1")), ("blank", 1)):
                 left_out = {"stage": "screen", "reason": reason, "n": 1678, "n_left_out": lost}
@@ -95,6 +99,10 @@ def tables() -> dict[str, pd.DataFrame]:
                 of_depth = {"stage": "depth", "reason": "16_bits", "n": 1500, "n_left_out": deep}
                 p = {"p": 0.0005, "p_adjusted": 0.001}
                 rows.add("rejects_by_class", of_class, of_depth, p, share=deep / 1500, uneven=True)
+    for part in ("training", "validation"):
+        for value, n in (("F", 1900), ("M", None), ("not known", 0)):
+            place = {"group": "X-TB", "part": part, "by": "sex", "value": value}
+            rows.add("demographics", place, n_patients=n)
     add_conclusions(rows)
     add_table1(rows)
     operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}
@@ -114,6 +122,7 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
     dose = {"group": group, **MAIN, "attack": attack, "epsilon": epsilon}
     for iteration in range(last + 1):
         counts = {"iteration": iteration, "n_images": 60, "n_correct": 50, **rows.rates(n)}
+        counts |= {"n_wrong": 10, "n_unknown": 50 - n}
         rows.add("asr", dose, counts)
         # A part of the images, which no page may take for the whole.
         sized = {"run": "n9-r1", "role": "sized", "size": 9, "repeat": 1}
@@ -123,6 +132,12 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
         bins = {"bin_low": low, "bin_high": 0.5 if low < 0.5 else round(low + 0.05, 2)}
         some = 0 if low in (0.0, 0.7) else int(rows.rng.integers(1, 30)) if n else 0
         rows.add("confidence", at_last, bins, rows.rates(some))
+    reached = {"largest_change": min(epsilon, 0.1), "reached": epsilon < 0.2}
+    rows.add("doses_reached", dose, reached)
+    for low, high in ((0.0, 0.9), (0.9, 0.95), (0.95, 0.99)):
+        rows.add(
+            "confidence_fine", at_last_of(dose, last), rows.rates(9), bin_low=low, bin_high=high
+        )
     rows.add("storage", dose, n_attacked=n, survival=0.512, ci_low=0.401, ci_high=0.623)
     for name in CLASSES:
         for to in CLASSES:
@@ -133,6 +148,10 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
         rows.add("subgroups", at_last, subgroup, ends, difference=apart)
 
 
+def at_last_of(dose: Mapping[str, Any], last: int) -> dict[str, Any]:
+    return {**dose, "iteration": last}
+
+
 def add_attack(rows: Rows, group: str, attack: str) -> None:
     """The rows of all amplitudes of an attack on a group together."""
     flat = group == "X-TB" and attack == "noise"
@@ -140,6 +159,8 @@ def add_attack(rows: Rows, group: str, attack: str) -> None:
     median = {"median_epsilon": np.inf if flat else second, "median_low": first}
     area = {"auc": rows.rng.uniform(), "auc_low": 0.0123, "auc_high": 0.9876}
     counts = {"n_attacked": 37, "n_patients": 12, "n_never": 20 if flat else 3}
+    counts |= {"n_at_smallest": 7, "smallest_epsilon": first}
+    counts |= {"largest_epsilon": EPSILONS[attack][-1]}
     of_attack = {"group": group, **MAIN, "attack": attack}
     rows.add("doses", of_attack, counts, area, median, median_high=np.inf)
     for claim in ("grows_with_epsilon", "levels_off"):
@@ -159,9 +180,26 @@ def add_conclusions(rows: Rows) -> None:
                 dict(zip(("estimate", "ci_low", "ci_high"), ends, strict=True)),
                 {"test": f"Test of {claim}.", "paper": "7 of 8 groups"},
                 reason=f"{attack} says so <i>",
-                scope="for most groups" if verdict == "supported" else np.nan,
-                lacks="12 patients more <i>" if verdict == "undecided" else np.nan,
+                **answer(claim, attack, verdict),
             )
+    for group in GROUPS:
+        paper = {"group": group, "conclusion": CLAIMS[0], "attack": "paper", "paper": "yes"}
+        rows.add("paper_claims", paper, state="at the ceiling", agrees="open")
+    for state, ratio in (("measured", 0.5), ("at the ceiling", np.nan)):
+        at_dose = {"attack": "paper", "epsilon": 0.1, "iteration": 20, "state": state}
+        counts = {"n_over": 40, "n_flipped_over": 10, "n_under": 50, "n_flipped_under": 25}
+        rows.add("confidence_ratio", at_dose, counts, ratio=ratio, ci_low=0.2, ci_high=0.9)
+
+
+def answer(claim: str, attack: str, verdict: str | None) -> dict[str, Any]:
+    """What stands beside a verdict; the last claim applies to one attack alone."""
+    more = {"statistic": "mean rise", "p_adjusted": 0.0123, "second": "median", "networks": 1}
+    more |= {"second_estimate": 0.0234, "second_low": 0.0111, "second_high": 0.0444}
+    fits = (claim, attack) != (CLAIMS[-1], "noise")
+    more |= {"applies": fits, "unfit": None if fits else "no other size was attacked"}
+    if verdict == "undecided":
+        return {**more, "lacking": 1234.0, "unit": "patients", "lacks": "1,234 patients more"}
+    return {**more, "scope": "for most groups"}
 
 
 def add_table1(rows: Rows) -> None:
@@ -195,6 +233,16 @@ def checks() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def chosen() -> pd.DataFrame:
+    """Of each class the images of class_counts less their copies, and what was left out before."""
+    rows = [
+        {"group": group, "class": name, "n_fit": 100700, "n_left_out": 13, "n_unreadable": 7}
+        for group in GROUPS
+        for name in CLASSES
+    ]
+    return pd.DataFrame(rows)
+
+
 def near_duplicates() -> pd.DataFrame:
     """Thirty pairs of one group that look the same."""
     pairs = pd.DataFrame({"group": "H-BR", "record_a": [f"a{i}" for i in range(30)]})
@@ -222,8 +270,17 @@ def study(folder: Path) -> dict[str, Any]:
         "study": {
             "study": "phantom & <i>sons</i>",
             "seed": 2019,
+            "sources": {"xray": {}, "fields": {}},
+            "groups": {
+                group: {"classes": {name: {"source": "xray"} for name in CLASSES}}
+                for group in GROUPS
+            },
             "attacks": {
-                "paper": {"epsilon": [np.float64(0.02)], "root": Path("scans")},
+                "paper": {
+                    "epsilon": [np.float64(0.02)],
+                    "root": Path("scans"),
+                    "clip": "iterate",
+                },
                 "sign": {"kind": "gradient"},
                 "noise": {"kind": "noise"},
             },
@@ -237,6 +294,9 @@ def study(folder: Path) -> dict[str, Any]:
         "checks": checks(),
         "rejects": pd.DataFrame(rejects, columns=["source", "stage", "reason", "count"]),
         "near_duplicates": near_duplicates(),
+        "classes": TITLES_OF_CLASSES,
+        "synthetic": ["xray"],
+        "chosen": chosen(),
         "provenance": Provenance(
             benchmarks=pd.DataFrame(
                 [("attack", 64, 86000.2, 4096.5), ("measure", 8, 12.34, 512.0)],

@@ -4,10 +4,21 @@ import pandas as pd
 
 #: Columns with words of pgdose; text in any other column is a name that a person chose.
 WORDS = {
-    *("role", "network", "check", "verdict", "says", "by", "value"),
+    *("role", "network", "check", "verdict", "says", "by", "value", "part"),
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
-    *("scope", "unit", "lacks", "unfit", "second", "second_says", "agrees"),
-    *("median_bound", "no_interval"),
+    *(
+        "agrees",
+        "lacks",
+        "median_bound",
+        "no_interval",
+        "scope",
+        "second",
+    ),
+    *(
+        "second_says",
+        "unfit",
+        "unit",
+    ),
 }
 
 

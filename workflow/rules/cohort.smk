@@ -28,7 +28,9 @@ rule plan_members:
         xray_sources=xray_sources,
         augment=copy_limits,
         balance=lambda w: as_json(STUDY.groups[w.group].balance),
-        classes=lambda w: as_json(STUDY.groups[w.group].to_dict()["classes"]),
+        classes=lambda w: as_json(
+            {n: entry.settings() for n, entry in STUDY.groups[w.group].classes.items()}
+        ),
         code=script_digest("plan_members.py"),
     script:
         "../../scripts/plan_members.py"

@@ -17,6 +17,7 @@ rule curves:
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
+        doses_reached=f"{RESULTS}/tables/doses_reached.csv",
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:
@@ -49,6 +50,7 @@ rule pictures:
         "../../envs/data.yaml"
     params:
         groups=modalities(),
+        classes=as_json(STUDY.class_titles()),
         epsilon=STUDY.operating_points.flips_epsilon,
         code=script_digest("pictures.py"),
     script:
@@ -74,6 +76,7 @@ rule group_figures:
         "../../envs/data.yaml"
     params:
         groups=modalities(),
+        classes=as_json(STUDY.class_titles()),
         success=STUDY.measures.success,
         code=script_digest("group_figures.py"),
     script:

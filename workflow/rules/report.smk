@@ -28,6 +28,8 @@ rule report:
         sources=as_json(list(STUDY.sources)),
         groups=as_json(list(STUDY.groups)),
         modality=modalities(),
+        classes=as_json(STUDY.class_titles()),
+        synthetic=as_json([s for s in STUDY.sources if STUDY.synthetic(s)]),
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json([run.identity() for run in runs()]),
         benchmarks=BENCHMARKS,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.cohort import image_draws
@@ -16,6 +17,14 @@ def flipped_members(
     """The members that are flipped there, rising; `class_index` is the true class by member."""
     true = class_index.loc[surface.members].to_numpy(np.int64)
     return surface.members[surface.flipped(true)[:, level, iteration]].tolist()
+
+
+def surest(members: Iterable[int], surface: SurfaceTable) -> list[int]:
+    """The members by falling clean confidence of the network, the largest probability."""
+    clean = softmax(surface.logits[:, :, 0].astype(np.float64), axis=2).max(axis=2)
+    surest_at = np.nan_to_num(clean, nan=-1).max(axis=1)  # all epsilons share iteration 0
+    confidence = dict(zip(surface.members.tolist(), surest_at.tolist(), strict=True))
+    return sorted(members, key=lambda member: (-confidence[member], member))
 
 
 def choose(

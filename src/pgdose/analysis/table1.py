@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pgdose.analysis.quality import quality
+from pgdose.names import UNKNOWN_PATIENT
 
 PARTS = ["training", "validation"]  # a network from elsewhere has no training images
 
@@ -45,6 +46,7 @@ def class_counts(groups: Iterable[GroupImages]) -> pd.DataFrame:
 
 
 def _class_counts(members: pd.DataFrame) -> pd.DataFrame:
+    by_class = members.groupby("class")
     counts = pd.crosstab([members["class_index"], members["class"]], members["part"])
     counts = (
         counts.reindex(columns=PARTS, fill_value=0)
@@ -52,4 +54,9 @@ def _class_counts(members: pd.DataFrame) -> pd.DataFrame:
         .rename(columns={"training": "n_training", "validation": "n_validation"})
     )
     counts["n_images"] = counts["n_training"] + counts["n_validation"]
-    return counts[["class", "n_images", "n_training", "n_validation"]]
+    counts["n_copies"] = counts["class"].map(
+        by_class["copy"].agg(lambda copy: int((copy > 0).sum()))
+    )
+    unknown = members["patient"].str.startswith(UNKNOWN_PATIENT).any()
+    counts["n_patients"] = 0 if unknown else counts["class"].map(by_class["patient"].nunique())
+    return counts[["class", "n_images", "n_training", "n_validation", "n_copies", "n_patients"]]

@@ -15,7 +15,9 @@ from pgdose.study.doses import same_epsilon
 _RATE = ["n_attacked", "n_flipped", "asr", "ci_low", "ci_high"]
 
 
-def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataFrame:
+def over_epsilon(
+    asr: pd.DataFrame, groups: Groups, iterations: int, doses_reached: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The rows of Fig. 3a: each attack at its operating iteration.
 
     Args:
@@ -23,12 +25,26 @@ def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> pd.DataF
             networks are selected.
         groups: the study's groups.
         iterations: the operating point; an attack with fewer iterations is shown at its last one.
+        doses_reached: `group role attack epsilon reached`; without it all are.
 
     Returns:
-        `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high`.
+        `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high reached`; what was
+        not reached is a copy of a lower amplitude.
     """
-    rows = at(_of_groups(main_networks(asr), groups), iterations=iterations)
-    return _columns(rows, ["epsilon", "iteration"])
+    rows = _columns(
+        at(_of_groups(main_networks(asr), groups), iterations=iterations), ["epsilon", "iteration"]
+    )
+    return with_reached(rows, doses_reached)
+
+
+def with_reached(rows: pd.DataFrame, doses_reached: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows with `reached`: whether the amplitude is a dose of the group and attack."""
+    if doses_reached is None or doses_reached.empty:
+        return rows.assign(reached=True)
+    place = ["group", "attack", "epsilon"]
+    known = main_networks(doses_reached)[[*place, "reached"]]
+    joined = rows.merge(known, how="left", on=place)
+    return joined.assign(reached=joined["reached"].astype("boolean").fillna(True).astype(bool))
 
 
 def over_iterations(asr: pd.DataFrame, groups: Groups, epsilons: Sequence[float]) -> pd.DataFrame:

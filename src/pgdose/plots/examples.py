@@ -6,7 +6,7 @@ class_after confidence_before confidence_after index`, where `epsilon` 0 is the 
 (`group`, `attack`, `index`) says which versions belong to one image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,18 @@ def load_images(path: str | Path, number: int) -> list[np.ndarray]:
     """The images of a figures/examples.npz, in the order of its table's rows."""
     with np.load(path) as file:
         return [file[f"image{i}"] for i in range(number)]
+
+
+def with_class_titles(
+    table: pd.DataFrame, classes: Mapping[str, Mapping[str, str]]
+) -> pd.DataFrame:
+    """The table with its classes as a reader calls them, by group and name."""
+
+    def titles(column: str) -> list[str]:
+        pairs = zip(table["group"], table[column], strict=True)
+        return [classes.get(group, {}).get(str(name), str(name)) for group, name in pairs]
+
+    return table.assign(**{name: titles(name) for name in ("class_before", "class_after")})
 
 
 @style.drawing()
@@ -238,7 +250,7 @@ def _caption(
     below: str = "",
 ) -> None:
     """Class and probability under an image; `below` stands under them in small letters."""
-    words = f"{before}{style.shorten(str(name), 18)}\np {_probability(probability)}"
+    words = f"{before}{style.shorten_middle(str(name), 20)}\np {_probability(probability)}"
     panel.set_xlabel(words, fontsize=8, labelpad=3)
     panel.annotate(
         below, (0.5, 0), xytext=(0, -25), xycoords="axes fraction", textcoords="offset points",

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pgdose.plots import style
 from pgdose.plots.panels import note
-from pgdose.plots.style import GAP, GREY, INTERVAL, TRAINING, VALIDATION
+from pgdose.plots.style import FINAL_COLOR, GAP, GREY, INTERVAL, TRAINING, VALIDATION
 
 _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
     "training_accuracy": {"label": "training", "color": TRAINING, "marker": "o"},
@@ -23,6 +23,7 @@ _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
         "markerfacecolor": "white",
     },
 }
+FINAL = "final_accuracy"  # of the network that is attacked
 _COLUMNS = [
     *("panel", "series", "epoch", "class", "predicted", "bin_low", "bin_high", "confidence"),
     *("value", "ci_low", "ci_high", "n"),
@@ -42,7 +43,8 @@ def measures(
 
     Returns:
         `panel series epoch class predicted bin_low bin_high confidence value ci_low ci_high n`.
-        Panels are "training" (series loss, training_accuracy and validation_accuracy), "confusion"
+        Panels are "training" (series loss, training_accuracy, validation_accuracy, and after the
+        last epoch final_accuracy, that of the network which is attacked), "confusion"
         (share: of the images of the class; NaN if it has none), "reliability" (accuracy of a bin)
         and "ece" (expected calibration error, over all images; Guo et al. 2017).
     """
@@ -60,20 +62,32 @@ def measures(
     error = gaps.sum() / images if images else np.nan
     bins = bins.rename(columns={"accuracy": "value"}).assign(panel="reliability", series="accuracy")
     ece = pd.DataFrame([{"panel": "ece", "series": "ece", "value": error, "n": images}])
-    tables = [table.reindex(columns=_COLUMNS) for table in (losses, pairs, bins, ece)]
+    final = _final_accuracy(training, pairs)
+    tables = [table.reindex(columns=_COLUMNS) for table in (losses, final, pairs, bins, ece)]
     rows = pd.DataFrame(
         {name: [value for table in tables for value in table[name]] for name in _COLUMNS}
     )
     return rows.astype({"epoch": "Int64", "n": "Int64"})
 
 
+def _final_accuracy(training: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The accuracy of the network that is attacked: batch norm was settled after the last epoch."""
+    images = pairs["n"].sum()
+    if training.empty or not images:
+        return pd.DataFrame()
+    right = pairs.loc[pairs["class"] == pairs["predicted"], "n"].sum()
+    row = {"panel": "training", "series": FINAL, "epoch": training["epoch"].max()}
+    return pd.DataFrame([{**row, "value": right / images, "n": images}])
+
+
 @style.drawing()
-def panels(rows: pd.DataFrame, group: str) -> Figure:
+def panels(rows: pd.DataFrame, group: str, titles: Mapping[str, str] | None = None) -> Figure:
     """Loss and accuracies over the epochs, the confusion matrix, and the reliability diagram.
 
     Args:
         rows: of `measures`.
         group: the title.
+        titles: what a reader calls the classes, by their names.
     """
     rows = rows.astype({"epoch": float, "n": float})
     figure = Figure(figsize=(10.4, 3.5), layout="constrained")
@@ -85,7 +99,7 @@ def panels(rows: pd.DataFrame, group: str) -> Figure:
     counts = figure.add_subplot(places[3, 2], sharex=reliability)
     of_panel = dict(list(rows.groupby("panel")))
     _training(loss, accuracy, of_panel.get("training", rows[:0]))
-    _confusion(matrix, of_panel.get("confusion", rows[:0]))
+    _confusion(matrix, of_panel.get("confusion", rows[:0]), titles or {})
     _reliability(reliability, counts, of_panel.get("reliability", rows[:0]), of_panel["ece"])
     figure.suptitle(group, fontweight="bold", fontsize=9.5)
     return figure
@@ -110,13 +124,19 @@ def _training(loss: Axes, accuracy: Axes, rows: pd.DataFrame) -> None:
     for name, look in _ACCURACIES.items():
         if name in series:
             accuracy.plot(series[name]["epoch"], series[name]["value"], markersize=3, **look)
+    if FINAL in series:
+        final = series[FINAL]
+        accuracy.plot(
+            final["epoch"], final["value"], color=FINAL_COLOR, marker="*", markersize=9,
+            linestyle="none", label="validation, as attacked", clip_on=False, zorder=3,
+        )  # fmt: skip
     if accuracy.lines:
         accuracy.legend(loc="lower right")
     else:
         note(accuracy, "not known", GAP)
 
 
-def _confusion(panel: Axes, rows: pd.DataFrame) -> None:
+def _confusion(panel: Axes, rows: pd.DataFrame, titles: Mapping[str, str]) -> None:
     panel.set_title("confusion: images, share of their class")
     panel.grid(visible=False)
     # A class may be predicted that has no image, and a class with images may never be predicted.
@@ -147,7 +167,7 @@ def _confusion(panel: Axes, rows: pd.DataFrame) -> None:
         middle = (len(names) - 1) / 2
         white = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
         panel.text(middle, y, "no image", ha="center", va="center", fontsize=size, bbox=white)
-    labels = [style.shorten(str(name), 18) for name in names]
+    labels = [style.shorten_middle(titles.get(str(name), str(name)), 18) for name in names]
     long = max(map(len, labels)) * len(labels) > 24
     panel.set_xticks(
         range(len(names)), labels, rotation=35 if long else 0, ha="right" if long else "center"

@@ -11,13 +11,14 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pgdose.plots import style
-from pgdose.plots.style import ASR, GREY, INTERVAL, Groups
+from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, UNREACHED, Groups, Look
 
 NO_RATE = "No image was attacked, so there is no success rate to draw."
-BAND, FAINT = 0.2, 0.1  # opacities of an interval; of one that rests on few images
+BAND, FAINT = 0.16, 0.06  # opacities of an interval; of one that rests on few images
 BAND_LEGEND: Mapping[str, Sequence[Artist]] = {
     "Band": [Patch(color=GREY, alpha=BAND, linewidth=0, label=INTERVAL)]
 }
@@ -106,15 +107,42 @@ def curves(
         y, low, high = (at_points[name].to_numpy(float) for name in ("asr", "ci_low", "ci_high"))
         marked = _isolated(np.isfinite(y)) | (np.arange(len(points)) % every == place % every)
         panel.plot(points, y, markevery=list(np.flatnonzero(marked)), **looks[group].handle())
-        band(panel, np.array(points), low, high, looks[group].color)
+        if "reached" in rows:
+            _grey_copies(panel, of_group, x, looks[group])
+        band(panel, np.array(points), low, high, looks[group].color, look=looks[group])
 
 
-def band(panel: Axes, x: Any, low: Any, high: Any, color: Any, alpha: float = BAND) -> None:
-    """The intervals as a band, and as a bar where no neighbour has one."""
+def _grey_copies(panel: Axes, rows: pd.DataFrame, x: str, look: Look) -> None:
+    """Grey markers over the points of amplitudes that the attack never reached."""
+    copies = rows[~rows["reached"] & rows["asr"].notna()]
+    grey = {"color": UNREACHED, "markeredgecolor": UNREACHED, "linestyle": "none"}
+    grey |= {"markerfacecolor": UNREACHED if look.filled else "white"}
+    if len(copies):
+        panel.plot(copies[x], copies["asr"], **look.handle() | grey, gid="unreached")
+
+
+def band(
+    panel: Axes,
+    x: Any,
+    low: Any,
+    high: Any,
+    color: Any,
+    alpha: float = BAND,
+    look: Look | None = None,
+) -> None:
+    """The intervals as a band, and as a bar where no neighbour has one.
+
+    With a group's look the band has its hatching and an edge with its line: bands that overlap can
+    then be told apart without their colours.
+    """
     finite = np.isfinite(low) & np.isfinite(high)
     isolated = _isolated(finite)
     joined = finite & ~isolated
-    panel.fill_between(x, low, high, where=joined, color=color, alpha=alpha, linewidth=0)
+    edge = {"linestyle": look.line, "hatch": look.hatch} if look else {}
+    panel.fill_between(
+        x, low, high, where=joined, facecolor=(color, alpha), edgecolor=(color, 0.45),
+        linewidth=0.5 if look else 0, **edge,
+    )  # fmt: skip
     panel.vlines(x[isolated], low[isolated], high[isolated], color=color, linewidth=1.2, alpha=0.6)
 
 
@@ -131,4 +159,9 @@ def note(panel: Axes, words: str, color: str = GREY) -> None:
 
 def group_legend(figure: Figure, groups: Groups, rows: pd.DataFrame) -> None:
     """The legend of a figure whose curves are the groups' and whose bands are intervals."""
-    style.legend(figure, groups, rated_groups(rows), BAND_LEGEND)
+    extra = dict(BAND_LEGEND)
+    if "reached" in rows and not rows["reached"].all():
+        label = f"{EPSILON} that the attack never reached"
+        grey = Line2D([], [], color=UNREACHED, marker="o", linestyle="none", label=label)
+        extra["Band"] = [*extra["Band"], grey]
+    style.legend(figure, groups, rated_groups(rows), extra)

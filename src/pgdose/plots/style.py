@@ -37,10 +37,12 @@ MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
 GREY = "#595959"  # of what belongs to no group
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
+UNREACHED = "#B8B8B8"  # a rate at an amplitude that the attack never reached
 GRID = "#E3E3E3"
 SHADE = "#F0F0F0"  # behind the bin that conclusion 4 is about
 BARS = "#BFBFBF"  # of counts, and the lines between cells of counts
 TRAINING, VALIDATION = "#0072B2", "#D55E00"  # images, in the figures of networks
+FINAL_COLOR = "#000000"  # the accuracy of the network that is attacked
 RATE_MAP = "cividis"  # its lightness rises steadily, also for the colour-blind
 DOSE_MAP = "viridis"
 SHARE_MAP = "Greys"
@@ -66,6 +68,14 @@ _COLORS = {
     "histology": ("#7A2E00", "#D55E00", "#CC79A7", "#E69F00"),
     "other": ("#000000", "#595959", "#8C8C8C", "#B3B3B3"),
 }
+# The same groups on the page's dark background.
+_DARK_COLORS = {
+    "xray": ("#93A4FF", "#3FA9F5", "#2DD4A7", "#A5DCFF"),
+    "histology": ("#D9894F", "#FF7F27", "#F0A0CC", "#FFC64D"),
+    "other": ("#F2F2F2", "#C4C4C4", "#9C9C9C", "#7D7D7D"),
+}
+# Bands of intervals that overlap are told apart by their hatching, too.
+_HATCHES = ("", "////", "\\\\" * 2, "....")
 _LINES = {"xray": "-", "histology": (0, (4, 2)), "other": (0, (1, 1.5))}
 
 RC_PARAMS: dict[str, Any] = {
@@ -105,14 +115,16 @@ def drawing() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, marker and line of one group; the line and the filling tell the modality."""
+    """Colours, marker, line and hatching of one group; line and filling tell the modality."""
 
     color: str
+    dark: str  # the colour on a dark background
     marker: str
     line: Any
     filled: bool
     width: float
     size: float
+    hatch: str  # of the band of intervals
 
     def handle(self) -> dict[str, Any]:
         """Keyword arguments for `Axes.plot` and `Line2D`."""
@@ -143,11 +155,13 @@ def looks(groups: Groups) -> dict[str, Look]:
         # From the fifth group of a modality on the colours come again, with other markers.
         result[group] = Look(
             color=_COLORS[kind][place % len(_COLORS[kind])],
+            dark=_DARK_COLORS[kind][place % len(_DARK_COLORS[kind])],
             marker=_MARKERS[place % len(_MARKERS)],
             line=_LINES[kind],
             filled=kind != "histology",
             width=_WIDTHS[place % len(_WIDTHS)],
             size=_SIZES[place % len(_SIZES)],
+            hatch=_HATCHES[place % len(_HATCHES)],
         )
     return result
 
@@ -164,6 +178,14 @@ def by_modality(groups: Groups, names: Collection[str]) -> dict[str, list[str]]:
 def shorten(text: str, length: int) -> str:
     """The text, cut with an ellipsis if it is longer than `length` characters."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def shorten_middle(text: str, length: int) -> str:
+    """The text, cut in its middle: classes whose names begin alike stay apart by their ends."""
+    if len(text) <= length:
+        return text
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end].rstrip()}…{text[-end:].lstrip()}"
 
 
 def legend(

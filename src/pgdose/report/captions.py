@@ -23,9 +23,11 @@ TITLES = {
 }
 CAPTIONS = {
     "fig1": (
-        "Originals and their adversarial versions, one image in a row. Amplitudes ε rise from left "
-        "to right. Below each image stand the predicted class and its probability p, bold and "
-        "framed where the diagnosis flipped, and the largest change of a pixel, max |Δ|. The last "
+        "Originals and their adversarial versions, one image in a row: of those that the attack "
+        "flips at the operating point, the one whose right diagnosis the network was surest of. "
+        "Amplitudes ε rise from left to right. Below each image stand the predicted class and its "
+        "probability p, bold and framed where the diagnosis flipped, and the largest change of a "
+        "pixel, max |Δ|. The last "
         "column is the change that the largest ε makes, magnified by the factor below it (grey: no "
         "change)."
     ),
@@ -38,7 +40,8 @@ CAPTIONS = {
         "Attack success rate (vertical) over the amplitude ε in units of the full intensity range "
         "(horizontal; logarithmic where an attack's doses span more than a factor of "
         f"{WIDE_RANGE}). Rows are kinds of images, columns attacks, at the iteration in their "
-        "titles. Bands: 95 % intervals."
+        "titles. Bands: 95 % intervals. Grey points: amplitudes that the attack never reached; "
+        "they are copies of lower ones."
     ),
     "fig3b": (
         "Attack success rate (vertical) over the number of iterations (horizontal). Rows are kinds "
@@ -64,14 +67,16 @@ CAPTIONS = {
 PICTURES = {
     "network": (
         "The network: loss and accuracy over the epochs of its training, the confusion matrix and "
-        "the reliability curve (accuracy over confidence) on clean validation images."
+        "the reliability curve (accuracy over confidence) on clean validation images. The star is "
+        "the accuracy of the network that is attacked: the statistics of its batch norm are "
+        "settled after the last epoch."
     ),
     "heatmap": (
         "The response surface: attack success rate over amplitude and iterations. The cells follow "
         "the order of the doses and are all of one size. The line separates success rates under "
         "one half from those over it; unknown rates are hatched."
     ),
-    "examples": "Originals and their adversarial versions, as in Figure 1.",
+    "examples": "An original and its adversarial versions, as in Figure 1.",
 }
 
 

@@ -1,5 +1,6 @@
 """What was left out of each class of a group, images that look the same, and warnings of both."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ def left_out(data: ReportData, group: str) -> Table | None:
     rejects = _rejects(data, group)
     rows = rejects[rejects["stage"] != DEPTH] if len(rejects) else rejects
     title = f"Left out of {group} by class and reason"
-    return _counts_by_class(title, rows, ("Reason", "Fit the class", "Left out"))
+    return _counts_by_class(data, title, rows, ("Reason", "Fit the class", "Left out"))
 
 
 def depths(data: ReportData, group: str) -> Table | None:
@@ -25,14 +26,16 @@ def depths(data: ReportData, group: str) -> Table | None:
     rejects = _rejects(data, group)
     rows = rejects[rejects["stage"] == DEPTH] if len(rejects) else rejects
     title = f"Files of {group} with other bits a channel"
-    return _counts_by_class(title, rows, ("Bits", "Files", "With these bits"))
+    return _counts_by_class(data, title, rows, ("Bits", "Files", "With these bits"))
 
 
-def _counts_by_class(title: str, rows: pd.DataFrame, heads: tuple[str, str, str]) -> Table | None:
+def _counts_by_class(
+    data: ReportData, title: str, rows: pd.DataFrame, heads: tuple[str, str, str]
+) -> Table | None:
     """Rows of rejects_by_class; `heads` are those of reason, n and n_left_out."""
     columns: list[Column] = [
         (heads[0], "", lambda row: reason_words(row["reason"])),
-        ("Class", "", tables.text("class")),
+        ("Class", "", tables.class_title(data)),
         (heads[1], "number", tables.count("n")),
         (heads[2], "number", tables.count("n_left_out")),
         ("Share", "number", lambda row: wording.rate(row["share"])),
@@ -42,13 +45,14 @@ def _counts_by_class(title: str, rows: pd.DataFrame, heads: tuple[str, str, str]
 
 
 def near_duplicates(data: ReportData, group: str) -> Table | None:
-    """The pairs of a group's images that look the same, those that differ least first."""
+    """The pairs of a group's images that look the same, those that differ least first.
+
+    Without their ids, which stand in near_duplicates.parquet alone.
+    """
     columns: list[Column] = [
-        ("Record", "", tables.text("record_a")),
-        ("Looks like", "", tables.text("record_b")),
-        ("Bits that differ", "number", tables.count("distance")),
-        ("Classes", "", _both("class")),
-        ("Parts", "", _both("part")),
+        ("Bits that differ", "", tables.count("distance")),
+        ("Classes", "", _both("class", lambda name: data.class_title(group, name))),
+        ("Parts", "", _both("part", str)),
     ]
     pairs = _pairs(data, group).head(SHOWN_PAIRS)
     return tables.table_of(f"Images of {group} that look the same", pairs, columns)
@@ -90,9 +94,9 @@ def reason_words(reason: Any) -> str:
     return wording.text(reason).replace("_", " ")
 
 
-def _both(name: str) -> tables.Print:
+def _both(name: str, title: Callable[[Any], str]) -> tables.Print:
     """Cells with the class or part of both images, or the one that they share."""
-    return lambda row: " / ".join(dict.fromkeys([row[f"{name}_a"], row[f"{name}_b"]]))
+    return lambda row: " / ".join(dict.fromkeys(title(row[f"{name}_{one}"]) for one in "ab"))
 
 
 def _rejects(data: ReportData, group: str) -> pd.DataFrame:

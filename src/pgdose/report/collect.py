@@ -10,6 +10,8 @@ from pgdose.report.data import CHECKS
 DEVICES = ["attack", "device", "precision", "jobs"]
 REJECTS = ["source", "stage", "reason", "count"]
 
+CHOSEN = ["group", "class", "n_fit", "n_left_out", "n_unreadable"]
+
 Run = Mapping[str, Any]  # group, run and role of a network
 
 
@@ -66,6 +68,31 @@ def rejects(
     if rows is None:
         return pd.DataFrame(columns=REJECTS)
     return rows.groupby(["source", "stage", "reason"]).size().reset_index(name="count")
+
+
+def chosen(
+    groups: Iterable[tuple[str, Mapping[str, int], pd.DataFrame, pd.DataFrame]],
+) -> pd.DataFrame:
+    """How many records fit each class, were left out of it, and could not be read once chosen.
+
+    Args:
+        groups: each group, the records that fit its classes, and its `record_id class` left out
+            before members were chosen and found unreadable afterwards.
+
+    Returns:
+        `group class n_fit n_left_out n_unreadable`; a record counts once in a class.
+    """
+    rows = []
+    for group, fit, left_out, unreadable in groups:
+        lost, unread = (
+            table.drop_duplicates(["record_id", "class"])["class"].value_counts()
+            for table in (left_out, unreadable)
+        )
+        rows += [
+            (group, name, n, int(lost.get(name, 0)), int(unread.get(name, 0)))
+            for name, n in fit.items()
+        ]
+    return pd.DataFrame(rows, columns=CHOSEN)
 
 
 def near_duplicates(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:

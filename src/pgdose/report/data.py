@@ -1,6 +1,6 @@
 """What the page is made from, and which rows of the result tables it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,12 +28,14 @@ class Provenance:
     devices:    `attack device precision jobs`: what the attacks ran on
     versions:   `{package: version}`
     machine:    `{"Processor": text, ...}`, the machine that writes the page
+    commit:     of the checkout that the page was written from; empty if it is none
     """
 
     benchmarks: pd.DataFrame
     devices: pd.DataFrame
     versions: Mapping[str, str]
     machine: Mapping[str, str]
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class ReportData:
     rejects:   `source stage reason count`; a group stands as the source of what it left out
     near_duplicates: `group record_a record_b distance class_a class_b part_a part_b`, pairs of
                members that look the same
+    classes:   `{group: {class: its title}}`; a class without one is called by its name
+    synthetic: the sources whose records the synthetic hospital made
+    chosen:    `group class n_fit n_left_out n_unreadable`: records that fit each class, those that
+               were left out before members were chosen, and chosen ones that could not be read
     agreement: `source label n n_present precision recall f1 kappa`, each of the last four with
                `_low` and `_high`: the labeller compared with labels set by hand
 
@@ -68,6 +74,9 @@ class ReportData:
     provenance: Provenance
     agreement: pd.DataFrame | None = None
     near_duplicates: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"group": []}))
+    classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    synthetic: Sequence[str] = ()
+    chosen: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"group": []}))
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.tables) - set(PAGE_TABLES)):
@@ -90,6 +99,15 @@ class ReportData:
         """The attacks of the study, or of its results if the settings name none."""
         measured = self.table("asr").get("attack", pd.Series(dtype=object)).unique()
         return list(self.study.get("attacks") or measured)
+
+    def class_title(self, group: str, name: Any) -> str:
+        """What a reader calls a class of a group."""
+        return self.classes.get(group, {}).get(str(name), str(name))
+
+    def is_noise(self, attack: str) -> bool:
+        """Whether an attack of the study is random noise, which is a control."""
+        settings = (self.study.get("attacks") or {}).get(attack) or {}
+        return bool(settings.get("kind") == "noise")
 
     @cached_property
     def _shown(self) -> dict[str, pd.DataFrame]:

@@ -1,16 +1,23 @@
 """The page's figures: interactive charts where rates were measured, printed figures behind them."""
 
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
 from pgdose.plots import style
 from pgdose.plots.style import Groups
-from pgdose.report import interactive
+from pgdose.report import interactive, summary
 from pgdose.report.captions import CAPTIONS, TITLES
 from pgdose.report.data import ReportData
 from pgdose.report.images import embed
 from pgdose.report.interactive import Chart, Swatch
+
+TABLES = {  # where a reader finds the numbers of a figure
+    "fig3a": "the tables below it",
+    "fig3b": "figures/fig3b.csv of the results",
+    "fig3c": "figures/fig3c.csv of the results",
+    "fig3d": "the table Training size",
+}
+PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert
 
 Charts = Mapping[str, list[Chart]]  # by figure
 
@@ -20,7 +27,9 @@ def charts(data: ReportData) -> Charts:
     asr, confidence = data.table("asr"), data.table("confidence")
     figures = {}
     if len(asr) and asr["asr"].notna().any():
-        figures["fig3a"] = interactive.over_epsilon(asr, data.groups, data.iterations)
+        figures["fig3a"] = interactive.over_epsilon(
+            asr, data.groups, data.iterations, data.table("doses_reached")
+        )
         figures["fig3b"] = interactive.over_iterations(asr, data.groups, data.epsilon)
     if len(confidence) and confidence["asr"].notna().any():
         figures["fig3c"] = interactive.over_confidence(confidence, data.groups, data.epsilon)
@@ -33,10 +42,20 @@ def epsilons(charts: Charts) -> list[str]:
         name
         for several in charts.values()
         for chart in several
-        for name in (*chart.values, chart.first)
+        for of_attack in chart.values.values()
+        for name in (*of_attack, chart.first)
         if name
     }
     return sorted(names, key=float)
+
+
+def attacks(charts: Charts) -> dict[str, list[str]]:
+    """The attacks that a reader can choose, of each figure whose charts are not of one attack."""
+    found = {
+        name: list(dict.fromkeys(attack for chart in several for attack in chart.values if attack))
+        for name, several in charts.items()
+    }
+    return {name: names for name, names in found.items() if names}
 
 
 def legend(groups: Groups) -> list[tuple[str, list[tuple[str, Swatch]]]]:
@@ -49,16 +68,27 @@ def legend(groups: Groups) -> list[tuple[str, list[tuple[str, Swatch]]]]:
     return [(name, members) for name, members in kinds if members]
 
 
-def printed_figures(
-    data: ReportData, charts: Charts
-) -> list[tuple[bool, list[tuple[str, dict[str, Any]]]]]:
-    """The figures in the page's order, in stretches of those with and those without charts."""
+def alt(data: ReportData, name: str) -> str:
+    """A figure in words, for those who do not see it: what it shows, and its main numbers."""
+    title, caption = TITLES.get(name, name), CAPTIONS.get(name, "")
+    text = f"{title}. {caption.split('. ')[0]}".rstrip(". ") + "."
+    if name == "fig3a" and data.has("asr"):
+        begin, items = summary.success(data)
+        text += f" {begin} {' '.join(items)}"
+    if name in TABLES:
+        text += f" The numbers are in {TABLES[name]}."
+    return text
 
-    def figure(name: str) -> dict[str, Any]:
-        title, caption = TITLES.get(name, name), CAPTIONS.get(name, "")
-        return {"title": title, "caption": caption, "picture": embed(data.figures[name])}
 
-    stretches: Iterable[tuple[bool, Iterable[str]]] = groupby(
-        data.figures, lambda name: name in charts
-    )
-    return [(has_chart, [(name, figure(name)) for name in names]) for has_chart, names in stretches]
+def printed_figures(data: ReportData) -> dict[str, dict[str, Any]]:
+    """The figures by name, in the page's order."""
+    return {
+        name: {
+            "title": TITLES.get(name, name),
+            "caption": CAPTIONS.get(name, ""),
+            "alt": alt(data, name),
+            "picture": embed(path),
+            "photos": name in PHOTOS,
+        }
+        for name, path in data.figures.items()
+    }

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pgdose.plots.rows import attack_label
-from pgdose.report import cohorts, networks, tables, wording
+from pgdose.report import cohorts, flow, networks, tables, wording
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import ReportData
 from pgdose.report.images import embed
@@ -29,6 +29,8 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
             for name, caption in PICTURES.items()
             if name in pictures
         ],
+        "flow": flow.flow(data, group),
+        "classes": _classes(data, group),
         "probes": networks.probe_pages(data, group),
         "attacks": _attacks(data, group),
         "confusion": _confusion(data, group),
@@ -84,7 +86,8 @@ def _confusion(data: ReportData, group: str) -> Table | None:
     table = data.table("confusion")
     if table.empty:
         return None
-    return _matrix("Confusion", table[table["group"] == group], "predicted", "True class")
+    rows = table[table["group"] == group]
+    return _matrix(data, "Confusion", rows, "predicted", "True class")
 
 
 def _transitions(data: ReportData, group: str) -> list[Table]:
@@ -94,6 +97,7 @@ def _transitions(data: ReportData, group: str) -> list[Table]:
         return []
     return [
         _matrix(
+            data,
             attack_label(str(attack), rows["epsilon"].iloc[0], data.epsilon),
             rows,
             "flipped_to",
@@ -103,12 +107,20 @@ def _transitions(data: ReportData, group: str) -> list[Table]:
     ]
 
 
-def _matrix(name: str, rows: pd.DataFrame, to: str, corner: str) -> Table:
+def _classes(data: ReportData, group: str) -> list[str]:
+    """The names of the classes, as tables and files have them, with their titles."""
+    titles = data.classes.get(group, {})
+    return [f"{name}: {title}" for name, title in titles.items() if name != title]
+
+
+def _matrix(data: ReportData, name: str, rows: pd.DataFrame, to: str, corner: str) -> Table:
     """Counts of images by class (rows) and by the class in the column `to`."""
     classes = list(dict.fromkeys([*rows["class"], *rows[to]]))
     counts = {(row["class"], row[to]): row["n"] for row in rows.to_dict("records")}
+    group = rows["group"].iloc[0] if len(rows) else ""
+    titles = [data.class_title(group, one) for one in classes]
     cells = [
-        [str(before), *(wording.count(counts.get((before, after))) for after in classes)]
-        for before in classes
+        [title, *(wording.count(counts.get((before, after))) for after in classes)]
+        for before, title in zip(classes, titles, strict=True)
     ]
-    return Table(name, [Head(corner), *(Head(str(after), "number") for after in classes)], cells)
+    return Table(name, [Head(corner), *(Head(title, "number") for title in titles)], cells)

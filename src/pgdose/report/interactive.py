@@ -1,15 +1,16 @@
 """The interactive curves of the page: Plotly figures and the values in them.
 
 A chart is a figure with a trace for each group, which holds places and looks, and beside it the
-rates by amplitude. The page's script puts the rates of the amplitude that the reader chooses into
-the figure, draws the intervals, and switches groups on and off. A rate that is NaN is a gap.
+rates by attack and amplitude. The page's script puts the rates of the attack and amplitude that the
+reader chooses into the figure, draws the intervals, gives everything the colours of the page (light
+or dark), and switches groups on and off. A rate that is NaN is a gap.
 """
 
 import html
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from plotly.offline import get_plotlyjs
 from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.plots import axes, style
 from pgdose.plots.axes import APART, CONFIDENCE_TICKS, FEW, LEAST_OF_TWO
+from pgdose.plots.curve_rows import with_reached
 from pgdose.plots.rows import epsilon_label
 from pgdose.plots.style import (
     EPSILON,
@@ -48,40 +50,54 @@ _SYMBOLS = {
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
-#: Of each place of a trace: `y`, the ASR, and `rate`: low, high, images flipped and attacked.
+# Plotly's patterns for matplotlib's hatching of bands.
+_PATTERNS = {"": "", "////": "/", "\\\\" * 2: "\\", "....": "."}
+
+#: Of each place of a trace: `y`, the ASR, and `rate`: low, high, images flipped and attacked; in
+#: Fig. 3a `copies`, whether the attack never reached the amplitude.
 Values = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of a figure: an attack.
+    """One chart of a figure: an attack, or in Fig. 3c a group.
 
     id:      of the element that it is drawn in
     title:   above the chart
     figure:  a trace for each group, without rates
-    values:  for each amplitude, as the page names it, or under "" alone: the rates of each trace
+    values:  for each attack that the reader can choose, or under "" alone, and for each amplitude,
+             as the page names it, or under "" alone: the rates of each trace
     first:   the amplitude that is shown first
-    nearest: where the attack was not measured at `first`: the amplitude that is shown for it
-    note:    then says so
+    nearest: for each attack that was not measured at `first`: the amplitude that is shown for it
+    notes:   then say so
+    group:   of a chart of one group
     """
 
     id: str
     title: str
     figure: go.Figure
-    values: Mapping[str, list[Values]]
+    values: Mapping[str, Mapping[str, list[Values]]]
     first: str = ""
-    nearest: str = ""
-    note: str = ""
+    nearest: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Swatch:
-    """A group in the page's legend: a line and a marker, as attributes of SVG."""
+    """A group in the page's legend: a line and a marker, as attributes of SVG.
+
+    color, dark: on a light and on a dark page
+    dashes:      of the line
+    outline:     of the marker
+    filled:      whether it is
+    """
 
     color: str
+    dark: str
     dashes: str
     outline: str
-    fill: str
+    filled: bool
 
 
 def library() -> str:
@@ -94,31 +110,41 @@ def swatches(groups: Groups) -> dict[str, Swatch]:
     return {
         group: Swatch(
             look.color,
+            look.dark,
             _STROKES[DASHES[style.modality(groups, group)]],
             _SYMBOLS[look.marker][1],
-            look.color if look.filled else PAGE_BACKGROUND,
+            look.filled,
         )
         for group, look in style.looks(groups).items()
     }
 
 
-def over_epsilon(asr: pd.DataFrame, groups: Groups, iterations: int) -> list[Chart]:
+def over_epsilon(
+    asr: pd.DataFrame, groups: Groups, iterations: int, doses_reached: pd.DataFrame | None = None
+) -> list[Chart]:
     """Fig. 3a: a chart for each attack, at its operating iteration.
 
     Args:
         asr: `group attack epsilon iteration n_attacked n_flipped asr ci_low ci_high` of one run.
         groups: the study's groups.
         iterations: the operating point; an attack with fewer iterations is shown at its last one.
+        doses_reached: `group role attack epsilon reached`; without it all are.
     """
+    asr = with_reached(asr, doses_reached)
     charts = []
     for place, (attack, rows) in enumerate(_by_attack(asr, groups)):
         rows = at(rows, iterations=iterations)
         grid = sorted(rows["epsilon"].unique())
         rated = _rated_groups(rows, groups)
-        figure = _figure(f"amplitude {EPSILON} (full range = 1)", _epsilon_axis(rows["epsilon"]))
+        axis = _epsilon_axis(rows["epsilon"])
+        figure = _figure(f"amplitude {EPSILON}", axis, height=205)
         for group in rated:
             figure.add_trace(_trace(group, groups, grid, f"{EPSILON} = %{{x:.4~g}}"))
-        values = {"": _values(rows, rated, "epsilon", grid)}
+        rates = _values(rows, rated, "epsilon", grid)
+        for group, of_group in zip(rated, rates, strict=True):
+            copies = set(rows["epsilon"][(rows["group"] == group) & ~rows["reached"]])
+            of_group["copies"] = [epsilon in copies for epsilon in grid]
+        values = {"": {"": rates}}
         title = f"{attack}, iteration {rows['iteration'].max()}"
         charts.append(Chart(f"fig3a-{place}", title, figure, values))
     return charts
@@ -143,17 +169,19 @@ def over_iterations(asr: pd.DataFrame, groups: Groups, epsilon: float) -> list[C
         figure = _figure("iterations", {"rangemode": "tozero"})
         for group in rated:
             figure.add_trace(_trace(group, groups, grid, "iteration %{x}"))
-        values = _values_by_epsilon(rows, rated, "iteration", grid)
-        chart = Chart(f"fig3b-{place}", attack, figure, values)
-        charts.append(_begin_at(chart, rows, epsilon))
+        values = {"": _values_by_epsilon(rows, rated, "iteration", grid)}
+        nearest, notes = _nearest({"": rows}, epsilon)
+        charts.append(
+            Chart(f"fig3b-{place}", attack, figure, values, _name(epsilon), nearest, notes)
+        )
     return charts
 
 
 def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) -> list[Chart]:
-    """Fig. 3c: a chart for each attack; the reader chooses the amplitude.
+    """Fig. 3c: a chart for each group; the reader chooses the attack and the amplitude.
 
-    Groups stand side by side within their bin; bins under LEAST_OF_TWO stand apart, at the left.
-    The rate of fewer than FEW images is faint.
+    Bins under LEAST_OF_TWO stand apart, at the left. The page's script makes the rate of fewer than
+    FEW images faint.
 
     Args:
         confidence: `group attack epsilon iteration bin_low bin_high n_attacked n_flipped asr
@@ -162,38 +190,45 @@ def over_confidence(confidence: pd.DataFrame, groups: Groups, epsilon: float) ->
         epsilon: the amplitude that is shown first; an attack that was not measured there shows its
             nearest one, and says so.
     """
+    by_attack = dict(_by_attack(confidence, groups))
+    bins = confidence[["bin_low", "bin_high"]].drop_duplicates("bin_low").sort_values("bin_low")
+    grid = list(bins["bin_low"])
+    if grid[0] < LEAST_OF_TWO:
+        grid.insert(1, math.nan)  # a gap: no line joins the bin that stands apart
+    ends = dict(zip(bins["bin_low"], bins["bin_high"], strict=True))
+    x = [None if math.isnan(low) else _middle(low, ends[low]) for low in grid]
+    nearest, notes = _nearest(by_attack, epsilon)
+    held = confidence[confidence["n_attacked"] > 0]
     charts = []
-    for place, (attack, rows) in enumerate(_by_attack(confidence, groups)):
-        rated = _rated_groups(rows, groups)
-        bins = rows[["bin_low", "bin_high"]].drop_duplicates("bin_low").sort_values("bin_low")
-        grid = list(bins["bin_low"])
-        if grid[0] < LEAST_OF_TWO:
-            grid.insert(1, math.nan)  # a gap: no line joins the bin that stands apart
-        ends = dict(zip(bins["bin_low"], bins["bin_high"], strict=True))
-        apart = bool((rows["bin_low"] < LEAST_OF_TWO)[rows["n_attacked"] > 0].any())
-        figure = _figure("clean confidence", _confidence_axis(apart))
-        most = rows.groupby(["group", "bin_low"])["n_attacked"].max()
-        for number, group in enumerate(rated):
-            shift = (number - (len(rated) - 1) / 2) / len(rated) * 0.04
-            x = [None if math.isnan(low) else _middle(low, ends[low]) + shift for low in grid]
-            trace = _trace(group, groups, x, "confidence %{text}", bars=True)
-            trace.text = [_bin(low, ends.get(low, 1)) for low in grid]
-            trace.marker.opacity = [0.35 if most.get((group, a), 0) < FEW else 1 for a in grid]
-            figure.add_trace(trace)
-        values = _values_by_epsilon(rows, rated, "bin_low", grid)
-        title = f"{attack}, iteration {rows['iteration'].max()}"
-        chart = Chart(f"fig3c-{place}", title, figure, values)
-        charts.append(_begin_at(chart, rows, epsilon))
+    for place, group in enumerate(_rated_groups(confidence, groups)):
+        apart = bool((held["bin_low"][held["group"] == group] < LEAST_OF_TWO).any())
+        figure = _figure("clean confidence", _confidence_axis(apart), height=230)
+        trace = _trace(group, groups, x, "confidence %{text}", bars=True)
+        trace.text = [_bin(low, ends.get(low, 1)) for low in grid]
+        figure.add_trace(trace)
+        values = {
+            attack: _values_by_epsilon(rows, [group], "bin_low", grid)
+            for attack, rows in by_attack.items()
+            if (rows["group"] == group).any()
+        }
+        first = _name(epsilon)
+        charts.append(
+            Chart(f"fig3c-{place}", group, figure, values, first, nearest, notes, group=group)
+        )
     return charts
 
 
-def _begin_at(chart: Chart, rows: pd.DataFrame, epsilon: float) -> Chart:
-    """The chart that first shows its amplitude nearest to `epsilon`, and says which it is."""
-    (shown,) = operating_epsilons(rows, epsilon).values()
-    if same_epsilon(shown, epsilon):
-        return replace(chart, first=_name(epsilon))
-    note = f"Shown at {epsilon_label(shown, epsilon)}."
-    return replace(chart, first=_name(epsilon), nearest=_name(shown), note=note)
+def _nearest(
+    by_attack: Mapping[str, pd.DataFrame], epsilon: float
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The amplitude that is shown of each attack that lacks `epsilon`, and the notes on it."""
+    nearest, notes = {}, {}
+    for attack, rows in by_attack.items():
+        (shown,) = operating_epsilons(rows, epsilon).values()
+        if not same_epsilon(shown, epsilon):
+            nearest[attack] = _name(shown)
+            notes[attack] = f"Shown at {epsilon_label(shown, epsilon)}."
+    return nearest, notes
 
 
 def as_json(charts: Iterable[Chart]) -> str:
@@ -205,6 +240,8 @@ def as_json(charts: Iterable[Chart]) -> str:
             "values": chart.values,
             "first": chart.first,
             "nearest": chart.nearest,
+            "notes": chart.notes,
+            "group": chart.group,
         }
         for chart in charts
     ]
@@ -262,15 +299,15 @@ def _number(value: float, decimals: int) -> float | int | None:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _figure(x: str, axis: Mapping[str, Any]) -> go.Figure:
+def _figure(x: str, axis: Mapping[str, Any], height: int = 260) -> go.Figure:
     """Axes without curves."""
     ticks = {"showgrid": True, "gridcolor": PAGE_GRID, "zeroline": False, "linecolor": PAGE_AXES}
     ticks |= {"showline": True, "ticks": "outside", "tickcolor": PAGE_AXES, "fixedrange": True}
-    y = {"title": {"text": "attack success rate", "standoff": 8}, "range": [-0.03, 1.03]}
+    y = {"title": {"text": "attack success rate", "standoff": 6}, "range": [-0.03, 1.03]}
     layout = {
         "template": "none",
-        "height": 300,
-        "margin": {"l": 52, "r": 12, "t": 8, "b": 46},
+        "height": height,
+        "margin": {"l": 46, "r": 8, "t": 6, "b": 42},
         "showlegend": False,
         "dragmode": False,  # a finger on a chart scrolls the page
         "hovermode": "closest",
@@ -315,6 +352,7 @@ def _trace(
             "maxdisplayed": MOST_MARKERS if len(x) > 2 * MOST_MARKERS else 0,
         },
         error_y=bar if bars else None,
+        meta={"pattern": _PATTERNS[look.hatch], "few": FEW},
         connectgaps=False,
         hovertemplate=(
             f"<b>{name}</b>, {where}<br>ASR %{{y:.3f}}<br>"
@@ -330,7 +368,7 @@ def _epsilon_axis(epsilons: pd.Series) -> dict[str, Any]:
         return {"rangemode": "tozero"}
     positive = epsilons[epsilons > 0]
     decades = range(math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max())))
-    ticks = [sub * 10.0**decade for decade in decades for sub in (1, 3)]
+    ticks = [10.0**decade for decade in decades]
     shown = [tick for tick in ticks if positive.min() * 0.99 <= tick <= positive.max() * 1.01]
     return {"type": "log", "tickvals": shown, "ticktext": [f"{tick:.3g}" for tick in shown]}
 
@@ -339,8 +377,14 @@ def _confidence_axis(apart: bool) -> dict[str, Any]:
     ticks = list(CONFIDENCE_TICKS)
     labels = [f"{tick:.1f}" for tick in ticks]
     if apart:
-        ticks, labels = [APART, *ticks], [f"&lt;{LEAST_OF_TWO:g}", *labels]
-    return {"tickvals": ticks, "ticktext": labels, "range": [0.41 if apart else 0.495, 1.005]}
+        # The tick at 0.5 stays without its number, which would touch that of the bin apart.
+        ticks, labels = [APART, *ticks], [f"&lt;{LEAST_OF_TWO:g}", "", *labels[1:]]
+    return {
+        "tickvals": ticks,
+        "ticktext": labels,
+        "tickangle": 0,
+        "range": [0.41 if apart else 0.495, 1.005],
+    }
 
 
 def _middle(low: float, high: float) -> float:

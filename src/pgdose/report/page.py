@@ -9,8 +9,11 @@ from pgdose.report import (
     conclusions,
     figures,
     groups,
+    headline,
     interactive,
+    limitations,
     networks,
+    provenance,
     study_tables,
     summary,
     wording,
@@ -30,8 +33,9 @@ def write_report(path: str | Path, data: ReportData) -> None:
     """
     environment = page_environment()
     environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
-    sections = _findings(data) | _figures(data) | _appendix(data)
-    page = environment.get_template("report.html").render(
+    sections = _first(data) | _findings(data) | _figures(data) | _appendix(data)
+    template = environment.get_template("report.html")
+    fields = dict(
         name=data.study["study"],
         point={"epsilon": data.epsilon, "iterations": data.iterations},
         nearest=summary.nearest(data.success_rates(), data.epsilon),
@@ -40,18 +44,35 @@ def write_report(path: str | Path, data: ReportData) -> None:
         seed=data.study["seed"],
         **sections,
     )
+    size = len(template.render(**fields, megabytes="0.0").encode())
+    page = template.render(**fields, megabytes=f"{size / 1e6:.1f}")
     with output_files.atomic(path) as beside:
         beside.write_text(page, encoding="utf-8")
+
+
+def _first(data: ReportData) -> dict[str, Any]:
+    """The first screen, by the names in the template."""
+    return {
+        "headline": headline.headline(data),
+        "synthetic": headline.synthetic(data),
+        "matrix": conclusions.matrix(data),
+        "unfit": conclusions.unfit(data),
+        "verdict_counts": headline.verdict_counts(data),
+        "failed": int((data.checks["verdict"] == "failed").sum()),
+    }
 
 
 def _findings(data: ReportData) -> dict[str, Any]:
     """The sections about the results, by their names in the template."""
     return {
         "summary": summary.summary(data),
-        "matrix": conclusions.matrix(data),
         "conclusions": conclusions.conclusions(data),
         "table1": study_tables.table1(data),
         "class_counts": study_tables.class_counts(data),
+        "demographics": study_tables.demographics(data),
+        "sensitivity": study_tables.sensitivity(data),
+        "by_epsilon": study_tables.success_by_epsilon(data),
+        "limitations": limitations.limitations(data),
         "calibrated": "ece" in data.table("table1"),
         "sized": study_tables.training_size(data),
         "worst": study_tables.worst_case(data),
@@ -72,7 +93,8 @@ def _figures(data: ReportData) -> dict[str, Any]:
         "charts": charts,
         "legend": figures.legend(data.groups),
         "epsilons": figures.epsilons(charts),
-        "figures": figures.printed_figures(data, charts),
+        "choices": figures.attacks(charts),
+        "figures": figures.printed_figures(data),
         "library": interactive.library() if charts else "",
         "data": interactive.as_json(c for several in charts.values() for c in several),
     }
@@ -90,6 +112,8 @@ def _appendix(data: ReportData) -> dict[str, Any]:
         "agreement": appendix.agreement(data),
         "settings": appendix.settings(data.study),
         "versions": appendix.pairs("Versions", data.provenance.versions),
+        "commit": data.provenance.commit,
+        "citation": provenance.citation(data.provenance.versions, data.provenance.commit),
         "machine": appendix.pairs("Machine", data.provenance.machine),
         "devices": appendix.devices(data),
         "benchmarks": appendix.benchmarks(data),

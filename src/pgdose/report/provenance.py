@@ -2,12 +2,17 @@
 
 import os
 import platform
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
+CHECKOUT = Path(__file__).resolve().parents[3]
+# As in CITATION.cff, which an installed package has not beside it; a test compares them.
+AUTHORS = "The pgdose developers"
+TITLE = "pgdose: dose-response of adversarial attacks on medical image classifiers"
 PACKAGES = ("pgdose", "snakemake", "torch", "torchvision", "pydicom", "openslide-python", "numpy")
 
 
@@ -21,6 +26,36 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed here"
+
+
+def commit(root: Path = CHECKOUT) -> str:
+    """The commit of the checkout that runs, with a remark if its code was changed since.
+
+    Empty if pgdose does not run from a checkout of its own.
+    """
+    try:
+        top, name = _git(root, "rev-parse", "--show-toplevel", "HEAD").stdout.split("\n")[:2]
+        if Path(top).resolve() != root.resolve():  # some other project's, round an installation
+            return ""
+        plain = ("--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", "src", "scripts")
+        changed = _git(root, "diff", *plain, "workflow", check=False).returncode != 0
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return f"{name}, with changes that are not committed" if changed else name
+
+
+def _git(root: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words]
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=20)
+
+
+def citation(versions: Mapping[str, str], commit: str) -> str:
+    """How to cite pgdose, as CITATION.cff has it, with the version and commit that ran."""
+    version = versions.get("pgdose", "")
+    made = ", ".join(
+        [f"version {version}"] * bool(version) + [f"commit {commit[:12]}"] * bool(commit)
+    )
+    return f"{AUTHORS}. {TITLE}." + (f" {made[0].upper()}{made[1:]}." if made else "")
 
 
 def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:

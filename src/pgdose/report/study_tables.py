@@ -1,11 +1,12 @@
-"""The page's tables over all groups: Table 1, training sizes, doses, worst case, subgroups."""
+"""The page's tables over all groups: Table 1, people, sizes, doses, worst case, subgroups."""
 
 import pandas as pd
 
+from pgdose.analysis.operating_point import at
 from pgdose.plots.style import EPSILON
 from pgdose.report import summary, tables, wording
 from pgdose.report.data import ReportData
-from pgdose.report.tables import AMPLITUDE, Cell, Column, Print, Row, Table
+from pgdose.report.tables import AMPLITUDE, Cell, Column, Head, Print, Row, Table
 
 
 def table1(data: ReportData) -> Table | None:
@@ -33,12 +34,94 @@ def class_counts(data: ReportData) -> Table | None:
     """Images of each class."""
     columns: list[Column] = [
         ("Group", "", tables.text("group")),
-        ("Class", "", tables.text("class")),
+        ("Class", "", tables.class_title(data)),
         ("Images", "number", tables.count("n_images")),
         ("Training", "number", tables.count("n_training")),
         ("Validation", "number", tables.count("n_validation")),
     ]
-    return tables.table_of("Images by class", data.table("class_counts"), columns)
+    table = data.table("class_counts")
+    if "n_copies" in table and table["n_copies"].any():
+        columns.insert(3, ("Of them copies", "number", tables.count("n_copies")))
+    if "n_patients" in table:
+        columns.append(("Patients", "number", _patients))
+    return tables.table_of("Images by class", table, columns)
+
+
+def demographics(data: ReportData) -> Table | None:
+    """Patients of each part by sex and age; a row for each group and part that has either."""
+    table = data.table("demographics")
+    if table.empty:
+        return None
+    values = list(dict.fromkeys(zip(table["by"], table["value"], strict=True)))
+    # Of a value that nobody has, such as an unknown sex, no column is needed.
+    kept = table[table["n_patients"].isna() | (table["n_patients"] > 0)]
+    shown = set(zip(kept["by"], kept["value"], strict=True))
+    values = [place for place in values if place in shown]
+    heads = [Head("Group"), Head("Part")]
+    heads += [Head(f"{wording.heading(by)}: {value}", "number") for by, value in values]
+    rows: list[list[str | Cell]] = []
+    for (group, part), of_part in table.groupby(["group", "part"], sort=False):
+        counts = {
+            (row["by"], row["value"]): wording.MISSING
+            if pd.isna(row["n_patients"])
+            else wording.count(row["n_patients"])
+            for row in of_part.to_dict("records")
+        }
+        rows.append([str(group), str(part), *(counts.get(place, "") for place in values)])
+    return Table("Sex and age", heads, rows)
+
+
+def sensitivity(data: ReportData) -> Table | None:
+    """Of each class: the share of its images that is recognised, and of all others that is not."""
+    table = data.table("confusion")
+    rows = []
+    for (group, name), of_class in (
+        table.groupby(["group", "class"], sort=False) if len(table) else ()
+    ):
+        others = table[(table["group"] == group) & (table["class"] != name)]
+        right = of_class[of_class["predicted"] == name]
+        if right.empty or not others["n"].sum():
+            continue
+        row = {"group": group, "class": name, **right.iloc[0][["share", "ci_low", "ci_high"]]}
+        taken = others.loc[others["predicted"] == name, "n"].sum()
+        row["specificity"] = 1 - taken / others["n"].sum()
+        if others["class"].nunique() == 1:  # with two classes it is the other one's sensitivity
+            other = others[others["predicted"] == others["class"]].iloc[0]
+            row |= {"specificity_low": other["ci_low"], "specificity_high": other["ci_high"]}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    columns: list[Column] = [
+        ("Group", "", tables.text("group")),
+        ("Class", "", tables.class_title(data)),
+        ("Sensitivity", "number", tables.with_interval("share", wording.rate)),
+        ("Specificity", "number", tables.rate_with_interval("specificity")),
+    ]
+    return tables.table_of("Sensitivity and specificity", frame, columns)
+
+
+def success_by_epsilon(data: ReportData) -> list[Table]:
+    """The numbers of Fig. 3a: groups by amplitudes, a table for each attack."""
+    asr = data.table("asr")
+    if asr.empty:
+        return []
+    rates = at(asr, iterations=data.iterations)
+    found = []
+    for attack, rows in rates.groupby("attack", sort=False):
+        epsilons = sorted(rows["epsilon"].unique())
+        cells = {
+            (r["group"], r["epsilon"]): wording.short(r["asr"]) for r in rows.to_dict("records")
+        }
+        heads = [
+            Head("Group"),
+            *(Head(f"{EPSILON} = {epsilon:g}", "number") for epsilon in epsilons),
+        ]
+        body = [
+            [str(group), *(cells.get((group, epsilon), wording.MISSING) for epsilon in epsilons)]
+            for group in rows["group"].unique()
+        ]
+        title = f"ASR under {attack}, iteration {rows['iteration'].max()}"
+        found.append(Table(title, heads, body))
+    return found
 
 
 def training_size(data: ReportData) -> Table | None:
@@ -98,12 +181,16 @@ def doses(data: ReportData) -> list[Table]:
     table = data.table("doses")
     if table.empty:
         return []
-    largest = _largest_epsilons(data)
 
     def median(row: Row) -> str | Cell:
-        most = largest.get(row["attack"], float("inf"))
-        ends = [wording.epsilon(row[name], most) for name in ("median_low", "median_high")]
-        return tables.bracketed(wording.epsilon(row["median_epsilon"], most), *ends)
+        ends = row["smallest_epsilon"], row["largest_epsilon"]
+        names = ("median_epsilon", "median_low", "median_high")
+        value, *interval = [wording.median_epsilon(row[name], *ends) for name in names]
+        return tables.bracketed(value, *interval)
+
+    def at_smallest(row: Row) -> str | Cell:
+        flipped = f"{wording.count(row['n_at_smallest'])} of {wording.count(row['n_attacked'])}"
+        return Cell(flipped, f"at {wording.epsilon(row['smallest_epsilon'])}")
 
     def never(row: Row) -> str:
         return f"{wording.count(row['n_never'])} of {wording.count(row['n_attacked'])}"
@@ -112,15 +199,9 @@ def doses(data: ReportData) -> list[Table]:
     return [
         tables.by_attack("Area under the dose-response curve", table, area),
         tables.by_attack(f"Median of the smallest {EPSILON} that flips", table, median),
+        tables.by_attack(f"Images that the smallest {EPSILON} flipped", table, at_smallest),
         tables.by_attack(f"Images that no {EPSILON} flipped", table, never),
     ]
-
-
-def _largest_epsilons(data: ReportData) -> dict[str, float]:
-    asr = data.table("asr")
-    if asr.empty:
-        return {}
-    return {str(attack): float(rows.max()) for attack, rows in asr.groupby("attack")["epsilon"]}
 
 
 def subgroups(data: ReportData) -> list[Table]:

@@ -29,12 +29,15 @@ CLAIMS = {
 KINDS = {"xray": "X-ray", "histology": "histology", "other": "other"}  # within a sentence
 VERDICTS = ("supported", "contradicted", "undecided")
 UNTESTED = "not tested"
+UNFIT = "does not apply"
 WIDER = 1.5  # an interval is named if it is at least so many times as wide as the other
 
 
 def summary(data: ReportData) -> dict[str, Any]:
     """The sentences of the page's summary, by their place in it; empty ones are left out."""
-    sentences = [scope(data.groups, data.attacks)]
+    settings = data.study.get("groups") or {}
+    existing = [name for name in data.groups if (settings.get(name) or {}).get("network")]
+    sentences = [scope(data.groups, data.attacks, len(existing))]
     if data.has("sources"):
         sentences.append(records(data.table("sources"), data.rejects))
     if data.has("table1"):
@@ -60,8 +63,15 @@ def claim(conclusion: str) -> str:
     return CLAIMS.get(conclusion, conclusion.replace("_", " "))
 
 
+def applies(row: Mapping[Any, Any]) -> bool:
+    """Whether the row's conclusion applies to the study and its attack."""
+    return bool(row.get("applies", True))
+
+
 def verdict(row: Mapping[Any, Any]) -> str:
     """The row's verdict; an empty one means that the conclusion was not tested."""
+    if not applies(row):
+        return UNFIT
     return UNTESTED if pd.isna(row["verdict"]) or not row["verdict"] else str(row["verdict"])
 
 
@@ -72,12 +82,21 @@ def under(attacks: Sequence[str], all_attacks: Sequence[str]) -> str:
     return f"under {join_names(list(attacks))}"
 
 
-def scope(groups: Groups, attacks: Sequence[str]) -> str:
-    """The size of the study: groups by kind of image, and attacks."""
+def scope(groups: Groups, attacks: Sequence[str], existing: int = 0) -> str:
+    """The size of the study: groups by kind of image, and attacks.
+
+    `existing` groups have a network that was trained elsewhere.
+    """
     kinds = [modality(groups, group) for group in groups]
     parts = [f"{kinds.count(kind)} {name}" for kind, name in KINDS.items() if kind in kinds]
-    text = f"A network was trained for {quantity(len(kinds), 'study group')}"
-    text += f" ({join_names(parts)})" if len(parts) > 1 else ""
+    of_groups = quantity(len(kinds), "study group")
+    of_groups += f" ({join_names(parts)})" if len(parts) > 1 else ""
+    if existing == len(kinds):
+        text = f"A network from elsewhere is audited on {of_groups}"
+    elif existing:
+        text = f"Each of {of_groups} has a network, of which {existing} came from elsewhere"
+    else:
+        text = f"A network was trained for {of_groups}"
     if not attacks:
         return f"{text}; none was attacked."
     them = "it was" if len(kinds) == 1 else "each was"
@@ -170,14 +189,24 @@ def verdicts(conclusions: pd.DataFrame) -> list[tuple[str, str]]:
     attacks = list(conclusions["attack"].unique())
     lines = []
     for conclusion, rows in conclusions.groupby("conclusion", sort=False):
-        words = [verdict(row) for row in rows.to_dict("records")]
+        words = [_scoped(row) for row in rows.to_dict("records")]
         parts = [
             f"{word} {under(list(rows['attack'][[w == word for w in words]]), attacks)}"
-            for word in dict.fromkeys([*VERDICTS, *words])
-            if word in words
+            for word in sorted(dict.fromkeys(words), key=_rank)
         ]
         lines.append((claim(str(conclusion)), "; ".join(parts)))
     return lines
+
+
+def _rank(words: str) -> int:
+    """The order in which verdicts are told."""
+    return next((i for i, one in enumerate(VERDICTS) if words.startswith(one)), len(VERDICTS))
+
+
+def _scoped(row: Mapping[Any, Any]) -> str:
+    """The verdict, and of what it is said: "supported on average over the groups"."""
+    word, said_of = verdict(row), row.get("scope")
+    return f"{word} {said_of}" if word in VERDICTS and isinstance(said_of, str) else word
 
 
 def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[str]:
@@ -186,19 +215,20 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     number = rows["attack"].nunique()
     if number < 2:
         return []
-    alike = f"The same answer under all {number} attacks, so a finding about the images"
-    differ = "Opposite answers under different attacks, so a finding about the attack"
+    alike = f"The same verdict under all {number} attacks, which speaks of the images"
+    differ = "Opposite verdicts under different attacks, which speaks of the attacks"
     left = "Left open under at least one attack"
     once = "Tested under one attack only"
     answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
         of_attacks = rows[rows["conclusion"] == name]
-        # Without an estimate an attack was not tested, for example because one size was trained.
-        tested = of_attacks[of_attacks["estimate"].notna() | (of_attacks["verdict"] != "undecided")]
+        tested = [row for row in of_attacks.to_dict("records") if applies(row)]
+        words = {verdict(row) for row in tested}
+        if not tested:
+            continue
         if len(tested) == 1 < len(of_attacks):
             answers[once].append(str(place))
             continue
-        words = {verdict(row) for row in of_attacks.to_dict("records")}
         if words in ({"supported"}, {"contradicted"}):
             answers[alike].append(str(place))
         elif {"supported", "contradicted"} <= words:

@@ -6,11 +6,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of more than a text: `aside` is printed softly after it, `kind` is a CSS class."""
+    """A cell of more than a text.
+
+    aside: printed softly after it
+    kind:  a CSS class
+    why:   shown when the pointer rests on it; must be found elsewhere on the page, too
+    link:  the id of the element that it leads to
+    """
 
     text: str
     aside: str = ""
     kind: str = ""
+    why: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

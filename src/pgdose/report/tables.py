@@ -8,6 +8,7 @@ import pandas as pd
 from pgdose.plots.rows import epsilon_label, nearest_note
 from pgdose.plots.style import EPSILON
 from pgdose.report import wording
+from pgdose.report.data import ReportData
 from pgdose.report.table_model import Cell as Cell
 from pgdose.report.table_model import Head as Head
 from pgdose.report.table_model import Table as Table
@@ -43,6 +44,16 @@ def by_attack(name: str, table: pd.DataFrame, cell: Print) -> Table:
 def text(name: str) -> Print:
     """Cells with the column's text."""
     return lambda row: wording.text(row[name])
+
+
+def class_title(data: ReportData) -> Print:
+    """Cells with what a reader calls the class, and its name after it."""
+
+    def cell(row: Row) -> str | Cell:
+        title = data.class_title(row["group"], row["class"])
+        return title if title == row["class"] else Cell(title, row["class"])
+
+    return cell
 
 
 def count(name: str) -> Print:

@@ -39,6 +39,17 @@ def epsilon(value: Any, largest: float = math.inf) -> str:
     return f"over {largest:.4g}" if math.isfinite(largest) else "over the largest"
 
 
+def median_epsilon(value: Any, smallest: float, largest: float) -> str:
+    """The smallest amplitude up to which half of the images flip, of those that were reached.
+
+    Where the smallest one flips half, the median is known to lie there or below; where no amplitude
+    does, it lies over the largest.
+    """
+    if pd.notna(value) and value <= smallest:
+        return f"at most {value:.4g}"
+    return epsilon(value, largest)
+
+
 def p_value(value: Any) -> str:
     """A p-value with two digits; small ones as a power of ten."""
     return MISSING if pd.isna(value) else f"{value:.2g}".replace("-", MINUS)

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from pgdose.study.base import (
+    JOB_ONLY,
     Count,
     Label,
     Model,
@@ -20,6 +21,7 @@ from pgdose.study.base import (
     Share,
     mistake,
 )
+from pgdose.study.field_types import Title
 from pgdose.study.image_size import ImageSize, ResizeTo, sides
 from pgdose.study.table_files import ListTable
 from pgdose.study.words import Word
@@ -122,6 +124,8 @@ def _full_years(first: float, last: float) -> set[int]:
 class Class(Model):
     """One class of a group: which records, and how many."""
 
+    # What figures and the page call the class; null: its conditions in words, see `class_titles`.
+    title: Annotated[Title | None, JOB_ONLY] = None
     source: Name
     where: Where = Where()
     count: Count | Literal["all"] | None = None

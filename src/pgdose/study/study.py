@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pgdose.study.acceptance import Limit, as_list
 from pgdose.study.attacks import AnyAttack
 from pgdose.study.base import Integer, Model, Name, Real
+from pgdose.study.class_titles import class_titles
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
@@ -116,6 +117,10 @@ class Study(Model):
     def modality(self, group: str) -> str:
         """xray, histology or other: that of the group's first source."""
         return self.sources[next(iter(self.groups[group].classes.values())).source].modality
+
+    def class_titles(self) -> dict[str, dict[str, str]]:
+        """What figures and the page call the classes of each group, by their names."""
+        return {name: class_titles(group.classes) for name, group in self.groups.items()}
 
     def channels(self, group: str) -> int:
         """1 for X-rays, which are grey to the attack too; 3 for all others."""

@@ -61,7 +61,11 @@ def test_tables_of_runs_say_which_run_a_row_is_of(name: str) -> None:
 
 def test_a_rule_passes_the_columns_of_its_tables() -> None:
     columns = table_registry.columns_of("table1", "quality")
-    assert list(columns) == ["table1", "class_counts", *table_registry.tables_of("quality")]
+    assert list(columns)[:2] == ["table1", "class_counts"]
+    assert list(columns) == [
+        *table_registry.tables_of("table1"),
+        *table_registry.tables_of("quality"),
+    ]
     assert columns["class_counts"][:2] == ["group", "class"]
 
 

@@ -500,9 +500,19 @@ def test_few_images_are_faint() -> None:
     for n, faint in ((axes.FEW, False), (axes.FEW - 1, True)):
         panel = fig3c(table.assign(n_attacked=n)).axes[0]
         shades = {
-            band.get_alpha() for band in panel.collections if isinstance(band, PolyCollection)
+            float(np.asarray(band.get_facecolor())[0, 3])
+            for band in panel.collections
+            if isinstance(band, PolyCollection)
         }
-        assert len(shades) == 1 and (shades.pop() < 0.2) == faint  # type: ignore[operator]
+        assert len(shades) == 1 and (shades.pop() < 0.1) == faint
+
+
+def test_bands_of_groups_that_overlap_are_told_apart_without_colours() -> None:
+    many = {f"X{i}": "xray" for i in range(4)}
+    table = pd.concat(asr_table(["paper"]).query("group == 'X-NR2'").assign(group=g) for g in many)
+    panel = fig3a(table, many).axes[0]
+    kinds = [band.get_hatch() for band in panel.collections if isinstance(band, PolyCollection)]
+    assert len(set(kinds)) == len(kinds) == len(many)
 
 
 def test_one_training_has_no_spread() -> None:
@@ -619,3 +629,31 @@ def test_a_group_without_images_does_not_choose_iterations_for_the_others() -> N
     rows = curve_rows.over_epsilon(asr, GROUPS, 20)
     assert rows.loc[rows["group"] == "X-NR2", "iteration"].tolist() == [40]
     assert heatmap.surfaces(asr, "X-NR2")["iteration"].tolist() == [0, 40]
+
+
+def test_a_star_marks_the_network_that_is_attacked() -> None:
+    tables = network_tables()
+    rows = network.measures(*tables, "H-OV")
+    confusion = tables[2][tables[2]["group"] == "H-OV"]
+    right = confusion.loc[confusion["class"] == confusion["predicted"], "n"].sum()
+    (final,) = rows[rows["series"] == network.FINAL].to_dict("records")
+    assert final["value"] == right / confusion["n"].sum()
+    assert final["epoch"] == tables[0]["epoch"].max()
+    panel = network.panels(rows, "H-OV").axes[1]
+    (star,) = [line for line in panel.lines if line.get_marker() == "*"]
+    assert star.get_ydata() == [final["value"]]
+
+
+def test_classes_of_a_matrix_have_their_titles() -> None:
+    rows = network.measures(*network_tables(), "H-OV")
+    names = list(dict.fromkeys(rows["class"].dropna()))
+    titles = {str(name): f"Title of {name}" for name in names}
+    matrix = network.panels(rows, "H-OV", titles).axes[2]
+    assert [t.get_text() for t in matrix.get_yticklabels()] == list(titles.values())
+
+
+def test_long_titles_of_classes_keep_what_tells_them_apart() -> None:
+    names = [f"Norm of women, view PA, aged {a}" for a in ("20 to 35 years", "50 to 70 years")]
+    short = [style.shorten_middle(name, 20) for name in names]
+    assert len(set(short)) == 2 and all(len(text) <= 20 for text in short)
+    assert style.shorten_middle("Norm", 4) == "Norm"

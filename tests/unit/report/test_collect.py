@@ -1,11 +1,15 @@
 """What the page says of how results were made is gathered from the results' files."""
 
+import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from helpers.workflow import PROJECT
 
 from pgdose.analysis.agreement import measure_agreement
 from pgdose.report import appendix, collect, provenance
@@ -134,3 +138,41 @@ def test_the_page_shows_each_measure_of_agreement_with_its_interval() -> None:
     ]
     shown = table.rows[0][-1]
     assert shown.text.startswith("−") and shown.aside.startswith("[−1.000, ")  # type: ignore[union-attr]
+
+
+def test_records_of_a_class_count_once() -> None:
+    lost = pd.DataFrame(
+        [("a", "C1"), ("a", "C1"), ("b", "C1"), ("a", "C2")], columns=["record_id", "class"]
+    )
+    unread = pd.DataFrame([("c", "C2")], columns=["record_id", "class"])
+    table = collect.chosen([("G", {"C1": 10, "C2": 7}, lost, unread)])
+    assert table.to_numpy().tolist() == [["G", "C1", 10, 2, 0], ["G", "C2", 7, 1, 1]]
+    assert list(collect.chosen([])) == ["group", "class", "n_fit", "n_left_out", "n_unreadable"]
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ("-c", "user.name=n", "-c", "user.email=e@e")
+    subprocess.run(["git", *identity, "-C", str(folder), *words], check=True, capture_output=True)
+
+
+def test_the_commit_is_that_of_a_checkout_of_pgdose(tmp_path: Path) -> None:
+    assert provenance.commit(tmp_path) == ""  # no checkout
+    for folder in ("src", "scripts", "workflow"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("1")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "first")
+    commit = provenance.commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    assert provenance.commit(tmp_path / "src") == ""  # inside another project's checkout
+    (tmp_path / "src" / "file").write_text("2")
+    assert provenance.commit(tmp_path) == f"{commit}, with changes that are not committed"
+    text = provenance.citation({"pgdose": "0.1.0"}, commit)
+    assert text.endswith(f"Version 0.1.0, commit {commit[:12]}.")
+
+
+def test_it_is_cited_as_the_citation_file_says() -> None:
+    cited = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
+    text = provenance.citation({}, "")
+    assert text == f"{cited['authors'][0]['name']}. {cited['title']}."

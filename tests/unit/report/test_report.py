@@ -10,10 +10,18 @@ import lxml.html
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.report_tables import CLASSES, EPSILONS, GROUPS, ITERATIONS, checks, study
+from helpers.report_tables import (
+    CLASSES,
+    EPSILONS,
+    GROUPS,
+    ITERATIONS,
+    TITLES_OF_CLASSES,
+    checks,
+    study,
+)
 
 from pgdose.plots import style
-from pgdose.report import interactive, summary, wording
+from pgdose.report import headline, interactive, summary, wording
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import PAGE_TABLES, Provenance, ReportData
 from pgdose.report.page import write_report
@@ -56,6 +64,11 @@ class Page:
     def charts(self) -> list[dict[str, Any]]:
         (script,) = self.root.xpath("//script[@id='charts']")
         return json.loads(script.text)
+
+
+def called(group: str, name: str) -> str:
+    """What the page calls a class."""
+    return TITLES_OF_CLASSES.get(group, {}).get(name, name)
 
 
 def words(element: Any) -> str:
@@ -152,12 +165,23 @@ def test_conclusions(page: Page, tables: dict[str, pd.DataFrame]) -> None:
         assert f"Test of {claim}." in page.section("conclusions")
         for row in rows.itertuples():
             verdict = "not tested" if pd.isna(row.verdict) else row.verdict
-            verdict += "" if pd.isna(row.scope) else f" {row.scope}"
-            assert matrix.iloc[place - 1][row.attack].strip("✓✗? ") == verdict
-            here = shown.loc[row.attack]
-            assert here["Verdict"].strip("✓✗? ") == verdict and here["Why"] == row.reason
-            same(here["Estimate"], row.estimate, row.ci_low, row.ci_high)
-            assert ("12 patients more" in str(here["It lacks"])) == (row.verdict == "undecided")
+            verdict = verdict if row.applies else "does not apply"
+            cell, here = matrix.iloc[place - 1][row.attack], shown.loc[row.attack]
+            assert cell.strip("✓✗? ").startswith(verdict)
+            assert here["Verdict"].strip("✓✗? ").startswith(verdict)
+            if verdict == "undecided":
+                assert cell.endswith("lacks 1,234 patients")
+                assert here["Why"] == f"{row.reason}. Lacks: 1,234 patients more"
+            elif row.applies:
+                assert cell.endswith("for most groups") == (
+                    verdict in ("supported", "contradicted")
+                )
+                assert here["Why"] == row.reason
+            else:
+                assert here["Why"] == "no other size was attacked"
+            same(here["Mean rise"], row.estimate, row.ci_low, row.ci_high)
+            same(here["Beside it: median"], 0.0234, 0.0111, 0.0444)
+            assert here["p (Holm over attacks)"] == "0.012"
         trends = tables["trends"][tables["trends"]["conclusion"] == claim]
         if len(trends):
             folded = page.table(f"Groups of conclusion {place}")
@@ -172,10 +196,13 @@ def test_doses(page: Page, tables: dict[str, pd.DataFrame]) -> None:
     for row in tables["doses"].itertuples():
         same(area.loc[row.group, row.attack], row.auc, row.auc_low, row.auc_high)
         same(never.loc[row.group, row.attack], row.n_never, row.n_attacked, digits=0)
-        over = f"over {EPSILONS[row.attack][-1]:g}"
+        over, least = f"over {EPSILONS[row.attack][-1]:g}", EPSILONS[row.attack][0]
         ends = [over if np.isinf(v) else f"{v:g}" for v in (row.median_low, row.median_high)]
+        assert row.median_low == least  # so that the median may lie below it
         first = over if np.isinf(row.median_epsilon) else f"{row.median_epsilon:g}"
-        assert median.loc[row.group, row.attack] == f"{first} [{ends[0]}, {ends[1]}]"
+        assert median.loc[row.group, row.attack] == f"{first} [at most {ends[0]}, {ends[1]}]"
+    ties = page.table("Images that the smallest ε flipped")
+    assert ties.loc["X-TB", "sign"] == "7 of 37 at 0.0005"
 
 
 def test_worst_case_and_training_size(page: Page, tables: dict[str, pd.DataFrame]) -> None:
@@ -228,9 +255,10 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
             same(cells["Flipped"], row["n_flipped"], digits=0)
             same(cells["Survive 8 bits"], 0.512, 0.401, 0.623)
         confusion = tables["confusion"][tables["confusion"]["group"] == group]
-        for row in confusion.itertuples():
-            cell = page.tables("Confusion")[place].loc[row[2], row.predicted]
-            same(cell, row.n, digits=0)
+        for row in confusion.to_dict("records"):
+            classes = [called(group, row[column]) for column in ("class", "predicted")]
+            cell = page.tables("Confusion")[place].loc[classes[0], classes[1]]
+            same(cell, row["n"], digits=0)
         changed = at_point(tables["transitions"])
         changed = changed[changed["group"] == group]
         for attack, name in (
@@ -239,7 +267,8 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
             ("noise", f"noise at {NEAREST}"),
         ):
             for row in changed[changed["attack"] == attack].to_dict("records"):
-                cell = page.tables(name)[place].loc[row["class"], row["flipped_to"]]
+                classes = [called(group, row[column]) for column in ("class", "flipped_to")]
+                cell = page.tables(name)[place].loc[classes[0], classes[1]]
                 same(cell, row["n"], digits=0)
         text = page.section(f"group-{place}")
         failed = checks().query("group == @group and verdict == 'failed'")
@@ -251,7 +280,7 @@ def test_each_group_s_section(page: Page, tables: dict[str, pd.DataFrame]) -> No
 def test_what_each_class_lost_and_what_looks_the_same(page: Page) -> None:
     lost = page.table("Left out of X-TB by class and reason")
     assert list(lost.index) == ["lateral", "blank"] * 2
-    assert lost["Class"].tolist() == [CLASSES[0]] * 2 + [CLASSES[1]] * 2
+    assert lost["Class"].tolist() == ["Tuberculosis & more C1"] * 2 + [CLASSES[1]] * 2
     assert lost.iloc[0, 1:].tolist() == ["1,678", "12", "0.007", "0.001"]
     assert lost.iloc[1, 4] == wording.MISSING
     sentence = (
@@ -262,7 +291,7 @@ def test_what_each_class_lost_and_what_looks_the_same(page: Page) -> None:
     assert f"X-TB: {sentence}" in page.section("warnings")
     depths = page.table("Files of X-TB with other bits a channel")
     assert depths.index.tolist() == ["16 bits"] * 2
-    assert depths.iloc[0].tolist()[:3] == [CLASSES[0], "1,500", "1,400"]
+    assert depths.iloc[0].tolist()[:3] == ["Tuberculosis & more C1", "1,500", "1,400"]
     sentence = (
         "Files of 16 bits are unevenly spread over the classes: a network may tell them by how "
         "their files hold pixels."
@@ -270,8 +299,9 @@ def test_what_each_class_lost_and_what_looks_the_same(page: Page) -> None:
     assert f"X-TB: {sentence}" in page.section("warnings")
     assert not page.tables("Files of H-BR with other bits a channel")
     pairs = page.table("Images of H-BR that look the same")
-    assert len(pairs) == 20 and pairs.index[0] == "a0"
-    assert pairs.iloc[0].tolist() == ["a0b", "0", "C1 / C2 <i>", "training"]
+    assert len(pairs) == 20 and pairs.index[0] == "0"
+    assert pairs.iloc[0].tolist() == ["C1 / C2 <i>", "training"]
+    assert "a0b" not in page.text
     looks = "30 pairs of images of different classes or parts look the same"
     assert f"H-BR: {looks}" in page.section("warnings") and looks in page.section("group-2")
     assert not page.tables("Images of X-TB that look the same")
@@ -301,29 +331,37 @@ def test_what_it_rests_on(page: Page) -> None:
 
 def test_charts_hold_the_tables(page: Page, tables: dict[str, pd.DataFrame]) -> None:
     charts = {chart["id"]: chart for chart in page.charts()}
-    assert len(charts) == 3 * len(EPSILONS)
+    assert len(charts) == 2 * len(EPSILONS) + len(GROUPS)
     asr, bins = (t[t["role"] == "main"] for t in (tables["asr"], tables["confidence"]))
     for place, (attack, epsilons) in enumerate(EPSILONS.items()):
         of_attack, last = asr[asr["attack"] == attack], ITERATIONS[attack]
         at_last = of_attack[of_attack["iteration"] == last]
-        compare(charts[f"fig3a-{place}"], "", at_last, "epsilon")
-        for name, table, x in (("3b", of_attack, "iteration"), ("3c", bins, "bin_low")):
-            chart = charts[f"fig{name}-{place}"]
-            assert set(chart["values"]) == {f"{epsilon:g}" for epsilon in epsilons}
+        compare(charts[f"fig3a-{place}"], ("", ""), at_last, "epsilon")
+        over_iterations = (charts[f"fig3b-{place}"], "", of_attack, "iteration")
+        by_group = [
+            (charts[f"fig3c-{i}"], attack, bins[bins["group"] == group], "bin_low")
+            for i, group in enumerate(GROUPS)
+        ]
+        for chart, name, table, x in (over_iterations, *by_group):
+            assert set(chart["values"][name]) == {f"{epsilon:g}" for epsilon in epsilons}
             # Shown first: the operating epsilon, or the nearest one, which the page then names.
             assert chart["first"] == "0.1"
-            assert chart["nearest"] == ("0.02" if attack == "noise" else "")
-            note = page.root.get_element_by_id(chart["id"]).getparent().find_class("nearest")
-            assert words(note[0]) == (f"Shown at {NEAREST}." if attack == "noise" else "")
+            nearest = {name: "0.02"} if attack == "noise" else {}
+            assert nearest.items() <= chart["nearest"].items()
+            if attack == "noise":
+                assert chart["notes"][name] == f"Shown at {NEAREST}."
+            else:
+                assert name not in chart["notes"]
             for epsilon in epsilons:
                 here = table[(table["attack"] == attack) & (table["epsilon"] == epsilon)]
-                compare(chart, f"{epsilon:g}", here, x)
+                compare(chart, (name, f"{epsilon:g}"), here, x)
 
 
-def compare(chart: dict[str, Any], choice: str, table: pd.DataFrame, by: str) -> None:
+def compare(chart: dict[str, Any], choice: tuple[str, str], table: pd.DataFrame, by: str) -> None:
     """Each trace's rates, counts and places are those of its group in the table."""
-    traces, values = chart["figure"]["data"], chart["values"][choice]
-    assert [trace["legendgroup"] for trace in traces] == list(GROUPS)
+    traces, values = chart["figure"]["data"], chart["values"][choice[0]][choice[1]]
+    assert [trace["legendgroup"] for trace in traces] == list(table["group"].unique())
+    assert chart["group"] == (traces[0]["legendgroup"] if by == "bin_low" else "")
     for trace, rated in zip(traces, values, strict=True):
         rows = table[table["group"] == trace["legendgroup"]].sort_values(by)
         places = list(zip(trace["x"], rated["y"], rated["rate"], strict=True))
@@ -351,17 +389,18 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "the accuracy is 0.81 (X-TB) to 0.94 (X-NR2).",
         "The paper’s lies inside our interval for X-TB and above it for X-NR2.",
         "Of 6 checks of the attacks 4 failed",
-        "supported under paper and sign; contradicted under noise.",
+        "supported for most groups under paper and sign; contradicted for most groups under noise.",
         "undecided under every attack.",
-        "supported under sign; undecided under paper; not tested under noise.",
-        "all 2 attacks, so a finding about the images: conclusions 1 and 4.",
-        "so a finding about the attack: conclusion 3.",
-        "Left open under at least one attack: conclusion 2.",
-        "Tested under one attack only: conclusion 5.",
-        "An attack with fewer iterations is shown at its last one, an attack that was not "
-        f"measured at this ε at the nearest ε that was: noise at {NEAREST}.",
+        "supported for most groups under sign; undecided under paper; does not apply under noise.",
+        "all 2 attacks, which speaks of the images: conclusions 1 and 4.",
+        "which speaks of the attacks: conclusion 3.",
+        "Left open under at least one attack: conclusions 2 and 5.",
     ):
         assert sentence in text
+    assert (
+        "An attack with fewer iterations is shown at its last one, an attack that was not "
+        f"measured at this ε at the nearest ε that was: noise at {NEAREST}."
+    ) in page.section("words")
     for attack, name in (("sign", "sign"), ("noise", f"noise at {NEAREST}")):
         rows = at_point(tables["asr"])
         rates = rows[rows["attack"] == attack].set_index("group")["asr"]
@@ -385,6 +424,21 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
 def test_one_and_none_are_said_right(groups: int, attacks: list[str], sentence: str) -> None:
     some = dict(list(GROUPS.items())[:groups])
     assert summary.scope(some, attacks) == sentence
+
+
+def test_networks_from_elsewhere_were_not_trained(write: Write, pictures: Path) -> None:
+    settings = study(pictures)["study"]
+    groups = {
+        name: {**group, "network": {"file": "x"}} for name, group in settings["groups"].items()
+    }
+    page = write(study={**settings, "groups": groups}, figures={}, pictures={})
+    assert "A network from elsewhere is audited on 3 study groups" in page.section("summary")
+    limits = page.section("limitations")
+    assert "were trained elsewhere" in limits and "One training stands" not in limits
+    assert summary.scope(GROUPS, ["paper"], 3).startswith(
+        "A network from elsewhere is audited on 3 study groups"
+    )
+    assert "has a network, of which 1 came from elsewhere" in summary.scope(GROUPS, ["a"], 1)
 
 
 def test_lists_and_numbers_in_words() -> None:
@@ -480,10 +534,12 @@ def test_a_bare_study(write: Write) -> None:
         ),
         study=SETTINGS,
         groups={"X": "xray"},
+        synthetic=(),
     )
     for text in ("No conclusion was tested", "No record was rejected", "Nothing was measured"):
         assert text in words(page.root.body)
-    assert not page.root.xpath("//script")
+    assert not page.root.xpath("//script[@id]") and len(page.root.xpath("//script")) == 1
+    assert not page.root.find_class("headline") and not page.root.find_class("synthetic")
 
 
 @pytest.mark.parametrize("name", PAGE_TABLES)
@@ -577,5 +633,194 @@ def test_study_s_texts_are_escaped(write: Write, tables: dict[str, pd.DataFrame]
 def test_every_marker_has_its_swatch() -> None:
     many = {f"{kind}{i}": kind for kind in style.MODALITIES for i in range(9)}
     swatches = interactive.swatches(many)
-    looks = {(s.color, s.dashes, s.outline, s.fill) for s in swatches.values()}
+    looks = {(s.color, s.dark, s.dashes, s.outline, s.filled) for s in swatches.values()}
     assert len(looks) == len(set(style.looks(many).values()))
+
+
+def test_flow_of_the_images(page: Page, write: Write) -> None:
+    section = page.root.get_element_by_id("group-1")
+    (flow,) = section.xpath(".//ol[@class='flow']")
+    boxes = [words(box) for box in flow.find_class("box")]
+    lost = [words(reason) for reason in flow.xpath(".//ul[@class='lost']/li")]
+    title = TITLES_OF_CLASSES["X-TB"]["C1"]
+    assert boxes == [
+        "Records in source xray 1,908,926",
+        "Readable 1,900,000",
+        f"Fit a class 201,400 {title} 100,700, C2 <i> 100,700",
+        f"Chosen 200,123 {title} 100,000, C2 <i> 100,123",
+        f"Images, with copies 200,246 {title} 100,123, C2 <i> 100,123",
+        f"For validation 40,000 {title} 20,000, C2 <i> 20,000",
+        "Sample for the attacks 60",
+        "Right before the attack 50",
+        "Attacked 0 (paper), 37 (sign and noise)",
+    ]
+    assert lost == [
+        "8,926 could not be read",
+        f"12 lateral ({title} 12)",
+        f"2 blank ({title} 1, C2 <i> 1)",
+        f"1,237 not needed: the study takes fewer ({title} 680, C2 <i> 557)",
+        f"14 could not be read as images ({title} 7, C2 <i> 7)",
+        f"123 augmented copies added to {title}",
+        f"160,246 for training ({title} 80,123, C2 <i> 80,123)",
+        "10 wrong before the attack",
+        "50 (paper), 13 (sign and noise) without a finite output",
+    ]
+    # A number that nobody counted is left out.
+    unknown = write(chosen=study_without_chosen()).root.get_element_by_id("group-1")
+    titles = [words(box.find("span")) for box in unknown.find_class("box")]
+    assert "Fit a class" not in titles and titles[2] == "Chosen"
+
+
+def study_without_chosen() -> pd.DataFrame:
+    return pd.DataFrame({"group": []})
+
+
+def rates_of(*rows: tuple[str, str, float, float]) -> dict[str, pd.DataFrame]:
+    """The table asr of groups and attacks at an epsilon with a rate."""
+    common = {"role": "main", "iteration": 20, "n_attacked": 40, "n_flipped": 7}
+    return {
+        "asr": pd.DataFrame(
+            {"group": group, "attack": attack, "epsilon": epsilon, "asr": rate, **common}
+            | {"ci_low": rate - 0.1, "ci_high": rate + 0.1}
+            for group, attack, epsilon, rate in rows
+        )
+    }
+
+
+def test_the_finding_in_one_sentence(pictures: Path) -> None:
+    def headline_of(*rows: tuple[str, str, float, float], **attacks: Any) -> str:
+        fields = study(pictures)
+        fields["study"] = {**fields["study"], "attacks": attacks}
+        return headline.headline(ReportData(**(fields | {"tables": rates_of(*rows)})))
+
+    box = {"kind": "gradient", "clip": "iterate"}
+    both = (("A", "pgd", 0.1, 0.3), ("B", "pgd", 0.1, 0.7), ("A", "rnd", 0.1, 0.2))
+    assert headline_of(*both, rnd={"kind": "noise"}, pgd=box) == (
+        "The attack “pgd” flipped from 30 % (A; 95 % interval 20 to 40 %) to 70 % (B; 95 % "
+        "interval 60 to 80 %) of the right diagnoses in 2 study groups, changing no pixel by more "
+        "than 10 % of the intensity range (ε = 0.1, iteration 20); random noise of up to the same "
+        "ε flipped 20 %."
+    )
+    # Of one group; noise of another amplitude; an attack whose iterate nothing bounds.
+    one = (("A", "pgd", 0.05, 0.3), ("A", "rnd", 0.1, 0.2))
+    loose = {"kind": "gradient", "clip": "gradient"}
+    assert headline_of(*one, pgd=loose, rnd={"kind": "noise"}) == (
+        "The attack “pgd” flipped 30 % (95 % interval 20 to 40 %) of the right diagnoses of the "
+        "network of A (ε = 0.05, iteration 20)."
+    )
+    alike = (("A", "pgd", 0.1, 0.301), ("B", "pgd", 0.1, 0.299))
+    assert "flipped 30 % of the right diagnoses in each of 2 study" in headline_of(*alike, pgd=box)
+    assert headline_of(("A", "rnd", 0.1, 0.2), rnd={"kind": "noise"}) == ""
+    assert headline_of(("A", "pgd", 0.1, np.nan), pgd=box) == ""
+
+
+def test_synthetic_data_is_said_on_top(write: Write) -> None:
+    def banner(**changes: Any) -> str:
+        page = write(figures={}, pictures={}, **changes)
+        found = page.root.xpath("//header//*[@class='synthetic']")
+        return words(found[0]) if found else ""
+
+    some = "Synthetic data. Drawn by a program: xray. Rates of groups with these images say nothing"
+    assert banner().startswith(some)
+    assert banner(synthetic=["xray", "fields"]).startswith(
+        "Synthetic data. All images are drawn by a program."
+    )
+    assert banner(synthetic=[]) == ""
+
+
+def test_a_verdict_has_its_reason_and_its_test(page: Page) -> None:
+    links = page.root.xpath("//*[@id='first']//a[contains(@class, 'verdict')]")
+    assert len(links) == 5 * len(EPSILONS)
+    reasons = {f"{attack} says so <i>" for attack in EPSILONS}
+    whys = reasons | {f"{reason}. Lacks: 1,234 patients more" for reason in reasons}
+    assert {link.get("title") for link in links} == whys | {"no other size was attacked"}
+    assert links[0].get("href") == "#conclusion-1"
+    assert "10 verdicts: 4 supported, 3 contradicted and 3 undecided." in page.section("first")
+
+
+def test_sensitivity_is_the_other_s_specificity(page: Page) -> None:
+    shown = page.table("Sensitivity and specificity")
+    of_group = shown.loc["X-TB"]
+    assert of_group["Class"].tolist() == ["Tuberculosis & more C1", CLASSES[1]]
+    for cells, others in ((0, 1), (1, 0)):
+        ends = [of_group.iloc[cells]["Sensitivity"], of_group.iloc[others]["Specificity"]]
+        assert numbers(ends[0])[1:] == numbers(ends[1])[1:]
+
+
+def test_sex_and_age_without_small_numbers(page: Page) -> None:
+    shown = page.table("Sex and age")
+    assert list(shown.columns) == ["Part", "Sex: F", "Sex: M"]  # nobody's sex is unknown
+    assert shown.loc["X-TB"].iloc[0].tolist() == ["training", "1,900", wording.MISSING]
+
+
+def test_limitations_are_the_study_s(page: Page, write: Write) -> None:
+    text = page.section("limitations")
+    for sentence in (
+        "Some images of X-NR2, X-TB and H-BR are augmented copies",
+        "One training stands for each group.",
+        "The attacks are white-box",
+        "4 checks failed",
+    ):
+        assert sentence in text
+    assert "bounds the gradient" not in text and "trained elsewhere" not in text
+    bare = write(
+        tables={}, figures={}, pictures={}, checks=checks().iloc[:0], study=SETTINGS, groups={}
+    )
+    assert "white-box" not in bare.section("limitations")
+
+
+def test_figures_are_described_in_words(page: Page) -> None:
+    alts = page.root.xpath("//img/@alt")
+    assert len(set(alts)) == len(alts) and all(len(text) > 60 for text in alts)
+    (fig3a,) = page.root.xpath("//*[@id='fig3a-printed']//img/@alt")
+    assert "sign: " in fig3a and "The numbers are in the tables below it." in fig3a
+    asr = page.table("ASR under sign, iteration 20")
+    assert list(asr.columns) == [f"ε = {epsilon:g}" for epsilon in EPSILONS["sign"]]
+
+
+def test_what_does_not_apply_folds_away(write: Write, tables: dict[str, pd.DataFrame]) -> None:
+    claim = "histology_less_sensitive"
+    here = tables["conclusions"]["conclusion"] == claim
+    none = tables["conclusions"].assign(applies=~here, unfit="the study has no histology")
+    page = write(tables={**tables, "conclusions": none}, figures={}, pictures={})
+    matrix = page.table("Conclusions by attack")
+    assert [name[0] for name in matrix.index] == ["1", "3", "4", "5"]
+    assert f"2. {summary.claim(claim)}: does not apply, since the study has no histology." in (
+        page.section("first")
+    )
+    assert "8 verdicts" in page.section("first")
+
+
+def test_what_tells_nothing_is_grey(page: Page) -> None:
+    claims = page.table("The paper’s claim and this study, group by group")
+    assert claims.loc["X-NR2"].tolist() == ["yes", "at the ceiling"]
+    ratios = page.table("Ratio at every dose")
+    assert ratios["Ratio"].tolist() == ["0.50 [0.20, 0.90]", "at the ceiling"]
+    grey = [words(cell) for cell in page.root.find_class("void")]
+    assert grey == ["at the ceiling"] * (len(GROUPS) + 1)
+    fine = page.table("ASR by finer confidence")
+    assert set(fine["Confidence"]) == {"0 to 0.9", "0.9 to 0.95", "0.95 to 0.99"}
+    (chart,) = [one for one in page.charts() if one["id"] == "fig3a-0"]
+    assert [values["copies"] for values in chart["values"][""][""]] == [[False, False, True]] * 3
+    text = page.section("limitations")
+    assert (
+        "never reached, in at least one group: paper from ε = 0.2 and noise from ε = 0.2." in text
+    )
+
+
+def test_the_headline_says_where_its_dose_was_reached(pictures: Path) -> None:
+    table = pd.DataFrame(
+        [("A", "pgd", 0.1, 0.0312, False), ("B", "pgd", 0.1, 0.0421, False)],
+        columns=["group", "attack", "epsilon", "largest_change", "reached"],
+    ).assign(role="main")
+    fields = study(pictures)
+    fields["study"] = {**fields["study"], "attacks": {"pgd": {"clip": "iterate"}}}
+    rates = rates_of(("A", "pgd", 0.1, 0.3), ("B", "pgd", 0.1, 0.7))
+    for reached, words_of in (
+        ([False, False], "none of 2 groups"),
+        ([True, False], "1 of 2 groups"),
+    ):
+        tables = {**rates, "doses_reached": table.assign(reached=reached)}
+        text = headline.headline(ReportData(**(fields | {"tables": tables})))
+        assert "no pixel by more than 4.3 % of the intensity range" in text
+        assert f"(ε = 0.1, reached in {words_of}, iteration 20)" in text
