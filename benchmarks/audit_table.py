@@ -12,17 +12,14 @@ terminal computes in float32).
 import argparse
 import contextlib
 import io
-import subprocess
 import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-import yaml
 from audited_networks import (
     BROUGHT,
     CLASSES,
@@ -33,7 +30,6 @@ from audited_networks import (
     loss,
     trained,
 )
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 

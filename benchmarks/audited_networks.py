@@ -361,7 +361,7 @@ BROUGHT = [
         imagenet,
         IMAGENET,
         outputs="multilabel",
-        extra={"label": "finding_3", "labels": FINDINGS},
+        extra={"label": "finding_3", "labels": FINDINGS, "activation": "sigmoid"},
         target=several,
     ),
     Brought("a dict with logits and features", lambda: Features("dict"), imagenet, IMAGENET),

@@ -122,7 +122,7 @@ def prepared(
     own = _own_device(module)
     place, dtype = _device(device, own), _dtype(module)
     notes = []
-    if any(value.dtype in HALF for value in module.parameters()):
+    if any(value.dtype in HALF for value in _weights(module)):
         notes.append("The network's numbers of 16 bits are computed with as float32.")
     with _borrowed(module, must_copy=place != own or bool(notes)) as body:
         if notes:
@@ -212,9 +212,14 @@ def _device(asked: Any, own: torch.device | None) -> torch.device:
     return torch.empty(0, device=place).device  # cuda is cuda:0
 
 
+def _weights(module: nn.Module) -> list[Tensor]:
+    """The weights: those of a network that pgdose read from a graph are buffers."""
+    return list(module.parameters()) or list(module.buffers())
+
+
 def _dtype(module: nn.Module) -> torch.dtype:
     """float32, or float64 if all weights are."""
-    kinds = {value.dtype for value in module.parameters() if value.is_floating_point()}
+    kinds = {value.dtype for value in _weights(module) if value.is_floating_point()}
     kinds = {torch.float32 if kind in HALF else kind for kind in kinds}
     if kinds <= {torch.float32}:
         return torch.float32
