@@ -458,3 +458,23 @@ def test_names_of_more_or_fewer_outputs_than_there_are(names: list[str]) -> None
 )
 def test_relative_steps_that_are_wrong(attack: dict[str, Any], message: str) -> None:
     refused(message, attack=attack)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_too_few_patients_have_no_interval_and_it_is_said(count: int, tmp_path: Path) -> None:
+    given = {"images": IMAGES, "labels": LABELS, **FAST}
+    response = pgdose.dose_response(NETWORK, patients=np.arange(12) % count, **given)
+    note = f"Intervals need at least 4 patients, and these are {count}: none is given."
+    assert note in response.notes
+    shown = repr(response), response.report(tmp_path / "page.html").read_text()
+    for text in shown:
+        assert "[no interval]" in text and "[nan" not in text
+        assert f"none, as they need at least 4 patients, and these are {count}" in text
+    enough = pgdose.dose_response(NETWORK, patients=np.arange(12) % 4, **given)
+    assert "no interval" not in repr(enough)
+
+
+def test_copies_of_images_are_told() -> None:
+    twice, labels = np.concatenate([IMAGES, IMAGES[:3]]), np.concatenate([LABELS, LABELS[:3]])
+    response = pgdose.dose_response(NETWORK, twice, labels, **FAST)
+    assert any(note.startswith("3 of 15 images are copies of others") for note in response.notes)

@@ -652,7 +652,9 @@ def test_an_attack_is_not_called_as_a_folder_of_its_runs(study: dict[str, Any], 
         parse(study)
 
 
-@pytest.mark.parametrize("title", ["a\n=2+2", "a\tb", "a\rb", "", "  ", "a\u2028b", "a\0b"])
+@pytest.mark.parametrize(
+    "title", ["a\n=2+2", "a\tb", "a\rb", "", "  ", "a\u2028b", "a\0b", "\u202ea", "\u200b"]
+)
 def test_a_title_is_one_line(title: str, study: dict[str, Any]) -> None:
     study["groups"]["X-TB"]["title"] = title
     with pytest.raises(UserError, match=r"groups\.X-TB\.title: .* must be a text of one line"):
