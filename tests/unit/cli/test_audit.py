@@ -231,6 +231,27 @@ def test_any_labels_become_a_study_that_parses(words: list[str]) -> None:
         assert study.attacks["sign"].epsilon == [0.00001, 0.1]
 
 
+def test_a_reader_is_shown_the_label_and_not_the_name_made_of_it() -> None:
+    words = ["Норма", 'Рак "x"', "Tb", "a\u202eb"]
+    classes = choose_classes(Counter(dict.fromkeys(words, 1)), words, [])
+    plan = AuditPlan(
+        name="mine",
+        source={"kind": "table", "modality": "other", "root": "films", "layout": ["{class}/*"]}
+        | {"patients": "none", "classes": {name: [word] for name, word in classes.items()}},
+        network={"file": "m.pt2", "classes": list(classes)},
+        classes=classes,
+        image={"size": 32},
+        epsilons=[0.1],
+        iterations=3,
+        attacks=["sign"],
+        counted=10,
+        seed=1,
+    )
+    titles = parse(yaml.safe_load(study_text(plan))).class_titles()["mine"]
+    assert [titles[name] for name in classes][:3] == words[:3]
+    assert "\u202e" not in str(titles.values())
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     monkeypatch.setattr("sys.argv", ["pgdose", "audit", *options])
     return main()
