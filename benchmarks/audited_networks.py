@@ -51,6 +51,7 @@ class Brought:
     outputs:      the study's key `outputs`
     extra:        further keys of the study that say what outputs mean
     bounded:      a sigmoid of one output stands at the end
+    names:        of its outputs, if it has several; None: one
     files:        the kinds of file that its owner could write, some of audit_table.FILES
     terminal:     the kind that --terminal carries through `pgdose audit`; None: none
     architecture: of a file of weights
@@ -66,6 +67,7 @@ class Brought:
     outputs: str = "logits"
     extra: dict[str, Any] = field(default_factory=dict)
     bounded: bool = False
+    names: tuple[str, ...] | None = None
     files: tuple[str, ...] = GRAPHS
     terminal: str | None = None
     architecture: str | None = None
@@ -364,6 +366,7 @@ PLAIN = [
         build=lambda: Features("dict"),
         preprocess=imagenet,
         input=IMAGENET,
+        names=("logits", "features"),
         terminal="pt2",
     ),
     Brought(

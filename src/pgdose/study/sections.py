@@ -34,7 +34,9 @@ def _line(kind: type[Model], entry: Any, name: str) -> str:
         names = list(kind.model_fields)
         return f"{path}: unknown key{nearest(keys[-2], names)}; {one_of(names)}"
     values = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
-    text = TEXTS.get(entry["type"], entry["msg"]).format(**values)
+    kind_of_error = entry["type"]
+    # A mistake of the study's own is a finished text, whose braces are a person's or Python's.
+    text = TEXTS[kind_of_error].format(**values) if kind_of_error in TEXTS else entry["msg"]
     shown = "" if isinstance(entry["input"], Mapping) else f"{entry['input']!r:.{SHOWN}} "
     shown = shown if text.startswith("must ") else ""
     return f"{path}: {shown}{text}" if path else text
