@@ -67,7 +67,7 @@ class Brought:
     outputs: str = "logits"
     extra: dict[str, Any] = field(default_factory=dict)
     bounded: bool = False
-    names: tuple[str, ...] | None = None
+    names: list[str] | None = None
     files: tuple[str, ...] = GRAPHS
     terminal: str | None = None
     architecture: str | None = None
@@ -366,7 +366,7 @@ PLAIN = [
         build=lambda: Features("dict"),
         preprocess=imagenet,
         input=IMAGENET,
-        names=("logits", "features"),
+        names=["logits", "features"],
         terminal="pt2",
     ),
     Brought(
