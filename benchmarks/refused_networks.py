@@ -37,6 +37,7 @@ from pgdose.study.networks import ExistingNetwork
 from pgdose.study.sections import section_of
 
 SIZE = 64
+SHOWN = 240  # characters of a sentence: that of a .pth file holds two commands
 Entry = dict[str, Any]
 
 
@@ -90,7 +91,8 @@ def row(refusal: Refusal) -> dict[str, str]:
         if refusal.follow is not None:
             with contextlib.redirect_stdout(io.StringIO()):
                 advice = _followed(refusal, path, sentence)
-    return {"brought": refusal.name, "sentence": sentence.replace("|", "\\|"), "advice": advice}
+    shown = sentence if len(sentence) <= SHOWN else sentence[:SHOWN].rstrip() + " ..."
+    return {"brought": refusal.name, "sentence": shown, "advice": advice}
 
 
 def _followed(refusal: Refusal, path: Path, sentence: str) -> str:
