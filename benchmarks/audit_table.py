@@ -1,12 +1,15 @@
-"""Networks as people have them, by each way in: as right as at home, and flipped alike?
+"""Networks of many makers by each way in: as right as at home, and flipped alike?
 
-    python benchmarks/audit_table.py [WORDS OF A NAME ...] [--terminal] > docs/audited-networks.md
+    .venv/bin/python benchmarks/audit_table.py [WORDS OF A NAME ...] [--terminal] > table.md
 
 Each network of audited_networks.py is handed to `pgdose.dose_response` as a module, and written to
-files as its owner would write it, which are imported as a study imports them; with --terminal one
-file of each is also carried through `pgdose audit`. A plain loop, which imports nothing of pgdose,
-attacks the module with its owner's own preprocessing. All in float64, so that a flip is a flip (the
-terminal computes in float32).
+files as its owner would write it, which are imported as a study imports them. A plain loop, which
+uses nothing of pgdose, attacks the module with its owner's own preprocessing. All in float64, so
+that a flip is a flip; a cell is one image at one epsilon and one iteration.
+
+--terminal instead carries one file of each of a dozen networks through `pgdose audit` to the end,
+beside the plain loop in float32, in which a study computes. Run refused_networks.py for those that
+must be refused.
 """
 
 import argparse
@@ -15,21 +18,15 @@ import io
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import audited_in_terminal
+import numpy as np
 import pandas as pd
 import torch
-from audited_networks import (
-    BROUGHT,
-    CLASSES,
-    Brought,
-    decision,
-    first_tensor,
-    images,
-    loss,
-    trained,
-)
+from audited_networks import BROUGHT, CLASSES, Brought, images, trained
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -38,53 +35,70 @@ from pgdose.errors import UserError
 from pgdose.networks import network_files
 from pgdose.study.networks import ExistingNetwork
 
-EPSILONS, ITERATIONS, SHARE = [0.002, 0.005, 0.01, 0.03], 4, 0.5
+EPSILONS, ITERATIONS = [0.002, 0.005, 0.01, 0.03], 4
+SHARE = 2.5 / ITERATIONS  # of epsilon: a step of `pgdose audit`
+FILES = ("pt2", "onnx", "old onnx", "torchscript", "safetensors")
 
 
-def plain_loop(brought: Brought, network: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:
-    """Whether each image is flipped, n x epsilons x iterations: signed steps of half epsilon."""
-    network, pixels = network.double(), pixels.double()
-    flips = torch.zeros(len(labels), len(EPSILONS), ITERATIONS, dtype=torch.bool)
+class Outcome(NamedTuple):
+    """What became of n images.
+
+    right:   n bool, whether the clean image is classified right
+    flipped: n x epsilons x iterations bool; only rows of `right` count
+    """
+
+    right: np.ndarray
+    flipped: np.ndarray
+
+
+def plain_loop(brought: Brought, network: nn.Module, pixels: Tensor, labels: Tensor) -> Outcome:
+    """An attack of signed steps, in the kind of numbers that `network` and `pixels` have."""
+    with torch.no_grad():
+        right = brought.decision(brought.output(network, pixels)) == labels
+    flipped = torch.zeros(len(labels), len(EPSILONS), ITERATIONS, dtype=torch.bool)
     for level, epsilon in enumerate(EPSILONS):
         x = pixels.clone()
         for iteration in range(ITERATIONS):
             x.requires_grad_()
-            output = first_tensor(network(brought.preprocess(x)))
-            (gradient,) = torch.autograd.grad(loss(brought, output, labels).sum(), x)
+            losses = brought.loss(brought.output(network, x), labels)
+            (gradient,) = torch.autograd.grad(losses.sum(), x)
             with torch.no_grad():
                 x = x + SHARE * epsilon * gradient.sign()
                 x = torch.minimum(torch.maximum(x, pixels - epsilon), pixels + epsilon).clamp(0, 1)
-                output = first_tensor(network(brought.preprocess(x)))
-                flips[:, level, iteration] = decision(brought, output) != labels
-    return flips
+                decision = brought.decision(brought.output(network, x))
+                flipped[:, level, iteration] = decision != labels
+    return Outcome(right.numpy(), flipped.numpy())
 
 
-def written(brought: Brought, network: nn.Module, way: str, folder: Path) -> Path:
-    """The network's file, as the documentation of torch writes one."""
+def write_file(
+    brought: Brought,
+    network: nn.Module,
+    kind: str,
+    folder: Path,
+    names: Sequence[str] | None = None,
+) -> Path:
+    """The network's file, as the documentation of torch writes one; `names` of ONNX's outputs."""
     pixels, _ = images(*brought.shape)
     example = brought.preprocess(pixels[:2])
-    if way == "pt2":
+    path = folder / f"network.{kind.removeprefix('old ')}"
+    if kind == "pt2":
         batch = {0: torch.export.Dim("batch", min=1)}
-        program = torch.export.export(network, (example,), dynamic_shapes=(batch,))
-        torch.export.save(program, folder / "network.pt2")
-        return folder / "network.pt2"
-    if way == "torchscript":
-        path = folder / "network.torchscript"
+        torch.export.save(torch.export.export(network, (example,), dynamic_shapes=(batch,)), path)
+    elif kind == "torchscript":
         torch.jit.trace(network, example, strict=False, check_trace=False).save(str(path))
-        return path
-    if way == "safetensors":
-        save_file(network.state_dict(), folder / "network.safetensors")
-        return folder / "network.safetensors"
-    options: dict[str, Any] = {}
-    if way == "old onnx":
-        options = {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
-    torch.onnx.export(network, (example[:1],), str(folder / "network.onnx"), **options)
-    return folder / "network.onnx"
+    elif kind == "safetensors":
+        save_file(network.state_dict(), path)
+    elif kind == "onnx":
+        torch.onnx.export(network, (example[:1],), str(path), output_names=names)
+    else:
+        axes = {"input_names": ["x"], "output_names": names, "dynamic_axes": {"x": {0: "n"}}}
+        torch.onnx.export(network, (example[:1],), str(path), dynamo=False, **axes)
+    return path
 
 
-def declaration(brought: Brought, path: Path) -> dict[str, Any]:
+def declared(brought: Brought, path: Path) -> dict[str, Any]:
     """What its owner writes into the study."""
-    entry: dict[str, Any] = {"file": str(path), "classes": CLASSES, "input": brought.declared}
+    entry: dict[str, Any] = {"file": str(path), "classes": CLASSES, "input": brought.input}
     entry |= {"outputs": brought.outputs, **brought.extra}
     if path.suffix == ".safetensors":
         entry["architecture"] = brought.architecture
@@ -93,26 +107,26 @@ def declaration(brought: Brought, path: Path) -> dict[str, Any]:
     return entry
 
 
-def imported(brought: Brought, path: Path, folder: Path) -> nn.Module:
+def imported(brought: Brought, path: Path) -> nn.Module:
     """The network of a file, as a study imports it."""
-    existing = ExistingNetwork.model_validate(declaration(brought, path))
-    size = brought.shape[0] if brought.shape[0] == brought.shape[1] else brought.shape
-    return network_files.import_network(existing, folder / "imported", CLASSES, size)
+    existing = ExistingNetwork.model_validate(declared(brought, path))
+    rows, columns = brought.shape
+    size = rows if rows == columns else [rows, columns]
+    return network_files.import_network(existing, path.parent / "imported", CLASSES, size)
 
 
-def flips_here(network: nn.Module, brought: Brought | None, data: tuple[Tensor, Tensor]) -> Any:
-    """Accuracy and flips by `dose_response`; `brought` for a module that says nothing itself."""
-    told: dict[str, Any] = {}
-    if brought is not None:
-        extra = dict(brought.extra)
-        if "labels" in extra:
-            extra["label_names"] = extra.pop("labels")
-        told = {"preprocessing": brought.declared, "outputs": brought.outputs, **extra}
+def keywords(brought: Brought) -> dict[str, Any]:
+    """What its owner tells `dose_response` of a module."""
+    extra = {"label_names" if key == "labels" else key: v for key, v in brought.extra.items()}
+    return {"preprocessing": brought.input, "outputs": brought.outputs, **extra}
+
+
+def measured(network: nn.Module, data: tuple[Tensor, Tensor], **said: Any) -> Outcome:
+    """By `dose_response`; `said` of a module that knows nothing of its input and outputs."""
     result = pgdose.dose_response(
         network,
-        data[0].double(),
+        data[0],
         data[1].numpy(),
-        classes=None if brought is None or brought.outputs == "multilabel" else CLASSES,
         epsilons=EPSILONS,
         attack={
             "gradient_of": "cross_entropy",
@@ -121,65 +135,100 @@ def flips_here(network: nn.Module, brought: Brought | None, data: tuple[Tensor, 
             "max_iter": ITERATIONS,
         },
         progress=False,
-        **told,
+        **said,
     )
-    flips = result._outcomes.flipped()[:, :, 1:]
-    return result.clean_accuracy, result._outcomes.members, flips
+    flipped = np.zeros((len(data[1]), len(EPSILONS), ITERATIONS), bool)
+    attacked = result.surface.members
+    flipped[attacked] = result.surface.flipped(result.labels[attacked])[:, :, 1:]
+    return Outcome(result.right, flipped)
 
 
-def compare(brought: Brought, ways: list[str]) -> dict[str, str]:
-    """A cell for each way: taken, with how many flips differ; or the refusal."""
-    network, data = trained(brought), images(*brought.shape)
-    with torch.no_grad():
-        output = first_tensor(network.double()(brought.preprocess(data[0].double())))
-        right = decision(brought, output) == data[1]
-    home = float(right.double().mean())
-    expected = plain_loop(brought, network, *data)
-    cells = {"network": brought.name, "accuracy": f"{home:.2f}"}
-    cells["flipped"] = f"{float(expected[right].double().mean()):.2f}"
-    for way in ways:
-        if way != "module" and way not in brought.ways:
-            cells[way] = "-"
+def cell(outcome: Callable[[], Outcome], home: Outcome) -> str:
+    """How an outcome differs from the one at home, or why there is none."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            right, flipped = outcome()
+    except UserError as error:
+        return f"refused: {error}"
+    except Exception as error:  # a row of its own in the table
+        return f"FAILED: {type(error).__name__}: {str(error)[-300:]}"
+    if (right != home.right).any():
+        return f"ACCURACY {right.mean():.2f}"
+    wrong = int((flipped != home.flipped)[home.right].sum())
+    return f"{wrong} of {home.flipped[home.right].size} differ"
+
+
+def by_file(
+    brought: Brought,
+    network: nn.Module,
+    kind: str,
+    data: tuple[Tensor, Tensor],
+    names: Sequence[str] | None = None,
+) -> Outcome:
+    """Of the network's file of a kind, as a study imports it."""
+    with tempfile.TemporaryDirectory() as place:
+        path = write_file(brought, network, kind, Path(place), names)
+        return measured(imported(brought, path).double(), data)
+
+
+def compare(brought: Brought) -> dict[str, str]:
+    """A row of the table."""
+    network = trained(brought)
+    pixels, labels = images(*brought.shape)
+    data = pixels.double(), labels
+    home = plain_loop(brought, network.double(), *data)
+    flipped = home.flipped[home.right].mean() if home.right.any() else 0.0
+    row = {"network": brought.name, "right at home": f"{home.right.mean():.2f}"}
+    row["flipped"] = f"{flipped:.2f}"
+    row["module"] = cell(lambda: measured(network, data, **keywords(brought)), home)
+    network.float()
+    for kind in FILES:
+        if kind not in brought.files:
+            row[kind] = "-"
             continue
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    if way == "module":
-                        accuracy, rows, flips = flips_here(network, brought, data)
-                    else:
-                        path = written(brought, network.float(), way, folder)
-                        taken = imported(brought, path, folder).double()
-                        accuracy, rows, flips = flips_here(taken, None, data)
-            except UserError as error:
-                cells[way] = f"refused: {error}"
-                continue
-            except Exception as error:
-                cells[way] = f"FAILED: {type(error).__name__}: {error}"[:300]
-                continue
-        wrong = int((torch.as_tensor(flips) != expected[rows]).sum())
-        same = abs(accuracy - home) < 1e-9 and rows.tolist() == right.nonzero()[:, 0].tolist()
-        count = flips.size
-        cells[way] = f"{wrong} of {count} differ" if same else f"ACCURACY {accuracy:.2f}"
-    return cells
+        row[kind] = cell(lambda kind=kind: by_file(brought, network, kind, data), home)
+        if row[kind].startswith("refused") and brought.names and "output_names" in row[kind]:
+            again = cell(lambda k=kind: by_file(brought, network, k, data, brought.names), home)
+            row[kind] += f" -- followed: {again}"
+    return row
+
+
+def in_terminal(brought: Brought) -> dict[str, str]:
+    """A row of the table of --terminal."""
+    assert brought.terminal is not None
+    network = trained(brought)
+    data = images(*brought.shape)
+    home = plain_loop(brought, network, *data)
+    with tempfile.TemporaryDirectory() as place:
+        path = write_file(brought, network, brought.terminal, Path(place))
+        doses = {"epsilons": EPSILONS, "iterations": ITERATIONS}
+        command, run = audited_in_terminal.prepare(brought, path, data, **doses)
+        differs = cell(lambda: Outcome(*run()), home)
+    return {
+        "network": brought.name,
+        "right at home": f"{home.right.mean():.2f}",
+        "flipped": f"{home.flipped[home.right].mean():.2f}",
+        "command": f"`{command}`",
+        "terminal": differs,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--terminal", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
-    ways = ["module", "pt2", "onnx", "old onnx", "torchscript", "safetensors"]
     rows = []
     for brought in BROUGHT:
         if arguments.names and not any(name in brought.name for name in arguments.names):
             continue
-        rows.append(compare(brought, ways))
+        if arguments.terminal and brought.terminal is None:
+            continue
+        rows.append(in_terminal(brought) if arguments.terminal else compare(brought))
         print(rows[-1], file=sys.stderr, flush=True)
-    print(
-        pd.DataFrame(rows).to_markdown(index=False) if False else pd.DataFrame(rows).to_csv(sep="|")
-    )
+    print(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,31 @@
 """Networks as people in this field have them, small and quickly trained, for audit_table.py.
 
-Each tells two textures apart on images of 64 pixels. `input`, `outputs` and the like are what its
-owner would write into the study; `home` gives the probability-free decision as the owner computes
-it, by the owner's own preprocessing.
+Each tells two textures apart, mostly on images of 64 pixels. `Brought` has what its owner would
+write into a study, and what the owner computes at home: preprocessing, decision and loss, written
+without pgdose.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision import models
 
 SIZE, EACH = 64, 16
+OF_LIBRARIES = (32, 32)  # pixels of the images of libraries' networks, which are slow
+GRAPHS = ("pt2", "onnx", "old onnx", "torchscript")
+WEIGHTS_TOO = (*GRAPHS, "safetensors")
+FINDINGS = [f"finding_{k}" for k in range(14)]
+AUDITED = 3  # of the findings
 CLASSES = ["negative", "positive"]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
-def images(rows: int = SIZE, columns: int = SIZE) -> tuple[Tensor, Tensor]:
+def images(rows: int, columns: int) -> tuple[Tensor, Tensor]:
     """2 * EACH grey images in [0, 1], n x 1 x rows x columns, in 256 steps; labels 0 and 1.
 
     Stripes across (0) or along (1) under noise.
@@ -34,25 +41,82 @@ def images(rows: int = SIZE, columns: int = SIZE) -> tuple[Tensor, Tensor]:
     return (grey * 255).round().div(255)[:, None], labels
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Brought:
     """A network as its owner has it.
 
-    build: an untrained network; outputs: as the study calls them; ways: the files its owner could
-    write; preprocess: images in [0, 1], n x 1 x rows x columns, to what the network takes.
+    build:        an untrained network
+    preprocess:   images in [0, 1], n x 1 x rows x columns, to what the network takes
+    input:        the same in the study's words, its key `input`
+    outputs:      the study's key `outputs`
+    extra:        further keys of the study that say what outputs mean
+    bounded:      a sigmoid of one output stands at the end
+    names:        of its outputs, if it has several; None: one
+    files:        the kinds of file that its owner could write, some of audit_table.FILES
+    terminal:     the kind that --terminal carries through `pgdose audit`; None: none
+    architecture: of a file of weights
+    shape:        rows and columns of its images
+    lr, steps:    of its training
+    target:       labels to what the training compares outputs with; None: class numbers
     """
 
     name: str
     build: Callable[[], nn.Module]
     preprocess: Callable[[Tensor], Tensor]
-    declared: dict[str, Any]
+    input: dict[str, Any]
     outputs: str = "logits"
     extra: dict[str, Any] = field(default_factory=dict)
-    ways: tuple[str, ...] = ("pt2", "onnx", "old onnx", "torchscript")
+    bounded: bool = False
+    names: list[str] | None = None
+    files: tuple[str, ...] = GRAPHS
+    terminal: str | None = None
     architecture: str | None = None
     shape: tuple[int, int] = (SIZE, SIZE)
     lr: float = 2e-3
-    target: Callable[[Tensor], Tensor] | None = None  # labels to what training compares
+    steps: int = 40
+    target: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def threshold(self) -> float:
+        return float(self.extra.get("threshold", 0.5))
+
+    @property
+    def column(self) -> int:
+        """Of networks with one number for each label: the number that is audited."""
+        return AUDITED if self.outputs == "multilabel" else 0
+
+    @property
+    def of_one_number(self) -> bool:
+        return self.outputs in ("logit", "sigmoid", "multilabel")
+
+    def output(self, network: nn.Module, pixels: Tensor) -> Tensor:
+        """The tensor that the owner looks at, for images in [0, 1]."""
+        output = network(self.preprocess(pixels))
+        if isinstance(output, dict):
+            output = output["logits"]
+        tensor: Tensor = output[0] if isinstance(output, tuple) else output
+        return tensor
+
+    def decision(self, output: Tensor) -> Tensor:
+        """The class, 0 or 1, that the owner reads from the outputs."""
+        if not self.of_one_number:
+            return output.argmax(dim=1)
+        number = output[:, self.column]
+        return ((number if self.bounded else number.sigmoid()) >= self.threshold).long()
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of each image, n, as the owner would write it."""
+        if self.of_one_number:
+            return self.entropy(output[:, self.column], labels.to(output.dtype), "none")
+        if self.outputs == "probabilities":
+            return functional.nll_loss(output.log(), labels, reduction="none")
+        return functional.cross_entropy(output, labels, reduction="none")
+
+    def entropy(self, numbers: Tensor, wanted: Tensor, reduction: str) -> Tensor:
+        """The cross-entropy of numbers that each speak for one label."""
+        if self.bounded:
+            return functional.binary_cross_entropy(numbers, wanted, reduction=reduction)
+        return functional.binary_cross_entropy_with_logits(numbers, wanted, reduction=reduction)
 
 
 def imagenet(x: Tensor) -> Tensor:
@@ -111,8 +175,6 @@ def vision(name: str, **options: Any) -> nn.Module:
 
 
 def timm_model(name: str, **options: Any) -> nn.Module:
-    import timm
-
     return timm.create_model(name, num_classes=2, **options)
 
 
@@ -220,47 +282,199 @@ def monai_like() -> nn.Module:
     )
 
 
-def with_end(body: nn.Module, end: nn.Module) -> nn.Module:
-    return nn.Sequential(body, end)
-
-
 def one(labels: Tensor) -> Tensor:
     return labels[:, None].float()
 
 
 def several(labels: Tensor) -> Tensor:
-    """14 findings; the audited one is number 3, the others follow it or not."""
-    return torch.stack([labels if k % 3 == 0 else 1 - labels for k in range(14)], dim=1).float()
+    """Of each finding: a third of them follow the class, as the audited one, the others do not."""
+    columns = [labels if number % 3 == 0 else 1 - labels for number in range(len(FINDINGS))]
+    return torch.stack(columns, dim=1).float()
 
 
-FINDINGS = [f"finding_{k}" for k in range(14)]
+LOW_RATE = ("convnext_tiny", "swin_t", "squeezenet1_1")  # what training with a larger one ruins
 
-BROUGHT = [
-    Brought("plain CNN", small, imagenet, IMAGENET),
-    Brought("plain CNN, one channel", lambda: small(1), grey, GREY),
-    Brought("plain CNN, black is -1", small, minus_one, MINUS_ONE),
-    Brought("plain CNN, 0 to 255", lambda: Scaled(small(), 0, 255), bytes_, BYTES),
-    Brought("plain CNN, 96 x 64 pixels", lambda: small(1), grey, GREY, shape=(96, 64)),
+
+def _of_library(name: str, build: Callable[[], nn.Module], **more: Any) -> Brought:
+    usual = {"preprocess": imagenet, "input": IMAGENET, "shape": OF_LIBRARIES, "steps": 12}
+    return Brought(name=name, build=build, files=WEIGHTS_TOO, **(usual | more))
+
+
+def _torchvision(name: str, **more: Any) -> Brought:
+    more["lr"] = 3e-4 if name in LOW_RATE else 2e-3
+    return _of_library(f"torchvision {name}", lambda: vision(name), architecture=name, **more)
+
+
+def _timm(name: str, options: dict[str, Any], **more: Any) -> Brought:
+    title = f"timm {name}" + ("" if "in_chans" not in options else ", one channel")
+    architecture = f"timm/{name}"
+    return _of_library(
+        title, lambda: timm_model(name, **options), architecture=architecture, **more
+    )
+
+
+PLAIN = [
+    Brought(name="plain CNN", build=small, preprocess=imagenet, input=IMAGENET, terminal="onnx"),
     Brought(
-        "multilayer perceptron",
-        lambda: nn.Sequential(
+        name="plain CNN, one channel",
+        build=lambda: small(1),
+        preprocess=grey,
+        input=GREY,
+        terminal="torchscript",
+    ),
+    Brought(name="plain CNN, black is -1", build=small, preprocess=minus_one, input=MINUS_ONE),
+    Brought(
+        name="plain CNN, 0 to 255",
+        build=lambda: Scaled(small(), 0, 255),
+        preprocess=bytes_,
+        input=BYTES,
+        terminal="old onnx",
+    ),
+    Brought(
+        name="plain CNN, 96 x 64 pixels",
+        build=lambda: small(1),
+        preprocess=grey,
+        input=GREY,
+        shape=(96, 64),
+        terminal="pt2",
+    ),
+    Brought(
+        name="multilayer perceptron",
+        build=lambda: nn.Sequential(
             nn.Flatten(), nn.Linear(SIZE * SIZE, 32), nn.GELU(), nn.Linear(32, 2)
         ),
-        grey,
-        GREY,
+        preprocess=grey,
+        input=GREY,
+        lr=2e-4,
     ),
+    Brought(
+        name="MONAI-like, instance norm and PReLU",
+        build=monai_like,
+        preprocess=grey,
+        input=GREY,
+        terminal="onnx",
+    ),
+    Brought(
+        name="channels last, as Keras",
+        build=ChannelsLast,
+        preprocess=lambda x: imagenet(x).permute(0, 2, 3, 1),
+        input=IMAGENET | {"layout": "channels_last"},
+        terminal="onnx",
+    ),
+    Brought(
+        name="a dict with logits and features",
+        build=lambda: Features("dict"),
+        preprocess=imagenet,
+        input=IMAGENET,
+        names=["logits", "features"],
+        terminal="pt2",
+    ),
+    Brought(
+        name="a tuple with one tensor",
+        build=lambda: Features("tuple"),
+        preprocess=imagenet,
+        input=IMAGENET,
+    ),
+    Brought(
+        name="normalises by itself",
+        build=Normalised,
+        preprocess=lambda x: x.expand(-1, 3, -1, -1),
+        input={"mean": 0, "std": 1},
+        shape=OF_LIBRARIES,
+        steps=12,
+    ),
+    Brought(
+        name="frozen encoder with a head",
+        build=FrozenEncoder,
+        preprocess=imagenet,
+        input=IMAGENET,
+        shape=OF_LIBRARIES,
+        terminal="pt2",
+    ),
+    Brought(
+        name="ensemble, mean of logits",
+        build=lambda: Ensemble([small(), small(), small()], probabilities=False),
+        preprocess=imagenet,
+        input=IMAGENET,
+    ),
+    Brought(name="mean over the mirror image", build=Mirrored, preprocess=imagenet, input=IMAGENET),
+]
+OUTPUTS = [
+    Brought(
+        name="softmax at the end",
+        build=lambda: nn.Sequential(small(), nn.Softmax(dim=1)),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="probabilities",
+        terminal="onnx",
+    ),
+    Brought(
+        name="log_softmax at the end",
+        build=lambda: nn.Sequential(small(), nn.LogSoftmax(dim=1)),
+        preprocess=imagenet,
+        input=IMAGENET,
+    ),
+    Brought(
+        name="ensemble, mean of probabilities",
+        build=lambda: Ensemble([small(), small()], probabilities=True),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="probabilities",
+    ),
+    Brought(
+        name="one logit",
+        build=lambda: small(3, 1),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="logit",
+        target=one,
+    ),
+    Brought(
+        name="one logit, threshold 0.3",
+        build=lambda: small(3, 1),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="logit",
+        extra={"threshold": 0.3},
+        target=one,
+        terminal="onnx",
+    ),
+    Brought(
+        name="one sigmoid",
+        build=lambda: nn.Sequential(small(3, 1), nn.Sigmoid()),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="sigmoid",
+        bounded=True,
+        target=one,
+        terminal="pt2",
+    ),
+    Brought(
+        name="14 labels, logits (as TorchXRayVision)",
+        build=lambda: Scaled(small(1, 14), -1024, 1024),
+        preprocess=xrv,
+        input=XRV,
+        outputs="multilabel",
+        extra={"label": AUDITED},
+        target=several,
+    ),
+    Brought(
+        name="14 labels, sigmoids (as CheXNet)",
+        build=lambda: nn.Sequential(small(3, 14), nn.Sigmoid()),
+        preprocess=imagenet,
+        input=IMAGENET,
+        outputs="multilabel",
+        extra={"label": FINDINGS[AUDITED], "labels": FINDINGS, "activation": "sigmoid"},
+        bounded=True,
+        target=several,
+        terminal="onnx",
+    ),
+]
+LIBRARIES = [
+    _torchvision("resnet18", terminal="safetensors"),
     *(
-        Brought(
-            f"torchvision {name}",
-            lambda n=name: vision(n),
-            imagenet,
-            IMAGENET,
-            architecture=name,
-            lr=3e-4 if name in ("convnext_tiny", "swin_t", "squeezenet1_1") else 2e-3,
-            ways=("pt2", "onnx", "old onnx", "torchscript", "safetensors"),
-        )
+        _torchvision(name)
         for name in (
-            "resnet18",
             "densenet121",
             "efficientnet_b0",
             "mobilenet_v3_small",
@@ -270,180 +484,37 @@ BROUGHT = [
             "squeezenet1_1",
         )
     ),
-    Brought(
-        "torchvision vit_b_16 for 64 pixels",
-        lambda: vision("vit_b_16", image_size=SIZE),
-        imagenet,
-        IMAGENET,
-        lr=3e-4,
-    ),
-    Brought("timm resnet18, one channel", lambda: timm_model("resnet18", in_chans=1), grey, GREY),
-    Brought(
-        "timm vit_tiny for 64 pixels",
-        lambda: timm_model("vit_tiny_patch16_224", img_size=SIZE),
-        imagenet,
-        IMAGENET,
-        lr=3e-4,
-    ),
-    Brought(
-        "timm convnext_atto",
-        lambda: timm_model("convnext_atto"),
-        imagenet,
-        IMAGENET,
-        architecture="timm/convnext_atto",
-        ways=("pt2", "onnx", "old onnx", "torchscript", "safetensors"),
-    ),
-    Brought(
-        "timm efficientnet_lite0", lambda: timm_model("efficientnet_lite0"), imagenet, IMAGENET
-    ),
-    Brought("MONAI-like, instance norm and PReLU", monai_like, grey, GREY),
-    Brought(
-        "normalises by itself", Normalised, lambda x: x.expand(-1, 3, -1, -1), {"mean": 0, "std": 1}
-    ),
-    Brought("frozen encoder with a head", FrozenEncoder, imagenet, IMAGENET),
-    Brought(
-        "ensemble, mean of logits",
-        lambda: Ensemble([small(), small(), small()], probabilities=False),
-        imagenet,
-        IMAGENET,
-    ),
-    Brought(
-        "ensemble, mean of probabilities",
-        lambda: Ensemble([small(), small()], probabilities=True),
-        imagenet,
-        IMAGENET,
-        outputs="probabilities",
-    ),
-    Brought("mean over the mirror image", Mirrored, imagenet, IMAGENET),
-    Brought(
-        "softmax at the end",
-        lambda: with_end(small(), nn.Softmax(dim=1)),
-        imagenet,
-        IMAGENET,
-        outputs="probabilities",
-    ),
-    Brought(
-        "log_softmax at the end",
-        lambda: with_end(small(), nn.LogSoftmax(dim=1)),
-        imagenet,
-        IMAGENET,
-    ),
-    Brought("one logit", lambda: small(3, 1), imagenet, IMAGENET, outputs="logit", target=one),
-    Brought(
-        "one logit, threshold 0.3",
-        lambda: small(3, 1),
-        imagenet,
-        IMAGENET,
-        outputs="logit",
-        extra={"threshold": 0.3},
-        target=one,
-    ),
-    Brought(
-        "one sigmoid",
-        lambda: with_end(small(3, 1), nn.Sigmoid()),
-        imagenet,
-        IMAGENET,
-        outputs="sigmoid",
-        target=one,
-    ),
-    Brought(
-        "14 labels, logits (as TorchXRayVision)",
-        lambda: Scaled(small(1, 14), -1024, 1024),
-        xrv,
-        XRV,
-        outputs="multilabel",
-        extra={"label": 3},
-        target=several,
-    ),
-    Brought(
-        "14 labels, sigmoids (as CheXNet)",
-        lambda: with_end(small(3, 14), nn.Sigmoid()),
-        imagenet,
-        IMAGENET,
-        outputs="multilabel",
-        extra={"label": "finding_3", "labels": FINDINGS, "activation": "sigmoid"},
-        target=several,
-    ),
-    Brought("a dict with logits and features", lambda: Features("dict"), imagenet, IMAGENET),
-    Brought("a tuple with one tensor", lambda: Features("tuple"), imagenet, IMAGENET),
-    Brought(
-        "channels last, as Keras",
-        ChannelsLast,
-        lambda x: imagenet(x).permute(0, 2, 3, 1),
-        IMAGENET | {"layout": "channels_last"},
-    ),
+    _timm("resnet18", {"in_chans": 1}, preprocess=grey, input=GREY, terminal="safetensors"),
+    _timm("vit_tiny_patch16_224", {"img_size": OF_LIBRARIES[0]}, lr=3e-4),
+    _timm("convnext_atto", {}),
+    _timm("efficientnet_lite0", {}),
 ]
-
-
-def first_tensor(output: Any) -> Tensor:
-    """The logits as their owner would pick them."""
-    if isinstance(output, dict):
-        return output["logits"]
-    return output[0] if isinstance(output, tuple) else output
-
-
-def decision(brought: Brought, output: Tensor) -> Tensor:
-    """The class, 0 or 1, that the owner reads from the outputs."""
-    threshold = brought.extra.get("threshold", 0.5)
-    if brought.outputs == "logit":
-        return (output[:, 0].sigmoid() >= threshold).long()
-    if brought.outputs == "sigmoid":
-        return (output[:, 0] >= threshold).long()
-    if brought.outputs == "multilabel":
-        bounded = "sigmoids" in brought.name
-        score = output[:, 3] if bounded else output[:, 3].sigmoid()
-        return (score >= threshold).long()
-    return output.argmax(dim=1)
-
-
-def loss(brought: Brought, output: Tensor, labels: Tensor) -> Tensor:
-    """The cross-entropy of each image, n, as the owner would write it."""
-    functional = nn.functional
-    if brought.outputs in ("logit", "sigmoid", "multilabel"):
-        column = 3 if brought.outputs == "multilabel" else 0
-        bounded = brought.outputs == "sigmoid" or "sigmoids" in brought.name
-        wanted = labels.to(output.dtype)
-        entropy = (
-            functional.binary_cross_entropy
-            if bounded
-            else (functional.binary_cross_entropy_with_logits)
-        )
-        return entropy(output[:, column], wanted, reduction="none")
-    if brought.outputs == "probabilities":
-        return functional.nll_loss(output.log(), labels, reduction="none")
-    return functional.cross_entropy(output, labels, reduction="none")
+BROUGHT = [*PLAIN, *OUTPUTS, *LIBRARIES]
 
 
 def trained(brought: Brought) -> nn.Module:
-    """A few steps of Adam on all images: it need not be good, but must not be constant."""
+    """Some steps of Adam on all images: it need not be good, but must not be constant."""
     torch.manual_seed(0)
     network = brought.build()
-    steps = 40 if sum(p.numel() for p in network.parameters()) < 1e6 else 12
     pixels, labels = images(*brought.shape)
-    weights = [p for p in network.parameters() if p.requires_grad]
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.Adam(weights, lr=brought.lr)
     network.train()
-    for _ in range(steps):
+    for _ in range(brought.steps):
         optimiser.zero_grad()
-        output = first_tensor(network(brought.preprocess(pixels)))
+        output = brought.output(network, pixels)
         if brought.target is None:
-            value = loss(brought, output, labels).mean()
+            loss = brought.loss(output, labels).mean()
         else:
-            bounded = brought.outputs == "sigmoid" or "sigmoids" in brought.name
-            entropy = (
-                nn.functional.binary_cross_entropy
-                if bounded
-                else (nn.functional.binary_cross_entropy_with_logits)
-            )
-            value = entropy(output, brought.target(labels))
-        value.backward()
+            loss = brought.entropy(output, brought.target(labels), "mean")
+        loss.backward()
         optimiser.step()
     for module in network.modules():  # statistics of all images, as after a long training
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             module.reset_running_stats()
             module.momentum = None
     with torch.no_grad():
-        network(brought.preprocess(pixels))
-    for parameter in network.parameters():
-        parameter.requires_grad_(True)
+        brought.output(network, pixels)
+    for weight in network.parameters():
+        weight.requires_grad_(True)
     return network.eval()

@@ -253,7 +253,8 @@ def select_output(outputs: Sequence[Output]) -> tuple[Output, list[str]]:
         listed = ", ".join(map(_described, outputs[:5])) + ", ..." * (len(outputs) > 5)
         raise Refused(
             f"it has {len(outputs)} outputs, of which not one is called {' or '.join(LOGITS)} "
-            f"({listed}); export it with the logits as its only output"
+            f"({listed}); export it with the logits as its only output, or (ONNX) with "
+            "output_names that call them logits"
         )
     place = names.index(name)
     return outputs[place], [f"of its {len(outputs)} outputs {name!r} is taken, number {place + 1}"]

@@ -487,7 +487,8 @@ def _check_values(given: dict[str, dict[str, Any]]) -> None:
     if given.get("running_mean", {}).get("as_none") is None and any(
         given.get(name) == {"as_bool": True} for name in TRAINING
     ):
-        raise Refused("batch norm is in training mode; export it in evaluation mode")
+        what = "batch norm is" if "running_mean" in given else "dropout is active: it is"
+        raise Refused(f"{what} in training mode; export it in evaluation mode (model.eval())")
     for name, argument in given.items():
         if name.startswith("scale") and name != "scale":
             ((_, content),) = argument.items()

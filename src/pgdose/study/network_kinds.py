@@ -14,7 +14,8 @@ TO_PROGRAM = (
 )
 TO_WEIGHTS = (
     "import torch, safetensors.torch; s = torch.load(FILE, map_location='cpu', weights_only=True); "
-    "s = s.get('state_dict', s.get('model', s)); safetensors.torch.save_file({k: v.clone()"
+    "s = s.get('state_dict', s.get('model_state_dict', s.get('model', s.get('net', s)))); "
+    "safetensors.torch.save_file({k: v.clone()"
     ".contiguous() for k, v in s.items() if torch.is_tensor(v)}, 'model.safetensors')"
 )
 # tf2onnx.convert.from_keras fails on networks of Keras 3.

@@ -128,14 +128,14 @@ def code_in(message: str, start: str, end: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("key", [None, "state_dict", "model_state_dict", "model", "net"])
 def test_the_command_for_weights_works(
-    wrapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     state = models.resnet18(num_classes=2).state_dict()
     state["tied"] = state["fc.weight"]  # safetensors refuses tensors that share memory
-    torch.save({"state_dict": state, "epoch": 3} if wrapped else state, "mine.pth")
+    torch.save({key: state, "epoch": 3} if key else state, "mine.pth")
     with pytest.raises(ValidationError) as caught:
         ExistingNetwork(file="x/mine.pth", classes=["a", "b"])
     exec(code_in(str(caught.value), 'python -c "', '", and give'))

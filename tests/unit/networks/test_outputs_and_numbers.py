@@ -80,6 +80,19 @@ def program(network: nn.Module, dtype: torch.dtype = torch.float32) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [(nn.Dropout(0.5), "dropout is active"), (nn.BatchNorm2d(1), "batch norm is")],
+)
+def test_the_layer_in_training_mode_is_named(layer: nn.Module, named: str) -> None:
+    network = nn.Sequential(layer, nn.Flatten(), nn.Linear(256, 2)).train()
+    file, dynamic = io.BytesIO(), ({0: torch.export.Dim.DYNAMIC},)
+    exported = torch.export.export(network, (torch.rand(2, 1, 16, 16),), dynamic_shapes=dynamic)
+    torch.export.save(exported, file)
+    with pytest.raises(UserError, match=rf"{named}.* in training mode; export it in evaluation"):
+        pt2.read(file.getvalue(), "n")
+
+
 @pytest.mark.parametrize("form", [*TAKEN, "the same twice"])
 def test_the_logits_are_taken_out_of_what_a_program_gives(form: str) -> None:
     network = TwoClasses(last=Outputs(form)).eval()
