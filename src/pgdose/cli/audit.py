@@ -270,6 +270,7 @@ def _network(
         "threshold": arguments.threshold,
         "label": int(label) if label and label.isdecimal() else label,
         "labels": arguments.label_names,
+        "activation": arguments.activation,
     }
     network |= {key: value for key, value in given.items() if value is not None}
     if arguments.architecture:

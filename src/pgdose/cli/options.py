@@ -151,6 +151,12 @@ def _add_network_options(network: argparse._ArgumentGroup) -> None:
         "--label-names", type=_words, metavar="A,B", help="of multilabel: of all outputs, in order"
     )
     network.add_argument(
+        "--activation",
+        choices=["none", "sigmoid"],
+        help="of multilabel: sigmoid if its outputs are probabilities; none: they are logits, also "
+        "where they all lie in [0, 1]",
+    )
+    network.add_argument(
         "--size", type=_size, metavar="PIXELS", help="or HEIGHT,WIDTH (default: by its file)"
     )
     network.add_argument(
