@@ -111,16 +111,21 @@ def _mean_rise(draws: GroupDraws, levels: Sequence[int]) -> np.ndarray:
 
 
 class _Welch:
-    """Welch's t over groups, with a standard error that is never under that of the patients.
+    """Welch's t over groups that may share patients.
 
+    Its standard error is never under that of the patients.
     `kinds` are groups x (1 + draws) each.
     """
 
     def __init__(self, kinds: Sequence[np.ndarray]) -> None:
         self.parts = [kind[:, 0].var(ddof=1) / len(kind) for kind in kinds]
         self.sizes = [len(kind) for kind in kinds]
-        difference = kinds[0].mean(axis=0) - kinds[1].mean(axis=0)
-        self.spread = max(np.sqrt(sum(self.parts)), standard_error(difference[:, None])[0])
+        means = [kind.mean(axis=0) for kind in kinds]
+        by_patients = _variance(means[0] - means[1])
+        # Groups that share patients err together, which the spread between them does not show.
+        of_both = by_patients - sum(_variance(mean) for mean in means)
+        shared = of_both + sum(_covariance(kind) for kind in kinds)
+        self.spread = np.sqrt(max(sum(self.parts) + max(shared, 0.0), by_patients))
 
     def _freedom(self, more: float) -> float:
         sizes = [more * size for size in self.sizes]
@@ -138,6 +143,17 @@ class _Welch:
         if not spread:
             return float(excess <= 0)
         return float(special.stdtr(self._freedom(more), special.ndtri(power) - excess / spread))
+
+
+def _variance(draws: np.ndarray) -> float:
+    return float(standard_error(draws[:, None])[0] ** 2)
+
+
+def _covariance(kind: np.ndarray) -> float:
+    """The mean covariance over the draws between two groups of a kind."""
+    groups = len(kind)
+    alone = sum(_variance(of_group) for of_group in kind) / groups**2
+    return (_variance(kind.mean(axis=0)) - alone) * groups / (groups - 1)
 
 
 def _medians(kinds: Mapping[str, Sequence[GroupDraws]]) -> Second:
