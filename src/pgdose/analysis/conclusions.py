@@ -195,7 +195,8 @@ def _scopes(claim: _Claim, groups: int, tested: int, patients: int) -> list[Scop
         lacks="" if tested >= majority or without >= 1 else lacks,
     )
     average = Scope(
-        "on average over the groups",
+        # A group at the ceiling has no part in the mean, and the verdict must not claim it.
+        f"on average over {'the' if tested == groups else f'{tested} of {groups}'} groups",
         most_groups.all_of([most_groups.of_mean(one) for one in claim.shows]),
         most_groups.either([most_groups.of_mean(one) for one in claim.does_not]),
         patients,

@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from pgdose.analysis import most_groups
 from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
-from pgdose.analysis.contrasts import contrasts, weighted_means
+from pgdose.analysis.contrasts import Means, contrasts, weighted_means
 from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.intervals import standard_error
 from pgdose.analysis.verdicts import (
@@ -65,30 +65,35 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
     test = _Welch(rises)
     half = test.half_width(ERROR / 2)
     means = [number(kind[:, 0].mean()) for kind in rises]
+    fixed = _fixed(kinds, levels)
+    down, up = (float(end[0]) for end in fixed.half_widths(ERROR / 2))
     return Finding(
         "difference of the mean rises, histology less X-ray",
         *(estimate, estimate - half, estimate + half),
-        f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons",
-        scopes=_scopes(kinds, levels, test, estimate),
+        f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons; the interval "
+        f"is for the kinds of image, for these groups alone it is {number(estimate - down)} to "
+        f"{number(estimate + up)}",
+        scopes=_scopes([*kinds["histology"], *kinds["xray"]], fixed, test, estimate),
         second=_medians(kinds),
         networks=max(len(draws.networks) for kind in kinds.values() for draws in kind),
     )
 
 
-def _scopes(
-    kinds: Mapping[str, Sequence[GroupDraws]],
-    levels: Sequence[int],
-    test: "_Welch",
-    estimate: float,
-) -> list[Scope]:
-    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
+def _fixed(kinds: Mapping[str, Sequence[GroupDraws]], levels: Sequence[int]) -> Means:
+    """The difference of the kinds with the groups of the study as fixed."""
     groups = [draws for kind in kinds.values() for draws in kind]
     rises = contrasts(groups, lambda g, n: rise(groups[g].networks[n], levels))
     parts = [
         np.full(len(kind), side / len(kind))
         for kind, side in zip(kinds.values(), (1, -1), strict=True)
     ]
-    fixed = weighted_means(rises, np.concatenate(parts))
+    return weighted_means(rises, np.concatenate(parts))
+
+
+def _scopes(
+    groups: Sequence[GroupDraws], fixed: Means, test: "_Welch", estimate: float
+) -> list[Scope]:
+    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
     return [
         Scope(
             "for these kinds of image",
