@@ -1,4 +1,4 @@
-"""Networks as people have them, brought by each way in: is each as right as at home, and flipped alike?
+"""Networks as people have them, by each way in: as right as at home, and flipped alike?
 
     python benchmarks/audit_table.py [WORDS OF A NAME ...] [--terminal] > docs/audited-networks.md
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 GROUPS = ["X-NR2", "X-NR3", "X-AO", "X-TB", "H-OV", "H-TH", "H-OV-TH", "H-BR"]
-TOP = 0.10  # the operating point, and the largest amplitude of `sign`
+TOP = 0.02  # the operating point, and the largest amplitude of `sign`
 FINE = 0.02  # the protocol's smallest amplitude; the rise of `sign` lies below it
 
 failed = []
