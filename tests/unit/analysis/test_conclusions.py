@@ -351,6 +351,7 @@ def test_a_group_of_two_agreeing_patients_is_part_of_no_test() -> None:
     assert states(trends)["two"] == FEW_PATIENTS
     assert finding.estimate == c.grows_with_epsilon(known)[0].estimate
     assert "in 3 of 4 groups with 3,000 patients" in finding.reason
+    assert finding.scopes[1].name == "on average over 3 of 4 groups"
     few, _ = c.levels_off(groups(*[(0.2, 0.5)] * 3, patients=2, sd=0.0))
     assert few.verdict == "undecided" and math.isnan(few.estimate)
     assert all("more groups" in scope.lacks for scope in few.scopes)
