@@ -87,10 +87,9 @@ def script_digest(name):
     return rerun_digest.digest(Path(workflow.basedir, "scripts", name))
 
 
-def page_digest():
-    """Changes when a file changes that report.html is made of."""
+def page_digest(*names):
+    """Changes when one of the files changes that a page is made of."""
     folder = rerun_digest.SOURCE / "pgdose" / "report" / "page_files"
-    names = ("report.html", "group.html", "macros.html", "report.css", "report.js")
     return rerun_digest.digest_of_files([folder / name for name in names])
 
 

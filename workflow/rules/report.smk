@@ -33,7 +33,9 @@ rule report:
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json([run.identity() for run in runs()]),
         benchmarks=BENCHMARKS,
-        page=page_digest(),
+        page=page_digest(
+            "report.html", "group.html", "macros.html", "report.css", "report.js"
+        ),
         code=script_digest("report.py"),
     script:
         "../../scripts/report.py"
@@ -46,10 +48,6 @@ rule probe_page:
     """
     input:
         findings=f"{RUN}/probe.json",
-        page=[
-            f"src/pgdose/report/page_files/{name}"
-            for name in ("probe.html", "macros.html", "report.css")
-        ],
     output:
         f"{RUN}/probe.html",
     log:
@@ -61,6 +59,7 @@ rule probe_page:
     conda:
         "../../envs/data.yaml"
     params:
+        page=page_digest("probe.html", "macros.html", "report.css"),
         code=script_digest("probe_page.py"),
     script:
         "../../scripts/probe_page.py"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic_core import PydanticCustomError
 
+from pgdose.api.labels import refuse_unordered
 from pgdose.attack.settings import AttackSettings, Target, attack_entry
 from pgdose.errors import UserError
 from pgdose.study.amplitudes import DIVISION, divided
@@ -135,12 +137,16 @@ def _chosen(name: str, given: Any, of_attack: Any, l2: bool) -> list[float]:
 def _floats(name: str, values: Any) -> list[float]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         values = [values]
+    refuse_unordered(values, name, "a list of amplitudes, rising")
     return [_amplitude(name, value) for value in values]
 
 
 def _amplitude(name: str, value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(DIVISION, value):
-        value = divided(value)
+        try:
+            value = divided(value)
+        except PydanticCustomError as error:
+            raise UserError(f"{name}: {value!r} {error.message()}") from None
     number = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if number.shape or number.dtype.kind not in "iuf":
         raise UserError(f"{name}: {value!r:.40} is no number; give amplitudes such as 8/255")

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pgdose.api.labels import refuse_masked
 from pgdose.errors import UserError
 
 CHANNELS = (1, 3)
@@ -50,7 +51,12 @@ def _as_tensor(images: Any) -> Tensor:
 def _plain(values: Any, name: str) -> Tensor:
     """An array or tensor as a tensor on the CPU, without its gradient."""
     if isinstance(values, Tensor):
+        if values.layout != torch.strided:
+            raise UserError(f"{name}: a sparse tensor; give its pixels, images.to_dense()")
+        if values.is_quantized or values.is_complex() or values.is_meta:
+            raise UserError(f"{name}: {_described(values)}; {FLOATS}")
         return values.detach().cpu()
+    refuse_masked(values, name)
     array = np.asarray(values)
     if array.dtype == object or array.dtype.kind not in "biuf":
         kind = type(values).__name__ if array.dtype == object else array.dtype

@@ -1,15 +1,17 @@
 """The arguments `labels`, `classes` and `patients`: one entry for each image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 from pgdose.errors import UserError
 from pgdose.study.suggestions import nearest, one_of
 
 SHOWN = 40  # characters of a label that is not known
+LARGEST = 2.0**53  # a label from here on is no number of an output, and int64 may not hold it
 
 
 def read_classes(classes: Any) -> list[str] | None:
@@ -18,12 +20,15 @@ def read_classes(classes: Any) -> list[str] | None:
         return None
     if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise UserError(f"classes: {classes!r}; give a list of names, in the order of the outputs")
+    refuse_unordered(classes, "classes", "a list of names, in the order of the outputs")
     names = list(classes)
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise UserError(
                 f"classes: {name!r} is no name; give texts, in the order of the outputs"
             )
+    if len({name.strip() for name in names}) < len(set(names)):
+        raise UserError(f"classes: {_listed(names)}; two differ only in spaces; rename one")
     if len(set(names)) < len(names):
         raise UserError(f"classes: {_listed(names)}; name each class once")
     if len(names) < 2:
@@ -58,6 +63,7 @@ def read_labels(labels: Any, images: int, classes: Sequence[str] | None) -> np.n
     if values.dtype.kind not in "biuf":
         raise UserError(f"labels: {values.dtype}; give whole numbers from 0, or names")
     whole = np.isfinite(values) & (values == np.trunc(values))
+    whole &= np.abs(values.astype(np.float64)) < LARGEST
     if not whole.all():
         odd = int(np.flatnonzero(~whole)[0])
         raise UserError(
@@ -91,10 +97,26 @@ def read_patients(patients: Any, images: int) -> list[str] | None:
     if values.ndim != 1:
         raise UserError("patients: give one patient for each image")
     _check_length("patients", len(values), images)
-    for number, value in enumerate(values.tolist()):
-        if value is None or value != value or value == "":
+    names = [str(value).strip() for value in values.tolist()]
+    for number, (value, name) in enumerate(zip(values.tolist(), names, strict=True)):
+        if pd.isna(value) or not name:
             raise UserError(f"patients: image {number} has none; give one for each image")
-    return [str(value) for value in values.tolist()]
+    return names
+
+
+def refuse_unordered(values: Any, name: str, advice: str) -> None:
+    """UserError for a set, whose order is chance, and a mapping, which would give its keys."""
+    if isinstance(values, Set | Mapping):
+        raise UserError(f"{name}: a {type(values).__name__}; give {advice}")
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """UserError for numpy's masked arrays with masked entries, whose values would be taken."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise UserError(
+            f"{name}: an array of which {np.ma.count_masked(values)} entries are masked; fill "
+            "them, or leave their images out"
+        )
 
 
 def _check_length(name: str, entries: int, images: int) -> None:
@@ -109,6 +131,8 @@ def _as_array(values: Any, name: str) -> np.ndarray:
         return values.detach().cpu().numpy()
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UserError(f"{name}: {values!r}; give a list with one entry for each image")
+    refuse_unordered(values, name, "a list with one entry for each image, in their order")
+    refuse_masked(values, name)
     if not hasattr(values, "__array__"):
         values = [value.item() if isinstance(value, Tensor) else value for value in values]
         if len({isinstance(value, str) for value in values}) > 1:

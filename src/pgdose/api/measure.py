@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pgdose import devices
+from pgdose.analysis.bootstrap import FEWEST
 from pgdose.api import engine
 from pgdose.api.attacks import OF_A_STUDY, Plan, is_whole, read_attack
 from pgdose.api.bar import progress_bar
@@ -299,6 +300,14 @@ def _notes(network: nn.Module, request: _Request, names: list[str], right: int) 
         yield (
             f"The network gets {right} of {len(request.labels)} images right, and always naming "
             f"the largest class gets {largest}: check preprocessing and the order of classes."
+        )
+    if request.patients is not None and (count := len(set(request.patients))) < FEWEST:
+        yield f"Intervals need at least {FEWEST} patients, and these are {count}: none is given."
+    copies = len(request.images) - len(engine.keys_of(request.images).unique())
+    if copies and request.patients is None:
+        yield (
+            f"{copies} of {len(request.images)} images are copies of others, so intervals over "
+            "images are too narrow; give each once."
         )
     absent = missing_classes(request.labels, names)
     if absent:

@@ -1,6 +1,7 @@
 """A DoseResponse as one HTML page."""
 
 import base64
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ def picture(figure: Figure) -> str:
     return f'<img alt="attack success rate over epsilon" src="data:image/png;base64,{data}">'
 
 
+def bounds(low: Any, high: Any) -> str:
+    """An interval in brackets; words where too few patients give none."""
+    return "[no interval]" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+
+
 def write(result: "DoseResponse", path: Path) -> None:
     """Write the page, atomically. Every text is escaped."""
     text = (
@@ -33,6 +39,7 @@ def write(result: "DoseResponse", path: Path) -> None:
             result=result,
             image=base64.b64encode(as_png(result.plot())).decode(),
             interval=result.clean_interval,
+            bounds=bounds,
             curve=result.curve().to_dict("records"),
             iteration=result.surface.doses.max_iter,
             per_class=_per_class(result),

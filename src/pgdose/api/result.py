@@ -103,7 +103,10 @@ class DoseResponse:
         """What the intervals are over, in words."""
         if self.patients is None:
             return "Wilson, over images: too narrow if patients have several (give patients=)"
-        return f"bootstrap over {len(set(self.patients))} patients"
+        count = len(set(self.patients))
+        if count < bootstrap.FEWEST:
+            return f"none, as they need at least {bootstrap.FEWEST} patients, and these are {count}"
+        return f"bootstrap over {count} patients"
 
     # --- tables -----------------------------------------------------------------------------------
 
@@ -265,14 +268,14 @@ class DoseResponse:
         lines = [
             f"DoseResponse: attack '{self.attack}' on {self.n_images} images, "
             f"{len(self.classes)} classes{people}",
-            f"clean accuracy {self.clean_accuracy:.3f} [{low:.3f}, {high:.3f}]: {self.n_right} of "
+            f"clean accuracy {self.clean_accuracy:.3f} {page.bounds(low, high)}: {self.n_right} of "
             f"{self.n_images} right",
             f"{'epsilon':>10}  {'flipped':>12}  success rate [95 %]",
         ]
         for row in self.curve().itertuples():
             lines.append(
                 f"{row.epsilon:>10.4g}  {f'{row.n_flipped} of {row.n_attacked}':>12}  "
-                f"{row.asr:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+                f"{row.asr:.3f} {page.bounds(row.ci_low, row.ci_high)}"
             )
         lines.append(f"intervals: {self.interval}")
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items())

@@ -22,10 +22,12 @@ from pgdose.cli.workflow import run_study
 from pgdose.errors import Rejected, UserError
 from pgdose.names import UNKNOWN_PATIENTS, is_name
 from pgdose.preflight import check_inputs
+from pgdose.study.class_patterns import fold
 from pgdose.study.image_size import sides
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import NETWORK_FORMATS, OF_ONE_NUMBER, ExistingNetwork
 from pgdose.study.parsing import parse
+from pgdose.study.sections import section_of
 from pgdose.study.study_file import read_study_file
 from pgdose.user_tables.formats import TableFormat
 
@@ -58,7 +60,7 @@ def audit(arguments: argparse.Namespace) -> tuple[list[str], int]:
         print("---")
         for note in notes:
             print(f"note: {note}")
-        counts = {name: labelled.words[word] for name, word in classes.items()}
+        counts = {name: _images_of(word, labelled) for name, word in classes.items()}
         print("images: " + ", ".join(f"{name} {n}" for name, n in counts.items()), flush=True)
         with contextlib.chdir(folder):
             check_inputs(parse(read_study_file(Path(STUDY)).content))
@@ -72,6 +74,11 @@ def audit(arguments: argparse.Namespace) -> tuple[list[str], int]:
     if status:
         return [f"The study has not come to its end; go on: {_again(folder)}"], 1
     return main_numbers(folder / "results" / plan.name), 0
+
+
+def _images_of(word: str, labelled: Labelled) -> int:
+    """How many images have a label, in any of its spellings."""
+    return sum(n for other, n in labelled.words.items() if fold(other) == fold(word))
 
 
 def _again(folder: Path) -> str:
@@ -93,6 +100,11 @@ def declared_input(model: Path, layout: str, trust: bool) -> DeclaredInput:
     if not model.is_file():
         raise UserError(f"--model: there is no file {str(model)!r}; correct the path")
     format = NETWORK_FORMATS.get(model.suffix.lower())
+    if format is None:  # the study's own check says what to do
+        try:
+            section_of(ExistingNetwork, {"file": model.name, "classes": ["a", "b"]}, "")
+        except UserError as error:
+            raise UserError(str(error).replace("file: ", "--model: ", 1)) from None
     if format in (None, "weights") or (format == "torchscript" and not trust):
         return DeclaredInput()  # the study's own check says what is wrong
     if fault := misfit(model, str(format)):
@@ -309,13 +321,18 @@ def _written(folder: Path, text: str) -> Iterator[Path]:
     """The study file in its folder; never in place of another one, and gone after a mistake."""
     path = folder / STUDY
     is_new = not path.exists()
-    if not is_new and path.read_text(encoding="utf-8") != text:
+    try:
+        if not is_new and path.read_bytes() != text.encode():
+            raise UserError(
+                f"--out: {path} is there already, and says something else; give another folder "
+                f"with --out, or carry that study out: {_again(folder)}"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
         raise UserError(
-            f"--out: {path} is there already, and says something else; give another folder with "
-            f"--out, or carry that study out: {_again(folder)}"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+            f"--out: {path} cannot be written: {error.strerror}; give a folder that you may write"
+        ) from None
     try:
         yield path
     except UserError:

@@ -27,6 +27,8 @@ def choose_classes(
     chosen = _given(given, spellings, notes) if given else _all(spellings, notes)
     names: dict[str, str] = {}
     for word in chosen:
+        if len(others := [repr(other) for other in spellings[fold(word)] if other != word]) > 0:
+            notes.append(f"the labels {word!r} and {', '.join(others[:5])} are taken as one class")
         if as_pattern(word):
             raise UserError(
                 f"--labels: the label {word!r} begins or ends with a star, which stands for any "

@@ -40,11 +40,18 @@ class AuditPlan:
     notes: Sequence[str] = field(default=())
 
 
+def _title(name: str, word: str) -> str:
+    """What a reader calls a class: its label, where a page can show it, else its name."""
+    return word.strip() if word.isprintable() and word.strip() else name
+
+
 def study_text(plan: AuditPlan) -> str:
     """The file: YAML with comments, whose keys docs/study.md explains."""
-    classes = [
-        f"      {name}: {{source: images, where: {{class: {name}}}, count: all}}"
-        for name in map(_value, plan.classes)  # a class may be called no, which YAML reads as false
+    titles = {name: _title(name, word) for name, word in plan.classes.items()}
+    classes = [  # in quotes: a class may be called no, which YAML reads as false
+        f"      {_value(name)}: {{source: images, where: {{class: {_value(name)}}}, count: all"
+        + (f", title: {_value(title)}}}" if title != name else "}")
+        for name, title in titles.items()
     ]
     lines = [
         "# The dose-response of a classifier that exists already: nothing is trained.",
@@ -63,7 +70,7 @@ def study_text(plan: AuditPlan) -> str:
         "",
         "groups:",
         f"  {_value(plan.name)}:",
-        f"    title: {_value(' / '.join(plan.classes))}",
+        f"    title: {_value(' / '.join(titles.values()))}",
         "    image: # how the images of the network's input are made",
         *_entries(plan.image, 6),
         "    network:",

@@ -1,6 +1,7 @@
 """`pgdose init KIND [FILE]`: a study file with comments, to be filled in."""
 
 import re
+import shlex
 from pathlib import Path
 
 from pgdose.cli.init_kinds import KINDS
@@ -23,9 +24,10 @@ def init(kind: str, path: Path | None) -> list[str]:
         raise UserError(f"{path} is there already; give another file name") from None
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; give another path") from None
+    quoted = shlex.quote(str(path))
     return [
         f"wrote {path}: {KINDS[kind]}",
-        f"Set the names in capitals, then: pgdose check {path} && pgdose run {path}",
+        f"Set the names in capitals, then: pgdose check {quoted} && pgdose run {quoted}",
     ]
 
 

@@ -3,6 +3,7 @@
 Everything that does not fit together is an error or a count here, before any job.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -70,8 +71,12 @@ class Labelled:
 def class_folders(images: Path, layout: Sequence[str] = ()) -> Labelled:
     """Images whose folders name their class: a folder for each below `images`, or a layout."""
     files = [path.relative_to(images).as_posix() for path in _pictures(images)]
+    links = _linked_folders(images)
     if not files:
-        raise UserError(f"--images: {images} holds no picture; give the folder with the images")
+        advice = f"; {links} links to folders are not followed, so copy these" if links else ""
+        raise UserError(
+            f"--images: {images} holds no picture; give the folder with the images{advice}"
+        )
     patterns = list(layout) or _patterns(images, files)
     if any("{class}" not in pattern for pattern in patterns):
         raise UserError("--layout: must have {class} in it, such as '{class}/{patient}_*'")
@@ -85,6 +90,10 @@ def class_folders(images: Path, layout: Sequence[str] = ()) -> Labelled:
     labelled = Labelled(words, layout=patterns)
     if outside := len(files) - words.total():
         labelled.notes.append(f"{outside} pictures lie in no folder of a class, and are left out")
+    if links:
+        labelled.notes.append(
+            f"{links} links to folders are not followed; copy these if they hold images"
+        )
     for word in words:
         of_class = (images / file for file in files if class_of[file] == word)
         labelled.examples += islice(of_class, EXAMPLES)
@@ -120,6 +129,12 @@ def from_table(images: Path, table: Path, wanted: Columns, form: TableFormat) ->
     names = [str(name) for name in rows if name != "line"]
     files = FileNames(images.resolve())  # its checks remember what a relative path leads to
     image = _image_column(rows, names, wanted.image, files, table)
+    if _find(image, files) is not None:
+        raise UserError(
+            f"--labels: the first row of {table.name} names a picture, so it holds no names of "
+            "columns; write them into a row above it"
+        )
+    files.forget()
     label = _named_column(names, wanted.label, "label", LABEL_NAMES, table, {image})
     if label is None:
         raise UserError(
@@ -185,6 +200,7 @@ def _image_column(
 
 def _share_of_files(cells: pd.Series, files: FileNames) -> float:
     """The share of a column's first cells that name a file."""
+    files.forget()
     sample = [cell for cell in cells if cell][:SAMPLE]
     return sum(_find(cell, files) is not None for cell in sample) / len(sample) if sample else 0.0
 
@@ -270,6 +286,15 @@ def _match(labelled: Labelled, images: pd.Series, labels: pd.Series, files: File
         seen[word] += 1
         if seen[word] <= EXAMPLES and len(seen) <= MOST_CLASSES:
             labelled.examples.append(files.root / file)
+
+
+def _linked_folders(folder: Path) -> int:
+    """How many links to folders there are, which `walk` does not follow."""
+    return sum(
+        Path(parent, name).is_symlink()
+        for parent, folders, _ in os.walk(folder)
+        for name in folders
+    )
 
 
 def _pictures(folder: Path) -> Iterable[Path]:

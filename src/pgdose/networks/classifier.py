@@ -27,6 +27,7 @@ class Preprocessing:
     size: pixels of a side, or rows and columns, if it is declared
     threshold: the second logit's class is predicted where its probability is over it; None: 0.5
     label: of several labels, the number of the audited output
+    n_labels: of several labels, how many outputs have a name; None if they have none
     activated: whether outputs of several labels are probabilities
     logits_insisted: whether outputs in [0, 1] are logits all the same
     """
@@ -41,6 +42,7 @@ class Preprocessing:
     size: int | Sequence[int] | None = None
     threshold: float | None = None
     label: int = 0
+    n_labels: int | None = None
     activated: bool = False
     logits_insisted: bool = False
 
@@ -66,6 +68,7 @@ class Preprocessing:
             outputs=outputs.outputs,
             threshold=outputs.threshold,
             label=outputs.label_index,
+            n_labels=None if outputs.labels is None else len(outputs.labels),
             activated=outputs.activation == "sigmoid",
             logits_insisted=outputs.activation == "none",
             order=order,
@@ -157,6 +160,8 @@ class Classifier(nn.Module):
 
     def _logits_among(self, output: Any) -> Any:
         """The output that is called logits, or the only tensor; else all, which `probe` refuses."""
+        if not isinstance(output, dict | tuple | list):  # an object with tensors, or none
+            output = dict(getattr(output, "__dict__", {}))
         if isinstance(output, dict):
             named = {key: part for key, part in output.items() if isinstance(part, Tensor)}
         else:  # a named tuple has names, another tuple or a list has none

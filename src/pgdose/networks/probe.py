@@ -75,6 +75,11 @@ def check(
     with torch.no_grad():
         repeated = network(images)
     _check_outputs(network, images, classes, name)
+    if single.shape[1:] != logits.shape[1:] or len(single) != 1:
+        raise UserError(
+            f"{name}: gives {list(single.shape)} for one image, but {list(logits.shape)} for "
+            f"{len(images)} (is there a squeeze()?); squeeze an axis by its number, or none"
+        )
     if not torch.allclose(repeated, logits, rtol=1e-4, atol=1e-5):
         raise UserError(
             f"{name}: gives different outputs for the same images in two passes (is dropout "
@@ -118,6 +123,15 @@ def _check_outputs(network: nn.Module, images: Tensor, classes: int, name: str) 
             f"{name}: 'label' is {inner.expected.label}, but the network has {outputs.shape[1]} "
             f"outputs; give a number from 0 to {outputs.shape[1] - 1}"
         )
+    names = inner.expected.n_labels if kind == "multilabel" and inner else None
+    if names is not None and names != outputs.shape[1]:
+        raise UserError(
+            f"{name}: 'labels' names {names} outputs, but the network has {outputs.shape[1]}, so "
+            "a name may stand for another output; name each, in their order"
+        )
+    if not outputs.is_floating_point():
+        found = str(outputs.dtype).removeprefix("torch.")
+        raise UserError(f"{name}: gives numbers of the kind {found}; let it give real logits")
     _check_finite(torch.isfinite(outputs).view(len(images), -1).all(dim=1).cpu().numpy(), name)
     if inner is not None:
         _check_declared(outputs, inner.expected, name)
@@ -140,6 +154,11 @@ def _listed(outputs: Any) -> str:
 
 def _check_width(outputs: Tensor, n: int, kind: str, classes: int, name: str) -> None:
     shape = list(outputs.shape)
+    if outputs.ndim > 2 and outputs.numel() == n * outputs.shape[1]:
+        raise UserError(
+            f"{name}: gives {shape} for {n} images, with axes of length 1 behind its outputs; "
+            "flatten them, outputs.flatten(1)"
+        )
     if kind in ("logit", "sigmoid"):
         if shape not in ([n], [n, 1]):
             advice = "set 'outputs: logits'" if kind == "logit" else "set 'outputs: probabilities'"
@@ -186,6 +205,11 @@ def _check_declared(outputs: Tensor, expected: Preprocessing, name: str) -> None
             )
     elif expected.outputs == "logits" and low >= 0:
         sums = outputs.sum(dim=1)
+        if len(sums) > 1 and torch.allclose(sums, torch.full_like(sums, 100), rtol=1e-4):
+            raise UserError(
+                f"{name}: gives probabilities in percent, not logits: they add up to 100; "
+                "let it give the logits that they are made of"
+            )
         if torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
             raise UserError(
                 f"{name}: gives probabilities, not logits: they add up to 1; export it without "

@@ -32,7 +32,9 @@ def _check_encoding(name: str) -> str:
 
 def _check_title(title: str) -> str:
     title = title.strip()  # YAML's | and > end in a line break
-    if not title or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", title):
+    # Marks of direction would show the words of a page in another order.
+    control = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    if not any(map(str.isprintable, title)) or re.search(control, title):
         raise mistake("must be a text of one line, without tabs and other control characters")
     return title
 

@@ -51,11 +51,13 @@ def validation_lines(error: ValidationError, lines: FieldLines) -> list[str]:
         mistake = _mistake(entry, lines)
         fields.setdefault((mistake.keys, mistake.value), []).append(mistake)
     paths = {keys for keys, _ in fields}
+    of_its_type = {keys for (keys, _), found in fields.items() if not _is_of_another_type(found)}
     return [
         lines.located(keys, _sentence(mistakes))
         for (keys, _), mistakes in fields.items()
-        # A list whose entry is wrong is not reported again because it is no text.
-        if not (_is_of_another_type(mistakes) and any(_is_below(path, keys) for path in paths))
+        # A list that is too short, or has a wrong entry, is not reported again as no text.
+        if not _is_of_another_type(mistakes)
+        or not (keys in of_its_type or any(_is_below(path, keys) for path in paths))
     ]
 
 
@@ -138,7 +140,8 @@ def _in_the_file(keys: list[str], raw: Any) -> list[str]:
     for number, key in enumerate(keys):
         if isinstance(place, dict):
             if key not in place:  # it is missing, or no list stands here
-                return keys[:number] if key.isdecimal() else keys
+                rest = keys[number + 1 :]
+                return [*keys[:number], *_in_the_file(rest, place)] if key.isdecimal() else keys
             place = place[key]
         elif isinstance(place, list) and key.isdecimal() and int(key) < len(place):
             place = place[int(key)]

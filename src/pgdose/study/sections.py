@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from pgdose.errors import UserError
 from pgdose.study.base import Model
+from pgdose.study.error_locations import locate
 from pgdose.study.error_texts import TEXTS
 from pgdose.study.suggestions import nearest, one_of
 
@@ -22,19 +23,32 @@ def section_of(kind: type[Section], fields: Mapping[str, Any], name: str) -> Sec
     try:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
-        lines = [_line(kind, entry, name) for entry in error.errors(include_url=False)]
-        raise UserError("; ".join(dict.fromkeys(lines))) from None
+        # By field: of a union, what is wrong by the types that the value has, if it has one.
+        lines: dict[str, dict[str, bool]] = {}
+        for entry in error.errors(include_url=False):
+            path, line = _line(kind, entry, name)
+            lines.setdefault(path, {})[line] = entry["type"].endswith("_type")
+        chosen = (
+            line
+            for of_field in lines.values()
+            for line, is_another_type in of_field.items()
+            if not is_another_type or all(of_field.values())
+        )
+        raise UserError("; ".join(chosen)) from None
 
 
-def _line(kind: type[Model], entry: Any, name: str) -> str:
-    context = entry.get("ctx", {})
-    keys = [str(key) for key in entry["loc"]] + context.get("field", "").split(".")
+def _line(kind: type[Model], entry: Any, name: str) -> tuple[str, str]:
+    """The path of a field, and a sentence about it."""
+    context, location = entry.get("ctx", {}), locate(kind, entry["loc"])
+    keys = location.keys + context.get("field", "").split(".")
     path = ".".join(key for key in (name, *keys) if key)
     if entry["type"] == "extra_forbidden":
-        names = list(kind.model_fields)
-        return f"{path}: unknown key{nearest(keys[-2], names)}; {one_of(names)}"
-    values = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
-    text = TEXTS.get(entry["type"], entry["msg"]).format(**values)
+        names = list(location.section.model_fields)
+        return path, f"{path}: unknown key{nearest(location.keys[-1], names)}; {one_of(names)}"
+    text = entry["msg"]  # may hold what the caller wrote, braces too
+    if entry["type"] in TEXTS:
+        values = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
+        text = TEXTS[entry["type"]].format(**values)
     shown = "" if isinstance(entry["input"], Mapping) else f"{entry['input']!r:.{SHOWN}} "
     shown = shown if text.startswith("must ") else ""
-    return f"{path}: {shown}{text}" if path else text
+    return path, f"{path}: {shown}{text}" if path else text

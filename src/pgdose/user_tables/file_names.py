@@ -74,7 +74,7 @@ class FileNames:
     def find(self, name: str) -> str:
         """The file's path below the root. Rejects what `source_files.inside` does, file_unsure."""
         try:
-            inside(self.root, name)
+            path = inside(self.root, name)
         except Rejected as rejected:
             # A table that was made elsewhere names folders that this machine does not have.
             is_absolute = rejected.reason == "outside_root" and name.startswith("/")
@@ -83,7 +83,9 @@ class FileNames:
             if not (is_missing or elsewhere):
                 raise
             return self._look_for(name)
-        return name if ".." in name.split("/") else posixpath.normpath(name)
+        if name.startswith("/") or ".." in name.split("/"):  # another spelling of a path below
+            return path.relative_to(self.root.resolve()).as_posix()
+        return posixpath.normpath(name)
 
     def _look_for(self, name: str) -> str:
         if self._index is None:
@@ -95,6 +97,11 @@ class FileNames:
             raise Rejected("file_unsure", "two names of the table could be the same file")
         self.ways[way] += 1
         return file
+
+    def forget(self) -> None:
+        """Begin the counts again, for other names; the list of the files is kept."""
+        self.ways.clear()
+        self._found.clear()
 
     def notes(self) -> list[str]:
         """What was guessed, for the source's log."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.notebook_networks import FAST, Outputs, balanced, body, one_number, pictures
@@ -370,3 +371,110 @@ def test_an_attack_from_a_mapping_follows_its_target() -> None:
     assert make_attack(entry).target == "least_likely"
     assert make_attack(entry, target=1).target == 1
     assert make_attack({"form": "fgsm"}).target is None
+
+
+class Attributes:
+    """As a library's class of outputs, with attributes alone."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        self.loss, self.logits = None, logits
+
+
+def test_an_object_with_logits_is_taken() -> None:
+    network = Fixed(lambda n, x: Attributes(n(x)))
+    given = {"images": IMAGES, "labels": LABELS, **FAST}
+    plain, wrapped = pgdose.dose_response(NETWORK, **given), pgdose.dose_response(network, **given)
+    assert wrapped.curve().equals(plain.curve())
+
+
+MASKED = np.ma.masked_array(IMAGES, mask=IMAGES > 0.9)
+NAMES = ["a"] * 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        # What has no order of its own, or would give its keys.
+        ({"classes": {"ill", "well"}}, r"classes: a set; give a list of names, in the order"),
+        ({"classes": {"ill": 1, "well": 0}}, r"classes: a dict; give a list"),
+        ({"labels": dict(enumerate(LABELS))}, r"labels: a dict; give a list with one entry"),
+        ({"patients": set(range(12))}, r"patients: a set; give a list"),
+        ({"epsilons": {0.1, 0.2}}, r"epsilons: a set; give a list of amplitudes"),
+        # What stands under a mask, or is no value.
+        ({"images": MASKED}, r"images: an array of which \d+ entries are masked; fill them"),
+        ({"labels": np.ma.masked_array(LABELS, mask=LABELS > 0)}, r"labels: .* are masked"),
+        ({"patients": pd.Series([None, *NAMES], dtype="string")}, r"patients: image 0 has none"),
+        ({"patients": [" ", *NAMES]}, r"patients: image 0 has none"),
+        ({"classes": ["well", "well "]}, r"classes: .* two differ only in spaces"),
+        # What only looks like a number or an image.
+        ({"labels": np.where(LABELS, 1e30, 0)}, r"labels: 1e\+30 of image \d+ is no whole number"),
+        ({"epsilons": "8/0"}, r"epsilons: '8/0' .* nothing can be divided by 0"),
+        ({"images": torch.from_numpy(IMAGES).to_sparse()}, r"images: a sparse tensor"),
+        ({"images": torch.from_numpy(IMAGES).to("meta")}, r"images: 12 x 12 x 12, float32; give"),
+        ({"images": torch.from_numpy(IMAGES) + 0j}, r"images: 12 x 12 x 12, complex64; give"),
+    ],
+)
+def test_what_would_be_read_otherwise_than_meant(arguments: dict[str, Any], message: str) -> None:
+    refused(message, **arguments)
+
+
+def test_patients_that_differ_in_spaces_are_one() -> None:
+    names = ["a", "a ", " a", "b"] * 3
+    response = pgdose.dose_response(NETWORK, IMAGES, LABELS, patients=names, **FAST)
+    assert set(response.patients or ()) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda n, x: n(x).squeeze(), r"network: gives \[2\] for one image, but \[8, 2\] for 8"),
+        (lambda n, x: n(x)[..., None, None], r"axes of length 1 .*; flatten them, outputs.flatten"),
+        (lambda n, x: n(x) + 0j, r"network: gives numbers of the kind complex64"),
+        (lambda n, x: n(x).softmax(1) * 100, r"network: gives probabilities in percent"),
+    ],
+)
+def test_outputs_of_odd_shapes_and_kinds(function: Any, message: str) -> None:
+    refused(message, network=Fixed(function))
+
+
+@pytest.mark.parametrize("label", [-1, True, 1.5])
+def test_a_wrong_label_is_told_without_the_types_of_python(label: Any) -> None:
+    refused(r"^label: \S+ must be [\w ]+( \(YAML.*\))?$", outputs="multilabel", label=label)
+
+
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["b"]])
+def test_names_of_more_or_fewer_outputs_than_there_are(names: list[str]) -> None:
+    message = rf"'label_names' names {len(names)} outputs, but the network has 2"
+    refused(message, outputs="multilabel", label="b", label_names=names)
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ({"form": "fgsm", "alpha": {"of_epsilon": 0.25}}, r"attack.alpha: 'form: fgsm' sets"),
+        ({"form": "bim", "alpha": {"of_eps": 0.1}}, r"attack.alpha.of_eps: unknown key, did you"),
+        ({"form": "bim", "alpha": 0}, r"^attack.alpha: 0 must be more than 0$"),
+    ],
+)
+def test_relative_steps_that_are_wrong(attack: dict[str, Any], message: str) -> None:
+    refused(message, attack=attack)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_too_few_patients_have_no_interval_and_it_is_said(count: int, tmp_path: Path) -> None:
+    given = {"images": IMAGES, "labels": LABELS, **FAST}
+    response = pgdose.dose_response(NETWORK, patients=np.arange(12) % count, **given)
+    note = f"Intervals need at least 4 patients, and these are {count}: none is given."
+    assert note in response.notes
+    shown = repr(response), response.report(tmp_path / "page.html").read_text()
+    for text in shown:
+        assert "[no interval]" in text and "[nan" not in text
+        assert f"none, as they need at least 4 patients, and these are {count}" in text
+    enough = pgdose.dose_response(NETWORK, patients=np.arange(12) % 4, **given)
+    assert "no interval" not in repr(enough)
+
+
+def test_copies_of_images_are_told() -> None:
+    twice, labels = np.concatenate([IMAGES, IMAGES[:3]]), np.concatenate([LABELS, LABELS[:3]])
+    response = pgdose.dose_response(NETWORK, twice, labels, **FAST)
+    assert any(note.startswith("3 of 15 images are copies of others") for note in response.notes)

@@ -78,6 +78,7 @@ def test_what_does_not_fit_together_is_counted(tmp_path: Path) -> None:
         (["file,label", "0.png,1"], Columns(patient="who"), "--patients: .* has no column 'who'"),
         (["file,label", "0.png,"], Columns(), "no image of .* has a label"),
         (["file,label"], Columns(), "no rows below its header"),
+        (["0.png,no", "0.png,yes"], Columns(label="no"), "the first row of labels.csv names a pic"),
     ],
 )
 def test_wrong_tables_are_refused(
@@ -86,6 +87,55 @@ def test_wrong_tables_are_refused(
     images = pictures(tmp_path / "films", "0.png")
     with pytest.raises(UserError, match=message):
         from_table(images, table(tmp_path, *rows), columns, ANY_FORMAT)
+
+
+@pytest.mark.parametrize("spelling", ["{folder}/films/{n}.png", "../films/{n}.png", "{n}.png"])
+def test_any_path_of_an_image_is_that_image(spelling: str, tmp_path: Path) -> None:
+    images = pictures(tmp_path / "films", *(f"{n}.png" for n in range(4)))
+    names = [spelling.format(folder=tmp_path, n=n) for n in range(4)]
+    rows = [f"{name},{'no' if n % 2 else 'yes'}" for n, name in enumerate(names)]
+    path = table(tmp_path, "file,label", *rows, "0.png,no")  # 0.png has two labels
+    labelled = from_table(images, path, Columns(), ANY_FORMAT)
+    assert labelled.words == Counter(no=2, yes=1)
+    assert [note for note in labelled.notes if "images" in note] == [
+        "1 images have rows with different labels; they are left out"
+    ]
+
+
+def test_each_guess_is_counted_once(tmp_path: Path) -> None:
+    images = pictures(tmp_path / "films", "0.png", "1.png")
+    path = table(tmp_path, "file,other,label", "a/0.png,b/0.png,no", "a/1.png,b/1.png,yes")
+    labelled = from_table(images, path, Columns(image="file"), ANY_FORMAT)
+    assert "2 files were found although the table names folders above them" in labelled.notes
+    # A column is judged alone: the other one names the same files.
+    with pytest.raises(UserError, match=r"several columns of labels\.csv name files"):
+        from_table(images, path, Columns(), ANY_FORMAT)
+
+
+def test_links_to_folders_are_counted(tmp_path: Path) -> None:
+    images = pictures(tmp_path / "films", "norm/a.png", "tb/b.png")
+    away = pictures(tmp_path / "away", "c.png")
+    (images / "cancer").symlink_to(away)
+    labelled = class_folders(images)
+    assert labelled.words == Counter(norm=1, tb=1)
+    assert any(note.startswith("1 links to folders are not followed") for note in labelled.notes)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "cancer").symlink_to(away)
+    with pytest.raises(UserError, match="1 links to folders are not followed, so copy these"):
+        class_folders(tmp_path / "links")
+
+
+def test_spellings_of_a_class_are_said_and_counted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(write_audit(tmp_path / "audit"))
+    text = Path("labels.csv").read_text().replace("p0,bright", "p0,BRIGHT")
+    Path("labels.csv").write_text(text)
+    monkeypatch.setattr(audit, "expect", lambda study: [])
+    assert run(monkeypatch, *GIVEN, "--dry-run") == 0
+    shown = capfd.readouterr().out
+    assert "images: bright 8, dark 8" in shown
+    assert "note: the labels 'bright' and 'BRIGHT' are taken as one class" in shown
 
 
 def test_class_folders_of_any_depth(tmp_path: Path) -> None:
@@ -181,6 +231,27 @@ def test_any_labels_become_a_study_that_parses(words: list[str]) -> None:
         assert study.attacks["sign"].epsilon == [0.00001, 0.1]
 
 
+def test_a_reader_is_shown_the_label_and_not_the_name_made_of_it() -> None:
+    words = ["Норма", 'Рак "x"', "Tb", "a\u202eb"]
+    classes = choose_classes(Counter(dict.fromkeys(words, 1)), words, [])
+    plan = AuditPlan(
+        name="mine",
+        source={"kind": "table", "modality": "other", "root": "films", "layout": ["{class}/*"]}
+        | {"patients": "none", "classes": {name: [word] for name, word in classes.items()}},
+        network={"file": "m.pt2", "classes": list(classes)},
+        classes=classes,
+        image={"size": 32},
+        epsilons=[0.1],
+        iterations=3,
+        attacks=["sign"],
+        counted=10,
+        seed=1,
+    )
+    titles = parse(yaml.safe_load(study_text(plan))).class_titles()["mine"]
+    assert [titles[name] for name in classes][:3] == words[:3]
+    assert "\u202e" not in str(titles.values())
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     monkeypatch.setattr("sys.argv", ["pgdose", "audit", *options])
     return main()
@@ -229,6 +300,8 @@ def test_the_study_says_what_the_network_takes(
         ([*GIVEN, "--outputs", "maybe"], "outputs: 'maybe'"),
         ([*GIVEN, "--mean", "0.1,0.2"], "input.mean"),
         ([*GIVEN[:4], "--patients", "who"], "--patients is for a table"),
+        ([*GIVEN, "--out", "labels.csv"], "--out: labels.csv/study.yaml cannot be written"),
+        ([*GIVEN, "--out", "labels.csv/new"], "--out: labels.csv/new/study.yaml cannot be"),
     ],
 )
 def test_a_mistake_is_told_before_any_job_and_leaves_no_study(
@@ -238,6 +311,6 @@ def test_a_mistake_is_told_before_any_job_and_leaves_no_study(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, *options, *(["--size", "32"] * (options[1] == "labels.csv"))) == 1
+    assert run(monkeypatch, *options) == 1
     assert message in capfd.readouterr().err
     assert not list(folder.glob("audit-*"))

@@ -40,8 +40,10 @@ def cases(kind: Any) -> Iterator[Case]:
         for keys, value in cases(get_args(kind)[1]):
             yield ["a", *keys], {"a": value}
     elif get_origin(kind) in (list, tuple):
-        yield [], WRONG
-        for keys, value in cases(get_args(kind)[0]):
+        entry = get_args(kind)[0]
+        holds_sections = isinstance(entry, type) and issubclass(entry, BaseModel)
+        yield [], 3 if holds_sections else WRONG  # one section may stand for a list of it
+        for keys, value in cases(entry):
             yield ["0", *keys], [value, copy.deepcopy(value)]
     else:
         yield [], WRONG

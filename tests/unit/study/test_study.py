@@ -652,7 +652,9 @@ def test_an_attack_is_not_called_as_a_folder_of_its_runs(study: dict[str, Any], 
         parse(study)
 
 
-@pytest.mark.parametrize("title", ["a\n=2+2", "a\tb", "a\rb", "", "  ", "a\u2028b", "a\0b"])
+@pytest.mark.parametrize(
+    "title", ["a\n=2+2", "a\tb", "a\rb", "", "  ", "a\u2028b", "a\0b", "\u202ea", "\u200b"]
+)
 def test_a_title_is_one_line(title: str, study: dict[str, Any]) -> None:
     study["groups"]["X-TB"]["title"] = title
     with pytest.raises(UserError, match=r"groups\.X-TB\.title: .* must be a text of one line"):
@@ -699,3 +701,37 @@ def test_an_encoding_is_that_of_a_text(name: str, study: dict[str, Any]) -> None
     with pytest.raises(UserError) as caught:
         parse(study)
     assert str(caught.value).count("must be the encoding of a text") == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "lines"),
+    [
+        (
+            {},
+            [
+                "acceptance.attack: missing; add it",
+                "acceptance.epsilon: missing; add it",
+                "acceptance.max_asr: missing; add it",
+            ],
+        ),
+        (
+            {"attack": "sign", "epsilon": 0.1, "max_asr": 1.1},
+            ["acceptance.max_asr: 1.1 must be at most 1"],
+        ),
+        (
+            [{"attack": "sign", "epsilon": 0.1, "max_asr": 1.1}],
+            ["acceptance.0.max_asr: 1.1 must be at most 1"],
+        ),
+    ],
+)
+def test_a_single_limit_is_told_by_its_own_keys(
+    limit: Any, lines: list[str], study: dict[str, Any]
+) -> None:
+    assert mistakes(study | {"acceptance": limit}) == lines
+
+
+@pytest.mark.parametrize("size", [[32], [32, 64, 3]])
+def test_a_list_of_another_length_is_one_mistake(size: Any, study: dict[str, Any]) -> None:
+    group = next(iter(study["groups"]))
+    (line,) = mistakes(change(study, f"groups.{group}.image.size", size))
+    assert line.startswith(f"groups.{group}.image.size: has too ")

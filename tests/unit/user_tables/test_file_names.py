@@ -86,6 +86,12 @@ def test_names_of_a_list_are_matched_like_files() -> None:
     assert index.find("train/0002.dicom") == ("train/0002.dicom", "equal")
 
 
+def test_a_file_has_one_path_however_it_is_spelled(root: Path) -> None:
+    files = FileNames(root)
+    for name in ("a.png", "./a.png", str(root / "a.png"), f"../{root.name}/a.png", "sub/../a.png"):
+        assert files.find(name) == "a.png"
+
+
 def test_an_absolute_name_of_another_file_is_rejected(root: Path) -> None:
     (root.parent / "a.png").touch()
     with pytest.raises(Rejected, match="outside"):
