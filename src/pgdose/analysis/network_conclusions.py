@@ -65,7 +65,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
     test = _Welch(rises)
     half = test.half_width(ERROR / 2)
     means = [number(kind[:, 0].mean()) for kind in rises]
-    fixed = _fixed(kinds, levels)
+    fixed, of = _fixed(kinds, levels), sum(kind in kinds for kind in modality.values())
     down, up = (float(end[0]) for end in fixed.half_widths(ERROR / 2))
     return Finding(
         "difference of the mean rises, histology less X-ray",
@@ -73,7 +73,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
         f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons; the interval "
         f"is for the kinds of image, for these groups alone it is {number(estimate - down)} to "
         f"{number(estimate + up)}",
-        scopes=_scopes([*kinds["histology"], *kinds["xray"]], fixed, test, estimate),
+        scopes=_scopes([*kinds["histology"], *kinds["xray"]], of, fixed, test, estimate),
         second=_medians(kinds),
         networks=max(len(draws.networks) for kind in kinds.values() for draws in kind),
     )
@@ -91,7 +91,7 @@ def _fixed(kinds: Mapping[str, Sequence[GroupDraws]], levels: Sequence[int]) -> 
 
 
 def _scopes(
-    groups: Sequence[GroupDraws], fixed: Means, test: "_Welch", estimate: float
+    groups: Sequence[GroupDraws], of: int, fixed: Means, test: "_Welch", estimate: float
 ) -> list[Scope]:
     """The kinds of image, whose groups are drawn from them; and the groups of this study."""
     return [
@@ -103,7 +103,7 @@ def _scopes(
             "groups",
         ),
         Scope(
-            "for the groups of this study",
+            f"for {'the' if len(groups) == of else f'{len(groups)} of {of}'} groups of this study",
             most_groups.largest(fixed.over(0, -1)),
             most_groups.largest(fixed.over(-MATTERS, 1)),
             distinct_patients(groups),

@@ -545,6 +545,7 @@ def test_groups_at_the_ceiling_and_of_other_kinds_are_left_out() -> None:
     answer = n.histology_less_sensitive(several, modality)
     assert answer.estimate == pytest.approx(0.11 - 0.51)
     assert answer.reason.startswith("2 histology and 2 X-ray groups, 1 more at the ceiling;")
+    assert answer.scopes[1].name == "for 4 of 6 groups of this study"
 
 
 def test_one_group_of_a_kind_is_not_enough() -> None:
