@@ -445,6 +445,8 @@ ALL = MAIN + LUCK
 TRUTHS = [
     Truth("grows_with_epsilon", "half rise by 0.5, half are flat", "",
           grows(straight(0.5), straight(0)), ALL),
+    Truth("grows_with_epsilon", "half rise by 0.2, half fall by 0.2", "contradicted",
+          grows(straight(0.2), straight(-0.2, 0.5))),
     Truth("grows_with_epsilon", "all flat, flips come and go", "contradicted",
           grows(straight(0), wobble=0.4), ALL),
     Truth("grows_with_epsilon", "all flat, a flip stays", "contradicted",

@@ -18,19 +18,21 @@ from pgdose.analysis.verdicts import Finding, Second, Trend, lacking
 TESTS = {
     "grows_with_epsilon": (
         "Rise of ASR over the ranks of the epsilons that were reached; partial conjunction test "
-        "of more than half of the groups, each patient counted once; Holm over the attacks. The "
-        "estimate is the mean over the groups.",
+        "of more than half of the groups, each patient counted once; where it is open, their mean "
+        "is tested, which is another claim. Holm over the attacks. The estimate is the mean.",
         "7 of 8 groups grow",
     ),
     "histology_less_sensitive": (
         "Mean rise of ASR over epsilon of the histology groups less that of the X-ray groups, "
-        "Welch over groups; Holm over the attacks.",
+        "Welch over groups; where it is open, these groups alone are compared. Holm over the "
+        "attacks. The interval is Welch's.",
         "histology is less sensitive to the growth of the amplitude",
     ),
     "levels_off": (
         "Growth over the iterations, and less than 0.05 of it in their last quarter; partial "
         "conjunction test of more than half of the groups doing both, each patient counted once; "
-        "Holm over the attacks. The estimate is the mean growth over the groups.",
+        "where it is open, their means are tested, which is another claim. Holm over the attacks. "
+        "The estimate is the mean growth.",
         "6 of 8 groups reach their limit",
     ),
     "drops_above_confidence": (

@@ -58,6 +58,14 @@ class _Claim:
     shows: Sequence[Contrasts]
     does_not: Sequence[Contrasts]
 
+    def subset(self, groups: Sequence[int]) -> "_Claim":
+        """The tests for some of the groups."""
+        return replace(
+            self,
+            shows=[one.subset(groups) for one in self.shows],
+            does_not=[one.subset(groups) for one in self.does_not],
+        )
+
 
 def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(1) ASR grows with epsilon for most image types."""
@@ -151,10 +159,13 @@ def _of_most_groups(
     groups: Groups, others: Mapping[str, str], claim: _Claim
 ) -> tuple[Finding, list[Trend]]:
     """The finding about all groups; `others` have no room to show it, or were not measured."""
-    tested = [group for group in groups if group not in others]
-    states = _states([groups[g] for g in tested], tested, claim) | dict(others)
-    mean = claim.values[claim.estimated]
-    low, estimate, high = mean_interval(mean)
+    measured = [group for group in groups if group not in others]
+    states = _states([groups[g] for g in measured], measured, claim) | dict(others)
+    # Two or three patients often agree by luck: without an interval a group is part of no test.
+    enough = [place for place, group in enumerate(measured) if groups[group].clusters.enough]
+    tested = [measured[place] for place in enough]
+    mean = claim.values[claim.estimated].subset(enough)
+    low, estimate, high = mean_interval(mean) if enough else (np.nan,) * 3
     patients = distinct_patients([groups[g] for g in tested])
     networks = max(len(draws.networks) for draws in groups.values())
     second, counts = count_states([states[group] for group in groups], claim.action)
@@ -163,19 +174,19 @@ def _of_most_groups(
         *(estimate, low, high),
         f"mean {claim.estimated} {number(estimate)} in {len(tested)} of {len(groups)} groups with "
         f"{patients:,} patients; {counts}; {networks_text(networks)}",
-        scopes=_scopes(claim, len(groups), len(tested), patients),
+        scopes=_scopes(claim.subset(enough), len(groups), len(tested), patients),
         unfit="" if len(groups) > 1 else "it is about most groups, and the study has one",
         second=second,
         networks=networks,
     )
-    return finding, _trends(groups, tested, states, claim)
+    return finding, _trends(groups, measured, states, claim)
 
 
 def _scopes(claim: _Claim, groups: int, tested: int, patients: int) -> list[Scope]:
     """Most groups, and the mean over the groups that were tested, if these are most."""
     majority = most_groups.majority(groups)
     without = majority - (groups - tested)  # of those tested that show it, if all others do
-    lacks = f"{majority - tested} more groups with {claim.needs} off the ceiling"
+    lacks = f"{majority - tested} more groups of four patients, {claim.needs} off the ceiling"
     most = Scope(
         "for most groups",
         most_groups.test(claim.shows, tested - majority + 1),
@@ -184,7 +195,8 @@ def _scopes(claim: _Claim, groups: int, tested: int, patients: int) -> list[Scop
         lacks="" if tested >= majority or without >= 1 else lacks,
     )
     average = Scope(
-        "on average over the groups",
+        # A group at the ceiling has no part in the mean, and the verdict must not claim it.
+        f"on average over {'the' if tested == groups else f'{tested} of {groups}'} groups",
         most_groups.all_of([most_groups.of_mean(one) for one in claim.shows]),
         most_groups.either([most_groups.of_mean(one) for one in claim.does_not]),
         patients,

@@ -16,7 +16,7 @@ from pgdose.analysis.bootstrap import Clusters, effective_number, fewer
 from pgdose.analysis.confidence_bins import is_over
 from pgdose.analysis.contrasts import network_variance
 from pgdose.analysis.group_draws import GroupDraws
-from pgdose.analysis.intervals import effective_size, rate_interval
+from pgdose.analysis.intervals import effective_size, joint_freedom, rate_interval
 from pgdose.analysis.needed_dose import CONFIDENT, NEXT
 from pgdose.analysis.verdicts import (
     AT_CEILING,
@@ -116,13 +116,9 @@ class _Share:
     def freedom(self, more: float = 1.0) -> float:
         # Where few images flip, no more is known than the size says.
         by_patient = max(min(self.clusters.effective, self.size) * more - 1, 0.1)
-        if not self.network_freedom or not self.network:
-            return by_patient
         rate = self.draws[0, 0]
-        total = rate * (1 - rate) / self.size
-        rest = max(total - self.network, 0.0)
-        parts = rest**2 / by_patient + self.network**2 / self.network_freedom
-        return float(total**2 / parts) if parts else by_patient
+        rest = max(rate * (1 - rate) / self.size - self.network, 0.0)
+        return float(joint_freedom(rest, by_patient, self.network, self.network_freedom))
 
     def interval(self) -> tuple[float, float]:
         if not self.clusters.enough or not self.pairs:

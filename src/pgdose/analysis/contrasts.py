@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from pgdose.analysis.group_draws import GroupDraws, overlap
+from pgdose.analysis.intervals import joint_freedom
 
 _AT_ONCE = 2000  # weighted means, to bound the memory
 
@@ -127,6 +128,7 @@ class Means:
     network: np.ndarray  # variance
     network_freedom: int
     reach: np.ndarray
+    seen: np.ndarray  # effective patients of the side of a difference that has fewer
 
     def over(self, margin: float, side: int) -> "Means":
         """How far the means are over a margin; with `side` -1, under it."""
@@ -151,7 +153,7 @@ class Means:
             t = _corrected(z, np.nan_to_num(skewness))
         by_spread = special.stdtr(freedom, -t)
         unseen = np.clip(estimate / np.maximum(self.reach, 1e-9), 0, 1)
-        by_number = (1 - unseen) ** patients
+        by_number = (1 - unseen) ** (self.seen * more)
         p = np.where(estimate > 0, np.maximum(by_spread, by_number), 1.0)
         return np.where(np.isfinite(z) | (total == 0), p, np.where(z > 0, p, 1.0))
 
@@ -162,19 +164,14 @@ class Means:
         with np.errstate(divide="ignore", invalid="ignore"):
             skewness = np.nan_to_num(self.skewness * (self.spread / total) ** 3)
         shift = total * skewness * (2 * t**2 + 1) / 6
-        least = 1 - tail ** (1 / self.patients)
+        least = 1 - tail ** (1 / self.seen)
         down = np.maximum(t * total - np.minimum(shift, 0), least)
         return down, np.maximum(t * total + np.maximum(shift, 0), self.reach * least)
 
     def _freedom(self, spread: np.ndarray, patients: np.ndarray) -> np.ndarray:
-        """Satterthwaite's degrees of freedom of both variances together."""
+        """Degrees of freedom of both variances together."""
         by_patient = np.maximum(patients - 1, 0.1)
-        if not self.network_freedom:
-            return by_patient
-        total = spread**2 + self.network
-        parts = spread**4 / by_patient + self.network**2 / self.network_freedom
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(parts > 0, total**2 / parts, by_patient)
+        return joint_freedom(spread**2, by_patient, self.network, self.network_freedom)
 
 
 def _corrected(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
@@ -186,10 +183,11 @@ def _corrected(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
 
 
 def weighted_means(of: Contrasts, weights: np.ndarray) -> Means:
-    """The means for each row of `weights`, (means, g), whose sums are 1."""
+    """The means for each row of `weights`, (means, g); in a difference sums are 1 and -1."""
     weights = np.atleast_2d(weights)
     with np.errstate(divide="ignore"):
         patients = 1 / np.einsum("ij,jk,ik->i", weights, of.overlap, weights)
+    sides = np.maximum(weights, 0), np.maximum(-weights, 0)
     spread, skew = np.empty(len(weights)), np.empty(len(weights))
     for start in range(0, len(weights), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
@@ -201,7 +199,9 @@ def weighted_means(of: Contrasts, weights: np.ndarray) -> Means:
         patients=patients,
         network=weights**2 @ of.network,
         network_freedom=of.network_freedom,
-        reach=weights @ of.reach,
+        # In a difference of means, what is unseen on one side cancels nothing on the other.
+        reach=np.maximum(sides[0] @ of.reach, sides[1] @ of.reach),
+        seen=1 / np.maximum(*(np.einsum("ij,jk,ik->i", w, of.overlap, w) for w in sides)),
     )
 
 

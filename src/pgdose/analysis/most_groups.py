@@ -70,6 +70,8 @@ def test(contrasts: Sequence[Contrasts], all_but: int) -> PValue:
 
 def of_mean(contrasts: Contrasts) -> PValue:
     """The test of the plain mean over the groups being 0 or less."""
+    if not len(contrasts):
+        return not_tested
     means = weighted_means(contrasts, np.full((1, len(contrasts)), 1 / len(contrasts)))
     return largest(means)
 

@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from pgdose.analysis import most_groups
 from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
-from pgdose.analysis.contrasts import contrasts, weighted_means
+from pgdose.analysis.contrasts import Means, contrasts, weighted_means
 from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.intervals import standard_error
 from pgdose.analysis.verdicts import (
@@ -65,30 +65,35 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
     test = _Welch(rises)
     half = test.half_width(ERROR / 2)
     means = [number(kind[:, 0].mean()) for kind in rises]
+    fixed, of = _fixed(kinds, levels), sum(kind in kinds for kind in modality.values())
+    down, up = (float(end[0]) for end in fixed.half_widths(ERROR / 2))
     return Finding(
         "difference of the mean rises, histology less X-ray",
         *(estimate, estimate - half, estimate + half),
-        f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons",
-        scopes=_scopes(kinds, levels, test, estimate),
+        f"{counts}; mean rises {means[0]} and {means[1]} over {len(levels)} epsilons; the interval "
+        f"is for the kinds of image, for these groups alone it is {number(estimate - down)} to "
+        f"{number(estimate + up)}",
+        scopes=_scopes([*kinds["histology"], *kinds["xray"]], of, fixed, test, estimate),
         second=_medians(kinds),
         networks=max(len(draws.networks) for kind in kinds.values() for draws in kind),
     )
 
 
-def _scopes(
-    kinds: Mapping[str, Sequence[GroupDraws]],
-    levels: Sequence[int],
-    test: "_Welch",
-    estimate: float,
-) -> list[Scope]:
-    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
+def _fixed(kinds: Mapping[str, Sequence[GroupDraws]], levels: Sequence[int]) -> Means:
+    """The difference of the kinds with the groups of the study as fixed."""
     groups = [draws for kind in kinds.values() for draws in kind]
     rises = contrasts(groups, lambda g, n: rise(groups[g].networks[n], levels))
     parts = [
         np.full(len(kind), side / len(kind))
         for kind, side in zip(kinds.values(), (1, -1), strict=True)
     ]
-    fixed = weighted_means(rises, np.concatenate(parts))
+    return weighted_means(rises, np.concatenate(parts))
+
+
+def _scopes(
+    groups: Sequence[GroupDraws], of: int, fixed: Means, test: "_Welch", estimate: float
+) -> list[Scope]:
+    """The kinds of image, whose groups are drawn from them; and the groups of this study."""
     return [
         Scope(
             "for these kinds of image",
@@ -98,7 +103,7 @@ def _scopes(
             "groups",
         ),
         Scope(
-            "for the groups of this study",
+            f"for {'the' if len(groups) == of else f'{len(groups)} of {of}'} groups of this study",
             most_groups.largest(fixed.over(0, -1)),
             most_groups.largest(fixed.over(-MATTERS, 1)),
             distinct_patients(groups),
@@ -111,16 +116,21 @@ def _mean_rise(draws: GroupDraws, levels: Sequence[int]) -> np.ndarray:
 
 
 class _Welch:
-    """Welch's t over groups, with a standard error that is never under that of the patients.
+    """Welch's t over groups that may share patients.
 
+    Its standard error is never under that of the patients.
     `kinds` are groups x (1 + draws) each.
     """
 
     def __init__(self, kinds: Sequence[np.ndarray]) -> None:
         self.parts = [kind[:, 0].var(ddof=1) / len(kind) for kind in kinds]
         self.sizes = [len(kind) for kind in kinds]
-        difference = kinds[0].mean(axis=0) - kinds[1].mean(axis=0)
-        self.spread = max(np.sqrt(sum(self.parts)), standard_error(difference[:, None])[0])
+        means = [kind.mean(axis=0) for kind in kinds]
+        by_patients = _variance(means[0] - means[1])
+        # Groups that share patients err together, which the spread between them does not show.
+        of_both = by_patients - sum(_variance(mean) for mean in means)
+        shared = of_both + sum(_covariance(kind) for kind in kinds)
+        self.spread = np.sqrt(max(sum(self.parts) + max(shared, 0.0), by_patients))
 
     def _freedom(self, more: float) -> float:
         sizes = [more * size for size in self.sizes]
@@ -138,6 +148,17 @@ class _Welch:
         if not spread:
             return float(excess <= 0)
         return float(special.stdtr(self._freedom(more), special.ndtri(power) - excess / spread))
+
+
+def _variance(draws: np.ndarray) -> float:
+    return float(standard_error(draws[:, None])[0] ** 2)
+
+
+def _covariance(kind: np.ndarray) -> float:
+    """The mean covariance over the draws between two groups of a kind."""
+    groups = len(kind)
+    alone = sum(_variance(of_group) for of_group in kind) / groups**2
+    return (_variance(kind.mean(axis=0)) - alone) * groups / (groups - 1)
 
 
 def _medians(kinds: Mapping[str, Sequence[GroupDraws]]) -> Second:

@@ -132,7 +132,7 @@ def _short(row: Row) -> str:
     if summary.verdict(row) != "undecided" or pd.isna(lacking):
         return _scope(row)
     if math.isinf(lacking):
-        return "lacks over 1,000 times as many"
+        return f"lacks over 1,000 times as many {wording.text(row['unit'])}"
     return f"lacks {wording.count(lacking)} {wording.text(row['unit'])}"
 
 

@@ -125,9 +125,10 @@ def _attacks(data: ReportData) -> list[str]:
     texts.append(_unreached(data))
     if data.has("conclusions"):
         texts.append(
-            "Some decided verdict of a conclusion is wrong with a probability of at most 5 %, over "
-            "all attacks but noise (Holm’s correction). Nothing corrects for reading several "
-            "conclusions together."
+            "A conclusion’s decided verdicts hold a wrong one with a probability of at most 5 %, "
+            "over all attacks but noise (Holm’s correction), for what each is said of. A verdict "
+            "“on average” is another claim than one for most groups. Nothing corrects for reading "
+            "several conclusions together."
         )
     if summary.nearest(data.success_rates(), data.epsilon):
         texts.append("Attacks that were not measured at the operating amplitude are shown nearby.")
@@ -145,7 +146,8 @@ def _unreached(data: ReportData) -> str:
     return (
         f"Some amplitudes were never reached, in at least one group: {wording.join_names(names)}. "
         "Rates there repeat those of lower amplitudes; they are grey in Figure 3a and left out of "
-        "areas, medians and conclusions."
+        f"areas, medians and rises. Conclusions 3 and 5 are asked at {EPSILON} = "
+        f"{data.epsilon:g} all the same."
     )
 
 

@@ -215,24 +215,31 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
     number = rows["attack"].nunique()
     if number < 2:
         return []
-    alike = f"The same verdict under all {number} attacks, which speaks of the images"
+    alike = (
+        f"The same verdict under all {number} attacks, so not the doing of one of them (whether of "
+        "the images or of these networks, attacks on the same networks cannot tell)"
+    )
     differ = "Opposite verdicts under different attacks, which speaks of the attacks"
+    apart = "Decided under all attacks, but said of most groups or kinds here and of these there"
     left = "Left open under at least one attack"
     once = "Tested under one attack only"
-    answers: dict[str, list[str]] = {alike: [], differ: [], left: [], once: []}
+    answers: dict[str, list[str]] = {alike: [], differ: [], apart: [], left: [], once: []}
     for place, name in enumerate(conclusions["conclusion"].unique(), 1):
         of_attacks = rows[rows["conclusion"] == name]
         tested = [row for row in of_attacks.to_dict("records") if applies(row)]
         words = {verdict(row) for row in tested}
+        said = {_scoped(row) for row in tested}
         if not tested:
             continue
         if len(tested) == 1 < len(of_attacks):
             answers[once].append(str(place))
             continue
-        if words in ({"supported"}, {"contradicted"}):
+        if words in ({"supported"}, {"contradicted"}) and len(said) == 1:
             answers[alike].append(str(place))
-        elif {"supported", "contradicted"} <= words:
+        elif _opposite(said):
             answers[differ].append(str(place))
+        elif words <= {"supported", "contradicted"}:
+            answers[apart].append(str(place))
         else:
             answers[left].append(str(place))
     has_noise = len(rows) < len(conclusions)
@@ -241,6 +248,12 @@ def images_or_attack(conclusions: pd.DataFrame, noise: Iterable[str]) -> list[st
         for what, places in answers.items()
         if places
     ] + (["Noise is a control and is not counted here."] if has_noise else [])
+
+
+def _opposite(said: Iterable[str]) -> bool:
+    """Whether the same is supported under one attack and contradicted under another."""
+    supported = {words.removeprefix("supported") for words in said if words[:3] == "sup"}
+    return any(words.removeprefix("contradicted") in supported for words in said)
 
 
 def subgroups(data: ReportData) -> list[str]:

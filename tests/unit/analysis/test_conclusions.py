@@ -15,7 +15,7 @@ from helpers.workflow import PROJECT
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from pgdose.analysis import bootstrap, conclusion_tables, confidence_drop, verdicts
+from pgdose.analysis import bootstrap, conclusion_tables, confidence_drop, intervals, verdicts
 from pgdose.analysis import conclusion_draws as e
 from pgdose.analysis import conclusions as c
 from pgdose.analysis import network_conclusions as n
@@ -343,6 +343,33 @@ def test_under_four_patients_a_group_has_no_interval() -> None:
     assert trends[0].estimate == pytest.approx(0.4) and math.isnan(trends[0].low)
 
 
+def test_a_group_of_two_agreeing_patients_is_part_of_no_test() -> None:
+    """Its draws never differ, so that it would seem to be known exactly."""
+    known = groups(FLAT, FLAT, FLAT, patients=1000)
+    with_two = known | {"two": told(UP, patients=2, sd=0.0, name="two")}
+    finding, trends = c.grows_with_epsilon(with_two)
+    assert states(trends)["two"] == FEW_PATIENTS
+    assert finding.estimate == c.grows_with_epsilon(known)[0].estimate
+    assert "in 3 of 4 groups with 3,000 patients" in finding.reason
+    assert finding.scopes[1].name == "on average over 3 of 4 groups"
+    few, _ = c.levels_off(groups(*[(0.2, 0.5)] * 3, patients=2, sd=0.0))
+    assert few.verdict == "undecided" and math.isnan(few.estimate)
+    assert all("more groups" in scope.lacks for scope in few.scopes)
+
+
+@pytest.mark.parametrize("networks", [2, 3, 5])
+@pytest.mark.parametrize("ratio", [0.25, 4.0])
+def test_few_networks_are_not_taken_for_known_variance(networks: int, ratio: float) -> None:
+    """95 % intervals of a sum of two variances, one of so few networks, hold in 94 % or more."""
+    rng, many, patients = np.random.default_rng(1), 40_000, 30
+    by_patient = rng.chisquare(patients - 1, many) / (patients - 1)
+    by_network = ratio * rng.chisquare(networks - 1, many) / (networks - 1)
+    freedom = intervals.joint_freedom(by_patient, patients - 1, by_network, networks - 1)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(by_patient + by_network)
+    error = rng.standard_normal(many) * math.sqrt(1 + ratio)
+    assert (np.abs(error) < half).mean() >= 0.94
+
+
 def test_networks_that_differ_leave_less_known() -> None:
     """Two trainings, of rises 0.5 and 0.1: their mean is known worse than by patients alone."""
 
@@ -427,8 +454,9 @@ def test_kinds_are_compared_by_welch() -> None:
     assert answer.estimate == pytest.approx(np.mean(h) - np.mean(x))
     assert (answer.low, answer.high) == pytest.approx((low, high))
     assert answer.verdict == "supported"
-    assert (
-        answer.reason == "3 histology and 4 X-ray groups; mean rises 0.16 and 0.54 over 2 epsilons"
+    assert answer.reason.startswith(
+        "3 histology and 4 X-ray groups; mean rises 0.16 and 0.54 over 2 epsilons; the interval is "
+        "for the kinds of image, for these groups alone it is \N{MINUS SIGN}0.38 to"
     )
     assert answer.answer()[1].name == "for these kinds of image"  # type: ignore[union-attr]
 
@@ -472,6 +500,29 @@ def test_patients_of_several_groups_are_drawn_jointly() -> None:
     assert answer.high - answer.estimate < 0.05 and answer.verdict == "supported"
 
 
+def test_groups_that_share_patients_err_together() -> None:
+    """The spread between groups does not show what all groups of a kind have in common."""
+    several, modality = compared((0.2, 0.4), (0.5, 0.7), sd=0.0)
+    shift = drawn([0.0], 0.1)
+    for name in ("H0", "H1"):
+        (draws,) = several[name].networks
+        rates = draws.by_epsilon + np.concatenate([np.zeros_like(shift), shift], axis=1)
+        several[name] = replace(several[name], networks=[replace(draws, by_epsilon=rates)])
+    answer = n.histology_less_sensitive(several, modality)
+    between = 0.1**2 * 2  # of each kind: a variance of 0.02, over two groups
+    half = stats.t.ppf(0.975, 2) * math.sqrt(between + 0.1**2)
+    assert answer.high - answer.estimate == pytest.approx(half)
+
+
+def test_a_difference_is_not_surer_than_the_patients_that_nobody_saw() -> None:
+    """Five patients who agree in every draw may all have missed half of the patients there are."""
+    several, modality = compared((0.3, 0.3), (0.4, 0.4), sd=0.0)
+    few = {name: told((0.1, 0.4), patients=5, sd=0.0, name="h") for name in ("H0", "H1")}
+    answer = n.histology_less_sensitive(several | few, modality)
+    assert answer.scopes[1].p_values[0] == pytest.approx((1 - 0.1) ** 5)
+    assert answer.scopes[1].verdict() == "undecided"
+
+
 def test_kinds_are_compared_over_the_epsilons_that_all_have() -> None:
     several, modality = compared((0.1, 0.12), (0.5, 0.52))
     for name, one in several.items():  # a lower epsilon, which X1 alone did not reach
@@ -494,6 +545,7 @@ def test_groups_at_the_ceiling_and_of_other_kinds_are_left_out() -> None:
     answer = n.histology_less_sensitive(several, modality)
     assert answer.estimate == pytest.approx(0.11 - 0.51)
     assert answer.reason.startswith("2 histology and 2 X-ray groups, 1 more at the ceiling;")
+    assert answer.scopes[1].name == "for 4 of 6 groups of this study"
 
 
 def test_one_group_of_a_kind_is_not_enough() -> None:

@@ -392,7 +392,7 @@ def test_summary_is_made_from_the_numbers(page: Page, tables: dict[str, pd.DataF
         "supported for most groups under paper and sign; contradicted for most groups under noise.",
         "undecided under every attack.",
         "supported for most groups under sign; undecided under paper; does not apply under noise.",
-        "all 2 attacks, which speaks of the images: conclusions 1 and 4.",
+        "attacks on the same networks cannot tell): conclusions 1 and 4.",
         "which speaks of the attacks: conclusion 3.",
         "Left open under at least one attack: conclusions 2 and 5.",
     ):
@@ -824,3 +824,21 @@ def test_the_headline_says_where_its_dose_was_reached(pictures: Path) -> None:
         text = headline.headline(ReportData(**(fields | {"tables": tables})))
         assert "no pixel by more than 4.3 % of the intensity range" in text
         assert f"(ε = 0.1, reached in {words_of}, iteration 20)" in text
+
+
+def test_one_verdict_of_different_claims_is_not_one_answer() -> None:
+    """Most groups here, their mean there: both can be true, and neither is the other."""
+
+    def lines(*answers: tuple[str, str]) -> str:
+        rows = [
+            {"conclusion": "grows", "attack": f"a{i}", "verdict": verdict, "scope": scope}
+            for i, (verdict, scope) in enumerate(answers)
+        ]
+        return summary.images_or_attack(pd.DataFrame(rows), [])[0]
+
+    most, average = "for most groups", "on average over the groups"
+    assert lines(("supported", most), ("supported", most)).startswith("The same verdict")
+    assert lines(("supported", most), ("supported", average)).startswith("Decided under all")
+    assert lines(("supported", average), ("contradicted", most)).startswith("Decided under all")
+    assert lines(("supported", most), ("contradicted", most)).startswith("Opposite verdicts")
+    assert lines(("supported", most), ("undecided", "")).startswith("Left open")
