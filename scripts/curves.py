@@ -11,9 +11,9 @@ with job(snakemake):
     groups, points = settings(params, "groups"), settings(params, "points")
     epsilon, iterations = points["epsilon"], points["iterations"]
     epsilons = points["epsilons_over_iterations"]
-    asr, by_confidence = (
+    asr, by_confidence, by_fine_confidence = (
         as_counted(result_csv.read_csv(inputs[name]), params.success)
-        for name in ("asr", "confidence")
+        for name in ("asr", "confidence", "confidence_fine")
     )
     sizes, reached = (result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached"))
     attacks = by_confidence["attack"].unique()
@@ -21,12 +21,18 @@ with job(snakemake):
         "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations, reached),
         "fig3b": partial(curve_rows.over_iterations, asr, groups, epsilons),
         "fig3c": partial(curve_rows.over_confidence, by_confidence, groups, epsilon, iterations),
+        "fig3c_fine": partial(
+            curve_rows.over_confidence, by_fine_confidence, groups, epsilon, iterations
+        ),
         "fig3d": partial(curve_rows.over_training_size, sizes, groups),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
         "fig3b": curves.asr_over_iterations,
         "fig3c": partial(confidence.asr_over_confidence, epsilon=epsilon, attacks=attacks),
+        "fig3c_fine": partial(
+            confidence.asr_over_fine_confidence, epsilon=epsilon, attacks=attacks
+        ),
         "fig3d": partial(training_size.asr_over_training_size, epsilon=epsilon),
     }
     for figure, files in style.files_of_figures(snakemake.output).items():

@@ -254,7 +254,7 @@ def near_duplicates() -> pd.DataFrame:
 def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
-    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3d", *PICTURES]
+    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():

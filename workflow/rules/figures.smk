@@ -16,6 +16,7 @@ rule curves:
     input:
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
+        confidence_fine=f"{RESULTS}/tables/confidence_fine.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
     output:

@@ -1,10 +1,13 @@
 """Fig. 3c: attack success rate (ASR) over the clean confidence, at the operating point.
 
-The rows come from `curve_rows.over_confidence`: the bins that hold images.
+The rows come from `curve_rows.over_confidence`: the bins that hold images. One figure has bins of
+one width, the other those of conclusion 4, which are finer towards 1.
 """
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -36,6 +39,22 @@ def asr_over_confidence(
         epsilon: the operating point's amplitude.
         attacks: all that were carried out; those without rows are named above the panels.
     """
+    apart = bool((rows["bin_low"] < LEAST_OF_TWO).any())
+    return _figure(rows, groups, epsilon, attacks, _Even(apart))
+
+
+@style.drawing()
+def asr_over_fine_confidence(
+    rows: pd.DataFrame, groups: Groups, epsilon: float, attacks: Iterable[str] = ()
+) -> Figure:
+    """As `asr_over_confidence`, in the bins of the table confidence_fine, at equal distances."""
+    edges = sorted({*rows["bin_low"], *rows["bin_high"]})
+    return _figure(rows, groups, epsilon, attacks, _Fine(edges))
+
+
+def _figure(
+    rows: pd.DataFrame, groups: Groups, epsilon: float, attacks: Iterable[str], axis: "_Axis"
+) -> Figure:
     if rows["asr"].isna().all():
         return style.message("No image was attacked, so there is no success rate by confidence.")
     looks = style.looks(groups)
@@ -46,14 +65,13 @@ def asr_over_confidence(
         "clean confidence (probability of the predicted class)",
         height=1.25,
     )
-    apart = bool((rows["bin_low"] < LEAST_OF_TWO).any())
     for (group, attack), panel in grid.items():
         bins = rows[(rows["group"] == group) & (rows["attack"] == attack)]
-        _confidence_axis(panel, apart)
+        axis.prepare(panel)
         if bins.empty:
             panels.note(panel, "not measured")
         else:
-            _confidence_curve(panel, bins.sort_values("bin_low"), looks[group])
+            _confidence_curve(panel, bins.sort_values("bin_low"), looks[group], axis)
     figure.suptitle(_heading(rows, epsilon, attacks), fontsize=9.5)
     few = Patch(color=GREY, alpha=panels.FAINT, linewidth=0, label=f"of fewer than {FEW} images")
     bands = {heading: [*handles, few] for heading, handles in panels.BAND_LEGEND.items()}
@@ -97,25 +115,62 @@ def _point_size(n: float) -> float:
     return float(2.2 + 1.3 * math.log10(max(n, 1)))
 
 
-def _confidence_axis(panel: Axes, apart: bool) -> None:
-    ticks = list(CONFIDENCE_TICKS)
-    labels = [f"{tick:.1f}" for tick in ticks]
-    panel.axvspan(0.95, 1.0, color=style.SHADE, zorder=0)  # the bin of conclusion 4
-    panel.set_xlim(0.495, 1.005)
-    if apart:
-        # The tick at 0.5 stays without its number, which would touch that of the bin apart.
-        ticks, labels = [APART, *ticks], [f"<{LEAST_OF_TWO:g}", "", *labels[1:]]
-        panel.axvline(0.487, color=GREY, linewidth=0.8, linestyle=":")
-        panel.set_xlim(left=0.395)
-    panel.set_xticks(ticks, labels)
+class _Axis(Protocol):
+    def prepare(self, panel: Axes) -> None:
+        """Set limits and ticks, and shade what conclusion 4 is about."""
+
+    def places(self, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of bins, n x (low, high): where each stands, (n,), and whether it stands apart, (n,)."""
 
 
-def _confidence_curve(panel: Axes, rows: pd.DataFrame, look: Look) -> None:
+@dataclass(frozen=True)
+class _Even:
+    """The confidence itself; bins under LEAST_OF_TWO stand at the left, if there are any."""
+
+    has_apart: bool
+
+    def prepare(self, panel: Axes) -> None:
+        ticks = list(CONFIDENCE_TICKS)
+        labels = [f"{tick:.1f}" for tick in ticks]
+        panel.axvspan(0.95, 1.0, color=style.SHADE, zorder=0)  # the bin of conclusion 4
+        panel.set_xlim(0.495, 1.005)
+        if self.has_apart:
+            # The tick at 0.5 stays without its number, which would touch that of the bin apart.
+            ticks, labels = [APART, *ticks], [f"<{LEAST_OF_TWO:g}", "", *labels[1:]]
+            panel.axvline(0.487, color=GREY, linewidth=0.8, linestyle=":")
+            panel.set_xlim(left=0.395)
+        panel.set_xticks(ticks, labels)
+
+    def places(self, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        apart = bins[:, 0] < LEAST_OF_TWO
+        return np.where(apart, APART, bins.mean(axis=1)), apart
+
+
+@dataclass(frozen=True)
+class _Fine:
+    """Bins of any width side by side; their edges are the ticks."""
+
+    edges: list[float]
+
+    def prepare(self, panel: Axes) -> None:
+        panel.axvspan(
+            float(np.searchsorted(self.edges, 0.95)),
+            len(self.edges) - 1,
+            color=style.SHADE,
+            zorder=0,
+        )
+        panel.set_xlim(-0.05, len(self.edges) - 0.95)
+        panel.set_xticks(range(len(self.edges)), [f"{e:g}".removeprefix("0") for e in self.edges])
+
+    def places(self, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.searchsorted(self.edges, bins[:, 0]) + 0.5, np.zeros(len(bins), bool)
+
+
+def _confidence_curve(panel: Axes, rows: pd.DataFrame, look: Look, axis: _Axis) -> None:
     bins = rows[["bin_low", "bin_high"]].to_numpy(float)
     rates = rows[["ci_low", "asr", "ci_high"]].to_numpy(float)
     n = rows["n_attacked"].to_numpy()
-    apart = bins[:, 0] < LEAST_OF_TWO
-    x = np.where(apart, APART, bins.mean(axis=1))
+    x, apart = axis.places(bins)
     # Only neighbouring bins are joined: an empty bin is a gap, and so is the step over 0.5.
     joined = ~apart[:-1] & np.isclose(bins[:-1, 1], bins[1:, 0], atol=1e-6)
     for i in np.flatnonzero(joined).tolist():

@@ -19,6 +19,7 @@ TITLES = {
     "fig3a": f"Figure 3a. Success and amplitude {EPSILON}",
     "fig3b": "Figure 3b. Success and iterations",
     "fig3c": "Figure 3c. Success and clean confidence",
+    "fig3c_fine": "Figure 3c, finer towards 1. Is the drop sharp?",
     "fig3d": "Figure 3d. Success and training size",
 }
 CAPTIONS = {
@@ -55,6 +56,11 @@ CAPTIONS = {
         "apart). Rows are groups, columns attacks. Larger points are bins of more images, rates of "
         f"fewer than {FEW} images are faint, and bins without images are gaps. The shaded bin "
         "holds the confidences over 0.95. Bands and bars: 95 % intervals."
+    ),
+    "fig3c_fine": (
+        "As Figure 3c, in bins that are finer towards a confidence of 1 and of one width on the "
+        "page. A sharp drop begins at 0.95, where the shade begins; a gradual one before it. Rates "
+        f"of fewer than {FEW} images are faint."
     ),
     "fig3d": (
         "Attack success rate with its 95 % interval, and at the right the accuracy on clean images "

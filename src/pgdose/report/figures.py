@@ -15,6 +15,7 @@ TABLES = {  # where a reader finds the numbers of a figure
     "fig3a": "the tables below it",
     "fig3b": "figures/fig3b.csv of the results",
     "fig3c": "figures/fig3c.csv of the results",
+    "fig3c_fine": "the table of success by finer confidence",
     "fig3d": "the table Training size",
 }
 PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert

@@ -494,6 +494,22 @@ def test_empty_bins_and_the_bin_apart_are_not_joined() -> None:
     assert len(bands(panel)) == 9 - 2 and [bar[0][0] for bar in bars(panel)] == [0.44]
 
 
+def test_fine_bins_stand_side_by_side() -> None:
+    """Of any width; neighbours are joined, and the shade begins at 0.95."""
+    edges = [0.0, 0.9, 0.95, 0.99, 0.999, 1.0]
+    table = confidence_table(["paper"]).query("group == 'H-OV'").head(5)
+    table = table.assign(bin_low=edges[:-1], bin_high=edges[1:], n_attacked=20, asr=0.5)
+    rows = curve_rows.over_confidence(table.drop(table.index[3]), ONE | GROUPS, 0.1, 20)
+    panel = confidence.asr_over_fine_confidence(rows, GROUPS, 0.1).axes[0]
+    points = [line.get_xdata()[0] for line in panel.lines if len(line.get_xdata()) == 1]
+    assert points == [0.5, 1.5, 2.5, 4.5]
+    joined = [tuple(line.get_xdata()) for line in panel.lines if len(line.get_xdata()) == 2]
+    assert joined == [(0.5, 1.5), (1.5, 2.5)]
+    assert [tick.get_text() for tick in panel.get_xticklabels()][2] == ".95"
+    shade = panel.patches[0].get_extents().transformed(panel.transData.inverted())
+    assert shade.x0 == pytest.approx(2) and shade.x1 == pytest.approx(5)
+
+
 def test_few_images_are_faint() -> None:
     table = confidence_table(["paper"])
     table = table[(table["group"] == "H-OV") & (table["bin_low"] > 0.79)]

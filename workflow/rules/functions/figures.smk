@@ -1,6 +1,7 @@
 # What rules/figures.smk asks of the study.
 
-CURVES = ["fig3a", "fig3b", "fig3c"] + (["fig3d"] if STUDY.training_size else [])
+CURVES = ["fig3a", "fig3b", "fig3c", "fig3c_fine"]
+CURVES += ["fig3d"] if STUDY.training_size else []
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),
