@@ -168,7 +168,11 @@ def mutated_header(content: bytes, draw: random.Random) -> bytes:
 def read_weights(content: bytes, name: str, folder: Path) -> None:
     path = folder / name
     path.write_bytes(content)
-    weights.load_matching(TwoClasses(), weights.read_weights(path), lambda key: False)
+    try:
+        read = weights.read_weights(path)
+    except UserError as error:  # an import adds the file's name
+        raise UserError(f"{name}: {error}") from None
+    weights.load_matching(TwoClasses(), read, lambda key: False)
 
 
 def read_network(format: str, content: bytes, name: str) -> None:

@@ -17,7 +17,7 @@ NETWORK = {
     "train",
     "import_network",
     "attack",
-    "attack_paper_paper-literal_sign_margin",  # smaller training sets
+    "attack_paper",  # smaller training sets
     "transfer",
     "diagnose",
     "examples",

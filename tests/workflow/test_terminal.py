@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 STUDY = SimpleNamespace(study="tiny", phantom=None, groups={{"G": None}})
 RESULTS = "results/tiny"
+WARNINGS = []
 
 include: "{project}/workflow/rules/functions/terminal.smk"
 

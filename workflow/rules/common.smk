@@ -9,6 +9,7 @@ from pgdose.study.onnx_locations import data_files
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study
 from pgdose.study.runs import MAIN_RUN
+from pgdose.study.warnings import study_warnings
 
 
 def read_study():
@@ -22,6 +23,7 @@ def read_study():
 
 
 STUDY = read_study()
+WARNINGS = study_warnings(STUDY)  # what it may say, but hardly means
 RESULTS = STUDY.results
 PRIVATE = STUDY.privacy.folder
 LOGS = f"{RESULTS}/logs"

@@ -14,6 +14,7 @@ In reading order:
     dose_summary       area under the dose-response curve, median of the smallest flipping dose
     needed_dose        the dose that each image needs, by clean confidence
     subgroups          success by sex and age
+    demographics       sex and age of each part, without small numbers
     storage            flips that survive 8 bits
     other_labels       what an attack on one label does to the others
     transitions        which class flips to which

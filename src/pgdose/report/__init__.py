@@ -14,6 +14,7 @@ In reading order:
     images        pictures as data URIs
     captions      titles and captions of the figures, also for Snakemake's report
 
+    headline      the finding in one sentence, and what is synthetic
     summary       the results in sentences
     conclusions   the matrix of verdicts, and each test
     interactive   the curves to hover over
@@ -21,8 +22,10 @@ In reading order:
     study_tables  the tables over all groups
     networks      groups with several networks, and transfer
     groups        the section of each group
+    flow          the images of a group, from those found to those attacked
     cohorts       what was left out of each class, and images that look the same
     label_page    no part of it: a page of report texts, for tuning a lexicon
     probe_page    no part of it: a page for each network from elsewhere
+    limitations   what a study cannot say
     appendix      what the results rest on: checks, sources, rejects, settings, machines
 """

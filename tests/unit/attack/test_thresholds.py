@@ -223,12 +223,20 @@ def test_the_checks_of_an_attack_go_by_the_unshifted_probability() -> None:
         queries=1,
     )
     shift = math.log(0.35 / 0.65)
-    margin = (surface.logits[:, 1, :, 1] - surface.logits[:, 1, :, 0]).double() + shift
-    p = torch.where(classes[:, None] == 1, margin.sigmoid(), 1 - margin.sigmoid())
-    result = CHEAP["loss levels off"](inputs)
-    assert result.details["mean_probability"] == pytest.approx(p.mean(dim=0).tolist(), abs=1e-5)
-    result = CHEAP["loss rises"](inputs)
-    assert result.details["mean_loss"] == pytest.approx((-p.log()).mean(dim=0).tolist(), abs=1e-4)
+
+    def probability(level: int) -> torch.Tensor:
+        logits = surface.logits[:, level].double()
+        positive = (logits[:, :, 1] - logits[:, :, 0] + shift).sigmoid()
+        return torch.where(classes[:, None] == 1, positive, 1 - positive)
+
+    of_check = {"loss levels off": ("mean_probability", 1), "loss rises": ("mean_loss", -1)}
+    for check, (figure, power) in of_check.items():
+        result = CHEAP[check](inputs)
+        (level,) = [i for i, e in enumerate(EPSILONS) if f"epsilon = {e:g}, " in result.says]
+        p = probability(level)
+        expected = (p if power == 1 else -p.log()).mean(dim=0).tolist()
+        assert result.details[figure] == pytest.approx(expected, abs=1e-4)
+    p = probability(1)
     bins = CHEAP["gradients"](inputs).details["bins"]
     low = int((p[:, 0] < 0.5).sum())
     assert low and bins[0] == bins[0] | {"confidence_from": 0.0, "images": low}

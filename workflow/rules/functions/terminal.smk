@@ -5,7 +5,6 @@ from datetime import datetime
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
-from pgdose.study.warnings import study_warnings
 from pgdose.terminal import handler as terminal_handler
 from pgdose.terminal.lines import duration, label
 from pgdose.terminal.plan import read_plan
@@ -27,7 +26,7 @@ def run_time():
 
 # Jobs on a cluster run Snakemake themselves; these lines are for the run that a person started.
 if workflow.exec_mode == ExecMode.DEFAULT:
-    for line in study_warnings(STUDY):
+    for line in WARNINGS:
         logger.warning(line)
 
 
