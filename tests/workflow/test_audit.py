@@ -14,6 +14,7 @@ from torchvision import transforms
 
 STUDY = "resources/studies/audit.yaml"
 FILM, SIZE, SHORT = (300, 250), (128, 96), 136  # height, width; resized and cropped at home
+IMAGE = {"size": SIZE, "fit": "crop", "resize": SHORT}
 PATIENTS, EACH = 16, 2
 CLASSES = ["negative", "positive"]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -126,8 +127,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
         input_names=["x"],
         dynamo=False,
     )
-    image = {"size": SIZE, "fit": "crop", "resize": SHORT}
-    group = {"image": image, "networks": {"other": OTHER}}
+    group = {"image": IMAGE, "networks": {"other": OTHER}}
     given = [f"groups={json.dumps({'audit': group})}"]
     given += [f"attacks={json.dumps(FEW)}", "checks={images: 2, queries: 5}"]
     run = snakemake(folder, "--config", *given, study=STUDY)
@@ -184,7 +184,7 @@ def test_a_network_for_other_classes_stops_before_the_attacks(
     folder = checkout(tmp_path / "other")
     (folder / "audit").symlink_to(audited / "audit")
     exported(nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Linear(36, 5)), tmp_path / "5.pt2")
-    group = {"audit": {"network": {"file": str(tmp_path / "5.pt2")}}}
+    group = {"audit": {"image": IMAGE, "network": {"file": str(tmp_path / "5.pt2")}}}
     run = snakemake(folder, "--config", f"groups={json.dumps(group)}", study=STUDY)
     told = run.stdout + run.stderr
     assert run.returncode != 0
