@@ -20,10 +20,10 @@ from pgdose.attack.samples import Samples
 from pgdose.attack.surface import Surface, surface
 from pgdose.attack.surface_table import SurfaceTable
 from pgdose.study.attacks import ExternalAttack
+from pgdose.study.evaluation import Checks
 
 MEMORY = 3000  # MB that an attack on a CPU may take, as a study's attacks by default
 KEY_BITS = 53  # as the keys of a study
-QUERIES = 200  # of the black-box attack among the checks, as in a study by default
 
 Progress = Callable[[int, int, int], None]
 
@@ -67,11 +67,9 @@ def measured(
     execution = Execution(batch=entry.batch or batch, shortcuts=shortcuts, progress=progress)
     if isinstance(entry, ExternalAttack):
         return external_surface(network, samples, entry, doses, execution)
-    return surface(network, samples, _attack(plan), doses, execution)
-
-
-def _attack(plan: Plan) -> Any:
-    return plan.settings.make()
+    attack = plan.settings.make()
+    assert attack is not None  # only attacks of other libraries have none
+    return surface(network, samples, attack, doses, execution)
 
 
 def checks(
@@ -93,7 +91,7 @@ def checks(
     inputs = CheckInputs(
         **run.measured(table),
         network=network,
-        attack=_attack(plan),
+        attack=plan.settings.make(),
         precision=table.metadata[0]["precision"],
         level=level,
         classes=classes,
@@ -102,7 +100,7 @@ def checks(
         keys=keys[chosen],
         clean=samples.clean.cpu()[rows],
         expensive=expensive,
-        queries=QUERIES,
+        queries=Checks().queries,
     )
     return run.diagnose(inputs)
 

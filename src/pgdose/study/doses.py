@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pgdose.errors import UserError
 
 TOLERANCE = 1e-9  # two epsilons closer than this are the same
+REACHED = 0.99  # of epsilon, that the largest change must have
 
 
 def same_epsilon(epsilon: float, other: float) -> bool:
     """Whether two epsilons are the same but for rounding."""
     return abs(epsilon - other) <= TOLERANCE
+
+
+def is_reached(change: float, epsilon: float) -> bool:
+    """Whether the largest change over all attacked images reaches epsilon; both in one unit."""
+    return change >= REACHED * epsilon
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ The study runs all the same. `cross_checks` has the mistakes, with which it does
 from collections.abc import Iterator
 
 from pgdose.study.attacks import GradientAttack
-from pgdose.study.doses import same_epsilon
+from pgdose.study.doses import is_reached, same_epsilon
 from pgdose.study.study import Study
 
-REACHED = 0.99  # of an epsilon, as in `tables.reached_doses`
 AS_PARTS = "'alpha: {of_epsilon: 0.25}'"
 
 
@@ -36,7 +35,7 @@ def _short_steps(study: Study) -> Iterator[tuple[str, str]]:
         ways = {
             epsilon: attack.max_iter * (attack.alpha_at(epsilon) or 0) for epsilon in attack.epsilon
         }
-        missed = [epsilon for epsilon, way in ways.items() if way < REACHED * epsilon]
+        missed = [epsilon for epsilon, way in ways.items() if not is_reached(way, epsilon)]
         if missed:
             steps = f"{attack.max_iter} step{'s' if attack.max_iter > 1 else ''}"
             yield (

@@ -8,13 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-REACHED = 0.99  # of epsilon, that the largest change must have
+from pgdose.study.doses import is_reached
+
 SAME = 1e-6  # two changes closer than this, in parts of the larger one, are the same
-
-
-def is_reached(change: float, epsilon: float) -> bool:
-    """Whether the largest change over all attacked images reaches epsilon; both in one unit."""
-    return change >= REACHED * epsilon
 
 
 def reached_levels(
