@@ -1,7 +1,7 @@
 """How far an attack went at each epsilon: the table doses_reached.
 
 `tables.reached_doses` has the rule. Doses that were not reached stay in the tables and are left out
-of rises, areas, medians and the operating point of the conclusions.
+of rises, areas and medians.
 """
 
 import numpy as np

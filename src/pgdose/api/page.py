@@ -37,7 +37,7 @@ def write(result: "DoseResponse", path: Path) -> None:
         .get_template("dose_response.html")
         .render(
             result=result,
-            image=base64.b64encode(as_png(result.plot())).decode(),
+            image=picture(result.plot()),
             interval=result.clean_interval,
             bounds=bounds,
             curve=result.curve().to_dict("records"),

@@ -6,8 +6,8 @@ gets a bias with which all images inside stay right and one at the edge is wrong
 an adversarial one within epsilon, and an attack that does not find one of this kind is broken, or
 cannot see its way. The bias never makes the network surer than it is; where an image at the edge
 is wrong by itself there is none. They train a new layer on the features; here the outputs
-themselves are shifted, which any network allows, its own scale and gradients kept. What the outputs
-hide is not told.
+themselves are shifted, which any network allows, its own scale and gradients kept. The check
+cannot find what the outputs hide.
 """
 
 from dataclasses import dataclass
