@@ -15,6 +15,7 @@ The modules, in reading order:
     selection       which images are attacked: those that the network gets right
     surface         the whole response surface of an attack
     shortcuts       what the surface need not compute twice
+    queue           attacks that wait for a place in the batch
     batching        batch after batch, and what a killed attack goes on from
     surface_table   the surface on disk
     external        attacks of other libraries, as a surface

@@ -33,7 +33,7 @@ class Step:
 def descend(network: nn.Module, attack: Attack, items: Items) -> Iterator[Step]:
     """The attack loop: evaluate the iterates and step to the next; items at their end leave.
 
-    Between two steps the caller may set `last` of the items that follow.
+    Between two steps the caller may change `following`: end an attack, or add others.
     """
     while len(items):
         continues = items.iteration < items.last
@@ -45,8 +45,9 @@ def descend(network: nn.Module, attack: Attack, items: Items) -> Iterator[Step]:
             their_gradient = None if gradient is None else gradient[rows]
             following = attack.advance(following, logits[rows], their_gradient)
             following.iteration = following.iteration + 1
-        yield Step(items, logits, gradient, bad, continues, following)
-        items = following
+        step = Step(items, logits, gradient, bad, continues, following)
+        yield step
+        items = step.following
 
 
 def evaluate(

@@ -9,6 +9,7 @@ the network gets wrong are not attacked), is in `surface`.
 """
 
 import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,52 +21,63 @@ from pgdose.study.doses import Doses
 
 
 class Sharing:
-    """Follows the largest epsilon, and notes where the box of each smaller one binds.
+    """Follows the largest epsilon, and finds where the box of each smaller one binds.
 
     Up to there both have the same iterates. Boxes are nested, so of each image only the smallest
     epsilon that still shares the way needs to be tried.
     """
 
-    def __init__(self, attack: Attack, doses: Doses, items: Items) -> None:
+    def __init__(self, attack: Attack, doses: Doses, leaders: Items) -> None:
+        """`leaders`: the attacks at the largest epsilon, one for each image."""
         self.attack, self.doses = attack, doses
-        self.lowest = torch.zeros_like(items.row)  # of each item: the smallest level on its way
-        self.forks: list[Items] = []  # iterates at which smaller epsilons leave the shared way
+        self.largest = len(doses) - 1
+        images = len(leaders)
+        self.lowest = leaders.row.new_zeros(images)  # of each image: the smallest level on its way
+        # The first iteration that each epsilon has for itself; beyond the last: none.
+        self.first_own = leaders.row.new_full((images, len(doses)), doses.max_iter + 1)
+        self.first_own[:, self.largest] = 0
 
-    def follow(self, step: Step) -> None:
-        """To be called at each step of the largest epsilon."""
-        if len(step.following):
-            self._fork(step)
-            self.lowest = self.lowest[step.continues]
+    def forks(self, step: Step) -> Iterator[Items]:
+        """To be called at each step: the attacks that leave the shared way there, by epsilon."""
+        leading = ((step.items.level == self.largest) & step.continues).nonzero()[:, 0]
+        shared = step.following.images[step.following.level == self.largest]
+        for level in range(self.largest):
+            here = self.lowest[step.items.row[leading]] == level
+            if here.any():
+                cut = self._cut(step, leading[here], level)
+                leaves = (cut.images != shared[here]).flatten(1).any(dim=1)
+                if leaves.any():
+                    cut = cut.select(leaves)
+                    self.lowest[cut.row] += 1
+                    self.first_own[cut.row, level] = cut.iteration
+                    yield cut
 
-    def items(self) -> Items | None:
-        """The attacks of smaller epsilons that are to go on by themselves, early ones first."""
-        if not self.forks:
-            return None
-        items = Items.join(self.forks)
-        return items.select(items.iteration.sort(stable=True).indices)
-
-    def _fork(self, step: Step) -> None:
-        before, continues = step.items, step.continues
+    def _cut(self, step: Step, positions: Tensor, level: int) -> Items:
+        """The same step of some items, in the box of a smaller epsilon."""
         assert step.gradient is not None
-        for level in range(len(self.doses) - 1):
-            here = self.lowest == level
-            if not here.any():
-                continue
-            candidates = here & continues
-            items = before.select(candidates)
-            items = replace(
-                items,
-                epsilon=torch.full_like(items.epsilon, self.doses.epsilons[level]),
-                level=torch.full_like(items.level, level),
-                last=torch.full_like(items.last, self.doses.max_iter),
-            )
-            cut = self.attack.advance(items, step.logits[candidates], step.gradient[candidates])
-            cut.iteration = cut.iteration + 1
-            leaves = (cut.images != step.following.images[here[continues]]).flatten(1).any(dim=1)
-            if leaves.any():
-                self.forks.append(cut.select(leaves))
-                self.lowest = self.lowest.clone()
-                self.lowest[candidates.nonzero()[:, 0][leaves]] += 1
+        items = step.items.select(positions)
+        items = replace(
+            items,
+            epsilon=torch.full_like(items.epsilon, self.doses.epsilons[level]),
+            level=torch.full_like(items.level, level),
+            last=torch.full_like(items.last, self.doses.max_iter),
+        )
+        cut = self.attack.advance(items, step.logits[positions], step.gradient[positions])
+        cut.iteration = cut.iteration + 1
+        return cut
+
+    def fill(self, logits: Tensor, of_last: Sequence[Tensor]) -> None:
+        """Give smaller epsilons what they share with the largest.
+
+        logits:  images x epsilons x iterations x classes
+        of_last: what was measured of the last iterates, images x epsilons x ...
+        """
+        iterations = torch.arange(logits.shape[2], device=logits.device)
+        shared = iterations < self.first_own[:, :, None]
+        logits[shared] = logits[:, -1:].expand_as(logits)[shared]
+        whole = self.first_own > self.doses.max_iter
+        for measured in of_last:
+            measured[whole] = measured[:, -1:].expand_as(measured)[whole]
 
 
 class Cycles:
@@ -81,9 +93,10 @@ class Cycles:
         self.fingerprints = torch.full(shape, -(2**63), device=items.row.device)  # none so far
         self.max_iter = max_iter
         self.cycles: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # row, level, last, period
-        self._note(items)
+        self.note(items)
 
-    def _note(self, items: Items) -> Tensor:
+    def note(self, items: Items) -> Tensor:
+        """Remember where these items are."""
         total = sum(_fingerprint(tensor) for tensor in (items.images, *items.memory.values()))
         assert isinstance(total, Tensor)
         self.fingerprints[items.row, items.level, items.iteration] = total
@@ -93,7 +106,7 @@ class Cycles:
         """Set the end of attacks in a cycle, at the phase of the cycle at which they would end."""
         if not len(items):
             return
-        fingerprint = self._note(items)
+        fingerprint = self.note(items)
         path = self.fingerprints[items.row, items.level]
         steps = torch.arange(self.max_iter + 1, device=fingerprint.device)
         earlier = steps < items.iteration[:, None]

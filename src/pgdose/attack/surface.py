@@ -17,6 +17,7 @@ from pgdose.attack.input_checks import check_attacked_logits, check_doses
 from pgdose.attack.loop import Step, descend, initial_items
 from pgdose.attack.objectives import margin
 from pgdose.attack.projections import as_stored
+from pgdose.attack.queue import Queue
 from pgdose.attack.samples import Samples
 from pgdose.attack.selection import select_attacked
 from pgdose.attack.shortcuts import Cycles, Sharing
@@ -155,27 +156,16 @@ class _Batch:
             return initial_items(self.attack, self.samples, targets, self.doses, levels, restart)
 
         if self.sharing:
-            self._run_shared(initial(levels[-1:]), batch)
+            leaders = initial(levels[-1:])
+            sharing = Sharing(self.attack, self.doses, leaders)
+            self._run(leaders, batch, sharing)
+            sharing.fill(self.logits, [self.stored, self.change, self.other_labels])
         else:
-            self._run_all(initial(levels), batch)
+            self._run(initial(levels), batch)
         for restart in range(1, self.attack.restarts):
             self._restart(initial(levels, restart), batch)
         self.logits[:, :, 0] = self.clean[:, None]  # by definition, whatever the start
         check_attacked_logits(self.logits, self.stored)
-
-    def _run_shared(self, items: Items, batch: int) -> None:
-        """The largest epsilon, and the others from where they leave its way."""
-        sharing = Sharing(self.attack, self.doses, items)
-        self._run(items, sharing)
-        for measured in (self.logits, self.stored, self.change, self.other_labels):
-            measured[:, :-1] = measured[:, -1:]
-        others = sharing.items()
-        if others:
-            self._run_all(others, batch)
-
-    def _run_all(self, items: Items, batch: int) -> None:
-        for start in range(0, len(items), batch):
-            self._run(items.select(slice(start, start + batch)))
 
     def _restart(self, items: Items, batch: int) -> None:
         """Add a restart: at each iteration what is flipped stays, else the nearer to a flip counts.
@@ -185,7 +175,7 @@ class _Batch:
         of_last = (self.stored, self.change, self.other_labels)
         before = self.logits.clone()
         earlier = [values.clone() for values in of_last]
-        self._run_all(items, batch)
+        self._run(items, batch)
         shape = self.logits.shape[:3]
         true = self.samples.classes[:, None, None].expand(shape).flatten()
         old, new = (margin(logits.flatten(0, 2), true) for logits in (before, self.logits))
@@ -194,25 +184,46 @@ class _Batch:
         for values, kept in zip(of_last, earlier, strict=True):
             values[stays[:, :, -1]] = kept[stays[:, :, -1]]
 
-    def _run(self, items: Items, sharing: Sharing | None = None) -> None:
-        """Carry attacks to their end and measure them."""
+    def _run(self, items: Items, batch: int, sharing: Sharing | None = None) -> None:
+        """Carry attacks to their end and measure them, `batch` at a time.
+
+        Where one ends, another takes its place. Last iterates need no gradient, so they are put
+        aside and evaluated together.
+        """
         cycles = Cycles(items, self.doses.max_iter) if self.repeats else None
-        for step in descend(self.network, self.attack, items):
-            images, logits = self.attack.result(step.items, step.logits)
-            now = step.items
-            self.logits[now.row, now.level, now.iteration] = logits
-            if step.gradient is not None:
-                rows = now.row[step.continues]
-                self.steps.index_add_(0, rows, torch.ones_like(rows))
-                self._measure_gradient(step, step.gradient)
-            if not step.continues.all():
-                self._measure_end(now.select(~step.continues), images[~step.continues])
-            if sharing:
-                sharing.follow(step)
+        waiting, ended = Queue(items), Queue()
+
+        def admit(forks: Items) -> None:
             if cycles:
-                cycles.find(step.following)
+                cycles.note(forks)
+            at_end = forks.iteration == forks.last
+            ended.add(forks.select(at_end))
+            waiting.add(forks.select(~at_end))
+
+        for step in descend(self.network, self.attack, waiting.take(batch)):
+            self._measure(step)
+            following = step.following
+            for forks in sharing.forks(step) if sharing else ():
+                admit(forks)
+            if cycles:
+                cycles.find(following)
+            at_end = following.iteration == following.last
+            ended.add(following.select(at_end))
+            step.following = waiting.fill_up(following.select(~at_end), batch)
+            if len(ended) >= batch:
+                self._measure_ends(ended.take(batch))
+        while len(ended):
+            self._measure_ends(ended.take(batch))
         if cycles:
             cycles.fill(self.logits)
+
+    def _measure(self, step: Step) -> None:
+        """The logits of iterates that are not the last ones, and their gradient."""
+        now = step.items
+        _, self.logits[now.row, now.level, now.iteration] = self.attack.result(now, step.logits)
+        if step.gradient is not None:
+            self.steps.index_add_(0, now.row, torch.ones_like(now.row))
+            self._measure_gradient(step, step.gradient)
 
     def _measure_gradient(self, step: Step, gradient: Tensor) -> None:
         """Of the first gradient, at the largest epsilon: how much is 0 or not finite."""
@@ -224,11 +235,15 @@ class _Batch:
             self.bad_gradient[rows] = step.bad[first]
             self.zero_gradient[rows] = (values == 0).to(values.dtype).mean(dim=1) - step.bad[first]
 
-    def _measure_end(self, ended: Items, images: Tensor) -> None:
-        """What is left of the attack when its image is stored, and how far it went."""
+    def _measure_ends(self, ended: Items) -> None:
+        """Last iterates: their logits, those of the stored images, and how far they went."""
+        (step,) = descend(self.network, self.attack, ended)
+        images, logits = self.attack.result(ended, step.logits)
+        at = ended.row, ended.level
+        self.logits[*at, ended.iteration] = logits
         with torch.no_grad():
-            self.stored[ended.row, ended.level] = self.network(as_stored(images))
+            self.stored[at] = self.network(as_stored(images))
             changed = changed_labels(self.network, ended.clean, images)
         if changed is not None:
-            self.other_labels[ended.row, ended.level] = changed.to(images)
-        self.change[ended.row, ended.level] = self.attack.clip.sizes(images - ended.clean)
+            self.other_labels[at] = changed.to(images)
+        self.change[at] = self.attack.clip.sizes(images - ended.clean)

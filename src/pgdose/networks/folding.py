@@ -2,11 +2,14 @@
 
 import contextlib
 import copy
+from typing import cast
 
 import torch
+from torch import fx
 from torch.fx.experimental import optimization
 
 from pgdose.networks.classifier import Classifier
+from pgdose.networks.frozen_graph import FrozenGraph
 
 
 def fold(network: Classifier) -> Classifier:
@@ -18,5 +21,6 @@ def fold(network: Classifier) -> Classifier:
     if folded.opaque:
         return folded
     with contextlib.suppress(Exception):  # torch.fx raises errors of many kinds
-        folded.body = optimization.fuse(folded.body, inplace=True)
+        fused = optimization.fuse(folded.body, inplace=True)
+        folded.body = FrozenGraph(cast(fx.GraphModule, fused))
     return folded.eval().to(memory_format=torch.channels_last)
