@@ -69,7 +69,7 @@ labels = torch.zeros(64).long()
 settings = Training(epochs=1, batch=64, lr=0.1, schedule="constant")
 training = state.TrainingState(body, settings, 1, torch.device("cpu"))
 training.images_at_once = 2
-step.gradients(training, body, step.Batch(torch.from_numpy(images), labels))
+step.gradients(training, body, step.Batch(torch.from_numpy(images), labels, 64))
 training.optimiser.step()
 training.images_at_once = 64
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -79,7 +79,7 @@ class Members:
     def __len__(self): return 64
     def read(self, rows): return images[rows]
 order = torch.arange(64).numpy()
-epoch.train_epoch(training, Members(), epoch.Epoch(1, "G", order), [torch.device("cpu")])
+epoch.train_epoch(training, Members(), epoch.Epoch(1, "G", order))
 print("at once", training.images_at_once)
 """
 
