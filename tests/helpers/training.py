@@ -33,9 +33,10 @@ class Network(nn.Module):
             nn.Conv2d(1, 4, 3),
             nn.BatchNorm2d(4),
             nn.ReLU(),
+            nn.Conv2d(4, 2, 3),  # of several channels: its weights lie channels last
             nn.Flatten(),
             nn.Dropout(0.3),
-            nn.Linear(4 * (SIDE - 2) ** 2, 2),
+            nn.Linear(2 * (SIDE - 4) ** 2, 2),
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -91,9 +92,38 @@ class Normed(nn.Module):
         return logits
 
 
-def normed(*arguments: int) -> Any:
+class TwoHeads(Normed):
+    """Has an auxiliary head in training, as InceptionV3 has."""
+
+    def forward(self, images: Tensor) -> Any:
+        logits = super().forward(images)
+        return (logits, logits[:, [1, 0]] ** 2) if self.training else logits
+
+
+class Strange(Normed):
+    """Has a weight that is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.ones(3))
+
+
+class NotANumber(Normed):
+    """Its logits are not finite in the second process, in training or when evaluated."""
+
+    def __init__(self, in_training: bool) -> None:
+        super().__init__()
+        self.in_training = in_training
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        bad = self.training == self.in_training and torch.distributed.get_rank() == 1
+        return logits * torch.nan if bad else logits
+
+
+def normed(kind: type[Normed] = Normed, *arguments: int) -> Any:
     torch.manual_seed(3)
-    return Normed(*arguments)
+    return kind(*arguments)
 
 
 def network(seed: int = 0) -> Any:

@@ -107,6 +107,7 @@ class TrainingState:
         except Damaged as error:
             log.warning("%s; training starts again from epoch 1", error)
             return
+        parameters = list(self.network.parameters())
         weights: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
@@ -117,6 +118,9 @@ class TrainingState:
                 self.best[name] = tensor.to(self.device)
             else:
                 number, name = name.split(".")
+                of = parameters[int(number)]
+                if tensor.shape == of.shape:  # a fused step needs the layout of the weights, too
+                    tensor = torch.empty_like(of, dtype=tensor.dtype).copy_(tensor)
                 moments.setdefault(int(number), {})[name] = tensor
         self.network.load_state_dict(weights)
         self.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})

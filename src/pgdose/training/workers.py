@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from multiprocessing import Pipe
@@ -33,6 +32,7 @@ from torch.distributed import FileStore
 from pgdose import devices
 from pgdose.errors import UserError
 from pgdose.out_of_memory import is_out_of_memory
+from pgdose.training.passed_errors import PassedError
 from pgdose.training.ranks import Rank
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,10 @@ def _start(device: torch.device) -> Worker:
             pass_fds=passed,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # gloo prints to it
-            env=QUIET | os.environ | LOOPBACK | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=QUIET
+            | os.environ
+            | LOOPBACK
+            | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
     return Worker(device, process, ours)
 
@@ -120,7 +123,7 @@ def _results(workers: list[Worker]) -> Iterator[Any]:
             elif kind == "end":
                 del running[connection]
             else:
-                raise _failure(workers, running[connection], content)
+                raise _failure(workers, running[connection].device, content)
 
 
 def _ended(workers: list[Worker]) -> UserError:
@@ -140,11 +143,9 @@ def _ended(workers: list[Worker]) -> UserError:
     )
 
 
-def _failure(workers: list[Worker], worker: Worker, content: tuple) -> BaseException:
+def _failure(workers: list[Worker], device: torch.device, passed: PassedError) -> BaseException:
     """The exception of the worker that failed first."""
-    kind, arguments, attributes, places = content
-    error: BaseException = kind.__new__(kind, *arguments)  # `__init__` may have other parameters
-    error.__dict__.update(attributes)
+    error = passed.rebuild()
     if isinstance(error, UserError):
         return error
     if isinstance(error, RuntimeError):
@@ -157,7 +158,7 @@ def _failure(workers: list[Worker], worker: Worker, content: tuple) -> BaseExcep
             if any(other.process.poll() is not None for other in workers):
                 return _ended(workers)
             time.sleep(0.05)
-    log.error("the process of %s failed: %s at %s", worker.device, kind.__name__, places)
+    log.error("the process of %s failed: %s at %s", device, type(error).__name__, passed.places)
     return error
 
 
@@ -200,7 +201,7 @@ def serve(file_number: int) -> None:
                 link.send("item", item)
         link.send("end")
     except BaseException as error:
-        link.send("failure", _described(error))
+        link.send("failure", PassedError.of(error))
     while True:  # until killed: a connection that closed would look like another's failure
         signal.pause()
 
@@ -219,17 +220,3 @@ def _join(rank: Rank, device: torch.device, meeting: str) -> None:
         world_size=rank.size,
         timeout=TIMEOUT,
     )
-
-
-def _described(error: BaseException) -> tuple:
-    """Type, arguments, attributes and places of an exception, as can be pickled."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
-    text = "".join(traceback.format_exception(error))
-    error.add_note(f"In a process of this job:\n{text}")
-    try:
-        described = type(error), error.args, error.__dict__
-        pickle.loads(pickle.dumps(described))
-    except Exception:
-        described = RuntimeError, (f"{type(error).__name__}: {error}",), {"__notes__": [text]}
-    return *described, places
