@@ -9,16 +9,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from helpers.training import BATCH, Normed, NotANumber, Strange, TwoHeads, normed
 from pgdose.cohort.images import Members
 from pgdose.errors import UserError
+from pgdose.networks import architectures
 from pgdose.study.training import Training
-from pgdose.training import loop
+from pgdose.training import loop, step
 from pgdose.training.data import TrainingData
 from pgdose.training.ranks import Rank
+from pgdose.training.state import TrainingState
 from pgdose.training.synchronised_batch_norm import SynchronisedBatchNorm
 
 CPU = torch.device("cpu")
@@ -83,8 +86,35 @@ def train_cases(plans: dict[str, loop.Plan], rank: Rank, device: torch.device) -
             yield carried_out(case, plans[name], rank)
         except UserError as error:
             yield str(error)
+    yield gradients_of_inception(rank)
     yield from batch_norms(rank, device)
     yield listening()
+
+
+class Double(nn.Module):
+    """A network in float64: what differs is no rounding."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.double()
+
+    def forward(self, images: Tensor) -> Any:
+        return self.network(images.double())
+
+
+def gradients_of_inception(rank: Rank) -> dict[str, Tensor]:
+    """Gradients and statistics after a batch of 5 images in parts of 3 and 2."""
+    settings = Training(width=0.0625, dropout=0.0, batch=5, label_smoothing=0.1)
+    network = Double(architectures.initial_network(settings, 2, 75, seed=1, name="G/full"))
+    state = TrainingState(network, settings, 1, CPU, rank)
+    state.images_at_once = 3
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 1, 75, 75), np.uint8))
+    mine = torch.from_numpy(step.own_rows(np.arange(5), 3, rank))
+    batch = step.Batch(images[mine], torch.arange(5)[mine] % 2, 5)
+    scores = step.gradients(state, state.model.train(), batch)
+    found = {name: weight.grad for name, weight in network.named_parameters()}
+    assert all(gradient is not None for gradient in found.values())
+    return found | dict(network.named_buffers()) | {"loss": rank.mean(scores.loss)}
 
 
 class Normalisation(NamedTuple):

@@ -136,7 +136,8 @@ def _run_epoch(state: TrainingState, plan: Plan, number: int) -> history.Row:
     row: history.Row = {"epoch": number, "lr": state.schedule.get_last_lr()[0]}
     scores = train_epoch(state, data.training, epoch, readers)
     row |= {"loss": scores.loss, "training_accuracy": scores.accuracy}
-    inference = state.images_at_once, state.device, readers, state.rank
+    at_once = -(-state.images_at_once // state.rank.size)
+    inference = at_once, state.device, readers, state.rank
     if data.held_out is not None:
         logits = evaluate(state.network, data.held_out, *inference)
         row["held_out_loss"] = cross_entropy(logits, data.held_out.labels)

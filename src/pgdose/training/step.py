@@ -1,14 +1,13 @@
 """One optimiser step: the gradients of a batch's mean loss, in as many parts as memory needs."""
 
 import logging
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.parallel import DistributedDataParallel
 
 from pgdose.devices import scaled
 from pgdose.out_of_memory import halve_batch
@@ -109,9 +108,8 @@ def gradients(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
     images, labels, size, augmentation = batch
     settings, device = state.settings, state.device
     losses, correct = [], []
-    parts = parts_of(size, state.images_at_once, state.rank)
     done = 0
-    for part in parts:
+    for part in parts_of(size, state.images_at_once, state.rank):
         some = slice(done, done + part.mine.stop - part.mine.start)
         done = some.stop
         times = state.rank.size if part.shared else 1
@@ -119,7 +117,7 @@ def gradients(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
         pixels = scaled(images[some], device)
         if augmentation is not None:
             pixels = augment_batch(pixels, augmentation[part.whole], part.mine)
-        with _together(state, model, part, last=part is parts[-1]):
+        with SynchronisedBatchNorm(state.rank) if part.shared else nullcontext():
             output = model(pixels)
             # Auxiliary heads, where there are some, add their logits behind the main ones.
             logits, *others = output if isinstance(output, tuple) else (output,)
@@ -131,19 +129,6 @@ def gradients(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
         losses.append(loss.detach())
         correct.append((logits.argmax(dim=1) == classes).sum() * times)
     return Scores(torch.stack(losses).sum(), torch.stack(correct).sum())
-
-
-def _together(state: TrainingState, model: nn.Module, part: Part, last: bool) -> ExitStack:
-    """A context for a part's passes: what the processes exchange in them; alone, nothing.
-
-    Batch norm goes by a part that they share, and gradients are exchanged after the last one.
-    """
-    context = ExitStack()
-    if part.shared:
-        context.enter_context(SynchronisedBatchNorm(state.rank))
-    if isinstance(model, DistributedDataParallel) and not last:
-        context.enter_context(model.no_sync())
-    return context
 
 
 def _loss(logits: Tensor, labels: Tensor, settings: Training) -> Tensor:

@@ -47,7 +47,7 @@ LOOPBACK = dict.fromkeys(
     ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo0" if sys.platform == "darwin" else "lo"
 )
 # The job's own time limit ends what hangs. Until then a worker may wait for another that reads.
-TIMEOUT = timedelta(days=30)
+TIMEOUT = timedelta(days=7)
 DYING = 5  # seconds after which a worker that was killed is no process any more
 
 
@@ -186,7 +186,10 @@ class _Link(logging.Handler):
 def serve(file_number: int) -> None:
     """The life of a worker; it ends by the job's hand or with it."""
     connection = Connection(file_number)
-    task = connection.recv_bytes()
+    try:
+        task = connection.recv_bytes()
+    except EOFError:  # the job has ended already
+        return
     link = _Link(connection)
     try:
         work, rank, device, meeting, threads = pickle.loads(task)
@@ -201,7 +204,8 @@ def serve(file_number: int) -> None:
                 link.send("item", item)
         link.send("end")
     except BaseException as error:
-        link.send("failure", PassedError.of(error))
+        with contextlib.suppress(OSError):  # the job has ended, and this process is about to
+            link.send("failure", PassedError.of(error))
     while True:  # until killed: a connection that closed would look like another's failure
         signal.pause()
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from helpers.processes import (
     Outcome,
     carried_out,
     children,
+    gradients_of_inception,
     is_running,
     no_longer_than,
     normalisations,
@@ -31,7 +33,8 @@ from helpers.workflow import PROJECT
 
 from pgdose.errors import UserError
 from pgdose.training import loop, workers
-from pgdose.training.ranks import ALONE
+from pgdose.training.epoch import draw_epoch
+from pgdose.training.ranks import ALONE, Rank
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,7 +54,8 @@ class Results:
         with no_longer_than(120):
             found = list(workers.run(partial(train_cases, plans), [CPU] * PROCESSES, folder))
         self.of_processes = dict(zip(cases, found, strict=False))
-        self.batch_norms = found[len(cases) : -1]
+        self.inception = found[len(cases)]
+        self.batch_norms = found[len(cases) + 1 : -1]
         self.listening = found[-1]
         self.of_one = {
             name: carried_out(case, case.plan(members, folder / "one" / name), ALONE)
@@ -102,6 +106,15 @@ def test_what_is_not_finite_in_one_process_stops_all(
 ) -> None:
     """The next cases would hang if it did not."""
     assert results.of_processes[name].startswith(message)
+
+
+def test_the_gradients_of_inceptionv3_are_those_of_one_process(results: Results) -> None:
+    """In float64, so that nothing but rounding is left out."""
+    one = gradients_of_inception(ALONE)
+    assert list(results.inception) == list(one) and len(one) > 500
+    for name, tensor in one.items():
+        difference = float((results.inception[name] - tensor).abs().max())
+        assert difference <= 1e-8 * max(float(tensor.abs().max()), 1e-6), name
 
 
 @pytest.mark.parametrize("number", range(len(normalisations())))
@@ -210,10 +223,40 @@ def test_where_one_image_per_device_is_too_much_the_message_says_so(
     assert tried == [12, 6, 3]
 
 
+def test_after_a_lack_of_memory_no_epoch_is_told_twice(
+    members: MakeMembers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that start again begin with the rows of earlier epochs."""
+    tried = []
+
+    def run(work: partial, used: Any, folder: Path) -> Iterator[Any]:
+        tried.append(work.args[-1])
+        for epoch in (1, 2, 3):
+            if epoch == 3 and len(tried) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            yield {"epoch": epoch, "at_once": 6}  # of an earlier start, which had to halve 12
+
+    monkeypatch.setattr(workers, "run", run)
+    plan = CASES["plain"]._replace(settings={"batch": 12}).plan(members, tmp_path)
+    plan = replace(plan, resources=loop.Resources([CPU] * 2, tmp_path))
+    assert [row["epoch"] for row in loop.epochs_of_workers(normed(), plan)] == [1, 2, 3]
+    assert tried == [12, 3]
+
+
+def test_processes_drop_out_of_their_own_accord_in_one_order() -> None:
+    ranks, epochs, draws = [ALONE, *(Rank(number, 3) for number in range(3))], [], []
+    for rank in ranks:
+        epochs.append(draw_epoch(7, "G", 2, 20, True, rank))
+        draws.append(int(torch.randint(2**60, ())))
+    assert draws[0] == draws[1] and len(set(draws)) == 3
+    assert len({tuple(epoch.order) for epoch in epochs}) == 1
+    assert len({epoch.augmentation.random() for epoch in epochs if epoch.augmentation}) == 1
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 17])
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_every_image_is_one_process_s_or_everyone_s(n: int, size: int) -> None:
-    ranks = [loop.Rank(number, size) for number in range(size)]
+    ranks = [Rank(number, size) for number in range(size)]
     shares = [np.arange(n)[rank.share(n)].tolist() for rank in ranks]
     if n < size:
         assert shares == [list(range(n))] * size

@@ -15,6 +15,7 @@ from helpers.processes import (
     fail_in_the_second,
     no_longer_than,
 )
+from helpers.training import MakeMembers
 
 from pgdose.errors import Damaged, UserError
 from pgdose.networks import architectures
@@ -25,15 +26,20 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_an_error_in_the_second_process_is_the_job_s(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    here, folder = tmp_path / "here", tmp_path / "work"
+    here.mkdir()
+    for name in ("random", "signal"):  # no module of the working folder is run
+        (here / f"{name}.py").write_text("raise SystemExit")
+    monkeypatch.chdir(here)
     yielded = []
     with no_longer_than(60), pytest.raises(KeyError, match="what was missing") as caught:
-        yielded.extend(workers.run(fail_in_the_second, [CPU] * 2, tmp_path))
+        yielded.extend(workers.run(fail_in_the_second, [CPU] * 2, folder))
     assert "in fail_in_the_second" in caught.value.__notes__[0]
     (said,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert said.startswith("the process of cpu failed: KeyError at processes.py:")
-    assert children(os.getpid()) == [] and not list(tmp_path.iterdir())
+    assert children(os.getpid()) == [] and not list(folder.iterdir())
 
 
 def test_of_a_process_that_was_killed_the_job_says_so(tmp_path: Path) -> None:
@@ -77,6 +83,15 @@ def test_an_error_that_cannot_be_passed_on_is_described() -> None:
     again = raised(NotToBePickledError())
     assert type(again) is RuntimeError
     assert str(again) == "NotToBePickledError: it holds a function"
+
+
+def test_images_reach_a_process_without_what_was_read(members: MakeMembers) -> None:
+    images = members(300)
+    few = len(pickle.dumps(images))
+    first = images.read(range(300))
+    content = pickle.dumps(images)
+    assert len(content) == few < first.nbytes
+    assert (pickle.loads(content).read(range(300)) == first).all()
 
 
 @pytest.mark.parametrize(
