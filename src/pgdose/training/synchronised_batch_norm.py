@@ -4,7 +4,8 @@ torch's SyncBatchNorm is for GPUs alone, and replaces modules. This replaces wha
 network stays as it is, and so do the names of its weights.
 """
 
-from typing import Any
+import inspect
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed
@@ -13,6 +14,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from pgdose.training.ranks import Rank
+
+SIGNATURE = inspect.signature(functional.batch_norm)
 
 
 class SynchronisedBatchNorm(TorchFunctionMode):
@@ -28,51 +31,57 @@ class SynchronisedBatchNorm(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
+        kwargs = kwargs or {}
         if function is functional.batch_norm:
-            return _batch_norm(self.rank, *args, **(kwargs or {}))
-        return function(*args, **(kwargs or {}))
+            call = SIGNATURE.bind(*args, **kwargs)
+            call.apply_defaults()
+            if call.arguments["training"]:
+                return _batch_norm(self.rank, **call.arguments)
+        return function(*args, **kwargs)
+
+
+class Statistics(NamedTuple):
+    """Mean and (biased) variance of each channel, and from how many values, over all processes."""
+
+    mean: Tensor
+    variance: Tensor
+    values: Tensor
 
 
 def _batch_norm(
     rank: Rank,
-    images: Tensor,
+    input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
+    *,
+    momentum: float,
+    eps: float,
+    **affine: Any,
 ) -> Tensor:
-    """`functional.batch_norm`, over all processes if `training`."""
-    if not training:
-        return functional.batch_norm(
-            images, running_mean, running_var, weight, bias, False, momentum, eps
-        )
-    mean, variance, count = _statistics(rank, images.detach())
+    """`functional.batch_norm` in training mode, over all processes."""
+    found = _statistics(rank, input.detach())
     if running_mean is not None and running_var is not None:
-        running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-        unbiased = variance * (count / (count - 1))
+        running_mean.lerp_(found.mean.to(running_mean.dtype), momentum)
+        unbiased = found.variance * (found.values / (found.values - 1))
         running_var.lerp_(unbiased.to(running_var.dtype), momentum)
-    result: Tensor = _Normalise.apply(images, weight, bias, mean, variance, count, eps)
+    result: Tensor = _Normalise.apply(input, affine["weight"], affine["bias"], found, eps)
     return result
 
 
-def _statistics(rank: Rank, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance of each channel over all processes, and the number of values of one."""
+def _statistics(rank: Rank, images: Tensor) -> Statistics:
     values = images.to(torch.promote_types(images.dtype, torch.float32))
-    variance, mean = torch.var_mean(
-        values, [i for i in range(images.dim()) if i != 1], correction=0
-    )
-    count = mean.new_full((1,), values.numel() / len(mean))
-    table = mean.new_zeros(rank.size, 2 * len(mean) + 1)
+    others = [i for i in range(images.dim()) if i != 1]
+    variance, mean = torch.var_mean(values, others, correction=0)
+    channels = len(mean)
+    count = mean.new_full((1,), values.numel() / channels)
+    table = mean.new_zeros(rank.size, 2 * channels + 1)
     table[rank.number] = torch.cat([mean, variance, count])
     torch.distributed.all_reduce(table)
-    means, variances, counts = table.split([len(mean), len(mean), 1], dim=1)
+    means, variances, counts = table.split([channels, channels, 1], dim=1)
     total = counts.sum()
     mean = (counts * means).sum(0) / total
     variance = (counts * (variances + (means - mean) ** 2)).sum(0) / total
-    return mean, variance, total
+    return Statistics(mean, variance, total)
 
 
 class _Normalise(torch.autograd.Function):
@@ -92,40 +101,34 @@ class _Normalise(torch.autograd.Function):
         images: Tensor,
         weight: Tensor | None,
         bias: Tensor | None,
-        mean: Tensor,
-        variance: Tensor,
-        count: Tensor,
+        found: Statistics,
         eps: float,
     ) -> Tensor:
-        ctx.save_for_backward(images, weight, mean, variance, count)
+        ctx.save_for_backward(images, weight, *found)
         ctx.eps = eps
-        return _normalised(images, weight, bias, mean, variance, eps)
+        return _normalised(images, weight, bias, found, eps)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        images, weight, mean, variance, count = ctx.saved_tensors
-        factor = torch.ones_like(mean) if weight is None else weight
+        images, weight, *saved = ctx.saved_tensors
+        found = Statistics(*saved)
+        factor = torch.ones_like(found.mean) if weight is None else weight
         to_images, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
-            *(gradient, images, factor, mean, variance, None, None, False, ctx.eps),
+            *(gradient, images, factor, found.mean, found.variance, None, None, False, ctx.eps),
             [ctx.needs_input_grad[0], True, True],
         )
         if ctx.needs_input_grad[0]:
             sums = torch.stack([to_weight, to_bias])
             torch.distributed.all_reduce(sums)
-            with_y, alone = sums / count * (factor * (variance + ctx.eps).rsqrt())
-            to_images = to_images - _normalised(images, with_y, alone, mean, variance, ctx.eps)
+            with_y, alone = sums / found.values * (factor * (found.variance + ctx.eps).rsqrt())
+            to_images = to_images - _normalised(images, with_y, alone, found, ctx.eps)
         if weight is None:
-            return to_images, None, None, None, None, None, None
-        return to_images, to_weight, to_bias, None, None, None, None
+            return to_images, None, None, None, None
+        return to_images, to_weight, to_bias, None, None
 
 
 def _normalised(
-    images: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    mean: Tensor,
-    variance: Tensor,
-    eps: float,
+    images: Tensor, weight: Tensor | None, bias: Tensor | None, found: Statistics, eps: float
 ) -> Tensor:
     """The images normalised with statistics that are given, in one pass of torch."""
-    return torch.batch_norm(images, weight, bias, mean, variance, False, 0.0, eps, True)
+    return torch.batch_norm(images, weight, bias, found.mean, found.variance, False, 0.0, eps, True)

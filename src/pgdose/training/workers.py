@@ -134,8 +134,8 @@ def _ended(workers: list[Worker]) -> UserError:
     ends = []
     for worker in workers:
         if status := worker.process.poll():
-            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            ends.append(f"the process of {worker.device} ended with {how}")
+            how = f"by signal {-status}" if status < 0 else f"with exit status {status}"
+            ends.append(f"the process of {worker.device} was ended {how}")
     return UserError(
         f"training.gpus: {' and '.join(ends) or 'a process ended'}. If the system killed it for "
         "want of memory, raise training.mem_mb, which holds for all the processes together. Run "

@@ -39,11 +39,11 @@ from pgdose.training.ranks import ALONE, Rank
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 WITHIN = 2e-5  # of weights and statistics, which are of the order of 1
-PROCESSES = 3  # batches of 8, 8, 5: shares of 3, 3, 2 and 2, 2, 1 images
+PROCESSES = 2
 
 
 class Results:
-    """What three processes together found, and what one process finds."""
+    """What two processes together found, and what one process finds."""
 
     def __init__(self, folder: Path) -> None:
         def members(n: int) -> Any:
@@ -51,7 +51,8 @@ class Results:
 
         cases = CASES | BAD
         plans = {name: case.plan(members, folder / name) for name, case in cases.items()}
-        with no_longer_than(120):
+        with no_longer_than(150), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GLOO_SOCKET_IFNAME", "elsewhere")  # as for other programs of a cluster
             found = list(workers.run(partial(train_cases, plans), [CPU] * PROCESSES, folder))
         self.of_processes = dict(zip(cases, found, strict=False))
         self.inception = found[len(cases)]
@@ -149,7 +150,7 @@ def on_epoch(row):
         print(*children(os.getpid()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
-resources = loop.Resources([CPU] * 3, folder / "work")
+resources = loop.Resources([CPU] * 2, folder / "work")
 loop.train(
     normed(), plan.data, plan.settings, resources, seed=7, name="G/full", on_epoch=on_epoch
 )
@@ -160,10 +161,15 @@ def test_a_killed_job_takes_its_processes_along_and_resumes_to_the_same_bytes(
     results: Results, tmp_path: Path
 ) -> None:
     environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT / 'tests'}"}
-    job = subprocess.run(
-        [sys.executable, "-c", JOB, tmp_path], capture_output=True, text=True, env=environment
-    )
-    assert job.returncode == -9, job.stderr
+    with no_longer_than(60), (tmp_path / "errors").open("w") as errors:
+        job = subprocess.run(
+            [sys.executable, "-c", JOB, tmp_path],
+            stdout=subprocess.PIPE,
+            stderr=errors,  # a pipe would be open until the last process ends
+            text=True,
+            env=environment,
+        )
+    assert job.returncode == -9, (tmp_path / "errors").read_text()
     started = [int(word) for word in job.stdout.split()]
     assert len(started) == PROCESSES
     deadline = time.monotonic() + 20

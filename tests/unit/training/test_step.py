@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.training import BATCH, MakeMembers, plain, train
+from helpers.training import BATCH, CPU, MakeMembers, normed, pictures, plain, train
 
 from pgdose.errors import UserError
+from pgdose.study.training import Training
 from pgdose.training import step
 from pgdose.training.ranks import ALONE, Rank
+from pgdose.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,6 +33,19 @@ def test_parts_are_the_same_for_any_number_of_devices(images: int, at_once: int,
         read += step.own_rows(rows, at_once, rank).tolist()
     assert set(read) == set(rows)
     assert len(read) == sum(n if n >= size else n * size for n in sizes)
+
+
+def test_fewer_images_than_processes_are_everyone_s() -> None:
+    """Each does what one process does, and nothing is exchanged: there is no process group here."""
+    found = []
+    for rank in (ALONE, Rank(2, 3)):
+        state = TrainingState(normed(), Training(batch=8), 1, CPU)
+        state.rank = rank
+        images = torch.from_numpy(pictures(2)[:, None])
+        scores = step.gradients(state, state.model.train(), step.Batch(images, torch.arange(2), 2))
+        gradients = [weight.grad for weight in state.network.parameters()]
+        found.append([*scores, *gradients, *state.network.state_dict().values()])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize(("capacity", "left"), [(7, 4), (3, 2), (2, 2)])

@@ -49,7 +49,7 @@ def test_of_a_process_that_was_killed_the_job_says_so(tmp_path: Path) -> None:
         for item in workers.run(die_in_the_second, [CPU] * 2, tmp_path):
             yielded.append(item)
     assert yielded == [1]
-    assert "training.gpus: the process of cpu ended with SIGKILL" in str(caught.value)
+    assert "training.gpus: the process of cpu was ended by signal 9" in str(caught.value)
     assert "raise training.mem_mb" in str(caught.value)
     assert children(os.getpid()) == [] and not list(tmp_path.iterdir())
 
