@@ -204,16 +204,26 @@ class NotToBePickledError(Exception):
         self.function = lambda: None
 
 
-def fail_in_the_second(rank: Rank, device: torch.device) -> Iterator[int]:
-    yield 1
+def files() -> set[str]:
+    """The names of the files that this process has open."""
+    names = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            names.add(link.readlink().name)
+    return names
+
+
+def fail_in_the_second(rank: Rank, device: torch.device) -> Iterator[Any]:
+    yield files(), torch.get_num_threads()
+    wait_for_the_others()  # until the first one has sent it
     if rank.number == 1:
         raise KeyError("what was missing")
     wait_for_the_others()
 
 
 def die_in_the_second(rank: Rank, device: torch.device) -> Iterator[int]:
-    wait_for_the_others()
     yield 1
+    wait_for_the_others()
     if rank.number == 1:
         torch.distributed.destroy_process_group()  # the other one loses its connection first
         time.sleep(0.5)

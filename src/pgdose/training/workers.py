@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.distributed
-from torch.distributed import FileStore
 
 from pgdose import devices
 from pgdose.errors import UserError
@@ -215,7 +214,7 @@ def _join(rank: Rank, device: torch.device, meeting: str) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     nccl = device.type == "cuda" and torch.distributed.is_nccl_available()
-    store = FileStore(meeting, rank.size)
+    store = torch.distributed.FileStore(meeting, rank.size)
     store.set_timeout(TIMEOUT)
     torch.distributed.init_process_group(
         "nccl" if nccl else "gloo",

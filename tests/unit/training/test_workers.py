@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from helpers.processes import (
 )
 from helpers.training import MakeMembers
 
+from pgdose import devices
 from pgdose.errors import Damaged, UserError
 from pgdose.networks import architectures
 from pgdose.training import workers
@@ -33,9 +35,17 @@ def test_an_error_in_the_second_process_is_the_job_s(
     for name in ("random", "signal"):  # no module of the working folder is run
         (here / f"{name}.py").write_text("raise SystemExit")
     monkeypatch.chdir(here)
-    yielded = []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(devices, "gpu_locks", [])
+    assert devices.lock_gpu("GPU-a")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    yielded: list[tuple[set[str], int]] = []
     with no_longer_than(60), pytest.raises(KeyError, match="what was missing") as caught:
         yielded.extend(workers.run(fail_in_the_second, [CPU] * 2, folder))
+    ((files, threads),) = yielded
+    assert "pgdose-gpu-GPU-a" in files  # claimed until the last process ends
+    assert threads == 3  # they share the job's
+    os.close(devices.gpu_locks[0])
     assert "in fail_in_the_second" in caught.value.__notes__[0]
     (said,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert said.startswith("the process of cpu failed: KeyError at processes.py:")
