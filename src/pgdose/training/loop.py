@@ -79,8 +79,8 @@ def train(
     step still follows the mean loss of `settings.batch` images; only batch norm's statistics are
     then those of the smaller part.
 
-    On several devices the result is that of one, but for rounding and for the images that dropout
-    hits; see `epochs_of_workers`.
+    On several devices the result is that of one, but for rounding and for what dropout hits; see
+    `epochs_of_workers`.
 
     UserError if a loss or a weight is not finite; the state of the last good epoch stays in work.
     """

@@ -71,7 +71,8 @@ def run(work: Work, used: list[torch.device], folder: Path) -> Iterator[Any]:
             workers += (_start(device) for device in used)
             for number, worker in enumerate(workers):
                 rank = Rank(number, len(used))
-                task = pickle.dumps((work, rank, worker.device, f"{meeting}/store", threads))
+                place = f"{meeting}/store", backend(used)
+                task = pickle.dumps((work, rank, worker.device, place, threads))
                 try:
                     worker.connection.send_bytes(task)
                 except OSError:  # it has ended already
@@ -191,13 +192,13 @@ def serve(file_number: int) -> None:
         return
     link = _Link(connection)
     try:
-        work, rank, device, meeting, threads = pickle.loads(task)
+        work, rank, device, place, threads = pickle.loads(task)
         if rank.number == 0:  # the others have the same to say
             logging.basicConfig(level=logging.INFO, handlers=[link])
         else:
             logging.disable()
         torch.set_num_threads(threads)
-        _join(rank, device, meeting)
+        _join(rank, device, *place)
         for item in work(rank, device):
             if rank.number == 0:
                 link.send("item", item)
@@ -209,15 +210,20 @@ def serve(file_number: int) -> None:
         signal.pause()
 
 
-def _join(rank: Rank, device: torch.device, meeting: str) -> None:
+def backend(used: list[torch.device]) -> str:
+    """What the processes exchange tensors with: NCCL on GPUs, which have to be different ones."""
+    cuda = all(device.type == "cuda" for device in used) and len(set(used)) == len(used)
+    return "nccl" if cuda and torch.distributed.is_nccl_available() else "gloo"
+
+
+def _join(rank: Rank, device: torch.device, meeting: str, chosen: str) -> None:
     """Make torch's default process group."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    nccl = device.type == "cuda" and torch.distributed.is_nccl_available()
     store = torch.distributed.FileStore(meeting, rank.size)
     store.set_timeout(TIMEOUT)
     torch.distributed.init_process_group(
-        "nccl" if nccl else "gloo",
+        chosen,
         store=store,
         rank=rank.number,
         world_size=rank.size,

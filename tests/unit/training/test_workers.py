@@ -64,6 +64,15 @@ def test_of_a_process_that_was_killed_the_job_says_so(tmp_path: Path) -> None:
     assert children(os.getpid()) == [] and not list(tmp_path.iterdir())
 
 
+def test_different_gpus_use_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = torch.device("cuda", 0), torch.device("cuda", 1)
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    assert workers.backend([one, other]) == "nccl"
+    assert workers.backend([one, one]) == workers.backend([CPU, CPU]) == "gloo"
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: False)
+    assert workers.backend([one, other]) == "gloo"
+
+
 def raised(error: BaseException) -> BaseException:
     try:
         raise error
