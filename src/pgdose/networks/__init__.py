@@ -7,6 +7,7 @@ weights         where weights come from, and putting them into a network
 declared_input  the images that a network's file says it takes, and the study's
 final_activation  the softmax or sigmoid at the end of a network from elsewhere, left out
 folding         batch norm folded into convolutions, for inference
+cuda_graphs     a network whose passes are replayed as CUDA graphs; off by default
 network_files   network.safetensors: save, load, import a network from elsewhere
 formats         reading networks from elsewhere: which reader reads which format; TorchScript
 graph           a network as a list of calls of torch functions, and the limits of its cost

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from pgdose.cohort.images import Members
 from pgdose.devices import Autocast
 from pgdose.errors import UserError
 from pgdose.progress import Progress
 from pgdose.tables.keyed import generator
 from pgdose.training.device_augmentation import draw_augmentations
-from pgdose.training.loading import batches
+from pgdose.training.loading import ImageSource, batches
 from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, Scores, train_step
 
@@ -60,7 +59,7 @@ class EpochScores(NamedTuple):
 
 def train_epoch(
     state: TrainingState,
-    members: Members,
+    members: ImageSource,
     epoch: Epoch,
     devices: list[torch.device],
     readers: int = 1,

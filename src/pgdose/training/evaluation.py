@@ -5,14 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pgdose.cohort.images import Members
 from pgdose.devices import scaled
-from pgdose.training.loading import batches
+from pgdose.training.loading import ImageSource, batches
 
 
 @torch.no_grad()
 def evaluate(
-    network: nn.Module, members: Members, batch: int, device: torch.device, readers: int = 1
+    network: nn.Module, members: ImageSource, batch: int, device: torch.device, readers: int = 1
 ) -> np.ndarray:
     """Logits of all members in evaluation mode, float32, n x classes."""
     network.eval()
