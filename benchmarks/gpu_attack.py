@@ -1,0 +1,271 @@
+"""Part `attack`: the step and whole surfaces beside forward and backward alone, and other libraries.
+
+floor   forward and backward by the images of the folded network in channels_last, nothing else
+pgdose  a whole call of `surface`, divided by the gradient steps that it made
+graphs  the same with the passes replayed as CUDA graphs
+others  PGD of other libraries, of the network as a user has it: not folded, weights not frozen
+
+All ways of one entry take turns, and figures are medians. ms are of one image and step.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import gpu_task
+import torch
+from attack_peers import PEERS
+from gpu_report import Part
+from gpu_task import in_turns, peak_gigabytes
+from torch import Tensor, nn
+
+from pgdose import devices
+from pgdose.attack.batching import Execution
+from pgdose.attack.objectives import OBJECTIVES
+from pgdose.attack.steps import GradientDescent
+from pgdose.attack.surface import Surface, surface
+from pgdose.networks.classifier import Classifier
+from pgdose.networks.cuda_graphs import CudaGraphs
+from pgdose.study.doses import Doses
+
+ALPHA, ITERATIONS = 0.01, 20
+EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]
+SIGN = GradientDescent(objective=OBJECTIVES["cross_entropy"], step="sign", rate=ALPHA)
+LAYOUTS = {"as called": torch.contiguous_format, "channels_last": torch.channels_last}
+STEP, WHOLE, OTHER = "step", "whole surface, 10 epsilons x 20 iterations", "other ways of the floor"
+
+
+@dataclass(frozen=True)
+class Task:
+    """The same images and network for all ways."""
+
+    device: torch.device
+    size: int
+    images: Tensor  # on the device, channels_last
+    plain: nn.Module  # what a user has
+    folded: Classifier  # what pgdose makes of it
+    network: nn.Module  # that in a precision
+
+    def of(self, precision: str) -> "Task":
+        return replace(self, network=gpu_task.in_precision(self.folded, precision, self.device))
+
+    def first(self, n: int) -> "Task":
+        return replace(self, images=self.images[:n])
+
+
+def made(size: int, most: int, toy: bool) -> Task:
+    device = gpu_task.the_device(toy)
+    devices.set_precision("fp32", device)
+    width, steps = (0.0625, 4) if toy else (1.0, 24)
+    plain = gpu_task.learned(width, size, steps, device, channels=3)
+    folded = gpu_task.folded_copy(plain, device)
+    images = gpu_task.fields(most, size, 1, channels=3)[0].to(device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    return Task(device, size, images, plain, folded, folded)
+
+
+def run(part: Part) -> None:
+    sizes, batches = ((75,), (2, 3)) if part.toy else ((128, 256), (64, 16, 256))
+    tasks: dict[int, Task] = {}
+
+    def prepare(size: int) -> dict[str, Any]:
+        tasks[size] = made(size, max(batches), part.toy)
+        return {"px": size, "images": max(batches)}
+
+    for size in sizes:
+        part.measure("networks", f"{size} px", partial(prepare, size), share=0.3)
+    rounds = 1 if part.toy else 3
+    there = [size for size in sizes if size in tasks]
+    for size in there:  # what matters most comes first
+        compute = partial(step, tasks[size], batches[0], "fp32", rounds, True)
+        part.measure(STEP, step_name(size, batches[0], "fp32"), compute)
+    for size in there:
+        compute = partial(whole, tasks[size].first(batches[0]), rounds, size == sizes[0])
+        part.measure(WHOLE, f"{size} px, {batches[0]} images, fp32", compute)
+    for size in there[:1]:
+        part.measure(
+            OTHER, f"{size} px", partial(other_ways, tasks[size].first(batches[0]), rounds)
+        )
+        part.measure("profile", f"{size} px", partial(profile, tasks[size].first(batches[0])))
+    for precision in gpu_task.PRECISIONS:
+        for batch in batches:
+            for size in there:
+                if (batch, precision) != (batches[0], "fp32"):
+                    compute = partial(step, tasks[size], batch, precision, rounds, False)
+                    part.measure(STEP, step_name(size, batch, precision), compute)
+
+
+def step_name(size: int, batch: int, precision: str) -> str:
+    return f"{size} px, {batch} images, {precision}"
+
+
+# --- the ways, each gives the number of images times steps ----------------------------------------
+
+
+def floor(network: nn.Module, images: Tensor, steps: int) -> int:
+    for _ in range(steps):
+        own = images.detach().requires_grad_()
+        torch.autograd.grad(network(own).sum(), own)
+    return len(images) * steps
+
+
+def attacked(network: nn.Module, task: Task, epsilons: Sequence[float], steps: int) -> Surface:
+    with torch.no_grad():
+        classes = task.folded(task.images).argmax(dim=1)
+    samples = gpu_task.samples_of(task.images, classes, task.device)
+    execution = Execution(batch=devices.MOST_AT_ONCE[task.device.type])
+    return surface(network, samples, SIGN, Doses(tuple(epsilons), steps), execution)
+
+
+def peer_ways(task: Task, layouts: Sequence[str]) -> tuple[dict[str, Callable], dict[str, str]]:
+    """Calls of the other libraries that are there, and why the others are not."""
+    calls, faults = {}, {}
+    with torch.no_grad():
+        classes = task.folded(task.images).argmax(dim=1)
+    for name, (_, make) in PEERS.items():
+        for layout in layouts:
+            memory = LAYOUTS[layout]
+            try:
+                network = copy.deepcopy(task.plain).to(memory_format=memory)
+                images = task.images.contiguous(memory_format=memory)
+                call = make(network, images, classes, ALPHA)
+                call([ALPHA], 1)
+                calls[f"{name}, {layout}"] = call
+            except Exception as error:  # of a foreign library
+                faults[name] = f"{type(error).__name__}: {error}"[:100]
+    return calls, faults
+
+
+# --- entries --------------------------------------------------------------------------------------
+
+
+def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> dict[str, Any]:
+    task = task.of(precision).first(batch)
+    steps = ITERATIONS if task.images.numel() <= 64 * 3 * 256 * 256 else ITERATIONS // 2
+    steps = steps if task.device.type == "cuda" else 2
+    graphs = CudaGraphs(task.network)
+    epsilons = [ALPHA * steps]
+    peak_gigabytes(task.device)
+    ways: dict[str, Callable[[], float]] = {
+        "floor": partial(floor, task.network, task.images, steps),
+        "floor with graphs": partial(floor, graphs, task.images, steps),
+        "pgdose": lambda: attacked(task.network, task, epsilons, steps).steps,
+        "pgdose with graphs": lambda: attacked(graphs, task, epsilons, steps).steps,
+    }
+    calls, faults = peer_ways(task, list(LAYOUTS)) if peers else ({}, {})
+    for name, call in calls.items():
+        ways[name] = lambda call=call: (call(epsilons, steps), batch * steps)[1]
+    try:
+        taken = in_turns(ways, rounds, task.device)
+    finally:
+        devices.set_precision("fp32", task.device)
+    found: dict[str, Any] = {f"{name}, ms": 1e3 * taken[name] for name in taken}
+    found["pgdose, share of the floor"] = taken["floor"] / taken["pgdose"]
+    found["graphs, gain"] = taken["pgdose"] / taken["pgdose with graphs"]
+    found["graphs, share of their floor"] = taken["floor with graphs"] / taken["pgdose with graphs"]
+    for layout in LAYOUTS if calls else ():
+        alike = {name: seconds for name, seconds in taken.items() if name.endswith(layout)}
+        if alike:
+            best = min(alike, key=lambda name: alike[name])
+            found[f"times as fast as the fastest {layout}"] = alike[best] / taken["pgdose"]
+    found |= {"steps": steps, "peak GB": peak_gigabytes(task.device)}
+    found["graphs' fault"] = graphs.fault or "no"
+    return found | {f"{name} failed": fault for name, fault in faults.items()}
+
+
+def whole(task: Task, rounds: int, peers: bool) -> dict[str, Any]:
+    graphs, n = CudaGraphs(task.network), len(task.images)
+    epsilons, iterations = EPSILONS, ITERATIONS
+    if task.device.type == "cpu":
+        epsilons, iterations = EPSILONS[:2], 3
+    results: dict[str, Surface] = {}
+
+    def surface_of(name: str, network: nn.Module) -> int:
+        results[name] = attacked(network, task, epsilons, iterations)
+        return n
+
+    taken = in_turns(
+        {
+            "floor, a step": partial(floor, task.network, task.images, 4),
+            "pgdose": partial(surface_of, "pgdose", task.network),
+            "graphs": partial(surface_of, "graphs", graphs),
+        },
+        rounds,
+        task.device,
+    )
+    steps = results["pgdose"].steps / n
+    with torch.no_grad():
+        classes = task.folded(task.images).argmax(dim=1)
+    compared = gpu_task.compare(results["graphs"], results["pgdose"], classes, None)
+    found: dict[str, Any] = {
+        "s per image": taken["pgdose"],
+        "steps per image": steps,
+        "share of the floor": steps * taken["floor, a step"] / taken["pgdose"],
+        "with graphs, s per image": taken["graphs"],
+        "graphs, gain": taken["pgdose"] / taken["graphs"],
+        "graphs, flips that differ": f"{compared['flips that differ']} of {compared['flips']}",
+        "rate at the end": compared["rate at the end"],
+        "graphs' fault": graphs.fault or "no",
+    }
+    calls, faults = peer_ways(task, ["as called"]) if peers else ({}, {})
+    for name, call in calls.items():  # once: they take far longer
+        begun = gpu_task.synchronised(task.device)
+        call(epsilons, iterations)
+        seconds = (gpu_task.synchronised(task.device) - begun) / n
+        found[f"times as fast as {name}, last iterates"] = seconds / taken["pgdose"]
+    return found | {f"{name} failed": fault for name, fault in faults.items()}
+
+
+class InLower(nn.Module):
+    """A network whose weights are bfloat16, so that no step has to convert them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).bfloat16()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images.bfloat16()).float()
+
+
+def other_ways(task: Task, rounds: int) -> dict[str, Any]:
+    """Settings that the library does not use, for forward and backward alone."""
+    steps = 10 if task.device.type == "cuda" else 1
+    contiguous = copy.deepcopy(task.folded).to(memory_format=torch.contiguous_format)
+
+    def of(network: nn.Module, images: Tensor = task.images) -> Callable[[], float]:
+        return partial(floor, network, images, steps)
+
+    def tuned() -> float:
+        before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+        try:
+            return floor(task.folded, task.images, steps)
+        finally:
+            torch.backends.cudnn.benchmark = before
+
+    ways = {
+        "fp32": of(task.folded),
+        "fp32, not folded": of(copy.deepcopy(task.plain).requires_grad_(False)),
+        "fp32, contiguous": of(contiguous, task.images.contiguous()),
+        "fp32, cudnn.benchmark": tuned,
+        "bf16 by autocast": of(devices.Autocast(task.folded, torch.bfloat16).eval()),
+        "bf16 weights": of(InLower(task.folded)),
+    }
+    taken = in_turns(ways, rounds, task.device)
+    return {f"{name}, ms": 1e3 * seconds for name, seconds in taken.items()}
+
+
+def profile(task: Task) -> dict[str, Any]:
+    """Where the time of a whole call goes: torch's table of operations, by the GPU and the CPU."""
+    cuda = task.device.type == "cuda"
+    steps = 5 if cuda else 1
+    attacked(task.network, task, [ALPHA * steps], steps)
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    kinds += [torch.profiler.ProfilerActivity.CUDA] if cuda else []
+    with torch.profiler.profile(activities=kinds) as profiler:
+        attacked(task.network, task, [ALPHA * steps], steps)
+    averages = profiler.key_averages()
+    orders = ["self_device_time_total", "self_cpu_time_total"] if cuda else ["self_cpu_time_total"]
+    tables = [averages.table(sort_by=by, row_limit=12, max_name_column_width=40) for by in orders]
+    return {"steps": steps, "text": "\n".join(tables)}
