@@ -24,7 +24,10 @@ MakeMembers = Callable[[int], Members]
 
 
 class Network(nn.Module):
-    """A small network with batch norm and dropout, as InceptionV3 has them."""
+    """A small network with batch norm and dropout, as InceptionV3 has them.
+
+    The weights of its second convolution lie in memory otherwise in channels_last.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +35,8 @@ class Network(nn.Module):
             nn.BatchNorm2d(1),
             nn.Conv2d(1, 4, 3),
             nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 4, 3, padding=1),
             nn.ReLU(),
             nn.Flatten(),
             nn.Dropout(0.3),

@@ -104,8 +104,21 @@ class TrainingState:
                 moments.setdefault(int(number), {})[name] = tensor
         self.network.load_state_dict(weights)
         self.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
+        _align_moments(self.optimiser)
         self.schedule.load_state_dict(metadata["rate"])
         self.scaler.load_state_dict(metadata["scaler"])
         self.history = list(metadata["history"])
         self.images_at_once = int(self.history[-1]["at_once"])
         log.info("resuming after epoch %d", len(self.history))
+
+
+def _align_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Let moments lie in memory as their weights do: a file holds them row by row.
+
+    The fused optimisers go through both by position, so with weights in channels_last each weight
+    would get the moments of another one.
+    """
+    for parameter, moments in optimiser.state.items():
+        for name, moment in moments.items():
+            if moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
