@@ -1,4 +1,4 @@
-"""Part `attack`: the step and whole surfaces beside forward and backward alone, and other libraries.
+"""Part `attack`: the step and whole surfaces beside the floor and other libraries.
 
 floor   forward and backward by the images of the folded network in channels_last, nothing else
 pgdose  a whole call of `surface`, divided by the gradient steps that it made
@@ -9,6 +9,7 @@ All ways of one entry take turns, and figures are medians. ms are of one image a
 """
 
 import copy
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -120,12 +121,12 @@ def attacked(network: nn.Module, task: Task, epsilons: Sequence[float], steps: i
 
 
 def peer_ways(task: Task, layouts: Sequence[str]) -> tuple[dict[str, Callable], dict[str, str]]:
-    """Calls of the other libraries that are there, and why the others are not."""
+    """Calls of the other libraries that are there, and why some of them cannot be called."""
     calls, faults = {}, {}
     with torch.no_grad():
         classes = task.folded(task.images).argmax(dim=1)
-    for name, (_, make) in PEERS.items():
-        for layout in layouts:
+    for name, (module, make) in PEERS.items():
+        for layout in layouts if importlib.util.find_spec(module) else ():
             memory = LAYOUTS[layout]
             try:
                 network = copy.deepcopy(task.plain).to(memory_format=memory)

@@ -28,8 +28,6 @@ from pgdose.study.doses import Doses
 from pgdose.study.training import Training
 from pgdose.training import loop
 from pgdose.training.data import TrainingData
-from pgdose.training.state import TrainingState
-from pgdose.training.step import Batch, Scores, train_step
 
 LOSS_WITHIN, GRADIENT_WITHIN, ACCURACY_WITHIN = 1e-4, 5e-3, 0.1  # the first two in parts of it
 EPOCHS, KILLED_AFTER = 6, 2  # of the training that is killed
@@ -253,36 +251,41 @@ def settings_of(epochs: int, batch: int = 16) -> Any:
 
 def first_step(
     sizes: Sizes, device: torch.device, batch: int, limited: bool = False
-) -> tuple[Scores, TrainingState]:
-    """One step of a training from the same weights with the same images, and its state."""
+) -> tuple[dict[str, Any], Tensor]:
+    """A training of a single step: the row of its epoch, and the gradient of all weights.
+
+    The gradient is one vector, float64 on the CPU.
+    """
     network = gpu_task.untrained(sizes.width, sizes.size).to(device)
     network.to(memory_format=torch.channels_last)
     held = Held(batch, sizes.size, 3)
-    images, labels = torch.from_numpy(held.pixels), torch.from_numpy(held.labels)
-    state = TrainingState(network, settings_of(1, batch), 10, device)
-    model = state.network.train()
-    if not limited:
-        return train_step(state, model, Batch(images, labels)), state
-    statistics = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    with limited_memory(model, device, batch, images.float() / 255) as small:
-        network.load_state_dict(statistics)  # as before the pass that measured the memory
-        return train_step(state, small.train(), Batch(images, labels)), state
+    rows: list[dict[str, Any]] = []
 
+    def train(model: nn.Module) -> None:
+        data, few = TrainingData(held, Held(4, sizes.size, 5)), settings_of(1, batch)
+        with tempfile.TemporaryDirectory() as work:
+            resources = loop.Resources([device], Path(work))
+            loop.train(model, data, few, resources, seed=0, name="gpu", on_epoch=rows.append)
 
-def gradient_of(state: TrainingState) -> Tensor:
-    """The gradients of all weights as one vector, float64 on the CPU."""
-    parts = [p.grad.flatten() for p in state.network.parameters() if p.grad is not None]
-    return torch.cat([part.detach().cpu().double() for part in parts])
+    if limited:
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        images = torch.from_numpy(held.pixels[:1]).float() / 255
+        with limited_memory(network, device, batch, images) as model:
+            network.load_state_dict(before)  # the pass that measured the memory has changed it
+            train(model)
+    else:
+        train(network)
+    gradients = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
+    return rows[0], torch.cat([part.detach().cpu().double() for part in gradients])
 
 
 def one_step(sizes: Sizes, device: torch.device) -> dict[str, Any]:
     """Gradients, not weights: Adam's first step is the sign of the gradient, near 0 too."""
-    (cpu_scores, on_cpu), (scores, state) = (first_step(sizes, d, 16) for d in (CPU, device))
-    gradient, reference = gradient_of(state), gradient_of(on_cpu)
-    loss = float(cpu_scores.loss)
+    (on_cpu, reference), (row, gradient) = (first_step(sizes, d, 16) for d in (CPU, device))
+    loss = on_cpu["loss"]
     found = {
         "loss on the CPU": loss,
-        "loss apart": abs(float(scores.loss) - loss) / loss,
+        "loss apart": abs(row["loss"] - loss) / loss,
         "gradient apart": float((gradient - reference).norm() / reference.norm()),
     }
     found["holds"] = (
@@ -342,17 +345,17 @@ def halved_training(sizes: Sizes, device: torch.device) -> dict[str, Any]:
     """Batch norm's statistics are then those of the smaller parts, so the loss is not the same."""
     batch = 8 if device.type == "cpu" else 256
     whole, _ = first_step(sizes, device, batch)
-    scores, state = first_step(sizes, device, batch, limited=True)
-    apart = abs(float(scores.loss) / float(whole.loss) - 1)
+    row, _ = first_step(sizes, device, batch, limited=True)
+    apart = abs(row["loss"] / whole["loss"] - 1)
     return {
-        "images at a time": state.images_at_once,
+        "images at a time": row["at_once"],
         "of a batch of": batch,
         "loss apart": apart,
-        "holds": 2 <= state.images_at_once < batch and apart < 0.2,
+        "holds": 2 <= row["at_once"] < batch and apart < 0.2,
     }
 
 
-# --- a training that is killed ----------------------------------------------------------------------
+# --- a training that is killed --------------------------------------------------------------------
 
 CHILD = """
 import sys

@@ -9,6 +9,7 @@ replaced: the table of epochs is a list of rows, and a resume state is written b
 import importlib
 import importlib.machinery
 import importlib.util
+import json
 import os
 import sys
 import types
@@ -131,12 +132,13 @@ def _save(tensors: Any, path: Path, metadata: Any = None) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     beside = Path(f"{path}.part")
     on_cpu = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
-    torch.save({"tensors": on_cpu, "metadata": metadata or {}}, beside)
+    torch.save({"tensors": on_cpu, "metadata": json.dumps(metadata or {})}, beside)
     beside.replace(path)
 
 
 def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     import torch
 
-    content = torch.load(path, weights_only=True)
-    return content["tensors"], content["metadata"]
+    with Path(path).open("rb") as file:  # by its name, torch would take it for what it is not
+        content = torch.load(file, weights_only=True)
+    return content["tensors"], json.loads(content["metadata"])
