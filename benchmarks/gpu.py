@@ -33,6 +33,7 @@ from gpu_report import Part, part_file, write_report
 # Shares of the time that is left when a part begins, beside those of the parts after it.
 SHARES = {"machine": 4, "checks": 32, "attack": 38, "training": 20, "compile": 12, "paper": 1}
 WITHOUT_PGDOSE = ("machine", "paper")  # parts that do not need its modules
+LEAST = {"machine": 90}  # seconds: torch may have to come from a slow disk
 GRACE = 10  # seconds that a part may run over before it is killed: an entry, or its end
 EVERY = 2  # seconds between two looks at a running part
 TOY_SECONDS = 60  # of a part at toy size
@@ -117,7 +118,8 @@ def main() -> None:
     for number, name in enumerate(wanted.parts):
         rest = sum(SHARES[later] for later in wanted.parts[number:])
         left = 60 * wanted.minutes - (time.monotonic() - begun) - GRACE
-        seconds = max(left * SHARES[name] / rest, 1.0) if not toy else TOY_SECONDS
+        seconds = max(left * SHARES[name] / rest, min(LEAST.get(name, 1), left), 1.0)
+        seconds = TOY_SECONDS if toy else seconds
         print(f"{name}: {seconds:.0f} s", flush=True)
         if wanted.together:
             run_part(name, folder, seconds, toy)

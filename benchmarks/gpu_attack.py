@@ -18,7 +18,8 @@ from typing import Any
 import gpu_task
 import torch
 from attack_peers import PEERS
-from gpu_report import Part
+from gpu_checks import WITH_GRAPHS
+from gpu_report import SKIPPED, Part
 from gpu_task import in_turns, peak_gigabytes
 from torch import Tensor, nn
 
@@ -48,6 +49,7 @@ class Task:
     plain: nn.Module  # what a user has
     folded: Classifier  # what pgdose makes of it
     network: nn.Module  # that in a precision
+    graphs_work: bool = True
 
     def of(self, precision: str) -> "Task":
         return replace(self, network=gpu_task.in_precision(self.folded, precision, self.device))
@@ -72,7 +74,7 @@ def run(part: Part) -> None:
     tasks: dict[int, Task] = {}
 
     def prepare(size: int) -> dict[str, Any]:
-        tasks[size] = made(size, max(batches), part.toy)
+        tasks[size] = replace(made(size, max(batches), part.toy), graphs_work=graphs_work(part))
         return {"px": size, "images": max(batches)}
 
     for size in sizes:
@@ -96,6 +98,13 @@ def run(part: Part) -> None:
                 if (batch, precision) != (batches[0], "fp32"):
                     compute = partial(step, tasks[size], batch, precision, rounds, False)
                     part.measure(STEP, step_name(size, batch, precision), compute)
+
+
+def graphs_work(part: Part) -> bool:
+    """Whether part `checks` saw no CUDA graph fail: one that does may leave CUDA unusable."""
+    all_entries = part.earlier.get("checks", {}).get("entries", [])
+    tried = [entry for entry in all_entries if entry["table"] == WITH_GRAPHS]
+    return all(entry.get("fault") == "no" for entry in tried if entry["state"] != SKIPPED)
 
 
 def step_name(size: int, batch: int, precision: str) -> str:
@@ -148,13 +157,14 @@ def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> di
     steps = steps if task.device.type == "cuda" else 2
     graphs = CudaGraphs(task.network)
     epsilons = [ALPHA * steps]
-    peak_gigabytes(task.device)
+    gpu_task.tidy(task.device)
     ways: dict[str, Callable[[], float]] = {
         "floor": partial(floor, task.network, task.images, steps),
-        "floor with graphs": partial(floor, graphs, task.images, steps),
         "pgdose": lambda: attacked(task.network, task, epsilons, steps).steps,
-        "pgdose with graphs": lambda: attacked(graphs, task, epsilons, steps).steps,
     }
+    if task.graphs_work:
+        ways["floor with graphs"] = partial(floor, graphs, task.images, steps)
+        ways["pgdose with graphs"] = lambda: attacked(graphs, task, epsilons, steps).steps
     calls, faults = peer_ways(task, list(LAYOUTS)) if peers else ({}, {})
     for name, call in calls.items():
         ways[name] = lambda call=call: (call(epsilons, steps), batch * steps)[1]
@@ -172,7 +182,6 @@ def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> di
             best = min(alike, key=lambda name: alike[name])
             found[f"times as fast as the fastest {layout}"] = alike[best] / taken["pgdose"]
     found |= {"steps": steps, "peak GB": peak_gigabytes(task.device)}
-    found["graphs' fault"] = graphs.fault or "no"
     return found | {f"{name} failed": fault for name, fault in faults.items()}
 
 
@@ -187,29 +196,24 @@ def whole(task: Task, rounds: int, peers: bool) -> dict[str, Any]:
         results[name] = attacked(network, task, epsilons, iterations)
         return n
 
-    taken = in_turns(
-        {
-            "floor, a step": partial(floor, task.network, task.images, 4),
-            "pgdose": partial(surface_of, "pgdose", task.network),
-            "graphs": partial(surface_of, "graphs", graphs),
-        },
-        rounds,
-        task.device,
-    )
+    gpu_task.tidy(task.device)
+    ways: dict[str, Callable[[], float]] = {
+        "floor, a step": partial(floor, task.network, task.images, 4),
+        "pgdose": partial(surface_of, "pgdose", task.network),
+    }
+    if task.graphs_work:
+        ways["graphs"] = partial(surface_of, "graphs", graphs)
+    taken = in_turns(ways, rounds, task.device)
     steps = results["pgdose"].steps / n
-    with torch.no_grad():
-        classes = task.folded(task.images).argmax(dim=1)
-    compared = gpu_task.compare(results["graphs"], results["pgdose"], classes, None)
     found: dict[str, Any] = {
         "s per image": taken["pgdose"],
         "steps per image": steps,
         "share of the floor": steps * taken["floor, a step"] / taken["pgdose"],
-        "with graphs, s per image": taken["graphs"],
-        "graphs, gain": taken["pgdose"] / taken["graphs"],
-        "graphs, flips that differ": f"{compared['flips that differ']} of {compared['flips']}",
-        "rate at the end": compared["rate at the end"],
-        "graphs' fault": graphs.fault or "no",
     }
+    if task.graphs_work:
+        found |= beside(results["graphs"], results["pgdose"], task)
+        found["graphs, gain"] = taken["pgdose"] / taken["graphs"]
+        found["graphs' fault"] = graphs.fault or "no"
     calls, faults = peer_ways(task, ["as called"]) if peers else ({}, {})
     for name, call in calls.items():  # once: they take far longer
         begun = gpu_task.synchronised(task.device)
@@ -217,6 +221,17 @@ def whole(task: Task, rounds: int, peers: bool) -> dict[str, Any]:
         seconds = (gpu_task.synchronised(task.device) - begun) / n
         found[f"times as fast as {name}, last iterates"] = seconds / taken["pgdose"]
     return found | {f"{name} failed": fault for name, fault in faults.items()}
+
+
+def beside(surface: Surface, reference: Surface, task: Task) -> dict[str, Any]:
+    """How many flips differ."""
+    with torch.no_grad():
+        classes = task.folded(task.images).argmax(dim=1)
+    found = gpu_task.compare(surface, reference, classes, None)
+    return {
+        "flips that differ": f"{found['flips that differ']} of {found['flips']}",
+        "rate at the end": found["rate at the end"],
+    }
 
 
 class InLower(nn.Module):

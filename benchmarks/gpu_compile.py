@@ -54,8 +54,5 @@ def compiled(size: int, batch: int, precision: str, toy: bool) -> dict[str, Any]
     found["gain"] = taken["floor"] / taken["floor, compiled"]
     found["s until the first step"] = first
     if surfaces:
-        with torch.no_grad():
-            classes = task.folded(task.images).argmax(dim=1)
-        compared = gpu_task.compare(surfaces["compiled"], surfaces["plain"], classes, None)
-        found["flips that differ"] = f"{compared['flips that differ']} of {compared['flips']}"
+        found |= gpu_attack.beside(surfaces["compiled"], surfaces["plain"], task)
     return found

@@ -14,8 +14,8 @@ PEERS = {"torchattacks": "torchattacks", "foolbox": "foolbox", "art": "ART", "ad
 
 
 def run(part: Part) -> None:
-    part.measure("torch", "torch and the GPU", torch_and_gpu)
-    part.measure("packages", "pgdose's modules", modules)
+    part.measure("torch", "torch and the GPU", torch_and_gpu, share=0.9)
+    part.measure("packages", "pgdose's modules", modules, share=0.9)
     part.measure("packages", "other libraries of attacks", peers)
     part.measure("system", "system", system)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 Values = Mapping[str, Any]  # numbers, words and lists of them; `holds` is the verdict, if any
+SKIPPED = "skipped, no time left"
 LEAST = 2.0  # seconds without which an entry is not begun
 
 
@@ -63,7 +64,7 @@ class Part:
         entry: dict[str, Any] = {"table": table, "name": name, "state": "running"}
         self.entries.append(entry)
         if self.left < least:
-            entry["state"] = "skipped, no time left"
+            entry["state"] = SKIPPED
             self.write()
             return None
         self.write()
@@ -164,7 +165,7 @@ def write_report(folder: Path, order: list[str], about: Values) -> None:
 def _markdown(about: Values, order: list[str], parts: Mapping[str, Any]) -> str:
     lines = ["# pgdose on a GPU", ""]
     lines += [f"- {key}: {value}" for key, value in about.items()]
-    lines += ["", *_verdicts(parts)]
+    lines += ["", *_verdicts(parts), "", *_switches(parts)]
     for name in order:
         if name not in parts:
             lines += ["", f"## {name}", "", "Not begun."]
@@ -192,10 +193,38 @@ def _verdicts(parts: Mapping[str, Any]) -> list[str]:
     return lines + ([f"Without a result: {'; '.join(open_)}."] if open_ else [])
 
 
+def _switches(parts: Mapping[str, Any]) -> list[str]:
+    """What is off by default: equal flips and a gain would speak for it."""
+    with_graphs = [e for e in parts.get("checks", {}).get("entries", []) if "replays" in e]
+    equal = bool(with_graphs) and all(entry.get("holds") for entry in with_graphs)
+    gains = {
+        f"CUDA graphs (checks hold: {'yes' if equal else 'no'})": [
+            entry["graphs, gain"]
+            for entry in entries(parts, "attack", "step")
+            if "graphs, gain" in entry
+        ],
+        "torch.compile": [entry["gain"] for entry in entries(parts, "compile", "step")],
+    }
+    for way in ("overlapped", "resident"):
+        rates = entries(parts, "training", "images per second")
+        gains[f"images {way} in training"] = [entry[way] / entry["pinned"] for entry in rates]
+    return [
+        f"- {name}: {min(found):.2f} to {max(found):.2f} times as fast as without"
+        for name, found in gains.items()
+        if found
+    ]
+
+
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     hidden = ("table", "error", "text")
     columns = [key for row in rows for key in row if key not in hidden]
     columns = list(dict.fromkeys(columns))
+    if len(rows) < 6 and len(columns) > 10:  # a line for each figure is easier to read
+        lines = [f"| | {' | '.join(_cell(row['name']) for row in rows)} |"]
+        lines.append(f"|{'---|' * (len(rows) + 1)}")
+        for key in columns[1:]:
+            lines.append(f"| {key} | {' | '.join(_cell(row.get(key)) for row in rows)} |")
+        return lines
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for row in rows:
         lines.append(f"| {' | '.join(_cell(row.get(key)) for key in columns)} |")

@@ -4,6 +4,7 @@ Images are random fields of several scales; a class has more fine texture than t
 network learns them in some dozen steps and attacks find something to turn over.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -234,10 +235,14 @@ def in_turns(
     return {name: median(seconds) for name, seconds in taken.items()}
 
 
+def tidy(device: torch.device) -> None:
+    """Free what earlier entries left, graphs among it, and count the peak of memory anew."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_gigabytes(device: torch.device) -> float:
-    """The most that tensors took since the last call; 0 on a CPU."""
-    if device.type != "cuda":
-        return 0.0
-    most = torch.cuda.max_memory_allocated(device) / 1e9
-    torch.cuda.reset_peak_memory_stats(device)
-    return most
+    """The most that tensors took since `tidy`; 0 on a CPU."""
+    return torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else 0.0

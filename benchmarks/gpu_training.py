@@ -48,6 +48,7 @@ class Images(Dataset):
 
 def run(part: Part) -> None:
     device = gpu_task.the_device(part.toy)
+    devices.set_deterministic(False, device)  # as a study's training
     sizes, n, batch = ((75,), 8, 4) if part.toy else ((256, 128), 1280, 64)
     for precision in ("fp32", "tf32", "bf16", "fp16"):
         for size in sizes:
@@ -58,7 +59,7 @@ def run(part: Part) -> None:
 def rates(
     device: torch.device, size: int, n: int, batch: int, precision: str, toy: bool
 ) -> dict[str, Any]:
-    peak_gigabytes(device)
+    gpu_task.tidy(device)
     ways, state = ways_of(device, Held(n, size, 6), batch, precision, toy)
     try:
         taken = in_turns(ways, 1 if toy else 3, device)
