@@ -72,31 +72,57 @@ def run(part: Part) -> None:
 
 
 def hours(parts: Mapping[str, Any], precision: str, graphs: bool) -> dict[str, Any]:
+    """Hours of training and of attacks; LookupError if neither can be told."""
     guessed: list[str] = []
-    share = shared_steps(parts, guessed)
-    seconds = {"training": 0.0, "least": 0.0, "attacks": 0.0, "most": 0.0}
-    for entry in STUDY:
-        rate = training_rate(parts, entry.size, precision, guessed)
-        step = step_seconds(parts, entry.size, precision, graphs, guessed)
-        seconds["training"] += entry.networks * entry.trained * EPOCHS / rate
-        for name in entry.attacks:
-            attack = ATTACKS[name]
-            all_steps = attack.epsilons * attack.max_iter
-            each = entry.networks * entry.validation * step * (1 if attack.gradient else 0.5)
-            least = attack.max_iter if attack.shares else all_steps
-            seconds["least"] += each * least
-            seconds["attacks"] += each * (share * all_steps if attack.shares else all_steps)
-            seconds["most"] += each * all_steps
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    for compute in (training_hours, attack_hours):
+        try:
+            found |= compute(parts, precision, graphs, guessed)
+        except LookupError as error:
+            faults.append(str(error))
+    if not found:
+        raise LookupError("; ".join(faults))
+    if not faults:
+        found["together"] = found["training"] + found["attacks"]
+    return found | {"guessed": "; ".join([*dict.fromkeys(guessed), *faults]) or "nothing"}
+
+
+def training_hours(
+    parts: Mapping[str, Any], precision: str, graphs: bool, guessed: list[str]
+) -> dict[str, Any]:
+    seconds = sum(
+        entry.networks
+        * entry.trained
+        * EPOCHS
+        / training_rate(parts, entry.size, precision, guessed)
+        for entry in STUDY
+    )
     return {
-        "training": seconds["training"] / 3600,
-        "attacks": seconds["attacks"] / 3600,
-        "attacks, least and most": [seconds["least"] / 3600, seconds["most"] / 3600],
-        "together": (seconds["training"] + seconds["attacks"]) / 3600,
+        "training": seconds / 3600,
         "networks": sum(entry.networks for entry in STUDY),
         "million training steps of an image": work_of_training() / 1e6,
+    }
+
+
+def attack_hours(
+    parts: Mapping[str, Any], precision: str, graphs: bool, guessed: list[str]
+) -> dict[str, Any]:
+    share = shared_steps(parts, guessed)
+    least = likely = most = 0.0
+    for entry in STUDY:
+        step = step_seconds(parts, entry.size, precision, graphs, guessed)
+        for attack in map(ATTACKS.__getitem__, entry.attacks):
+            all_steps = attack.epsilons * attack.max_iter
+            each = entry.networks * entry.validation * step * (1 if attack.gradient else 0.5)
+            most += each * all_steps
+            likely += each * all_steps * (share if attack.shares else 1)
+            least += each * (attack.max_iter if attack.shares else all_steps)
+    return {
+        "attacks": likely / 3600,
+        "attacks, least and most": [least / 3600, most / 3600],
         "million attack steps of an image at most": most_attack_steps() / 1e6,
         "shared steps, part of all": share,
-        "guessed": "; ".join(dict.fromkeys(guessed)) or "nothing",
     }
 
 

@@ -218,3 +218,6 @@ def test_hours_are_work_times_seconds(modules: dict[str, ModuleType]) -> None:
     assert found["guessed"] == "training at 128 px from 256 px"
     with pytest.raises(LookupError, match="no figure of bf16"):
         paper.hours(parts, "bf16", False)
+    found = paper.hours({"attack": parts["attack"]}, "fp32", False)
+    assert found["attacks"] > 0 and "training" not in found and "together" not in found
+    assert found["guessed"] == "part training has no figure of fp32"
