@@ -7,6 +7,7 @@ it leaves what it has found. An entry that fails, or takes too long, does not st
 import json
 import math
 import os
+import re
 import signal
 import time
 import traceback
@@ -119,9 +120,10 @@ def entries(parts: Mapping[str, Any], part: str, table: str) -> list[dict[str, A
 
 def error_text(error: BaseException) -> str:
     """What went wrong, and where: the last calls, without the folders of this machine."""
+    text = re.sub(r"(?<![\w.])(?:/[\w.+-]+)+/([\w.+-]+)", r"\1", str(error)[:2000])
     calls = traceback.extract_tb(error.__traceback__)[-6:]
     places = [f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls]
-    return f"{type(error).__name__}: {str(error)[:2000]} | {' > '.join(places)}"
+    return f"{type(error).__name__}: {text} | {' > '.join(places)}"
 
 
 @contextmanager

@@ -173,8 +173,7 @@ class _Replay(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
         passes, rows = ctx.passes, ctx.rows
         ctx.owner.end_pass(ctx.number)
-        passes.upstream.zero_()
-        passes.upstream[:rows].copy_(upstream)
+        passes.upstream[:rows].copy_(upstream)  # the other rows' gradients are dropped
         passes.backward()
         return passes.gradient[:rows].clone(), None, None
 

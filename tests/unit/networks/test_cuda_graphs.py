@@ -4,6 +4,11 @@ There is no GPU here, so a capture on the CPU stands in for CUDA's: like a graph
 fixed buffers, and overwrites its results at each replay.
 """
 
+import contextlib
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from helpers.networks import TwoClasses
@@ -12,7 +17,7 @@ from torch import Tensor, nn
 from pgdose.attack.samples import Samples
 from pgdose.attack.settings import make
 from pgdose.attack.surface import surface
-from pgdose.networks.cuda_graphs import CudaGraphs, Passes, padded_rows
+from pgdose.networks.cuda_graphs import CudaGraphs, GraphCapture, Passes, padded_rows
 from pgdose.study.doses import Doses
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -144,6 +149,62 @@ def test_a_late_gradient_is_refused_and_never_that_of_other_images() -> None:
     torch.autograd.grad(logits, first, retain_graph=True)
     with pytest.raises(RuntimeError, match="and once"):
         torch.autograd.grad(logits, first)
+
+
+class FakeCuda:
+    """What `GraphCapture` uses of torch.cuda, on the CPU; notes what is done in which order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.notes: list[Any] = []
+        for name in ("CUDAGraph", "Stream", "current_stream", "device", "graph", "stream"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
+
+    def CUDAGraph(self) -> Any:  # noqa: N802
+        graph = SimpleNamespace()
+        graph.replay = lambda: self.notes.append(("replay", id(graph)))
+        return graph
+
+    def Stream(self) -> Any:  # noqa: N802
+        return SimpleNamespace(wait_stream=lambda other: self.notes.append("side waits"))
+
+    def current_stream(self) -> Any:
+        return SimpleNamespace(wait_stream=lambda other: self.notes.append("main waits"))
+
+    @contextlib.contextmanager
+    def device(self, device: torch.device) -> Iterator[None]:
+        yield
+
+    @contextlib.contextmanager
+    def stream(self, stream: object) -> Iterator[None]:
+        self.notes.append("side begins")
+        yield
+        self.notes.append("side ends")
+
+    @contextlib.contextmanager
+    def graph(self, graph: object, **how: object) -> Iterator[None]:
+        self.notes.append(("capture", id(graph), how["stream"], how["pool"]))
+        yield
+
+
+def test_a_capture_warms_up_beside_and_shares_pool_and_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake, capture = FakeCuda(monkeypatch), GraphCapture()
+    plain, images = network(), batch(3).requires_grad_()
+    plain.register_forward_hook(lambda *_: fake.notes.append("pass"))
+    made = capture(plain, images)
+    warm_up = ["side waits", "side begins", *["pass"] * 3, "side ends", "main waits"]
+    assert fake.notes[:7] == warm_up
+    forward, again, backward = fake.notes[7:]
+    assert again == "pass" and forward[2:] == backward[2:] and forward[1] != backward[1]
+    made.forward()
+    made.backward()
+    assert fake.notes[10:] == [("replay", forward[1]), ("replay", backward[1])]
+    assert made.images is images and made.gradient.shape == images.shape
+    assert made.upstream.shape == made.logits.shape and not made.logits.requires_grad
+    capture(plain, batch(2).requires_grad_())
+    assert fake.notes[-1][2:] == forward[2:]  # of another size
 
 
 ATTACKS = [

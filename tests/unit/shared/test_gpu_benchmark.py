@@ -91,7 +91,7 @@ def test_an_entry_that_fails_or_lasts_too_long_does_not_stop_the_next(
     modules: dict[str, ModuleType], tmp_path: Path
 ) -> None:
     def fail() -> dict[str, Any]:
-        raise RuntimeError("CUDA error: an illegal memory access")
+        raise RuntimeError("CUDA error: an illegal memory access in /home/somebody/a/net.py")
 
     def last() -> dict[str, Any]:
         while True:
@@ -109,7 +109,8 @@ def test_an_entry_that_fails_or_lasts_too_long_does_not_stop_the_next(
     part.finish()
     fails, lasts, works, late = entries_of(tmp_path, "checks")
     assert fails["state"] == "failed" and "illegal memory access" in fails["error"]
-    assert "test_gpu_benchmark.py" in fails["error"] and str(PROJECT) not in fails["error"]
+    assert "test_gpu_benchmark.py" in fails["error"] and "access in net.py" in fails["error"]
+    assert str(PROJECT) not in fails["error"] and "somebody" not in fails["error"]
     assert lasts["state"] == "cut short" and late["state"] == "skipped, no time left"
     assert works["figure"] == 0.3333 and works["none"] == "nan"
     modules["gpu_report"].write_report(tmp_path, ["checks", "paper"], {})
