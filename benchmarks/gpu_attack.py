@@ -85,8 +85,8 @@ def run(part: Part) -> None:
         compute = partial(step, tasks[size], batches[0], "fp32", rounds, True)
         part.measure(STEP, step_name(size, batches[0], "fp32"), compute)
     for size in there:
-        compute = partial(whole, tasks[size].first(batches[0]), rounds, size == sizes[0])
-        part.measure(WHOLE, f"{size} px, {batches[0]} images, fp32", compute)
+        compute = partial(whole, tasks[size].first(batches[0]), "fp32", rounds, size == sizes[0])
+        part.measure(WHOLE, step_name(size, batches[0], "fp32"), compute)
     for size in there[:1]:
         part.measure(
             OTHER, f"{size} px", partial(other_ways, tasks[size].first(batches[0]), rounds)
@@ -98,6 +98,10 @@ def run(part: Part) -> None:
                 if (batch, precision) != (batches[0], "fp32"):
                     compute = partial(step, tasks[size], batch, precision, rounds, False)
                     part.measure(STEP, step_name(size, batch, precision), compute)
+    for precision in gpu_task.PRECISIONS[1:]:
+        for size in there:
+            compute = partial(whole, tasks[size].first(batches[0]), precision, rounds, False)
+            part.measure(WHOLE, step_name(size, batches[0], precision), compute)
 
 
 def graphs_work(part: Part) -> bool:
@@ -185,7 +189,8 @@ def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> di
     return found | {f"{name} failed": fault for name, fault in faults.items()}
 
 
-def whole(task: Task, rounds: int, peers: bool) -> dict[str, Any]:
+def whole(task: Task, precision: str, rounds: int, peers: bool) -> dict[str, Any]:
+    task = task.of(precision)
     graphs, n = CudaGraphs(task.network), len(task.images)
     epsilons, iterations = EPSILONS, ITERATIONS
     if task.device.type == "cpu":
@@ -203,7 +208,10 @@ def whole(task: Task, rounds: int, peers: bool) -> dict[str, Any]:
     }
     if task.graphs_work:
         ways["graphs"] = partial(surface_of, "graphs", graphs)
-    taken = in_turns(ways, rounds, task.device)
+    try:
+        taken = in_turns(ways, rounds, task.device)
+    finally:
+        devices.set_precision("fp32", task.device)
     steps = results["pgdose"].steps / n
     found: dict[str, Any] = {
         "s per image": taken["pgdose"],

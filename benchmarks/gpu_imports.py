@@ -1,9 +1,10 @@
 """pgdose's attack and training on a machine that has torch, torchvision and numpy alone.
 
 Tables, studies and checksums need further packages, which computing does not. While pgdose's
-modules are imported, stand-ins take the place of those that are missing; what a stand-in defines
-does nothing, and pydantic's models take any values. Two functions that would need them are
-replaced: the table of epochs is a list of rows, and a resume state is written by torch.save.
+modules are imported, stand-ins take the place of those that are missing or unusable; what a
+stand-in defines does nothing, and pydantic's models take any values. Two functions that would need
+them are replaced: the table of epochs is a list of rows, and a resume state is written by
+torch.save.
 """
 
 import importlib
@@ -95,7 +96,11 @@ class Finder:
 
 
 def prepare() -> list[str]:
-    """Put src/ on the path and import what the parts need; the names of missing packages."""
+    """Put src/ on the path and import what the parts need; names of packages not used.
+
+    These are the missing ones; all of PACKAGES if one that is there is of no use, as of another
+    version.
+    """
     # Deterministic mode needs it before the first matrix product; it is a GPU's default size.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if str(SOURCE) not in sys.path:
@@ -103,17 +108,34 @@ def prepare() -> list[str]:
     for name in ("torch", "torchvision.models", "torch.fx.experimental.optimization"):
         importlib.import_module(name)  # before the stand-ins: they look for packages of their own
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    try:
+        _import_without(missing)
+    except Exception:  # a foreign package's import may raise anything
+        _forget(("pgdose",))
+        missing = list(PACKAGES)
+        _import_without(missing)
+    _replace(missing)
+    return missing
+
+
+def _import_without(missing: Sequence[str]) -> None:
+    """Import MODULES with stand-ins for some packages, which are gone afterwards."""
     finder = Finder(missing)
-    sys.meta_path.append(finder)  # type: ignore[arg-type]
+    kept = _forget(missing)
+    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
     try:
         for name in MODULES:
             importlib.import_module(f"pgdose.{name}")
     finally:
         sys.meta_path.remove(finder)  # type: ignore[arg-type]
-        for name in [name for name in sys.modules if name.split(".")[0] in missing]:
-            del sys.modules[name]
-    _replace(missing)
-    return missing
+        _forget(missing)
+        sys.modules.update(kept)
+
+
+def _forget(packages: Sequence[str]) -> dict[str, types.ModuleType]:
+    """Take packages and all their modules out of those that are imported."""
+    names = [name for name in sys.modules if name.split(".")[0] in packages]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def _replace(missing: Sequence[str]) -> None:

@@ -50,7 +50,7 @@ def modules() -> dict[str, Any]:
     missing = gpu_imports.prepare()
     replaced = "; resume states are written by torch.save" if "safetensors" in missing else ""
     return {
-        "missing": missing or "none",
+        "missing or unusable": missing or "none",
         "note": f"stand-ins take their place{replaced}" if missing else "",
         "to install them": f"pip install {' '.join(missing)}" if missing else "",
     }
