@@ -124,7 +124,7 @@ class Resident:
         return len(self.labels)
 
     def read(self, rows: Iterable[int]) -> Tensor:
-        return self.images[torch.as_tensor(list(rows), device=self.images.device)]
+        return self.images[torch.tensor(list(rows), dtype=torch.int64, device=self.images.device)]
 
 
 def resident(members: Members, device: torch.device, readers: int = 1) -> Members | Resident:

@@ -91,6 +91,7 @@ class TrainingState:
         except Damaged as error:
             log.warning("%s; training starts again from epoch 1", error)
             return
+        parameters = list(self.network.parameters())
         weights: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
@@ -101,24 +102,14 @@ class TrainingState:
                 self.best[name] = tensor.to(self.device)
             else:
                 number, name = name.split(".")
+                of = parameters[int(number)]
+                if tensor.shape == of.shape:  # a fused step needs the layout of the weights, too
+                    tensor = torch.empty_like(of, dtype=tensor.dtype).copy_(tensor)
                 moments.setdefault(int(number), {})[name] = tensor
         self.network.load_state_dict(weights)
         self.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
-        _align_moments(self.optimiser)
         self.schedule.load_state_dict(metadata["rate"])
         self.scaler.load_state_dict(metadata["scaler"])
         self.history = list(metadata["history"])
         self.images_at_once = int(self.history[-1]["at_once"])
         log.info("resuming after epoch %d", len(self.history))
-
-
-def _align_moments(optimiser: torch.optim.Optimizer) -> None:
-    """Let moments lie in memory as their weights do: a file holds them row by row.
-
-    The fused optimisers go through both by position, so with weights in channels_last each weight
-    would get the moments of another one.
-    """
-    for parameter, moments in optimiser.state.items():
-        for name, moment in moments.items():
-            if moment.shape == parameter.shape:
-                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)

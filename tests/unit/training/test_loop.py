@@ -60,7 +60,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"schedule": "one_cycle"},
     {"schedule": "constant"},
     {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1, "label_smoothing": 0.1},
-    {"keep": "best", "schedule": "constant"},
+    {"keep": "best", "lr": 0.05},
     {"augment": {"rotation": 20.0, "flip": True}},
 ]
 
