@@ -89,7 +89,7 @@ def ways_of(
     ours, floor_state = state_of(), state_of()
 
     def epoch(images: loading.ImageSource) -> int:
-        train_epoch(ours, images, Epoch(1, "gpu/rates", order), [device], READERS)
+        train_epoch(ours, images, Epoch(1, "gpu/rates", order), READERS)
         return len(order)
 
     images, labels = next(loading.batches(held, order, batch))

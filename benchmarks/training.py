@@ -120,7 +120,7 @@ def loops(arguments: argparse.Namespace, members: Members) -> dict[str, Callable
         return steps * arguments.batch
 
     def epoch() -> int:
-        train_epoch(ours, members, Epoch(1, "G", order), [device], arguments.readers)
+        train_epoch(ours, members, Epoch(1, "G", order), arguments.readers)
         return len(order)
 
     reference = network_of(arguments).train()

@@ -88,7 +88,7 @@ def set_deterministic(enabled: bool, device: torch.device) -> None:
 class Autocast(nn.Module):
     """A network computing in bfloat16 or float16 where torch's autocast does; outputs are float32.
 
-    It is a module because autocast holds for one thread, and DataParallel has one for each device.
+    It is a module, so all that takes a network takes it.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:

@@ -64,6 +64,68 @@ class Plain(nn.Module):
         return logits
 
 
+class Normed(nn.Module):
+    """Batch norm without dropout, the last one of a single pixel as at InceptionV3's end.
+
+    In training mode, more than `capacity` images at a time run out of memory in process `where`.
+    """
+
+    def __init__(self, capacity: int = 1_000, where: int = 0) -> None:
+        super().__init__()
+        self.capacity, self.where = capacity, where
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3, bias=False),  # a bias before batch norm would have no effect
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4, 4, 3, bias=False),
+            nn.AdaptiveAvgPool2d(1),
+            nn.BatchNorm2d(4),
+            nn.Flatten(),
+            nn.Linear(4, 2),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        number = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+        if self.training and len(images) > self.capacity and number == self.where:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        logits: Tensor = self.body(images)
+        return logits
+
+
+class TwoHeads(Normed):
+    """Has an auxiliary head in training, as InceptionV3 has."""
+
+    def forward(self, images: Tensor) -> Any:
+        logits = super().forward(images)
+        return (logits, logits[:, [1, 0]] ** 2) if self.training else logits
+
+
+class Strange(Normed):
+    """Has a weight that is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.ones(3))
+
+
+class NotANumber(Normed):
+    """Its logits are not finite in the second process, in training or when evaluated."""
+
+    def __init__(self, in_training: bool) -> None:
+        super().__init__()
+        self.in_training = in_training
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        bad = self.training == self.in_training and torch.distributed.get_rank() == 1
+        return logits * torch.nan if bad else logits
+
+
+def normed(kind: type[Normed] = Normed, *arguments: int) -> Any:
+    torch.manual_seed(3)
+    return kind(*arguments)
+
+
 def network(seed: int = 0) -> Any:
     torch.manual_seed(seed)
     return Network()
@@ -99,12 +161,13 @@ def train(
     held_out: Members | None = None,
     seed: int = 7,
     name: str = "G/full",
+    processes: int = 1,
     **changed: Any,
 ) -> pd.DataFrame:
     """Train on the members, validate on the same; `changed` are settings."""
     settings = Training(**{"epochs": 4, "batch": BATCH, "lr": 0.01, **changed})
     data = TrainingData(members, members, held_out)
-    resources = loop.Resources([CPU], work)
+    resources = loop.Resources([CPU] * processes, work)
     return loop.train(net, data, settings, resources, seed=seed, name=name)
 
 

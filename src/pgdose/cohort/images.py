@@ -43,6 +43,10 @@ class Members:
         self._keep = len(self.table) * channels * self.size[0] * self.size[1] <= KEPT
         self._resized: dict[int, np.ndarray] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens the stores itself."""
+        return self.__dict__ | {"_stores": {}, "_resized": {}}
+
     def __len__(self) -> int:
         return len(self.table)
 

@@ -131,21 +131,25 @@ def _normalised(body: nn.Module, mean: Sequence[float], std: Sequence[float]) ->
     return Classifier(body, Preprocessing.from_study(Input(mean=list(mean), std=list(std))))
 
 
+class Convolution(inception.BasicConv2d):
+    """A block of InceptionV3 with its channel counts times `width`."""
+
+    def __init__(self, in_channels: int, out_channels: int, width: float, **kwargs: Any) -> None:
+        if in_channels != 3:  # the image itself
+            in_channels = int(in_channels * width)
+        super().__init__(in_channels, int(out_channels * width), **kwargs)
+
+
 def inception_v3(classes: int, width: float = 1.0, auxiliary: bool = False) -> nn.Module:
     """torchvision's InceptionV3 with every channel count times `width`."""
 
-    class Convolution(inception.BasicConv2d):
-        def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
-            if in_channels != 3:  # the image itself
-                in_channels = int(in_channels * width)
-            super().__init__(in_channels, int(out_channels * width), **kwargs)
-
+    convolution = partial(Convolution, width=width)
     blocks = [getattr(inception, f"Inception{name}") for name in ("A", "B", "C", "D", "E", "Aux")]
     body = inception.Inception3(
         num_classes=classes,
         aux_logits=auxiliary,
         transform_input=False,
-        inception_blocks=[Convolution, *(partial(b, conv_block=Convolution) for b in blocks)],
+        inception_blocks=[convolution, *(partial(b, conv_block=convolution) for b in blocks)],
         init_weights=True,
     )
     body.fc = nn.Linear(int(2048 * width), classes)

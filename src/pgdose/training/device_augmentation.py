@@ -24,14 +24,18 @@ def draw_augmentations(
     return torch.tensor([[draw[name] for name in COLUMNS] for draw in draws], dtype=torch.float64)
 
 
-def augment_batch(images: Tensor, parameters: Tensor) -> Tensor:
+WHOLE = slice(None)
+
+
+def augment_batch(images: Tensor, parameters: Tensor, mine: slice = WHOLE) -> Tensor:
     """Images in [0, 1], n x channels x rows x columns, each changed by its row of the parameters.
 
     Values are not rounded to 8 bits, and one generator draws the noise of the whole batch, seeded
-    by the first image's `noise_seed`.
+    by the first image's `noise_seed`. If `images` are only those `mine` of the batch, the
+    parameters are still those of all.
     """
     seed = int(parameters[0, -1])
-    columns = parameters[:, :-1].to(images.dtype).to(images.device).unbind(dim=1)
+    columns = parameters[mine, :-1].to(images.dtype).to(images.device).unbind(dim=1)
     flip, rotation, scale, x, y, contrast, brightness, noise = columns
     flipped = torch.where(flip.bool()[:, None, None, None], images.flip(3), images)
     # The affine map from a pixel of the result to its origin. Each side is 2 long, from -1 to 1,
@@ -46,5 +50,6 @@ def augment_batch(images: Tensor, parameters: Tensor) -> Tensor:
     contrast, brightness, noise = (p[:, None, None, None] for p in (contrast, brightness, noise))
     result = (moved - 0.5) * (1 + contrast) + 0.5 + brightness
     source = torch.Generator(images.device).manual_seed(seed)
-    normal = torch.randn(result.shape, generator=source, dtype=result.dtype, device=result.device)
-    return (result + noise * normal).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+    shape = (len(parameters), *result.shape[1:])
+    normal = torch.randn(shape, generator=source, dtype=result.dtype, device=result.device)
+    return (result + noise * normal[mine]).clamp(0, 1).contiguous(memory_format=torch.channels_last)

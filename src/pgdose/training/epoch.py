@@ -1,7 +1,8 @@
 """One epoch: a pass over the training images in a keyed order.
 
 What is drawn for an epoch depends on (seed, name, number) alone, so a killed training that
-resumes draws the same.
+resumes draws the same. Among several processes each has a dropout of its own; the rest is
+the same for any number of them.
 """
 
 import logging
@@ -11,16 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
-from pgdose.devices import Autocast
 from pgdose.errors import UserError
 from pgdose.progress import Progress
 from pgdose.tables.keyed import generator
 from pgdose.training.device_augmentation import draw_augmentations
 from pgdose.training.loading import ImageSource, batches
+from pgdose.training.ranks import ALONE, Rank
 from pgdose.training.state import TrainingState
-from pgdose.training.step import Batch, Scores, train_step
+from pgdose.training.step import Batch, Scores, own_rows, train_step
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,16 @@ class Epoch:
     augmentation: np.random.Generator | None = None
 
 
-def draw_epoch(seed: int, name: str, number: int, images: int, augmented: bool) -> Epoch:
+def draw_epoch(
+    seed: int, name: str, number: int, images: int, augmented: bool, rank: Rank = ALONE
+) -> Epoch:
     """Draw the order of the images, and seed torch for dropout and the augmentation."""
     rng = generator(seed, f"epoch {number}", name)
-    torch.manual_seed(int(rng.integers(2**63)))  # dropout
+    dropout = int(rng.integers(2**63))
+    if rank.number:
+        own = generator(seed, f"epoch {number} process {rank.number}", name)
+        dropout = int(own.integers(2**63))
+    torch.manual_seed(dropout)
     order = rng.permutation(images)
     augmentation = generator(seed, f"vary {number}", name) if augmented else None
     return Epoch(number, name, order, augmentation)
@@ -58,27 +64,28 @@ class EpochScores(NamedTuple):
 
 
 def train_epoch(
-    state: TrainingState,
-    members: ImageSource,
-    epoch: Epoch,
-    devices: list[torch.device],
-    readers: int = 1,
+    state: TrainingState, members: ImageSource, epoch: Epoch, readers: int = 1
 ) -> EpochScores:
     """Step once per batch; UserError if a loss or a weight is not a finite number."""
-    model = _training_model(state, devices)
+    model, batch = state.model.train(), state.settings.batch
     limits = state.settings.augment.model_dump() if state.settings.augment else {}
     progress = Progress(log, f"{epoch.name} epoch {epoch.number}")
-    scores = RunningScores(epoch)
+    scores = RunningScores(epoch, state.rank)
     done = 0
-    loaded = batches(members, epoch.order, state.settings.batch, state.device, readers)
+
+    def mine(rows: np.ndarray) -> np.ndarray:
+        return own_rows(rows, state.images_at_once, state.rank)
+
+    loaded = batches(members, epoch.order, batch, state.device, readers, mine)
     for number, (images, labels) in enumerate(loaded, 1):
-        done += len(labels)
-        if len(labels) == 1:
+        size = min(batch, len(epoch.order) - done)
+        done += size
+        if size == 1:
             continue  # batch norm has no variance of one image
         drawn = None
         if epoch.augmentation is not None:
-            drawn = draw_augmentations(epoch.augmentation, limits, len(labels))
-        scores.add(number, len(labels), train_step(state, model, Batch(images, labels, drawn)))
+            drawn = draw_augmentations(epoch.augmentation, limits, size)
+        scores.add(number, size, train_step(state, model, Batch(images, labels, size, drawn)))
         progress(done, len(epoch.order), number)
     scores.fetch()
     if not all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values()):
@@ -86,25 +93,18 @@ def train_epoch(
     return EpochScores(scores.loss / len(epoch.order), scores.correct / len(epoch.order))
 
 
-def _training_model(state: TrainingState, devices: list[torch.device]) -> nn.Module:
-    """The network in training mode, in the state's precision, on all devices."""
-    model = Autocast(state.network, state.autocast) if state.autocast else state.network
-    if len(devices) > 1:
-        model = nn.DataParallel(model, devices)
-    return model.train()
-
-
 class RunningScores:
     """Sums of losses and correct predictions, fetched from the device every 50 steps.
 
-    A GPU waits at each fetch.
+    A GPU waits at each fetch. So do several processes for each other: each gets the sums of all,
+    and raises what the others raise.
     """
 
     STEPS = 50
 
-    def __init__(self, epoch: Epoch) -> None:
-        self.epoch = epoch
-        self.loss, self.correct = 0.0, 0
+    def __init__(self, epoch: Epoch, rank: Rank = ALONE) -> None:
+        self.epoch, self.rank = epoch, rank
+        self.loss, self.correct = 0.0, 0.0
         self._pending: list[tuple[int, int, Scores]] = []
 
     def add(self, number: int, images: int, scores: Scores) -> None:
@@ -118,12 +118,12 @@ class RunningScores:
             return
         numbers, images, scores = zip(*self._pending, strict=True)
         self._pending = []
-        losses = torch.stack([each.loss for each in scores]).tolist()
+        losses = self.rank.mean(torch.stack([each.loss for each in scores])).tolist()
         for number, n, loss in zip(numbers, images, losses, strict=True):
             if not math.isfinite(loss):
                 raise not_finite(self.epoch, f"the loss of batch {number} is {loss}")
             self.loss += loss * n
-        self.correct += int(torch.stack([each.correct for each in scores]).sum())
+        self.correct += float(self.rank.mean(torch.stack([each.correct for each in scores]).sum()))
 
 
 def not_finite(epoch: Epoch, fault: str) -> UserError:

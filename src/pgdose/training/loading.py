@@ -44,11 +44,13 @@ def batches(
     size: int,
     device: torch.device | None = None,
     readers: int = 1,
+    mine: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(images uint8, labels int64) in the given order; the last batch may be smaller.
 
     Threads suffice: reading, checksums and resizing release Python's lock. For a GPU the images
-    lie in pinned memory, unless they are on it already.
+    lie in pinned memory, unless they are on it already. `mine` chooses from a batch's rows those
+    that are wanted here.
     """
     labels = torch.tensor(members.labels)
     pinned = device is not None and device.type == "cuda"
@@ -61,7 +63,7 @@ def batches(
     pending: deque[Future[tuple[Tensor, Tensor]]] = deque()
     try:
         for start in range(0, len(order), size):
-            pending.append(pool.submit(read, order[start : start + size]))
+            pending.append(pool.submit(read, mine(order[start : start + size])))
             if len(pending) > AHEAD + readers:
                 yield pending.popleft().result()
         while pending:

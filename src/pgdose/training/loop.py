@@ -6,20 +6,24 @@ epoch and ends, on a CPU, with the same bytes.
 
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
 
+from pgdose.devices import set_deterministic
+from pgdose.out_of_memory import halve_batch
 from pgdose.study.training import Training
-from pgdose.training import history
+from pgdose.training import history, workers
 from pgdose.training.batch_statistics import settle_statistics
 from pgdose.training.data import TrainingData
 from pgdose.training.epoch import draw_epoch, not_finite, train_epoch
 from pgdose.training.evaluation import accuracy, cross_entropy, evaluate
+from pgdose.training.ranks import ALONE, Rank
 from pgdose.training.state import TrainingState
 
 log = logging.getLogger(__name__)
@@ -29,7 +33,7 @@ log = logging.getLogger(__name__)
 class Resources:
     """What a training runs on.
 
-    devices: they share each batch; batch norm keeps the statistics of the first one's part
+    devices: they share each batch, a process each if there are several
     work: folder of the resume state, named by a digest of all that the result depends on; the
         caller removes it when the network is written
     readers: threads that read images
@@ -38,6 +42,21 @@ class Resources:
     devices: list[torch.device]
     work: Path
     readers: int = 1
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.work / "epoch.safetensors"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training follows; `name` (group/run) and `seed` key its draws."""
+
+    data: TrainingData
+    settings: Training
+    resources: Resources
+    seed: int
+    name: str
 
 
 def train(
@@ -60,43 +79,65 @@ def train(
     step still follows the mean loss of `settings.batch` images; only batch norm's statistics are
     then those of the smaller part.
 
+    On several devices the result is that of one, but for rounding and for the images that dropout
+    hits; see `epochs_of_workers`.
+
     UserError if a loss or a weight is not finite; the state of the last good epoch stays in work.
     """
-    training, device = data.training, resources.devices[0]
-    network.to(device).to(memory_format=torch.channels_last)
-    state = TrainingState(network, settings, -(-len(training) // settings.batch), device)
-    checkpoint = resources.work / "epoch.safetensors"
-    state.load(checkpoint)
-    for row in state.history:
-        on_epoch(row)
-    for number in range(len(state.history) + 1, settings.epochs + 1):
-        if history.epochs_without_gain(state.history) >= (settings.patience or math.inf):
-            log.info("%s: no improvement for %d epochs, training ends", name, settings.patience)
-            break
-        row = _run_epoch(state, data, resources, seed, name, number)
-        state.add_epoch(row)
-        state.save(checkpoint)
-        on_epoch(row)
+    plan, device = Plan(data, settings, resources, seed, name), resources.devices[0]
+    if len(resources.devices) > 1:
+        for row in epochs_of_workers(network, plan):
+            on_epoch(row)
+        state = last_state(network, plan, device)
+    else:
+        state = last_state(network, plan, device)
+        for row in epochs(state, plan):
+            on_epoch(row)
     state.restore_best()
-    settle_statistics(network, training, state.images_at_once, device, resources.readers)
+    settle_statistics(network, data.training, state.images_at_once, device, resources.readers)
     return history.as_table(state.history, state.kept_epoch())
 
 
-def _run_epoch(
-    state: TrainingState,
-    data: TrainingData,
-    resources: Resources,
-    seed: int,
-    name: str,
-    number: int,
-) -> history.Row:
-    """Train for one epoch and evaluate; returns its row of the history."""
-    settings = state.settings
-    epoch = draw_epoch(seed, name, number, len(data.training), settings.augment is not None)
+def last_state(
+    network: nn.Module, plan: Plan, device: torch.device, rank: Rank = ALONE
+) -> TrainingState:
+    """The state after the last whole epoch, that before the first if there is none."""
+    network.to(device).to(memory_format=torch.channels_last)
+    steps = -(-len(plan.data.training) // plan.settings.batch)
+    state = TrainingState(network, plan.settings, steps, device, rank)
+    state.load(plan.resources.checkpoint)
+    return state
+
+
+def epochs(state: TrainingState, plan: Plan) -> Iterator[history.Row]:
+    """Train to the end; yields the rows of earlier epochs, and each new one's when it is saved."""
+    settings = plan.settings
+    if state.history:
+        log.info("resuming after epoch %d", len(state.history))
+    yield from list(state.history)
+    for number in range(len(state.history) + 1, settings.epochs + 1):
+        if history.epochs_without_gain(state.history) >= (settings.patience or math.inf):
+            log.info(
+                "%s: no improvement for %d epochs, training ends", plan.name, settings.patience
+            )
+            break
+        row = _run_epoch(state, plan, number)
+        state.add_epoch(row)
+        if state.rank.number == 0:
+            state.save(plan.resources.checkpoint)
+        yield row
+
+
+def _run_epoch(state: TrainingState, plan: Plan, number: int) -> history.Row:
+    """Train for one epoch and evaluate; returns its row of the history, the same in every rank."""
+    settings, data, readers = state.settings, plan.data, plan.resources.readers
+    augmented = settings.augment is not None
+    epoch = draw_epoch(plan.seed, plan.name, number, len(data.training), augmented, state.rank)
     row: history.Row = {"epoch": number, "lr": state.schedule.get_last_lr()[0]}
-    scores = train_epoch(state, data.training, epoch, resources.devices, resources.readers)
+    scores = train_epoch(state, data.training, epoch, readers)
     row |= {"loss": scores.loss, "training_accuracy": scores.accuracy}
-    inference = state.images_at_once, state.device, resources.readers
+    at_once = -(-state.images_at_once // state.rank.size)
+    inference = at_once, state.device, readers, state.rank
     if data.held_out is not None:
         logits = evaluate(state.network, data.held_out, *inference)
         row["held_out_loss"] = cross_entropy(logits, data.held_out.labels)
@@ -108,6 +149,40 @@ def _run_epoch(
     row["at_once"] = state.images_at_once
     log.info(
         "%s epoch %d/%d: loss %.3f, accuracy %.3f, on validation %.3f",
-        *(name, number, settings.epochs, *scores, row["validation_accuracy"]),
+        *(plan.name, number, settings.epochs, *scores, row["validation_accuracy"]),
     )
     return row
+
+
+def epochs_of_workers(network: nn.Module, plan: Plan) -> Iterator[history.Row]:
+    """Let a process on each device train a copy of the network; yields the rows of all epochs.
+
+    The network is left as it is: its last state is in the checkpoint, which the first process
+    writes. When memory runs out on one device, all go back to the last whole epoch, and go on from
+    there with half as many images at once.
+    """
+    at_once, yielded = plan.settings.batch, 0
+    used, work = plan.resources.devices, plan.resources.work
+    while True:
+        try:
+            for row in workers.run(partial(_work, network, plan, at_once), used, work):
+                at_once = row["at_once"]
+                if row["epoch"] > yielded:
+                    yielded = row["epoch"]
+                    yield row
+            return
+        except RuntimeError as error:
+            at_once = halve_batch(at_once, error, least=len(used))
+        log.warning("out of memory: now %d images at a time, with accumulated gradients", at_once)
+
+
+def _work(
+    network: nn.Module, plan: Plan, at_once: int, rank: Rank, device: torch.device
+) -> Iterator[history.Row]:
+    """What a worker does: the epochs of the whole training, on its share of the images."""
+    set_deterministic(plan.settings.deterministic, device)
+    readers = max(1, plan.resources.readers // rank.size)
+    plan = replace(plan, resources=replace(plan.resources, readers=readers))
+    state = last_state(network, plan, device, rank)
+    state.images_at_once = min(at_once, state.images_at_once)
+    return epochs(state, plan)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from pgdose import tensor_files
-from pgdose.devices import set_precision
+from pgdose.devices import Autocast, set_precision
 from pgdose.errors import Damaged
 from pgdose.study.training import Training
 from pgdose.training import history, optimizer
+from pgdose.training.ranks import ALONE, Rank
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +24,22 @@ class TrainingState:
 
     images_at_once: images whose gradients are computed together; half as many each time that
         memory runs out.
+    rank: of this process among those that train the network together.
     autocast: bfloat16 or float16, or None for float32.
+    model: the network in that precision; its gradients become the mean over all processes.
     best: the weights of the best epoch so far, if the settings keep that one.
     """
 
     def __init__(
-        self, network: nn.Module, settings: Training, steps: int, device: torch.device
+        self,
+        network: nn.Module,
+        settings: Training,
+        steps: int,
+        device: torch.device,
+        rank: Rank = ALONE,
     ) -> None:
         """`steps` is the number of optimiser steps in an epoch."""
-        self.network, self.settings, self.device = network, settings, device
+        self.network, self.settings, self.device, self.rank = network, settings, device, rank
         self.optimiser = optimizer.OPTIMIZERS[settings.optimizer](
             network.parameters(),
             lr=settings.lr,
@@ -39,6 +48,13 @@ class TrainingState:
         )
         self.schedule = optimizer.lr_schedule(self.optimiser, settings, settings.epochs * steps)
         self.autocast = AUTOCAST_TYPES.get(set_precision(settings.precision, device))
+        self.model = Autocast(network, self.autocast) if self.autocast else network
+        if rank.size > 1:
+            self.model = DistributedDataParallel(
+                self.model,
+                find_unused_parameters=True,  # as alone: what has no gradient is left as it is
+            )
+            self.model.broadcast_buffers = False  # equal already, see synchronised_batch_norm
         # Small gradients vanish in fp16 unless the loss is scaled up.
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.autocast == torch.float16)
         self.images_at_once = settings.batch
@@ -112,4 +128,3 @@ class TrainingState:
         self.scaler.load_state_dict(metadata["scaler"])
         self.history = list(metadata["history"])
         self.images_at_once = int(self.history[-1]["at_once"])
-        log.info("resuming after epoch %d", len(self.history))

@@ -1,8 +1,10 @@
 """One optimiser step: the gradients of a batch's mean loss, in as many parts as memory needs."""
 
 import logging
+from contextlib import nullcontext
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,18 +13,56 @@ from pgdose.devices import scaled
 from pgdose.out_of_memory import halve_batch
 from pgdose.study.training import Training
 from pgdose.training.device_augmentation import augment_batch
+from pgdose.training.ranks import Rank
 from pgdose.training.state import TrainingState
+from pgdose.training.synchronised_batch_norm import SynchronisedBatchNorm
 
 log = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """images: uint8, n x channels x rows x columns; labels: int64, n;
-    augmentation: how each image is varied, from `draw_augmentations`, or None."""
+    """What a process has of a batch of `size` images.
+
+    images: uint8, n x channels x rows x columns, those that it computes, see `own_rows`
+    labels: int64, n
+    augmentation: how each of all `size` images is varied, from `draw_augmentations`, or None
+    """
 
     images: Tensor
     labels: Tensor
+    size: int
     augmentation: Tensor | None = None
+
+
+class Part(NamedTuple):
+    """Images of a batch whose gradients are computed together.
+
+    whole: their positions in the batch
+    mine: which of them this process computes; `shared`: others compute the rest
+    """
+
+    whole: slice
+    mine: slice
+    shared: bool
+
+
+def parts_of(size: int, at_once: int, rank: Rank) -> list[Part]:
+    """Divide a batch into parts of at most `at_once` images, but never a single one.
+
+    Batch norm has no variance of one image.
+    """
+    number = min(-(-size // at_once), size // 2)
+    parts = []
+    for rows in np.array_split(np.arange(size), max(number, 1)):
+        whole = slice(int(rows[0]), int(rows[-1]) + 1)
+        parts.append(Part(whole, rank.share(len(rows)), rank.shares(len(rows))))
+    return parts
+
+
+def own_rows(rows: np.ndarray, at_once: int, rank: Rank) -> np.ndarray:
+    """Of a batch's rows those that this process computes."""
+    parts = parts_of(len(rows), at_once, rank)
+    return np.concatenate([rows[part.whole][part.mine] for part in parts])
 
 
 class Scores(NamedTuple):
@@ -35,8 +75,8 @@ class Scores(NamedTuple):
 def train_step(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
     """Compute gradients, halving `state.images_at_once` while memory runs out, and step.
 
-    `model` is `state.network`, or a wrapper of it that computes in another precision or on
-    several devices.
+    `model` is `state.model`. Among several processes the scores are such that their means are those
+    of the batch, and when memory runs out, all processes have to start again.
     """
     dropout = random_state(state.device)
     while True:
@@ -46,7 +86,9 @@ def train_step(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
             scores = gradients(state, model, batch)
             break
         except RuntimeError as error:
-            at_once = min(state.images_at_once, len(batch.labels))
+            if state.rank.size > 1:
+                raise
+            at_once = min(state.images_at_once, batch.size)
             state.images_at_once = halve_batch(at_once, error, least=2)
         log.warning(
             "out of memory: now %d images at a time, with accumulated gradients",
@@ -59,43 +101,38 @@ def train_step(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
 def gradients(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
     """Add the gradients of the batch's mean loss to the parameters.
 
-    At most `state.images_at_once` images are in memory together, but never a single one: batch
-    norm has no variance of one image.
+    At most `state.images_at_once` images are in memory together, on all devices. The model takes
+    the mean of the processes' gradients, so each one's loss counts as often as there are processes
+    that share a part.
     """
-    images, labels, augmentation = batch
+    images, labels, size, augmentation = batch
     settings, device = state.settings, state.device
     losses, correct = [], []
-    parts = min(-(-len(labels) // state.images_at_once), len(labels) // 2)
-    for rows in torch.arange(len(labels)).tensor_split(parts):
-        some = slice(int(rows[0]), int(rows[-1]) + 1)
+    done = 0
+    for part in parts_of(size, state.images_at_once, state.rank):
+        some = slice(done, done + part.mine.stop - part.mine.start)
+        done = some.stop
+        times = state.rank.size if part.shared else 1
         classes = labels[some].to(device, non_blocking=True)
         pixels = scaled(images[some], device)
         if augmentation is not None:
-            pixels = augment_batch(pixels, augmentation[some])
-        output = on_enough_devices(model, len(pixels))(pixels)
-        # Auxiliary heads, where there are some, add their logits behind the main ones.
-        logits, *others = output if isinstance(output, tuple) else (output,)
-        loss = _loss(logits, classes, settings)
-        for other in others:
-            loss = loss + settings.auxiliary * _loss(other, classes, settings)
-        loss = loss * (len(classes) / len(labels))
-        state.scaler.scale(loss).backward()
+            pixels = augment_batch(pixels, augmentation[part.whole], part.mine)
+        with SynchronisedBatchNorm(state.rank) if part.shared else nullcontext():
+            output = model(pixels)
+            # Auxiliary heads, where there are some, add their logits behind the main ones.
+            logits, *others = output if isinstance(output, tuple) else (output,)
+            loss = _loss(logits, classes, settings)
+            for other in others:
+                loss = loss + settings.auxiliary * _loss(other, classes, settings)
+            loss = loss * (times * len(classes) / size)
+            state.scaler.scale(loss).backward()
         losses.append(loss.detach())
-        correct.append((logits.argmax(dim=1) == classes).sum())
+        correct.append((logits.argmax(dim=1) == classes).sum() * times)
     return Scores(torch.stack(losses).sum(), torch.stack(correct).sum())
 
 
 def _loss(logits: Tensor, labels: Tensor, settings: Training) -> Tensor:
     return functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-
-
-def on_enough_devices(model: nn.Module, images: int) -> nn.Module:
-    """The model on all its devices, or on the first alone if one would get a single image."""
-    if not isinstance(model, nn.DataParallel):
-        return model
-    each = -(-images // len(model.device_ids))
-    module: nn.Module = model.module
-    return module if each == 1 or images % each == 1 else model
 
 
 RandomState = tuple[Tensor, Tensor | None]  # of the CPU, and of a GPU

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,8 +104,7 @@ def test_a_network_of_any_precision_can_be_attacked() -> None:
         check_network(devices.Autocast(small(), torch.bfloat16).train())
 
 
-def test_a_lower_precision_holds_in_every_thread() -> None:
-    """DataParallel calls a network from threads of its own."""
+def test_outputs_in_a_lower_precision_are_float32_again() -> None:
     dtypes = []
 
     class Products(nn.Module):
@@ -115,11 +113,9 @@ def test_a_lower_precision_holds_in_every_thread() -> None:
             dtypes.append(products.dtype)
             return products, products
 
-    network, some = devices.Autocast(Products(), torch.bfloat16), images(4)
-    with ThreadPoolExecutor(1) as pool:
-        outputs = [network(some), pool.submit(network, some).result()]
-    assert dtypes == [torch.bfloat16] * 2
-    assert all(part.dtype == torch.float32 for output in outputs for part in output)
+    outputs = devices.Autocast(Products(), torch.bfloat16)(images(4))
+    assert dtypes == [torch.bfloat16]
+    assert all(part.dtype == torch.float32 for part in outputs)
 
 
 # In a process of its own: what torch takes for its default cannot be set again.

@@ -4,34 +4,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from helpers.training import BATCH, MakeMembers, network, plain, train
-from torch import nn
+from helpers.training import BATCH, MakeMembers, plain, train
 
 from pgdose.errors import UserError
 from pgdose.training import step
+from pgdose.training.ranks import ALONE, Rank
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.mark.parametrize(
-    ("images", "devices", "shared"),
-    [(1, 2, False), (2, 2, False), (3, 2, False), (4, 2, True), (5, 4, False), (8, 4, True)],
-)
-def test_no_device_gets_a_single_image(images: int, devices: int, shared: bool) -> None:
-    """Batch norm has no variance of one; chunks are as torch makes them."""
-
-    class Several(nn.DataParallel):
-        def __init__(self) -> None:
-            nn.Module.__init__(self)
-            self.module, self.device_ids = network(), list(range(devices))
-
-    several = Several()
-    assert (step.on_enough_devices(several, images) is several) == shared
-    parts = [len(part) for part in torch.zeros(images, 1).chunk(devices)]
-    assert shared == (min(parts) > 1)
-    assert step.on_enough_devices(several.module, images) is several.module
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("at_once", [2, 3, 5, 100])
+@pytest.mark.parametrize("images", [2, 3, 7, 12])
+def test_parts_are_the_same_for_any_number_of_devices(images: int, at_once: int, size: int) -> None:
+    """And none has a single image, of which batch norm has no variance."""
+    alone = step.parts_of(images, at_once, ALONE)
+    sizes = [part.whole.stop - part.whole.start for part in alone]
+    assert sum(sizes) == images and min(sizes) > 1 and max(sizes) <= max(at_once, 3)
+    rows, read = np.arange(images) + 100, []
+    for number in range(size):
+        rank = Rank(number, size)
+        assert [p.whole for p in step.parts_of(images, at_once, rank)] == [p.whole for p in alone]
+        read += step.own_rows(rows, at_once, rank).tolist()
+    assert set(read) == set(rows)
+    assert len(read) == sum(n if n >= size else n * size for n in sizes)
 
 
 @pytest.mark.parametrize(("capacity", "left"), [(7, 4), (3, 2), (2, 2)])
@@ -69,7 +68,7 @@ labels = torch.zeros(64).long()
 settings = Training(epochs=1, batch=64, lr=0.1, schedule="constant")
 training = state.TrainingState(body, settings, 1, torch.device("cpu"))
 training.images_at_once = 2
-step.gradients(training, body, step.Batch(torch.from_numpy(images), labels))
+step.gradients(training, body, step.Batch(torch.from_numpy(images), labels, 64))
 training.optimiser.step()
 training.images_at_once = 64
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -79,7 +78,7 @@ class Members:
     def __len__(self): return 64
     def read(self, rows): return images[rows]
 order = torch.arange(64).numpy()
-epoch.train_epoch(training, Members(), epoch.Epoch(1, "G", order), [torch.device("cpu")])
+epoch.train_epoch(training, Members(), epoch.Epoch(1, "G", order))
 print("at once", training.images_at_once)
 """
 
