@@ -19,7 +19,7 @@ import gpu_task
 import torch
 from attack_peers import PEERS
 from gpu_checks import WITH_GRAPHS
-from gpu_report import SKIPPED, Part
+from gpu_report import CUT_SHORT, SKIPPED, Part
 from gpu_task import in_turns, peak_gigabytes
 from torch import Tensor, nn
 
@@ -112,7 +112,8 @@ def graphs_work(part: Part) -> bool:
     """Whether part `checks` saw no CUDA graph fail: one that does may leave CUDA unusable."""
     all_entries = part.earlier.get("checks", {}).get("entries", [])
     tried = [entry for entry in all_entries if entry["table"] == WITH_GRAPHS]
-    return all(entry.get("fault") == "no" for entry in tried if entry["state"] != SKIPPED)
+    ended = [entry for entry in tried if entry["state"] not in (SKIPPED, CUT_SHORT)]
+    return all(entry.get("fault") == "no" for entry in ended)
 
 
 def step_name(size: int, batch: int, precision: str) -> str:

@@ -142,13 +142,16 @@ def test_graphs_that_failed_in_the_checks_are_left_out(
     attack = importlib.import_module("gpu_attack")
     part = modules["gpu_report"].Part("attack", tmp_path, 10.0)
     table = importlib.import_module("gpu_checks").WITH_GRAPHS
-    outcomes = {"no": True, "RuntimeError: capture": False}
-    for fault, works in outcomes.items():
-        entry = {"table": table, "state": "done", "fault": fault}
-        part.earlier = {"checks": {"entries": [entry]}}
+    outcomes = [
+        ({"state": "done", "fault": "no"}, True),
+        ({"state": "done", "fault": "RuntimeError: capture"}, False),
+        ({"state": "failed"}, False),
+        ({"state": "its process ended: -11"}, False),
+        ({"state": "cut short"}, True),
+    ]
+    for entry, works in outcomes:
+        part.earlier = {"checks": {"entries": [{"table": table, **entry}]}}
         assert attack.graphs_work(part) == works
-    part.earlier["checks"]["entries"] = [{"table": table, "state": "failed"}]
-    assert not attack.graphs_work(part)
     task = dataclasses.replace(attack.made(75, 2, True), graphs_work=False)
     for found in (attack.step(task, 2, "fp32", 1), attack.whole(task, "fp32", 1)):
         assert not [name for name in found if "graph" in name]
