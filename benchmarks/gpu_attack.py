@@ -19,7 +19,7 @@ import gpu_task
 import torch
 from attack_peers import PEERS
 from gpu_checks import WITH_GRAPHS
-from gpu_report import SKIPPED, Part
+from gpu_report import CUT_SHORT, SKIPPED, Part
 from gpu_task import in_turns, peak_gigabytes
 from torch import Tensor, nn
 
@@ -36,7 +36,8 @@ ALPHA, ITERATIONS = 0.01, 20
 EPSILONS = [round(0.02 * k, 2) for k in range(1, 11)]
 SIGN = GradientDescent(objective=OBJECTIVES["cross_entropy"], step="sign", rate=ALPHA)
 LAYOUTS = {"as called": torch.contiguous_format, "channels_last": torch.channels_last}
-STEP, WHOLE, OTHER = "step", "whole surface, 10 epsilons x 20 iterations", "other ways of the floor"
+STEP, WHOLE = "step", "whole surface, 10 epsilons x 20 iterations"
+PEERS_TABLE, OTHER = "beside other libraries", "other ways of the floor"
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ def run(part: Part) -> None:
     rounds = 1 if part.toy else 3
     there = [size for size in sizes if size in tasks]
     for size in there:  # what matters most comes first
-        compute = partial(step, tasks[size], batches[0], "fp32", rounds, True)
+        compute = partial(step, tasks[size], batches[0], "fp32", rounds)
         part.measure(STEP, step_name(size, batches[0], "fp32"), compute)
     for size in there:
-        compute = partial(whole, tasks[size].first(batches[0]), "fp32", rounds, size == sizes[0])
+        compute = partial(whole, tasks[size].first(batches[0]), "fp32", rounds)
         part.measure(WHOLE, step_name(size, batches[0], "fp32"), compute)
+    for size in there:
+        compute = partial(beside_peers, tasks[size].first(batches[0]), rounds)
+        part.measure(PEERS_TABLE, step_name(size, batches[0], "fp32"), compute)
     for size in there[:1]:
         part.measure(
             OTHER, f"{size} px", partial(other_ways, tasks[size].first(batches[0]), rounds)
@@ -96,11 +100,11 @@ def run(part: Part) -> None:
         for batch in batches:
             for size in there:
                 if (batch, precision) != (batches[0], "fp32"):
-                    compute = partial(step, tasks[size], batch, precision, rounds, False)
+                    compute = partial(step, tasks[size], batch, precision, rounds)
                     part.measure(STEP, step_name(size, batch, precision), compute)
     for precision in gpu_task.PRECISIONS[1:]:
         for size in there:
-            compute = partial(whole, tasks[size].first(batches[0]), precision, rounds, False)
+            compute = partial(whole, tasks[size].first(batches[0]), precision, rounds)
             part.measure(WHOLE, step_name(size, batches[0], precision), compute)
 
 
@@ -108,7 +112,8 @@ def graphs_work(part: Part) -> bool:
     """Whether part `checks` saw no CUDA graph fail: one that does may leave CUDA unusable."""
     all_entries = part.earlier.get("checks", {}).get("entries", [])
     tried = [entry for entry in all_entries if entry["table"] == WITH_GRAPHS]
-    return all(entry.get("fault") == "no" for entry in tried if entry["state"] != SKIPPED)
+    ended = [entry for entry in tried if entry["state"] not in (SKIPPED, CUT_SHORT)]
+    return all(entry.get("fault") == "no" for entry in ended)
 
 
 def step_name(size: int, batch: int, precision: str) -> str:
@@ -133,13 +138,13 @@ def attacked(network: nn.Module, task: Task, epsilons: Sequence[float], steps: i
     return surface(network, samples, SIGN, Doses(tuple(epsilons), steps), execution)
 
 
-def peer_ways(task: Task, layouts: Sequence[str]) -> tuple[dict[str, Callable], dict[str, str]]:
+def peer_ways(task: Task) -> tuple[dict[str, Callable], dict[str, str]]:
     """Calls of the other libraries that are there, and why some of them cannot be called."""
     calls, faults = {}, {}
     with torch.no_grad():
         classes = task.folded(task.images).argmax(dim=1)
     for name, (module, make) in PEERS.items():
-        for layout in layouts if importlib.util.find_spec(module) else ():
+        for layout in LAYOUTS if importlib.util.find_spec(module) else ():
             memory = LAYOUTS[layout]
             try:
                 network = copy.deepcopy(task.plain).to(memory_format=memory)
@@ -148,17 +153,22 @@ def peer_ways(task: Task, layouts: Sequence[str]) -> tuple[dict[str, Callable], 
                 call([ALPHA], 1)
                 calls[f"{name}, {layout}"] = call
             except Exception as error:  # of a foreign library
-                faults[name] = f"{type(error).__name__}: {error}"[:100]
+                faults[f"{name} failed"] = f"{type(error).__name__}: {error}"[:100]
     return calls, faults
 
 
 # --- entries --------------------------------------------------------------------------------------
 
 
-def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> dict[str, Any]:
+def steps_of(task: Task) -> int:
+    if task.device.type == "cpu":
+        return 2
+    return ITERATIONS if task.images.numel() <= 64 * 3 * 256 * 256 else ITERATIONS // 2
+
+
+def step(task: Task, batch: int, precision: str, rounds: int) -> dict[str, Any]:
     task = task.of(precision).first(batch)
-    steps = ITERATIONS if task.images.numel() <= 64 * 3 * 256 * 256 else ITERATIONS // 2
-    steps = steps if task.device.type == "cuda" else 2
+    steps = steps_of(task)
     graphs = CudaGraphs(task.network)
     epsilons = [ALPHA * steps]
     gpu_task.tidy(task.device)
@@ -169,27 +179,55 @@ def step(task: Task, batch: int, precision: str, rounds: int, peers: bool) -> di
     if task.graphs_work:
         ways["floor with graphs"] = partial(floor, graphs, task.images, steps)
         ways["pgdose with graphs"] = lambda: attacked(graphs, task, epsilons, steps).steps
-    calls, faults = peer_ways(task, list(LAYOUTS)) if peers else ({}, {})
-    for name, call in calls.items():
-        ways[name] = lambda call=call: (call(epsilons, steps), batch * steps)[1]
     try:
         taken = in_turns(ways, rounds, task.device)
     finally:
         devices.set_precision("fp32", task.device)
     found: dict[str, Any] = {f"{name}, ms": 1e3 * taken[name] for name in taken}
     found["pgdose, share of the floor"] = taken["floor"] / taken["pgdose"]
-    found["graphs, gain"] = taken["pgdose"] / taken["pgdose with graphs"]
-    found["graphs, share of their floor"] = taken["floor with graphs"] / taken["pgdose with graphs"]
-    for layout in LAYOUTS if calls else ():
-        alike = {name: seconds for name, seconds in taken.items() if name.endswith(layout)}
+    if task.graphs_work:
+        replayed = taken["pgdose with graphs"]
+        found["graphs, gain"] = taken["pgdose"] / replayed
+        found["graphs, share of their floor"] = taken["floor with graphs"] / replayed
+        found["graphs' fault"] = graphs.fault or "no"
+    return found | {"steps": steps, "peak GB": peak_gigabytes(task.device)}
+
+
+def beside_peers(task: Task, rounds: int) -> dict[str, Any]:
+    """The step, and then whole surfaces, of which the others give the last iterates alone."""
+    calls, faults = peer_ways(task)
+    if not calls:
+        return {"there": "none", **faults}
+    steps, n = steps_of(task), len(task.images)
+    epsilons = [ALPHA * steps]
+    ways: dict[str, Callable[[], float]] = {
+        "pgdose": lambda: attacked(task.network, task, epsilons, steps).steps
+    }
+    for name, call in calls.items():
+        ways[name] = lambda call=call: (call(epsilons, steps), n * steps)[1]
+    taken = in_turns(ways, rounds, task.device)
+    found: dict[str, Any] = {f"{name}, ms a step": 1e3 * taken[name] for name in taken}
+    for layout in LAYOUTS:
+        alike = {name: taken[name] for name in calls if name.endswith(layout)}
         if alike:
             best = min(alike, key=lambda name: alike[name])
             found[f"times as fast as the fastest {layout}"] = alike[best] / taken["pgdose"]
-    found |= {"steps": steps, "peak GB": peak_gigabytes(task.device)}
-    return found | {f"{name} failed": fault for name, fault in faults.items()}
+    many, iterations = (EPSILONS, ITERATIONS) if task.device.type == "cuda" else (EPSILONS[:2], 2)
+    ours = timed(lambda: attacked(task.network, task, many, iterations), task)
+    for name, call in calls.items():
+        if name.endswith("as called"):  # once: they take far longer
+            theirs = timed(lambda call=call: call(many, iterations), task)
+            found[f"whole surface, times as fast as {name}"] = theirs / ours
+    return found | faults
 
 
-def whole(task: Task, precision: str, rounds: int, peers: bool) -> dict[str, Any]:
+def timed(call: Callable[[], object], task: Task) -> float:
+    begun = gpu_task.synchronised(task.device)
+    call()
+    return gpu_task.synchronised(task.device) - begun
+
+
+def whole(task: Task, precision: str, rounds: int) -> dict[str, Any]:
     task = task.of(precision)
     graphs, n = CudaGraphs(task.network), len(task.images)
     epsilons, iterations = EPSILONS, ITERATIONS
@@ -222,13 +260,7 @@ def whole(task: Task, precision: str, rounds: int, peers: bool) -> dict[str, Any
         found |= beside(results["graphs"], results["pgdose"], task)
         found["graphs, gain"] = taken["pgdose"] / taken["graphs"]
         found["graphs' fault"] = graphs.fault or "no"
-    calls, faults = peer_ways(task, ["as called"]) if peers else ({}, {})
-    for name, call in calls.items():  # once: they take far longer
-        begun = gpu_task.synchronised(task.device)
-        call(epsilons, iterations)
-        seconds = (gpu_task.synchronised(task.device) - begun) / n
-        found[f"times as fast as {name}, last iterates"] = seconds / taken["pgdose"]
-    return found | {f"{name} failed": fault for name, fault in faults.items()}
+    return found
 
 
 def beside(surface: Surface, reference: Surface, task: Task) -> dict[str, Any]:

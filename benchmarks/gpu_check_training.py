@@ -1,5 +1,6 @@
 """Training in the part `checks`: beside the CPU, halved batches, and a process that is killed."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -182,10 +183,17 @@ def killed(part: Part, sizes: Sizes) -> dict[str, Any]:
 
 
 def kill_after(epoch: int, work: Path, toy: bool) -> int:
-    """Kill the child once it has said that the epoch is over, in the midst of the next."""
+    """Kill the child once it has said that the epoch is over, in the midst of the next.
+
+    Returns its exit status; RuntimeError if it ended before.
+    """
     here = str(Path(__file__).resolve().parent)
     command = [sys.executable, "-c", CHILD, here, str(work), "toy" if toy else "whole"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    errors = work.with_suffix(".stderr")
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as child,
+    ):
         assert child.stdout
         try:
             for line in child.stdout:
@@ -193,4 +201,8 @@ def kill_after(epoch: int, work: Path, toy: bool) -> int:
                     break
         finally:
             child.kill()
-        return child.wait()
+        status = child.wait()
+    if status != -signal.SIGKILL:
+        said = errors.read_text().strip()[-800:]
+        raise RuntimeError(f"the child ended by itself, with status {status}: {said}")
+    return status

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 Values = Mapping[str, Any]  # numbers, words and lists of them; `holds` is the verdict, if any
-SKIPPED = "skipped, no time left"
+SKIPPED, CUT_SHORT = "skipped, no time left", "cut short"
 LEAST = 2.0  # seconds without which an entry is not begun
 
 
@@ -76,7 +76,7 @@ class Part:
                 values = dict(compute())
             entry |= {"state": "done", **{key: _plain(value) for key, value in values.items()}}
         except OutOfTimeError:
-            entry["state"] = "cut short"
+            entry["state"] = CUT_SHORT
         except Exception as error:  # whatever it is, the next entry goes on
             entry |= {"state": "failed", "error": error_text(error)}
         entry["seconds"] = round(time.monotonic() - begun, 2)

@@ -1,7 +1,7 @@
 """Batches of images from the stores, read ahead by threads while the device computes.
 
-On a GPU the step copies each batch from pinned memory. Two other ways are off by default;
-`benchmarks/gpu.py` measures what they gain. Give `train` the one or the other in place of members:
+On a GPU the step copies each batch from pinned memory. Two other ways, for one GPU, are off by
+default; `benchmarks/gpu.py` measures what they gain. Give `train` one of them in place of members:
 
     TrainingData(Overlapped(members, device), ...)   copied ahead of the step, by the reader threads
     TrainingData(resident(members, device), ...)     on the GPU from the beginning, where they fit

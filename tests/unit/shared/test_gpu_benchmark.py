@@ -3,6 +3,7 @@
 Beside them it has a pydantic that is of no use, as one of another version would be.
 """
 
+import dataclasses
 import importlib
 import json
 import os
@@ -133,6 +134,42 @@ def test_a_part_that_fails_is_reported(modules: dict[str, ModuleType], tmp_path:
     finally:
         sys.modules["gpu_paper"] = right
     assert part.state == "failed" and "ZeroDivisionError" in part.error
+
+
+def test_graphs_that_failed_in_the_checks_are_left_out(
+    modules: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    attack = importlib.import_module("gpu_attack")
+    part = modules["gpu_report"].Part("attack", tmp_path, 10.0)
+    table = importlib.import_module("gpu_checks").WITH_GRAPHS
+    outcomes = [
+        ({"state": "done", "fault": "no"}, True),
+        ({"state": "done", "fault": "RuntimeError: capture"}, False),
+        ({"state": "failed"}, False),
+        ({"state": "its process ended: -11"}, False),
+        ({"state": "cut short"}, True),
+    ]
+    for entry, works in outcomes:
+        part.earlier = {"checks": {"entries": [{"table": table, **entry}]}}
+        assert attack.graphs_work(part) == works
+    task = dataclasses.replace(attack.made(75, 2, True), graphs_work=False)
+    for found in (attack.step(task, 2, "fp32", 1), attack.whole(task, "fp32", 1)):
+        assert not [name for name in found if "graph" in name]
+
+
+def test_another_library_that_fails_leaves_the_others(
+    modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = importlib.import_module("gpu_attack")
+
+    def fails(*arguments: object) -> object:
+        raise ValueError("no CUDA here")
+
+    monkeypatch.setitem(attack.PEERS, "torchattacks", ("torchattacks", fails))
+    found = attack.beside_peers(attack.made(75, 2, True), 1)
+    assert found["torchattacks failed"] == "ValueError: no CUDA here"
+    assert found["foolbox, as called, ms a step"] > 0 and found["pgdose, ms a step"] > 0
+    assert found["whole surface, times as fast as foolbox, as called"] > 0
 
 
 BEGINS = """
