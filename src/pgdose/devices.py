@@ -4,11 +4,23 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+# torch's switches for tf32, the old ones first: they set the new ones, too. A person may have set
+# either; reading an old one is an error while a new one says something else.
+_TF32_SWITCHES: tuple[tuple[Any, str], ...] = (
+    (torch.backends.cudnn, "allow_tf32"),
+    (torch.backends.cuda.matmul, "allow_tf32"),
+    (torch.backends.cudnn.conv, "fp32_precision"),  # type: ignore[attr-defined]
+    (torch.backends.cuda.matmul, "fp32_precision"),
+)
 
 
 def set_precision(precision: str, device: torch.device) -> str:
@@ -19,9 +31,33 @@ def set_precision(precision: str, device: torch.device) -> str:
     """
     if device.type != "cuda":
         return "fp32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    tf32 = precision == "tf32"
+    # The new switches, too: without them a general `torch.backends.fp32_precision` would hold.
+    _set_switches([tf32, tf32, *(["tf32" if tf32 else "ieee"] * 2)])
     return precision
+
+
+@contextlib.contextmanager
+def kept_precision() -> Iterator[None]:
+    """Put torch's precision on CUDA back at the end to what it is now."""
+    before: list[Any] = []
+    for place, name in _TF32_SWITCHES:
+        try:
+            before.append(getattr(place, name))
+        except RuntimeError:
+            before.append(None)
+    try:
+        yield
+    finally:
+        _set_switches(before)
+
+
+def _set_switches(values: Sequence[Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch 2.9 and later: the old ones are deprecated
+        for (place, name), value in zip(_TF32_SWITCHES, values, strict=True):
+            if value is not None:
+                setattr(place, name, value)
 
 
 def describe(devices: list[torch.device], precision: str) -> dict[str, str | int | bool]:

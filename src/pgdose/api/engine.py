@@ -32,17 +32,13 @@ Progress = Callable[[int, int, int], None]
 def own_state() -> Iterator[None]:
     """Gradients and full precision, whatever the caller has set; at the end all is as before."""
     cuda = torch.cuda.is_available()
-    flags = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         for kind in ("cpu", "cuda") if cuda else ("cpu",):
             stack.enter_context(torch.autocast(kind, enabled=False))
-        try:
-            yield
-        finally:
-            if cuda:
-                torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = flags
+        stack.enter_context(devices.kept_precision())
+        yield
 
 
 def keys_of(images: Tensor) -> Tensor:

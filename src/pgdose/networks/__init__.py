@@ -10,6 +10,7 @@ folding         batch norm folded into convolutions, for inference
 frozen_graph    a folded network on a CPU as a list of steps, with fewer copies than autograd makes
 graph_steps     what one such step computes, forward and backward
 packed_convolution  a convolution whose weights are packed for oneDNN once
+cuda_graphs     a network whose passes are replayed as CUDA graphs; off by default
 network_files   network.safetensors: save, load, import a network from elsewhere
 formats         reading networks from elsewhere: which reader reads which format; TorchScript
 graph           a network as a list of calls of torch functions, and the limits of its cost

@@ -7,10 +7,9 @@ the variance between the classes.
 import torch
 from torch import nn
 
-from pgdose.cohort.images import Members
 from pgdose.devices import scaled
 from pgdose.tables.keyed import generator
-from pgdose.training.loading import batches
+from pgdose.training.loading import ImageSource, batches
 
 
 def batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
@@ -19,7 +18,7 @@ def batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
 
 @torch.no_grad()
 def settle_statistics(
-    network: nn.Module, members: Members, batch: int, device: torch.device, readers: int = 1
+    network: nn.Module, members: ImageSource, batch: int, device: torch.device, readers: int = 1
 ) -> None:
     """Set the running statistics to their means over one pass of mixed batches, weighted by size.
 
@@ -50,7 +49,7 @@ def settle_statistics(
 
 @torch.no_grad()
 def accuracy_by_batches(
-    network: nn.Module, members: Members, batch: int, device: torch.device, readers: int = 1
+    network: nn.Module, members: ImageSource, batch: int, device: torch.device, readers: int = 1
 ) -> float | None:
     """The accuracy when batch norm uses each mixed batch's own statistics; None without batch norm.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pgdose.cohort import subsets
 from pgdose.cohort.images import Members
 from pgdose.study.training import Training
+from pgdose.training.loading import ImageSource
 
 
 @dataclass(frozen=True)
@@ -12,9 +13,9 @@ class TrainingData:
     """training: the images to learn from; validation: clean images that the result is judged by;
     held_out: training images, without copies, that judge the epochs; None if nothing is judged."""
 
-    training: Members
-    validation: Members
-    held_out: Members | None = None
+    training: ImageSource
+    validation: ImageSource
+    held_out: ImageSource | None = None
 
 
 def select_data(

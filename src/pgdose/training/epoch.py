@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pgdose.cohort.images import Members
 from pgdose.errors import UserError
 from pgdose.progress import Progress
 from pgdose.tables.keyed import generator
 from pgdose.training.device_augmentation import draw_augmentations
-from pgdose.training.loading import batches
+from pgdose.training.loading import ImageSource, batches
 from pgdose.training.ranks import ALONE, Rank
 from pgdose.training.state import TrainingState
 from pgdose.training.step import Batch, Scores, own_rows, train_step
@@ -65,7 +64,7 @@ class EpochScores(NamedTuple):
 
 
 def train_epoch(
-    state: TrainingState, members: Members, epoch: Epoch, readers: int = 1
+    state: TrainingState, members: ImageSource, epoch: Epoch, readers: int = 1
 ) -> EpochScores:
     """Step once per batch; UserError if a loss or a weight is not a finite number."""
     model, batch = state.model.train(), state.settings.batch

@@ -5,16 +5,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pgdose.cohort.images import Members
 from pgdose.devices import scaled
-from pgdose.training.loading import batches
+from pgdose.training.loading import ImageSource, batches
 from pgdose.training.ranks import ALONE, Rank
 
 
 @torch.no_grad()
 def evaluate(
     network: nn.Module,
-    members: Members,
+    members: ImageSource,
     batch: int,
     device: torch.device,
     readers: int = 1,

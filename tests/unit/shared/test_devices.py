@@ -118,6 +118,44 @@ def test_outputs_in_a_lower_precision_are_float32_again() -> None:
     assert all(part.dtype == torch.float32 for part in outputs)
 
 
+# In a process of its own: what torch takes for its default cannot be set again.
+PRECISIONS = """
+import warnings
+warnings.simplefilter("error")
+import torch
+from torch import backends
+from pgdose import devices
+
+def switches():
+    return backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision
+
+def check(caller):
+    before, used = switches(), []
+    with devices.kept_precision():
+        for precision in ("fp32", "tf32", "fp32"):
+            devices.set_precision(precision, torch.device("cuda"))
+            used += switches()
+    print(caller, *used, switches() == before)
+
+check("nothing")
+backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = False, True
+check("old")
+backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision = "tf32", "ieee"
+check("new")
+backends.fp32_precision = "tf32"
+check("general")
+"""
+
+
+def test_the_precision_is_ours_within_and_the_callers_afterwards() -> None:
+    done = subprocess.run([sys.executable, "-c", PRECISIONS], capture_output=True, text=True)
+    expected = [*["ieee"] * 2, *["tf32"] * 2, *["ieee"] * 2, "True"]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines == [[name, *expected] for name in ("nothing", "old", "new", "general")], (
+        done.stderr
+    )
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_precisions_of_a_gpu_agree_with_the_cpu() -> None:
     device = torch.device("cuda")
