@@ -1,6 +1,7 @@
 """What a job computes on: its GPU or the CPU, the precision, and how many images at a time."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import tempfile
@@ -155,6 +156,7 @@ def claim_devices(gpus: int) -> list[torch.device]:
     If other jobs hold all GPUs, the job shares the first one.
     """
     if not gpus or not torch.cuda.is_available():
+        keep_freed_memory()
         return [torch.device("cpu")]
     claimed: list[torch.device] = []
     for number in range(torch.cuda.device_count()):
@@ -164,6 +166,25 @@ def claim_devices(gpus: int) -> list[torch.device]:
         return [torch.device("cuda")]
     torch.cuda.set_device(claimed[0])
     return claimed
+
+
+# Options of glibc's mallopt, and 32 MiB, the most that it takes for the first.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
+_LARGEST_THRESHOLD = 32 << 20
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory of freed tensors for the next ones; False without glibc.
+
+    glibc gives blocks from 128 KiB on back to the system, which then clears each page again for
+    the next tensor. A job computes tensors of the same sizes over and over.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # another C library, another system
+        return False
+    options = {_MMAP_THRESHOLD: _LARGEST_THRESHOLD, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 << 20}
+    return all(mallopt(option, value) for option, value in options.items())
 
 
 def claim_device(gpus: int) -> torch.device:

@@ -25,6 +25,10 @@ class Apgd(Attack):
                 f"clip: {self.clip.name} has no APGD step; use one whose epsilon bounds the change"
             )
 
+    @property
+    def returns_iterates(self) -> bool:
+        return False
+
     def advance(self, items: Items, logits: Tensor, gradient: Tensor | None) -> Items:
         assert gradient is not None and self.clip.apgd_direction is not None
         iteration, value = int(items.iteration[0]), loss(self, items, logits)

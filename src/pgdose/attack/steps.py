@@ -83,6 +83,11 @@ class Attack:
         """
         return False
 
+    @property
+    def returns_iterates(self) -> bool:
+        """Whether `result` is the iterate itself, known before its logits."""
+        return True
+
     def initial_images(self, items: Items, restart: int) -> Tensor:
         """Iterate 0."""
         if self.start == "clean":

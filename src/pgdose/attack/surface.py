@@ -235,15 +235,18 @@ class _Batch:
             self.bad_gradient[rows] = step.bad[first]
             self.zero_gradient[rows] = (values == 0).to(values.dtype).mean(dim=1) - step.bad[first]
 
+    @torch.no_grad()
     def _measure_ends(self, ended: Items) -> None:
         """Last iterates: their logits, those of the stored images, and how far they went."""
-        (step,) = descend(self.network, self.attack, ended)
-        images, logits = self.attack.result(ended, step.logits)
+        images = ended.images
+        if self.attack.returns_iterates:
+            logits, stored = self.network(torch.cat([images, as_stored(images)])).chunk(2)
+        else:
+            images, logits = self.attack.result(ended, self.network(images))
+            stored = self.network(as_stored(images))
         at = ended.row, ended.level
-        self.logits[*at, ended.iteration] = logits
-        with torch.no_grad():
-            self.stored[at] = self.network(as_stored(images))
-            changed = changed_labels(self.network, ended.clean, images)
+        self.logits[*at, ended.iteration], self.stored[at] = logits, stored
+        self.change[at] = self.attack.clip.sizes(images - ended.clean)
+        changed = changed_labels(self.network, ended.clean, images)
         if changed is not None:
             self.other_labels[at] = changed.to(images)
-        self.change[at] = self.attack.clip.sizes(images - ended.clean)
