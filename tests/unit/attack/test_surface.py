@@ -154,6 +154,53 @@ def test_sharing_saves_the_steps_before_a_box_binds() -> None:
     assert 90 < counted[("sharing",)] <= 110
 
 
+class Counted(nn.Module):
+    """A network that notes the size of each batch, with and without a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = network(gain=2)
+        self.batches: dict[bool, list[int]] = {True: [], False: []}
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.batches[torch.is_grad_enabled()].append(len(images))
+        output: Tensor = self.body(images)
+        return output
+
+
+@pytest.mark.parametrize("step", [{"alpha": 0.01}, {"alpha": 0.01, "momentum": 0.9}], ids=named)
+def test_few_images_fill_batches_with_several_epsilons(step: dict[str, Any]) -> None:
+    """Smaller epsilons join the largest as soon as they part from it; ends cost no gradient."""
+    body = Counted().eval()
+    images = torch.full((4, 1, 8, 8), 0.5, dtype=torch.float64) + 0.01 * (pictures(4) - 0.5)
+    doses = {"epsilons": [0.02 * i for i in range(1, 11)], "max_iter": 20}
+    settings = {"step": "sign", "gradient_of": "cross_entropy", **step}
+    clean = body.body(images)
+    measured = found(
+        settings,
+        body,
+        images=images,
+        true=clean.argmax(dim=1),
+        clean=clean,
+        batch=16,
+        shortcuts=["sharing"],
+        **doses,
+    )
+    sizes = body.batches[True]
+    assert max(sizes) == 16 and sum(sizes) == measured.steps
+    assert len(sizes) <= 1.25 * measured.steps / 16, sizes
+    # A last iterate and its stored twin of each image and epsilon, and at most 16 pairs at a time.
+    parted = body.batches[False]
+    assert sum(parted) <= 2 * 4 * 10 and max(parted) <= 2 * 16 and len(parted) <= 6
+
+
+def test_attacks_that_remember_something_wait_for_those_that_have_begun() -> None:
+    """With momentum and no shared way: the second batch begins when the first has ended."""
+    settings = {"step": "sign", "alpha": {"of_epsilon": 0.2}, "momentum": 0.9}
+    settings |= {"gradient_of": "cross_entropy"}
+    alike(found(settings, shortcuts=()), found(settings, batch=3), 1e-8)
+
+
 def test_where_no_box_binds_one_trajectory_is_enough() -> None:
     short = found({"lr": 1e-4})
     assert short.steps == len(pictures()) * ITERATIONS

@@ -118,6 +118,43 @@ def test_outputs_in_a_lower_precision_are_float32_again() -> None:
     assert all(part.dtype == torch.float32 for part in outputs)
 
 
+# In a process of its own: what the C library was told holds for good.
+FAULTS = """
+import resource, sys
+import torch
+from pgdose import devices
+
+assert sys.argv[1] == "as it is" or devices.keep_freed_memory()
+torch.set_num_threads(1)
+
+def page_faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def once():
+    held = [torch.ones(n * 100_000) for n in (1, 5, 20, 10, 20, 3)]
+    while held:
+        held.pop()
+
+for _ in range(3):
+    once()
+before = page_faults()
+for _ in range(10):
+    once()
+print(page_faults() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages as Linux does")
+def test_a_job_keeps_the_memory_of_freed_tensors() -> None:
+    """Else the system clears its pages again for the next ones."""
+    faults = {}
+    for how in ("as it is", "kept"):
+        command = [sys.executable, "-c", FAULTS, how]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        faults[how] = int(done.stdout)
+    assert faults["kept"] < 0.2 * faults["as it is"]
+
+
 # In a process of its own: what torch takes for its default cannot be set again.
 PRECISIONS = """
 import warnings
