@@ -4,8 +4,8 @@
 
 For each batch size: milliseconds per image of the folded InceptionV3, by torch's layers and
 autograd (the floor of attack.py) and by pgdose (`networks.frozen_graph`), and their ratio; medians
-of rounds in turns. `--keep-memory` keeps freed memory, as jobs do. `--profile` tells which operators take the
-time, and what a matrix product reaches. OpenMP's settings come from the environment.
+of rounds in turns. `--keep-memory` keeps freed memory, as jobs do. `--profile` tells which
+operators take the time, and what a matrix product reaches. OpenMP's settings are the environment's.
 """
 
 import argparse
