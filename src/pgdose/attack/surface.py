@@ -211,9 +211,9 @@ class _Batch:
             ended.add(following.select(at_end))
             step.following = waiting.fill_up(following.select(~at_end), batch)
             if len(ended) >= batch:
-                self._measure_ends(ended.take(batch))
+                self._measure_ends(ended.take(batch), batch)
         while len(ended):
-            self._measure_ends(ended.take(batch))
+            self._measure_ends(ended.take(batch), batch)
         if cycles:
             cycles.fill(self.logits)
 
@@ -236,10 +236,10 @@ class _Batch:
             self.zero_gradient[rows] = (values == 0).to(values.dtype).mean(dim=1) - step.bad[first]
 
     @torch.no_grad()
-    def _measure_ends(self, ended: Items) -> None:
+    def _measure_ends(self, ended: Items, batch: int) -> None:
         """Last iterates: their logits, those of the stored images, and how far they went."""
         images = ended.images
-        if self.attack.returns_iterates:
+        if self.attack.returns_iterates and 2 * len(images) <= batch:
             logits, stored = self.network(torch.cat([images, as_stored(images)])).chunk(2)
         else:
             images, logits = self.attack.result(ended, self.network(images))

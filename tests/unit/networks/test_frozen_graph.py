@@ -1,7 +1,7 @@
 """A frozen graph gives the logits and gradients of the plain one, whatever its layers."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -18,7 +18,13 @@ from pgdose.networks import folding
 from pgdose.networks.frozen_graph import FrozenGraph, lay_out
 from pgdose.networks.graph_steps import Convolution
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 def frozen(network: nn.Module) -> FrozenGraph:
@@ -265,6 +271,18 @@ def test_a_copy_has_its_own_weights() -> None:
     assert_equal_passes(twin, batch)
     assert torch.equal(passes(graph, batch)[0], before)
     assert not torch.allclose(passes(twin, batch)[0], before)
+
+
+def test_with_one_thread_the_plain_graph_computes() -> None:
+    """Steps that lack the last one give something else."""
+    graph = frozen(OfOne(torch.relu, layers=2))
+    batch = torch.rand(2, 3, 8, 8)
+    expected = passes(graph.plain, batch)[0]
+    graph.steps = graph.steps[:1]
+    assert passes(graph, batch)[0].shape == expected.shape
+    assert not torch.allclose(passes(graph, batch)[0], expected)
+    torch.set_num_threads(1)
+    assert torch.allclose(passes(graph, batch)[0], expected)
 
 
 def test_in_float64_the_plain_graph_computes() -> None:
