@@ -4,6 +4,7 @@ torch's own layer packs them again in every forward and backward pass. The opera
 those that torch's compiler calls on a CPU.
 """
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ class PackedConvolution:
             and layer.groups == 1
             and layer.padding_mode == "zeros"
             and not isinstance(layer.padding, str)
+            and platform.machine() in ("x86_64", "AMD64")  # elsewhere nobody has tried them
             and torch.backends.mkldnn.is_available()
             and hasattr(ONEDNN, "_convolution_transpose_pointwise")
         )
