@@ -149,5 +149,7 @@ class OneLayer(Operation):
         by = [leaf for leaf in leaves if leaf is not None]
         if not by or not output.requires_grad:
             return [None] * len(leaves)
-        parts = iter(torch.autograd.grad(output, by, gradient, allow_unused=True))
+        # Attacks of other libraries take several gradients after one forward pass.
+        found = torch.autograd.grad(output, by, gradient, retain_graph=True, allow_unused=True)
+        parts = iter(found)
         return [None if leaf is None else next(parts) for leaf in leaves]

@@ -249,6 +249,18 @@ def test_few_convolutions_among_other_layers_stay_as_they_are() -> None:
     assert lay_out(plain) and not FrozenGraph(plain).steps
 
 
+def test_several_gradients_of_one_forward_pass() -> None:
+    """As attacks of other libraries take them, one for each class."""
+    network = folding.fold(settled(small(3)))
+    assert network.body.steps
+    batch = images(2).requires_grad_()
+    logits = network(batch)
+    several = [torch.autograd.grad(logits[:, k].sum(), batch, retain_graph=True) for k in range(3)]
+    for k, (gradient,) in enumerate(several):
+        (alone,) = torch.autograd.grad(network(batch)[:, k].sum(), batch)
+        assert torch.equal(gradient, alone) and gradient.abs().max() > 0
+
+
 # --- the state of a graph -------------------------------------------------------------------------
 
 
