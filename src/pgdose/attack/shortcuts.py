@@ -33,23 +33,26 @@ class Sharing:
         self.largest = len(doses) - 1
         images = len(leaders)
         self.lowest = leaders.row.new_zeros(images)  # of each image: the smallest level on its way
-        # The first iteration that each epsilon has for itself; beyond the last: none.
-        self.first_own = leaders.row.new_full((images, len(doses)), doses.max_iter + 1)
-        self.first_own[:, self.largest] = 0
+        # The first iteration at which each epsilon differs from the largest; beyond the last: none.
+        self.fork_iteration = leaders.row.new_full((images, len(doses)), doses.max_iter + 1)
+        self.fork_iteration[:, self.largest] = 0
 
     def forks(self, step: Step) -> Iterator[Items]:
         """To be called at each step: the attacks that leave the shared way there, by epsilon."""
         leading = ((step.items.level == self.largest) & step.continues).nonzero()[:, 0]
-        shared = step.following.images[step.following.level == self.largest]
+        if not len(leading):
+            return
+        after = (step.following.level == self.largest).nonzero()[:, 0]  # the same, one step on
         for level in range(self.largest):
             here = self.lowest[step.items.row[leading]] == level
             if here.any():
                 cut = self._cut(step, leading[here], level)
-                leaves = (cut.images != shared[here]).flatten(1).any(dim=1)
+                shared = step.following.images[after[here]]
+                leaves = (cut.images != shared).flatten(1).any(dim=1)
                 if leaves.any():
                     cut = cut.select(leaves)
                     self.lowest[cut.row] += 1
-                    self.first_own[cut.row, level] = cut.iteration
+                    self.fork_iteration[cut.row, level] = cut.iteration
                     yield cut
 
     def _cut(self, step: Step, positions: Tensor, level: int) -> Items:
@@ -73,9 +76,9 @@ class Sharing:
         of_last: what was measured of the last iterates, images x epsilons x ...
         """
         iterations = torch.arange(logits.shape[2], device=logits.device)
-        shared = iterations < self.first_own[:, :, None]
+        shared = iterations < self.fork_iteration[:, :, None]
         logits[shared] = logits[:, -1:].expand_as(logits)[shared]
-        whole = self.first_own > self.doses.max_iter
+        whole = self.fork_iteration > self.doses.max_iter
         for measured in of_last:
             measured[whole] = measured[:, -1:].expand_as(measured)[whole]
 

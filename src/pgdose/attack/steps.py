@@ -45,6 +45,8 @@ class Items:
     @staticmethod
     def join(parts: list["Items"]) -> "Items":
         """The rows of all parts, in their order."""
+        if len(parts) == 1:
+            return parts[0]  # no copy
         names = [name for name in vars(parts[0]) if name != "memory"]
         memory = {n: torch.cat([part.memory[n] for part in parts]) for n in parts[0].memory}
         return Items(

@@ -193,23 +193,23 @@ class _Batch:
         cycles = Cycles(items, self.doses.max_iter) if self.repeats else None
         waiting, ended = Queue(items), Queue()
 
-        def admit(forks: Items) -> None:
-            if cycles:
-                cycles.note(forks)
-            at_end = forks.iteration == forks.last
-            ended.add(forks.select(at_end))
-            waiting.add(forks.select(~at_end))
+        def unfinished(items: Items) -> Items:
+            """Those that have further iterations; the others are put aside."""
+            at_end = items.iteration == items.last
+            if not at_end.any():
+                return items
+            ended.add(items.select(at_end))
+            return items.select(~at_end)
 
         for step in descend(self.network, self.attack, waiting.take(batch)):
             self._measure(step)
-            following = step.following
             for forks in sharing.forks(step) if sharing else ():
-                admit(forks)
+                if cycles:
+                    cycles.note(forks)
+                waiting.add(unfinished(forks))
             if cycles:
-                cycles.find(following)
-            at_end = following.iteration == following.last
-            ended.add(following.select(at_end))
-            step.following = waiting.fill_up(following.select(~at_end), batch)
+                cycles.find(step.following)
+            step.following = waiting.fill_up(unfinished(step.following), batch)
             if len(ended) >= batch:
                 self._measure_ends(ended.take(batch), batch)
         while len(ended):

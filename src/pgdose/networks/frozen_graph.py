@@ -32,7 +32,13 @@ from pgdose.networks.graph_steps import (
 from pgdose.networks.packed_convolution import PackedConvolution
 
 RELU_FUNCTIONS = (torch.relu, torch.relu_, functional.relu, functional.relu_)
-SUMS = (operator.add, operator.iadd, torch.add)
+NEW_SUMS = (operator.add, torch.add)
+SUMS = (*NEW_SUMS, operator.iadd)
+IN_PLACE_OPERATORS = (
+    *(operator.iadd, operator.isub, operator.imul, operator.imatmul, operator.itruediv),
+    *(operator.ifloordiv, operator.imod, operator.ipow, operator.ilshift, operator.irshift),
+    *(operator.iand, operator.ior, operator.ixor, operator.iconcat, operator.setitem),
+)
 IMAGES = -1  # in place of a step's number
 
 
@@ -110,26 +116,28 @@ class _Whole(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
         records = list(zip(ctx.saved_tensors, ctx.others, strict=True))
         sums: dict[int, Tensor] = {len(records) - 1: gradient}
-        own: set[int] = set()  # the steps whose sum is nobody else's tensor
+        unshared: set[int] = set()  # the steps whose sum no other step holds
         for number in reversed(range(len(records))):
             if number not in sums:
                 continue
             step = ctx.steps[number]
-            total, is_own = sums.pop(number), number in own
+            total, may_overwrite = sums.pop(number), number in unshared
             for n, part in zip(
-                step.inputs, step.operation.backward(total, records[number], is_own), strict=True
+                step.inputs,
+                step.operation.backward(total, records[number], may_overwrite),
+                strict=True,
             ):
                 if part is None:
                     continue
                 if n not in sums:
                     sums[n] = part
                     if step.operation.gives_new_tensors:
-                        own.add(n)
-                elif n in own:
+                        unshared.add(n)
+                elif n in unshared:
                     sums[n].add_(part)
                 else:
                     sums[n] = sums[n] + part
-                    own.add(n)
+                    unshared.add(n)
         return sums.get(IMAGES), None
 
 
@@ -197,21 +205,20 @@ def _is_relu(node: fx.Node, graph: fx.GraphModule) -> bool:
 def _overwrites_shared(node: fx.Node, graph: fx.GraphModule) -> bool:
     """Whether a node may write over a tensor that another node reads too."""
     layer, target = _layer(node, graph), node.target
-    known = _is_relu(node, graph) or target is operator.iadd
+    supported = _is_relu(node, graph) or target is operator.iadd
     if layer is not None:
-        known = writes = bool(getattr(layer, "inplace", False))
+        supported = writes = bool(getattr(layer, "inplace", False))
     elif node.kwargs.get("inplace"):
-        known = writes = True
+        supported = writes = True
     elif node.op == "get_attr":
         return False
     else:
         name = target if isinstance(target, str) else getattr(target, "__name__", "")
-        of_operator = getattr(operator, "i" + name.removeprefix("i"), None) is target
-        writes = name.endswith("_") or of_operator or target is operator.setitem
+        writes = name.endswith("_") or target in IN_PLACE_OPERATORS
         # Its place in a function's arguments is not known.
         of_torch = getattr(target, "__module__", "") == functional.__name__
         writes |= of_torch and any(arg is True for arg in node.args)
-    return writes and (not known or _is_shared(node.all_input_nodes[0], graph))
+    return writes and (not supported or _is_shared(node.all_input_nodes[0], graph))
 
 
 def _is_shared(node: fx.Node, graph: fx.GraphModule) -> bool:
@@ -219,5 +226,5 @@ def _is_shared(node: fx.Node, graph: fx.GraphModule) -> bool:
     if len(node.users) > 1 or node.op in ("placeholder", "get_attr"):
         return True
     makes_its_own = isinstance(_layer(node, graph), nn.Conv2d | nn.Linear | nn.BatchNorm2d)
-    makes_its_own |= node.op == "call_function" and node.target in (*SUMS[::2], torch.cat)
+    makes_its_own |= node.op == "call_function" and node.target in (*NEW_SUMS, torch.cat)
     return not makes_its_own and any(_is_shared(n, graph) for n in node.all_input_nodes)

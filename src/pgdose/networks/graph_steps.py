@@ -150,6 +150,6 @@ class OneLayer(Operation):
         if not by or not output.requires_grad:
             return [None] * len(leaves)
         # Attacks of other libraries take several gradients after one forward pass.
-        found = torch.autograd.grad(output, by, gradient, retain_graph=True, allow_unused=True)
-        parts = iter(found)
-        return [None if leaf is None else next(parts) for leaf in leaves]
+        parts = torch.autograd.grad(output, by, gradient, retain_graph=True, allow_unused=True)
+        remaining = iter(parts)
+        return [None if leaf is None else next(remaining) for leaf in leaves]

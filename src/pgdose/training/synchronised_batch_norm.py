@@ -59,12 +59,12 @@ def _batch_norm(
     **affine: Any,
 ) -> Tensor:
     """`functional.batch_norm` in training mode, over all processes."""
-    found = _statistics(rank, input.detach())
+    statistics = _statistics(rank, input.detach())
     if running_mean is not None and running_var is not None:
-        running_mean.lerp_(found.mean.to(running_mean.dtype), momentum)
-        unbiased = found.variance * (found.values / (found.values - 1))
+        running_mean.lerp_(statistics.mean.to(running_mean.dtype), momentum)
+        unbiased = statistics.variance * (statistics.values / (statistics.values - 1))
         running_var.lerp_(unbiased.to(running_var.dtype), momentum)
-    result: Tensor = _Normalise.apply(input, affine["weight"], affine["bias"], found, eps)
+    result: Tensor = _Normalise.apply(input, affine["weight"], affine["bias"], statistics, eps)
     return result
 
 
@@ -101,34 +101,48 @@ class _Normalise(torch.autograd.Function):
         images: Tensor,
         weight: Tensor | None,
         bias: Tensor | None,
-        found: Statistics,
+        statistics: Statistics,
         eps: float,
     ) -> Tensor:
-        ctx.save_for_backward(images, weight, *found)
+        ctx.save_for_backward(images, weight, *statistics)
         ctx.eps = eps
-        return _normalised(images, weight, bias, found, eps)
+        return _normalised(images, weight, bias, statistics, eps)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         images, weight, *saved = ctx.saved_tensors
-        found = Statistics(*saved)
-        factor = torch.ones_like(found.mean) if weight is None else weight
+        statistics = Statistics(*saved)
+        factor = torch.ones_like(statistics.mean) if weight is None else weight
         to_images, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
-            *(gradient, images, factor, found.mean, found.variance, None, None, False, ctx.eps),
+            *(
+                gradient,
+                images,
+                factor,
+                statistics.mean,
+                statistics.variance,
+                None,
+                None,
+                False,
+                ctx.eps,
+            ),
             [ctx.needs_input_grad[0], True, True],
         )
         if ctx.needs_input_grad[0]:
             sums = torch.stack([to_weight, to_bias])
             torch.distributed.all_reduce(sums)
-            with_y, alone = sums / found.values * (factor * (found.variance + ctx.eps).rsqrt())
-            to_images = to_images - _normalised(images, with_y, alone, found, ctx.eps)
+            with_y, alone = (
+                sums / statistics.values * (factor * (statistics.variance + ctx.eps).rsqrt())
+            )
+            to_images = to_images - _normalised(images, with_y, alone, statistics, ctx.eps)
         if weight is None:
             return to_images, None, None, None, None
         return to_images, to_weight, to_bias, None, None
 
 
 def _normalised(
-    images: Tensor, weight: Tensor | None, bias: Tensor | None, found: Statistics, eps: float
+    images: Tensor, weight: Tensor | None, bias: Tensor | None, statistics: Statistics, eps: float
 ) -> Tensor:
     """The images normalised with statistics that are given, in one pass of torch."""
-    return torch.batch_norm(images, weight, bias, found.mean, found.variance, False, 0.0, eps, True)
+    return torch.batch_norm(
+        images, weight, bias, statistics.mean, statistics.variance, False, 0.0, eps, True
+    )
