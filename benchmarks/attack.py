@@ -28,7 +28,6 @@ hour; on CUDA --width 1 and more --images are the better question.
 
 import argparse
 import copy
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +35,7 @@ from statistics import median
 
 import torch
 from attack_peers import PEERS, Call, installed
+from shared import fit_batch_norm, synchronised
 from torch import Tensor, nn
 
 from pgdose import devices
@@ -98,14 +98,7 @@ def learned(width: float, size: int, epochs: int) -> classifier.Classifier:
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(images[some]), classes[some]).backward()
             optimizer.step()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the mean over all that it sees
-    with torch.no_grad():
-        for some in torch.arange(len(images)).split(16):
-            network(images[some])
-    return network.eval()
+    return fit_batch_norm(network, images)
 
 
 def task(
@@ -113,11 +106,11 @@ def task(
 ) -> Task:
     network = learned(width, size, epochs).to(device)
     images = fields(n, size, seed=1)[0].to(device)
-    folded_in = folding.fold(network)
-    floor_in = copy.deepcopy(folded_in)
-    floor_in.body = floor_in.body.plain
-    folded, _ = devices.with_precision(folded_in, precision, device)
-    floor, _ = devices.with_precision(floor_in, precision, device)
+    frozen = folding.fold(network)
+    torch_layers = copy.deepcopy(frozen)
+    torch_layers.body = torch_layers.body.plain
+    folded, _ = devices.with_precision(frozen, precision, device)
+    floor, _ = devices.with_precision(torch_layers, precision, device)
     plain, _ = devices.with_precision(network, precision, device)
     with torch.no_grad():
         clean = folded(images)
@@ -181,13 +174,9 @@ def flips(given: Task, images: Tensor) -> float:
 
 def seconds(way: Way, device: torch.device) -> float:
     """What it takes, or would take if it says by how much its work is to be multiplied."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
+    start = synchronised(device)
     factor = way()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    taken = time.perf_counter() - start
+    taken = synchronised(device) - start
     return taken * factor if isinstance(factor, float) else taken
 
 

@@ -3,17 +3,18 @@
     .venv/bin/python benchmarks/attack_pass.py [--width 1] [--size 128] [--batches 8 32] [--profile]
 
 For each batch size: milliseconds per image of the folded InceptionV3, by torch's layers and
-autograd (the floor of attack.py) and by pgdose (`networks.frozen_graph`), and their ratio; medians
-of rounds in turns. `--keep-memory` keeps freed memory, as jobs do. `--profile` tells which
-operators take the time, and what a matrix product reaches. OpenMP's settings are the environment's.
+autograd (the floor of attack.py) and by pgdose (`networks.frozen_graph`), and their ratio, of
+medians over rounds in turns. `--keep-memory` keeps freed memory, as jobs do. `--profile` tells
+which operators take the time, and what a matrix product reaches. OpenMP's settings
+come from the environment.
 """
 
 import argparse
 import time
-from statistics import median
+from functools import partial
 
 import torch
-from attack import Task, task
+from attack import Key, Task, Way, in_turn, task
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -28,11 +29,9 @@ def one_pass(network: nn.Module, given: Task) -> None:
     torch.autograd.grad(network(images).sum(), images)
 
 
-def milliseconds(network: nn.Module, given: Task, passes: int) -> float:
-    begun = time.perf_counter()
-    for _ in range(passes):
+def passes(network: nn.Module, given: Task, number: int) -> None:
+    for _ in range(number):
         one_pass(network, given)
-    return 1e3 * (time.perf_counter() - begun) / passes / len(given.images)
 
 
 def matrix_speed() -> float:
@@ -78,15 +77,16 @@ def main() -> None:
     for batch in arguments.batches:
         given = task(batch, arguments.size, arguments.width, 0, CPU, "fp32")
         ways = {"torch": given.floor, "pgdose": given.folded}
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(-1, arguments.rounds):  # the first warms up
-            for name, network in ways.items():
-                spent = milliseconds(network, given, arguments.passes)
-                if number >= 0:
-                    taken[name].append(spent)
-        ratio = median(a / b for a, b in zip(taken["torch"], taken["pgdose"], strict=True))
-        figures = [median(values) for values in taken.values()]
-        print(f"{batch:<8}{figures[0]:10.2f}{figures[1]:10.2f}{ratio:8.2f}", flush=True)
+        turns: dict[Key, Way] = {
+            (name, ""): partial(passes, network, given, arguments.passes)
+            for name, network in ways.items()
+        }
+        in_turn(turns, 1, CPU)  # warms up
+        taken = in_turn(turns, arguments.rounds, CPU)
+        pgdose, plain = (
+            1e3 * taken[name, ""] / arguments.passes / batch for name in ("pgdose", "torch")
+        )
+        print(f"{batch:<8}{plain:10.2f}{pgdose:10.2f}{plain / pgdose:8.2f}", flush=True)
         if arguments.profile:
             for name, network in ways.items():
                 print_profile(name, network, given)

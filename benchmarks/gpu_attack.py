@@ -21,6 +21,7 @@ from attack_peers import PEERS
 from gpu_checks import WITH_GRAPHS
 from gpu_report import CUT_SHORT, SKIPPED, Part
 from gpu_task import in_turns, peak_gigabytes
+from shared import synchronised
 from torch import Tensor, nn
 
 from pgdose import devices
@@ -222,9 +223,9 @@ def beside_peers(task: Task, rounds: int) -> dict[str, Any]:
 
 
 def timed(call: Callable[[], object], task: Task) -> float:
-    begun = gpu_task.synchronised(task.device)
+    begun = synchronised(task.device)
     call()
-    return gpu_task.synchronised(task.device) - begun
+    return synchronised(task.device) - begun
 
 
 def whole(task: Task, precision: str, rounds: int) -> dict[str, Any]:

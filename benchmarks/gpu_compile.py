@@ -11,6 +11,7 @@ import gpu_attack
 import gpu_task
 import torch
 from gpu_report import Part
+from shared import synchronised
 from torch import nn
 
 from pgdose.attack.surface import Surface
@@ -32,9 +33,9 @@ def compiled(size: int, batch: int, precision: str, toy: bool) -> dict[str, Any]
         network = nn.Sequential(TOY_NETWORK, nn.Linear(16, 2)).eval().requires_grad_(False)
     faster = torch.compile(network, dynamic=False, backend="eager" if toy else "inductor")
     steps = 10 if task.device.type == "cuda" else 1
-    begun = gpu_task.synchronised(task.device)
+    begun = synchronised(task.device)
     gpu_attack.floor(faster, task.images, 1)
-    first = gpu_task.synchronised(task.device) - begun
+    first = synchronised(task.device) - begun
     surfaces: dict[str, Surface] = {}
 
     def attacked(name: str, module: nn.Module) -> int:

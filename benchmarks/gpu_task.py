@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from shared import fit_batch_norm, synchronised
 from torch import Tensor, nn
 
 from pgdose import devices
@@ -86,14 +87,7 @@ def learned(
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(images[rows]), labels[rows]).backward()
         optimizer.step()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # the mean over all that it sees
-    with torch.no_grad():
-        for some in torch.arange(len(images), device=device).split(16):
-            network(images[some])
-    return network.eval()
+    return fit_batch_norm(network, images)
 
 
 def in_precision(network: nn.Module, precision: str, device: torch.device) -> nn.Module:
@@ -205,12 +199,6 @@ def _flips(surface: Surface, both: Tensor, classes: Tensor) -> Tensor:
 
 
 # --- time -----------------------------------------------------------------------------------------
-
-
-def synchronised(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def in_turns(

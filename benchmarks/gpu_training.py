@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from gpu_report import Part
 from gpu_task import Held, in_turns, peak_gigabytes
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
+from shared import plain_loop, training_floor
 
 from pgdose import devices
 from pgdose.study.training import Training
@@ -29,21 +28,6 @@ from pgdose.training.epoch import Epoch, train_epoch
 from pgdose.training.state import TrainingState
 
 READERS = 4  # threads
-
-
-class Images(Dataset):
-    """One image after another, as a plain loop reads them."""
-
-    def __init__(self, held: Held) -> None:
-        self.held = held
-        self.change = v2.Compose([v2.ToDtype(torch.float32, scale=True)])
-
-    def __len__(self) -> int:
-        return len(self.held)
-
-    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        image = torch.from_numpy(self.held.pixels[row])
-        return self.change(image), int(self.held.labels[row])
 
 
 def run(part: Part) -> None:
@@ -95,53 +79,13 @@ def ways_of(
     images, labels = next(loading.batches(held, order, batch))
     pixels, classes = devices.scaled(images, device), labels.to(device)
     ways: dict[str, Callable[[], float]] = {
-        "floor": partial(floor, floor_state, pixels, classes, len(held) // batch),
+        "floor": partial(training_floor, floor_state, pixels, classes, len(held) // batch),
         "pinned": partial(epoch, held),
         "overlapped": partial(epoch, loading.Overlapped(held, device)),
         "resident": partial(epoch, loading.Resident(held, device)),
     }
     if precision == "fp32":
-        ways["plain"] = plain_loop(held, batch, device, gpu_task.untrained(width, size))
+        workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
+        network = gpu_task.untrained(width, size)
+        ways["plain"] = plain_loop(held, batch, device, network, workers)
     return ways, ours
-
-
-def floor(state: TrainingState, pixels: torch.Tensor, classes: torch.Tensor, steps: int) -> int:
-    dtype = state.autocast or torch.bfloat16
-    for _ in range(steps):
-        state.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(state.device.type, dtype, enabled=bool(state.autocast)):
-            loss = torch.nn.functional.cross_entropy(state.network(pixels), classes)
-        state.scaler.scale(loss).backward()
-        state.step()
-    return steps * len(pixels)
-
-
-def plain_loop(
-    held: Held, batch: int, device: torch.device, network: torch.nn.Module
-) -> Callable[[], float]:
-    network = network.to(device).train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-    workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
-    loader = DataLoader(
-        Images(held),
-        batch_size=batch,
-        shuffle=True,
-        drop_last=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=device.type == "cuda",
-    )
-
-    def run_epoch() -> int:
-        done = 0
-        for images, labels in loader:
-            images, labels = images.to(device), labels.to(device)
-            loss = torch.nn.functional.cross_entropy(network(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            loss.item()
-            done += len(labels)
-        return done
-
-    return run_epoch

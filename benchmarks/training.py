@@ -25,13 +25,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
+from shared import plain_loop, synchronised, training_floor
 
 from pgdose import devices
 from pgdose.cohort.images import Members
@@ -65,31 +65,10 @@ def made_up(folder: Path, n: int, size: int) -> Members:
     return Members(table, folder, size, 1)
 
 
-class Images(Dataset):
-    """One image after another, as a plain loop reads them."""
-
-    def __init__(self, members: Members) -> None:
-        self.members, self.labels = members, members.labels
-        self.change = v2.Compose([v2.ToDtype(torch.float32, scale=True)])
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        image = torch.from_numpy(self.members.read([row])[0])
-        return self.change(image), int(self.labels[row])
-
-
 def network_of(arguments: argparse.Namespace) -> classifier.Classifier:
     torch.manual_seed(0)
     built = architectures.build(arguments.architecture, 2, arguments.size, arguments.width)
     return built.to(arguments.device)
-
-
-def synchronised(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def loops(arguments: argparse.Namespace, members: Members) -> dict[str, Callable[[], int]]:
@@ -109,43 +88,12 @@ def loops(arguments: argparse.Namespace, members: Members) -> dict[str, Callable
     images, labels = next(loading.batches(members, order, arguments.batch))
     pixels, classes = devices.scaled(images, device), labels.to(device)
 
-    def floor() -> int:
-        for _ in range(steps):
-            held.optimiser.zero_grad(set_to_none=True)
-            dtype = held.autocast or torch.bfloat16
-            with torch.autocast(device.type, dtype, enabled=bool(held.autocast)):
-                loss = torch.nn.functional.cross_entropy(held.network(pixels), classes)
-            held.scaler.scale(loss).backward()
-            held.step()
-        return steps * arguments.batch
-
     def epoch() -> int:
         train_epoch(ours, members, Epoch(1, "G", order), arguments.readers)
         return len(order)
 
-    reference = network_of(arguments).train()
-    optimiser = torch.optim.Adam(reference.parameters(), lr=1e-4)
-    loader = DataLoader(
-        Images(members),
-        batch_size=arguments.batch,
-        shuffle=True,
-        drop_last=True,
-        num_workers=arguments.workers,
-        pin_memory=device.type == "cuda",
-    )
-
-    def plain() -> int:
-        done = 0
-        for images, labels in loader:
-            images, labels = images.to(device), labels.to(device)
-            loss = torch.nn.functional.cross_entropy(reference(images), labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            loss.item()
-            done += len(labels)
-        return done
-
+    plain = plain_loop(members, arguments.batch, device, network_of(arguments), arguments.workers)
+    floor = partial(training_floor, held, pixels, classes, steps)
     return {"floor": floor, "ours": epoch, "plain": plain}
 
 
