@@ -48,8 +48,8 @@ def draw_epoch(
     rng = generator(seed, f"epoch {number}", name)
     dropout = int(rng.integers(2**63))
     if rank.number:
-        own = generator(seed, f"epoch {number} process {rank.number}", name)
-        dropout = int(own.integers(2**63))
+        process_rng = generator(seed, f"epoch {number} process {rank.number}", name)
+        dropout = int(process_rng.integers(2**63))
     torch.manual_seed(dropout)
     order = rng.permutation(images)
     augmentation = generator(seed, f"vary {number}", name) if augmented else None
