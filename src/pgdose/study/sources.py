@@ -140,7 +140,7 @@ class FilmScreen(Screen):
 class Source(Model):
     root: Annotated[InputPath, JOB_ONLY]
     # Sources with the same word here number their patients alike; `none`: nobody knows them, and
-    # each image stands for a patient of its own.
+    # each image, or all images of one original, stand for a patient of their own.
     patients: Name | None = None
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
 
@@ -371,6 +371,9 @@ class TableColumns(Model):
     sex: Column | None = None
     view: Column | None = None
     class_: Annotated[Column | None, Field(alias="class")] = None
+    # What an image was made from by augmentation; images of one original stay on one side of the
+    # split. Only where nobody knows the patients.
+    original: Column | None = None
 
 
 class SexWords(Model):
@@ -409,6 +412,13 @@ class ImageTable(TableSource):
         _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
+        if self.columns.original is not None and self.patients != UNKNOWN_PATIENTS:
+            raise mistake(
+                "'original' keeps images of one original together where nobody knows the patients; "
+                "add 'patients: none', or leave 'original' out, since a patient's images stay "
+                "together",
+                field="columns",
+            )
         for key in ("modalities", "orientation"):
             if self.modality != "xray" and getattr(self, key) is not None:
                 raise mistake(

@@ -72,29 +72,35 @@ def spelling_key(identifier: str) -> str:
 
 
 def settle_similar(
-    patients: pd.Series, lines: pd.Series, table: UserTable, similar: Similar, notes: list[str]
+    identifiers: pd.Series,
+    lines: pd.Series,
+    table: UserTable,
+    meaning: str,
+    similar: Similar,
+    notes: list[str],
 ) -> pd.Series:
-    """The patients, where some are spelled alike; `similar` says what these are.
+    """The identifiers of patients or originals, where some are spelled alike.
 
-    error: UserError, with the lines of two of them; same: one patient, with the first spelling;
-    distinct: as they stand.
+    `meaning` is their column's, `similar` says what those are that are alike. error: UserError,
+    with the lines of two of them; same: one thing, with the first spelling; distinct: as they
+    stand.
     """
-    unique = pd.Series(patients[patients.ne("")].unique(), dtype="object")
+    unique = pd.Series(identifiers[identifiers.ne("")].unique(), dtype="object")
     keys = unique.map(spelling_key)
     alike = keys.duplicated(keep=False)
     if not alike.any() or similar == "distinct":
-        return patients
+        return identifiers
     first = unique[alike].groupby(keys[alike]).transform("first")
     if similar == "same":
-        notes.append(f"patient: {int(alike.sum())} spellings are {first.nunique()} patients")
-        return patients.replace(dict(zip(unique[alike], first, strict=True)))
+        notes.append(f"{meaning}: {int(alike.sum())} spellings are {first.nunique()} {meaning}s")
+        return identifiers.replace(dict(zip(unique[alike], first, strict=True)))
     one, other = unique[keys == keys[alike].iloc[0]].iloc[:2]
-    where = [int(lines[patients == text].iloc[0]) for text in (one, other)]
+    where = [int(lines[identifiers == text].iloc[0]) for text in (one, other)]
     raise UserError(
-        f"{table.key_of('patient')}: {int(alike.sum())} patients of {table.path.name} differ only "
+        f"{table.key_of(meaning)}: {int(alike.sum())} {meaning}s of {table.path.name} differ only "
         "in capitals, spaces, leading zeros, dashes, apostrophes or look-alike letters, such as "
         f"those of lines {where[0]} and {where[1]}; correct them, or set "
-        f"{table.field}.similar_patients to 'same' (one person) or 'distinct'"
+        f"{table.field}.similar_patients to 'same' (one {meaning}) or 'distinct'"
     )
 
 

@@ -55,11 +55,29 @@ def clean_patients(
 ) -> pd.Series:
     """The patient of each row, in one spelling each, "" where there is none.
 
-    rows: the columns patient, line, and file, which stands for the patient where nobody knows
-    them. settings: the source's `similar_patients`.
+    rows: the columns patient and line. Where nobody knows the patients: file, which then stands
+    for the patient, or original, which does so for all images that were made from it.
+    settings: the source's `similar_patients`.
     """
-    if ids.unknown_patients:
+    if ids.unknown_patients and "original" not in rows:
         notes.append("patients are not known: each image stands for a patient of its own")
         return rows["file"].astype("str")
-    patients = clean_identifiers(rows["patient"].fillna(""), table, "patient", notes)
-    return settle_similar(patients, rows["line"], table, settings["similar_patients"], notes)
+    name = "original" if ids.unknown_patients else "patient"
+    cleaned = clean_identifiers(rows[name].fillna(""), table, name, notes)
+    similar = settings["similar_patients"]
+    cleaned = settle_similar(cleaned, rows["line"], table, name, similar, notes)
+    return _originals(cleaned, rows["file"], notes) if ids.unknown_patients else cleaned
+
+
+def _originals(originals: pd.Series, files: pd.Series, notes: list[str]) -> pd.Series:
+    """Each original as a stand-in for a patient; an image without one stands for itself."""
+    alone = originals.eq("")
+    text = (
+        "patients are not known: the images of an original stand for a patient "
+        f"({originals[~alone].nunique()} originals)"
+    )
+    if n := files[alone].nunique():
+        text += f", and {n} images without one stand for themselves"
+    notes.append(text)
+    # A file and an original may have the same name.
+    return ("original " + originals).mask(alone, "file " + files.astype("str"))

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,22 @@ def test_patients_that_nobody_knows_are_one_for_each_image(pictures: Path) -> No
     records, _, _, _ = index(rows("a.png", "b.png"), pictures, patients="none")
     patients = [r["patient"] for r in records]
     assert len(set(patients)) == 2 and all(p.startswith("unknown-") for p in patients)
+
+
+def test_images_of_one_original_share_an_unknown_patient(pictures: Path) -> None:
+    for name in ("c.png", "d.png"):
+        shutil.copy(pictures / "a.png", pictures / name)
+    notes: list[str] = []
+    made = rows("a.png", "b.png", "c.png", "d.png", original=["g1", "g1", "d.png", ""])
+    keys = {"patients": "none", "columns": {"original": "original"}}
+    records, _, rejects, _ = index_rows(made, pictures, notes, **keys)
+    a, b, c, d = (r["patient"] for r in records)
+    assert a == b and len({a, c, d}) == 3 and not rejects
+    assert all(p.startswith("unknown-") for p in (a, c, d))
+    assert "(2 originals), and 1 images without one" in " ".join(notes)
+    twice = rows("a.png", "b.png", original=["g1", "G1"], line=[2, 3])
+    with pytest.raises(UserError, match=r"original: 2 originals of .* lines 2 and 3"):
+        index(twice, pictures, **keys)
 
 
 def test_a_class_that_a_study_takes_and_no_row_has_is_refused(pictures: Path) -> None:

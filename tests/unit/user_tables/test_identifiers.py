@@ -21,7 +21,7 @@ def clean(*cells: str) -> tuple[list[str], list[str]]:
 
 def settle(*patients: str, similar: str = "error") -> list[str]:
     lines = pd.Series(range(2, len(patients) + 2))
-    return settle_similar(pd.Series(patients), lines, TABLE, similar, []).tolist()  # type: ignore[arg-type]
+    return settle_similar(pd.Series(patients), lines, TABLE, "patient", similar, []).tolist()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("cell", ["1.67683E+15", "1,5E+12", "2e+10", "1.67683e+15", "########"])
