@@ -29,6 +29,7 @@ from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.intervals import rate_interval, wilson
 from pgdose.analysis.most_groups import majority
 from pgdose.analysis.needed_dose import pair_counts
+from pgdose.analysis.size_slopes import SizedDraws
 from pgdose.analysis.verdicts import MATTERS, Finding
 from pgdose.study.doses import Doses
 from pgdose.tables.keyed import generator
@@ -431,7 +432,7 @@ def trainings(slope: float, spread: float = 0.03, **how: float) -> Callable[[Wor
             for i in range(len(sizes))
         }
         by_run = {f"run{i}": int(size) for i, size in enumerate(sizes)}
-        finding = network_conclusions.training_size(runs, by_run, 0.1)
+        finding = network_conclusions.training_size({"H-BR": SizedDraws(runs, by_run)}, 0.1)
         equal, size = network_conclusions.EQUAL, abs(slope)
         true = {"supported": size < equal - 1e-9, "contradicted": size > equal + 1e-9}
         return judge(finding, {"": true})

@@ -183,10 +183,7 @@ def rows(study: Study, rates: dict, results: Path) -> Iterator[tuple[str, float,
     learned = hours = 0.0
     for g, known in study.groups.items():
         of_runs = [members(study, g) * study.split.training]
-        if study.training_size and study.training_size.group == g:
-            of_runs += [
-                n for n in study.training_size.sizes for _ in range(study.training_size.repeats)
-            ]
+        of_runs += [run.size for run in study.runs(g).values() if run.role == "sized"]
         looked = study.training.epochs * sum(of_runs)
         learned += looked
         hours += looked * rates["training", sides(known.image.size)] / 3600

@@ -10,7 +10,6 @@ with job(snakemake):
         runs=settings(params, "runs"),
         doses={attack: Doses(**doses) for attack, doses in settings(params, "doses").items()},
         modality=settings(params, "modality"),
-        sized_group=params.sized_group,
         sized_attacks=settings(params, "sized_attacks"),
         controls=params.controls,
     )

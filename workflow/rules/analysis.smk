@@ -214,7 +214,9 @@ rule tables:
         images=run_file("measures/images.parquet", runs()),
         draws=run_file("measures/conclusion_draws.parquet", runs()),
         clean=run_file("clean.parquet", size_runs()),
-        members=group_file("members.parquet", {run.group for run in size_runs()}),
+        members=group_file(
+            "members.parquet", dict.fromkeys(run.group for run in size_runs())
+        ),
     output:
         **{
             name: shown_table(name)
@@ -232,10 +234,7 @@ rule tables:
         runs=as_json([run.identity() for run in runs()]),
         doses=as_json(doses_of(STUDY.attacks)),
         measures=table_registry.tables_of("measure"),
-        sized_group=STUDY.training_size.group if STUDY.training_size else "",
-        sized_attacks=as_json(
-            STUDY.training_size.attacks if STUDY.training_size else []
-        ),
+        sized_attacks=as_json(sized_attacks()),
         modality=modalities(),
         controls=[name for name, a in STUDY.attacks.items() if a.kind == "noise"],
         settings=measure_settings(),

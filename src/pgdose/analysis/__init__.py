@@ -32,7 +32,8 @@ In reading order:
     verdicts             what makes a verdict: margins, scopes, what is lacking
     most_groups          partial conjunction tests of more than half of the groups; Holm
     conclusions          conclusions 1 and 3, about most groups
-    network_conclusions  2 and 5, which compare networks
+    size_slopes          slopes over the training-set size, and their mean
+    network_conclusions  conclusions 2 and 5, which compare networks
     confidence_drop      4, about clean confidence
     paper_claims         the paper's claims group by group
     conclusion_tables    the tables of the conclusions

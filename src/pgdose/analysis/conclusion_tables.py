@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pgdose.analysis import conclusions, confidence_drop, network_conclusions
-from pgdose.analysis.conclusion_draws import ConclusionDraws
 from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.most_groups import holm
 from pgdose.analysis.paper_claims import paper_claims
+from pgdose.analysis.size_slopes import SizedDraws
 from pgdose.analysis.verdicts import Finding, Second, Trend, lacking
 
 #: For each conclusion its test in a sentence, and what the paper found.
@@ -42,8 +42,9 @@ TESTS = {
         "drops dramatically above 0.95",
     ),
     "training_size": (
-        "Slope of ASR over log10 of the training-set size, over all trainings; no dependence "
-        "that matters is an interval within 0.10 of 0. Holm over the attacks.",
+        "Slope of ASR over log10 of the training-set size, over all trainings; of several groups "
+        "the mean of their slopes, in which opposite ones cancel out. No dependence that matters "
+        "is an interval within 0.10 of 0. Holm over the attacks.",
         "no dependence confirmed",
     ),
 }
@@ -56,14 +57,12 @@ class AttackDraws:
 
     main:     by group, its main network and the repeats of it
     modality: of each group, xray, histology or another
-    sized:    by run, those of the group whose training size varies
-    sizes:    training images of each of these runs
+    sized:    by group, the trainings of those whose training size varies
     """
 
     main: Mapping[str, GroupDraws]
     modality: Mapping[str, str]
-    sized: Mapping[str, ConclusionDraws]
-    sizes: Mapping[str, int]
+    sized: Mapping[str, SizedDraws]
 
 
 def conclude(
@@ -106,7 +105,7 @@ def conclude_attack(
         ),
         "levels_off": levels,
         "drops_above_confidence": drops,
-        "training_size": network_conclusions.training_size(draws.sized, draws.sizes, epsilon),
+        "training_size": network_conclusions.training_size(draws.sized, epsilon),
     }
     # Also of those that could not be tested.
     networks = max((len(group.networks) for group in draws.main.values()), default=1)

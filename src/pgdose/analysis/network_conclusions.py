@@ -3,21 +3,21 @@
 Training luck is therefore part of the spread that they measure. docs/conclusions.md has the tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 from scipy import special, stats
 
 from pgdose.analysis import most_groups
-from pgdose.analysis.conclusion_draws import ConclusionDraws, rate_at_lowest, rise, shared_levels
+from pgdose.analysis.conclusion_draws import rate_at_lowest, rise, shared_levels
 from pgdose.analysis.contrasts import Means, contrasts, weighted_means
 from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.intervals import standard_error
+from pgdose.analysis.size_slopes import Line, MeanSlope, SizedDraws
 from pgdose.analysis.verdicts import (
     CEILING,
     ERROR,
-    FLOOR,
     MATTERS,
     Finding,
     Scope,
@@ -191,62 +191,77 @@ def _median(draws: GroupDraws) -> float:
     return float(np.exp(np.log(medians).mean()))
 
 
-def training_size(
-    runs: Mapping[str, ConclusionDraws], sizes: Mapping[str, int], epsilon: float
-) -> Finding:
-    """(5) ASR does not depend on the training-set size: slope over log10(size), all trainings.
+def training_size(groups: Mapping[str, SizedDraws], epsilon: float) -> Finding:
+    """(5) ASR does not depend on the training-set size: the mean of the groups' slopes over log10.
 
-    At the operating epsilon, the nearest one that the attack has.
+    A group's slope is over all of its trainings, at the operating epsilon, the nearest one that the
+    attack has.
     """
-    rates = {
-        run: draws.by_epsilon[:, draws.doses.nearest_level(epsilon)] for run, draws in runs.items()
-    }
-    rates = {run: values for run, values in rates.items() if np.isfinite(values[0])}
-    draws = np.stack(list(rates.values()), axis=1) if rates else np.empty((1, 0))
-    x = np.log10([sizes[run] for run in rates])
-    different = len(set(x.tolist()))
-    counts = f"{len(x)} training{'s' * (len(x) != 1)} of {different} size{'s' * (different != 1)}"
-    if len(x) < 3 or different < 2:
-        unfit = "" if len(runs) > 1 else "no other training size was attacked in this way"
-        reason = f"{counts}; three of two sizes are needed"
+    lines = {group: draws.line(epsilon) for group, draws in groups.items()}
+    defined = {group: line for group, line in lines.items() if line.is_defined}
+    if not defined:
+        several = any(len(draws.runs) > 1 for draws in groups.values())
+        unfit = "" if several else "no other training size was attacked in this way"
+        reason = f"{_counts_by_group(lines)}; three of two sizes are needed"
+        reason += " in one group" if len(lines) > 1 else ""
         return undecided(reason, lacks="three trainings of two sizes", unfit=unfit)
-    fit = stats.linregress(x, draws[0])
-    centred = x - x.mean()
-    of_patients = standard_error((draws @ (centred / (centred @ centred)))[:, None])[0]
-    spread = float(np.hypot(fit.stderr, of_patients))
-    half = stats.t.ppf(1 - ERROR / 2, len(x) - 2) * spread
-    counts += f", ASR {draws[0].min():.2f} to {draws[0].max():.2f}"
+    used = {group: line for group, line in defined.items() if line.could_show}
+    mean = MeanSlope(list((used or defined).values()))
     about = (
-        "slope of ASR per tenfold training size",
-        fit.slope,
-        fit.slope - half,
-        fit.slope + half,
+        f"{'mean ' * (mean.groups > 1)}slope of ASR per tenfold training size",
+        *(mean.estimate, mean.estimate - mean.half_width(ERROR / 2)),
+        mean.estimate + mean.half_width(ERROR / 2),
     )
-    if draws[0].max() < FLOOR or draws[0].min() > CEILING:
-        reason = f"{counts}; a dependence could not show there"
+    reason = _slopes(used or defined, of=len(lines))
+    reason += "" if used else "; a dependence could not show there"
+    reason += _left_out(lines, used or defined)
+    if not used:
         return Finding(*about, reason, lacks="an epsilon off the ceiling and the floor")
-    p_value = partial(_p_of_slope, spread, len(x))
-    size = abs(float(fit.slope))
-    return Finding(
-        *(*about, counts),
-        scopes=[
-            Scope(
-                "",
-                partial(p_value, EQUAL - size),
-                partial(p_value, size - EQUAL),
-                len(x),
-                "trainings",
-            )
-        ],
-        networks=len(x),
-    )
+    size = abs(mean.estimate)
+    tests = partial(mean.p_value, EQUAL - size), partial(mean.p_value, size - EQUAL)
+    networks = max(line.trainings for line in used.values())
+    scope = Scope("", *tests, mean.trainings, "trainings")
+    return Finding(*about, reason, scopes=[scope], networks=networks)
 
 
-def _p_of_slope(
-    spread: float, trainings: int, excess: float, more: float = 1.0, power: float = 0.5
-) -> float:
-    """Of a slope that exceeds its margin by so much, with `more` times the trainings."""
-    if not spread:
-        return float(excess <= 0)
-    t = excess * np.sqrt(more) / spread - special.ndtri(power)
-    return float(special.stdtr(more * trainings - 2, -t))
+def _counts(lines: Iterable[Line]) -> str:
+    """How many trainings of how many sizes there are."""
+    x = np.concatenate([line.x for line in lines] or [np.empty(0)])
+    sizes = len(set(x.tolist()))
+    return f"{len(x)} training{'s' * (len(x) != 1)} of {sizes} size{'s' * (sizes != 1)}"
+
+
+def _counts_by_group(lines: Mapping[str, Line]) -> str:
+    if len(lines) < 2:
+        return _counts(lines.values())
+    return ", ".join(f"{_counts([line])} in {group}" for group, line in lines.items())
+
+
+def _slopes(lines: Mapping[str, Line], of: int) -> str:
+    """The trainings that a slope rests on, and their rates; of several groups each one's slope.
+
+    `of` is the number of groups whose training size varies.
+    """
+    rates = np.concatenate([line.rates for line in lines.values()])
+    where = f" in {len(lines)} groups" if len(lines) > 1 else f" in {next(iter(lines))}" * (of > 1)
+    text = f"{_counts(lines.values())}{where}, ASR {rates.min():.2f} to {rates.max():.2f}"
+    if len(lines) == 1:
+        return text
+    slopes = [
+        f"{group} {number(line.slope)} ({line.trainings} trainings)"
+        for group, line in lines.items()
+    ]
+    return f"{text}; slopes {', '.join(slopes)}"
+
+
+def _left_out(lines: Mapping[str, Line], used: Mapping[str, Line]) -> str:
+    """The groups that the slope does not rest on, each with the reason."""
+    causes = [
+        f"{group} (ASR {line.rates.min():.2f} to {line.rates.max():.2f}, where a dependence could "
+        "not show)"
+        if line.is_defined
+        else f"{group} ({_counts([line])})"
+        for group, line in lines.items()
+        if group not in used
+    ]
+    return f"; left out: {', '.join(causes)}" if causes else ""

@@ -16,6 +16,7 @@ from pgdose.analysis.conclusion_draws import ConclusionDraws, read_draws
 from pgdose.analysis.conclusion_tables import AttackDraws
 from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.size_slopes import SizedDraws
 from pgdose.analysis.success import as_counted
 from pgdose.analysis.worst_case import worst_case
 from pgdose.study.doses import Doses
@@ -31,16 +32,14 @@ class StudyRuns:
     runs:          in the order of the study
     doses:         of each attack
     modality:      of each group: xray, histology or another
-    sized_group:   the group whose training size varies; empty if there is none
-    sized_attacks: the attacks on its sized runs
+    sized_attacks: of each group whose training size varies, the attacks on its sized runs
     controls:      attacks that are none: noise, against which the others are compared
     """
 
     runs: Sequence[Identity]
     doses: Mapping[str, Doses]
     modality: Mapping[str, str]
-    sized_group: str
-    sized_attacks: Sequence[str]
+    sized_attacks: Mapping[str, Sequence[str]]
     controls: Sequence[str] = ()
 
     @property
@@ -50,9 +49,9 @@ class StudyRuns:
 
     @property
     def trainings(self) -> list[Identity]:
-        """The runs of the sized group: main, its repeats, then sized ones; none without a group."""
-        of_group = [run for run in self.runs if run["group"] == self.sized_group]
-        return [run for run in of_group if run["role"] != "further"]
+        """The runs of the sized groups: of each main, its repeats, then sized ones."""
+        of_groups = [run for run in self.runs if run["group"] in self.sized_attacks]
+        return [run for run in of_groups if run["role"] != "further"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class RunFiles:
     draws:   of each run, in the order of `StudyRuns.runs`
     images:  the same
     clean:   clean logits of each training, in the order of `StudyRuns.trainings`
-    members: the table of the sized group alone; none without such a group
+    members: the table of each sized group, in the order of the study
     """
 
     draws: Sequence[str]
@@ -77,7 +76,7 @@ def findings(
     """The tables by their names; `asr` is the table of all runs."""
     trainings = read_trainings(study.trainings, files)
     sizes = training_sizes.training_size(
-        as_counted(asr[asr["group"] == study.sized_group], settings.success),
+        as_counted(asr[asr["group"].isin(list(study.sized_attacks))], settings.success),
         trainings,
         study.sized_attacks,
         epsilon=settings.epsilon,
@@ -103,21 +102,22 @@ def findings(
 
 
 def read_trainings(runs: Sequence[Identity], files: RunFiles) -> pd.DataFrame:
-    """run, size, repeat and accuracy; the main run is repeat 1 of its own size."""
-    if not runs:
-        return pd.DataFrame(columns=["run", "size", "repeat", "accuracy"])
-    members = parquet.read_table(files.members[0])
-    n_training = int((members["part"] == "training").sum())
-    rows = [
-        {
-            "run": run["run"],
-            "size": run["size"] or n_training,
-            "repeat": run["repeat"] or 1,
-            "accuracy": quality.accuracy(members, parquet.read_table(path)),
-        }
-        for run, path in zip(runs, files.clean, strict=True)
-    ]
-    return pd.DataFrame(rows)
+    """group, run, size, repeat and accuracy; a main run is repeat 1 of its own size."""
+    groups = dict.fromkeys(run["group"] for run in runs)
+    tables = dict(zip(groups, map(parquet.read_table, files.members), strict=True))
+    rows = []
+    for run, path in zip(runs, files.clean, strict=True):
+        members = tables[run["group"]]
+        rows.append(
+            {
+                "group": run["group"],
+                "run": run["run"],
+                "size": run["size"] or int((members["part"] == "training").sum()),
+                "repeat": run["repeat"] or 1,
+                "accuracy": quality.accuracy(members, parquet.read_table(path)),
+            }
+        )
+    return pd.DataFrame(rows, columns=["group", "run", "size", "repeat", "accuracy"])
 
 
 def worst_cases(
@@ -146,7 +146,10 @@ def attack_draws(
 
     `draws` and `images` are those of each group and run, the latter of main runs and repeats.
     """
-    sizes = dict(zip(trainings["run"], trainings["size"].tolist(), strict=True))
+    sizes = {
+        str(group): dict(zip(rows["run"], rows["size"].tolist(), strict=True))
+        for group, rows in trainings.groupby("group", sort=False)
+    }
     return {
         attack: AttackDraws(
             main={
@@ -155,11 +158,11 @@ def attack_draws(
             },
             modality=study.modality,
             sized={
-                run: draws[study.sized_group, run][attack]
-                for run in sizes
-                if attack in draws[study.sized_group, run]
+                group: SizedDraws(
+                    {run: of[attack] for run in runs if attack in (of := draws[group, run])}, runs
+                )
+                for group, runs in sizes.items()
             },
-            sizes=sizes,
         )
         for attack in study.doses
     }

@@ -22,6 +22,8 @@ from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, Groups, Look
 from pgdose.study.doses import same_epsilon
 
 _TRAINING = ["group", "size", "repeat"]  # columns that say which training a row is of
+_MARGIN = 1.3  # the axis goes beyond the sizes by this factor
+_LABEL = 0.1  # of the axis: the room that the label of a size takes
 _LEGEND: Mapping[str, Sequence[Artist]] = {
     "Trainings of one size": [
         Line2D([], [], color=GREY, label="their mean"),
@@ -53,8 +55,9 @@ def asr_over_training_size(rows: pd.DataFrame, groups: Groups, epsilon: float) -
     for (_, attack), panel in grid.items():
         shown = rows[rows["attack"] == attack] if attack else rows.drop_duplicates(_TRAINING)
         column = "asr" if attack else "accuracy"
-        by = ["group", "epsilon"] if attack else ["group"]
-        for _, trainings in shown.groupby(by, sort=False):
+        doses = ["epsilon"] if attack else []
+        shown = shown.assign(x=_side_by_side(shown, [*doses, "size"]))
+        for _, trainings in shown.groupby(["group", *doses], sort=False):
             group, dose = trainings[["group", "epsilon"]].iloc[0]
             _repeats(panel, trainings, column, looks[group], shades.get((attack, dose)))
         panel.set_ylabel(ASR if attack else "accuracy (right / all)", fontweight="normal")
@@ -100,8 +103,14 @@ def _dose_legend(shades: Mapping[tuple[str, float], Any]) -> dict[str, list[Line
     return columns
 
 
+def _side_by_side(rows: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Where the trainings of one size stand, of all groups; else they would hide one another."""
+    sizes = rows.groupby(by)["size"]
+    return rows["size"] * 1.04 ** (sizes.cumcount() - (sizes.transform("size") - 1) / 2)
+
+
 def _repeats(panel: Axes, rows: pd.DataFrame, column: str, look: Look, shade: Any) -> None:
-    """Each repeat as a point, with its interval if it is a rate; their mean and their range."""
+    """Each training at its `x`, with its interval if it is a rate; their mean and their range."""
     color = look.color if shade is None else shade
     of_size = rows.groupby("size")[column].agg(["min", "mean", "max", "count"])
     sizes = of_size.index.to_numpy(float)
@@ -111,20 +120,30 @@ def _repeats(panel: Axes, rows: pd.DataFrame, column: str, look: Look, shade: An
         sizes, of_size["min"], of_size["max"], where=of_size["count"] > 1,
         color=color, alpha=panels.BAND, linewidth=0,
     )  # fmt: skip
-    # Repeats stand side by side, or their intervals would hide one another.
-    rank = rows.groupby("size").cumcount()
-    count = rows.groupby("size")[column].transform("size")
-    x = rows["size"] * 1.04 ** (rank - (count - 1) / 2)
     if column == "asr":
-        panel.vlines(x, rows["ci_low"], rows["ci_high"], color=color, linewidth=0.9, alpha=0.6)
+        panel.vlines(
+            rows["x"], rows["ci_low"], rows["ci_high"], color=color, linewidth=0.9, alpha=0.6
+        )
     panel.plot(
-        x, rows[column], linestyle="none", marker=look.marker, markersize=4,
+        rows["x"], rows[column], linestyle="none", marker=look.marker, markersize=4,
         color=color, markerfacecolor=color if look.filled else "white",
     )  # fmt: skip
 
 
 def _size_axis(panel: Axes, sizes: Sequence[int]) -> None:
     panel.set_xscale("log")
-    panel.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
-    panel.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=35, ha="right")
+    panel.set_xlim(sizes[0] / _MARGIN, sizes[-1] * _MARGIN)
+    named = _apart(sizes)
+    labels = [f"{size:,}" if size in named else "" for size in sizes]
+    panel.set_xticks(sizes, labels, rotation=35, ha="right")
     panel.xaxis.set_minor_locator(NullLocator())
+
+
+def _apart(sizes: Sequence[int]) -> list[int]:
+    """The sizes whose labels have room, the largest first: groups have sizes of their own."""
+    named = [sizes[-1]]
+    room = (_MARGIN**2 * sizes[-1] / sizes[0]) ** _LABEL
+    for size in reversed(sizes):
+        if size * room <= named[-1]:
+            named.append(size)
+    return named

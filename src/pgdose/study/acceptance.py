@@ -1,6 +1,6 @@
 """Section `acceptance`: the limits to which a study's results are held."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,8 +16,3 @@ class Limit(Model):
     max_asr: Share
     confidence: Annotated[Real, Field(ge=0.5, le=0.9999)] = 0.95  # one-sided
     groups: list[Name] = []  # empty: all
-
-
-def as_list(value: Any) -> Any:
-    """One limit may stand without a list."""
-    return [value] if isinstance(value, dict) else value

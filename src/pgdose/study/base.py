@@ -78,6 +78,13 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
 
+def as_list(value: Any) -> Any:
+    """One entry of a list of sections may stand without the list; null stands for no entry."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, dict) else value
+
+
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 

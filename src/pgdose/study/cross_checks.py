@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
 from pgdose.study.classes import Class, Image
+from pgdose.study.evaluation import TrainingSize
 from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.places import misplaced
@@ -73,16 +74,15 @@ def _runs(study: Study) -> Iterator[Run]:
 
 def _jobs(study: Study) -> Iterator[str]:
     """A line if the study plans more jobs than Snakemake can; it names what makes most of them."""
-    size = study.training_size
     networks = {group: 1 + len(entry.networks) for group, entry in study.groups.items()}
     repeats = {group: study.repeats(group) - 1 for group in study.groups}
-    sized = len(size.sizes) * size.repeats if size else 0
     jobs = {f"sources.{name}.shards": entry.shards for name, entry in study.sources.items()}
     jobs |= {f"groups.{name}.shards": entry.shards for name, entry in study.groups.items()}
     for name, attack in study.attacks.items():
         jobs[f"attacks.{name}.shards"] = attack.shards * sum(networks.values())
-        if size and name in size.attacks:
-            jobs["training_size.repeats"] = sized + attack.shards * sized
+    for field, entry in _training_sizes(study):
+        attacked = [study.attacks[name].shards for name in entry.attacks if name in study.attacks]
+        jobs[f"{field}.repeats"] = len(entry.sizes) * entry.repeats * (1 + sum(attacked))
     gradient = sum(isinstance(attack, GradientAttack) for attack in study.attacks.values())
     shards = sum(attack.shards for attack in study.attacks.values())
     jobs["training.repeats"] = (1 + shards) * sum(repeats.values())
@@ -288,27 +288,39 @@ def _acceptance(study: Study) -> Iterator[str]:
             )
 
 
+def _training_sizes(study: Study) -> list[tuple[str, TrainingSize]]:
+    """The entries of the section, each with its path; one alone needs no number."""
+    entries = study.training_size
+    if len(entries) == 1:
+        return [("training_size", entries[0])]
+    return [(f"training_size.{place}", entry) for place, entry in enumerate(entries)]
+
+
 def _training_size(study: Study) -> Iterator[str]:
-    size = study.training_size
-    if size is None:
-        return
+    first: dict[str, str] = {}  # the path of each group's entry
+    for field, entry in _training_sizes(study):
+        yield from _sizes_of_a_group(study, field, entry)
+        if (earlier := first.setdefault(entry.group, field)) != field:
+            yield (
+                f"{field}.group: {entry.group} has an entry already, {earlier}; give each group "
+                "one entry with all of its sizes"
+            )
+
+
+def _sizes_of_a_group(study: Study, section: str, size: TrainingSize) -> Iterator[str]:
     for attack in size.attacks:
-        yield from _unknown(
-            "training_size.attacks", attack, study.attacks, "an attack of this study"
-        )
+        yield from _unknown(f"{section}.attacks", attack, study.attacks, "an attack of this study")
     for field, entries in (("sizes", size.sizes), ("attacks", size.attacks)):
         if len(set(entries)) < len(entries):
-            yield f"training_size.{field}: {entries} has an entry twice; give each once"
+            yield f"{section}.{field}: {entries} has an entry twice; give each once"
     if size.group not in study.groups:
-        yield from _unknown(
-            "training_size.group", size.group, study.groups, "a group of this study"
-        )
+        yield from _unknown(f"{section}.group", size.group, study.groups, "a group of this study")
         return
     group = study.groups[size.group]
     if group.network:
         yield (
-            f"training_size.group: {size.group} has an existing network; use a group whose network "
-            "is trained"
+            f"{section}.group: {size.group} has an existing network; use a group whose network is "
+            "trained"
         )
     classes = len(group.classes)
     counts = [entry.augment_to or entry.count for entry in group.classes.values()]
@@ -316,12 +328,12 @@ def _training_size(study: Study) -> Iterator[str]:
     for n in size.sizes:
         if n % classes or n < 2 * classes:
             yield (
-                f"training_size.sizes: {n} does not suit the {classes} classes of {size.group}; "
+                f"{section}.sizes: {n} does not suit the {classes} classes of {size.group}; "
                 f"use a multiple of {classes}, at least {2 * classes}"
             )
         elif most is not None and n > most * classes:
             yield (
-                f"training_size.sizes: {n} needs more images than {size.group} has; use at "
+                f"{section}.sizes: {n} needs more images than {size.group} has; use at "
                 f"most {most * classes}"
             )
 

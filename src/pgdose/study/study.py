@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from pgdose.study.acceptance import Limit, as_list
+from pgdose.study.acceptance import Limit
 from pgdose.study.attacks import AnyAttack
-from pgdose.study.base import Integer, Model, Name, Real
+from pgdose.study.base import Integer, Model, Name, Real, as_list
 from pgdose.study.class_titles import class_titles
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.field_types import OutputPath
@@ -48,7 +48,12 @@ class Study(Model):
     training: RepeatedTraining = RepeatedTraining()
     attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
     checks: Checks = Checks()
-    training_size: TrainingSize | None = None
+    # One group whose training-set size varies, or a list of them.
+    training_size: Annotated[
+        list[TrainingSize],
+        Field(max_length=100),
+        BeforeValidator(as_list, json_schema_input_type=TrainingSize | list[TrainingSize] | None),
+    ] = []
     operating_points: OperatingPoints = OperatingPoints()
     measures: Measures = Measures()
     # Limits for the results, one or several; `pgdose gate` holds them to these.
@@ -101,13 +106,15 @@ class Study(Model):
             for repeat in range(2, self.repeats(group) + 1)
         ]
         runs += [Run(group, name, "further", n, attacks) for name, n in entry.networks.items()]
-        if self.training_size and self.training_size.group == group:
-            attacks = tuple(self.training_size.attacks)
-            runs += [
-                Run(group, f"n{size}-r{repeat}", "sized", self.training, attacks, size, repeat)
-                for size in self.training_size.sizes
-                for repeat in range(1, self.training_size.repeats + 1)
-            ]
+        runs += [
+            Run(
+                group, f"n{size}-r{repeat}", "sized", self.training, tuple(of.attacks), size, repeat
+            )
+            for of in self.training_size
+            if of.group == group
+            for size in of.sizes
+            for repeat in range(1, of.repeats + 1)
+        ]
         return {run.name: run for run in runs}
 
     def repeats(self, group: str) -> int:

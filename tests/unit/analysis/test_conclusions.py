@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers.workflow import PROJECT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
 
@@ -21,6 +23,7 @@ from pgdose.analysis import conclusions as c
 from pgdose.analysis import network_conclusions as n
 from pgdose.analysis.group_draws import GroupDraws
 from pgdose.analysis.outcomes import Outcomes
+from pgdose.analysis.size_slopes import SizedDraws
 from pgdose.analysis.verdicts import (
     AT_CEILING,
     CANNOT_TELL,
@@ -417,7 +420,7 @@ def test_no_group_has_no_answer() -> None:
         c.levels_off({})[0],
         n.histology_less_sensitive({}, {}),
         confidence_drop.drops_above_confidence({})[0],
-        n.training_size({}, {}, 0.1),
+        n.training_size({}, 0.1),
     ):
         assert answer.verdict == "undecided" and math.isnan(answer.estimate) and answer.reason
     assert c.grows_with_epsilon({})[0].reason == "no group has this attack"
@@ -427,7 +430,7 @@ def test_what_does_not_apply_to_a_study_says_so() -> None:
     one = {"A": told(UP)}
     assert "the study has one" in c.grows_with_epsilon(one)[0].unfit
     assert "no X-ray" in n.histology_less_sensitive(one, {"A": "histology"}).unfit
-    assert n.training_size({"full": network()}, {"full": 100}, 0.1).unfit
+    assert of_one_group({"full": network()}, {"full": 100}).unfit
     assert not c.grows_with_epsilon(groups(UP, UP))[0].unfit
 
 
@@ -728,6 +731,12 @@ SIZES = [100, 100, 1000, 1000, 10_000, 10_000]
 NOISE = [0.01, -0.01, -0.02, 0.02, 0.01, -0.01]
 
 
+def of_one_group(
+    runs: dict[str, e.ConclusionDraws], sizes: dict[str, int], epsilon: float = 0.1
+) -> Finding:
+    return n.training_size({"G": SizedDraws(runs, sizes)}, epsilon)
+
+
 def trained(slope: float, noise: float = 1.0, sd: float = 0.0, base: float = 0.5) -> Finding:
     rates = [
         base + slope * (math.log10(size) - 3) + noise * x
@@ -737,7 +746,7 @@ def trained(slope: float, noise: float = 1.0, sd: float = 0.0, base: float = 0.5
         f"r{i}": network([0, rate], epsilons=(0.02, 0.1), sd=sd, seed=i)
         for i, rate in enumerate(rates)
     }
-    return n.training_size(runs, {f"r{i}": size for i, size in enumerate(SIZES)}, 0.1)
+    return of_one_group(runs, {f"r{i}": size for i, size in enumerate(SIZES)})
 
 
 def test_the_slope_is_that_of_ordinary_least_squares() -> None:
@@ -789,21 +798,159 @@ def test_where_all_or_none_flip_a_dependence_could_not_show() -> None:
 @pytest.mark.parametrize("sizes", [[100, 1000], [100, 100, 100]])
 def test_three_trainings_of_two_sizes_are_needed(sizes: list[int]) -> None:
     runs = {str(i): network([0.5], epsilons=(0.1,)) for i in range(len(sizes))}
-    answer = n.training_size(runs, {str(i): size for i, size in enumerate(sizes)}, 0.1)
+    answer = of_one_group(runs, {str(i): size for i, size in enumerate(sizes)})
     assert answer.verdict == "undecided" and "three of two sizes are needed" in answer.reason
 
 
 def test_trainings_are_compared_at_the_nearest_epsilon() -> None:
     runs = {str(i): network([0.1 * i, 0.5], epsilons=(0.1, 0.2)) for i in range(1, 4)}
     sizes = {"1": 10, "2": 100, "3": 1000}
-    assert n.training_size(runs, sizes, 0.12).estimate == pytest.approx(0.1)
-    assert n.training_size(runs, sizes, 0.7).estimate == pytest.approx(0)
+    assert of_one_group(runs, sizes, 0.12).estimate == pytest.approx(0.1)
+    assert of_one_group(runs, sizes, 0.7).estimate == pytest.approx(0)
 
 
 def test_numbers_agree_with_their_nouns() -> None:
     one = {"0": network([0.5], epsilons=(0.1,))}
-    assert n.training_size(one, {"0": 100}, 0.1).reason.startswith("1 training of 1 size;")
-    assert n.training_size({}, {}, 0.1).reason.startswith("0 trainings of 0 sizes;")
+    assert of_one_group(one, {"0": 100}).reason.startswith("1 training of 1 size;")
+    assert n.training_size({}, 0.1).reason.startswith("0 trainings of 0 sizes;")
+
+
+# --- 5: training size of several groups -------------------------------------------------------
+
+GROUP_SIZES = {"X-A": [100, 100, 1000, 1000, 10_000], "H-B": [20, 20, 160, 160, 900, 900]}
+
+
+def sized(sizes: Sequence[int], rates: Sequence[float], sd: float = 0.0) -> SizedDraws:
+    one = network([0.5], epsilons=(0.1,))
+    draws = {f"r{i}": drawn([rate], sd, seed=i) for i, rate in enumerate(rates)}
+    runs = {run: replace(one, by_epsilon=by_epsilon) for run, by_epsilon in draws.items()}
+    return SizedDraws(runs, {f"r{i}": size for i, size in enumerate(sizes)})
+
+
+def on_lines(
+    slopes: Sequence[float], noise: float = 0.02, sd: float = 0.0, seed: int = 0
+) -> dict[str, SizedDraws]:
+    rng = np.random.default_rng(seed)
+    return {
+        group: sized(sizes, 0.5 + slope * (np.log10(sizes) - np.log10(sizes).mean())
+                     + noise * rng.standard_normal(len(sizes)), sd)
+        for (group, sizes), slope in zip(GROUP_SIZES.items(), slopes, strict=True)
+    }  # fmt: skip
+
+
+def test_the_mean_slope_is_that_of_one_regression_with_a_line_for_each_group() -> None:
+    groups = on_lines([0.02, -0.11])
+    answer = n.training_size(groups, 0.1)
+    rates = np.concatenate(
+        [[run.by_epsilon[0, 0] for run in of.runs.values()] for of in groups.values()]
+    )
+    x = np.log10(np.concatenate(list(GROUP_SIZES.values())))
+    is_a = np.arange(11) < 5
+    fit = sm.OLS(rates, np.stack([is_a, ~is_a, x * is_a, x * ~is_a], axis=1).astype(float)).fit()
+    test = fit.t_test([0, 0, 0.5, 0.5])
+    assert answer.estimate == pytest.approx(float(test.effect[0]))
+    assert (answer.low, answer.high) == pytest.approx(tuple(test.conf_int(0.05)[0]))
+    slopes = [verdicts.number(slope) for slope in fit.params[2:]]
+    assert answer.reason == (
+        f"11 trainings of 6 sizes in 2 groups, ASR {rates.min():.2f} to {rates.max():.2f}; slopes "
+        f"X-A {slopes[0]} (5 trainings), H-B {slopes[1]} (6 trainings)"
+    )
+    assert answer.statistic == "mean slope of ASR per tenfold training size"
+    assert (answer.scopes[0].number, answer.networks) == (11, 6)
+    margin = 0.1 - abs(answer.estimate)
+    p = 1 - stats.t.cdf(margin / float(test.sd[0, 0]), 7)
+    assert answer.scopes[0].supported() == pytest.approx(p)
+
+
+def test_patients_are_drawn_jointly_in_all_groups() -> None:
+    """What they add to one slope and take from the other is no error of the mean."""
+    sizes = [100, 1000, 10_000]
+    up = sized(sizes, [0.4, 0.52, 0.6], sd=0.1)
+    noise = {run: of.by_epsilon - of.by_epsilon[0] for run, of in up.runs.items()}
+    down = SizedDraws(
+        {
+            run: replace(of, by_epsilon=of.by_epsilon - 2 * noise[run])
+            for run, of in up.runs.items()
+        },
+        up.sizes,
+    )
+    alone = n.training_size({"A": up}, 0.1)
+    same = n.training_size({"A": up, "B": up}, 0.1)
+    opposite = n.training_size({"A": up, "B": down}, 0.1)
+    line = stats.linregress([2, 3, 4], [0.4, 0.52, 0.6])
+    of_patients = (up.line(0.1).draws[1:] @ [-0.5, 0, 0.5]).std(ddof=1)
+    for answer, variance in (
+        (same, line.stderr**2 / 2 + of_patients**2),
+        (opposite, line.stderr**2 / 2),
+    ):
+        half = stats.t.ppf(0.975, 2) * math.sqrt(variance)
+        assert answer.high - answer.estimate == pytest.approx(half)
+        assert answer.estimate == pytest.approx(alone.estimate) == pytest.approx(0.1)
+
+
+def test_groups_without_a_line_or_without_room_are_left_out() -> None:
+    groups = on_lines([0.0, 0.3])
+    alone = n.training_size({"X-A": groups["X-A"]}, 0.1)
+    few = sized([100, 1000], [0.2, 0.4])
+    full = sized([10, 100, 1000], [0.96, 0.97, 1.0])
+    answer = n.training_size({"few": few, "X-A": groups["X-A"], "full": full}, 0.1)
+    assert (answer.estimate, answer.low, answer.high) == (alone.estimate, alone.low, alone.high)
+    first, rest = answer.reason.split(", ASR", 1)
+    assert first == "5 trainings of 3 sizes in X-A"
+    assert rest.endswith(
+        "; left out: few (2 trainings of 2 sizes), "
+        "full (ASR 0.96 to 1.00, where a dependence could not show)"
+    )
+    two = n.training_size(groups | {"few": few}, 0.1)
+    assert two.estimate == n.training_size(groups, 0.1).estimate
+    assert two.reason.endswith("(6 trainings); left out: few (2 trainings of 2 sizes)")
+
+
+def test_equal_rates_have_a_slope_of_zero() -> None:
+    answer = trained(0.0, noise=0.0, sd=0.01)
+    assert answer.estimate == pytest.approx(0) and 0 < answer.high - answer.low < 0.1
+    both = {"A": sized([10, 100, 1000], [0.5] * 3), "B": sized([10, 100, 1000], [0.5, 0.6, 0.5])}
+    assert 0 < n.training_size(both, 0.1).high < math.inf
+
+
+def test_without_any_group_that_could_show_it_nothing_is_decided() -> None:
+    few = sized([100, 1000], [0.2, 0.4])
+    full = sized([10, 100, 1000], [0.96, 0.97, 1.0])
+    none = n.training_size({"A": few, "B": sized([100], [0.5])}, 0.1)
+    assert none.verdict == "undecided" and math.isnan(none.estimate) and not none.unfit
+    assert none.reason == (
+        "2 trainings of 2 sizes in A, 1 training of 1 size in B; three of two sizes are needed in "
+        "one group"
+    )
+    answer = n.training_size({"A": few, "B": full, "C": full}, 0.1)
+    assert answer.verdict == "undecided" and answer.reason.endswith(
+        "; a dependence could not show there; left out: A (2 trainings of 2 sizes)"
+    )
+    assert answer.estimate == pytest.approx(0.02) and answer.lacks
+    lone = {"A": sized([100], [0.5]), "B": sized([100], [0.5])}
+    assert n.training_size(lone, 0.1).unfit
+
+
+@given(st.lists(st.floats(0.1, 0.9), min_size=5, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_a_group_beside_itself_has_its_own_slope(rates: list[float]) -> None:
+    """And the interval of twice the trainings, if they scatter independently."""
+    group = sized(GROUP_SIZES["X-A"], rates)
+    one = n.training_size({"A": group}, 0.1)
+    two = n.training_size({"A": group, "B": group}, 0.1)
+    assert two.estimate == pytest.approx(one.estimate)
+    ratio = stats.t.ppf(0.975, 6) / stats.t.ppf(0.975, 3) / math.sqrt(2)
+    assert two.high - two.low == pytest.approx(ratio * (one.high - one.low), abs=1e-9)
+
+
+@pytest.mark.parametrize(("slope", "wrong"), [(0.0, "contradicted"), (0.3, "supported")])
+def test_the_interval_of_two_groups_covers_their_slope(slope: float, wrong: str) -> None:
+    answers = [n.training_size(on_lines([slope] * 2, seed=seed), 0.1) for seed in range(300)]
+    assert np.mean([a.estimate for a in answers]) == pytest.approx(slope, abs=0.003)
+    covered = sum(a.low <= slope <= a.high for a in answers)
+    assert stats.binom.ppf(0.001, 300, 0.95) <= covered <= stats.binom.ppf(0.999, 300, 0.95)
+    assert all(a.verdict != wrong for a in answers)
+    assert sum(a.verdict != "undecided" for a in answers) > 290
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -812,7 +959,7 @@ def test_numbers_agree_with_their_nouns() -> None:
 def all_draws(several: dict[str, GroupDraws], modality: dict[str, str]) -> object:
     runs = {f"r{i}": network([0.5], epsilons=(0.1,)) for i in range(3)}
     sizes = {"r0": 10, "r1": 100, "r2": 1000}
-    return conclusion_tables.AttackDraws(several, modality, runs, sizes)
+    return conclusion_tables.AttackDraws(several, modality, {"G": SizedDraws(runs, sizes)})
 
 
 def test_every_conclusion_has_its_row_and_every_trend_its_own() -> None:
@@ -838,7 +985,7 @@ def test_every_conclusion_has_its_row_and_every_trend_its_own() -> None:
     assert set(ratios["state"]) == {"at the ceiling", "at the floor"}
     claims = tables["paper_claims"]
     assert set(claims["paper"]) == {"not said"} and set(claims["agrees"]) == {"open"}
-    nothing = conclusion_tables.AttackDraws({}, {}, {}, {})
+    nothing = conclusion_tables.AttackDraws({}, {}, {})
     tables = conclusion_tables.conclude({"paper": nothing}, 0.1)
     assert set(tables["conclusions"]["verdict"]) == {"undecided"} and tables["trends"].empty
 

@@ -120,8 +120,7 @@ def test_the_tables_over_all_runs(tmp_path: Path) -> None:
         runs=[MAIN, SIZED],
         doses={"paper": DOSES, "sign": DOSES},
         modality={"G": "xray"},
-        sized_group="G",
-        sized_attacks=["paper"],
+        sized_attacks={"G": ["paper"]},
     )
     files = study_tables.RunFiles(
         draws=[main["draws"], sized["draws"]],
@@ -146,9 +145,44 @@ def test_the_tables_over_all_runs(tmp_path: Path) -> None:
     assert set(tables["trends"]["group"]) == {"G"}
 
 
+def test_each_group_has_the_training_sizes_of_its_own_members(tmp_path: Path) -> None:
+    people = members()
+    logits = [np.eye(2)[c] if m not in (5, 11) else np.eye(2)[1 - c] for m, c in TRUE.items()]
+    parquet.write_table(
+        pd.DataFrame({"member": range(12), "logits": logits}), tmp_path / "clean.parquet"
+    )
+    runs, written_runs, of_members = [], [], []
+    for group, copies in (("G", 1), ("F", 2)):
+        learned = [people.assign(member=people["member"] + 12, part="training")] * copies
+        parquet.write_table(pd.concat([people, *learned]), tmp_path / f"{group}.parquet")
+        of_members.append(str(tmp_path / f"{group}.parquet"))
+        for run in (MAIN, SIZED):
+            runs.append(run | {"group": group})
+            written_runs.append(written(tmp_path / group / run["run"], runs[-1], paper=attack()))
+    study = study_tables.StudyRuns(
+        runs, {"paper": DOSES}, {"G": "xray", "F": "xray"}, {"F": ["paper"], "G": ["paper"]}
+    )
+    files = study_tables.RunFiles(
+        draws=[of["draws"] for of in written_runs],
+        images=[of["images"] for of in written_runs],
+        clean=[str(tmp_path / "clean.parquet")] * 4,
+        members=of_members,
+    )
+    asr = result_files.read_measures([of["asr"] for of in written_runs])
+    tables = study_tables.findings(study, files, asr, SETTINGS)
+    assert tables["training_size"][["group", "size"]].values.tolist() == [
+        ["G", 4],
+        ["G", 12],
+        ["F", 4],
+        ["F", 24],
+    ]
+    last = tables["conclusions"].iloc[-1]
+    assert last["reason"].startswith("2 trainings of 2 sizes in G, 2 trainings of 2 sizes in F;")
+
+
 def test_a_study_without_training_sizes_has_its_tables(tmp_path: Path) -> None:
     main = written(tmp_path, MAIN, paper=attack())
-    study = study_tables.StudyRuns([MAIN], {"paper": Doses((0.02, 0.1), 2)}, {"G": "xray"}, "", [])
+    study = study_tables.StudyRuns([MAIN], {"paper": Doses((0.02, 0.1), 2)}, {"G": "xray"}, {})
     files = study_tables.RunFiles([main["draws"]], [main["images"]], [], [])
     asr = result_files.read_measures([main["asr"]])
     tables = study_tables.findings(study, files, asr, SETTINGS)
@@ -160,7 +194,7 @@ def test_a_study_without_training_sizes_has_its_tables(tmp_path: Path) -> None:
 def test_repeats_of_a_training_are_networks_of_their_group(tmp_path: Path) -> None:
     repeat = MAIN | {"run": "full-r2", "role": "repeat", "repeat": 2}
     files = [written(tmp_path / run["run"], run, paper=attack()) for run in (MAIN, repeat)]
-    study = study_tables.StudyRuns([MAIN, repeat], {"paper": DOSES}, {"G": "xray"}, "", [])
+    study = study_tables.StudyRuns([MAIN, repeat], {"paper": DOSES}, {"G": "xray"}, {})
     paths = study_tables.RunFiles(
         [of["draws"] for of in files], [of["images"] for of in files], [], []
     )

@@ -21,15 +21,15 @@ def training_sizes(epsilon: float = 0.1) -> pd.DataFrame:
     ]  # fmt: skip
     trainings = pd.DataFrame(
         [
-            ("full", 4000, 1, 0.9),
-            ("n100-r1", 100, 1, 0.6),
-            ("n100-r2", 100, 2, 0.7),
-            ("n1000-r1", 1000, 1, 0.8),
+            ("G", "full", 4000, 1, 0.9),
+            ("G", "n100-r1", 100, 1, 0.6),
+            ("G", "n100-r2", 100, 2, 0.7),
+            ("G", "n1000-r1", 1000, 1, 0.8),
         ],
-        columns=["run", "size", "repeat", "accuracy"],
+        columns=["group", "run", "size", "repeat", "accuracy"],
     )
     return training_size(
-        pd.concat(parts), trainings, ["paper", "sign"], epsilon=epsilon, iterations=20
+        pd.concat(parts), trainings, {"G": ["paper", "sign"]}, epsilon=epsilon, iterations=20
     )
 
 
@@ -55,12 +55,40 @@ def test_repeats_of_a_size_come_to_their_mean_and_spread() -> None:
     assert own.loc[[1000, 4000], ["asr_sd", "accuracy_sd"]].isna().all(axis=None)
 
 
+def test_several_groups_stand_one_after_the_other_with_attacks_of_their_own() -> None:
+    """Also where their runs have the same names."""
+    runs = [("X", "full", 4), ("X", "n2-r1", 2), ("B", "full", 9), ("B", "n2-r1", 2)]
+    asr = pd.concat(
+        asr_table(
+            group=[group], run=run, attack=attack, epsilon=0.1, iteration=20, n_flipped=1,
+            asr=size / 10, ci_low=0.0, ci_high=1.0,
+        )
+        for group, run, size in runs for attack in ("paper", "sign")
+    )  # fmt: skip
+    trainings = pd.DataFrame(
+        [(group, run, size, 1, size / 20) for group, run, size in runs],
+        columns=["group", "run", "size", "repeat", "accuracy"],
+    )
+    attacks = {"B": ["sign"], "X": ["paper", "sign"]}
+    table = training_size(asr, trainings, attacks, epsilon=0.1, iterations=20)
+    assert table[["group", "attack", "size", "asr", "accuracy"]].values.tolist() == [
+        ["X", "paper", 2, 0.2, 0.1],
+        ["X", "paper", 4, 0.4, 0.2],
+        ["X", "sign", 2, 0.2, 0.1],
+        ["X", "sign", 4, 0.4, 0.2],
+        ["B", "sign", 2, 0.2, 0.1],
+        ["B", "sign", 9, 0.9, 0.45],
+    ]
+    summary = training_size_summary(table)
+    assert summary["group"].tolist() == ["X"] * 4 + ["B"] * 2
+
+
 def test_training_size_is_at_the_nearest_epsilon_and_says_so() -> None:
     table = training_sizes(0.19)
     assert (table["epsilon"] == 0.2).all() and (table["n_attacked"] == 11).all()
 
 
 def test_training_size_without_trainings_is_an_empty_table() -> None:
-    nothing = pd.DataFrame(columns=["run", "size", "repeat", "accuracy"])
-    table = training_size(pd.DataFrame(), nothing, [], epsilon=0.1, iterations=20)
+    nothing = pd.DataFrame(columns=["group", "run", "size", "repeat", "accuracy"])
+    table = training_size(pd.DataFrame(), nothing, {}, epsilon=0.1, iterations=20)
     assert table.empty and training_size_summary(table).empty

@@ -539,6 +539,35 @@ def test_one_training_has_no_spread() -> None:
     assert len(bars(panel)) == 5
 
 
+def test_trainings_of_one_size_stand_side_by_side_also_those_of_two_groups() -> None:
+    table = training_table(["paper"]).query("epsilon == 0.1")
+    other = table.assign(group="X-NR2", asr=table["asr"] / 2)
+    figure = fig3d(pd.concat([table, other]))
+    for panel, rated in zip(figure.axes, (True, False), strict=True):
+        points = np.concatenate(
+            [line.get_xdata() for line in panel.lines if line.get_marker() != "None"]
+        )
+        assert len(set(points.round(6))) == len(points) == 12
+        assert len(bars(panel)) == (12 if rated else 0)
+        means = [
+            line.get_xdata().tolist() for line in panel.lines if line.get_linestyle() != "None"
+        ]
+        assert means == [[1000, 2000, 12345]] * 2
+    alone = fig3d(table).axes[0].lines[1]
+    assert alone.get_xdata()[:2] == pytest.approx([1000 / 1.04**0.5, 1000 * 1.04**0.5])
+
+
+def test_sizes_of_two_groups_that_lie_close_share_a_label() -> None:
+    table = training_table(["paper"]).query("epsilon == 0.1")
+    other = table.assign(group="X-NR2", size=table["size"] + 100)
+    panel = fig3d(pd.concat([table, other])).axes[0]
+    labels = [label.get_text() for label in panel.get_xticklabels()]
+    assert panel.get_xticks().tolist() == [1000, 1100, 2000, 2100, 12345, 12445]
+    assert labels == ["", "1,100", "", "2,100", "", "12,445"]
+    alone = [label.get_text() for label in fig3d(table).axes[0].get_xticklabels()]
+    assert alone == ["1,000", "2,000", "12,345"]
+
+
 def test_a_surface_s_gaps_and_its_line() -> None:
     table = asr_table(["paper", "sign"])
     table = table[(table["group"] != "H-OV") | (table["epsilon"] != 0.02)]

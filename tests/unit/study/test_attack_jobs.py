@@ -27,8 +27,7 @@ def divided(study: Study) -> list[tuple[str, tuple[str, ...]]]:
 def test_all_attacks_of_a_run_share_a_job(name: str) -> None:
     """Also at the paper's size."""
     whole = study(name)
-    assert whole.training_size is not None
-    alone = tuple(whole.training_size.attacks)
+    alone = tuple(whole.training_size[0].attacks)
     expected = [("attack", tuple(whole.attacks)), ("_".join(("attack", *alone)), alone)]
     assert divided(whole) == expected
     runs = [run.path for job in attack_jobs(whole) for run in job.runs]

@@ -205,6 +205,15 @@ def test_a_wrong_number_is_named_with_its_field(
     [
         ({"attacks.paper.shards": 10_000}, "attacks.paper.shards"),
         ({"training_size.repeats": 1000, "training_size.sizes": list(range(8, 200, 2))}, "trai"),
+        (
+            {
+                "training_size": [
+                    {"group": group, "sizes": sizes, "repeats": 1000, "attacks": ["paper"]}
+                    for group, sizes in (("H-BR", [8]), ("H-OV", list(range(8, 200, 2))))
+                ]
+            },
+            "training_size.1.repeats",
+        ),
     ],
 )
 def test_shards_and_runs_are_counted_together(

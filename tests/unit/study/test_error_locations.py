@@ -102,7 +102,7 @@ def test_the_cases_go_through_each_member_of_each_union() -> None:
         "groups.a.classes.a.where.age.0",
         "groups.a.classes.a.where.not.label.0",
         "groups.a.classes.a.count",
-        "training_size.sizes.0",
+        "training_size.0.sizes.0",
         "phantom.xray.norm",
         "unknown_",
     ):

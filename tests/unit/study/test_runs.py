@@ -40,6 +40,21 @@ def test_the_main_run_comes_first_then_further_networks_then_sizes(study: dict[s
     assert list(parsed.runs("X-TB")) == ["full"]
 
 
+def test_several_groups_have_sizes_and_attacks_of_their_own(study: dict[str, Any]) -> None:
+    study["training_size"] = [
+        {"group": "H-OV", "sizes": [8], "repeats": 2, "attacks": ["noise"]},
+        {"group": "X-TB", "sizes": [4], "repeats": 1, "attacks": ["paper", "noise"]},
+    ]
+    parsed = parse(study)
+    sized = {
+        group: {run.name: run.attacks for run in parsed.runs(group).values() if run.role == "sized"}
+        for group in parsed.groups
+    }
+    assert sized.pop("H-OV") == {"n8-r1": ("noise",), "n8-r2": ("noise",)}
+    assert sized.pop("X-TB") == {"n4-r1": ("paper", "noise")}
+    assert not any(sized.values())
+
+
 def test_repeats_of_the_main_run_have_names_and_draws_of_their_own(study: dict[str, Any]) -> None:
     study["training"] = {**study.get("training", {}), "repeats": 3}
     study["training_size"] = {"group": "H-OV", "sizes": [8], "repeats": 1, "attacks": ["noise"]}

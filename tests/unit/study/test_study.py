@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from helpers.workflow import PROJECT, checkout, snakemake
@@ -735,3 +736,49 @@ def test_a_list_of_another_length_is_one_mistake(size: Any, study: dict[str, Any
     group = next(iter(study["groups"]))
     (line,) = mistakes(change(study, f"groups.{group}.image.size", size))
     assert line.startswith(f"groups.{group}.image.size: has too ")
+
+
+SIZES = {"sizes": [8], "repeats": 1, "attacks": ["paper"]}
+
+
+def test_one_group_of_training_sizes_may_stand_without_a_list(study: dict[str, Any]) -> None:
+    one = {"group": "H-BR", **SIZES}
+    alone, listed = (parse(study | {"training_size": value}) for value in (one, [one]))
+    assert alone == listed and len(alone.training_size) == 1
+    for nothing in (None, []):
+        assert parse(study | {"training_size": nothing}).training_size == []
+    validator = jsonschema.Draft202012Validator(json.loads(schema()))
+    for value in (one, [one], None, []):
+        validator.validate(study | {"training_size": value})
+
+
+def test_mistakes_in_one_of_several_training_sizes_name_the_entry(study: dict[str, Any]) -> None:
+    first = {"group": "H-BR", **SIZES}
+    wrong = {"group": "X-TB", "sizes": [7, 7], "repeats": 1, "attacks": ["pap"]}
+    found = mistakes(study | {"training_size": [first, wrong]})
+    assert [line.split(": ")[0] for line in found] == [
+        "training_size.1.attacks",
+        "training_size.1.sizes",
+        "training_size.1.sizes",
+    ]
+    alone = mistakes(study | {"training_size": [wrong]})
+    assert {line.split(": ")[0] for line in alone} == {
+        "training_size.attacks",
+        "training_size.sizes",
+    }
+    unknown = mistakes(study | {"training_size": [first, first | {"group": "X-TP"}]})
+    assert unknown[0].startswith("training_size.1.group: 'X-TP' is not a group of this study, did")
+    missing = mistakes(study | {"training_size": [first, {"group": "X-TB"}]})
+    assert missing == [
+        "training_size.1.sizes: missing; add it",
+        "training_size.1.attacks: missing; add it",
+    ]
+
+
+def test_a_group_has_one_entry_of_training_sizes(study: dict[str, Any]) -> None:
+    entry = {"group": "H-BR", **SIZES}
+    parse(study | {"training_size": [entry, entry | {"group": "H-OV"}]})
+    assert mistakes(study | {"training_size": [entry, entry | {"sizes": [16]}]}) == [
+        "training_size.1.group: H-BR has an entry already, training_size.0; give each group one "
+        "entry with all of its sizes"
+    ]

@@ -29,8 +29,13 @@ def judged_runs():
 
 def size_runs():
     """The runs that show how success depends on the training size; repeats are of all images."""
-    size = STUDY.training_size
-    return runs("main", "repeat", "sized", groups=[size.group]) if size else []
+    groups = [group for group in STUDY.groups if group in sized_attacks()]
+    return runs("main", "repeat", "sized", groups=groups)
+
+
+def sized_attacks():
+    """The attacks on the sized runs, by group."""
+    return {entry.group: entry.attacks for entry in STUDY.training_size}
 
 
 def doses_of(attacks):
