@@ -1,4 +1,4 @@
-# make demo | test | test-unit | test-long | test-slurm | bench | lint | audit | clean.
+# make demo | public | test | test-unit | test-long | test-slurm | bench | lint | audit | clean.
 # Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks
 
-.PHONY: demo test test-unit test-long test-slurm bench lint audit format clean
+.PHONY: demo public test test-unit test-long test-slurm bench lint audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -19,6 +19,17 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 # With no GPU, gpu=0 tells the network jobs to ask for none, so that they run side by side.
 demo: $(VENV)/.installed
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
+
+# The study of docs/real-images.md, where parts of its image sets lie; else it says where to get them.
+PUBLIC ?= ../shared/real
+PUBLIC_STUDY := resources/studies/public.yaml
+
+public: $(VENV)/.installed
+	@test -e public || { test -d $(PUBLIC) && ln -s $(PUBLIC) public; } || { \
+	  echo "make public: there is no folder $(PUBLIC). $(PUBLIC_STUDY) says where to get each set of images;" \
+	    "then say where they lie: make public PUBLIC=folder" >&2; exit 1; }
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) --configfile $(PUBLIC_STUDY)
+	$(BIN)/python benchmarks/step_length.py --study $(PUBLIC_STUDY) --out results/public/step_length
 
 # A process of tests on each core. A file stays with one process, since its tests share what is
 # dear to make, and tests/conftest.py says which files begin: xdist would go by their number of tests.

@@ -1,0 +1,72 @@
+"""The texts on real images: every number comes from the tables, every claim is checked."""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(PROJECT / "benchmarks"))
+
+import public_text
+
+pytestmark = pytest.mark.unit
+
+# What may hold digits in a template without being a result: names, years of sources, and places.
+NO_RESULT = [
+    r"\{[{%#].*?[}%#]\}",  # filled in
+    r"`[^`]*`",
+    r"\]\([^)]*\)",  # links
+    r"\bdoi:? ?\S+|arXiv:\S+",
+    r"\b(19|20)\d\d\b",
+    r"InceptionV3|LC25000|HAM10000|ChestX-ray14|TUPAC16|L2|WSI-\d+",
+    r"\b8[- ]bits?\b|\b95 %|\bFigs?\. ?\d[a-d]?|\bTables? \d",
+    r"(?m)^\s*\d+\. ",  # numbered lists and headings
+    r"(?m)^#+ \d+\. ",
+    r"[Cc]onclusions? \d( (and|to) \d)?|[Qq]uestions? \d( (and|to) \d)?",
+]
+
+
+@pytest.mark.parametrize("template", public_text.TEXTS)
+def test_the_texts_are_those_of_the_tables(template: str) -> None:
+    text = public_text.render(public_text.TABLES / template, public_text.TABLES, public_text.STUDY)
+    path = PROJECT / public_text.TEXTS[template]
+    assert text == path.read_text(encoding="utf-8"), (
+        f"{path.name} is not what its template and tables give; run benchmarks/public_text.py"
+    )
+
+
+@pytest.mark.parametrize("template", public_text.TEXTS)
+def test_a_template_has_no_number_of_its_own(template: str) -> None:
+    text = (public_text.TABLES / template).read_text(encoding="utf-8")
+    for pattern in NO_RESULT:
+        text = re.sub(pattern, " ", text, flags=re.DOTALL if "{" in pattern else 0)
+    numbers = [line.strip() for line in text.splitlines() if re.search(r"\d", line)]
+    assert numbers == []
+
+
+def rendered(folder: Path, template: str) -> str:
+    (folder / "t.md.jinja").write_text(template, encoding="utf-8")
+    (folder / "study.yaml").write_text("training: {epochs: 20}", encoding="utf-8")
+    return public_text.render(folder / "t.md.jinja", folder, folder / "study.yaml")
+
+
+def test_a_number_is_that_of_the_table_and_a_claim_that_is_not_borne_out_stops(
+    tmp_path: Path,
+) -> None:
+    rows = {"group": ["A", "B"], "asr": [0.25, 0.75], "ci_low": [0.1, None], "ci_high": [0.4, None]}
+    pd.DataFrame(rows).to_csv(tmp_path / "asr.csv", index=False)
+    text = (
+        "{{ cell('asr', 'asr', group='A')|percent }} after {{ study.training.epochs }} epochs; "
+        "{{ row('asr', group='A')|interval('asr') }}, {{ row('asr', group='B')|interval('asr') }}"
+        "{{ holds(cell('asr', 'asr', group='A') < cell('asr', 'asr', group='B')) }}"
+    )
+    assert rendered(tmp_path, text) == "25 % after 20 epochs; 0.25 [0.10, 0.40], 0.75"
+    rows["asr"] = [0.8, 0.75]
+    pd.DataFrame(rows).to_csv(tmp_path / "asr.csv", index=False)
+    with pytest.raises(public_text.WrongClaimError, match="not borne out"):
+        rendered(tmp_path, text)
+    with pytest.raises(public_text.WrongClaimError, match="2 rows"):
+        rendered(tmp_path, "{{ row('asr').asr }}")
