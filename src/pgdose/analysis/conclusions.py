@@ -26,6 +26,7 @@ from pgdose.analysis.verdicts import (
     FEW_PATIENTS,
     MATTERS,
     NOT_MEASURED,
+    UNKNOWN_PATIENTS,
     Finding,
     Scope,
     Trend,
@@ -223,8 +224,8 @@ def _states(tested: Sequence[GroupDraws], names: Sequence[str], claim: _Claim) -
         for p in (shows, np.minimum(len(claim.does_not) * does_not, 1))
     )
     return {
-        name: FEW_PATIENTS if not has else state_of(*p)
-        for name, has, *p in zip(names, enough, shows, does_not, strict=True)
+        name: state_of(*p) if has else FEW_PATIENTS if draws.known else UNKNOWN_PATIENTS
+        for name, draws, has, *p in zip(names, tested, enough, shows, does_not, strict=True)
     }
 
 

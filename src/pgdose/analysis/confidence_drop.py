@@ -25,6 +25,7 @@ from pgdose.analysis.verdicts import (
     ERROR,
     FLOOR,
     NOT_MEASURED,
+    UNKNOWN_PATIENTS,
     Finding,
     Scope,
     Second,
@@ -46,9 +47,11 @@ def drops_above_confidence(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(4) Images of a clean confidence of 0.95 need the larger dose."""
     shares = {group: _Share([draws]) for group, draws in groups.items()}
     trends = _trends(shares)
-    strata = [draws for group, draws in groups.items() if shares[group].pairs > 0]
+    strata = [of for group, of in groups.items() if shares[group].pairs > 0 and of.known]
     if not strata:
         reason = "in no group two images on both sides of 0.95 need different doses"
+        if groups and not any(draws.known for draws in groups.values()):
+            return undecided("nobody knows the patients", lacks="patients that are known"), trends
         return undecided(reason, lacks="images on both sides of 0.95, and doses between"), trends
     share = _Share(strata)
     sides = [of_side.count for of_side in share.sides]
@@ -91,6 +94,7 @@ class _Share:
         pairs = [np.sum([n.pairs[:, columns] for n in of.networks], axis=0) for of in strata]
         total = np.sum(pairs, axis=0)
         self.pairs = float(total[0].sum())
+        self.known = all(of.known for of in strata)
         with np.errstate(invalid="ignore", divide="ignore"):
             self.draws = (total[:, 0] / total.sum(axis=1))[:, None]
         self.sides = _sides(strata, NEXT if near else 0.0)
@@ -138,13 +142,17 @@ class _Share:
 
 
 def _sides(strata: Sequence[GroupDraws], least: float) -> tuple[Clusters, Clusters]:
-    """The patients of the images over 0.95, and of those from `least` to 0.95."""
+    """The patients of the images over 0.95, and of those from `least` to 0.95.
+
+    None where nobody knows those of a group.
+    """
     images = pd.concat([table for of in strata for table in of.images])
     over = is_over(images["confidence"].to_numpy(), CONFIDENT)
     near = is_over(images["confidence"].to_numpy(), least)
     clusters = []
     for side in (over, near & ~over):
         numbers = images["patient"][side].value_counts().to_numpy()
+        numbers = numbers if all(of.known for of in strata) else numbers[:0]
         clusters.append(Clusters(len(numbers), effective_number(numbers), int(side.sum())))
     return clusters[0], clusters[1]
 
@@ -166,6 +174,7 @@ def _trends(shares: Mapping[str, _Share]) -> list[Trend]:
     for (group, share), *p in zip(shares.items(), over, under, strict=True):
         low, high = share.interval()
         state = state_of(*p) if share.pairs else NOT_MEASURED
+        state = state if share.known else UNKNOWN_PATIENTS
         patients = min(side.count for side in share.sides)
         estimate = float(share.draws[0, 0])
         trends.append(Trend(group, "confident_needs_more", estimate, low, high, patients, state))
@@ -173,7 +182,11 @@ def _trends(shares: Mapping[str, _Share]) -> list[Trend]:
 
 
 def ratios(groups: Groups) -> pd.DataFrame:
-    """The attack's rows of the table confidence_ratio: by epsilon, then by iteration."""
+    """The attack's rows of the table confidence_ratio: by epsilon, then by iteration.
+
+    Over the groups whose patients are known.
+    """
+    groups = {group: draws for group, draws in groups.items() if draws.known}
     images = [
         table.assign(stratum=f"{group} {n}")
         for group, draws in groups.items()

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pgdose.analysis.bootstrap import Clusters, effective_number
 from pgdose.analysis.conclusion_draws import ConclusionDraws
+from pgdose.names import UNKNOWN_PATIENT
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class GroupDraws:
     """One attack on a group: draws and attacked images, each by network, the main one first.
 
     images: the columns patient, confidence, smallest_level, first_iteration and operating_first of
-            the measures; without patients that are known none of the tests can be done
+            the measures; a group whose patients nobody knows is part of no test over patients
     """
 
     networks: Sequence[ConclusionDraws]
@@ -34,9 +35,18 @@ class GroupDraws:
             return pd.Series(dtype=float)
         return pd.concat(shares).groupby(level=0).sum() / len(shares)
 
+    @cached_property
+    def known(self) -> bool:
+        """Whether the patients are; else an id stands for an image, or for its original."""
+        return not any(
+            of["patient"].astype(str).str.startswith(UNKNOWN_PATIENT).any() for of in self.images
+        )
+
     @property
     def clusters(self) -> Clusters:
-        """How many patients the group's rates rest on."""
+        """How many patients the group's rates rest on; none where nobody knows them."""
+        if not self.known:
+            return Clusters(0, 0.0, sum(map(len, self.images)))
         shares = self.patient_shares.to_numpy()
         return Clusters(len(shares), effective_number(shares), sum(map(len, self.images)))
 

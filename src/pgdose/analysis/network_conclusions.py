@@ -34,9 +34,12 @@ Groups = Mapping[str, GroupDraws]
 def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Finding:
     """(2) Histology rises less over epsilon than X-ray: Welch over groups."""
     kinds: dict[str, list[GroupDraws]] = {"histology": [], "xray": []}
-    at_ceiling = 0
+    at_ceiling = unknown = 0
     for group, draws in groups.items():
         if modality[group] not in kinds or len(shared_levels(draws.networks)) < 2:
+            continue
+        if not draws.known:
+            unknown += 1
             continue
         if np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:
             at_ceiling += 1
@@ -44,6 +47,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
             kinds[modality[group]].append(draws)
     counts = f"{len(kinds['histology'])} histology and {len(kinds['xray'])} X-ray groups"
     counts += f", {at_ceiling} more at the ceiling" if at_ceiling else ""
+    counts += f", {unknown} more of unknown patients" if unknown else ""
     if min(len(kind) for kind in kinds.values()) < 2:
         need = "two groups of each kind that were measured off the ceiling"
         kinds_of_study = {modality[group] for group in groups}

@@ -566,8 +566,8 @@ _TABLES = [
             "statistic": "what is estimated",
             **_ESTIMATE,
             "n_patients": "patients that it rests on",
-            "state": "shows it, does not, can't be told, at the ceiling, not measured or under "
-            "four patients",
+            "state": "shows it, does not, can't be told, at the ceiling, not measured, under "
+            "four patients or of unknown patients",
         },
         "What each group contributes to the conclusions 1, 3 and 4.",
     ),

@@ -62,17 +62,22 @@ def heat_map(rows: pd.DataFrame, group: str) -> Figure:
     down = math.ceil(len(attacks) / columns)
     figure = Figure(figsize=(2.05 * columns + 1.2, 2.5 * down + 0.6), layout="constrained")
     panels = figure.subplots(down, columns, squeeze=False)
-    for panel in list(panels.flat)[len(attacks) :]:
+    drawn, empty = panels.flat[: len(attacks)], panels.flat[len(attacks) :]
+    for panel in empty:
         panel.remove()
     gaps = [
         _surface(panel, rows[rows["attack"] == attack], attack)
-        for panel, attack in zip(panels.flat, attacks, strict=False)
+        for panel, attack in zip(drawn, attacks, strict=True)
     ]
     figure.suptitle(group, fontweight="bold", fontsize=9.5)
     figure.supylabel(AMPLITUDE, fontsize=9)
     figure.supxlabel("number of iterations", fontsize=9)
     bar = figure.colorbar(
-        ScalarMappable(Normalize(0, 1), RATE_MAP), ax=panels, fraction=0.05, aspect=25, pad=0.01
+        ScalarMappable(Normalize(0, 1), RATE_MAP),
+        ax=list(drawn),
+        fraction=0.05,
+        aspect=25,
+        pad=0.01,
     )
     bar.set_label(ASR)
     _outline(bar.ax, [[(0.0, HALF), (1.0, HALF)]])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from pgdose.analysis.verdicts import (
     FEW_PATIENTS,
     NOT_MEASURED,
     SHOWS,
+    UNKNOWN_PATIENTS,
     Finding,
     Trend,
 )
@@ -338,6 +340,55 @@ def test_a_patient_of_several_groups_counts_once() -> None:
     p = [c.grows_with_epsilon(several)[0].scopes[1].p_values[1] for several in (same, other)]
     reach = 0.05 / e.largest_rise_of_a_patient(3)
     assert p == pytest.approx([(1 - reach) ** 35, (1 - reach) ** 140])
+
+
+def of_unknown_patients(group: GroupDraws) -> GroupDraws:
+    """The same, but nobody knows the patients."""
+    images = [table.assign(patient="unknown-" + table["patient"]) for table in group.images]
+    return replace(group, images=images)
+
+
+@pytest.mark.parametrize("ask", [c.grows_with_epsilon, c.levels_off])
+def test_groups_of_unknown_patients_are_part_of_no_test_over_patients(ask: Any) -> None:
+    several = groups(UP, UP, UP)
+    assert ask(several)[0].answer()[0] == "supported"
+    known, unknown = several["G1"], {g: of_unknown_patients(of) for g, of in several.items()}
+    finding, trends = ask(unknown)
+    assert finding.answer()[0] == "undecided" and math.isnan(finding.low)
+    assert {trend.state for trend in trends} == {UNKNOWN_PATIENTS}
+    assert all(trend.patients == 0 and math.isnan(trend.low) for trend in trends)
+    # One of three that is known is not most of them, whatever it shows.
+    assert ask(unknown | {"G1": known})[0].answer()[0] == "undecided"
+    two = {**several, "G3": unknown["G3"]}
+    finding, trends = ask(two)
+    assert finding.answer()[0] == "supported" and "1 of them of unknown" in finding.reason
+    assert finding.scopes[0].number == 2000
+
+
+def test_a_drop_is_not_tested_over_unknown_patients() -> None:
+    several = groups(UP, UP)
+    finding, _ = confidence_drop.drops_above_confidence(several)
+    assert finding.verdict == "supported"
+    unknown = {g: of_unknown_patients(of) for g, of in several.items()}
+    nothing, trends = confidence_drop.drops_above_confidence(unknown)
+    assert nothing.verdict == "undecided" and nothing.reason == "nobody knows the patients"
+    assert {trend.state for trend in trends} == {UNKNOWN_PATIENTS}
+    assert all(math.isnan(trend.low) for trend in trends)
+    one = confidence_drop.drops_above_confidence({**several, "G2": unknown["G2"]})[0]
+    alone = confidence_drop.drops_above_confidence({"G1": several["G1"]})[0]
+    assert (one.estimate, one.low, one.high) == (alone.estimate, alone.low, alone.high)
+    assert confidence_drop.ratios(unknown).empty
+
+
+def test_kinds_are_not_compared_over_unknown_patients() -> None:
+    several, modality = compared((0.3, 0.31, 0.9), (0.5, 0.51))
+    without = {name: of for name, of in several.items() if name != "H2"}
+    three = n.histology_less_sensitive(
+        {**without, "H2": of_unknown_patients(several["H2"])}, modality
+    )
+    two = n.histology_less_sensitive(without, modality)
+    assert (three.estimate, three.low) == (two.estimate, two.low)
+    assert "1 more of unknown patients" in three.reason
 
 
 def test_under_four_patients_a_group_has_no_interval() -> None:

@@ -591,6 +591,12 @@ def test_a_surface_s_gaps_and_its_line() -> None:
     assert [segment.tolist() for segment in bars(panel)] == [[[16.5, 1.5], [16.5, 2.5]]] * 2
 
 
+def test_a_heat_map_of_attacks_that_fill_no_row() -> None:
+    attacks = [f"attack {n}" for n in range(7)]
+    figure = surface(pd.concat([asr_table(["paper"]).assign(attack=name) for name in attacks]))
+    assert [panel.get_title(loc="left") for panel in figure.axes[:-1]] == attacks
+
+
 def test_the_measures_of_a_network() -> None:
     training, calibration, confusion = network_tables(absent=True)
     rows = network.measures(training, calibration, confusion, "H-OV")
