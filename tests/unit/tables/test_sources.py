@@ -1,8 +1,8 @@
 """How each kind of source becomes records and pixels: real files in, records or rejects out."""
 
 import gzip
-from collections.abc import Callable
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
