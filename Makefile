@@ -29,7 +29,8 @@ public: $(VENV)/.installed
 	  echo "make public: there is no folder $(PUBLIC). $(PUBLIC_STUDY) says where to get each set of images;" \
 	    "then say where they lie: make public PUBLIC=folder" >&2; exit 1; }
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) --configfile $(PUBLIC_STUDY)
-	$(BIN)/python benchmarks/step_length.py --study $(PUBLIC_STUDY) --out results/public/step_length
+	$(BIN)/python benchmarks/step_length.py --study $(PUBLIC_STUDY) --out results/public/step_length \
+	  --epsilon 0.0005 0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2
 
 # A process of tests on each core. A file stays with one process, since its tests share what is
 # dear to make, and tests/conftest.py says which files begin: xdist would go by their number of tests.

@@ -3,25 +3,30 @@
     .venv/bin/python benchmarks/public_text.py
 
 Reads docs/public/*.csv, resources/studies/public.yaml and the templates docs/public/*.md.jinja, and
-writes docs/real-images.md and docs/paper.md. A template holds no number of its own: what it says of
-results it takes from a table, and what it claims it checks (`holds`), so that another table stops
-the text instead of contradicting it. tests/unit/shared/test_public_text.py renders them again.
+writes docs/real-images.md, docs/paper.md and the part of README.md between its marks. A template
+holds no number of its own: what it says of results it takes from a table, and what it claims it
+checks (`holds`), so that another table stops the text instead of contradicting it.
+tests/unit/shared/test_public_text.py renders them again.
 """
 
-import math
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+import public_listings
+import public_words as words
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 TABLES = PROJECT / "docs/public"
 STUDY = PROJECT / "resources/studies/public.yaml"
-TEXTS = {"real-images.md.jinja": "docs/real-images.md", "paper.md.jinja": "docs/paper.md"}
-MINUS = "\N{MINUS SIGN}"
+TEXTS = {
+    "real-images.md.jinja": "docs/real-images.md",
+    "paper.md.jinja": "docs/paper.md",
+    "readme.md.jinja": "README.md",
+}
+MARKS = "<!-- filled in by benchmarks/public_text.py -->\n", "<!-- end -->\n"
 
 
 class WrongClaimError(ValueError):
@@ -67,13 +72,14 @@ def render(template: Path, folder: Path, study: Path) -> str:
         keep_trailing_newline=True,
     )
     environment.globals |= {
-        "rows": tables.rows, "row": tables.row, "cell": tables.cell,
-        "holds": holds, "table": markdown, "unknown": is_unknown,
-        "study": yaml.safe_load(study.read_text(encoding="utf-8")),
+        "rows": tables.rows, "row": tables.row, "cell": tables.cell, "holds": holds,
+        "listing": lambda name, *of: public_listings.LISTINGS[name](tables, *of),
+        "unknown": words.is_unknown, "study": yaml.safe_load(study.read_text(encoding="utf-8")),
     }  # fmt: skip
     environment.filters |= {
-        "rate": rate, "percent": percent, "signed": signed, "epsilon": epsilon, "count": count,
-        "interval": interval, "names": join_names, "pick": pick,
+        "rate": words.rate, "percent": words.percent, "signed": words.signed,
+        "epsilon": words.epsilon, "count": words.count, "interval": words.interval,
+        "names": words.join_names, "pick": words.pick,
     }  # fmt: skip
     return environment.get_template(template.name).render()
 
@@ -85,64 +91,20 @@ def holds(claim: Any, about: str = "") -> str:
     return ""
 
 
-def is_unknown(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def rate(value: Any, digits: int = 2) -> str:
-    """0.12, with a dash for what is not known."""
-    if is_unknown(value):
-        return "–"
-    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", MINUS)
-
-
-def signed(value: Any, digits: int = 2) -> str:
-    return "–" if is_unknown(value) else f"{float(value):+.{digits}f}".replace("-", MINUS)
-
-
-def percent(value: Any, digits: int = 0) -> str:
-    return "–" if is_unknown(value) else f"{100 * float(value):.{digits}f} %"
-
-
-def epsilon(value: Any) -> str:
-    return "–" if is_unknown(value) else f"{float(value):g}"
-
-
-def count(value: Any) -> str:
-    return "–" if is_unknown(value) else f"{int(value):,}"
-
-
-def interval(row: Mapping[str, Any], value: str = "estimate", digits: int = 2) -> str:
-    """0.12 [0.05, 0.20], or the value alone where there is no interval."""
-    text = rate(row[value], digits)
-    if is_unknown(row["ci_low"]) or is_unknown(row["ci_high"]):
+def filled(template: str) -> str:
+    """The whole file that a template belongs to, with what the tables give."""
+    text = render(TABLES / template, TABLES, STUDY)
+    if TEXTS[template] != "README.md":
         return text
-    return f"{text} [{rate(row['ci_low'], digits)}, {rate(row['ci_high'], digits)}]"
-
-
-def join_names(names: Iterable[str]) -> str:
-    listed = list(names)
-    if len(listed) < 2:
-        return "".join(listed) or "none"
-    return f"{', '.join(listed[:-1])} and {listed[-1]}"
-
-
-def pick(rows: Iterable[Mapping[str, Any]], column: str) -> list[Any]:
-    """The cells of a column of some rows."""
-    return [row[column] for row in rows]
-
-
-def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    heads = list(heads)
-    lines = [heads, ["---"] * len(heads), *([str(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    before, _, rest = (PROJECT / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
+    return before + MARKS[0] + text + MARKS[1] + rest.partition(MARKS[1])[2]
 
 
 def main() -> None:
-    for template, text in TEXTS.items():
-        (PROJECT / text).write_text(render(TABLES / template, TABLES, STUDY), encoding="utf-8")
-        print(f"wrote {text}")
+    for template, path in TEXTS.items():
+        text = filled(template)  # before the file is opened, which empties it
+        (PROJECT / path).write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":
