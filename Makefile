@@ -25,7 +25,7 @@ PUBLIC ?= ../shared/real
 PUBLIC_STUDY := resources/studies/public.yaml
 
 public: $(VENV)/.installed
-	@test -e public || { test -d $(PUBLIC) && ln -s $(PUBLIC) public; } || { \
+	@test -d public -a ! -L public || { test -d $(PUBLIC) && ln -sfn $(PUBLIC) public; } || { \
 	  echo "make public: there is no folder $(PUBLIC). $(PUBLIC_STUDY) says where to get each set of images;" \
 	    "then say where they lie: make public PUBLIC=folder" >&2; exit 1; }
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS) --configfile $(PUBLIC_STUDY)

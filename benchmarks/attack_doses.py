@@ -45,12 +45,15 @@ def main() -> None:
     given = parser.parse_args()
     study = read_study(given.study)
     gradient = {n: entry for n, entry in study.attacks.items() if isinstance(entry, GradientAttack)}
+    names = given.attacks or list(gradient)
+    if not names or set(names) - set(gradient):
+        parser.error(f"--attacks takes gradient attacks: {', '.join(gradient) or 'there is none'}")
     groups = [
         GroupUnderAttack(study, group, "training", given.images, f"{group} doses")
         for group in study.groups
     ]
     in_box, all_doses = {}, set()
-    for name in given.attacks or gradient:
+    for name in names:
         settings = gradient[name]
         table = success_by_epsilon(name, settings, groups)
         doses = chosen(table["mean"], every=2 if settings.clip == "gradient" else 1)
@@ -63,7 +66,7 @@ def main() -> None:
         mean = pd.concat([means for means, _ in in_box.values()], axis=1).mean(axis=1)
         shared = set.intersection(*(set(doses) for _, doses in in_box.values()))
         print(f"mean over {', '.join(in_box)}:\n{mean.round(2).to_frame().T.to_string()}")
-        print(f"operating epsilon: {operating(mean):g}; the largest of all: {max(shared):g}")
+        print(f"operating epsilon: {operating(mean):g}; all of them have {shown(sorted(shared))}")
 
 
 def success_by_epsilon(

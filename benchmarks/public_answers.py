@@ -59,7 +59,7 @@ def matrix(table: pd.DataFrame, belongs: pd.DataFrame) -> Figure:
                 QUESTIONS[name], (0, y), (-185, 0), panel.get_yaxis_transform(), "offset points",
                 va="center", fontsize=8, fontweight="bold",
             )  # fmt: skip
-    panel.set_yticks(range(len(lines)), [s.replace(AS_PATIENTS, "colour*") for _, s in lines])
+    panel.set_yticks(range(len(lines)), [s.replace(AS_PATIENTS, "*") for _, s in lines])
     panel.set_xticks(range(len(attacks) + 1), [*attacks, "belongs to"])
     panel.xaxis.tick_top()
     panel.get_xticklabels()[-1].set_fontweight("bold")
@@ -69,7 +69,7 @@ def matrix(table: pd.DataFrame, belongs: pd.DataFrame) -> Figure:
     panel.set(xlim=(-0.5, len(attacks) + 0.7), ylim=(len(lines) - 0.5, -0.5))
     panel.grid(False)
     panel.spines[:].set_visible(False)
-    verdict_legend(figure, AS_PATIENTS in subsets)
+    verdict_legend(figure, any(AS_PATIENTS in subset for subset in subsets))
     return figure
 
 

@@ -1,5 +1,6 @@
 """Tables of docs/public about the five conclusions, by images, attack and study."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,7 @@ from pgdose.analysis.result_files import exact_columns
 from pgdose.analysis.table_registry import RESULT_TABLES
 from pgdose.analysis.verdicts import UNDECIDED
 
-AS_PATIENTS = (
-    "colour, originals as patients"  # as if the images of other originals were independent
-)
+AS_PATIENTS = ", originals as patients"  # as if the images of other originals were independent
 PAPER, OTHERS = "paper", ("sign", "margin", "logit", "apgd-ce")
 DECIDED = 4  # attacks that must agree for a conclusion to belong to the images
 COLUMNS = [
@@ -45,8 +44,10 @@ def by_subset(results: Results) -> dict[str, pd.DataFrame]:
         for subset, groups in results.subsets.items()
         if groups
     }
-    if COLOUR in chosen:
-        chosen[AS_PATIENTS] = of_groups(results.draws, results.subsets[COLOUR], originals=True)
+    for subset in (ALL, COLOUR):
+        if subset in chosen:
+            groups = results.subsets[subset]
+            chosen[subset + AS_PATIENTS] = of_groups(results.draws, groups, originals=True)
     return {subset: conclude(results, draws) for subset, draws in chosen.items()}
 
 
@@ -82,6 +83,7 @@ def belongs(table: pd.DataFrame, controls: Sequence[str]) -> list[dict]:
             if these.empty:
                 continue
             verdicts = dict(zip(these["attack"], verdict_words(these), strict=True))
+            readings = dict(zip(these["attack"], these["scope"].map(reading), strict=True))
             by_verdict = {
                 word: [attack for attack, verdict in verdicts.items() if verdict == word]
                 for word in ("supported", "contradicted", UNDECIDED, "does not apply")
@@ -91,7 +93,12 @@ def belongs(table: pd.DataFrame, controls: Sequence[str]) -> list[dict]:
                     **{"subset": subset, "conclusion": conclusion},
                     "belongs": "does not apply"
                     if len(by_verdict["does not apply"]) == len(these)
-                    else to_what(by_verdict["supported"], by_verdict["contradicted"]),
+                    else to_what(
+                        *(
+                            {name: readings[name] for name in by_verdict[verdict]}
+                            for verdict in ("supported", "contradicted")
+                        )
+                    ),
                     **{
                         word.replace(" ", "_"): " ".join(names)
                         for word, names in by_verdict.items()
@@ -105,16 +112,23 @@ def verdict_words(rows: pd.DataFrame) -> list[str]:
     return np.where(rows["applies"].astype(bool), rows["verdict"], "does not apply").tolist()
 
 
-def to_what(supporting: Sequence[str], contradicting: Sequence[str]) -> str:
-    """attack: a real attack supports it and another contradicts it.
+def to_what(supported: Mapping[str, str], contradicted: Mapping[str, str]) -> str:
+    """Both are the readings (`reading`) of the attacks that decide a conclusion so.
 
+    attack: a real attack supports it and another contradicts it, in the same reading.
     images: four or more decide it, all alike, among them the paper's and one of `OTHERS`.
     """
-    if supporting and contradicting:
+    if set(supported.values()) & set(contradicted.values()):
         return "attack"
-    decided = [*supporting, *contradicting]
+    decided = [*supported, *contradicted]
     is_general = PAPER in decided and any(name in decided for name in OTHERS)
-    return "images" if len(decided) >= DECIDED and is_general else "open"
+    is_alike = not (supported and contradicted)
+    return "images" if len(decided) >= DECIDED and is_general and is_alike else "open"
+
+
+def reading(scope: Any) -> str:
+    """Which claim a verdict is about, without the number of groups: "on average over groups"."""
+    return re.sub(r"(the|\d+ of \d+) groups", "groups", scope) if isinstance(scope, str) else ""
 
 
 def compare(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
@@ -129,8 +143,11 @@ def compare(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(row: Mapping[Any, Any]) -> str:
-    """yes or no; open where a verdict is."""
+    """yes or no; open where a verdict is, or where they differ in different readings."""
     verdicts = [row["verdict_real"], row["verdict_synthetic"]]
-    if UNDECIDED in verdicts:
+    same_reading = reading(row["scope_real"]) == reading(row["scope_synthetic"])
+    if UNDECIDED in verdicts or (verdicts[0] != verdicts[1] and not same_reading):
         return "open"
-    return "yes" if verdicts[0] == verdicts[1] else "no"
+    if verdicts[0] != verdicts[1]:
+        return "no"
+    return "yes" if same_reading else "yes, in another reading"

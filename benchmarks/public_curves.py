@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
 from public_study import COLOUR, XRAY
 
-from pgdose.plots import panels, style
+from pgdose.plots import curve_rows, panels, style
 from pgdose.plots.curves import epsilon_axis
 from pgdose.plots.style import AMPLITUDE, ASR, EPSILON, GREY, INTERVAL, Groups, Look
+from pgdose.plots.training_size import asr_over_training_size
 
 Tables = Mapping[str, pd.DataFrame]
 WIDTH = 9.0  # inches: a page's
@@ -134,7 +134,7 @@ def descent(tables: Tables) -> Figure:
 
     A rate is a number in the column lr, or a name in the column rate, as step_length.py has it.
     """
-    rows, descents = (with_names(tables[name]) for name in ("descent", "descents"))
+    rows, descents = (tables[name] for name in ("descent", "descents"))
     names = list(dict.fromkeys(rows["rate"]))
     shades = colormaps[style.DOSE_MAP](np.linspace(0, 0.88, len(names)))
     looks = {
@@ -158,11 +158,6 @@ def descent(tables: Tables) -> Figure:
     return figure
 
 
-def with_names(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the column rate, a name."""
-    return table if "rate" in table else table.assign(rate=table["lr"].map("lr {:g}".format))
-
-
 def words_of_descent(descents: pd.DataFrame) -> str:
     """The largest descent of a group, with its interval where the patients are known."""
     if descents.empty:
@@ -172,56 +167,11 @@ def words_of_descent(descents: pd.DataFrame) -> str:
     return f": descent up to {most['descent']:.2f}{ends * bool(pd.notna(most['ci_low']))}"
 
 
-@style.drawing()
 def training_size(tables: Tables) -> Figure:
-    """ASR, and accuracy, over the number of training images: a panel an attack."""
-    groups, rows = modalities(tables), tables["training_size"]
-    looks = style.looks(groups)
-    attacks = list(dict.fromkeys(rows["attack"]))
-    figure, grid = wrapped([*attacks, "accuracy on clean images"], 4)
-    for name, panel in grid.items():
-        of_attack = rows[rows["attack"] == name]
-        column = "asr" if len(of_attack) else "accuracy"
-        these = of_attack if len(of_attack) else rows.drop_duplicates(["group", "size", "repeat"])
-        for group, trainings in these.groupby("group", sort=False):
-            sized_line(panel, trainings, column, looks[str(group)])
-        title = f"{name}, {EPSILON} = {these['epsilon'].iloc[0]:g}" if len(of_attack) else name
-        panel.set_title(title, fontsize=8.5)
-        panel.set_ylabel("accuracy" if column == "accuracy" else "ASR")
-        panel.set_xlabel("training images")
-        size_axis(panel, sorted(these["size"].unique()))
-    extra = [
-        Line2D([], [], color=GREY, label="mean of the trainings of a size"),
-        Line2D([], [], color=GREY, marker="|", linestyle="none", markersize=8, label=INTERVAL),
-    ]
-    style.legend(figure, groups, panels.rated_groups(rows), {"Training": extra})
-    return figure
-
-
-def sized_line(panel: Axes, rows: pd.DataFrame, column: str, look: Look) -> None:
-    """Each training as a point, with its interval if it is of ASR, and the mean of a size."""
-    mean = rows.groupby("size")[column].mean()
-    panel.plot(mean.index, mean, color=look.color, linestyle=look.line)
-    face = look.color if look.filled else "white"
-    panel.plot(
-        rows["size"], rows[column], linestyle="none", marker=look.marker, markersize=4,
-        color=look.color, markerfacecolor=face,
-    )  # fmt: skip
-    if column == "asr":
-        ends = rows["ci_low"], rows["ci_high"]
-        panel.vlines(rows["size"], *ends, color=look.color, linewidth=0.9, alpha=0.6)
-
-
-def size_axis(panel: Axes, sizes: list[int]) -> None:
-    """Logarithmic, with those sizes as ticks that have room."""
-    panel.set_xscale("log")
-    panel.set_xlim(sizes[0] / 1.4, sizes[-1] * 1.4)
-    named = [sizes[0]]
-    for size in sizes[1:]:
-        if np.log(size / named[-1]) > 0.13 * np.log(sizes[-1] / sizes[0]):
-            named.append(size)
-    panel.set_xticks(named, [f"{size:,}" for size in named], rotation=45, ha="right")
-    panel.xaxis.set_minor_locator(NullLocator())
+    """The study's Fig. 3d."""
+    groups = modalities(tables)
+    rows = curve_rows.over_training_size(tables["training_size"], groups)
+    return asr_over_training_size(rows, groups, float(rows["epsilon"].iloc[0]))
 
 
 def wrapped(names: list[str], columns: int) -> tuple[Figure, dict[str, Axes]]:

@@ -2,9 +2,8 @@
 
     .venv/bin/python benchmarks/public_figures.py docs/public
 
-The tables are those of public_tables.py; descent.csv and descents.csv are the rates and the
-descents of step_length.py under one attack. A figure without its table is left out. Prints
-the size of each picture.
+The tables are those of public_tables.py. A figure without its table is left out. Prints the size of
+each picture.
 """
 
 import argparse

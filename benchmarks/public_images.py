@@ -8,10 +8,10 @@ import pandas as pd
 from public_study import (
     ALL,
     Results,
-    as_known,
     drawn_patients,
     half_doses,
     of_groups,
+    originals_as_patients,
     pooled_rate,
     unit_of,
 )
@@ -91,7 +91,7 @@ def ratio_rows(
 ) -> Iterator[dict]:
     """ASR of a clean confidence of 0.95 and more over that of less, within groups and networks."""
     strata = images["group"] + " " + images["run"]
-    named_images = images.assign(stratum=strata, patient=as_known(images["patient"]))
+    named_images = images.assign(stratum=strata, patient=originals_as_patients(images["patient"]))
     for named, rows in cells(images, subsets, doses):
         these = named_images[rows]
         with np.errstate(over="ignore"):  # of few patients the upper end is infinite

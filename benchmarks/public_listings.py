@@ -13,7 +13,7 @@ CONCLUSIONS = {
     "drops_above_confidence": "4. Success drops over a confidence of 0.95",
     "training_size": "5. Success does not depend on the training size",
 }
-SUBSETS = ("all", "X-ray", "colour")
+SUBSETS = ("all", "all, originals as patients", "X-ray", "colour", "colour, originals as patients")
 
 
 class Tables(Protocol):
@@ -70,14 +70,14 @@ def saturation(tables: Tables, dose: str = "half") -> str:
     return markdown(
         [
             *("attack", "images", "epsilon", "flipped of confidence 0.95 and more"),
-            *("flipped of less", "ratio of success, 95 % interval"),
+            *("flipped of less", "ratio of success, 95 % interval", "interval over"),
         ],
         (
             [
                 *(f"`{r['attack']}`", r["subset"], epsilon(r["epsilon"])),
                 f"{count(r['n_flipped_over'])} of {count(r['n_over'])}",
                 f"{count(r['n_flipped_under'])} of {count(r['n_under'])}",
-                interval(r, "ratio"),
+                *(interval(r, "ratio"), r["unit"]),
             ]
             for r in tables.rows("saturation_ratio", dose=dose)
         ),
@@ -128,13 +128,14 @@ def storage(tables: Tables, *attacks: str) -> str:
     return markdown(
         [
             *("attack", "images", "epsilon", "flipped"),
-            *("still flipped after storage in 8 bits", "success of noise of that size"),
+            *("still flipped after storage in 8 bits", "interval over"),
+            "success of noise of that size",
         ],
         (
             [
                 *(f"`{r['attack']}`", r["subset"], epsilon(r["epsilon"])),
                 f"{count(r['flips'])} of {count(r['attacked'])}",
-                *(interval(r, "survival"), rate(r["noise_asr"], 3)),
+                *(interval(r, "survival"), r["unit"], rate(r["noise_asr"], 3)),
             ]
             for r in tables.rows("storage", attack=list(attacks))
         ),

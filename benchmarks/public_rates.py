@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from public_study import Results, group_rates, half_doses, is_unknown, level_at, of_groups
+from public_study import Results, group_rates, half_doses, level_at, of_groups
 from scipy import stats
 
 from pgdose.analysis import network_conclusions
@@ -93,12 +93,10 @@ def mean_interval(group: GroupDraws, level: int, luck: float, freedom: int) -> t
 
     `luck` is the mean's variance that is due to the networks. NaN where nobody knows the patients.
     """
-    if any(is_unknown(images["patient"]) for images in group.images):
-        return np.nan, np.nan
     drawn = group_rates(group)[:, [level]]
     by_patient = standard_error(drawn) ** 2
     joint = joint_freedom(by_patient, group.clusters.freedom, luck, freedom)
-    low, high = rate_interval(drawn, group.clusters, luck, float(joint[0]))
+    low, high = rate_interval(drawn, group.clusters, luck, float(np.squeeze(joint)))
     return float(low[0]), float(high[0])
 
 
@@ -162,7 +160,13 @@ def components(rates: Sequence[np.ndarray], by_patient: Sequence[float]) -> list
     ends = variance_interval(total, len(means) - 1)
     empty = {"ci_low": np.nan, "ci_high": np.nan, "freedom": None}
     return [
-        {"component": name, "variance": variance, "of_mean": of, "share": of / parts, **rest}
+        {
+            "component": name,
+            "variance": variance,
+            "of_mean": of,
+            "share": of / parts if parts else np.nan,
+            **rest,
+        }
         for name, variance, of, rest in (
             ("patients", patients, patients, empty),
             ("training luck", luck, of_mean, {"ci_low": low, "ci_high": high, "freedom": freedom}),
@@ -206,6 +210,6 @@ def training_sizes(results: Results) -> dict[str, pd.DataFrame]:
                 }
             )
     return {
-        "training_size": table.drop(columns="iteration"),
+        "training_size": table,
         "training_slopes": pd.DataFrame(slopes),
     }

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from pgdose.analysis import bootstrap, result_files, study_tables
 from pgdose.analysis.bootstrap import Patients
@@ -25,6 +24,7 @@ from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
 from pgdose.study.runs import Run
 from pgdose.study.study import Study
+from pgdose.study.study_file import read_study_file
 from pgdose.tables import parquet, result_csv
 
 ALL, XRAY, COLOUR = "all", "X-ray", "colour"
@@ -160,7 +160,7 @@ class Results:
 
 
 def read_results(folder: Path, study: Path) -> Results:
-    return Results(folder, parse(yaml.safe_load(study.read_text(encoding="utf-8"))))
+    return Results(folder, parse(read_study_file(study).content))
 
 
 def attacked_images(results: Results, run: Run, attack: str) -> pd.DataFrame:
@@ -195,12 +195,7 @@ def read_outcomes(results: Results, run: Run, attack: str) -> tuple[SurfaceTable
     return surface, outcomes(surface, index, int(index.nunique()), bounds_change=clip != "gradient")
 
 
-def is_unknown(patients: pd.Series) -> bool:
-    """Whether nobody knows the patients."""
-    return bool(patients.astype(str).str.startswith(UNKNOWN_PATIENT).any())
-
-
-def as_known(patients: pd.Series) -> pd.Series:
+def originals_as_patients(patients: pd.Series) -> pd.Series:
     """The originals of unknown patients under names that count as patients."""
     return patients.astype(str).str.removeprefix(UNKNOWN_PATIENT)
 
@@ -217,7 +212,9 @@ def of_groups(
             main = {
                 group: replace(
                     one,
-                    images=[t.assign(patient=as_known(t["patient"])) for t in one.images],
+                    images=[
+                        t.assign(patient=originals_as_patients(t["patient"])) for t in one.images
+                    ],
                 )
                 for group, one in main.items()
             }
@@ -235,7 +232,9 @@ def of_groups(
 
 def drawn_patients(images: pd.DataFrame, settings: MeasureSettings) -> Patients:
     """The patients (originals, where nobody knows them) of all images, drawn jointly."""
-    return bootstrap.draw_patients(as_known(images["patient"]), settings.draws, settings.seed)
+    return bootstrap.draw_patients(
+        originals_as_patients(images["patient"]), settings.draws, settings.seed
+    )
 
 
 def pooled_rate(hits: np.ndarray, patients: Patients, chosen: np.ndarray) -> dict[str, float]:

@@ -36,10 +36,17 @@ def main() -> None:
         public_rates.tables(results),
         public_conclusions.tables(results, synthetic),
         public_images.tables(results),
+        descents(given.results / "step_length"),
         {"run": pd.DataFrame(run_rows(results)).astype({"jobs": "Int64"})},
     ):
         write(tables, given.out)
     print(f"Look at {given.out}; draw with: benchmarks/public_figures.py {given.out}")
+
+
+def descents(folder: Path) -> dict[str, pd.DataFrame]:
+    """What step_length.py wrote of the paper's attack."""
+    files = {"descent": folder / "paper-rates.csv", "descents": folder / "paper-descents.csv"}
+    return {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
 
 
 def run_rows(results: Results) -> list[dict]:

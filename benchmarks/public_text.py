@@ -94,6 +94,8 @@ def holds(claim: Any, about: str = "") -> str:
 def filled(template: str) -> str:
     """The whole file that a template belongs to, with what the tables give."""
     text = render(TABLES / template, TABLES, STUDY)
+    if "@@" in text:
+        raise WrongClaimError(f"{template} has a place that waits for its text: @@...")
     if TEXTS[template] != "README.md":
         return text
     before, _, rest = (PROJECT / "README.md").read_text(encoding="utf-8").partition(MARKS[0])

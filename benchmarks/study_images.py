@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from torch import nn
 
 from pgdose import devices
@@ -19,10 +18,11 @@ from pgdose.study.attacks import GradientAttack
 from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
 from pgdose.study.study import Study
+from pgdose.study.study_file import read_study_file
 
 
 def read_study(path: Path) -> Study:
-    return parse(yaml.safe_load(path.read_text()))
+    return parse(read_study_file(path).content)
 
 
 class GroupUnderAttack:

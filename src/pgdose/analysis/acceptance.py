@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from pgdose.analysis.bootstrap import patients_known
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.attack.surface_table import read_surface
 from pgdose.errors import UserError
-from pgdose.names import UNKNOWN_PATIENT
 from pgdose.study.acceptance import Limit
 from pgdose.tables import parquet
 
@@ -75,7 +75,7 @@ def judge(result: Outcomes, patients: pd.Series, limit: Limit) -> dict[str, Any]
     last = result.iterations[-1] if result.iterations else 0
     flips = result.flipped("any")[:, level, last]
     measured = len(flips) > 0 and bool(result.measured[level, last])
-    known = not patients.astype(str).str.startswith(UNKNOWN_PATIENT).any()
+    known = patients_known(patients.unique())
     low, high = bounds(flips, patients.to_numpy(), limit.confidence) if measured else (0.0, 1.0)
     verdict = decide(low, high, limit.max_asr)
     if verdict == PASS and result.n_unknown:  # nobody knows whether those flip

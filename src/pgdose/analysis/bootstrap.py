@@ -94,8 +94,12 @@ def draw_patients(patients: Iterable[str], draws: int, seed: int) -> Patients:
     weights = np.zeros((len(names), draws), np.uint8)
     for row, name in zip(weights, names, strict=True):
         row[:] = generator(seed, "bootstrap", str(name)).poisson(1.0, draws)
-    known = not any(str(name).startswith(UNKNOWN_PATIENT) for name in names)
-    return Patients(of_image, np.ascontiguousarray(weights.T), known)
+    return Patients(of_image, np.ascontiguousarray(weights.T), patients_known(names))
+
+
+def patients_known(ids: Iterable[object]) -> bool:
+    """Whether the ids are of patients; else one stands for an image, or for its original."""
+    return not any(str(name).startswith(UNKNOWN_PATIENT) for name in ids)
 
 
 def totals(values: np.ndarray, patients: Patients) -> np.ndarray:

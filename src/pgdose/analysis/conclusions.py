@@ -26,7 +26,7 @@ from pgdose.analysis.verdicts import (
     FEW_PATIENTS,
     MATTERS,
     NOT_MEASURED,
-    UNKNOWN_PATIENTS,
+    OF_UNKNOWN_PATIENTS,
     Finding,
     Scope,
     Trend,
@@ -224,7 +224,7 @@ def _states(tested: Sequence[GroupDraws], names: Sequence[str], claim: _Claim) -
         for p in (shows, np.minimum(len(claim.does_not) * does_not, 1))
     )
     return {
-        name: state_of(*p) if has else FEW_PATIENTS if draws.known else UNKNOWN_PATIENTS
+        name: state_of(*p) if has else FEW_PATIENTS if draws.patients_known else OF_UNKNOWN_PATIENTS
         for name, draws, has, *p in zip(names, tested, enough, shows, does_not, strict=True)
     }
 

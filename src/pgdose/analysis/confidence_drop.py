@@ -25,7 +25,7 @@ from pgdose.analysis.verdicts import (
     ERROR,
     FLOOR,
     NOT_MEASURED,
-    UNKNOWN_PATIENTS,
+    OF_UNKNOWN_PATIENTS,
     Finding,
     Scope,
     Second,
@@ -47,10 +47,10 @@ def drops_above_confidence(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(4) Images of a clean confidence of 0.95 need the larger dose."""
     shares = {group: _Share([draws]) for group, draws in groups.items()}
     trends = _trends(shares)
-    strata = [of for group, of in groups.items() if shares[group].pairs > 0 and of.known]
+    strata = [of for group, of in groups.items() if shares[group].pairs > 0 and of.patients_known]
     if not strata:
         reason = "in no group two images on both sides of 0.95 need different doses"
-        if groups and not any(draws.known for draws in groups.values()):
+        if groups and not any(draws.patients_known for draws in groups.values()):
             return undecided("nobody knows the patients", lacks="patients that are known"), trends
         return undecided(reason, lacks="images on both sides of 0.95, and doses between"), trends
     share = _Share(strata)
@@ -94,7 +94,7 @@ class _Share:
         pairs = [np.sum([n.pairs[:, columns] for n in of.networks], axis=0) for of in strata]
         total = np.sum(pairs, axis=0)
         self.pairs = float(total[0].sum())
-        self.known = all(of.known for of in strata)
+        self.patients_known = all(of.patients_known for of in strata)
         with np.errstate(invalid="ignore", divide="ignore"):
             self.draws = (total[:, 0] / total.sum(axis=1))[:, None]
         self.sides = _sides(strata, NEXT if near else 0.0)
@@ -152,7 +152,7 @@ def _sides(strata: Sequence[GroupDraws], least: float) -> tuple[Clusters, Cluste
     clusters = []
     for side in (over, near & ~over):
         numbers = images["patient"][side].value_counts().to_numpy()
-        numbers = numbers if all(of.known for of in strata) else numbers[:0]
+        numbers = numbers if all(of.patients_known for of in strata) else numbers[:0]
         clusters.append(Clusters(len(numbers), effective_number(numbers), int(side.sum())))
     return clusters[0], clusters[1]
 
@@ -174,7 +174,7 @@ def _trends(shares: Mapping[str, _Share]) -> list[Trend]:
     for (group, share), *p in zip(shares.items(), over, under, strict=True):
         low, high = share.interval()
         state = state_of(*p) if share.pairs else NOT_MEASURED
-        state = state if share.known else UNKNOWN_PATIENTS
+        state = state if share.patients_known else OF_UNKNOWN_PATIENTS
         patients = min(side.count for side in share.sides)
         estimate = float(share.draws[0, 0])
         trends.append(Trend(group, "confident_needs_more", estimate, low, high, patients, state))
@@ -186,7 +186,7 @@ def ratios(groups: Groups) -> pd.DataFrame:
 
     Over the groups whose patients are known.
     """
-    groups = {group: draws for group, draws in groups.items() if draws.known}
+    groups = {group: draws for group, draws in groups.items() if draws.patients_known}
     images = [
         table.assign(stratum=f"{group} {n}")
         for group, draws in groups.items()

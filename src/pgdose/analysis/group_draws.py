@@ -11,9 +11,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis.bootstrap import Clusters, effective_number
+from pgdose.analysis.bootstrap import Clusters, effective_number, patients_known
 from pgdose.analysis.conclusion_draws import ConclusionDraws
-from pgdose.names import UNKNOWN_PATIENT
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,14 @@ class GroupDraws:
         return pd.concat(shares).groupby(level=0).sum() / len(shares)
 
     @cached_property
-    def known(self) -> bool:
-        """Whether the patients are; else an id stands for an image, or for its original."""
-        return not any(
-            of["patient"].astype(str).str.startswith(UNKNOWN_PATIENT).any() for of in self.images
-        )
+    def patients_known(self) -> bool:
+        """Whether they are, in all images."""
+        return all(patients_known(of["patient"].unique()) for of in self.images)
 
     @property
     def clusters(self) -> Clusters:
         """How many patients the group's rates rest on; none where nobody knows them."""
-        if not self.known:
+        if not self.patients_known:
             return Clusters(0, 0.0, sum(map(len, self.images)))
         shares = self.patient_shares.to_numpy()
         return Clusters(len(shares), effective_number(shares), sum(map(len, self.images)))

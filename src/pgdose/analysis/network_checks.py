@@ -33,11 +33,17 @@ def network_checks(
 
 def _better_than_chance(true: np.ndarray, quality: Mapping[str, float]) -> dict[str, str]:
     chance = np.bincount(true).max() / len(true)
-    if quality["n_patients"] > 1:
-        interval = f"[{quality['ci_low']:.2f}, {quality['ci_high']:.2f}]"
-        verdict = "passed" if quality["ci_low"] > chance else "failed"
+    patients = int(quality["n_patients"])
+    ends, basis = ("ci_low", "ci_high"), ""
+    if not patients:
+        ends, basis = ("wilson_low", "wilson_high"), " by images, since nobody knows the patients"
+    low, high = (quality[end] for end in ends)
+    if np.isnan(low):
+        verdict = "not done"
+        interval = f"of {patients} patient{'s' * (patients != 1)}, so without an interval"
     else:
-        interval, verdict = "of one patient, so without an interval", "not done"
+        verdict = "passed" if low > chance else "failed"
+        interval = f"[{low:.2f}, {high:.2f}]{basis}"
     return {
         "check": "better than chance",
         "verdict": verdict,

@@ -38,7 +38,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
     for group, draws in groups.items():
         if modality[group] not in kinds or len(shared_levels(draws.networks)) < 2:
             continue
-        if not draws.known:
+        if not draws.patients_known:
             unknown += 1
             continue
         if np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pgdose.analysis.bootstrap import patients_known
 from pgdose.analysis.quality import quality
-from pgdose.names import UNKNOWN_PATIENT
 
 PARTS = ["training", "validation"]  # a network from elsewhere has no training images
 
@@ -57,6 +57,6 @@ def _class_counts(members: pd.DataFrame) -> pd.DataFrame:
     counts["n_copies"] = counts["class"].map(
         by_class["copy"].agg(lambda copy: int((copy > 0).sum()))
     )
-    unknown = members["patient"].str.startswith(UNKNOWN_PATIENT).any()
+    unknown = not patients_known(members["patient"].unique())
     counts["n_patients"] = 0 if unknown else counts["class"].map(by_class["patient"].nunique())
     return counts[["class", "n_images", "n_training", "n_validation", "n_copies", "n_patients"]]

@@ -21,7 +21,7 @@ SHOWS, DOES_NOT = "shows it", "does not"
 CANNOT_TELL, AT_CEILING = "can't be told", "at the ceiling"
 NOT_MEASURED = "not measured"  # too few doses or iterations
 FEW_PATIENTS = "under four patients"
-UNKNOWN_PATIENTS = "of unknown patients"
+OF_UNKNOWN_PATIENTS = "of unknown patients"
 UNDECIDED = "undecided"
 
 
@@ -172,7 +172,7 @@ def count_states(states: Iterable[str], action: str) -> tuple[Second, str]:
         text += f", {open_} can't be told"
     causes = [
         f"{counts[state]} of them {state}"
-        for state in (AT_CEILING, NOT_MEASURED, FEW_PATIENTS, UNKNOWN_PATIENTS)
+        for state in (AT_CEILING, NOT_MEASURED, FEW_PATIENTS, OF_UNKNOWN_PATIENTS)
         if counts[state]
     ]
     if causes:

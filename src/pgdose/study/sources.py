@@ -412,13 +412,8 @@ class ImageTable(TableSource):
         _check_words(self.classes)
         known = self.table is not None or self.patients == UNKNOWN_PATIENTS
         _check_layout(self.layout, [] if known else ["patient"])
-        if self.columns.original is not None and self.patients != UNKNOWN_PATIENTS:
-            raise mistake(
-                "'original' keeps images of one original together where nobody knows the patients; "
-                "add 'patients: none', or leave 'original' out, since a patient's images stay "
-                "together",
-                field="columns",
-            )
+        if self.columns.original is not None:
+            self._check_original()
         for key in ("modalities", "orientation"):
             if self.modality != "xray" and getattr(self, key) is not None:
                 raise mistake(
@@ -433,6 +428,20 @@ class ImageTable(TableSource):
                 field="labels.column",
             )
         return self
+
+    def _check_original(self) -> None:
+        if self.table is None:
+            raise mistake(
+                "is a column of a table, and the source has none; give 'table' beside 'layout', or "
+                "leave it out",
+                field="columns.original",
+            )
+        if self.patients != UNKNOWN_PATIENTS:
+            raise mistake(
+                "keeps images of one original together where nobody knows the patients; add "
+                "'patients: none', or leave it out, since a patient's images stay together anyway",
+                field="columns.original",
+            )
 
 
 AnySource = Annotated[

@@ -31,8 +31,8 @@ from pgdose.analysis.verdicts import (
     DOES_NOT,
     FEW_PATIENTS,
     NOT_MEASURED,
+    OF_UNKNOWN_PATIENTS,
     SHOWS,
-    UNKNOWN_PATIENTS,
     Finding,
     Trend,
 )
@@ -355,7 +355,7 @@ def test_groups_of_unknown_patients_are_part_of_no_test_over_patients(ask: Any) 
     known, unknown = several["G1"], {g: of_unknown_patients(of) for g, of in several.items()}
     finding, trends = ask(unknown)
     assert finding.answer()[0] == "undecided" and math.isnan(finding.low)
-    assert {trend.state for trend in trends} == {UNKNOWN_PATIENTS}
+    assert {trend.state for trend in trends} == {OF_UNKNOWN_PATIENTS}
     assert all(trend.patients == 0 and math.isnan(trend.low) for trend in trends)
     # One of three that is known is not most of them, whatever it shows.
     assert ask(unknown | {"G1": known})[0].answer()[0] == "undecided"
@@ -372,7 +372,7 @@ def test_a_drop_is_not_tested_over_unknown_patients() -> None:
     unknown = {g: of_unknown_patients(of) for g, of in several.items()}
     nothing, trends = confidence_drop.drops_above_confidence(unknown)
     assert nothing.verdict == "undecided" and nothing.reason == "nobody knows the patients"
-    assert {trend.state for trend in trends} == {UNKNOWN_PATIENTS}
+    assert {trend.state for trend in trends} == {OF_UNKNOWN_PATIENTS}
     assert all(math.isnan(trend.low) for trend in trends)
     one = confidence_drop.drops_above_confidence({**several, "G2": unknown["G2"]})[0]
     alone = confidence_drop.drops_above_confidence({"G1": several["G1"]})[0]

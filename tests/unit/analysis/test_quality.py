@@ -159,10 +159,21 @@ def test_notes_of_an_import_stand_beside_the_checks() -> None:
     assert checks.iloc[2].tolist() == ["note of the import", "not done", "a note"]
 
 
-def test_of_one_patient_nobody_can_say_whether_it_is_better_than_chance() -> None:
-    found = {"accuracy": 0.75, "ci_low": np.nan, "ci_high": np.nan, "n_patients": 1}
+@pytest.mark.parametrize(("patients", "text"), [(1, "of 1 patient,"), (3, "of 3 patients,")])
+def test_of_few_patients_nobody_can_say_whether_it_is_better_than_chance(
+    patients: int, text: str
+) -> None:
+    found = {"accuracy": 0.75, "ci_low": np.nan, "ci_high": np.nan, "n_patients": patients}
     check = network_checks(true_classes(), found, None).iloc[0]
-    assert check["verdict"] == "not done" and "of one patient" in check["says"]
+    assert check["verdict"] == "not done" and text in check["says"]
+
+
+@pytest.mark.parametrize(("low", "verdict"), [(0.7, "passed"), (0.6, "failed")])
+def test_where_nobody_knows_the_patients_chance_is_told_by_images(low: float, verdict: str) -> None:
+    nothing = {"ci_low": np.nan, "ci_high": np.nan, "n_patients": 0}
+    quality = {"accuracy": 0.75, "wilson_low": low, "wilson_high": 0.9, **nothing}
+    check = network_checks(true_classes(), quality, None).iloc[0]
+    assert check["verdict"] == verdict and "nobody knows the patients" in check["says"]
 
 
 def test_images_without_numbers_have_no_place_in_an_area() -> None:
