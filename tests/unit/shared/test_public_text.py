@@ -71,3 +71,37 @@ def test_a_number_is_that_of_the_table_and_a_claim_that_is_not_borne_out_stops(
         rendered(tmp_path, text)
     with pytest.raises(public_text.WrongClaimError, match="2 rows"):
         rendered(tmp_path, "{{ row('asr').asr }}")
+
+
+def test_a_place_that_waits_for_its_text_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_text, "render", lambda *paths: "so far\n\n@@RESULTS@@\n")
+    with pytest.raises(public_text.WrongClaimError, match="waits for its text"):
+        public_text.filled("paper.md.jinja")
+
+
+def test_listings_show_numbers_with_their_intervals_and_dashes_for_what_is_unknown() -> None:
+    row = {"attack": "paper", "subset": "X-ray", "epsilon": 0.002, "flips": 30, "attacked": 1000}
+    ends = {"survival": 0.25, "ci_low": 0.1, "ci_high": float("nan"), "unit": "patients"}
+    rows = [row | ends | {"noise_asr": 0.0}, row | ends | {"ci_high": 0.4, "noise_asr": None}]
+
+    class Tables:
+        def rows(self, table: str, **where: object) -> list[dict]:
+            assert table == "storage" and where == {"attack": ["paper"]}
+            return rows
+
+    lines = public_text.public_listings.storage(Tables(), "paper").splitlines()
+    assert lines[0].startswith("| attack | images | epsilon |") and lines[1].count("---") == 7
+    assert lines[2] == "| `paper` | X-ray | 0.002 | 30 of 1,000 | 0.25 | patients | 0.000 |"
+    assert (
+        lines[3] == "| `paper` | X-ray | 0.002 | 30 of 1,000 | 0.25 [0.10, 0.40] | patients | – |"
+    )
+
+
+def test_what_a_conclusion_belongs_to_names_the_attacks_that_decide() -> None:
+    belongs = public_text.public_listings._belongs
+    row = {"belongs": "attack", "supported": "sign apgd-ce", "contradicted": "paper"}
+    assert belongs([row]) == "**attack** (supported: sign, apgd-ce; contradicted: paper)"
+    assert belongs([row | {"belongs": "open", "supported": None, "contradicted": None}]) == (
+        "**open**"
+    )
+    assert belongs([row | {"belongs": "does not apply"}]) == belongs([]) == "does not apply"
