@@ -34,6 +34,7 @@ COLORS = {
 SUBSET_COLORS = {ALL: GREY, XRAY: style.TRAINING, COLOUR: style.VALIDATION}
 SUBSET_MARKERS = {ALL: "D", XRAY: "o", COLOUR: "s"}
 DOSES = {"operating": "operating dose", "half": "dose of half success"}
+OF_CONFIDENCE = {"operating": "operating dose", "largest": "largest dose of all four"}
 
 
 def conclusions(tables: Tables) -> Figure:
@@ -108,7 +109,7 @@ def verdict_legend(figure: Figure, originals: bool) -> None:
         Patch(facecolor=COLORS[name], edgecolor=GREY, linewidth=0.4, label=name) for name in COLORS
     ]
     words = ["m: on average over the groups", "g: for the groups of this study"]
-    words += ["colour*: as if each original were a patient"] * originals
+    words += ["*: as if each original were a patient"] * originals
     handles += [Line2D([], [], linestyle="none", label=text) for text in words]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1.4)
 
@@ -122,8 +123,10 @@ def saturation(tables: Tables) -> Figure:
     rows, ratios = tables["saturation"], tables["saturation_ratio"]
     attacks = list(dict.fromkeys(rows["attack"]))
     figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
-    grid = figure.subplots(len(DOSES), len(attacks), sharex=True, sharey=True, squeeze=False)
-    for line, (dose, name) in zip(grid, DOSES.items(), strict=True):
+    grid = figure.subplots(
+        len(OF_CONFIDENCE), len(attacks), sharex=True, sharey=True, squeeze=False
+    )
+    for line, (dose, name) in zip(grid, OF_CONFIDENCE.items(), strict=True):
         line[0].set_ylabel(name, fontweight="bold")
         for panel, attack in zip(line, attacks, strict=True):
             these = rows[(rows["attack"] == attack) & (rows["dose"] == dose)]

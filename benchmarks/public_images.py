@@ -31,6 +31,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     doses = {
         "operating": dict.fromkeys(results.study.attacks, results.settings.epsilon),
         "half": half_doses(of_groups(results.draws, results.learned)),
+        "largest": dict.fromkeys(results.study.attacks, largest_shared(images)),
     }
     subsets = results.subsets
     storage = {name: groups for name, groups in subsets.items() if name != ALL}
@@ -39,6 +40,12 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "saturation_ratio": pd.DataFrame(ratio_rows(images, subsets, doses)),
         "storage": pd.DataFrame(storage_rows(images, patients, storage, results.controls)),
     }
+
+
+def largest_shared(images: pd.DataFrame) -> float:
+    """The largest epsilon that all of `ATTACKS` have."""
+    epsilons = [set(images.loc[images["attack"] == name, "epsilon"]) for name in ATTACKS]
+    return max(set.intersection(*filter(None, epsilons)))
 
 
 def nearest(images: pd.DataFrame, attack: str, epsilon: float) -> float:

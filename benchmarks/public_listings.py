@@ -169,13 +169,14 @@ def slopes(tables: Tables) -> str:
 
 
 def lacking(tables: Tables, subset: str = "all") -> str:
-    """What the undecided verdicts lack."""
+    """What the undecided verdicts lack, but for attacks that no further training size met."""
     return markdown(
         ["conclusion", "attack", "estimate, 95 % interval", "what is lacking"],
         (
             [CONCLUSIONS[r["conclusion"]], f"`{r['attack']}`", interval(r), r["lacks"]]
             for r in tables.rows("conclusions", subset=subset, verdict="undecided", applies=True)
             if r["attack"] in REAL
+            and not (r["conclusion"] == "training_size" and is_unknown(r["estimate"]))
         ),
     )
 

@@ -283,7 +283,8 @@ def made_up() -> dict[str, pd.DataFrame]:
     edges, doses = [0.0, 0.9, 0.95, 0.99, 0.999], ["operating", "half"]
     subsets = ["all", "X-ray", "colour"]
     verdict = table(
-        rate="estimate", subset=[*subsets, "colour, originals as patients"],
+        rate="estimate",
+        subset=[*subsets, *(f"{name}, originals as patients" for name in ("all", "colour"))],
         conclusion=CONCLUSIONS, attack=ATTACKS,
     )  # fmt: skip
     words = ["supported", "contradicted", "undecided"]
@@ -309,7 +310,8 @@ def made_up() -> dict[str, pd.DataFrame]:
         "conclusions": verdict,
         "belongs": belongs.assign(belongs="open"),
         "saturation": table(
-            attack=ATTACKS[:2], subset=subsets, dose=doses, epsilon=[0.1], bin_low=edges
+            attack=ATTACKS[:2], subset=subsets, dose=[*doses, "largest"], epsilon=[0.1],
+            bin_low=edges,
         ),
         "saturation_ratio": table(
             rate="ratio", attack=ATTACKS[:2], subset=subsets, dose=doses

@@ -23,7 +23,9 @@ NO_RESULT = [
     r"\b(19|20)\d\d\b",
     r"InceptionV3|LC25000|HAM10000|ChestX-ray14|TUPAC16|L2|WSI-\d+",
     r"p \(1 - p\)",
+    r"\b0\.9(0|5|9|99)?\b|\b1 / 510\b",  # edges of the bins of confidence; half a grey level
     r"\b8[- ]bits?\b|\b95 %|\bFigs?\. ?\d[a-d]?|\bTables? \d",
+    r"\*\*\d, |\bprobability of 80 %",  # of the conclusions; the power
     r"(?m)^\s*\d+\. ",  # numbered lists and headings
     r"(?m)^#+ \d+\. ",
     r"[Cc]onclusions? \d( (and|to) \d)?|[Qq]uestions? \d( (and|to) \d)?",
