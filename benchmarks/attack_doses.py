@@ -22,12 +22,9 @@ Needs the networks of a study (`snakemake --until train`); its raw steps must ha
 Validation images are not looked at.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from study_images import GroupUnderAttack, read_study
+from study_images import GroupUnderAttack, chosen_attacks
 
 from pgdose.study.attacks import GradientAttack
 from pgdose.study.doses import Doses
@@ -38,23 +35,11 @@ FEWEST = 4  # doses of an attack
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", type=Path, default=Path("config.yaml"))
-    parser.add_argument("--attacks", nargs="+", help="names in the study; all gradient attacks")
-    parser.add_argument("--images", type=int, default=24, help="training images of each group")
-    given = parser.parse_args()
-    study = read_study(given.study)
-    gradient = {n: entry for n, entry in study.attacks.items() if isinstance(entry, GradientAttack)}
-    names = given.attacks or list(gradient)
-    if not names or set(names) - set(gradient):
-        parser.error(f"--attacks takes gradient attacks: {', '.join(gradient) or 'there is none'}")
-    groups = [
-        GroupUnderAttack(study, group, "training", given.images, f"{group} doses")
-        for group in study.groups
-    ]
+    attacks, groups = chosen_attacks(
+        __doc__.splitlines()[0], 24, "doses", "gradient attacks", lambda attack: True
+    )
     in_box, all_doses = {}, set()
-    for name in names:
-        settings = gradient[name]
+    for name, settings in attacks.items():
         table = success_by_epsilon(name, settings, groups)
         doses = chosen(table["mean"], every=2 if settings.clip == "gradient" else 1)
         print(f"{name}:\n{table.round(2).T.to_string()}\n  epsilon: {shown(doses)}\n", flush=True)

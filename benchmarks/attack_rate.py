@@ -9,11 +9,8 @@ each group and the mean over groups. The rate with the largest mean is the one t
 of two equal ones. Neither validation images nor the conclusions are looked at.
 """
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
-from study_images import GroupUnderAttack, read_study
+from study_images import GroupUnderAttack, chosen_attacks
 
 from pgdose.study.attacks import GradientAttack
 from pgdose.study.doses import Doses
@@ -23,26 +20,11 @@ EPSILON, ITERATIONS = 0.10, 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", type=Path, default=Path("config.yaml"))
-    parser.add_argument("--attacks", nargs="+", help="names in the study; all with a raw step")
-    parser.add_argument("--images", type=int, default=16, help="training images of each group")
-    given = parser.parse_args()
-    study = read_study(given.study)
-    raw = {
-        name: entry
-        for name, entry in study.attacks.items()
-        if isinstance(entry, GradientAttack) and entry.step == "raw"
-    }
-    names = given.attacks or list(raw)
-    if not names or set(names) - set(raw):
-        parser.error(f"--attacks takes those with a raw step: {', '.join(raw) or 'there is none'}")
-    groups = [
-        GroupUnderAttack(study, group, "training", given.images, f"{group} rate")
-        for group in study.groups
-    ]
-    for name in names:
-        table = success_by_rate(name, raw[name], groups)
+    attacks, groups = chosen_attacks(
+        __doc__.splitlines()[0], 16, "rate", "attacks with a raw step", lambda a: a.step == "raw"
+    )
+    for name, settings in attacks.items():
+        table = success_by_rate(name, settings, groups)
         print(f"{name}:\n{table.round(3).to_string()}")
         print(f"largest mean: lr = {table['mean'].idxmax():g}\n", flush=True)
 

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from public_conclusions import AS_PATIENTS
 from public_curves import WIDTH, Tables, modalities
-from public_study import ALL, COLOUR, XRAY
+from public_names import ALL, AS_PATIENTS, COLOUR, XRAY
 
 from pgdose.plots import style
 from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL
@@ -80,7 +79,7 @@ def by_cell(table: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def draw_cell(panel: Axes, x: int, y: int, row: Mapping[str, Any] | None) -> None:
-    """One verdict with its estimate; a star where it is of the second reading."""
+    """One verdict with its estimate, and a letter (`mark`) where it is of the second reading."""
     if row is None:
         return
     verdict = row["verdict"] if row["applies"] else "does not apply"
@@ -91,8 +90,8 @@ def draw_cell(panel: Axes, x: int, y: int, row: Mapping[str, Any] | None) -> Non
             alpha=1 if verdict == "undecided" else 0.85,
         )
     )  # fmt: skip
-    known = not faint and pd.notna(row["estimate"])
-    words = f"{row['estimate']:.2f}".replace("-", "−") + mark(row) if known else "–"
+    has_estimate = not faint and pd.notna(row["estimate"])
+    words = f"{row['estimate']:.2f}".replace("-", "−") + mark(row) if has_estimate else "–"
     colour = "white" if verdict in ("supported", "contradicted") else GREY
     weight = "bold" if verdict == "contradicted" else "normal"
     panel.text(x, y, words, ha="center", va="center", fontsize=7.5, color=colour, fontweight=weight)

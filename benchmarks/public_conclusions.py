@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from public_study import ALL, COLOUR, Results, of_groups
+from public_names import ALL, AS_PATIENTS, COLOUR
+from public_study import Results, of_groups
 
 from pgdose.analysis import conclusion_tables
 from pgdose.analysis.conclusion_tables import TESTS, AttackDraws
@@ -14,7 +15,6 @@ from pgdose.analysis.result_files import exact_columns
 from pgdose.analysis.table_registry import RESULT_TABLES
 from pgdose.analysis.verdicts import UNDECIDED
 
-AS_PATIENTS = ", originals as patients"  # as if the images of other originals were independent
 PAPER, OTHERS = "paper", ("sign", "margin", "logit", "apgd-ce")
 DECIDED = 4  # attacks that must agree for a conclusion to belong to the images
 COLUMNS = [
@@ -88,23 +88,14 @@ def belongs(table: pd.DataFrame, controls: Sequence[str]) -> list[dict]:
                 word: [attack for attack, verdict in verdicts.items() if verdict == word]
                 for word in ("supported", "contradicted", UNDECIDED, "does not apply")
             }
-            rows.append(
-                {
-                    **{"subset": subset, "conclusion": conclusion},
-                    "belongs": "does not apply"
-                    if len(by_verdict["does not apply"]) == len(these)
-                    else to_what(
-                        *(
-                            {name: readings[name] for name in by_verdict[verdict]}
-                            for verdict in ("supported", "contradicted")
-                        )
-                    ),
-                    **{
-                        word.replace(" ", "_"): " ".join(names)
-                        for word, names in by_verdict.items()
-                    },
-                }
+            answer = to_what(
+                {name: readings[name] for name in by_verdict["supported"]},
+                {name: readings[name] for name in by_verdict["contradicted"]},
             )
+            if len(by_verdict["does not apply"]) == len(these):
+                answer = "does not apply"
+            attacks = {w.replace(" ", "_"): " ".join(names) for w, names in by_verdict.items()}
+            rows.append({"subset": subset, "conclusion": conclusion, "belongs": answer, **attacks})
     return rows
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from public_study import COLOUR, XRAY
+from public_names import COLOUR, RAW, XRAY
 
 from pgdose.plots import curve_rows, panels, style
 from pgdose.plots.curves import epsilon_axis
@@ -19,7 +19,6 @@ from pgdose.plots.training_size import asr_over_training_size
 Tables = Mapping[str, pd.DataFrame]
 WIDTH = 9.0  # inches: a page's
 SHOWN = ("paper", "sign", "noise")
-RAW = ("paper", "logit", "margin", "paper-literal")  # attacks of a raw step
 FALLING = 2.6  # width of a line that surely falls
 HALF_STEP = 0.5 / 255  # the largest change that rounding to 8 bits can take back
 
@@ -130,10 +129,7 @@ def storage(tables: Tables) -> Figure:
 
 @style.drawing()
 def descent(tables: Tables) -> Figure:
-    """ASR over the amplitude by the length of a step: a panel a group, a line a rate.
-
-    A rate is a number in the column lr, or a name in the column rate, as step_length.py has it.
-    """
+    """ASR over the amplitude by the length of a step: a panel a group, a line a rate."""
     rows, descents = (tables[name] for name in ("descent", "descents"))
     names = list(dict.fromkeys(rows["rate"]))
     shades = colormaps[style.DOSE_MAP](np.linspace(0, 0.88, len(names)))

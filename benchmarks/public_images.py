@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+from public_names import ALL
 from public_study import (
-    ALL,
     Results,
     drawn_patients,
     half_doses,
@@ -65,9 +65,9 @@ def cells(
                 epsilon = nearest(images, attack, of[attack])
                 rows = (images["attack"] == attack) & (images["epsilon"] == epsilon)
                 rows &= images["group"].isin(groups)
-                named = {"attack": attack, "subset": subset, "dose": dose, "epsilon": epsilon}
+                cell = {"attack": attack, "subset": subset, "dose": dose, "epsilon": epsilon}
                 if rows.any():
-                    yield named, rows.to_numpy()
+                    yield cell, rows.to_numpy()
 
 
 def saturation_rows(
@@ -79,11 +79,11 @@ def saturation_rows(
     """ASR by clean confidence over the groups and networks of a subset."""
     bin_of = confidence_bins.bin_of(images["confidence"].to_numpy(), EDGES)
     flips = images["flipped"].to_numpy(bool)
-    for named, rows in cells(images, subsets, doses):
+    for cell, rows in cells(images, subsets, doses):
         for place, edges in enumerate(itertools.pairwise(EDGES)):
             of = pooled_rate(flips, patients, rows & (bin_of == place))
             yield {
-                **named,
+                **cell,
                 **{"bin_low": edges[0], "bin_high": edges[1]},
                 **{"images": of["n"], "flipped": of["hits"], "asr": of["rate"]},
                 **{"ci_low": of["ci_low"], "ci_high": of["ci_high"]},
@@ -98,12 +98,12 @@ def ratio_rows(
 ) -> Iterator[dict]:
     """ASR of a clean confidence of 0.95 and more over that of less, within groups and networks."""
     strata = images["group"] + " " + images["run"]
-    named_images = images.assign(stratum=strata, patient=originals_as_patients(images["patient"]))
-    for named, rows in cells(images, subsets, doses):
-        these = named_images[rows]
+    with_strata = images.assign(stratum=strata, patient=originals_as_patients(images["patient"]))
+    for cell, rows in cells(images, subsets, doses):
+        these = with_strata[rows]
         with np.errstate(over="ignore"):  # of few patients the upper end is infinite
             found = ratio(these, these["flipped"])
-        yield {**named, **found, "unit": unit_of(images[rows])}
+        yield {**cell, **found, "unit": unit_of(images[rows])}
 
 
 def storage_rows(

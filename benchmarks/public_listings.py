@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from public_words import count, epsilon, interval, is_unknown, markdown, percent, rate
+import pandas as pd
+from public_names import ALL, AS_PATIENTS, COLOUR, REAL, XRAY
+from public_words import interval, markdown, percent, rate
 
-REAL = ("paper", "logit", "margin", "paper-literal", "sign", "apgd-ce")
+from pgdose.report.wording import count, epsilon
+
 CONCLUSIONS = {
     "grows_with_epsilon": "1. Success grows with epsilon",
     "histology_less_sensitive": "2. Histology is less sensitive than X-ray",
@@ -13,7 +16,7 @@ CONCLUSIONS = {
     "drops_above_confidence": "4. Success drops over a confidence of 0.95",
     "training_size": "5. Success does not depend on the training size",
 }
-SUBSETS = ("all", "all, originals as patients", "X-ray", "colour", "colour, originals as patients")
+SUBSETS = (ALL, ALL + AS_PATIENTS, XRAY, COLOUR, COLOUR + AS_PATIENTS)
 
 
 class Tables(Protocol):
@@ -34,7 +37,7 @@ def groups(tables: Tables) -> str:
             [
                 *(g["group"], g["title"]),
                 f"{count(g['training'])} / {count(g['validation'])}",
-                "not known" if is_unknown(n := g["validation_patients"]) else count(n),
+                "not known" if pd.isna(n := g["validation_patients"]) else count(n),
                 f"{rate(g['accuracy_mean'])} "
                 f"({rate(g['accuracy_min'])} to {rate(g['accuracy_max'])})",
                 *(interval(g, "accuracy_full"), rate(g["auc_full"])),
@@ -61,7 +64,7 @@ def _belongs(rows: list[dict[str, Any]]) -> str:
     decided = [
         f"{verdict}: {str(rows[0][verdict]).replace(' ', ', ')}"
         for verdict in ("supported", "contradicted")
-        if not is_unknown(rows[0][verdict])
+        if not pd.isna(rows[0][verdict])
     ]
     return f"**{rows[0]['belongs']}**" + (f" ({'; '.join(decided)})" if decided else "")
 
@@ -109,8 +112,8 @@ def variance(tables: Tables, dose: str = "half") -> str:
 
 def synthetic(tables: Tables) -> str:
     def both(row: Mapping[str, Any], study: str) -> list[str]:
-        named = {name: row[f"{name}_{study}"] for name in ("estimate", "ci_low", "ci_high")}
-        return [row[f"verdict_{study}"], interval(named)]
+        ends = {name: row[f"{name}_{study}"] for name in ("estimate", "ci_low", "ci_high")}
+        return [row[f"verdict_{study}"], interval(ends)]
 
     return markdown(
         ["conclusion", "attack", "real", "estimate", "synthetic", "estimate", "agree"],
@@ -178,7 +181,7 @@ def lacking(tables: Tables, subset: str = "all") -> str:
             [CONCLUSIONS[r["conclusion"]], f"`{r['attack']}`", interval(r), r["lacks"]]
             for r in tables.rows("conclusions", subset=subset, verdict="undecided", applies=True)
             if r["attack"] in REAL
-            and not (r["conclusion"] == "training_size" and is_unknown(r["estimate"]))
+            and not (r["conclusion"] == "training_size" and pd.isna(r["estimate"]))
         ),
     )
 

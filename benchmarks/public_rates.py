@@ -35,8 +35,8 @@ def groups(results: Results) -> pd.DataFrame:
     accuracy = networks.groupby("group")["accuracy"].agg(["size", "mean", "min", "max"])
     rows = []
     for _, one in results.tables["table1"].iterrows():
-        group, known = one["group"], not np.isnan(one["ci_low"])
-        ends = ("ci_low", "ci_high") if known else ("wilson_low", "wilson_high")
+        group, has_interval = one["group"], not np.isnan(one["ci_low"])
+        ends = ("ci_low", "ci_high") if has_interval else ("wilson_low", "wilson_high")
         rows.append(
             {
                 **{"group": group, "title": one["title"], "modality": results.modality[group]},
@@ -48,7 +48,7 @@ def groups(results: Results) -> pd.DataFrame:
                 **{f"accuracy_{f}": accuracy.at[group, f] for f in ("mean", "min", "max")},
                 **{"accuracy_full": one["accuracy"]},
                 **{"ci_low": one[ends[0]], "ci_high": one[ends[1]]},
-                "interval": "by patients" if known else "Wilson, by images",
+                "interval": "by patients" if has_interval else "Wilson, by images",
                 "auc_full": one["auc"],
             }
         )

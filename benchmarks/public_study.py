@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from public_names import ALL, COLOUR, XRAY
 
 from pgdose.analysis import bootstrap, result_files, study_tables
 from pgdose.analysis.bootstrap import Patients
@@ -27,7 +28,6 @@ from pgdose.study.study import Study
 from pgdose.study.study_file import read_study_file
 from pgdose.tables import parquet, result_csv
 
-ALL, XRAY, COLOUR = "all", "X-ray", "colour"
 CHANCE = "better than chance"  # a check of the table network_checks
 DIGITS = 4  # significant ones, of every number that is no whole one
 
@@ -121,8 +121,8 @@ class Results:
             sized_attacks={entry.group: entry.attacks for entry in self.study.training_size},
             controls=self.controls,
         )
-        named = {(run.group, run.name): run for run in self.runs}
-        trainings = [named[entry["group"], entry["run"]] for entry in study.trainings]
+        by_name = {(run.group, run.name): run for run in self.runs}
+        trainings = [by_name[entry["group"], entry["run"]] for entry in study.trainings]
         sized = dict.fromkeys(run.group for run in trainings)
         files = RunFiles(
             draws=[],
@@ -134,7 +134,7 @@ class Results:
             study,
             {
                 place: read_draws(self.path(run, "measures/conclusion_draws.parquet"))
-                for place, run in named.items()
+                for place, run in by_name.items()
                 if run.role != "further"
             },
             {

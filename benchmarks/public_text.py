@@ -17,6 +17,9 @@ import pandas as pd
 import public_listings
 import public_words as words
 import yaml
+from public_names import REAL
+
+from pgdose.report import wording
 
 PROJECT = Path(__file__).resolve().parents[1]
 TABLES = PROJECT / "docs/public"
@@ -44,18 +47,18 @@ class Tables:
         """The rows whose cells are equal to `where`; a list there is any of its values."""
         if table not in self._read:
             self._read[table] = pd.read_csv(self.folder / f"{table}.csv")
-        found = self._read[table]
+        chosen = self._read[table]
         for column, value in where.items():
             values = value if isinstance(value, list) else [value]
-            found = found[found[column].isin(values)]
-        return [{str(key): cell for key, cell in row.items()} for row in found.to_dict("records")]
+            chosen = chosen[chosen[column].isin(values)]
+        return [{str(key): cell for key, cell in row.items()} for row in chosen.to_dict("records")]
 
     def row(self, table: str, **where: Any) -> dict[str, Any]:
         """The only such row."""
-        found = self.rows(table, **where)
-        if len(found) != 1:
-            raise WrongClaimError(f"{table}: {len(found)} rows with {where}, where one is meant")
-        return found[0]
+        rows = self.rows(table, **where)
+        if len(rows) != 1:
+            raise WrongClaimError(f"{table}: {len(rows)} rows with {where}, where one is meant")
+        return rows[0]
 
     def cell(self, table: str, column: str, **where: Any) -> Any:
         return self.row(table, **where)[column]
@@ -74,12 +77,11 @@ def render(template: Path, folder: Path, study: Path) -> str:
     environment.globals |= {
         "rows": tables.rows, "row": tables.row, "cell": tables.cell, "holds": holds,
         "listing": lambda name, *of: public_listings.LISTINGS[name](tables, *of),
-        "unknown": words.is_unknown, "study": yaml.safe_load(study.read_text(encoding="utf-8")),
+        "real": REAL, "study": yaml.safe_load(study.read_text(encoding="utf-8")),
     }  # fmt: skip
     environment.filters |= {
-        "rate": words.rate, "percent": words.percent, "signed": words.signed,
-        "epsilon": words.epsilon, "count": words.count, "interval": words.interval,
-        "names": words.join_names, "pick": words.pick,
+        "rate": words.rate, "percent": words.percent, "interval": words.interval,
+        "epsilon": wording.epsilon, "count": wording.count, "pick": words.pick,
     }  # fmt: skip
     return environment.get_template(template.name).render()
 

@@ -1,5 +1,7 @@
 """A group's network and images of a study whose networks are trained, ready for an attack."""
 
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from pgdose.networks import network_files
 from pgdose.study.attacks import GradientAttack
 from pgdose.study.doses import Doses
 from pgdose.study.parsing import parse
+from pgdose.study.runs import MAIN_RUN
 from pgdose.study.study import Study
 from pgdose.study.study_file import read_study_file
 
@@ -25,17 +28,49 @@ def read_study(path: Path) -> Study:
     return parse(read_study_file(path).content)
 
 
+def chosen_attacks(
+    description: str,
+    images: int,
+    purpose: str,
+    kind: str,
+    is_of_kind: Callable[[GradientAttack], bool],
+) -> tuple[dict[str, GradientAttack], list["GroupUnderAttack"]]:
+    """What the command line asks for: attacks of a study, and its groups with training images.
+
+    Args:
+        description: of the script.
+        images: how many of each group are drawn, unless --images says another number.
+        purpose: keys the draw.
+        kind: what the script's attacks are, as in "gradient attacks".
+        is_of_kind: whether an attack is one.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--study", type=Path, default=Path("config.yaml"))
+    parser.add_argument("--attacks", nargs="+", help=f"names in the study; all {kind}")
+    parser.add_argument("--images", type=int, default=images, help="training images of each group")
+    arguments = parser.parse_args()
+    study = read_study(arguments.study)
+    of_kind = {
+        name: entry
+        for name, entry in study.attacks.items()
+        if isinstance(entry, GradientAttack) and is_of_kind(entry)
+    }
+    names = arguments.attacks or list(of_kind)
+    if not names or set(names) - set(of_kind):
+        parser.error(f"--attacks takes {kind}: {', '.join(of_kind) or 'there are none'}")
+
+    groups = [
+        GroupUnderAttack(study, group, "training", arguments.images, f"{group} {purpose}")
+        for group in study.groups
+    ]
+    return {name: of_kind[name] for name in names}, groups
+
+
 class GroupUnderAttack:
-    """The network of a group's run, and a keyed draw of its training or validation images."""
+    """A group's main network, and a keyed draw of its training or validation images."""
 
     def __init__(
-        self,
-        study: Study,
-        group: str,
-        part: str,
-        number: int | str,
-        purpose: str,
-        run: str = "full",
+        self, study: Study, group: str, part: str, number: int | str, purpose: str
     ) -> None:
         """`purpose` keys the draw; the study's own attacks draw with the group's name."""
         self.study, self.group = study, group
@@ -52,7 +87,7 @@ class GroupUnderAttack:
             torch.from_numpy(members.labels).to(self.device),
             torch.from_numpy(image_draws.image_keys(members.table, study.seed)),
         )
-        path = str(folder / run / "network.safetensors")
+        path = str(folder / MAIN_RUN / "network.safetensors")
         self.network: nn.Module
         self.network, _ = network_files.load_to_attack(path, "fp32", self.device)
 

@@ -149,10 +149,9 @@ def _sides(strata: Sequence[GroupDraws], least: float) -> tuple[Clusters, Cluste
     images = pd.concat([table for of in strata for table in of.images])
     over = is_over(images["confidence"].to_numpy(), CONFIDENT)
     near = is_over(images["confidence"].to_numpy(), least)
-    clusters = []
+    clusters, patients_known = [], all(of.patients_known for of in strata)
     for side in (over, near & ~over):
-        numbers = images["patient"][side].value_counts().to_numpy()
-        numbers = numbers if all(of.patients_known for of in strata) else numbers[:0]
+        numbers = images["patient"][side & patients_known].value_counts().to_numpy()
         clusters.append(Clusters(len(numbers), effective_number(numbers), int(side.sum())))
     return clusters[0], clusters[1]
 

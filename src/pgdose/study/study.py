@@ -57,7 +57,11 @@ class Study(Model):
     operating_points: OperatingPoints = OperatingPoints()
     measures: Measures = Measures()
     # Limits for the results, one or several; `pgdose gate` holds them to these.
-    acceptance: Annotated[list[Limit], Field(max_length=100), BeforeValidator(as_list)] = []
+    acceptance: Annotated[
+        list[Limit],
+        Field(max_length=100),
+        BeforeValidator(as_list, json_schema_input_type=Limit | list[Limit] | None),
+    ] = []
 
     @model_validator(mode="before")
     @classmethod
