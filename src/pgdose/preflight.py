@@ -15,6 +15,7 @@ from pgdose.study.networks import ExistingNetwork
 from pgdose.study.onnx_locations import data_files
 from pgdose.study.sources import AnySource, DicomArchive
 from pgdose.study.study import Study
+from pgdose.study.training import Training
 from pgdose.study.yaml_file import read_yaml
 from pgdose.tables.key_traces import key_entries, private_tables, unrecorded
 from pgdose.tables.site_key import check_key, is_missing, load_key
@@ -207,5 +208,5 @@ def _network_files(study: Study) -> Iterator[str]:
             yield from _network_content(field, network)
             for data in data_files(network.file):
                 yield from _file(f"{field}.file: weights beside it", str(data))
-        elif network.weights != "imagenet":
+        elif isinstance(network, Training) and network.weights != "imagenet":
             yield from _file(f"{field}.weights", network.weights)

@@ -280,7 +280,7 @@ def results_of(group):
     return [
         *run_file("measures/asr.parquet", runs(groups=[group])),
         *run_file("diagnostics.parquet", runs(groups=[group])),
-        *run_file("probe.html", [r for r in runs(groups=[group]) if not r.is_trained]),
+        *run_file("probe.html", [r for r in runs(groups=[group]) if r.is_imported]),
         *exports(group),
         *group_file("contact_sheet.png", [group]),
     ]

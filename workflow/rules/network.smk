@@ -56,7 +56,7 @@ rule import_network:
     benchmark:
         f"{BENCHMARKS}/import_network/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=group_pattern(run for run in runs() if not run.is_trained),
+        group=group_pattern(run for run in runs() if run.is_imported),
     conda:
         "../../envs/network.yaml"
     threads: STUDY.training.threads

@@ -55,7 +55,7 @@ rule probe_page:
     benchmark:
         f"{BENCHMARKS}/probe_page/{{group}}-{{run}}.tsv"
     wildcard_constraints:
-        group=group_pattern(run for run in runs() if not run.is_trained),
+        group=group_pattern(run for run in runs() if run.is_imported),
     conda:
         "../../envs/data.yaml"
     params:

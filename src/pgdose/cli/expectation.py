@@ -15,6 +15,7 @@ from pgdose.cli.step_seconds import Seconds
 from pgdose.errors import Rejected
 from pgdose.images.picture_header import read_header
 from pgdose.study.image_size import sides
+from pgdose.study.networks import ExistingNetwork
 from pgdose.study.runs import Run
 from pgdose.study.sources import MicroscopeFields, Slides
 from pgdose.study.study import Study
@@ -64,6 +65,8 @@ def networks_to_time(study: Study) -> dict[str, dict[str, Any]]:
         if isinstance(network, Training):
             about |= {"architecture": network.architecture, "width": network.width}
             about["threads"] = network.threads
+        elif not isinstance(network, ExistingNetwork):  # made of others, whose steps are timed
+            continue
         else:
             about |= {"threads": study.training.threads}
             if network.format == "torchscript":  # a program: not run for an estimate
@@ -83,7 +86,9 @@ def step_key(study: Study, run: Run) -> str:
     network = run.network
     if isinstance(network, Training):
         return f"{network.architecture} {network.width:g} {size} px"
-    return f"{network.file} {size} px"
+    if isinstance(network, ExistingNetwork):
+        return f"{network.file} {size} px"
+    return f"{run.path} {size} px"
 
 
 def images_of(study: Study, group: str) -> int | None:

@@ -10,11 +10,14 @@ image_size    sizes of images: a square's side, or height and width
 augmentation  key `augment` of groups and of training
 training      section `training`, and the architectures
 repeated_training  its key `repeats`
+adversarial_training  its key `adversarial`
 networks      keys `network` and `networks` of a group
+defended_networks  entries of `networks` that are made of others: defences and ensembles
 network_kinds  files of networks that are not read, and how to bring each
 network_content  what a network's file is, by its first bytes
 onnx_locations  files beside an ONNX model that hold its weights, which are inputs too
 attacks       section `attacks`
+controls      section `controls`: corruptions and universal perturbations
 doses         an attack's amplitudes (epsilon) and iterations
 acceptance    section `acceptance`
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`

@@ -5,7 +5,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
 from pgdose.study.classes import Class, Image
+from pgdose.study.controls import AnyControl, UniversalPerturbation
+from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.evaluation import TrainingSize
+from pgdose.study.groups import Group
 from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.places import misplaced
@@ -39,6 +42,9 @@ def cross_checks(study: Study) -> list[str]:
         _attack_names,
         _architectures,
         _further_networks,
+        _combined_networks,
+        _controls,
+        _harm,
         _existing_networks,
         _training_size,
         _operating_points,
@@ -216,7 +222,8 @@ def _names(study: Study) -> Iterator[str]:
 def _architectures(study: Study) -> Iterator[str]:
     for run in _runs(study):
         size = study.groups[run.group].image.size
-        if run.network.architecture == "inception_v3" and min(sides(size)) < INCEPTION_MINIMUM:
+        architecture = getattr(run.network, "architecture", None)
+        if architecture == "inception_v3" and min(sides(size)) < INCEPTION_MINIMUM:
             yield (
                 f"groups.{run.group}.image.size: {shown(size)} is too small for inception_v3; use "
                 f"at least {INCEPTION_MINIMUM} pixels"
@@ -266,6 +273,90 @@ def _existing_networks(study: Study) -> Iterator[str]:
                 f"{run.field}.input.channels: 1 is for grey images, but the group's images are in "
                 "colour; use 3"
             )
+
+
+def _combined_networks(study: Study) -> Iterator[str]:
+    """Networks that are made of others of their group."""
+    for run in _runs(study):
+        defended = isinstance(run.network, DefendedNetwork)
+        field = f"{run.field}.{'of' if defended else 'ensemble'}"
+        others = study.runs(run.group)
+        # A defence is of a network that is trained or read from a file, an ensemble of these and of
+        # defended ones.
+        fit = [name for name, r in others.items() if r.role != "sized" and not r.made_of]
+        if not defended:
+            fit += [n for n, r in others.items() if isinstance(r.network, DefendedNetwork)]
+        for name in run.made_of:
+            if name in others and name not in fit:
+                kind = "made of other networks itself" if others[name].made_of else "a sized one"
+                yield f"{field}: {name!r} is {kind}; {one_of(fit)}"
+            else:
+                yield from _unknown(field, name, fit, f"a network of group {run.group}")
+
+
+def _controls(study: Study) -> Iterator[str]:
+    modality: dict[str, str] = {}
+    for g, _, _, source in _classes(study):
+        modality.setdefault(g, source.modality)
+    for name, control in study.controls.items():
+        field = f"controls.{name}"
+        if name in study.attacks:
+            yield f"{field}: an attack has the same name; choose another"
+        for group in control.groups:
+            unknown = _unknown(f"{field}.groups", group, study.groups, "a group of this study")
+            yield from unknown
+            if unknown or modality.get(group) in (None, *control.modalities):
+                continue
+            yield (
+                f"{field}.groups: {group} holds images of modality {modality[group]}, but "
+                f"{_called(control)} is for {' and '.join(control.modalities)}; leave the group "
+                "out, or use another corruption"
+            )
+        chosen = [
+            group
+            for group, of_group in modality.items()
+            if (group in control.groups or not control.groups) and of_group in control.modalities
+        ]
+        if not chosen and not control.groups:
+            yield (
+                f"{field}: no group of the study holds images for which {_called(control)} is "
+                f"made, {' and '.join(control.modalities)}; leave the control out"
+            )
+        for group in chosen if isinstance(control, UniversalPerturbation) else ():
+            if study.groups[group].network:
+                yield (
+                    f"{field}: is learned on training images, of which group {group} has none, "
+                    f"because groups.{group}.network uses all of its images for validation; name "
+                    "other groups under 'groups', or leave the control out"
+                )
+
+
+def _called(control: AnyControl) -> str:
+    """The control as a message names it."""
+    return getattr(control, "corruption", "a universal perturbation")
+
+
+def _harm(study: Study) -> Iterator[str]:
+    for g, group in study.groups.items():
+        if group.norm is not None:
+            yield from _unknown(
+                f"groups.{g}.norm", group.norm, group.classes, f"a class of group {g}"
+            )
+        for pair in group.harm:
+            field = f"groups.{g}.harm"
+            true, arrow, predicted = (part.strip() for part in pair.partition("->"))
+            if not arrow or not true or not predicted:
+                yield f"{field}: {pair!r} must be TRUE->PREDICTED, such as {_pair(group)!r}"
+                continue
+            for name in dict.fromkeys((true, predicted)):
+                yield from _unknown(field, name, group.classes, f"a class of group {g}")
+            if true == predicted:
+                yield f"{field}: {pair!r} is no error; give the weights of wrong diagnoses alone"
+
+
+def _pair(group: Group) -> str:
+    first, second, *_ = group.classes
+    return f"{first}->{second}"
 
 
 def _acceptance(study: Study) -> Iterator[str]:

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pgdose.study.amplitudes import Epsilon
-from pgdose.study.base import Count, CountOrZero, Integer, Iterations, Model, Name, Repeats
+from pgdose.study.base import (
+    Count,
+    CountOrZero,
+    Integer,
+    Iterations,
+    Model,
+    Name,
+    Real,
+    Repeats,
+    UsedBy,
+)
 
 
 class Checks(Model):
@@ -35,8 +45,21 @@ class OperatingPoints(Model):
     flips_epsilon: Epsilon = 0.02  # of Fig. 2
 
 
+class Margins(Model):
+    """Differences that matter, to be chosen before the results are read.
+
+    A defence helps where it surely lowers success by more than `asr`, and keeps the accuracy where
+    it surely costs less than `accuracy`.
+    """
+
+    asr: Annotated[Real, Field(gt=0, lt=1)] = 0.10
+    accuracy: Annotated[Real, Field(gt=0, lt=1)] = 0.05
+
+
 class Measures(Model):
     """How response surfaces are measured."""
 
     success: Literal["final", "any"] = "final"  # any: flipped at this or an earlier iteration
     draws: Annotated[Integer, Field(ge=200, le=100_000)] = 2000  # of the bootstrap over patients
+    # Of the verdicts about defences.
+    margins: Annotated[Margins, UsedBy("table_defence")] = Margins()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pgdose.study.augmentation import Augment
-from pgdose.study.base import Model, Name, Shards, Share, mistake
+from pgdose.study.base import Model, Name, Real, Shards, Share, mistake
 from pgdose.study.classes import Class, Image
 from pgdose.study.field_types import Title
 from pgdose.study.networks import AnyNetwork, ExistingNetwork
@@ -20,6 +20,10 @@ class Group(Model):
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     network: ExistingNetwork | None = None  # null: the group's network is trained
     networks: dict[Name, AnyNetwork] = {}  # further ones; keys left out are those of `training`
+    # The class without disease, by which missed diseases and false alarms are told apart.
+    norm: Name | None = None  # null: no such table for the group
+    # How much worse a confusion is than another: {"TB->norm": 5}; those left out count 1.
+    harm: Annotated[dict[str, Annotated[Real, Field(ge=0, le=1e6)]], Field(max_length=1000)] = {}
     exclude: ListTable | None = None  # a table of records to leave out
     shards: Shards = 1
     paper_accuracy: Share | None = None

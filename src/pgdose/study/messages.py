@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from pgdose.names import NAME_RULE
+from pgdose.study.attacks import AnyAttack
+from pgdose.study.controls import AnyControl
 from pgdose.study.error_locations import Location, locate, tags
 from pgdose.study.error_texts import TEXTS
 from pgdose.study.field_lines import FieldLines
@@ -16,6 +18,11 @@ from pgdose.study.value_hints import hint
 
 TYPES = {kind for kind in TEXTS if kind.endswith("_type")}  # the value is of another type
 LABEL_RULE = "a small letter, then at most 39 small letters, digits or '_'"
+# Sections whose kinds are easily taken for each other's.
+KINDS_OF_SECTIONS = {
+    "attacks": tags(AnyAttack),
+    "controls": tags(AnyControl),
+}
 SHOWN = 200  # characters of a value
 CONSTANTS = {None: "null", True: "true", False: "false"}  # as YAML writes them
 
@@ -130,6 +137,9 @@ def _unknown_kind(keys: tuple[str, ...], section: Any, location: Location) -> Mi
     if not isinstance(section, dict) or "kind" not in section:
         return Mistake(keys, "", f"missing; add it, {one_of(kinds)}")
     name = section["kind"]
+    for other, those in KINDS_OF_SECTIONS.items():
+        if name in those and keys[0] != other and keys[0] in KINDS_OF_SECTIONS:
+            return Mistake(keys, _written(name), f"belongs in section '{other}'; move it there")
     text = f"is not a kind of {what}{nearest(str(name), kinds)}; {one_of(kinds)}"
     return Mistake(keys, _written(name), text)
 

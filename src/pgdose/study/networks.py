@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from pgdose.study.base import IS_PATH, JOB_ONLY, Integer, Model, Name, Real, mistake
+from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork
 from pgdose.study.field_types import InputFile, Title
 from pgdose.study.image_size import DeclaredSize
 from pgdose.study.network_kinds import kind_of_suffix, refusal
@@ -167,6 +168,19 @@ class Outputs(Model):
             )
 
 
+# Keys of other kinds of networks, and what to do where they stand beside a file.
+FOREIGN_KEYS = {
+    "adversarial": (
+        "needs training, and a network from a file is not trained; leave it out, and defend the "
+        "network by an entry of its own under 'networks', {defence: ..., of: NAME}"
+    ),
+    **dict.fromkeys(
+        ("defence", "ensemble"),
+        "is an entry of its own under 'networks'; leave it out here, and name this network there",
+    ),
+}
+
+
 class ExistingNetwork(Outputs):
     """A network trained elsewhere; all images of its group are for validation."""
 
@@ -182,6 +196,15 @@ class ExistingNetwork(Outputs):
     def format(self) -> str:
         """One of NETWORK_FORMATS' values."""
         return NETWORK_FORMATS[PurePath(self.file).suffix.lower()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_keys_of_others(cls, raw: Any) -> Any:
+        """Say what to do where an entry mixes a file with a training or a defence."""
+        for key, text in FOREIGN_KEYS.items():
+            if isinstance(raw, dict) and raw.get(key) is not None:
+                raise mistake(text, field=key)
+        return raw
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -228,13 +251,25 @@ class ExistingNetwork(Outputs):
         return self
 
 
-def network_kind(raw: Any) -> Literal["existing", "trained"]:
-    """Tells an entry of `networks` apart, before it is validated: one with a `file` exists."""
-    exists = isinstance(raw, ExistingNetwork) or (isinstance(raw, dict) and "file" in raw)
-    return "existing" if exists else "trained"
+NetworkKind = Literal["existing", "trained", "defended", "ensemble"]
+# By the key that only entries of this kind have.
+KIND_OF_KEY: dict[str, NetworkKind] = {
+    **{"file": "existing", "defence": "defended", "ensemble": "ensemble"}
+}
+
+
+def network_kind(raw: Any) -> NetworkKind:
+    """Tells an entry of `networks` apart, before it is validated; without a mark it is trained."""
+    for key, kind in KIND_OF_KEY.items():
+        if (isinstance(raw, dict) and key in raw) or hasattr(raw, key):
+            return kind
+    return "trained"
 
 
 AnyNetwork = Annotated[
-    Annotated[ExistingNetwork, Tag("existing")] | Annotated[Training, Tag("trained")],
+    Annotated[ExistingNetwork, Tag("existing")]
+    | Annotated[Training, Tag("trained")]
+    | Annotated[DefendedNetwork, Tag("defended")]
+    | Annotated[EnsembleNetwork, Tag("ensemble")],
     Discriminator(network_kind),
 ]

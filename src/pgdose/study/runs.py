@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.training import Training
 
@@ -23,7 +24,7 @@ class Run:
     role:    main: the group's own network; repeat: the same, trained once more with other draws;
              further: another network on the same images; sized: the main architecture trained on a
              part of the training images
-    network: how it is trained, or the file that it comes from
+    network: how it is trained, the file that it comes from, or the networks that it is made of
     attacks: names of the attacks, in the order of the study
     size:    training images of a sized run; None for all of them
     repeat:  of a sized run, counted from 1; of a repeat of the main run, from 2; None for others
@@ -32,7 +33,7 @@ class Run:
     group: str
     name: str
     role: Role
-    network: ExistingNetwork | Training
+    network: ExistingNetwork | Training | DefendedNetwork | EnsembleNetwork
     attacks: tuple[str, ...]
     size: int | None = None
     repeat: int | None = None
@@ -44,8 +45,28 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the network is trained here; else it comes from a file."""
+        """Whether the network is trained here."""
         return isinstance(self.network, Training)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the network comes from a file."""
+        return isinstance(self.network, ExistingNetwork)
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """The runs of the same group whose networks it is made of; none for other networks."""
+        if isinstance(self.network, DefendedNetwork):
+            return (self.network.of,)
+        if isinstance(self.network, EnsembleNetwork):
+            return tuple(self.network.ensemble)
+        return ()
+
+    @property
+    def is_defended(self) -> bool:
+        """Whether it is a further network that is made to resist attacks."""
+        trained_so = isinstance(self.network, Training) and self.network.adversarial is not None
+        return self.role == "further" and (trained_so or bool(self.made_of))
 
     @property
     def field(self) -> str:

@@ -11,6 +11,7 @@ from pgdose.study.acceptance import Limit
 from pgdose.study.attacks import AnyAttack
 from pgdose.study.base import Integer, Model, Name, Real, as_list
 from pgdose.study.class_titles import class_titles
+from pgdose.study.controls import AnyControl
 from pgdose.study.evaluation import Checks, Measures, OperatingPoints, TrainingSize
 from pgdose.study.field_types import OutputPath
 from pgdose.study.groups import Group
@@ -47,6 +48,8 @@ class Study(Model):
     split: Split = Split()
     training: RepeatedTraining = RepeatedTraining()
     attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
+    # Corruptions and universal perturbations, told beside the attacks.
+    controls: Annotated[dict[Name, AnyControl], Field(max_length=100)] = {}
     checks: Checks = Checks()
     # One group whose training-set size varies, or a list of them.
     training_size: Annotated[
@@ -121,6 +124,15 @@ class Study(Model):
         ]
         return {run.name: run for run in runs}
 
+    def controls_of(self, group: str) -> list[str]:
+        """The controls of a group: those that name it, or name none and are for its modality."""
+        modality = self.modality(group)
+        return [
+            name
+            for name, control in self.controls.items()
+            if (group in control.groups or not control.groups) and modality in control.modalities
+        ]
+
     def repeats(self, group: str) -> int:
         """How many networks a group has that differ by their draws alone; 1 if it has a file."""
         return 1 if self.groups[group].network else self.training.repeats
@@ -192,7 +204,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _filled_in(network: Any, training: dict[str, Any]) -> Any:
     """An entry of `networks` with the keys of `training` that it leaves out."""
-    if not isinstance(network, dict) or network_kind(network) == "existing":
+    if not isinstance(network, dict) or network_kind(network) != "trained":
         return network
     default = Training.model_fields["architecture"].default
     architecture = training.get("architecture", default)

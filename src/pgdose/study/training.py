@@ -10,6 +10,7 @@ from pydantic import (
     model_validator,
 )
 
+from pgdose.study.adversarial_training import AdversarialTraining
 from pgdose.study.augmentation import Augment
 from pgdose.study.base import (
     IS_PATH,
@@ -82,6 +83,7 @@ class Training(Model):
     keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
     patience: Count | None = None  # stop after so many epochs without a smaller loss
     held_out: Annotated[Real, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
+    adversarial: AdversarialTraining | None = None  # null: trained on clean images alone
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"  # others on CUDA only
     deterministic: bool = False  # on CUDA; training on a CPU always is
     gpus: Annotated[Integer, Field(ge=1, le=16)] = 1  # that share each batch
@@ -105,6 +107,14 @@ class Training(Model):
             raise mistake(
                 "'width' is only for inception_v3; leave it out for {architecture}",
                 architecture=self.architecture,
+            )
+        if self.adversarial and self.adversarial.warmup >= self.epochs:
+            raise mistake(
+                "{warmup} epochs would leave none at the full epsilon; use fewer than 'epochs', "
+                "{epochs}",
+                field="adversarial.warmup",
+                warmup=self.adversarial.warmup,
+                epochs=self.epochs,
             )
         if self.batch < 2 * self.gpus:
             raise mistake(

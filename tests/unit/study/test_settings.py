@@ -30,7 +30,7 @@ PARTS = {"gradient_of", "target", "step", "momentum", "clip", "start", "restarts
 HOW_TRAINED = {
     *("architecture", "width", "weights", "dropout", "auxiliary", "optimizer", "schedule", "lr"),
     *("weight_decay", "label_smoothing", "epochs", "batch", "augment", "keep", "patience"),
-    *("held_out", "precision", "deterministic", "gpus"),
+    *("held_out", "adversarial", "precision", "deterministic", "gpus"),
 }
 OF_TABLES = {"separator", "encoding", "patients", "several", "similar_patients"}
 OF_SLIDES = {"kind", "columns", "classes", "rest", "tile", "level", "mpp", "overlap"}
@@ -94,7 +94,7 @@ SETTINGS: list[tuple[Model, str, set[str], set[str]]] = [
         set(),
     ),
     (Checks(), "diagnose", {"images", "queries", "positives"}, set()),
-    (Measures(), "measure", {"success", "draws"}, set()),
+    (Measures(), "measure", {"success", "draws"}, {"margins"}),
     (
         OperatingPoints(),
         "curves",

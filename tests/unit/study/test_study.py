@@ -53,8 +53,8 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "trainig",
             {},
             "trainig: unknown key, did you mean 'training'?; use one of: format_version, study, "
-            "seed, results, privacy, phantom, sources, groups, split, training, attacks, checks, "
-            "training_size, operating_points",
+            "seed, results, privacy, phantom, sources, groups, split, training, attacks, controls, "
+            "checks, training_size, operating_points",
         ),
         (
             "groups.X-TB.classes.C1.source",
@@ -403,8 +403,8 @@ def test_the_windows_that_pictures_may_have(
             3,
             "unknown key; use one of: architecture, width, weights, dropout, auxiliary, optimizer, "
             "schedule, lr, weight_decay, label_smoothing, epochs, batch, augment, keep, patience, "
-            "held_out, precision, deterministic, gpus, tensorboard, threads, mem_mb, runtime, "
-            "repeats",
+            "held_out, adversarial, precision, deterministic, gpus, tensorboard, threads, mem_mb, "
+            "runtime, repeats",
         ),
     ],
 )

@@ -1,0 +1,53 @@
+"""Key `adversarial` of a training: the network is trained on attacked images."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pgdose.study.amplitudes import Amplitude, Epsilon
+from pgdose.study.base import CountOrZero, Iterations, Model, Real, mistake
+
+BETA = 6.0  # of TRADES, as in its paper
+
+
+class AdversarialTraining(Model):
+    """Adversarial training with sign steps in the box round each image.
+
+    pgd:    the loss of images that PGD has attacked (Madry et al. 2018)
+    trades: the loss of clean images, and beta times the divergence of the outputs on images that
+            are attacked to raise it (Zhang et al. 2019)
+    free:   each batch is used `steps` times, and each gradient moves the weights and the images
+            (Shafahi et al. 2019); an epoch takes as many gradient steps as a plain one
+    """
+
+    method: Literal["pgd", "trades", "free"]
+    epsilon: Epsilon
+    steps: Iterations = 7  # of the attack on each batch; free: how often a batch is used
+    alpha: Amplitude | None = None  # length of a step; null: 2.5 * epsilon / steps; free: epsilon
+    beta: Annotated[Real, Field(gt=0)] | None = None  # of trades alone; null: 6
+    warmup: CountOrZero = 0  # epochs over which epsilon rises from 0
+
+    @property
+    def step_length(self) -> float:
+        """`alpha`, or what stands for it."""
+        if self.alpha is not None:
+            return self.alpha
+        return self.epsilon if self.method == "free" else 2.5 * self.epsilon / self.steps
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.beta is not None and self.method != "trades":
+            raise mistake(
+                "is the weight of TRADES' second term, which 'method: {method}' does not have; "
+                "leave it out, or set 'method: trades'",
+                field="beta",
+                method=self.method,
+            )
+        if self.alpha is not None and self.alpha > 2 * self.epsilon:
+            raise mistake(
+                "{alpha} is longer than the box is wide; use at most {most}, twice 'epsilon'",
+                field="alpha",
+                alpha=self.alpha,
+                most=2 * self.epsilon,
+            )
+        return self
