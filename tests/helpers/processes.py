@@ -45,6 +45,24 @@ class Case(NamedTuple):
         return loop.Plan(data, settings, loop.Resources([CPU], work), 7, "G/full")
 
 
+class Smooth(Normed):
+    """In float64 and without kinks, so that no rounding turns the sign of a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body[2] = nn.Tanh()
+        self.double()
+
+    def forward(self, images: Tensor) -> Any:
+        logits = super().forward(images.double())
+        return (logits, logits[:, [1, 0]] ** 2) if self.training else logits
+
+
+def attacked(method: str, **settings: Any) -> Case:
+    adversarial = {"method": method, "epsilon": 0.05, "steps": 3, "warmup": 1}
+    return Case(kind=Smooth, settings={"adversarial": adversarial, **settings})
+
+
 VARIED = {"augment": {"rotation": 20.0, "flip": True, "noise": 0.05}, "label_smoothing": 0.1}
 CASES = {
     "plain": Case(settings={"epochs": 4}),
@@ -58,6 +76,11 @@ CASES = {
     "unused": Case(kind=Strange, settings={"optimizer": "adamw", "weight_decay": 0.1}),
     "best": Case(held_out=12, settings={"keep": "best", "epochs": 4}),
     "patience": Case(held_out=2, settings={"patience": 1, "epochs": 8}),
+    "pgd in parts": attacked("pgd", batch=20, **VARIED),
+    "trades": attacked("trades"),
+    "free": attacked("free", epochs=4),
+    "free in parts": attacked("free", batch=20, epochs=4),
+    "pgd, best": attacked("pgd", keep="best")._replace(held_out=12),
 }
 BAD = {
     "loss": Case(kind=NotANumber, arguments=(True,)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +187,9 @@ def killed_in(number: int, steps: int = 1) -> Iterator[None]:
 
     def dying(state: Any, members: Members, epoch: Any, *rest: Any) -> Any:
         if epoch.number == number:
-            first = epoch.order[: steps * BATCH]
-            whole(state, members, type(epoch)(number, epoch.name, first, epoch.augmentation), *rest)
+            uses = epoch.uses and epoch.uses[:steps]
+            first = replace(epoch, order=epoch.order[: steps * BATCH], uses=uses)
+            whole(state, members, first, *rest)
             raise KilledError
         return whole(state, members, epoch, *rest)
 

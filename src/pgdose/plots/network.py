@@ -11,10 +11,24 @@ from matplotlib.ticker import MaxNLocator
 
 from pgdose.plots import style
 from pgdose.plots.panels import note
-from pgdose.plots.style import FINAL_COLOR, GAP, GREY, INTERVAL, TRAINING, VALIDATION
+from pgdose.plots.style import (
+    ATTACKED,
+    FINAL_COLOR,
+    GAP,
+    GREY,
+    INTERVAL,
+    TRAINING,
+    VALIDATION,
+)
 
 _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
     "training_accuracy": {"label": "training", "color": TRAINING, "marker": "o"},
+    "adversarial_accuracy": {
+        "label": "training, attacked",
+        "color": ATTACKED,
+        "marker": "^",
+        "linestyle": (0, (1, 1)),
+    },
     "validation_accuracy": {
         "label": "validation",
         "color": VALIDATION,
@@ -36,21 +50,23 @@ def measures(
     """The rows of a group's panels in long form; the numbers to draw stand in `value`.
 
     Args:
-        training: the group's `epoch loss training_accuracy validation_accuracy`.
+        training: the group's `epoch loss training_accuracy validation_accuracy`, and of adversarial
+            training `adversarial_accuracy`.
         calibration: `group bin_low bin_high n confidence accuracy ci_low ci_high`.
         confusion: `group class predicted n ci_low ci_high`.
         group: its name.
 
     Returns:
         `panel series epoch class predicted bin_low bin_high confidence value ci_low ci_high n`.
-        Panels are "training" (series loss, training_accuracy, validation_accuracy, and after the
-        last epoch final_accuracy, that of the network which is attacked), "confusion"
+        Panels are "training" (series loss and the accuracies of `training`, and after the last
+        epoch final_accuracy, that of the network which is attacked), "confusion"
         (share: of the images of the class; NaN if it has none), "reliability" (accuracy of a bin)
         and "ece" (expected calibration error, over all images; Guo et al. 2017).
     """
-    losses = training.melt(
-        id_vars="epoch", value_vars=["loss", *_ACCURACIES], var_name="series"
-    ).assign(panel="training")
+    series = ["loss", *(name for name in _ACCURACIES if name in training)]
+    losses = training.melt(id_vars="epoch", value_vars=series, var_name="series").assign(
+        panel="training"
+    )
     pairs = confusion[confusion["group"] == group].drop(columns="group")
     of_class = pairs.groupby("class")["n"].transform("sum")
     pairs = pairs.assign(

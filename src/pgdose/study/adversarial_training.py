@@ -34,6 +34,16 @@ class AdversarialTraining(Model):
             return self.alpha
         return self.epsilon if self.method == "free" else 2.5 * self.epsilon / self.steps
 
+    @property
+    def cost(self) -> int:
+        """Forward and backward passes for each training image and epoch; plain training makes one.
+
+        pgd: one for each step of the attack, and one of the attacked image
+        trades: the same, one of the clean image, and a forward pass that is not counted
+        free: one, since a gradient serves both, and an epoch has as many steps as a plain one
+        """
+        return {"pgd": self.steps + 1, "trades": self.steps + 2, "free": 1}[self.method]
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.beta is not None and self.method != "trades":

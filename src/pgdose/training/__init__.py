@@ -2,6 +2,8 @@
 
 loop                     the epochs, resumable after a kill
 epoch                    one pass over the training images, in a keyed order
+losses                   the loss of a network's outputs
+adversarial              the loss of attacked images, by PGD, TRADES or free training
 step                     one optimiser step, in as many parts as memory needs
 state                    everything that a killed training resumes from
 optimizer                optimisers, and schedules of the learning rate

@@ -7,7 +7,7 @@ the same for any number of them.
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ import torch
 
 from pgdose.errors import UserError
 from pgdose.progress import Progress
+from pgdose.study.training import Training
 from pgdose.tables.keyed import generator
+from pgdose.training.adversarial import ACCURACIES, Adversary, free_order
 from pgdose.training.device_augmentation import draw_augmentations
 from pgdose.training.loading import ImageSource, batches
 from pgdose.training.ranks import ALONE, Rank
@@ -33,12 +35,23 @@ class Epoch:
     name: group/run, for messages
     order: rows of the training members, int64
     augmentation: draws the images' variations; None without augmentation
+    adversary: draws the attacks of adversarial training; None without it
+    uses: how often each batch is used, one after the other; None: once
     """
 
     number: int
     name: str
     order: np.ndarray
     augmentation: np.random.Generator | None = None
+    adversary: Adversary | None = None
+    uses: tuple[int, ...] | None = None
+
+    @property
+    def images(self) -> int:
+        """How many images pass, each as often as it is used."""
+        if self.uses is None:
+            return len(self.order)
+        return len(self.order) // len(self.uses) * sum(self.uses)
 
 
 def draw_epoch(
@@ -56,11 +69,26 @@ def draw_epoch(
     return Epoch(number, name, order, augmentation)
 
 
+def attacked_epoch(epoch: Epoch, settings: Training, seed: int) -> Epoch:
+    """The epoch, its images attacked as `settings.adversarial` says; without it, as it is."""
+    if settings.adversarial is None:
+        return epoch
+    adversary = Adversary(settings.adversarial, seed, epoch.name, epoch.number)
+    epoch = replace(epoch, adversary=adversary)
+    if settings.adversarial.method != "free":
+        return epoch
+    order, uses = free_order(settings, seed, epoch.name, epoch.number, len(epoch.order))
+    return replace(epoch, order=order, uses=uses)
+
+
 class EpochScores(NamedTuple):
-    """Means over the epoch's batches, each taken before its step."""
+    """Means over the epoch's batches, each taken before its step.
+
+    accuracies: by their columns of training.csv, see `adversarial.ACCURACIES`
+    """
 
     loss: float
-    accuracy: float
+    accuracies: dict[str, float]
 
 
 def train_epoch(
@@ -85,12 +113,18 @@ def train_epoch(
         drawn = None
         if epoch.augmentation is not None:
             drawn = draw_augmentations(epoch.augmentation, limits, size)
-        scores.add(number, size, train_step(state, model, Batch(images, labels, size, drawn)))
+        attack = epoch.adversary.draw(size) if epoch.adversary else None
+        data = Batch(images, labels, size, drawn, attack)
+        for _ in range(epoch.uses[number - 1] if epoch.uses else 1):
+            scores.add(number, size, train_step(state, model, data))
         progress(done, len(epoch.order), number)
     scores.fetch()
     if not all(torch.isfinite(tensor).all() for tensor in state.network.state_dict().values()):
         raise not_finite(epoch, "some weights are not finite after the last batch")
-    return EpochScores(scores.loss / len(epoch.order), scores.correct / len(epoch.order))
+    method = state.settings.adversarial.method if state.settings.adversarial else None
+    shares = [float(correct) / epoch.images for correct in scores.correct]
+    accuracies = dict(zip(ACCURACIES[method], shares, strict=False))
+    return EpochScores(scores.loss / epoch.images, accuracies)
 
 
 class RunningScores:
@@ -104,7 +138,7 @@ class RunningScores:
 
     def __init__(self, epoch: Epoch, rank: Rank = ALONE) -> None:
         self.epoch, self.rank = epoch, rank
-        self.loss, self.correct = 0.0, 0.0
+        self.loss, self.correct = 0.0, np.zeros(1)
         self._pending: list[tuple[int, int, Scores]] = []
 
     def add(self, number: int, images: int, scores: Scores) -> None:
@@ -123,7 +157,8 @@ class RunningScores:
             if not math.isfinite(loss):
                 raise not_finite(self.epoch, f"the loss of batch {number} is {loss}")
             self.loss += loss * n
-        self.correct += float(self.rank.mean(torch.stack([each.correct for each in scores]).sum()))
+        correct = torch.stack([each.correct for each in scores]).sum(dim=0)
+        self.correct = self.correct + self.rank.mean(correct).cpu().numpy()
 
 
 def not_finite(epoch: Epoch, fault: str) -> UserError:

@@ -7,7 +7,8 @@ import pandas as pd
 
 Row = dict[str, Any]
 
-#: Columns of training.csv; a training with held-out images also has their loss and accuracy.
+#: Columns of training.csv; a training with held-out images also has their loss and accuracy, and
+#: adversarial training `adversarial_accuracy`.
 COLUMNS = ["epoch", "lr", "loss", "training_accuracy", "validation_accuracy", "at_once", "kept"]
 
 
@@ -24,8 +25,14 @@ def epochs_without_gain(rows: Sequence[Row]) -> int:
 
 
 def as_table(rows: Sequence[Row], kept: int) -> pd.DataFrame:
-    """The rows with the column `kept`: 1 for the epoch whose weights the network has in the end."""
-    return pd.DataFrame(rows).assign(kept=lambda table: (table["epoch"] == kept).astype(int))
+    """The rows with the column `kept`: 1 for the epoch whose weights the network has in the end.
+
+    `training_accuracy` is empty where no clean training images passed.
+    """
+    table = pd.DataFrame(rows).assign(kept=lambda table: (table["epoch"] == kept).astype(int))
+    if "adversarial_accuracy" in table and "training_accuracy" not in table:
+        table.insert(list(table).index("loss") + 1, "training_accuracy", float("nan"))
+    return table
 
 
 def empty_table() -> pd.DataFrame:

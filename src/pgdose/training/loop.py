@@ -6,7 +6,7 @@ epoch and ends, on a CPU, with the same bytes.
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,10 @@ from pgdose.devices import set_deterministic
 from pgdose.out_of_memory import halve_batch
 from pgdose.study.training import Training
 from pgdose.training import history, workers
+from pgdose.training.adversarial import judging_attack
 from pgdose.training.batch_statistics import settle_statistics
 from pgdose.training.data import TrainingData
-from pgdose.training.epoch import draw_epoch, not_finite, train_epoch
+from pgdose.training.epoch import attacked_epoch, draw_epoch, not_finite, train_epoch
 from pgdose.training.evaluation import accuracy, cross_entropy, evaluate
 from pgdose.training.ranks import ALONE, Rank
 from pgdose.training.state import TrainingState
@@ -74,6 +75,8 @@ def train(
     `name` (group/run) keys the draws; `on_epoch` gets each row when its epoch ends. Columns: loss
     and accuracy of training and validation images, and of the held-out ones if there are any;
     `at_once`, images in memory together; `kept`, 1 for the epoch whose weights the network keeps.
+    Adversarial training also has `adversarial_accuracy`, of attacked training images; the loss is
+    the one that it lowers, and the held-out images are attacked.
 
     When memory runs out, half as many images are taken at once and their gradients added up. The
     step still follows the mean loss of `settings.batch` images; only batch norm's statistics are
@@ -133,13 +136,19 @@ def _run_epoch(state: TrainingState, plan: Plan, number: int) -> history.Row:
     settings, data, readers = state.settings, plan.data, plan.resources.readers
     augmented = settings.augment is not None
     epoch = draw_epoch(plan.seed, plan.name, number, len(data.training), augmented, state.rank)
+    epoch = attacked_epoch(epoch, settings, plan.seed)
     row: history.Row = {"epoch": number, "lr": state.schedule.get_last_lr()[0]}
     scores = train_epoch(state, data.training, epoch, readers)
-    row |= {"loss": scores.loss, "training_accuracy": scores.accuracy}
+    row |= {"loss": scores.loss, **scores.accuracies}
     at_once = -(-state.images_at_once // state.rank.size)
     inference = at_once, state.device, readers, state.rank
     if data.held_out is not None:
-        logits = evaluate(state.network, data.held_out, *inference)
+        change = None
+        if settings.adversarial is not None:
+            change = judging_attack(
+                state.network, settings.adversarial, plan.seed, plan.name, len(data.held_out)
+            )
+        logits = evaluate(state.network, data.held_out, *inference, change)
         row["held_out_loss"] = cross_entropy(logits, data.held_out.labels)
         if not math.isfinite(row["held_out_loss"]):
             raise not_finite(epoch, f"the loss on the held-out images is {row['held_out_loss']}")
@@ -148,10 +157,17 @@ def _run_epoch(state: TrainingState, plan: Plan, number: int) -> history.Row:
     row["validation_accuracy"] = accuracy(logits, data.validation.labels)
     row["at_once"] = state.images_at_once
     log.info(
-        "%s epoch %d/%d: loss %.3f, accuracy %.3f, on validation %.3f",
-        *(plan.name, number, settings.epochs, *scores, row["validation_accuracy"]),
+        "%s epoch %d/%d: loss %.3f, accuracy %s, on validation %.3f",
+        *(plan.name, number, settings.epochs, scores.loss, _shown(scores.accuracies)),
+        row["validation_accuracy"],
     )
     return row
+
+
+def _shown(accuracies: Mapping[str, float]) -> str:
+    """Accuracies for the log: `0.912`, and `0.655 under attack`."""
+    ends = {"training_accuracy": "", "adversarial_accuracy": " under attack"}
+    return " and ".join(f"{share:.3f}{ends[name]}" for name, share in accuracies.items())
 
 
 def epochs_of_workers(network: nn.Module, plan: Plan) -> Iterator[history.Row]:

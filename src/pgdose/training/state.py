@@ -26,8 +26,11 @@ class TrainingState:
         memory runs out.
     rank: of this process among those that train the network together.
     autocast: bfloat16 or float16, or None for float32.
-    model: the network in that precision; its gradients become the mean over all processes.
+    own_model: the network in that precision.
+    model: the same; its gradients become the mean over all processes.
     best: the weights of the best epoch so far, if the settings keep that one.
+    perturbation: of `adversarial.method: free`, what each place in a batch carries to the next one,
+        batch x channels x rows x columns; empty before the first batch, and for other methods.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class TrainingState:
         )
         self.schedule = optimizer.lr_schedule(self.optimiser, settings, settings.epochs * steps)
         self.autocast = AUTOCAST_TYPES.get(set_precision(settings.precision, device))
-        self.model = Autocast(network, self.autocast) if self.autocast else network
+        self.own_model = Autocast(network, self.autocast) if self.autocast else network
+        self.model = self.own_model
         if rank.size > 1:
             self.model = DistributedDataParallel(
                 self.model,
@@ -60,12 +64,19 @@ class TrainingState:
         self.images_at_once = settings.batch
         self.history: list[history.Row] = []
         self.best: dict[str, Tensor] = {}
+        self.perturbation = torch.empty(0, device=device)
 
     def step(self) -> None:
         """One step of the optimiser along the gradients that are there, and of the schedule."""
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.schedule.step()
+
+    def carried_perturbation(self, images: Tensor) -> Tensor:
+        """`perturbation`, begun with zeros for images of this shape and type."""
+        if not len(self.perturbation):
+            self.perturbation = images.new_zeros(self.settings.batch, *images.shape[1:])
+        return self.perturbation
 
     def add_epoch(self, row: history.Row) -> None:
         """Append an epoch to the history, and copy the weights if it is the best so far."""
@@ -87,6 +98,8 @@ class TrainingState:
     def save(self, path: Path) -> None:
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        if len(self.perturbation):
+            tensors["perturbation.carried"] = self.perturbation
         optimiser = self.optimiser.state_dict()
         for number, moments in optimiser["state"].items():
             tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
@@ -116,6 +129,8 @@ class TrainingState:
                 weights[name] = tensor
             elif kind == "best":
                 self.best[name] = tensor.to(self.device)
+            elif kind == "perturbation":
+                self.perturbation = tensor.to(self.device)
             else:
                 number, name = name.split(".")
                 of = parameters[int(number)]

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pgdose.devices import scaled
 from pgdose.out_of_memory import halve_batch
-from pgdose.study.training import Training
+from pgdose.training import adversarial
 from pgdose.training.device_augmentation import augment_batch
+from pgdose.training.losses import Outputs, outputs_of
 from pgdose.training.ranks import Rank
 from pgdose.training.state import TrainingState
 from pgdose.training.synchronised_batch_norm import SynchronisedBatchNorm
@@ -26,12 +26,14 @@ class Batch(NamedTuple):
     images: uint8, n x channels x rows x columns, those that it computes, see `own_rows`
     labels: int64, n
     augmentation: how each of all `size` images is varied, from `draw_augmentations`, or None
+    attack: on all `size` images, in adversarial training
     """
 
     images: Tensor
     labels: Tensor
     size: int
     augmentation: Tensor | None = None
+    attack: adversarial.InnerAttack | None = None
 
 
 class Part(NamedTuple):
@@ -66,7 +68,11 @@ def own_rows(rows: np.ndarray, at_once: int, rank: Rank) -> np.ndarray:
 
 
 class Scores(NamedTuple):
-    """The mean loss of a batch and its number of correct predictions, scalars on the device."""
+    """The mean loss of a batch and its numbers of correct predictions, on the device.
+
+    loss: a scalar
+    correct: one number for each of `adversarial.ACCURACIES`
+    """
 
     loss: Tensor
     correct: Tensor
@@ -105,34 +111,52 @@ def gradients(state: TrainingState, model: nn.Module, batch: Batch) -> Scores:
     the mean of the processes' gradients, so each one's loss counts as often as there are processes
     that share a part.
     """
-    images, labels, size, augmentation = batch
-    settings, device = state.settings, state.device
-    losses, correct = [], []
+    images, labels, size, augmentation, attack = batch
+    losses, correct, perturbations = [], [], []
     done = 0
     for part in parts_of(size, state.images_at_once, state.rank):
         some = slice(done, done + part.mine.stop - part.mine.start)
         done = some.stop
         times = state.rank.size if part.shared else 1
-        classes = labels[some].to(device, non_blocking=True)
-        pixels = scaled(images[some], device)
+        classes = labels[some].to(state.device, non_blocking=True)
+        pixels = scaled(images[some], state.device)
         if augmentation is not None:
             pixels = augment_batch(pixels, augmentation[part.whole], part.mine)
+        own_attack = None if attack is None else attack.select(part.whole, part.mine)
         with SynchronisedBatchNorm(state.rank) if part.shared else nullcontext():
-            output = model(pixels)
-            # Auxiliary heads, where there are some, add their logits behind the main ones.
-            logits, *others = output if isinstance(output, tuple) else (output,)
-            loss = _loss(logits, classes, settings)
-            for other in others:
-                loss = loss + settings.auxiliary * _loss(other, classes, settings)
-            loss = loss * (times * len(classes) / size)
+            outputs = _outputs(state, model, pixels, classes, own_attack, part)
+            loss = outputs.loss * (times * len(classes) / size)
             state.scaler.scale(loss).backward()
         losses.append(loss.detach())
-        correct.append((logits.argmax(dim=1) == classes).sum() * times)
-    return Scores(torch.stack(losses).sum(), torch.stack(correct).sum())
+        correct.append(
+            torch.stack([(x.argmax(dim=1) == classes).sum() * times for x in outputs.logits])
+        )
+        if own_attack is not None and outputs.images is not None:
+            moved = adversarial.moved_perturbation(own_attack, pixels, outputs.images)
+            n = part.whole.stop - part.whole.start
+            perturbations.append(state.rank.gather(moved, n, state.device))
+    if perturbations:  # not earlier: a batch that memory does not hold begins anew
+        state.perturbation[:size] = torch.cat(perturbations)
+    return Scores(torch.stack(losses).sum(), torch.stack(correct).sum(dim=0))
 
 
-def _loss(logits: Tensor, labels: Tensor, settings: Training) -> Tensor:
-    return functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+def _outputs(
+    state: TrainingState,
+    model: nn.Module,
+    pixels: Tensor,
+    classes: Tensor,
+    attack: adversarial.InnerAttack | None,
+    part: Part,
+) -> Outputs:
+    """The loss of a part of a batch, of clean or of attacked images."""
+    settings = state.settings
+    if attack is None or settings.adversarial is None:
+        return outputs_of(model(pixels), classes, settings)
+    if settings.adversarial.method == "free":
+        carried = state.carried_perturbation(pixels)[part.whole][part.mine]
+        return adversarial.free(model, carried, attack, pixels, classes, settings)
+    method = {"pgd": adversarial.pgd, "trades": adversarial.trades}[settings.adversarial.method]
+    return method(model, state.own_model, attack, pixels, classes, settings)
 
 
 RandomState = tuple[Tensor, Tensor | None]  # of the CPU, and of a GPU

@@ -14,7 +14,9 @@ def shown_table(name):
 
 
 def kind_of(network):
-    """How a network is built, or of which kind its file is."""
+    """How a network is built and trained, or of which kind its file is."""
+    if getattr(network, "adversarial", None):
+        return f"{network.architecture}, trained by {network.adversarial.method}"
     return network.architecture or Path(network.file).suffix.lower()
 
 
