@@ -3,7 +3,7 @@ from functools import partial
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
-from pgdose.plots import confidence, curve_rows, curves, style, training_size
+from pgdose.plots import certified, confidence, curve_rows, curves, style, training_size
 from pgdose.tables import result_csv
 
 with job(snakemake):
@@ -17,6 +17,9 @@ with job(snakemake):
     )
     sizes, reached = (result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached"))
     attacks = by_confidence["attack"].unique()
+    optional = {
+        name: result_csv.read_csv(path) for name, path in inputs.items() if name == "certified"
+    }
     rows = {
         "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations, reached),
         "fig3b": partial(curve_rows.over_iterations, asr, groups, epsilons),
@@ -25,6 +28,7 @@ with job(snakemake):
             curve_rows.over_confidence, by_fine_confidence, groups, epsilon, iterations
         ),
         "fig3d": partial(curve_rows.over_training_size, sizes, groups),
+        "fig_certified": lambda: certified.over_radius(optional["certified"], groups),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
@@ -34,6 +38,7 @@ with job(snakemake):
             confidence.asr_over_fine_confidence, epsilon=epsilon, attacks=attacks
         ),
         "fig3d": partial(training_size.asr_over_training_size, epsilon=epsilon),
+        "fig_certified": certified.certified_over_radius,
     }
     for figure, files in style.files_of_figures(snakemake.output).items():
         of_figure = rows[figure.name]()

@@ -1,8 +1,8 @@
 """The folder from which a killed training or attack resumes: work/<rule>-<digest>.
 
-Rules train, attack and transfer keep their state there, and remove the folder when they are done.
-`training.loop` writes the state of a training after each epoch (`training.state`), `checkpoints`
-the finished batches of an attack (scripts attack.py and transfer.py).
+Rules train, attack, transfer and certify keep their state there, and remove the folder when they
+are done. `training.loop` writes the state of a training after each epoch (`training.state`),
+`checkpoints` the finished batches of an attack (scripts attack.py, transfer.py and certify.py).
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from torch import Tensor
 from pgdose import tensor_files
 from pgdose.errors import Damaged
 
-Part = dict[str, Tensor]  # with `logits`, a row for each item of the part
+Part = dict[str, Tensor]  # with `steps`, a row for each item of the part
 
 
 class Checkpoints:
@@ -37,7 +37,7 @@ class Checkpoints:
                 if metadata["follows"] != rows:  # from another job, with other batches
                     break
                 parts.append(part)
-                rows += len(part["logits"])
+                rows += len(part["steps"])
         self.parts, self.rows = len(parts), rows
         for path in self.folder.glob("*.safetensors"):
             if int(path.stem) >= self.parts:
@@ -48,7 +48,7 @@ class Checkpoints:
         """Save the next part; call `load` first where an earlier job may have left some."""
         tensor_files.save(part, self._file(self.parts), {"follows": self.rows})
         self.parts += 1
-        self.rows += len(part["logits"])
+        self.rows += len(part["steps"])
 
     def remove(self) -> None:
         """Remove the folder when the job is done."""

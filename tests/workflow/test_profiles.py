@@ -18,6 +18,7 @@ NETWORK = {
     "import_network",
     "attack",
     "attack_paper",  # smaller training sets
+    "certify",
     "transfer",
     "diagnose",
     "examples",
@@ -71,7 +72,7 @@ def test_a_profile_plans_what_the_default_does(
     asked = resources(text)
     assert asked.keys() == jobs.keys()
     asking = {rule for rule, those in asked.items() if "gpu=1" in those}
-    assert asking == NETWORK - {"import_network"}  # all networks of this study are trained
+    assert asking == NETWORK - {"import_network", "certify"}  # all its networks are trained
     assert not re.search(r"gpu=[^1]", text)
 
 

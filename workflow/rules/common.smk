@@ -256,7 +256,11 @@ def transferred():
 
 def result_tables():
     """The tables of the whole study; some only where the study asks for what they tell."""
-    absent = {"transfer": not transferred(), "acceptance": not STUDY.acceptance}
+    absent = {
+        "transfer": not transferred(),
+        "acceptance": not STUDY.acceptance,
+        "certified": not smoothed_runs(),
+    }
     names = [
         name for name in table_registry.RESULT_TABLES if not absent.get(name, False)
     ]
@@ -280,6 +284,7 @@ def results_of(group):
     return [
         *run_file("measures/asr.parquet", runs(groups=[group])),
         *run_file("diagnostics.parquet", runs(groups=[group])),
+        *run_file("certificate.parquet", smoothed_runs([group])),
         *run_file("probe.html", [r for r in runs(groups=[group]) if r.is_imported]),
         *exports(group),
         *group_file("contact_sheet.png", [group]),

@@ -9,11 +9,12 @@
 
 
 rule curves:
-    """Figs. 3a-3d: success over eps, iterations, clean confidence and training size.
+    """Figs. 3a-3d: success over eps, iterations, clean confidence and training size; certificates.
 
     The table that each figure is drawn from stands beside it.
     """
     input:
+        **optional_tables(["certified"]),
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         confidence_fine=f"{RESULTS}/tables/confidence_fine.csv",

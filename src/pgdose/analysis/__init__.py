@@ -44,6 +44,8 @@ In reading order:
     network_tables     the tables of all networks
     table1             Table 1
     transfer           attacks on one network, judged by another
+    certificates       the certified radius of each image, of a smoothed network
+    certified          certified accuracy over the radius, beside L2 attacks
 
     source_counts      what each source held
     slide_outcomes     what became of each slide

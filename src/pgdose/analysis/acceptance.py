@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import special
 
 from pgdose.analysis.bootstrap import patients_known
+from pgdose.analysis.intervals import clopper_pearson_low
 from pgdose.analysis.outcomes import Outcomes, outcomes
 from pgdose.attack.surface_table import read_surface
 from pgdose.errors import UserError
@@ -128,6 +129,6 @@ def bounds(flips: np.ndarray, patients: np.ndarray, confidence: float) -> tuple[
         return 0.0, 1.0
     worth = images_of.sum() ** 2 / (images_of**2).sum()
     hits, alpha = float(np.mean(flips)) * worth, 1 - confidence
-    low = 0.0 if hits == 0 else float(special.betaincinv(hits, worth - hits + 1, alpha))
+    low = float(clopper_pearson_low(hits, worth, alpha))
     high = 1.0 if hits == worth else float(special.betaincinv(hits + 1, worth - hits, 1 - alpha))
     return low, high

@@ -2,8 +2,9 @@
 
 By patients, from the draws of `bootstrap`: `rate_interval` for rates, `contrast_interval` for
 differences and slopes, `percentiles` for anything else; none of fewer than four patients. By images
-or reports: `wilson`, and `plain_percentiles` of bootstrap draws. Those of several groups together
-are in `contrasts`, those over groups and trainings in `network_conclusions`.
+or reports: `wilson`, `clopper_pearson_low` where a bound must hold exactly, and
+`plain_percentiles` of bootstrap draws. Those of several groups together are in `contrasts`, those
+over groups and trainings in `network_conclusions`.
 docs/conclusions.md has the formulas and their sources.
 """
 
@@ -40,6 +41,19 @@ def _score_ends(rate: Any, n: Any, quantile: float) -> tuple[np.ndarray, np.ndar
     # Rounding must not put an end on the wrong side of the rate.
     low = np.where(np.equal(rate, 0), 0.0, np.clip(middle - half, 0, 1))
     return low, np.where(np.equal(rate, 1), 1.0, np.clip(middle + half, 0, 1))
+
+
+def clopper_pearson_low(
+    hits: pd.Series | np.ndarray | float, n: pd.Series | np.ndarray | float, alpha: float
+) -> np.ndarray:
+    """The exact lower bound of a rate, wrong with a probability of at most `alpha`.
+
+    hits / n is the observed rate, 0 <= hits <= n, n > 0. Clopper & Pearson 1934: the rate at which
+    so many hits or more have the probability alpha; 0 without hits.
+    """
+    hits, n = np.asarray(hits, float), np.asarray(n, float)
+    bound = special.betaincinv(np.where(hits > 0, hits, 1.0), n - hits + 1, alpha)
+    return np.where(hits > 0, bound, 0.0)
 
 
 def plain_percentiles(draws: np.ndarray) -> tuple[float, float]:

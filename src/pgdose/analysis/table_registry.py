@@ -69,6 +69,19 @@ _WILSON = {
     "wilson_low": "lower end of Wilson's 95 % interval, by images",
     "wilson_high": "upper end",
 }
+
+
+def _share(name: str, meaning: str) -> dict[str, str]:
+    """A share with its intervals."""
+    return {
+        name: meaning,
+        f"{name}_low": "lower end of its 95 % interval, by patients",
+        f"{name}_high": "upper end",
+        f"{name}_wilson_low": "lower end of Wilson's 95 % interval, by images",
+        f"{name}_wilson_high": "upper end",
+    }
+
+
 _ATTACKED = {
     "n_attacked": "images that were right before the attack, and measured",
     "n_flipped": "those of them that are wrong after it",
@@ -273,6 +286,37 @@ _TABLES = [
         },
         "How often an attack on one network of a group flips the prediction of another network of "
         "the same group.",
+    ),
+    ResultTable(
+        "certified",
+        "analysis.certified.certified",
+        "table_certified",
+        {
+            **_RUN,
+            "base": "run of the network behind the smoothing",
+            "sigma": "standard deviation of the noise",
+            "alpha": "probability, for each image, that its certificate is wrong",
+            "radius": "L2 length of a change, in units of the full intensity range",
+            "n_images": "validation images that were certified; in rows of an attack those of them "
+            "that it was for, right or wrong before",
+            "n_patients": "patients of these images; 0 if nobody knows them",
+            "n_certified": "those of the images that are certified for their true class up to the "
+            "radius",
+            **_share("certified", "n_certified / n_images"),
+            "n_abstained": "images without a certificate, even of radius 0",
+            "abstained": "n_abstained / n_images",
+            "attack": "an attack without a target and with `clip: l2`, of which the radius is 0 "
+            "or an epsilon; empty in rows that stand for certificates alone",
+            "iteration": "iteration of the attack; the operating point",
+            "n_robust": "images that the smoothed network gets right under the attack",
+            **_share("robust", "n_robust / n_images"),
+            "n_contradicted": "certified images that the smoothed network gets wrong under the "
+            "attack: it is the mean over few draws, the certificate is for all draws",
+            "n_base_robust": "images that the base network gets right under the attack",
+            **_share("base_robust", "n_base_robust / n_images"),
+        },
+        "Smoothed networks: the share of images that are certified against every change up to an "
+        "L2 length, beside the share that resists an attack of this length.",
     ),
     ResultTable(
         "asr",

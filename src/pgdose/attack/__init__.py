@@ -24,6 +24,7 @@ The modules, in reading order:
     rerun           adversarial images, by running an attack again
     transfer        what other networks make of these images
     transfer_table  that on disk
+    certificate     how a network decides on noisy copies, for certificates of randomised smoothing
 
 `attack.make` is that of `settings`.
 """

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pgdose.out_of_memory import halve_batch
 
-Part = dict[str, Tensor]  # what a batch of attacked images gave; at least `logits` and `steps`
+Part = dict[str, Tensor]  # what a batch of images gave, with `steps`, those that each took
 SHORTCUTS = ("sharing", "repeats", "wrong")
 
 
@@ -40,7 +40,7 @@ def in_parts(
     batch:   the size to begin with; after finished parts it goes on with theirs
     """
     parts, steps = list(execution.finished), 0
-    done = sum(len(part["logits"]) for part in parts)
+    done = sum(len(part["steps"]) for part in parts)
     if parts:
         batch = int(parts[-1]["batch"])
     while done < len(rows) or not parts:  # without rows an empty part gives the shapes

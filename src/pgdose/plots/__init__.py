@@ -11,6 +11,7 @@ In reading order:
     curves         Figs. 3a and 3b: success over amplitude and over iterations
     confidence     Fig. 3c: success over clean confidence
     training_size  Fig. 3d: success and accuracy over the number of training images
+    certified      certified accuracy of smoothed networks over the radius
 
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface

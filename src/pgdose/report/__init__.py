@@ -21,6 +21,7 @@ In reading order:
     figures       those curves, and the printed figures
     study_tables  the tables over all groups
     networks      groups with several networks, and transfer
+    certificates  certified accuracy of their smoothed networks
     groups        the section of each group
     flow          the images of a group, from those found to those attacked
     cohorts       what was left out of each class, and images that look the same

@@ -16,7 +16,7 @@ from pgdose.plots.style import Groups
 #: The result tables that the page shows; it leaves out those that a study does not have.
 PAGE_TABLES = tuple(name for name, table in RESULT_TABLES.items() if table.on_page)
 #: Of these the page shows all networks of a group, of the others the main network.
-ALL_NETWORKS = ("networks", "transfer")
+ALL_NETWORKS = ("networks", "transfer", "certified")
 CHECKS = ["group", "run", "role", "attack", "check", "verdict", "says"]
 
 

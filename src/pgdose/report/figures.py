@@ -17,6 +17,7 @@ TABLES = {  # where a reader finds the numbers of a figure
     "fig3c": "figures/fig3c.csv of the results",
     "fig3c_fine": "the table of success by finer confidence",
     "fig3d": "the table Training size",
+    "fig_certified": "figures/fig_certified.csv of the results",
 }
 PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert
 

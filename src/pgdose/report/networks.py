@@ -8,14 +8,14 @@ import pandas as pd
 from pgdose.analysis.network_checks import NOTE
 from pgdose.analysis.operating_point import operating_epsilons
 from pgdose.plots.rows import attack_label
-from pgdose.report import tables, wording
+from pgdose.report import certificates, tables, wording
 from pgdose.report.data import ReportData
 from pgdose.report.tables import Cell, Column, Head, Print, Row, Table
 from pgdose.study.runs import MAIN_RUN
 
 
 def networks(data: ReportData) -> list[dict[str, Any]]:
-    """Each group with several networks: its tables of quality and of transfer."""
+    """Each group with several networks: its tables of quality, certificates and transfer."""
     table, rates = data.table("networks"), data.success_rates(all_networks=True)
     transfer = data.at_epsilon("transfer")
     sections = []
@@ -27,6 +27,8 @@ def networks(data: ReportData) -> list[dict[str, Any]]:
             {
                 "group": group,
                 "table": _quality(data, str(group), rows, rates),
+                "certified": certificates.certificates(data, str(group)),
+                "abstentions": certificates.abstentions(data, str(group)),
                 "transfer": [
                     _transfer(data, str(attack), of_attack, list(rows["run"]))
                     for attack, of_attack in of_group.groupby("attack", sort=False)

@@ -14,7 +14,7 @@ record_schemas     schemas of records and of DICOM headers
 slide_schemas      schemas of slides and of their candidates
 screening_schemas  schema of the screened images
 cohort_schemas     schemas of a group's members
-network_schemas    schemas about a trained network
+network_schemas    schemas about a network
 clean_logits       clean.parquet: logits of a run's clean validation images
 reached_doses      which amplitudes of an attack are doses
 sharding           which rows belong to which shard

@@ -13,7 +13,7 @@ import torch
 from helpers.workflow import PROJECT
 
 from pgdose import checkpoints
-from pgdose.attack import surface
+from pgdose.attack import certificate, surface
 from pgdose.attack.diagnostics.cheap import CHEAP
 from pgdose.attack.diagnostics.expensive import EXPENSIVE
 from pgdose.attack.surface_table import read_surface
@@ -402,3 +402,54 @@ def test_examples_show_originals_and_their_versions(folder: Path) -> None:
     assert set(second["epsilon"]) <= {0, 0.02}  # the nearest to 0.03
     flipped = second[second["epsilon"] > 0]
     assert (flipped["class_before"] != flipped["class_after"]).all()
+
+
+SMOOTHING = {"sigma": 0.1, "samples": 20, "selection": 4, "images": 5}
+
+
+def certify(folder: Path, **changes: Any) -> pd.DataFrame:
+    script(
+        *("certify", folder),
+        input=inputs(folder),
+        output=[str(folder / "certificate.parquet")],
+        params={"settings": json.dumps(SMOOTHING | changes)},
+    )
+    return parquet.read_table(folder / "certificate.parquet")
+
+
+def test_certificates_are_of_the_images_that_are_attacked(folder: Path) -> None:
+    table = certify(folder)
+    assert table["member"].tolist() == run(folder, 0, 1)["member"].unique().tolist()
+    assert (table["samples"] == 20).all() and (table["n_top"] <= 20).all()
+    certified = table["class_index"] >= 0
+    assert certified.any() and (table["radius"] > 0).tolist() == certified.tolist()
+    assert len(certify(folder, images="all")) == 6
+    members = parquet.read_table(folder / "members.parquet").assign(part="training")
+    parquet.write_table(members, folder / "members.parquet")
+    empty = certify(folder)
+    assert len(empty) == 0 and list(empty.columns) == list(table.columns)
+
+
+def test_a_killed_certification_goes_on_and_ends_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "COPIES_OF_A_PART", 1)  # an image is a part
+    certify(folder)
+    whole = (folder / "certificate.parquet").read_bytes()
+    keep, kept = checkpoints.Checkpoints.save, []
+
+    def dies(self: checkpoints.Checkpoints, part: checkpoints.Part) -> None:
+        keep(self, part)
+        kept.append(part)
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", dies)
+    (folder / "certificate.parquet").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        certify(folder)
+    assert len(list(folder.glob("work/certify-*/*"))) == 2
+    certify(folder)
+    assert len(kept) == 5  # three of five images alone were left to do
+    assert (folder / "certificate.parquet").read_bytes() == whole
+    assert not list(folder.glob("work/*"))

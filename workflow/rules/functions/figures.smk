@@ -2,11 +2,19 @@
 
 CURVES = ["fig3a", "fig3b", "fig3c", "fig3c_fine"]
 CURVES += ["fig3d"] if STUDY.training_size else []
+CURVES += ["fig_certified"] if smoothed_runs() else []
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),
     "examples": ("png", "svg"),
 }
+
+
+def optional_tables(names):
+    """Tables that not every study has, as named inputs."""
+    tables = result_tables()
+    paths = {name: f"{RESULTS}/tables/{name}.csv" for name in names}
+    return {name: path for name, path in paths.items() if path in tables}
 
 
 def figures(names, kinds):

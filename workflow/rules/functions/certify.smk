@@ -1,0 +1,61 @@
+# What rules/certify.smk asks of the study.
+
+
+def smoothed_runs(groups=None):
+    """The runs whose network is smoothed, so that their images have certificates."""
+    return [
+        run
+        for run in runs("further", groups=groups)
+        if hasattr(run.network, "defence") and run.network.defence.smoothing
+    ]
+
+
+def smoothing_of(run):
+    """The settings of a smoothed run's certificates; `draws` is of its attacks alone."""
+    settings = run.network.defence.smoothing.settings()
+    return {name: value for name, value in settings.items() if name != "draws"}
+
+
+def base_file(run, file):
+    """A file of the run whose network is behind a defence."""
+    return f"{RESULTS}/groups/{run.group}/{run.network.of}/{file}"
+
+
+def compared_attacks():
+    """The attacks whose epsilon is an L2 length, as a radius is; with the images of each.
+
+    Not those with a target, which attack no image of that class.
+    """
+    return {
+        name: attack.images
+        for name, attack in STUDY.attacks.items()
+        if getattr(attack, "clip", "") == "l2" and attack.target is None
+    }
+
+
+def compared_surfaces():
+    """The shards of these attacks on the smoothed runs and on the networks behind them."""
+    networks = {
+        run.path: run
+        for smoothed in smoothed_runs()
+        for run in (smoothed, STUDY.runs(smoothed.group)[smoothed.network.of])
+    }
+    return [
+        file
+        for run in networks.values()
+        for attack in compared_attacks()
+        for file in surfaces(run, attack)
+    ]
+
+
+def compared_networks():
+    """The network files that those shards belong to."""
+    files = [
+        file
+        for run in smoothed_runs()
+        for file in [
+            *run_file("network.safetensors", [run]),
+            base_file(run, "network.safetensors"),
+        ]
+    ]
+    return list(dict.fromkeys(files)) if compared_attacks() else []
