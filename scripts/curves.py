@@ -3,7 +3,7 @@ from functools import partial
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
-from pgdose.plots import certified, confidence, curve_rows, curves, style, training_size
+from pgdose.plots import certified, confidence, curve_rows, curves, harm, style, training_size
 from pgdose.tables import result_csv
 
 with job(snakemake):
@@ -15,7 +15,9 @@ with job(snakemake):
         as_counted(result_csv.read_csv(inputs[name]), params.success)
         for name in ("asr", "confidence", "confidence_fine")
     )
-    sizes, reached = (result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached"))
+    sizes, reached, errors = (
+        result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached", "harm")
+    )
     attacks = by_confidence["attack"].unique()
     optional = {
         name: result_csv.read_csv(path) for name, path in inputs.items() if name == "certified"
@@ -29,6 +31,8 @@ with job(snakemake):
         ),
         "fig3d": partial(curve_rows.over_training_size, sizes, groups),
         "fig_certified": lambda: certified.over_radius(optional["certified"], groups),
+        "fig_harm": partial(harm.missed_and_false_alarms, errors, groups, reached),
+        "fig_expected_harm": partial(harm.expected_harms, errors, groups, reached),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
@@ -39,6 +43,8 @@ with job(snakemake):
         ),
         "fig3d": partial(training_size.asr_over_training_size, epsilon=epsilon),
         "fig_certified": certified.certified_over_radius,
+        "fig_harm": harm.errors_over_epsilon,
+        "fig_expected_harm": harm.expected_harm_over_epsilon,
     }
     for figure, files in style.files_of_figures(snakemake.output).items():
         of_figure = rows[figure.name]()

@@ -1,23 +1,34 @@
 from job import job, settings
 
 from pgdose.analysis import measures
-from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.decisions import clean_decisions
+from pgdose.analysis.settings import HarmSettings, MeasureSettings
 from pgdose.attack import surface_table
 from pgdose.attack.surface_table import surface_shards
+from pgdose.cohort import image_draws
 from pgdose.study.doses import Doses
-from pgdose.tables import parquet
+from pgdose.tables import clean_logits, parquet
 
 with job(snakemake) as log:
     params, inputs = snakemake.params, snakemake.input
-    members = parquet.read_table(inputs.members).set_index("member")
+    table = parquet.read_table(inputs.members)
+    members, validation = table.set_index("member"), table[table["part"] == "validation"]
     how = MeasureSettings(**settings(params))
     by_attack = {}
     for attack, doses in settings(params, "doses").items():
         surface = surface_table.read_surface(
             surface_shards(inputs.surfaces, attack), inputs.network, Doses(**doses)
         )
+        drawn = image_draws.attacked(
+            validation, settings(params, "images")[attack], how.seed, snakemake.wildcards.group
+        )["member"]
         by_attack[attack] = one = measures.measure_attack(
-            surface, members, how, bounds_change=attack not in params.gradient_clipped
+            surface,
+            members,
+            how,
+            bounds_change=attack not in params.gradient_clipped,
+            sample=clean_decisions(drawn, clean_logits.read(inputs.clean, drawn)),
+            of_errors=HarmSettings(**settings(params, "harm")),
         )
         if one.n_unknown:
             log.warning(

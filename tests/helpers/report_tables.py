@@ -142,10 +142,39 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
     for name in CLASSES:
         for to in CLASSES:
             rows.add("transitions", at_last, {"class": name}, flipped_to=to, n=rows.count())
+    add_errors(rows, group, at_last, n)
     for by, value, apart in (("sex", "F", 0.31), ("sex", "M", -0.31), ("age", "under 40", 0.02)):
         ends = {"difference_low": apart - 0.3, "difference_high": apart + 0.3}
         subgroup = {"by": by, "value": value, **rows.rates(9)}
         rows.add("subgroups", at_last, subgroup, ends, difference=apart)
+
+
+def add_errors(rows: Rows, group: str, at_last: Mapping[str, Any], n: int) -> None:
+    """Missed disease and false alarms; X-NR2 has no class without disease, X-TB has weights."""
+    if group == "X-NR2":
+        rows.add("harm", at_last, error="C1->C2 <i>", **{"class": "C1"}, rate=0.25)
+        return
+    told = {"norm_classes": "C1", "norm_from": "where" if group == "X-TB" else "study"}
+    points = [at_last]
+    if at_last["epsilon"] == EPSILONS[at_last["attack"]][0]:
+        points.append({**at_last, "epsilon": 0.0, "iteration": 0})
+    for point in points:
+        clean = point["epsilon"] == 0.0
+        for error, rate in (("missed", 0.1 if clean else 0.7), ("false_alarm", 0.2)):
+            ends = {"ci_low": rate / 2, "ci_high": rate * 1.2}
+            rows.add("harm", point, told, ends, {"class": ""}, error=error, rate=rate, n_images=n)
+            ends = {"ci_low": 0.0, "ci_high": 1.0}
+            rows.add("harm", point, told, ends, {"class": "C1"}, error=error, rate=17.0)
+        apart = rows.rng.uniform(-0.2, 0.6)
+        ends = {"ci_low": apart - 0.3, "ci_high": apart + 0.3, "rate": apart, "class": ""}
+        rows.add("harm", point, told, ends, error="asymmetry", verdict="undecided")
+        hides = at_last["attack"] == "sign" and group == "X-TB"
+        verdict = "the attack hides disease more often than it feigns it" if hides else "undecided"
+        if not clean:
+            rows.add("harm", point, told, ends, error="asymmetry_change", verdict=verdict)
+        ends = {"ci_low": 1.1, "ci_high": 2.2, "rate": 1.5 if clean else 1.9, "class": ""}
+        weights = "study" if group == "X-TB" else "equal"
+        rows.add("harm", point, told, ends, error="expected_harm", weights=weights)
 
 
 def at_last_of(dose: Mapping[str, Any], last: int) -> dict[str, Any]:
@@ -254,7 +283,8 @@ def near_duplicates() -> pd.DataFrame:
 def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
-    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d", *PICTURES]
+    names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"]
+    names += ["fig_harm", "fig_expected_harm", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():

@@ -8,6 +8,8 @@ WORDS = {
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
     *(
         "agrees",
+        "norm_from",
+        "weights",
         "lacks",
         "median_bound",
         "no_interval",

@@ -97,7 +97,7 @@ each_run = pytest.mark.parametrize(("group", "run", "attack"), RUNS)
 
 def test_the_tables_are_of_all_runs(small_study: Path) -> None:
     whole = ("asr", "storage", "doses", "transitions", "confidence")
-    for name in (*whole, "confidence_fine", "doses_reached"):
+    for name in (*whole, "confidence_fine", "doses_reached", "harm"):
         found = told(small_study, name)[OF_RUN].drop_duplicates()
         assert sorted(map(tuple, found.to_numpy())) == sorted(RUNS), name
     assert sum(len(attacked(small_study, *run).members) for run in RUNS) > 10  # or little is shown
@@ -152,6 +152,27 @@ def test_transitions(small_study: Path, group: str, run: str, attack: str) -> No
         to = found.seen[:, found.epsilons == row["epsilon"], row["iteration"]][:, 0]
         assert row["n"] == (own & (to == found.classes.index(row["flipped_to"]))).sum()
         assert row["iteration"] == found.seen.shape[2] - 1
+
+
+@each_run
+def test_harm(small_study: Path, group: str, run: str, attack: str) -> None:
+    """Of all images of the sample; those that were wrong before keep what was seen then."""
+    found = attacked(small_study, group, run, attack)
+    table = told(small_study, "harm", **of_run(group, run, attack))
+    assert set(table["norm_classes"]) == {"C2"} and set(table["norm_from"]) == {"where"}
+    assert sorted(set(table["epsilon"])) == [0.0, *found.epsilons]
+    whole = table[table["class"].isna() & (table["error"] == "expected_harm")]
+    assert (whole["n_images"] == found.n_images).all()
+    before = whole.loc[whole["epsilon"] == 0, "n"].item()
+    assert before == found.n_images - len(found.members)
+    for i, epsilon in enumerate(found.epsilons):
+        here = table[table["epsilon"] == epsilon]
+        flipped = found.wrong[:, i, -1]
+        assert here.loc[here["error"] == "expected_harm", "n"].item() == before + flipped.sum()
+        for error, pair, c in (("missed", "C1->C2", 0), ("false_alarm", "C2->C1", 1)):
+            clean = table.loc[(table["epsilon"] == 0) & (table["error"] == pair), "n"].item()
+            rows = here[here["error"].isin([error, pair])]
+            assert len(rows) == 3 and set(rows["n"]) == {clean + flipped[found.true == c].sum()}
 
 
 @each_run

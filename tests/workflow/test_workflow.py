@@ -60,10 +60,11 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
     tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "
-    tables += "networks network_checks transfer rejects_by_class"
+    tables += "networks network_checks transfer rejects_by_class harm"
     wanted += [f"tables/{name}.csv" for name in tables.split()]
     drawn = {"fig1": "png svg", "fig2": "png svg"}
     drawn |= dict.fromkeys(["fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"], "png svg csv")
+    drawn["fig_harm"] = "png svg csv"
     for group in GROUPS:
         drawn |= dict.fromkeys([f"heatmap/{group}", f"network/{group}"], "png svg csv")
         drawn[f"examples/{group}"] = "png svg"

@@ -6,6 +6,7 @@ rule measure:
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         network=f"{RUN}/network.safetensors",
+        clean=f"{RUN}/clean.parquet",
         surfaces=all_surfaces,
     output:
         **{
@@ -22,7 +23,9 @@ rule measure:
     params:
         run=lambda w: as_json(run_of(w).identity()),
         doses=lambda w: as_json(doses_of(run_of(w).attacks)),
+        images=lambda w: as_json(images_of(run_of(w).attacks)),
         gradient_clipped=gradient_clipped(),
+        harm=lambda w: as_json(harm_settings(STUDY.groups[w.group])),
         settings=measure_settings(),
         columns=as_json(
             {

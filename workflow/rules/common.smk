@@ -5,6 +5,7 @@ import re
 
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
+from pgdose.study.harm import harm_settings, norm_of
 from pgdose.study.onnx_locations import data_files
 from pgdose.preflight import check_inputs
 from pgdose.study.parsing import parse as parse_study

@@ -9,7 +9,7 @@
 
 
 rule curves:
-    """Figs. 3a-3d: success over eps, iterations, clean confidence and training size; certificates.
+    """Figs. 3a-3d and those of defences, controls, abstention and harm.
 
     The table that each figure is drawn from stands beside it.
     """
@@ -20,6 +20,7 @@ rule curves:
         confidence_fine=f"{RESULTS}/tables/confidence_fine.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
+        harm=f"{RESULTS}/tables/harm.csv",
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:

@@ -18,6 +18,8 @@ In reading order:
     storage            flips that survive 8 bits
     other_labels       what an attack on one label does to the others
     transitions        which class flips to which
+    decisions          what the network decides for every image, attacked or not
+    harm               missed disease, false alarms and expected harm
     measures           the tables of one run, gathered from those above
 
     operating_point    at which epsilon and iteration attacks are compared

@@ -15,13 +15,15 @@ import pandas as pd
 
 from pgdose.analysis import bootstrap, result_files
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
+from pgdose.analysis.decisions import decisions
 from pgdose.analysis.dose_summary import dose_summary
 from pgdose.analysis.doses_reached import doses_reached
+from pgdose.analysis.harm import harm
 from pgdose.analysis.needed_dose import first_iteration, smallest_level
 from pgdose.analysis.operating_point import operating_iteration
 from pgdose.analysis.other_labels import changes_of_other_labels
 from pgdose.analysis.outcomes import Outcomes, outcomes
-from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.settings import HarmSettings, MeasureSettings
 from pgdose.analysis.storage import survival_of_storage
 from pgdose.analysis.subgroups import success_of_subgroups
 from pgdose.analysis.success import success_by_confidence, success_by_fine_confidence, success_rates
@@ -55,10 +57,15 @@ def measure_attack(
     settings: MeasureSettings,
     *,
     bounds_change: bool = True,
+    sample: pd.Series | None = None,
+    of_errors: HarmSettings | None = None,
 ) -> AttackMeasures:
     """Measure an attack; `members` are the group's, indexed by member.
 
-    `bounds_change`: whether the attack's epsilon bounds the change of the image.
+    bounds_change: whether the attack's epsilon bounds the change of the image
+    sample:        the clean decision of each image of the attack's sample, for the table harm, see
+                   `decisions.clean_decisions`; None: the table is empty
+    of_errors:     which errors miss a disease, and what they weigh
     """
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"].tolist()
     result = outcomes(surface, members["class_index"], len(classes), bounds_change=bounds_change)
@@ -77,6 +84,7 @@ def measure_attack(
         "subgroups": success_of_subgroups(result, patients, attacked, **point),
         "doses_reached": doses_reached(surface, bounds_change=bounds_change),
         "confidence_fine": success_by_fine_confidence(result, patients, iteration=iteration),
+        "harm": _harm(surface, result, members, classes, sample, settings, of_errors),
         "images": _images(result, attacked, epsilon=settings.epsilon, **point),
     }
     return AttackMeasures(
@@ -86,6 +94,24 @@ def measure_attack(
         n_unknown=result.n_unknown,
         too_few_patients=0 if patients.clusters.enough else patients.count,
     )
+
+
+def _harm(
+    surface: SurfaceTable,
+    result: Outcomes,
+    members: pd.DataFrame,
+    classes: list[str],
+    sample: pd.Series | None,
+    settings: MeasureSettings,
+    of_errors: HarmSettings | None,
+) -> pd.DataFrame:
+    if sample is None:
+        return pd.DataFrame()
+    iteration = operating_iteration(result.iterations, settings.iterations)
+    made = decisions(surface, result, members["class_index"], sample, iteration=iteration)
+    people = members.loc[made.members, "patient"]
+    patients = bootstrap.draw_patients(people, settings.draws, settings.seed)
+    return harm(made, classes, patients, of_errors or HarmSettings(), iteration=iteration)
 
 
 def _images(

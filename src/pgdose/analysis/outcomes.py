@@ -56,6 +56,14 @@ class Outcomes:
         """The level nearest to an epsilon, of those that were reached; there must be one."""
         return self.doses.nearest_level(epsilon, np.flatnonzero(self.reached).tolist())
 
+    def decided_at(self, iteration: int) -> dict[int, np.ndarray]:
+        """The class that the network predicts for each image, (n,), by level.
+
+        Levels that were not measured at the iteration are left out.
+        """
+        levels = np.flatnonzero(self.measured[:, iteration]).tolist()
+        return {level: self.predicted[:, level, iteration] for level in levels}
+
     def flipped(self, definition: str = "final") -> np.ndarray:
         """(n, e, k) bool: whether the iterate is misclassified.
 

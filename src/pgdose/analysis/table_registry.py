@@ -446,6 +446,41 @@ _TABLES = [
         in_snakemake_report=False,
     ),
     ResultTable(
+        "harm",
+        "analysis.harm.harm",
+        "measure",
+        {
+            **_RUN,
+            **_ATTACK,
+            "epsilon": "amplitude, in units of the full intensity range [0, 1]; 0: before the "
+            "attack, of the same images",
+            **_ITERATION,
+            "error": "missed: a disease taken for norm; false_alarm: norm taken for a disease; "
+            "asymmetry: missed less false_alarm; asymmetry_change: the same less that before the "
+            "attack; C1->C2: images of C1 taken for C2; expected_harm: mean weight over all images",
+            "class": "true class; empty: all classes that the error can be of",
+            "n_images": "images of these classes in the attack's sample, also those that were "
+            "wrong before the attack",
+            "n_patients": "their patients, of an asymmetry those of the side with fewer; 0 if "
+            "nobody knows them",
+            "n": "images with the error; empty for an asymmetry",
+            "rate": "n / n_images, the difference of two such shares, or the mean weight",
+            **_ENDS,
+            "wilson_low": "lower end of Wilson's 95 % interval, by images; of shares alone",
+            "wilson_high": "upper end",
+            "verdict": "of an asymmetry: which error is the more frequent, or undecided; empty for "
+            "other rows",
+            "norm_classes": "the classes without disease, joined by +; empty if nobody knows them",
+            "norm_from": "who tells them: study (`norm` names them) or where (guessed from the "
+            "conditions of the classes)",
+            "weights": "of expected_harm: study (the weights of `harm`; 1 for confusions left "
+            "out), or equal (all are 1, so it is the error rate); empty for other rows",
+        },
+        "Missed disease, false alarms and every other confusion, before and after the attack, as "
+        "shares of all images of the true class; and the expected harm of an image.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
         "doses",
         "analysis.dose_summary.dose_summary",
         "measure",

@@ -12,17 +12,14 @@ def transitions(outcomes: Outcomes, classes: Sequence[str], *, iteration: int) -
 
     The pair of a class with itself counts the images that resisted.
     """
-    rows = []
-    for level, epsilon in enumerate(outcomes.doses.epsilons):
-        predicted = outcomes.predicted[:, level, iteration]
-        if outcomes.measured[level, iteration]:
-            rows += [
-                {
-                    **{"epsilon": epsilon, "iteration": iteration},
-                    **{"class": true_name, "flipped_to": name},
-                    "n": int(((outcomes.true == true) & (predicted == other)).sum()),
-                }
-                for true, true_name in enumerate(classes)
-                for other, name in enumerate(classes)
-            ]
+    rows = [
+        {
+            **{"epsilon": outcomes.doses.epsilons[level], "iteration": iteration},
+            **{"class": true_name, "flipped_to": name},
+            "n": int(((outcomes.true == true) & (predicted == other)).sum()),
+        }
+        for level, predicted in outcomes.decided_at(iteration).items()
+        for true, true_name in enumerate(classes)
+        for other, name in enumerate(classes)
+    ]
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ In reading order:
     confidence     Fig. 3c: success over clean confidence
     training_size  Fig. 3d: success and accuracy over the number of training images
     certified      certified accuracy of smoothed networks over the radius
+    harm           missed disease, false alarms and expected harm over amplitude
 
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface

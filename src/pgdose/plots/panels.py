@@ -108,11 +108,11 @@ def curves(
         marked = _isolated(np.isfinite(y)) | (np.arange(len(points)) % every == place % every)
         panel.plot(points, y, markevery=list(np.flatnonzero(marked)), **looks[group].handle())
         if "reached" in rows:
-            _grey_copies(panel, of_group, x, looks[group])
+            grey_copies(panel, of_group, x, looks[group])
         band(panel, np.array(points), low, high, looks[group].color, look=looks[group])
 
 
-def _grey_copies(panel: Axes, rows: pd.DataFrame, x: str, look: Look) -> None:
+def grey_copies(panel: Axes, rows: pd.DataFrame, x: str, look: Look) -> None:
     """Grey markers over the points of amplitudes that the attack never reached."""
     copies = rows[~rows["reached"] & rows["asr"].notna()]
     grey = {"color": UNREACHED, "markeredgecolor": UNREACHED, "linestyle": "none"}
@@ -161,7 +161,11 @@ def group_legend(figure: Figure, groups: Groups, rows: pd.DataFrame) -> None:
     """The legend of a figure whose curves are the groups' and whose bands are intervals."""
     extra = dict(BAND_LEGEND)
     if "reached" in rows and not rows["reached"].all():
-        label = f"{EPSILON} that the attack never reached"
-        grey = Line2D([], [], color=UNREACHED, marker="o", linestyle="none", label=label)
-        extra["Band"] = [*extra["Band"], grey]
+        extra["Band"] = [*extra["Band"], unreached_handle()]
     style.legend(figure, groups, rated_groups(rows), extra)
+
+
+def unreached_handle() -> Line2D:
+    """What the legend shows for the points of `grey_copies`."""
+    label = f"{EPSILON} that the attack never reached"
+    return Line2D([], [], color=UNREACHED, marker="o", linestyle="none", label=label)

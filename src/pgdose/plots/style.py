@@ -37,6 +37,7 @@ MODALITIES = {"xray": "X-ray", "histology": "Histology", "other": "Other"}
 GREY = "#595959"  # of what belongs to no group
 GAP = "#8C8C8C"  # the hatching, or the words, where nothing is known
 FLIPPED = "#B22222"  # a flipped diagnosis; always accompanied by bold text
+MISSED, FALSE_ALARM = "#B22222", "#0072B2"  # diseases, with their lines and markers
 UNREACHED = "#B8B8B8"  # a rate at an amplitude that the attack never reached
 GRID = "#E3E3E3"
 SHADE = "#F0F0F0"  # behind the bin that conclusion 4 is about

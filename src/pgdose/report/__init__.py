@@ -20,6 +20,7 @@ In reading order:
     interactive   the curves to hover over
     figures       those curves, and the printed figures
     study_tables  the tables over all groups
+    harm          missed disease, false alarms and expected harm
     networks      groups with several networks, and transfer
     certificates  certified accuracy of their smoothed networks
     groups        the section of each group

@@ -22,6 +22,8 @@ TITLES = {
     "fig3c_fine": "Figure 3c, finer towards 1. Is the drop sharp?",
     "fig3d": "Figure 3d. Success and training size",
     "fig_certified": "Certificates of smoothed networks",
+    "fig_harm": f"Missed disease and false alarms over the amplitude {EPSILON}",
+    "fig_expected_harm": f"Expected harm over the amplitude {EPSILON}",
 }
 CAPTIONS = {
     "fig1": (
@@ -77,6 +79,20 @@ CAPTIONS = {
         "copies no certificate reaches beyond the dotted vertical line, whatever the image. Bands "
         "and bars: 95 % intervals. The attacked network is the mean over few draws of noise, so "
         "its curve may lie a little under the certified one."
+    ),
+    "fig_harm": (
+        "Of all validation images with disease the share that is taken for norm, and of all "
+        "without disease the share that is taken for some disease (vertical), over the amplitude "
+        f"{EPSILON} (horizontal; logarithmic where doses span more than a factor of {WIDE_RANGE}). "
+        "Rows are groups, columns attacks, at the iteration in their titles. Dotted: before the "
+        "attack; images that were wrong then keep their diagnosis. Bands: 95 % intervals. Grey "
+        "points: amplitudes that the attack never reached."
+    ),
+    "fig_expected_harm": (
+        "The mean weight of the diagnoses of all validation images (vertical), over the amplitude "
+        f"{EPSILON} (horizontal). A right diagnosis weighs 0, an error what the study says, or 1. "
+        "Each class counts by its share of the images here, not by its prevalence elsewhere. "
+        "Dotted: before the attack. Bands: 95 % intervals."
     ),
 }
 #: The pictures of each group, in the order of its section.

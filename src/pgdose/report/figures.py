@@ -18,6 +18,8 @@ TABLES = {  # where a reader finds the numbers of a figure
     "fig3c_fine": "the table of success by finer confidence",
     "fig3d": "the table Training size",
     "fig_certified": "figures/fig_certified.csv of the results",
+    "fig_harm": "the table harm of the results",
+    "fig_expected_harm": "the table harm of the results",
 }
 PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert
 

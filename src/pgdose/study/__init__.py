@@ -26,6 +26,7 @@ runs          the runs of a group: one network each, and the attacks on it
 attack_jobs   which attacks share a process
 amplitudes    epsilons and other amplitudes, which may be divisions such as 8/255
 class_titles  what a reader calls the classes of a group
+harm          which classes are without disease, and what each confusion weighs
 words         words of people's tables
 class_patterns  which class a word stands for, by the words that the study lists
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share

@@ -9,6 +9,7 @@ from pgdose.study.controls import AnyControl, UniversalPerturbation
 from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.evaluation import TrainingSize
 from pgdose.study.groups import Group
+from pgdose.study.harm import pair_of, with_arrow
 from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.places import misplaced
@@ -338,20 +339,34 @@ def _called(control: AnyControl) -> str:
 
 def _harm(study: Study) -> Iterator[str]:
     for g, group in study.groups.items():
-        if group.norm is not None:
-            yield from _unknown(
-                f"groups.{g}.norm", group.norm, group.classes, f"a class of group {g}"
+        norm = [group.norm] if isinstance(group.norm, str) else group.norm or []
+        for name in dict.fromkeys(norm):
+            yield from _unknown(f"groups.{g}.norm", name, group.classes, f"a class of group {g}")
+        if set(norm) >= set(group.classes):
+            yield (
+                f"groups.{g}.norm: names every class, so no disease could be missed; leave out the "
+                "classes with disease, or write [] if the group is not about disease"
             )
-        for pair in group.harm:
-            field = f"groups.{g}.harm"
-            true, arrow, predicted = (part.strip() for part in pair.partition("->"))
-            if not arrow or not true or not predicted:
-                yield f"{field}: {pair!r} must be TRUE->PREDICTED, such as {_pair(group)!r}"
-                continue
-            for name in dict.fromkeys((true, predicted)):
-                yield from _unknown(field, name, group.classes, f"a class of group {g}")
-            if true == predicted:
-                yield f"{field}: {pair!r} is no error; give the weights of wrong diagnoses alone"
+        yield from _harm_pairs(f"groups.{g}.harm", g, group)
+
+
+def _harm_pairs(field: str, g: str, group: Group) -> Iterator[str]:
+    """Keys of `harm` that are no pair of different classes, or the same pair once more."""
+    spellings: dict[tuple[str, str], str] = {}
+    for text in group.harm:
+        pair = pair_of(text)
+        if with_arrow(text) != text and pair_of(with_arrow(text)):
+            yield f"{field}: write the arrow of {text!r} as ->, {with_arrow(text)!r}"
+            continue
+        if pair is None:
+            yield f"{field}: {text!r} must be TRUE->PREDICTED, such as {_pair(group)!r}"
+            continue
+        for name in dict.fromkeys(pair):
+            yield from _unknown(field, name, group.classes, f"a class of group {g}")
+        if pair[0] == pair[1]:
+            yield f"{field}: {text!r} is no error; give the weights of wrong diagnoses alone"
+        if (other := spellings.setdefault(pair, text)) != text:
+            yield f"{field}: {other!r} and {text!r} are the same confusion; keep one of them"
 
 
 def _pair(group: Group) -> str:

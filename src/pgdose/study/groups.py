@@ -20,8 +20,9 @@ class Group(Model):
     classes: Annotated[dict[Name, Class], Field(min_length=2)]
     network: ExistingNetwork | None = None  # null: the group's network is trained
     networks: dict[Name, AnyNetwork] = {}  # further ones; keys left out are those of `training`
-    # The class without disease, by which missed diseases and false alarms are told apart.
-    norm: Name | None = None  # null: no such table for the group
+    # The class without disease, or several: missed diseases and false alarms are told apart by it.
+    # null: the conditions of the classes may tell it, see `harm`; []: there is none.
+    norm: Name | Annotated[list[Name], Field(max_length=100)] | None = None
     # How much worse a confusion is than another: {"TB->norm": 5}; those left out count 1.
     harm: Annotated[dict[str, Annotated[Real, Field(ge=0, le=1e6)]], Field(max_length=1000)] = {}
     exclude: ListTable | None = None  # a table of records to leave out

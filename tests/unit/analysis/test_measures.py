@@ -23,7 +23,7 @@ from helpers.twelve_images import (
 
 from pgdose.analysis import measures, result_files, study_tables, table_registry
 from pgdose.analysis.conclusion_draws import read_draws
-from pgdose.analysis.settings import MeasureSettings
+from pgdose.analysis.settings import HarmSettings, MeasureSettings
 from pgdose.study.doses import Doses
 from pgdose.tables import parquet
 
@@ -45,7 +45,14 @@ def members() -> pd.DataFrame:
 def attack(change: float = 0.02, rows: pd.DataFrame = SURFACE) -> measures.AttackMeasures:
     rows = rows.assign(stored=[x[-2:] for x in rows["logits"]], change=change)
     surface = dense(rows, DOSES, 2, n_images="12", n_correct="10")
-    return measures.measure_attack(surface, members().set_index("member"), SETTINGS)
+    sample = TRUE.where(TRUE.index.isin(MEMBERS), 1 - TRUE)  # 5 and 11 are wrong before
+    return measures.measure_attack(
+        surface,
+        members().set_index("member"),
+        SETTINGS,
+        sample=sample,
+        of_errors=HarmSettings(["norm"], "study"),
+    )
 
 
 def written(folder: Path, run: dict[str, Any], **attacks: measures.AttackMeasures) -> dict:

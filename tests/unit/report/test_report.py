@@ -223,6 +223,53 @@ def test_worst_case_and_training_size(page: Page, tables: dict[str, pd.DataFrame
         same(cells["Accuracy"], row.accuracy, row.accuracy_sd)
 
 
+def test_missed_disease_and_false_alarms(page: Page, tables: dict[str, pd.DataFrame]) -> None:
+    shown = page.table("Missed disease and false alarms")
+    assert list(shown.index) == ["X-TB"] * 3 + ["H-BR"] * 3  # nobody knows the norm of X-NR2
+    assert list(shown["Attack"]) == list(EPSILONS) * 2
+    assert [numbers(cell)[0] for cell in shown["ε"]] == list(SHOWN_AT.values()) * 2
+    for cell in shown["Disease missed"]:
+        same(cell, 0.7, 0.35, 0.84)
+    for cell in shown["False alarm"]:
+        same(cell, 0.2, 0.1, 0.24)
+    for missed, alarm in shown["Before"].to_numpy():
+        same(missed, 0.1), same(alarm, 0.2)
+    table = tables["harm"]
+    for column, error in (
+        ("Missed less false alarm", "asymmetry"),
+        ("The attack adds", "asymmetry_change"),
+    ):
+        for group, cells in shown.groupby(level=0, sort=False):
+            for attack, cell in zip(cells["Attack"], cells[column], strict=True):
+                rows = table[(table["group"] == group) & (table["attack"] == attack)]
+                rows = rows[(rows["error"] == error) & (rows["epsilon"] == SHOWN_AT[attack])]
+                same(cell, *rows[["rate", "ci_low", "ci_high"]].iloc[0])
+    text = page.section("harm")
+    assert "sign: hides disease more often than it feigns it in X-TB; undecided in H-BR." in text
+    assert f"noise at {NEAREST}: undecided in X-TB and H-BR." in text
+    assert "X-TB: C1 (Tuberculosis & more), as the conditions of its classes tell." in text
+    assert "H-BR: C1." in text
+    weighed = page.table("Expected harm")
+    assert list(weighed.index) == ["X-TB"] * 3
+    for row in weighed.itertuples(index=False):
+        same(row[2], 1.9, 1.1, 2.2), same(row[3], 1.5)
+    for name in ("fig_harm", "fig_expected_harm"):
+        assert page.root.xpath(f"//details[@id='harm']//figure[@id='{name}-printed']")
+
+
+def test_without_norm_and_weights_there_is_no_section_of_harm(
+    write: Write, tables: dict[str, pd.DataFrame]
+) -> None:
+    harm = tables["harm"]
+    page = write(tables={**tables, "harm": harm[harm["group"] == "X-NR2"]}, figures={})
+    assert "Missed disease" not in page.text
+    # Weights alone do.
+    pairs = harm[(harm["error"] == "expected_harm") & (harm["group"] == "X-TB")]
+    page = write(tables={**tables, "harm": pairs}, figures={})
+    assert page.table("Expected harm").shape[0] == 3
+    assert not page.tables("Missed disease and false alarms")
+
+
 def test_subgroups(page: Page, tables: dict[str, pd.DataFrame]) -> None:
     here = at_point(tables["subgroups"])
     for group, rows in here.groupby("group"):
@@ -601,7 +648,7 @@ def test_is_self_contained(page: Page) -> None:
 def test_figures_are_shown_as_they_are_and_fit_a_phone(page: Page) -> None:
     assert page.root.xpath("//meta[@name='viewport']")
     images = page.root.xpath("//img")
-    assert len(images) == 7 + len(PICTURES) * len(GROUPS)
+    assert len(images) == 9 + len(PICTURES) * len(GROUPS)
     for wide in [*images, *page.root.xpath("//table")]:
         assert wide.xpath("ancestor::div[@class='scroll']"), "may be wide, and has no box to scroll"
     assert all(int(image.get("width")) == 576 for image in images)  # 6 inches

@@ -49,6 +49,11 @@ def doses_of(attacks):
     }
 
 
+def images_of(attacks):
+    """How many validation images each of some attacks is run on."""
+    return {name: STUDY.attacks[name].images for name in attacks}
+
+
 def gradient_clipped():
     """The attacks whose epsilon bounds the gradient, not the change of the image."""
     clips = {name: getattr(a, "clip", "") for name, a in STUDY.attacks.items()}

@@ -3,6 +3,14 @@
 CURVES = ["fig3a", "fig3b", "fig3c", "fig3c_fine"]
 CURVES += ["fig3d"] if STUDY.training_size else []
 CURVES += ["fig_certified"] if smoothed_runs() else []
+CURVES += (
+    ["fig_harm"]
+    if any(norm_of(group).classes for group in STUDY.groups.values())
+    else []
+)
+CURVES += (
+    ["fig_expected_harm"] if any(group.harm for group in STUDY.groups.values()) else []
+)
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),
