@@ -3,7 +3,17 @@ from functools import partial
 from job import job, settings
 
 from pgdose.analysis.success import as_counted
-from pgdose.plots import certified, confidence, curve_rows, curves, harm, style, training_size
+from pgdose.plots import (
+    certified,
+    confidence,
+    control_rows,
+    controls,
+    curve_rows,
+    curves,
+    harm,
+    style,
+    training_size,
+)
 from pgdose.tables import result_csv
 
 with job(snakemake):
@@ -33,6 +43,15 @@ with job(snakemake):
         "fig_certified": lambda: certified.over_radius(optional["certified"], groups),
         "fig_harm": partial(harm.missed_and_false_alarms, errors, groups, reached),
         "fig_expected_harm": partial(harm.expected_harms, errors, groups, reached),
+        "fig_controls": partial(
+            control_rows.over_size,
+            asr,
+            result_csv.read_csv(inputs.controls) if inputs.controls else None,
+            groups,
+            settings(params, "compared"),
+            iterations,
+            reached,
+        ),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
@@ -45,6 +64,7 @@ with job(snakemake):
         "fig_certified": certified.certified_over_radius,
         "fig_harm": harm.errors_over_epsilon,
         "fig_expected_harm": harm.expected_harm_over_epsilon,
+        "fig_controls": controls.asr_over_size,
     }
     for figure, files in style.files_of_figures(snakemake.output).items():
         of_figure = rows[figure.name]()

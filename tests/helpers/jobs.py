@@ -16,7 +16,9 @@ class Named:
         self.__dict__.update(values)
 
     def __iter__(self) -> Any:
-        return iter(vars(self).values())
+        """The values one by one; those of a list too, as Snakemake's input has them."""
+        for value in vars(self).values():
+            yield from value if isinstance(value, list) else [value]
 
     def __getitem__(self, number: int) -> Any:
         return list(self)[number]

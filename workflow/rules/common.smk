@@ -261,6 +261,8 @@ def result_tables():
         "transfer": not transferred(),
         "acceptance": not STUDY.acceptance,
         "certified": not smoothed_runs(),
+        "controls": not controlled_runs(),
+        "control_doses": not controlled_runs(),
     }
     names = [
         name for name in table_registry.RESULT_TABLES if not absent.get(name, False)
@@ -288,5 +290,6 @@ def results_of(group):
         *run_file("certificate.parquet", smoothed_runs([group])),
         *run_file("probe.html", [r for r in runs(groups=[group]) if r.is_imported]),
         *exports(group),
+        *run_file("universal.png", [r for r in universal_runs() if r.group == group]),
         *group_file("contact_sheet.png", [group]),
     ]

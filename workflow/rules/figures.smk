@@ -21,6 +21,7 @@ rule curves:
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
         harm=f"{RESULTS}/tables/harm.csv",
+        controls=[f"{RESULTS}/tables/controls.csv"] if controlled_runs() else [],
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:
@@ -33,6 +34,14 @@ rule curves:
         groups=modalities(),
         points=as_json(STUDY.operating_points.to_dict()),
         success=STUDY.measures.success,
+        compared=as_json(
+            {
+                name: "l2" if is_length else "l_inf"
+                for name, (_, is_length) in compared_attacks().items()
+            }
+            if controlled_runs()
+            else {}
+        ),
         code=script_digest("curves.py"),
     script:
         "../../scripts/curves.py"

@@ -48,6 +48,8 @@ In reading order:
     transfer           attacks on one network, judged by another
     certificates       the certified radius of each image, of a smoothed network
     certified          certified accuracy over the radius, beside L2 attacks
+    controls           corruptions and universal perturbations, as often as they flip a diagnosis
+    control_doses      the dose of an attack that flips as many
 
     source_counts      what each source held
     slide_outcomes     what became of each slide

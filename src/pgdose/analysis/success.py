@@ -35,7 +35,7 @@ def success_rates(
     n = len(outcomes.members)
     counted = np.ones((n, 1), bool)
     final, any_ = (
-        _rates(outcomes.flipped(definition)[:, outcomes.measured], counted, patients)
+        rate_columns(outcomes.flipped(definition)[:, outcomes.measured], counted, patients)
         for definition in ("final", "any")
     )
     table = table.join(final)
@@ -78,11 +78,11 @@ def _by_bins(
     for definition in ("final", "any"):
         flips = outcomes.flipped(definition)[:, levels, iteration]
         hits = np.repeat(flips, bins, axis=1) & counted
-        rates[definition] = _rates(hits, counted, patients, bin_of, bins)
+        rates[definition] = rate_columns(hits, counted, patients, bin_of, bins)
     return table.join(rates["final"]).join(_as_any(rates["any"]))
 
 
-def _rates(
+def rate_columns(
     hits: np.ndarray,
     counted: np.ndarray,
     patients: Patients,

@@ -112,6 +112,13 @@ _SIZES = {
     "n_training": "those of them that are for training",
     "n_validation": "those of them that are for validation",
 }
+_CONTROL = {
+    "control": "name of the control in the study",
+    "kind": "corruption or universal",
+    "corruption": "which corruption; empty for a universal perturbation",
+    "severity": "of the corruption, 1 to 5; empty for a universal perturbation",
+    "epsilon": "of the universal perturbation; empty for a corruption",
+}
 _CONCLUSION = {"conclusion": "name of the conclusion"}
 _ESTIMATE = {"estimate": "its value", "ci_low": "lower end of its interval", "ci_high": "upper end"}
 
@@ -317,6 +324,56 @@ _TABLES = [
         },
         "Smoothed networks: the share of images that are certified against every change up to an "
         "L2 length, beside the share that resists an attack of this length.",
+    ),
+    ResultTable(
+        "controls",
+        "analysis.controls.controls",
+        "table_controls",
+        {
+            **_RUN,
+            **_CONTROL,
+            "judge": "run of the network that classifies the images; of a corruption the same run",
+            "n_images": "validation images that were changed",
+            "n_attacked": "those of them that are right before the change, and measured",
+            "n_patients": "patients of these",
+            "n_flipped": "those of them that are wrong after the change",
+            "asr": "n_flipped / n_attacked",
+            **_ENDS,
+            **_WILSON,
+            **_NO_INTERVAL,
+            "l_inf": "largest change of a pixel of an image, the median over the n_images",
+            "l_inf_low": "its 5 % quantile",
+            "l_inf_high": "its 95 % quantile",
+            "l2": "length of an image's change (L2), the median over the n_images",
+            "l2_low": "its 5 % quantile",
+            "l2_high": "its 95 % quantile",
+        },
+        "How often changes that are no attack on one image flip a right diagnosis: corruptions by "
+        "severity, universal perturbations by epsilon; with the size of the change.",
+    ),
+    ResultTable(
+        "control_doses",
+        "analysis.control_doses.control_doses",
+        "table_controls",
+        {
+            **_RUN,
+            **_CONTROL,
+            **_ATTACK,
+            **_ITERATION,
+            "n_attacked": "images that are right before, and that control and attack changed",
+            "n_patients": "patients of these",
+            "n_flipped": "those of them that the control flips",
+            "asr": "n_flipped / n_attacked",
+            "dose": "epsilon at which the attack flips as many; if there is none, the nearest one "
+            "that was measured",
+            "bound": "exact; under: the attack flips more at its smallest epsilon, or the control "
+            "nothing; over: the attack flips fewer at its largest epsilon",
+            "dose_low": "lower end of the dose's 95 % interval, by patients; 0: under the smallest "
+            "epsilon",
+            "dose_high": "upper end; inf: over the largest epsilon",
+            "reads": "the row as a sentence",
+        },
+        "The dose of each attack that flips as many right diagnoses as a control does.",
     ),
     ResultTable(
         "asr",

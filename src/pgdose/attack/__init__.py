@@ -25,6 +25,8 @@ The modules, in reading order:
     transfer        what other networks make of these images
     transfer_table  that on disk
     certificate     how a network decides on noisy copies, for certificates of randomised smoothing
+    universal       one perturbation for all images, learned on training images
+    universal_judging   what networks make of images under it; that on disk
 
 `attack.make` is that of `settings`.
 """

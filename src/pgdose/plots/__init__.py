@@ -13,11 +13,14 @@ In reading order:
     training_size  Fig. 3d: success and accuracy over the number of training images
     certified      certified accuracy of smoothed networks over the radius
     harm           missed disease, false alarms and expected harm over amplitude
+    control_rows   the rows of the figure of controls
+    controls       success over the size of the change: attacks and controls
 
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface
     dose_response  the curve of one network under one attack, for a notebook
     network        a group's network: training, confusion, reliability
+    universal      perturbations of all images of a group, magnified
 
     sheet_samples  which images a person checks on the sheets
     sheets         the sheets: contact sheets, the aorta's windows, slides with their tiles

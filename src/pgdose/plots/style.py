@@ -59,6 +59,19 @@ CLASSES = ("#F0E442", "#009E73", "#56B4E9", "#E69F00", "#FFFFFF", "#999999")
 # Of the page's charts; they go with report.css.
 PAGE_TEXT, PAGE_AXES, PAGE_GRID, PAGE_BACKGROUND = "#1c1f23", "#59616b", "#e6e6e6", "#ffffff"
 
+# Attacks and controls in one panel. Attacks are lines in black and greys; each control has a colour
+# and a marker of its own, up to twelve of them.
+ATTACK_LINES: Sequence[tuple[str, Any]] = (
+    ("#000000", "-"),
+    ("#7F7F7F", (0, (5, 2))),
+    ("#000000", (0, (1, 1.5))),
+    ("#7F7F7F", (0, (5, 1.5, 1, 1.5))),
+)
+CONTROL_LOOKS: Sequence[tuple[str, str]] = (
+    *(("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v")),
+    *(("#56B4E9", "P"), ("#7A2E00", "X"), ("#1B2A6B", "*"), ("#0072B2", "<"), ("#D55E00", ">")),
+    *(("#009E73", "h"), ("#CC79A7", "p")),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Earlier groups are drawn larger: where curves run together, each shows behind the next.
 _SIZES = (6.8, 5.6, 4.5, 3.4)

@@ -24,6 +24,7 @@ TITLES = {
     "fig_certified": "Certificates of smoothed networks",
     "fig_harm": f"Missed disease and false alarms over the amplitude {EPSILON}",
     "fig_expected_harm": f"Expected harm over the amplitude {EPSILON}",
+    "fig_controls": "What else flips diagnoses",
 }
 CAPTIONS = {
     "fig1": (
@@ -93,6 +94,12 @@ CAPTIONS = {
         f"{EPSILON} (horizontal). A right diagnosis weighs 0, an error what the study says, or 1. "
         "Each class counts by its share of the images here, not by its prevalence elsewhere. "
         "Dotted: before the attack. Bands: 95 % intervals."
+    ),
+    "fig_controls": (
+        "Attacks and controls by the size of their change (horizontal, logarithmic) and how often "
+        "they flip a right diagnosis (vertical). Attacks are lines over their amplitude ε. "
+        "Controls stand at the median size of their changes; their severities are joined, and a "
+        "larger marker is a higher one. Bands and bars: 95 % intervals."
     ),
 }
 #: The pictures of each group, in the order of its section.

@@ -20,6 +20,7 @@ TABLES = {  # where a reader finds the numbers of a figure
     "fig_certified": "figures/fig_certified.csv of the results",
     "fig_harm": "the table harm of the results",
     "fig_expected_harm": "the table harm of the results",
+    "fig_controls": "the tables below it",
 }
 PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert
 

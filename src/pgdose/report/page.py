@@ -7,6 +7,7 @@ from pgdose.report import (
     appendix,
     cohorts,
     conclusions,
+    controls,
     figures,
     groups,
     harm,
@@ -84,6 +85,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "harm": harm.harm(data),
         "every_subgroup": study_tables.subgroups(data),
         "networks": networks.networks(data),
+        "controls": controls.controls(data),
         "sections": [groups.section(data, i, group) for i, group in enumerate(data.groups)],
     }
 

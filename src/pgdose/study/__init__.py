@@ -41,6 +41,7 @@ field_lines   the lines on which fields stand in their files
 parsing       `parse`: from the content of a study file to a `Study`
 places        where a study may write
 cross_checks  mistakes between sections
+control_checks  those of section `controls`
 warnings      what a study may say, but hardly means
 suggestions   words for messages: the nearest name, and what may stand there
 messages      mistakes within a section: pydantic's errors as lines

@@ -1,7 +1,7 @@
 """Section `controls`: changes of images that are no attack on one image, told on the same axis."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,16 +17,18 @@ from pgdose.study.base import (
     Model,
     Name,
     Threads,
+    UsedBy,
     mistake,
 )
 from pgdose.study.doses import Doses
+from pgdose.study.suggestions import nearest, one_of
 
 SEVERITIES = (1, 2, 3, 4, 5)
 # The kinds of images for which a corruption is made.
 MODALITIES_OF: dict[str, tuple[str, ...]] = {
     "exposure": ("xray",),
     "quantum_noise": ("xray",),
-    "motion_blur": ("xray",),
+    "motion_blur": ("xray", "other"),
     "grid_lines": ("xray",),
     "marker": ("xray",),
     "stain_shift": ("histology",),
@@ -38,10 +40,16 @@ MODALITIES_OF: dict[str, tuple[str, ...]] = {
 }
 
 
+def corruptions_for(modality: str) -> list[str]:
+    """The corruptions that are made for a kind of images."""
+    return [name for name, of in MODALITIES_OF.items() if modality in of]
+
+
 class Control(Model):
     """The keys that all controls have."""
 
-    groups: list[Name] = []  # empty: all groups for which the control is made
+    # Empty: all groups for which the control is made.
+    groups: Annotated[list[Name], UsedBy()] = []
     images: Count | Literal["all"] = "all"  # validation images
     threads: Annotated[Threads, JOB_ONLY] = 2
     mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
@@ -73,6 +81,17 @@ class Corruption(Control):
     def modalities(self) -> Sequence[str]:
         """Kinds of images that it is made for."""
         return MODALITIES_OF[self.corruption]
+
+    @field_validator("corruption", mode="before")
+    @classmethod
+    def _check_name(cls, name: Any) -> Any:
+        if isinstance(name, str) and name not in MODALITIES_OF:
+            raise mistake(
+                "is not a corruption{nearest}; {choices}",
+                nearest=nearest(name, MODALITIES_OF),
+                choices=one_of(MODALITIES_OF),
+            )
+        return name
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
 from pgdose.study.classes import Class, Image
-from pgdose.study.controls import AnyControl, UniversalPerturbation
+from pgdose.study.control_checks import control_mistakes
 from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.evaluation import TrainingSize
 from pgdose.study.groups import Group
@@ -44,7 +44,7 @@ def cross_checks(study: Study) -> list[str]:
         _architectures,
         _further_networks,
         _combined_networks,
-        _controls,
+        control_mistakes,
         _harm,
         _existing_networks,
         _training_size,
@@ -293,48 +293,6 @@ def _combined_networks(study: Study) -> Iterator[str]:
                 yield f"{field}: {name!r} is {kind}; {one_of(fit)}"
             else:
                 yield from _unknown(field, name, fit, f"a network of group {run.group}")
-
-
-def _controls(study: Study) -> Iterator[str]:
-    modality: dict[str, str] = {}
-    for g, _, _, source in _classes(study):
-        modality.setdefault(g, source.modality)
-    for name, control in study.controls.items():
-        field = f"controls.{name}"
-        if name in study.attacks:
-            yield f"{field}: an attack has the same name; choose another"
-        for group in control.groups:
-            unknown = _unknown(f"{field}.groups", group, study.groups, "a group of this study")
-            yield from unknown
-            if unknown or modality.get(group) in (None, *control.modalities):
-                continue
-            yield (
-                f"{field}.groups: {group} holds images of modality {modality[group]}, but "
-                f"{_called(control)} is for {' and '.join(control.modalities)}; leave the group "
-                "out, or use another corruption"
-            )
-        chosen = [
-            group
-            for group, of_group in modality.items()
-            if (group in control.groups or not control.groups) and of_group in control.modalities
-        ]
-        if not chosen and not control.groups:
-            yield (
-                f"{field}: no group of the study holds images for which {_called(control)} is "
-                f"made, {' and '.join(control.modalities)}; leave the control out"
-            )
-        for group in chosen if isinstance(control, UniversalPerturbation) else ():
-            if study.groups[group].network:
-                yield (
-                    f"{field}: is learned on training images, of which group {group} has none, "
-                    f"because groups.{group}.network uses all of its images for validation; name "
-                    "other groups under 'groups', or leave the control out"
-                )
-
-
-def _called(control: AnyControl) -> str:
-    """The control as a message names it."""
-    return getattr(control, "corruption", "a universal perturbation")
 
 
 def _harm(study: Study) -> Iterator[str]:

@@ -15,6 +15,7 @@ slide_schemas      schemas of slides and of their candidates
 screening_schemas  schema of the screened images
 cohort_schemas     schemas of a group's members
 network_schemas    schemas about a network
+control_schemas    schema of images that controls have changed
 clean_logits       clean.parquet: logits of a run's clean validation images
 reached_doses      which amplitudes of an attack are doses
 sharding           which rows belong to which shard

@@ -453,3 +453,51 @@ def test_a_killed_certification_goes_on_and_ends_the_same(
     assert len(kept) == 5  # three of five images alone were left to do
     assert (folder / "certificate.parquet").read_bytes() == whole
     assert not list(folder.glob("work/*"))
+
+
+CONTROLS = {
+    "dark": {"kind": "corruption", "corruption": "exposure", "severities": [1, 5], "images": "all"},
+    "few": {"kind": "corruption", "corruption": "jpeg", "severities": [3], "images": 2},
+}
+
+
+def corrupt(folder: Path) -> pd.DataFrame:
+    script(
+        *("corrupt", folder),
+        input=inputs(folder),
+        output=[str(folder / "corruptions.parquet")],
+        params={"settings": json.dumps(CONTROLS)},
+    )
+    return parquet.read_table(folder / "corruptions.parquet")
+
+
+def test_a_network_judges_corrupted_images_and_a_killed_job_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import network_job  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(network_job, "batch_size", lambda *others: 4)
+    table = corrupt(folder)
+    counts = table.groupby(["control", "severity"]).size()
+    assert counts.to_dict() == {("dark", 1): 6, ("dark", 5): 6, ("few", 3): 2}
+    assert (table["judge"] == "full").all() and (table["l_inf"] > 0).all()
+    drawn = run(folder, 0, 1, images=2)["member"].unique()  # attacks draw the same images
+    assert set(table["member"][table["control"] == "few"]) == set(drawn)
+
+    whole, keep = (folder / "corruptions.parquet").read_bytes(), checkpoints.Checkpoints.save
+    kept: list[int] = []
+
+    def dies(self: checkpoints.Checkpoints, part: checkpoints.Part) -> None:
+        keep(self, part)
+        kept.append(len(part["logits"]))
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", dies)
+    (folder / "corruptions.parquet").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        corrupt(folder)
+    corrupt(folder)
+    assert kept == [4, 4, 4, 2]
+    assert (folder / "corruptions.parquet").read_bytes() == whole
+    assert not list(folder.glob("work/*"))

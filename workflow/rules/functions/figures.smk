@@ -11,6 +11,7 @@ CURVES += (
 CURVES += (
     ["fig_expected_harm"] if any(group.harm for group in STUDY.groups.values()) else []
 )
+CURVES += ["fig_controls"] if controlled_runs() else []
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),

@@ -1,0 +1,84 @@
+"""What else flips diagnoses: corruptions and universal perturbations beside the attacks."""
+
+from typing import Any
+
+import pandas as pd
+
+from pgdose.plots.style import EPSILON
+from pgdose.report import tables, wording
+from pgdose.report.data import ReportData
+from pgdose.report.tables import Cell, Column, Head, Row, Table
+
+
+def controls(data: ReportData) -> list[dict[str, Any]]:
+    """Each group with controls: how often they flip, and the doses that flip as many."""
+    table, doses = data.table("controls"), data.table("control_doses")
+    if table.empty:
+        return []
+    own = table[table["judge"] == table["run"]]
+    sections = []
+    for group, rows in own.groupby("group", sort=False):
+        of_group = doses[doses["group"] == group] if len(doses) else doses
+        sections.append(
+            {
+                "group": group,
+                "table": _rates(str(group), rows, of_group),
+                "sentences": of_group["reads"].tolist() if len(of_group) else [],
+            }
+        )
+    return sections
+
+
+def _rates(group: str, rows: pd.DataFrame, doses: pd.DataFrame) -> Table | None:
+    """A row for each control and level, with the equal dose of each attack."""
+    columns: list[Column] = [
+        ("Control", "", tables.text("control")),
+        ("Severity", "number", _strength),
+        ("Attacked", "number", tables.count("n_attacked")),
+        ("Flipped", "number", tables.asr),
+        ("L∞", "number", _size("l_inf")),
+        ("L2", "number", _size("l2")),
+    ]
+    heads = [Head(text, kind) for text, kind, _ in columns]
+    attacks = list(doses["attack"].unique()) if len(doses) else []
+    heads += [Head(f"As many as {attack} at {EPSILON}", "number") for attack in attacks]
+    by_level = {(*_level(row), row["attack"]): _dose(row) for row in doses.to_dict("records")}
+    cells = [
+        [
+            *(cell(row) for _, _, cell in columns),
+            *(by_level.get((*_level(row), attack), wording.MISSING) for attack in attacks),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    return Table(f"Controls of {group}", heads, cells)
+
+
+def _level(row: Row) -> tuple[Any, float]:
+    return row["control"], row["epsilon"] if pd.isna(row["severity"]) else row["severity"]
+
+
+def _strength(row: Row) -> str:
+    if pd.isna(row["severity"]):
+        return f"{EPSILON} = {wording.epsilon(row['epsilon'])}"
+    return wording.count(row["severity"])
+
+
+def _size(name: str) -> Any:
+    return tables.with_interval(name, lambda value: f"{value:.2g}", f"{name}_low", f"{name}_high")
+
+
+def _dose(row: Row) -> str | Cell:
+    """The dose that flips as many, or on which side of the attack's doses it lies."""
+    if pd.isna(row["bound"]):
+        return wording.MISSING
+    value = wording.epsilon(float(f"{row['dose']:.3g}"))
+    if row["bound"] != "exact":
+        return f"{row['bound']} {value}"
+    low, high = row["dose_low"], row["dose_high"]
+    if pd.isna(low) or pd.isna(high):
+        return value
+    return Cell(value, f"[{_end(low)}, {_end(high)}]")
+
+
+def _end(dose: float) -> str:
+    return "∞" if dose == float("inf") else f"{dose:.3g}"
