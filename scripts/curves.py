@@ -10,6 +10,7 @@ from pgdose.plots import (
     controls,
     curve_rows,
     curves,
+    defence,
     harm,
     style,
     training_size,
@@ -30,8 +31,11 @@ with job(snakemake):
     )
     attacks = by_confidence["attack"].unique()
     optional = {
-        name: result_csv.read_csv(path) for name, path in inputs.items() if name == "certified"
+        name: result_csv.read_csv(path)
+        for name, path in inputs.items()
+        if name in ("certified", "controls", "defence")
     }
+    networks = result_csv.read_csv(inputs.networks)
     rows = {
         "fig3a": partial(curve_rows.over_epsilon, asr, groups, iterations, reached),
         "fig3b": partial(curve_rows.over_iterations, asr, groups, epsilons),
@@ -46,11 +50,14 @@ with job(snakemake):
         "fig_controls": partial(
             control_rows.over_size,
             asr,
-            result_csv.read_csv(inputs.controls) if inputs.controls else None,
+            optional.get("controls"),
             groups,
             settings(params, "compared"),
             iterations,
             reached,
+        ),
+        "fig_defence": lambda: defence.defence_rows(
+            asr, networks, optional["defence"], groups, iterations, reached
         ),
     }
     draw = {
@@ -65,6 +72,7 @@ with job(snakemake):
         "fig_harm": harm.errors_over_epsilon,
         "fig_expected_harm": harm.expected_harm_over_epsilon,
         "fig_controls": controls.asr_over_size,
+        "fig_defence": defence.defences,
     }
     for figure, files in style.files_of_figures(snakemake.output).items():
         of_figure = rows[figure.name]()

@@ -57,6 +57,9 @@ with job(snakemake):
             versions=provenance.versions(),
             machine=provenance.machine(),
             commit=provenance.commit(),
+            training_seconds=provenance.training_seconds(
+                params.benchmarks, [(run["group"], run["run"]) for run, _ in diagnosed]
+            ),
         ),
     )
     page.write_report(snakemake.output[0], data)

@@ -105,6 +105,7 @@ def tables() -> dict[str, pd.DataFrame]:
             rows.add("demographics", place, n_patients=n)
     add_conclusions(rows)
     add_table1(rows)
+    add_defences(rows)
     operating = {"group": "H-BR", "attack": "paper", "epsilon": 0.1, "iteration": 20}
     for size, repeats, spread in ((1000, 3, 0.0456), (12345, 1, np.nan)):
         asr = {"size": size, "repeats": repeats, "asr": 0.6789, "asr_sd": spread}
@@ -248,6 +249,41 @@ def add_table1(rows: Rows) -> None:
         )
 
 
+#: Of each defended network: its verdict, the reason, and the verdict on its accuracy.
+DEFENDED = {
+    "robust": ("adversarial training (PGD, epsilon 0.01)", "helps", None, "lost"),
+    "jpeg": ("JPEG of quality 50 before full", "not to be trusted", "failed check: <i>", "kept"),
+    "bits": ("4 bits a channel before full", "does not help", None, "undecided"),
+    "median": ("median of 3 x 3 pixels before full", "undecided", None, "kept"),
+    "both": ("ensemble of full, robust", None, "under four patients", None),
+}
+
+
+def add_defences(rows: Rows) -> None:
+    """Two quantities of each attack, accuracy of all and of some images, the price."""
+    for run, (words, verdict, reason, accuracy) in DEFENDED.items():
+        network = {"group": "X-TB", **MAIN, "run": run, "role": "further", "defence": words}
+        ends = (np.nan, np.nan) if verdict is None else (-0.6111, -0.2222)
+        numbers = {"n_images": 60, "n_patients": 40, "undefended": 0.7111, "defended": 0.3111}
+        numbers |= {"difference": -0.4, "ci_low": ends[0], "ci_high": ends[1]}
+        decided = {"verdict": verdict, "reason": reason}
+        nothing = {"epsilon": np.nan, "iteration": np.nan, "attack": None}
+        whole = {"by": None, "value": None}
+        under = {"attack": "sign", "iteration": 20, "epsilon": np.nan, **whole}
+        rows.add("defence", network, under, numbers, decided, quantity="overall")
+        rows.add("defence", network, under, numbers, decided, quantity="mean_asr")
+        rows.add("defence", network, under, numbers, decided, quantity="asr", epsilon=0.1)
+        decided = {"verdict": accuracy, "reason": reason if accuracy is None else None}
+        for part in (whole, {"by": "class", "value": "C1"}, {"by": "sex", "value": "F"}):
+            row = {**network, **nothing, **numbers, **decided, **part}
+            rows.add("defence", row, quantity="accuracy")
+        row = {**network, **nothing, **numbers, **whole, "verdict": None, "reason": None}
+        for quantity in ("ece", "auc"):
+            rows.add("defence", row, quantity=quantity)
+        passes = {"undefended": 1.0, "defended": 8.0, "difference": 7.0}
+        rows.add("defence", row, passes, quantity="training_passes")
+
+
 def checks() -> pd.DataFrame:
     columns = ["group", "run", "role", "attack", "check", "verdict", "says"]
     rows = [
@@ -284,7 +320,7 @@ def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
     names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"]
-    names += ["fig_harm", "fig_expected_harm", *PICTURES]
+    names += ["fig_harm", "fig_expected_harm", "fig_defence", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -314,7 +350,11 @@ def study(folder: Path) -> dict[str, Any]:
                 "sign": {"kind": "gradient"},
                 "noise": {"kind": "noise"},
             },
-            "measures": {"success": "final", "draws": 2000},
+            "measures": {
+                "success": "final",
+                "draws": 2000,
+                "margins": {"asr": 0.1, "accuracy": 0.05},
+            },
             "operating_points": {"epsilon": 0.1, "iterations": 20},
         },
         "groups": GROUPS,
@@ -337,5 +377,6 @@ def study(folder: Path) -> dict[str, Any]:
             ),
             versions={"pgdose": "0.1.0"},
             machine={"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
+            training_seconds={("X-TB", "full"): 61.0, ("X-TB", "robust"): 488.0},
         ),
     }

@@ -20,6 +20,7 @@ WORDS = {
         "second_says",
         "unfit",
         "unit",
+        "quantity",
     ),
 }
 

@@ -207,6 +207,41 @@ if transferred():  # some group has several networks
             "../../scripts/table_transfer.py"
 
 
+if defended_groups():
+
+    rule table_defence:
+        """What helps: each defended network of a group beside the group's main network."""
+        input:
+            members=group_file("members.parquet", defended_groups()),
+            networks=run_file("network.safetensors", compared_runs()),
+            clean=run_file("clean.parquet", compared_runs()),
+            diagnostics=run_file("diagnostics.parquet", compared_runs()),
+            surfaces=[
+                file
+                for run in compared_runs()
+                for attack in run.attacks
+                for file in surfaces(run, attack)
+            ],
+        output:
+            shown_table("defence"),
+        log:
+            f"{LOGS}/table_defence.log",
+        benchmark:
+            f"{BENCHMARKS}/table_defence.tsv"
+        conda:
+            "../../envs/data.yaml"
+        params:
+            groups=as_json(defended_groups()),
+            networks=compared_networks(),
+            attacks=compared_attacks(),
+            settings=measure_settings(),
+            margins=as_json(STUDY.measures.margins.to_dict()),
+            columns=columns_of("table_defence"),
+            code=script_digest("table_defence.py"),
+        script:
+            "../../scripts/table_defence.py"
+
+
 rule tables:
     """The measures of all groups together, and the verdicts about the five conclusions."""
     input:

@@ -252,6 +252,20 @@ def transferred():
     return [(run, attack) for run in networks for attack in attacks]
 
 
+def defended_groups():
+    """The groups with a network that is made to resist attacks."""
+    return list(dict.fromkeys(run.group for run in runs() if run.is_defended))
+
+
+def compared_runs():
+    """Of each of these groups the main network and the defended ones."""
+    return [
+        run
+        for run in runs(groups=defended_groups())
+        if run.role == "main" or run.is_defended
+    ]
+
+
 # --- results of the whole study -----------------------------------------------------------------
 
 
@@ -263,6 +277,7 @@ def result_tables():
         "certified": not smoothed_runs(),
         "controls": not controlled_runs(),
         "control_doses": not controlled_runs(),
+        "defence": not defended_groups(),
     }
     names = [
         name for name in table_registry.RESULT_TABLES if not absent.get(name, False)

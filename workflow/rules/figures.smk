@@ -14,14 +14,14 @@ rule curves:
     The table that each figure is drawn from stands beside it.
     """
     input:
-        **optional_tables(["certified"]),
+        **optional_tables(["certified", "controls", "defence"]),
+        networks=f"{RESULTS}/tables/networks.csv",
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         confidence_fine=f"{RESULTS}/tables/confidence_fine.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
         harm=f"{RESULTS}/tables/harm.csv",
-        controls=[f"{RESULTS}/tables/controls.csv"] if controlled_runs() else [],
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:

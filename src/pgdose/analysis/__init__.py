@@ -51,6 +51,12 @@ In reading order:
     controls           corruptions and universal perturbations, as often as they flip a diagnosis
     control_doses      the dose of an attack that flips as many
 
+    paired             differences of two networks on the same images
+    defence_verdicts   whether a defence helps, and which failed checks forbid to say so
+    attacked_pair      both networks under one attack
+    clean_pair         both networks on clean images
+    defence            the table defence: each defended network beside its group's main one
+
     source_counts      what each source held
     slide_outcomes     what became of each slide
     agreement          the labeller beside a person

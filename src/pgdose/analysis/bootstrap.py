@@ -78,6 +78,11 @@ class Patients:
             return Clusters(0, 0.0, len(self.of_image))
         return Clusters(len(images), effective_number(images), len(self.of_image))
 
+    @property
+    def no_interval(self) -> str:
+        """The reason to give where a number has no interval by patients."""
+        return "under four patients" if self.known else "patients not known"
+
 
 def effective_number(sizes: np.ndarray) -> float:
     """Kish's effective number of clusters of these sizes (or weights): (sum)^2 / sum of squares."""

@@ -70,7 +70,7 @@ def quality(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -
     ece: expected calibration error (Guo et al. 2017), the mean over the images of their bin's
     |accuracy - mean confidence|. It is never negative, so that of few images is too large, and that
     of a draw still more: its interval ends at the draws' upper percentile, and begins where that is
-    mirrored at the estimate. auc: see `area_under_roc`.
+    mirrored at the estimate. auc: see `area_under_roc_draws`.
     """
     images = clean_images(members, clean)
     patients = _patients(members, clean, draws, seed)
@@ -87,14 +87,19 @@ def quality(members: pd.DataFrame, clean: pd.DataFrame, draws: int, seed: int) -
     }
 
 
-def _calibration_error(images: CleanImages, patients: Patients) -> dict[str, float]:
+def calibration_error_draws(images: CleanImages, patients: Patients) -> np.ndarray:
+    """The expected calibration error of every draw, (1 + draws, 1)."""
     in_bins = images.in_bins
     gap = images.right - np.nan_to_num(images.confidence)
     gaps = bootstrap.totals(in_bins * gap[:, None], patients)
-    error = bootstrap.share(
+    return bootstrap.share(
         np.abs(gaps).sum(axis=1, keepdims=True),
         bootstrap.totals(np.asarray(in_bins.any(axis=1, keepdims=True)), patients),
     )
+
+
+def _calibration_error(images: CleanImages, patients: Patients) -> dict[str, float]:
+    error = calibration_error_draws(images, patients)
     _, high = percentiles(error, patients.clusters)
     low = np.maximum(2 * error[0, 0] - high[0], 0)
     return {"ece": error[0, 0], "ece_low": low, "ece_high": high[0]}
@@ -103,7 +108,16 @@ def _calibration_error(images: CleanImages, patients: Patients) -> dict[str, flo
 def area_under_roc(
     images: CleanImages, patients: Patients, classes: np.ndarray
 ) -> dict[str, float]:
-    """auc auc_low auc_high: the mean over the classes of the area under their ROC curves.
+    """auc auc_low auc_high: see `area_under_roc_draws`."""
+    draws = area_under_roc_draws(images, patients, classes)
+    low, high = rate_interval(draws, patients.clusters)
+    return {"auc": draws[0, 0], "auc_low": low[0], "auc_high": high[0]}
+
+
+def area_under_roc_draws(
+    images: CleanImages, patients: Patients, classes: np.ndarray
+) -> np.ndarray:
+    """Of every draw, (1 + draws, 1), the mean over the classes of the area under their ROC curves.
 
     Each of the `classes` is separated from all others by its probability (Hand & Till 2001 call it
     one against the rest; with two classes both areas are the same). Images with logits that are not
@@ -117,8 +131,7 @@ def area_under_roc(
         draws[:, 0] = np.mean(
             [area_of_draws(probabilities[:, c], true == c, some) for c in classes], axis=0
         )
-    low, high = rate_interval(draws, patients.clusters)
-    return {"auc": draws[0, 0], "auc_low": low[0], "auc_high": high[0]}
+    return draws
 
 
 def accuracy(members: pd.DataFrame, clean: pd.DataFrame) -> float:

@@ -23,7 +23,7 @@ def success_of_subgroups(
     levels = outcomes.measured[:, iteration]
     flips = outcomes.flipped(success)[:, levels, iteration]
     tables = []
-    for by, value, members, others in _subgroups(people):
+    for by, value, members, others in subgroup_masks(people):
         if members.any():
             table = _compared(flips, members, others, patients)
             point = {"epsilon": outcomes.epsilons[levels], "iteration": iteration}
@@ -33,7 +33,7 @@ def success_of_subgroups(
     return pd.concat(tables).sort_index(kind="stable")  # by epsilon, as in the other tables
 
 
-def _subgroups(people: pd.DataFrame) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+def subgroup_masks(people: pd.DataFrame) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """By what, which value, the images in it, and the other images whose value is known."""
     sex, age = people["sex"], people["age"].astype(float)
     is_known = {"sex": sex.isin(SEXES).to_numpy(), "age": age.notna().to_numpy()}

@@ -107,7 +107,7 @@ def rate_columns(
             clusters = patients.subset(bin_of == b).clusters
             low[points], high[points] = rate_interval(draws[:, points], clusters)
     wilson_low, wilson_high = wilson(n_flipped, n_attacked)
-    no_interval = np.where(np.isnan(low) & (n_attacked > 0), _few(patients), "")
+    no_interval = np.where(np.isnan(low) & (n_attacked > 0), patients.no_interval, "")
     return pd.DataFrame(
         {
             **{"n_attacked": n_attacked, "n_flipped": n_flipped, "asr": draws[0]},
@@ -115,10 +115,6 @@ def rate_columns(
             **{"wilson_low": wilson_low, "wilson_high": wilson_high, "no_interval": no_interval},
         }
     )
-
-
-def _few(patients: Patients) -> str:
-    return "under four patients" if patients.known else "patients not known"
 
 
 _ANY = {"n_flipped": "n_flipped_any", "asr": "asr_any", "ci_low": "any_low", "ci_high": "any_high"}

@@ -622,6 +622,41 @@ _TABLES = [
         in_snakemake_report=False,
     ),
     ResultTable(
+        "defence",
+        "analysis.defence.compare_all",
+        "table_defence",
+        {
+            **_RUN,
+            "defence": "how the network is defended, in words",
+            "quantity": "overall: mean_asr under the attack that decides; asr: as in asr.csv; "
+            "asr_common: of the images that both networks get right; robust_accuracy: share of the "
+            "attack's sample that is right after it; mean_asr, mean_asr_common, "
+            "mean_robust_accuracy: their means over the amplitudes that the attack reached on both "
+            "networks; accuracy, ece, auc: on clean validation images; training_passes: passes of "
+            "the training for each image and epoch, 1 for plain training",
+            "attack": "name of the attack in the study; empty for clean images",
+            "epsilon": "amplitude, in units of the full intensity range [0, 1]; empty for a mean "
+            "over the amplitudes",
+            "iteration": "operating iteration of the attack",
+            "by": "class, sex or age; empty for all images",
+            "value": "the class or the subgroup",
+            "n_images": "images that count for either network; 0 where none do",
+            "n_patients": "their patients; 0 if nobody knows them",
+            "undefended": "the quantity of the group's main network",
+            "defended": "the quantity of the defended network",
+            "difference": "defended - undefended",
+            "ci_low": "lower end of its 95 % interval, by patients: both outcomes of an image are "
+            "drawn together",
+            "ci_high": "upper end",
+            "verdict": "by the study's margins. Under attack: helps, does not help, undecided or "
+            "not to be trusted; of accuracy: kept, lost or undecided; empty without an interval, "
+            "for noise, and where there is no margin",
+            "reason": "why a verdict is not to be trusted, or why there is none",
+        },
+        "What helps: each defended network of a group beside the group's main network, on the same "
+        "images, with the interval of the difference.",
+    ),
+    ResultTable(
         "training_size",
         "analysis.training_sizes.training_size",
         "tables",

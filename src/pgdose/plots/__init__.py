@@ -16,6 +16,8 @@ In reading order:
     control_rows   the rows of the figure of controls
     controls       success over the size of the change: attacks and controls
 
+    defence        what helps: defended networks beside the main one
+
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface
     dose_response  the curve of one network under one attack, for a notebook

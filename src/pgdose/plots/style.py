@@ -50,6 +50,10 @@ DOSE_MAP = "viridis"
 SHARE_MAP = "Greys"
 IMAGE_MAP = "gray"  # as a radiograph: black is 0
 
+# A group's main network, and its defended ones beside it, after Okabe and Ito's palette.
+UNDEFENDED = "#000000"
+DEFENDED = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
 # On photographs of slides and films.
 WINDOW = "#FF5A00"  # the window of the aorta
 TISSUE, INK = "#0072B2", "#000000"
@@ -91,6 +95,7 @@ _DARK_COLORS = {
 }
 # Bands of intervals that overlap are told apart by their hatching, too.
 _HATCHES = ("", "////", "\\\\" * 2, "....")
+_DEFENCE_LINES = ("-", (0, (4, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _LINES = {"xray": "-", "histology": (0, (4, 2)), "other": (0, (1, 1.5))}
 
 RC_PARAMS: dict[str, Any] = {
@@ -177,6 +182,24 @@ def looks(groups: Groups) -> dict[str, Look]:
             width=_WIDTHS[place % len(_WIDTHS)],
             size=_SIZES[place % len(_SIZES)],
             hatch=_HATCHES[place % len(_HATCHES)],
+        )
+    return result
+
+
+def defence_looks(runs: Sequence[str], main: str) -> dict[str, Look]:
+    """The looks of a main network and of defended ones, by their place among `runs`."""
+    result = {}
+    for place, run in enumerate(runs):
+        color = UNDEFENDED if run == main else DEFENDED[(place - 1) % len(DEFENDED)]
+        result[run] = Look(
+            color=color,
+            dark=color,
+            marker=_MARKERS[place % len(_MARKERS)],
+            line="-" if run == main else _DEFENCE_LINES[(place - 1) % len(_DEFENCE_LINES)],
+            filled=True,
+            width=2.0 if run == main else 1.4,
+            size=4.5,
+            hatch="",
         )
     return result
 

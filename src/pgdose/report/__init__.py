@@ -24,6 +24,7 @@ In reading order:
     networks      groups with several networks, and transfer
     certificates  certified accuracy of their smoothed networks
     controls      what else flips diagnoses: corruptions and universal perturbations
+    defences      what helps: defended networks beside the main one
     groups        the section of each group
     flow          the images of a group, from those found to those attacked
     cohorts       what was left out of each class, and images that look the same

@@ -25,6 +25,7 @@ TITLES = {
     "fig_harm": f"Missed disease and false alarms over the amplitude {EPSILON}",
     "fig_expected_harm": f"Expected harm over the amplitude {EPSILON}",
     "fig_controls": "What else flips diagnoses",
+    "fig_defence": "What helps: defended networks",
 }
 CAPTIONS = {
     "fig1": (
@@ -100,6 +101,16 @@ CAPTIONS = {
         "they flip a right diagnosis (vertical). Attacks are lines over their amplitude ε. "
         "Controls stand at the median size of their changes; their severities are joined, and a "
         "larger marker is a higher one. Bands and bars: 95 % intervals."
+    ),
+    "fig_defence": (
+        "Attack success rate (vertical) over the amplitude ε in units of the full intensity range "
+        "(horizontal; logarithmic where an attack's doses span more than a factor of "
+        f"{WIDE_RANGE}), of each group's main network and of its defended networks, each on the "
+        "images that it classifies correctly before the attack. Rows are groups, columns attacks, "
+        "at the iteration in their titles; at the right the accuracy on clean images. Bands and "
+        "bars: 95 % intervals of each network alone. Whether two networks differ is told by the "
+        "interval of their difference, in the table, which is narrower: two bands may overlap and "
+        "the networks differ all the same. Grey points: amplitudes that the attack never reached."
     ),
 }
 #: The pictures of each group, in the order of its section.

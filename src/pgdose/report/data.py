@@ -16,7 +16,7 @@ from pgdose.plots.style import Groups
 #: The result tables that the page shows; it leaves out those that a study does not have.
 PAGE_TABLES = tuple(name for name, table in RESULT_TABLES.items() if table.on_page)
 #: Of these the page shows all networks of a group, of the others the main network.
-ALL_NETWORKS = ("networks", "transfer", "certified")
+ALL_NETWORKS = ("networks", "transfer", "certified", "defence")
 CHECKS = ["group", "run", "role", "attack", "check", "verdict", "says"]
 
 
@@ -29,6 +29,7 @@ class Provenance:
     versions:   `{package: version}`
     machine:    `{"Processor": text, ...}`, the machine that writes the page
     commit:     of the checkout that the page was written from; empty if it is none
+    training_seconds: of the training job of each run that has one, by group and run
     """
 
     benchmarks: pd.DataFrame
@@ -36,6 +37,7 @@ class Provenance:
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     commit: str = ""
+    training_seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

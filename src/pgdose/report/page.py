@@ -8,6 +8,7 @@ from pgdose.report import (
     cohorts,
     conclusions,
     controls,
+    defences,
     figures,
     groups,
     harm,
@@ -44,6 +45,7 @@ def write_report(path: str | Path, data: ReportData) -> None:
         success=data.study["measures"]["success"],
         draws=data.study["measures"]["draws"],
         seed=data.study["seed"],
+        margins=data.study["measures"].get("margins", {}),
         **sections,
     )
     size = len(template.render(**fields, megabytes="0.0").encode())
@@ -86,6 +88,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "every_subgroup": study_tables.subgroups(data),
         "networks": networks.networks(data),
         "controls": controls.controls(data),
+        "defences": defences.defences(data),
         "sections": [groups.section(data, i, group) for i, group in enumerate(data.groups)],
     }
 

@@ -70,6 +70,22 @@ def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
     }
 
 
+def training_seconds(
+    folder: str | Path, runs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], float]:
+    """The seconds of the training jobs, by group and run, from Snakemake's benchmark files.
+
+    Runs without a file are left out: they were not trained, or not by this results folder. Of a job
+    that was killed and went on later only the last part was measured.
+    """
+    files = {run: Path(folder, "train", f"{run[0]}-{run[1]}.tsv") for run in runs}
+    return {
+        run: float(pd.read_csv(path, sep="\t")["s"].sum())
+        for run, path in files.items()
+        if path.is_file()
+    }
+
+
 def benchmarks(folder: str | Path) -> pd.DataFrame:
     """Time and memory of each rule, the longest first, from Snakemake's benchmark files.
 

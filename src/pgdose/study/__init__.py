@@ -13,6 +13,7 @@ repeated_training  its key `repeats`
 adversarial_training  its key `adversarial`
 networks      keys `network` and `networks` of a group
 defended_networks  entries of `networks` that are made of others: defences and ensembles
+defence_words  what tables call a defence, and how many passes its training takes
 network_kinds  files of networks that are not read, and how to bring each
 network_content  what a network's file is, by its first bytes
 onnx_locations  files beside an ONNX model that hold its weights, which are inputs too

@@ -1,5 +1,7 @@
 # What rules/analysis.smk asks of the study.
 
+from pgdose.study.defence_words import defence_words, training_passes
+
 
 def columns_of(*rules):
     """The columns of the result tables that these rules make."""
@@ -18,6 +20,36 @@ def kind_of(network):
     if getattr(network, "adversarial", None):
         return f"{network.architecture}, trained by {network.adversarial.method}"
     return network.architecture or Path(network.file).suffix.lower()
+
+
+def compared_networks():
+    """The networks of the table defence: who they are, how defended, how expensively trained."""
+    return as_json(
+        [
+            {
+                "identity": run.identity(),
+                "defence": defence_words(run),
+                "passes": training_passes(run, STUDY.runs(run.group)),
+            }
+            for run in compared_runs()
+        ]
+    )
+
+
+def compared_attacks():
+    """The attacks of the table defence, in the order of the study."""
+    return as_json(
+        [
+            {
+                "name": name,
+                "doses": doses_of([name])[name],
+                "images": attack.images,
+                "bounds_change": name not in gradient_clipped(),
+                "is_noise": attack.kind == "noise",
+            }
+            for name, attack in STUDY.attacks.items()
+        ]
+    )
 
 
 def accepted_attacks():

@@ -12,6 +12,7 @@ CURVES += (
     ["fig_expected_harm"] if any(group.harm for group in STUDY.groups.values()) else []
 )
 CURVES += ["fig_controls"] if controlled_runs() else []
+CURVES += ["fig_defence"] if defended_groups() else []
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),
@@ -24,8 +25,6 @@ def optional_tables(names):
     tables = result_tables()
     paths = {name: f"{RESULTS}/tables/{name}.csv" for name in names}
     return {name: path for name, path in paths.items() if path in tables}
-
-
 def figures(names, kinds):
     return [f"{RESULTS}/figures/{name}.{kind}" for name in names for kind in kinds]
 
