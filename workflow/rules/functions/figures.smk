@@ -25,6 +25,8 @@ def optional_tables(names):
     tables = result_tables()
     paths = {name: f"{RESULTS}/tables/{name}.csv" for name in names}
     return {name: path for name, path in paths.items() if path in tables}
+
+
 def figures(names, kinds):
     return [f"{RESULTS}/figures/{name}.{kind}" for name in names for kind in kinds]
 
