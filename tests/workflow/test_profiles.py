@@ -16,6 +16,7 @@ EXPORT = "attacks={paper: {export: 2}}"  # the study exports nothing by itself
 NETWORK = {
     "train",
     "import_network",
+    "defend",
     "attack",
     "attack_paper",  # smaller training sets
     "certify",
@@ -72,7 +73,8 @@ def test_a_profile_plans_what_the_default_does(
     asked = resources(text)
     assert asked.keys() == jobs.keys()
     asking = {rule for rule, those in asked.items() if "gpu=1" in those}
-    assert asking == NETWORK - {"import_network", "certify"}  # all its networks are trained
+    # All networks of this study are trained, and none is smoothed.
+    assert asking == NETWORK - {"import_network", "defend", "certify"}
     assert not re.search(r"gpu=[^1]", text)
 
 

@@ -216,7 +216,7 @@ _TABLES = [
         "quality",
         {
             **_RUN,
-            "network": "architecture, or the kind of its file",
+            "network": "architecture, the kind of its file, or the networks that it is made of",
             "n_images": "clean validation images",
             **_QUALITY,
         },

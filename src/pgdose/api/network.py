@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pgdose.errors import UserError
 from pgdose.networks import folding
-from pgdose.networks.classifier import Classifier, Preprocessing
+from pgdose.networks.classifier import Classifier, Network, Preprocessing
 from pgdose.networks.formats import first_line
 from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import Input, Outputs
@@ -129,7 +129,7 @@ def prepared(
             body.float()
         body.to(place)
         some = images[:FEW].to(place, dtype)
-        if isinstance(body, Classifier):
+        if isinstance(body, Network):
             _refuse_statement(declared)
             yield Prepared(_faster(body, body, some), place, dtype, notes)
             return
@@ -314,7 +314,7 @@ def _match(network: Classifier, device: torch.device, dtype: torch.dtype) -> Non
         setattr(network, name, value.to(device, dtype))
 
 
-def _faster(network: nn.Module, plain: Classifier, images: Tensor) -> nn.Module:
+def _faster(network: nn.Module, plain: Network, images: Tensor) -> nn.Module:
     """`plain` folded and channels last, if that gives what `network` gives; else `network`."""
     try:
         folded = folding.fold(plain)

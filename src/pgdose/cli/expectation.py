@@ -14,6 +14,7 @@ from typing import Any
 from pgdose.cli.step_seconds import Seconds
 from pgdose.errors import Rejected
 from pgdose.images.picture_header import read_header
+from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.image_size import sides
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.runs import Run
@@ -28,7 +29,7 @@ NETWORK_JOB = 8.0  # of one that imports torch
 TRAINING = 2.4  # a step of training costs so much more than a step of an attack (docs/scale.md)
 MOST_FILES = 2_000_000  # of a source that are counted
 NETWORK_RULES = (
-    *("train", "import_network", "certify"),
+    *("train", "import_network", "defend", "certify"),
     *("attack", "examples", "export", "diagnose", "transfer"),
 )
 WEIGHTS = 100_000_000  # bytes of a network of full width
@@ -91,7 +92,7 @@ def step_key(study: Study, run: Run) -> str:
         return f"{network.architecture} {network.width:g} {size} px"
     if isinstance(network, ExistingNetwork):
         return f"{network.file} {size} px"
-    return f"{run.path} {size} px"
+    return f"{run.path} {size} px"  # made of others: not timed
 
 
 def images_of(study: Study, group: str) -> int | None:
@@ -155,15 +156,30 @@ def _of_runs(study: Study, kind: str, steps: Seconds) -> Part:
     of_kind = {"training": _training, "attacks": _attacks, "checks of attacks": _checks}[kind]
     least, most, size, known = 0.0, 0.0, 0, 0
     for run in _runs(study):
-        forward, backward = steps.get(step_key(study, run), [None, None])
-        images = images_of(study, run.group)
-        if forward is not None and backward is not None and images is not None:
-            low, high, written = of_kind(study, run, images, (forward, backward))
+        cost, images = _step_cost(study, run, steps), images_of(study, run.group)
+        if cost is not None and images is not None:
+            low, high, written = of_kind(study, run, images, cost)
             least, most, size, known = least + low, most + high, size + written, known + 1
     return Part(kind, (least, most) if known else None, size)
 
 
 Cost = tuple[float, float]  # seconds of an image: forward, and forward and backward
+
+
+def _step_cost(study: Study, run: Run, steps: Seconds) -> Cost | None:
+    """Of a run's network; of one that is made of others, what these cost together."""
+    if not run.made_of:
+        one, both = steps.get(step_key(study, run), [None, None])
+        return None if one is None or both is None else (one, both)
+    runs = study.runs(run.group)
+    copies = run.network.defence.copies if isinstance(run.network, DefendedNetwork) else 1
+    forward, backward = 0.0, 0.0
+    for name in run.made_of:
+        part = _step_cost(study, runs[name], steps)
+        if part is None:
+            return None
+        forward, backward = forward + copies * part[0], backward + copies * part[1]
+    return forward, backward
 
 
 def _training(study: Study, run: Run, images: int, cost: Cost) -> tuple[float, float, int]:

@@ -6,6 +6,8 @@ architectures   networks to train, by name
 weights         where weights come from, and putting them into a network
 declared_input  the images that a network's file says it takes, and the study's
 final_activation  the softmax or sigmoid at the end of a network from elsewhere, left out
+input_defences  what a defended network is shown in place of an image, and the gradient through it
+combined        a network behind such a defence, and several networks together
 folding         batch norm folded into convolutions, for inference
 frozen_graph    a folded network on a CPU as a list of steps, with fewer copies than autograd makes
 graph_steps     what one such step computes, forward and backward

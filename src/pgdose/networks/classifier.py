@@ -85,7 +85,35 @@ class Preprocessing:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class Classifier(nn.Module):
+class Network(nn.Module):
+    """What is attacked: images in [0, 1] in, logits in the group's class order out.
+
+    A Classifier, or one of `defences` and `ensembles`, which are made of others. The largest logit
+    is the class that it decides for.
+
+    offset: classes, or None where that is nothing; softmax(logits + offset) are its probabilities
+    notes:  what an import decided or could not find out
+    """
+
+    offset: Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def other_labels(self, images: Tensor) -> Tensor | None:
+        """n x (labels - 1), bool: which labels that are not audited the network sees.
+
+        None for a network without other labels.
+        """
+        raise NotImplementedError
+
+    def frozen(self) -> Self:
+        """The network itself, in evaluation mode and without gradients of its weights."""
+        return self.eval().requires_grad_(False)
+
+
+class Classifier(Network):
     """Images in [0, 1], n x 1 or 3 x rows x columns, to logits, n x classes.
 
     Each image is expanded to the expected channels (a grey one to three equal ones), normalised,
@@ -95,18 +123,15 @@ class Classifier(nn.Module):
     training mode a body with auxiliary heads gives a tuple: the logits, then those of the heads.
 
     `opaque` marks a body that was built outside of pgdose: its modules are never changed, and its
-    images are contiguous, as its graph may take for granted. `notes`: what an import decided or
-    could not find out. `offset`: classes, or None; softmax(logits + offset) are the probabilities.
+    images are contiguous, as its graph may take for granted.
     """
 
     mean: Tensor
     std: Tensor
-    offset: Tensor | None
 
     def __init__(self, body: nn.Module, expected: Preprocessing, *, opaque: bool = False) -> None:
         super().__init__()
         self.body, self.opaque, self.expected = body, opaque, expected
-        self.notes: list[str] = []
         self.channels, self.order = expected.channels, expected.order
         self.channels_last = expected.layout == "channels_last"
         low, high = expected.range
@@ -148,10 +173,7 @@ class Classifier(nn.Module):
         return output
 
     def other_labels(self, images: Tensor) -> Tensor | None:
-        """n x (labels - 1), bool: which other labels the network sees, those over 0.5.
-
-        None for a network without other labels.
-        """
+        """n x (labels - 1), bool: the other labels that are over 0.5; None for other outputs."""
         if self.expected.outputs != "multilabel":
             return None
         seen: Tensor = self.outputs(images) > (0.5 if self.expected.activated else 0)
@@ -178,27 +200,30 @@ class Classifier(nn.Module):
             self.notes.append(note)
         return named[name]
 
-    def frozen(self) -> Self:
-        """The network itself, in evaluation mode and without gradients of its weights."""
-        return self.eval().requires_grad_(False)
-
 
 def classifier_in(network: nn.Module) -> Classifier | None:
     """The Classifier that a network is, or that wrappers of precision and libraries hold."""
     return next((module for module in network.modules() if isinstance(module, Classifier)), None)
 
 
+def network_in(network: nn.Module) -> Network | None:
+    """The Network that a module is, or that wrappers of precision and libraries hold.
+
+    Of one that is made of others it is the whole, not its parts.
+    """
+    return next((module for module in network.modules() if isinstance(module, Network)), None)
+
+
 def changed_labels(network: nn.Module, before: Tensor, after: Tensor) -> Tensor | None:
     """n, how many labels that are not audited differ between two images; None without any."""
-    inner = classifier_in(network)
-    if inner is None or inner.expected.outputs != "multilabel":
+    whole = network_in(network)
+    if whole is None:
         return None
-    first, second = inner.other_labels(before), inner.other_labels(after)
-    assert first is not None and second is not None
-    return (first != second).sum(dim=1)
+    first, second = whole.other_labels(before), whole.other_labels(after)
+    return None if first is None or second is None else (first != second).sum(dim=1)
 
 
 def probability_offset(network: nn.Module) -> Tensor | None:
     """What to add to a network's logits before softmax; None where that is nothing."""
-    inner = classifier_in(network)
-    return None if inner is None else inner.offset
+    whole = network_in(network)
+    return None if whole is None else whole.offset

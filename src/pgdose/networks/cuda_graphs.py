@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pgdose.networks.input_defences import Defence
+
 log = logging.getLogger(__name__)
 
 MOST_GRAPHS = 12  # batch sizes of which graphs are kept
@@ -61,7 +63,7 @@ class CudaGraphs(nn.Module):
         """`capture` replaces the capture on CUDA; it then serves images on every device."""
         super().__init__()
         self.network, self.most = network, most
-        self.fault: str | None = None  # why a capture failed
+        self.fault = _obstacle(network)  # why a capture failed, or is not tried
         self.replays = 0
         self._on_any_device = capture is not None
         self._capture = capture or GraphCapture()
@@ -137,6 +139,14 @@ class CudaGraphs(nn.Module):
                 "them",
                 *(rows, self.fault.splitlines()[0]),
             )
+
+
+def _obstacle(network: nn.Module) -> str | None:
+    """What cannot be captured, such as a codec that runs on the CPU; None if nothing is known."""
+    for module in network.modules():
+        if isinstance(module, Defence) and not module.keeps_device:
+            return f"{type(module).__name__} is computed on the CPU"
+    return None
 
 
 def padded_rows(rows: int) -> int:

@@ -2,25 +2,33 @@
 
 import contextlib
 import copy
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import fx
 from torch.fx.experimental import optimization
 
-from pgdose.networks.classifier import Classifier
+from pgdose.networks.classifier import Classifier, Network
 from pgdose.networks.frozen_graph import FrozenGraph
 
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
-def fold(network: Classifier) -> Classifier:
+
+def fold(network: AnyNetwork) -> AnyNetwork:
     """A frozen copy for inference: batch norm inside the convolutions, channels last.
 
-    An opaque network, or one that torch.fx cannot trace, keeps its modules: it is only slower.
+    Of a network that is made of others, each of these. An opaque network, or one that torch.fx
+    cannot trace, keeps its modules: it is only slower.
     """
-    folded = copy.deepcopy(network).eval().requires_grad_(False)
-    if folded.opaque:
-        return folded
+    folded = copy.deepcopy(network).frozen()
+    for part in [module for module in folded.modules() if isinstance(module, Classifier)]:
+        if not part.opaque:
+            _fold(part)
+    return folded
+
+
+def _fold(network: Classifier) -> None:
     with contextlib.suppress(Exception):  # torch.fx raises errors of many kinds
-        fused = optimization.fuse(folded.body, inplace=True)
-        folded.body = FrozenGraph(cast(fx.GraphModule, fused))
-    return folded.eval().to(memory_format=torch.channels_last)
+        fused = optimization.fuse(network.body, inplace=True)
+        network.body = FrozenGraph(cast(fx.GraphModule, fused))
+    network.frozen().to(memory_format=torch.channels_last)

@@ -16,13 +16,21 @@ from torch import nn
 from pgdose import tensor_files
 from pgdose.devices import with_precision
 from pgdose.errors import Damaged, UserError
-from pgdose.networks import declared_input, final_activation, formats, graph_file
+from pgdose.networks import (
+    declared_input,
+    final_activation,
+    formats,
+    graph_file,
+    input_defences,
+)
 from pgdose.networks.architectures import take_one_channel, untrained
-from pgdose.networks.classifier import Classifier, Preprocessing
+from pgdose.networks.classifier import Classifier, Network, Preprocessing
+from pgdose.networks.combined import DefendedClassifier, EnsembleClassifier
 from pgdose.networks.folding import fold
 from pgdose.networks.graph import GraphNetwork, Refused
 from pgdose.networks.weights import fitted, is_auxiliary, load_matching, read_weights
 from pgdose.out_of_memory import is_out_of_memory
+from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.image_size import shown, sides
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import OF_ONE_NUMBER, ExistingNetwork, Input
@@ -44,29 +52,56 @@ def save(network: Classifier, path: str | Path, description: dict[str, Any]) -> 
     tensor_files.save(state, path, description)
 
 
-def load(path: str | Path, *, trust: bool = False) -> Classifier:
-    """The network of `save` or `import_network`, in evaluation mode.
+def save_combined(
+    parts: Sequence[str | Path], path: str | Path, description: dict[str, Any]
+) -> None:
+    """Write a network that is made of those in other files.
+
+    `description`: of a defended network `defence` and `gradient`, as `DefendedNetwork.settings`
+    gives them, and `seed`, that of its noise; of an ensemble nothing.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    metadata = []
+    for number, part in enumerate(parts):
+        of_part, about = tensor_files.load(part)
+        tensors |= {f"{number}.{name}": tensor for name, tensor in of_part.items()}
+        metadata.append(about)
+    tensor_files.save(tensors, path, description | {"parts": metadata})
+
+
+def load(path: str | Path, *, trust: bool = False) -> Network:
+    """The network of `save`, `save_combined` or `import_network`, in evaluation mode.
 
     Damaged if the file is not as it was written. TorchScript, a program, needs `trust`: the study
     must say so, not the file.
     """
     tensors, metadata = tensor_files.load(path)
-    if "format" in metadata and not trust:
-        raise UserError(
-            f"{path}: holds a network that runs as a program, which 'trust: true' in the study "
-            "allows; set it if you know who made the network, or delete the file"
-        )
     try:
+        if not trust and _is_program(metadata):
+            raise UserError(
+                f"{path}: holds a network that runs as a program, which 'trust: true' in the study "
+                "allows; set it if you know who made the network, or delete the file"
+            )
         network = _built(tensors, metadata, Path(path).name)
         network.notes = list(metadata.get("notes", []))
         return network
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, RuntimeError, Refused) as error:
+    except (
+        *(KeyError, IndexError, TypeError, AttributeError, ValueError, ZeroDivisionError),
+        *(RuntimeError, Refused),
+    ) as error:
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise  # the file may be whole
         raise Damaged(path, f"no network can be built of it ({type(error).__name__})") from None
 
 
-def _built(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str) -> Classifier:
+def _is_program(metadata: dict[str, Any]) -> bool:
+    """Whether the network, or a part of it, runs as a program."""
+    return "format" in metadata or any(_is_program(part) for part in metadata.get("parts", []))
+
+
+def _built(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str) -> Network:
+    if "parts" in metadata:
+        return _combined(tensors, metadata, name)
     if "graph" in metadata or "format" in metadata:
         if "graph" in metadata:
             body: nn.Module = graph_file.read(tensors, metadata["graph"])
@@ -82,6 +117,22 @@ def _built(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str
     if "seen" in metadata:
         network = Classifier(network.body, Preprocessing(**metadata["seen"])).frozen()
     return network.eval()
+
+
+def _combined(tensors: dict[str, torch.Tensor], metadata: dict[str, Any], name: str) -> Network:
+    of_parts: list[dict[str, torch.Tensor]] = [{} for _ in metadata["parts"]]
+    for key, tensor in tensors.items():
+        number, _, of_part = key.partition(".")
+        of_parts[int(number)][of_part] = tensor
+    networks = [
+        _built(part, about, name) for part, about in zip(of_parts, metadata["parts"], strict=True)
+    ]
+    if "defence" not in metadata:
+        return EnsembleClassifier(networks).frozen()
+    entry = DefendedNetwork(defence=metadata["defence"], gradient=metadata["gradient"])
+    (network,), seed = networks, int(metadata["seed"])
+    defence = input_defences.make(entry.defence, entry.used_gradient, seed)
+    return DefendedClassifier(network, defence).frozen()
 
 
 def load_to_attack(
@@ -108,7 +159,9 @@ def import_network(
         _import_graph(existing, output, order, size)
     else:
         _import_weights(existing, output, order, size)
-    return load(output, trust=existing.trust)
+    network = load(output, trust=existing.trust)
+    assert isinstance(network, Classifier)  # no file of another maker describes parts
+    return network
 
 
 def _import_graph(

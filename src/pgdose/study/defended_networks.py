@@ -6,8 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pgdose.study.base import Count, Integer, Model, Name, Real, Repeats, mistake
+from pgdose.study.training import Training
 
 JpegQuality = Annotated[Integer, Field(ge=1, le=100)]
+
+
+DRAWS = 8  # qualities of a range
 
 
 class Jpeg(Model):
@@ -15,13 +19,30 @@ class Jpeg(Model):
 
     # One quality, or [lowest, highest]: the network's answer is the mean over `draws` of them.
     quality: JpegQuality | Annotated[list[JpegQuality], Field(min_length=2, max_length=2)]
-    draws: Annotated[Repeats, Field(ge=2)] = 8  # of a range alone
+    draws: Annotated[Repeats, Field(ge=2)] | None = None  # of a range alone; null: DRAWS
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
-        if isinstance(self.quality, list) and self.quality[0] >= self.quality[1]:
+        if isinstance(self.quality, int):
+            if self.draws is not None:
+                raise mistake(
+                    "is for a range of qualities, but 'quality' is {quality}; leave it out, or set "
+                    "'quality: [lowest, highest]'",
+                    field="draws",
+                    quality=self.quality,
+                )
+        elif self.quality[0] >= self.quality[1]:
             raise mistake("must be [lowest, highest] with lowest < highest", field="quality")
         return self
+
+    @property
+    def qualities(self) -> list[int]:
+        """The qualities whose answers are averaged, evenly spaced, each once; mostly one."""
+        if isinstance(self.quality, int):
+            return [self.quality]
+        lowest, highest = self.quality
+        draws = min(self.draws or DRAWS, highest - lowest + 1)
+        return [round(lowest + n * (highest - lowest) / (draws - 1)) for n in range(draws)]
 
 
 class BitDepth(Model):
@@ -93,13 +114,57 @@ class InputDefence(Model):
             )
         return self
 
+    @property
+    def copies(self) -> int:
+        """How many copies of an image the network is shown for one answer."""
+        if self.smoothing:
+            return self.smoothing.draws
+        return len(self.jpeg.qualities) if self.jpeg else 1
 
+    def network_settings(self) -> dict[str, Any]:
+        """What the network depends on, as JSON; `model_validate` reads it. No certificate's."""
+        (name, settings), *_ = self.model_dump(mode="json", exclude_none=True).items()
+        return {name: {key: settings[key] for key in settings if key not in OF_THE_CERTIFICATE}}
+
+    @property
+    def label(self) -> str:
+        """As tables name it: `jpeg (quality 75)`."""
+        if self.jpeg:
+            quality = self.jpeg.quality
+            ends = quality if isinstance(quality, list) else [quality]
+            return f"jpeg (quality {' to '.join(map(str, ends))})"
+        if self.bit_depth:
+            return f"bit_depth ({self.bit_depth.bits} bit{'s' * (self.bit_depth.bits > 1)})"
+        if self.median:
+            return f"median (size {self.median.size})"
+        assert self.smoothing
+        return f"smoothing (sigma {self.smoothing.sigma:g})"
+
+
+# Keys of smoothing that its network does not depend on.
+OF_THE_CERTIFICATE = ("samples", "selection", "alpha", "images")
 DEFENCES = ("jpeg", "bit_depth", "median", "smoothing")
 # Defences whose own gradient is 0 almost everywhere, since they round.
 ROUNDING = ("jpeg", "bit_depth")
 
 
-class DefendedNetwork(Model):
+class _MadeOfOthers(Model):
+    """An entry of `networks` that is made of others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_keys_of_training(cls, raw: Any) -> Any:
+        for key in raw if isinstance(raw, dict) else ():
+            if key in Training.model_fields:
+                raise mistake(
+                    "is for networks that are trained, and this one is made of others; leave it "
+                    "out, or give the trained network an entry of its own and name it here",
+                    field=key,
+                )
+        return raw
+
+
+class DefendedNetwork(_MadeOfOthers):
     """Another network of the group behind a defence at its input; nothing is trained."""
 
     defence: InputDefence
@@ -111,14 +176,30 @@ class DefendedNetwork(Model):
     @property
     def used_gradient(self) -> str:
         """`gradient`, or what stands for it."""
-        return self.gradient or ("bpda" if self.defence.kind in ROUNDING else "autograd")
+        return self.gradient or self.default_gradient
+
+    @property
+    def default_gradient(self) -> str:
+        """What stands for a `gradient` that is not given."""
+        return "bpda" if self.defence.kind in ROUNDING else "autograd"
+
+    def settings(self, rule: str = "") -> dict[str, Any]:
+        """What the network depends on, beside those of which it is made."""
+        return {"defence": self.defence.network_settings(), "gradient": self.used_gradient}
+
+    @property
+    def label(self) -> str:
+        """As tables name it."""
+        unusual = self.used_gradient != self.default_gradient
+        gradient = f", gradient {self.gradient}" if unusual else ""
+        return f"{self.defence.label}{gradient} before {self.of}"
 
 
 def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-class EnsembleNetwork(Model):
+class EnsembleNetwork(_MadeOfOthers):
     """Several networks of the group together: the mean of their probabilities."""
 
     ensemble: Annotated[list[Name], Field(min_length=2, max_length=100), BeforeValidator(_as_list)]
@@ -128,3 +209,12 @@ class EnsembleNetwork(Model):
         if len(set(self.ensemble)) < len(self.ensemble):
             raise mistake("must name each network once", field="ensemble")
         return self
+
+    def settings(self, rule: str = "") -> dict[str, Any]:
+        """None: the network is the mean of those that it is made of, in the order of the list."""
+        return {}
+
+    @property
+    def label(self) -> str:
+        """As tables name it."""
+        return f"ensemble of {', '.join(self.ensemble)}"

@@ -20,7 +20,12 @@ from pgdose.attack.diagnostics.run import diagnose
 from pgdose.attack.noise import Noise
 from pgdose.attack.projections import CLIPS
 from pgdose.attack.steps import Attack
+from pgdose.networks.classifier import Classifier, Preprocessing
+from pgdose.networks.combined import DefendedClassifier
+from pgdose.networks.input_defences import make
+from pgdose.study.defended_networks import InputDefence
 from pgdose.study.doses import Doses
+from pgdose.study.networks import Input
 
 EPSILONS = [0.01, 0.02, 0.05, 0.1]
 ITERATIONS = 20
@@ -660,3 +665,36 @@ def test_where_nothing_was_attacked_nothing_is_judged() -> None:
     names += ("rows", "images", "keys")
     empty = replace(e, **{name: getattr(e, name)[:0] for name in names})
     assert set(verdicts(empty).values()) == {"not done"}
+
+
+# --- networks behind defences -----------------------------------------------------------------
+
+JPEG, BITS = {"jpeg": {"quality": 75}}, {"bit_depth": {"bits": 4}}
+QUALITIES = {"jpeg": {"quality": [50, 90], "draws": 3}}
+SMOOTHING = {"smoothing": {"sigma": 0.05, "draws": 3}}
+
+
+@cache
+def defended(defence: str, gradient: str) -> dict[str, dict[str, Any]]:
+    """The checks of an attack on the plain network behind a defence, by name."""
+    inner = Classifier(plain(), Preprocessing.from_study(Input(channels=1))).frozen()
+    made = make(InputDefence.model_validate_json(defence), gradient, 0)
+    network = DefendedClassifier(inner, made).frozen()
+    return {result["check"]: result for result in diagnose(inputs(network))}
+
+
+@pytest.mark.parametrize("defence", [JPEG, BITS], ids=str)
+def test_the_own_gradient_of_a_defence_that_rounds_is_flagged(defence: dict[str, Any]) -> None:
+    checks = defended(json.dumps(defence), "autograd")
+    failed = {name for name, result in checks.items() if result["verdict"] == "failed"}
+    assert {"gradients", "loss rises", "dose reached", "finds a planted image"} <= failed
+    assert checks["gradients"]["figure"] == 1
+
+
+@pytest.mark.parametrize("defence", [JPEG, BITS, QUALITIES, SMOOTHING], ids=str)
+def test_bpda_and_eot_are_not_taken_for_masked(defence: dict[str, Any]) -> None:
+    checks = defended(json.dumps(defence), "bpda")
+    assert {result["verdict"] for result in checks.values()} <= {"passed", "not done"}
+    assert {"gradients", "loss rises", "finds a planted image"} <= {
+        name for name, result in checks.items() if result["verdict"] == "passed"
+    }

@@ -10,13 +10,15 @@ import pytest
 import torch
 from helpers.jobs import run_script
 from safetensors.torch import save_file
+from scipy.special import softmax
 from torch import nn
 
 from pgdose import tensor_files
 from pgdose.analysis import network_tables, quality
 from pgdose.cohort.images import load_members
 from pgdose.images.stores import new_store
-from pgdose.networks import network_files
+from pgdose.networks import input_defences, network_files
+from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.training import Training
 from pgdose.tables import clean_logits as clean_table
@@ -244,3 +246,60 @@ def test_other_preprocessings_are_tried_where_an_imported_network_is_often_wrong
     assert np.sum(found["confusion"]) == 8 == found["grid"]["images"]
     assert found["grid"]["rows"][0]["name"] == "as declared" and len(found["grid"]["rows"]) > 8
     assert f"right on 50 % of its images; see {folder}/probe.html" in caplog.text
+
+
+def defend(folder: Path, parts: list[str], settings: dict[str, Any], run: str) -> None:
+    """Make the network of a run from those of others, in a folder of its name."""
+    (folder / run).mkdir()
+    run_script(
+        "defend",
+        folder,
+        input={
+            "networks": [str(folder / part) for part in parts],
+            "members": folder / "members.parquet",
+        },
+        output={name: folder / run / file for name, file in OUTPUT.items()},
+        params={
+            "results": folder,
+            "trust": False,
+            "shape": json.dumps(SHAPE),
+            "settings": json.dumps(settings),
+            "batch": 3,
+            "threads": 1,
+        },
+        wildcards={"group": "G", "run": run},
+    )
+
+
+def test_networks_are_put_behind_defences_and_together(folder: Path) -> None:
+    train(folder)
+    entry = DefendedNetwork.model_validate({"defence": {"jpeg": {"quality": 5}}})
+    defend(folder, ["network.safetensors"], {**entry.settings(), "seed": 3}, "jpeg")
+    assert pd.read_csv(folder / "jpeg/training.csv").empty
+    validation = load_members(folder / "members.parquet", folder, **SHAPE)
+    validation = validation.select(validation.table["part"] == "validation")
+    pixels = torch.from_numpy(validation.read(range(8)) / np.float32(255))
+    network = network_files.load(folder / "network.safetensors")
+    with torch.no_grad():
+        expected = network(input_defences.coded(pixels, 5)).numpy()
+    assert np.allclose(clean_logits(folder / "jpeg"), expected, atol=1e-5)
+    assert not np.allclose(expected, clean_logits(folder), atol=1e-3)
+    assert clean_table.computed_in(folder / "jpeg/clean.parquet") == "fp32"
+    parts = ["network.safetensors", "jpeg/network.safetensors"]
+    defend(folder, parts, {}, "both")
+    mean = (softmax(clean_logits(folder), axis=1) + softmax(expected, axis=1)) / 2
+    assert np.allclose(softmax(clean_logits(folder / "both"), axis=1), mean, atol=1e-5)
+
+
+def test_a_threshold_is_that_of_the_network_behind_a_defence(folder: Path) -> None:
+    from torchvision import models
+
+    torch.manual_seed(2)
+    theirs = models.resnet18(num_classes=1).eval()
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    import_network(folder, architecture="resnet18", outputs="logit", threshold=0.3)
+    before = clean_table.offset_of(parquet.read_metadata(folder / "clean.parquet"))
+    settings = {"defence": {"bit_depth": {"bits": 3}}, "gradient": "bpda", "seed": 3}
+    defend(folder, ["network.safetensors"], settings, "bits")
+    after = clean_table.offset_of(parquet.read_metadata(folder / "bits/clean.parquet"))
+    assert before is not None and after is not None and after.tolist() == before.tolist()

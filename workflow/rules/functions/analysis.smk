@@ -1,6 +1,7 @@
 # What rules/analysis.smk asks of the study.
 
 from pgdose.study.defence_words import defence_words, training_passes
+from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork
 
 
 def columns_of(*rules):
@@ -16,9 +17,11 @@ def shown_table(name):
 
 
 def kind_of(network):
-    """How a network is built and trained, or of which kind its file is."""
+    """How a network is built and trained, of which kind its file is, or what it is made of."""
     if getattr(network, "adversarial", None):
         return f"{network.architecture}, trained by {network.adversarial.method}"
+    if isinstance(network, DefendedNetwork | EnsembleNetwork):
+        return network.label
     return network.architecture or Path(network.file).suffix.lower()
 
 
