@@ -126,7 +126,8 @@ def _loss_gradient(
             for some in delta.split(at_once):
                 size = max(1, at_once // len(some))
                 parts = zip(images.split(size), classes.split(size), strict=True)
-                gradients.append(sum(_gradient(network, some, *part) for part in parts))
+                of_parts = (_gradient(network, some, *part) for part in parts)
+                gradients.append(sum(of_parts, torch.zeros_like(some)))
             return torch.cat(gradients), at_once
         except RuntimeError as error:
             at_once = halve_batch(at_once, error)

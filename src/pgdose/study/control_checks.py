@@ -68,7 +68,9 @@ def _repeated_corruptions(study: Study, modality: Mapping[str, str]) -> Iterator
     """A line for a group that two controls corrupt in the same way."""
     first: dict[tuple[str, str], str] = {}
     for name, control in study.controls.items():
-        for group in _groups_of(control, modality) if isinstance(control, Corruption) else ():
+        if not isinstance(control, Corruption):
+            continue
+        for group in _groups_of(control, modality):
             other = first.setdefault((control.corruption, group), name)
             if other != name:
                 yield (

@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 
 from pgdose.study.adversarial_training import AdversarialTraining
-from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork, InputDefence
+from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork
 from pgdose.study.runs import Run
 from pgdose.study.training import Training
 
 
 def defence_words(run: Run) -> str:
-    """A defended run's defence and its strength: "JPEG of quality 50"; empty for other runs."""
+    """A defended run's defence: "jpeg (quality 50) before full"; empty for other runs."""
     network = run.network
-    if isinstance(network, DefendedNetwork):
-        return f"{_at_the_input(network.defence)} before {network.of}"
-    if isinstance(network, EnsembleNetwork):
-        return f"ensemble of {', '.join(network.ensemble)}"
+    if isinstance(network, DefendedNetwork | EnsembleNetwork):
+        return network.label
     if isinstance(network, Training) and network.adversarial is not None:
         return _trained(network.adversarial)
     return ""
@@ -38,16 +36,3 @@ def training_passes(run: Run, runs: Mapping[str, Run]) -> float | None:
 def _trained(adversarial: AdversarialTraining) -> str:
     name = {"pgd": "PGD", "trades": "TRADES", "free": "free"}[adversarial.method]
     return f"adversarial training ({name}, epsilon {adversarial.epsilon:g})"
-
-
-def _at_the_input(defence: InputDefence) -> str:
-    if defence.jpeg is not None:
-        quality = defence.jpeg.quality
-        ends = quality if isinstance(quality, list) else [quality]
-        return f"JPEG of quality {' to '.join(map(str, ends))}"
-    if defence.bit_depth is not None:
-        return f"{defence.bit_depth.bits} bits a channel"
-    if defence.median is not None:
-        return f"median of {defence.median.size} x {defence.median.size} pixels"
-    assert defence.smoothing is not None  # the model has exactly one of them
-    return f"smoothing with noise of sigma {defence.smoothing.sigma:g}"
