@@ -4,6 +4,7 @@ from job import job, settings
 
 from pgdose.analysis.success import as_counted
 from pgdose.plots import (
+    abstention,
     certified,
     confidence,
     control_rows,
@@ -29,6 +30,7 @@ with job(snakemake):
     sizes, reached, errors = (
         result_csv.read_csv(inputs[n]) for n in ("training_size", "doses_reached", "harm")
     )
+    abstaining = result_csv.read_csv(inputs.abstention)
     attacks = by_confidence["attack"].unique()
     optional = {
         name: result_csv.read_csv(path)
@@ -59,6 +61,9 @@ with job(snakemake):
         "fig_defence": lambda: defence.defence_rows(
             asr, networks, optional["defence"], groups, iterations, reached
         ),
+        "fig_abstention": partial(
+            abstention.over_rejected, abstaining, groups, epsilon, min(epsilons, default=epsilon)
+        ),
     }
     draw = {
         "fig3a": curves.asr_over_epsilon,
@@ -73,6 +78,7 @@ with job(snakemake):
         "fig_expected_harm": harm.expected_harm_over_epsilon,
         "fig_controls": controls.asr_over_size,
         "fig_defence": defence.defences,
+        "fig_abstention": abstention.error_over_rejected,
     }
     for figure, files in style.files_of_figures(snakemake.output).items():
         of_figure = rows[figure.name]()

@@ -1,7 +1,8 @@
 from job import job, settings
 
-from pgdose.analysis import measures
+from pgdose.analysis import abstention, measures
 from pgdose.analysis.decisions import clean_decisions
+from pgdose.analysis.measures import Abstaining
 from pgdose.analysis.settings import HarmSettings, MeasureSettings
 from pgdose.attack import surface_table
 from pgdose.attack.surface_table import surface_shards
@@ -14,14 +15,22 @@ with job(snakemake) as log:
     table = parquet.read_table(inputs.members)
     members, validation = table.set_index("member"), table[table["part"] == "validation"]
     how = MeasureSettings(**settings(params))
+    run, raises_wrong_class = settings(params, "run"), settings(params, "raises_wrong_class")
+    unattacked, clean = {}, None
+    if raises_wrong_class is not None:
+        clean = abstention.clean_images(
+            clean_logits.read_table(inputs.clean), members, how.draws, how.seed
+        )
+        unattacked = {"abstention": abstention.without_attack(clean)}
     by_attack = {}
     for attack, doses in settings(params, "doses").items():
         surface = surface_table.read_surface(
             surface_shards(inputs.surfaces, attack), inputs.network, Doses(**doses)
         )
         drawn = image_draws.attacked(
-            validation, settings(params, "images")[attack], how.seed, snakemake.wildcards.group
+            validation, settings(params, "images")[attack], how.seed, run["group"]
         )["member"]
+        abstaining = clean and Abstaining(clean, drawn, raises_wrong_class[attack])
         by_attack[attack] = one = measures.measure_attack(
             surface,
             members,
@@ -29,6 +38,7 @@ with job(snakemake) as log:
             bounds_change=attack not in params.gradient_clipped,
             sample=clean_decisions(drawn, clean_logits.read(inputs.clean, drawn)),
             of_errors=HarmSettings(**settings(params, "harm")),
+            abstaining=abstaining,
         )
         if one.n_unknown:
             log.warning(
@@ -41,5 +51,5 @@ with job(snakemake) as log:
                 *(attack, one.too_few_patients),
             )
     measures.write_run(
-        by_attack, settings(params, "run"), dict(snakemake.output), settings(params, "columns")
+        by_attack, run, dict(snakemake.output), settings(params, "columns"), unattacked
     )

@@ -15,6 +15,9 @@ with job(snakemake):
     )
     columns = settings(params, "columns")
     tables = {name: result_files.read_measures(inputs[name]) for name in params.measures}
+    if inputs.disagreement:
+        paths = [*inputs.abstention, *inputs.disagreement]
+        tables["abstention"] = result_files.read_measures(paths)
     tables |= study_tables.findings(
         study,
         study_tables.RunFiles(

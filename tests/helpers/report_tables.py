@@ -144,6 +144,9 @@ def add_dose(rows: Rows, group: str, attack: str, epsilon: float) -> None:
         for to in CLASSES:
             rows.add("transitions", at_last, {"class": name}, flipped_to=to, n=rows.count())
     add_errors(rows, group, at_last, n)
+    add_abstention(rows, {**at_last, "choice": "last", "knows_detector": "no"})
+    if attack == "paper" and epsilon == 0.02:
+        add_abstention(rows, {**at_last, "attack": None, "epsilon": 0.0, "iteration": 0})
     for by, value, apart in (("sex", "F", 0.31), ("sex", "M", -0.31), ("age", "under 40", 0.02)):
         ends = {"difference_low": apart - 0.3, "difference_high": apart + 0.3}
         subgroup = {"by": by, "value": value, **rows.rates(9)}
@@ -176,6 +179,18 @@ def add_errors(rows: Rows, group: str, at_last: Mapping[str, Any], n: int) -> No
         ends = {"ci_low": 1.1, "ci_high": 2.2, "rate": 1.5 if clean else 1.9, "class": ""}
         weights = "study" if group == "X-TB" else "equal"
         rows.add("harm", point, told, ends, error="expected_harm", weights=weights)
+
+
+def add_abstention(rows: Rows, condition: Mapping[str, Any]) -> None:
+    """Two scores at two thresholds; where all are rejected there is no error."""
+    for score in ("confidence", "margin"):
+        for share in (0.0, 0.1, 0.9):
+            error = np.nan if share == 0.9 else 0.2 + share
+            counts = {"n_images": 60, "rejected": share * 1.1, "n_accepted": 50, "threshold": 0.7}
+            ends = {"ci_low": error - 0.1, "ci_high": error + 0.1, "caught": share}
+            ends |= {"caught_low": share / 2, "caught_high": np.nan}
+            place = {"score": score, "clean_rejected": share}
+            rows.add("abstention", condition, place, counts, ends, error=error)
 
 
 def at_last_of(dose: Mapping[str, Any], last: int) -> dict[str, Any]:
@@ -320,7 +335,7 @@ def draw_pictures(folder: Path) -> dict[str, Path]:
     """A picture for each figure and kind of picture, all of them words."""
     folder.mkdir(exist_ok=True)
     names = ["fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"]
-    names += ["fig_harm", "fig_expected_harm", "fig_defence", *PICTURES]
+    names += ["fig_harm", "fig_expected_harm", "fig_defence", "fig_abstention", *PICTURES]
     files = {name: folder / f"{name}.png" for name in names}
     for name, file in files.items():
         if not file.exists():

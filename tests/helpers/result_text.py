@@ -5,6 +5,7 @@ import pandas as pd
 #: Columns with words of pgdose; text in any other column is a name that a person chose.
 WORDS = {
     *("role", "network", "check", "verdict", "says", "by", "value", "part"),
+    *("score", "choice", "knows_detector"),
     *("conclusion", "paper", "test", "stage", "reason", "statistic", "state"),
     *(
         "agrees",

@@ -142,6 +142,44 @@ def test_confidence(small_study: Path, group: str, run: str, attack: str) -> Non
         assert row.n_flipped_any == wrong.any(axis=1).sum()
 
 
+@pytest.mark.parametrize(("group", "run"), NETWORKS)
+def test_abstention(small_study: Path, group: str, run: str) -> None:
+    """Clean, and under noise, which is on all validation images."""
+    true, seen, confidence = clean_of(small_study, group, run)
+    right = seen == true
+    found = attacked(small_study, group, run, "noise")
+    members = pd.read_parquet(folder_of(small_study) / f"groups/{group}/{run}/clean.parquet")
+    place = np.searchsorted(members["member"].to_numpy(), found.members)
+    assert (np.sort(place) == np.flatnonzero(right)).all()
+    after, wrong = confidence.copy(), ~right
+    for i, logits in zip(place, found.table["logits"], strict=True):
+        powers = np.exp(np.array(logits, float).reshape(2, -1)[1])
+        after[i], wrong[i] = powers.max() / powers.sum(), powers.argmax() != true[i]
+    table = told(small_study, "abstention", group=group, run=run)
+    table = table[table["score"] == "confidence"]
+    clean, noise = table[table["attack"].isna()], table[table["attack"] == "noise"]
+    assert len(clean) == 11 and len(noise) == 2 * 11
+    for row in clean.itertuples():
+        limit = np.sort(confidence)[int(row.clean_rejected * len(true) + 1e-9)]
+        limit = -np.inf if row.clean_rejected * len(true) < 1 else limit
+        assert row.n_rejected == (confidence < limit - 1e-9).sum()
+        assert row.n_wrong == (~right & (confidence > limit - 1e-9)).sum()
+    for row in noise[noise["choice"] == "last"].itertuples():
+        limit = -np.inf if np.isnan(row.threshold) else row.threshold
+        assert (row.n_images, row.n_rejected) == (len(true), (after < limit - 1e-9).sum())
+        assert row.n_flipped == (wrong & right).sum()
+        assert row.n_wrong == (wrong & (after > limit - 1e-9)).sum()
+
+
+def test_only_several_networks_disagree(small_study: Path) -> None:
+    table = told(small_study, "abstention")
+    rows = table[table["score"] == "disagreement"]
+    assert set(rows["group"]) == {"H-OV"} and set(rows["run"]) == {"full", "shuffle"}
+    assert set(rows["attack"].dropna()) == {"paper"}
+    assert (rows["n_images"] == len(clean_of(small_study, "H-OV")[0])).all()  # under the six drawn
+    assert "n8-r1" not in set(table["run"])
+
+
 @each_run
 def test_transitions(small_study: Path, group: str, run: str, attack: str) -> None:
     found = attacked(small_study, group, run, attack)

@@ -63,8 +63,8 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
     tables += "networks network_checks transfer rejects_by_class harm"
     wanted += [f"tables/{name}.csv" for name in tables.split()]
     drawn = {"fig1": "png svg", "fig2": "png svg"}
-    drawn |= dict.fromkeys(["fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"], "png svg csv")
-    drawn["fig_harm"] = "png svg csv"
+    curves = ["fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d", "fig_abstention", "fig_harm"]
+    drawn |= dict.fromkeys(curves, "png svg csv")
     for group in GROUPS:
         drawn |= dict.fromkeys([f"heatmap/{group}", f"network/{group}"], "png svg csv")
         drawn[f"examples/{group}"] = "png svg"

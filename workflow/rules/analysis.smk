@@ -27,6 +27,7 @@ rule measure:
         gradient_clipped=gradient_clipped(),
         harm=lambda w: as_json(harm_settings(STUDY.groups[w.group])),
         settings=measure_settings(),
+        raises_wrong_class=lambda w: as_json(raises_wrong_class(run_of(w))),
         columns=as_json(
             {
                 **table_registry.columns_of("measure"),
@@ -206,6 +207,44 @@ if transferred():  # some group has several networks
         script:
             "../../scripts/table_transfer.py"
 
+    rule disagreement:
+        """What rejecting the images on which a group's networks disagree comes to."""
+        input:
+            members=f"{RESULTS}/groups/{{group}}/members.parquet",
+            clean=lambda w: run_file("clean.parquet", judges(w)),
+            transfers=lambda w: [
+                file
+                for run, attack in transferred()
+                if run.group == w.group
+                for file in run_file(f"{attack}/transfer.parquet", [run])
+            ],
+        output:
+            f"{RESULTS}/groups/{{group}}/disagreement.parquet",
+        log:
+            f"{LOGS}/disagreement/{{group}}.log",
+        benchmark:
+            f"{BENCHMARKS}/disagreement/{{group}}.tsv"
+        wildcard_constraints:
+            group=one_of(with_disagreement()),
+        conda:
+            "../../envs/data.yaml"
+        params:
+            runs=lambda w: as_json([run.identity() for run in judges(w)]),
+            judges=lambda w: as_json(disagreeing(w.group)),
+            attacks=lambda w: as_json(
+                [
+                    (run.name, attack, *judged_attack(run, attack))
+                    for run, attack in transferred()
+                    if run.group == w.group
+                ]
+            ),
+            columns=as_json(table_registry.columns_of("measure")["abstention"]),
+            draws=STUDY.measures.draws,
+            seed=STUDY.seed,
+            code=script_digest("disagreement.py"),
+        script:
+            "../../scripts/disagreement.py"
+
 
 if defended_groups():
 
@@ -255,6 +294,7 @@ rule tables:
         members=group_file(
             "members.parquet", dict.fromkeys(run.group for run in size_runs())
         ),
+        disagreement=group_file("disagreement.parquet", with_disagreement()),
     output:
         **{
             name: shown_table(name)

@@ -22,6 +22,7 @@ rule curves:
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
         harm=f"{RESULTS}/tables/harm.csv",
+        abstention=f"{RESULTS}/tables/abstention.csv",
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:

@@ -20,6 +20,8 @@ In reading order:
     transitions        which class flips to which
     decisions          what the network decides for every image, attacked or not
     harm               missed disease, false alarms and expected harm
+    abstention         error among accepted images, with `abstention_scores` and
+                       with `abstention_curves`
     measures           the tables of one run, gathered from those above
 
     operating_point    at which epsilon and iteration attacks are compared
@@ -56,6 +58,7 @@ In reading order:
     attacked_pair      both networks under one attack
     clean_pair         both networks on clean images
     defence            the table defence: each defended network beside its group's main one
+    network_disagreement  abstention where the networks of a group disagree
 
     source_counts      what each source held
     slide_outcomes     what became of each slide

@@ -5,7 +5,7 @@ run into one file a table, with the columns group, run, role, size, repeat and a
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis import bootstrap, result_files
+from pgdose.analysis import abstention, bootstrap, result_files
+from pgdose.analysis.abstention import CleanImages
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
 from pgdose.analysis.decisions import decisions
 from pgdose.analysis.dose_summary import dose_summary
@@ -31,6 +32,20 @@ from pgdose.analysis.transitions import transitions
 from pgdose.attack.surface_table import SurfaceTable
 
 ROUNDING = 1e-6  # a change of epsilon may be stored as a little more
+
+
+@dataclass(frozen=True)
+class Abstaining:
+    """What the abstention of a run under one attack needs besides the surface.
+
+    clean:  the clean validation images
+    sample: the members of the attack's sample
+    raises_wrong_class: see `abstention.under_attack`
+    """
+
+    clean: CleanImages
+    sample: Iterable[int]
+    raises_wrong_class: bool | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,7 @@ def measure_attack(
     bounds_change: bool = True,
     sample: pd.Series | None = None,
     of_errors: HarmSettings | None = None,
+    abstaining: Abstaining | None = None,
 ) -> AttackMeasures:
     """Measure an attack; `members` are the group's, indexed by member.
 
@@ -66,6 +82,7 @@ def measure_attack(
     sample:        the clean decision of each image of the attack's sample, for the table harm, see
                    `decisions.clean_decisions`; None: the table is empty
     of_errors:     which errors miss a disease, and what they weigh
+    abstaining:    None: the table abstention is empty
     """
     classes = members.drop_duplicates("class_index").sort_values("class_index")["class"].tolist()
     result = outcomes(surface, members["class_index"], len(classes), bounds_change=bounds_change)
@@ -85,6 +102,7 @@ def measure_attack(
         "doses_reached": doses_reached(surface, bounds_change=bounds_change),
         "confidence_fine": success_by_fine_confidence(result, patients, iteration=iteration),
         "harm": _harm(surface, result, members, classes, sample, settings, of_errors),
+        "abstention": _abstention(abstaining, surface, result, iteration),
         "images": _images(result, attacked, epsilon=settings.epsilon, **point),
     }
     return AttackMeasures(
@@ -114,6 +132,21 @@ def _harm(
     return harm(made, classes, patients, of_errors or HarmSettings(), iteration=iteration)
 
 
+def _abstention(
+    abstaining: Abstaining | None, surface: SurfaceTable, result: Outcomes, iteration: int
+) -> pd.DataFrame:
+    if abstaining is None:
+        return pd.DataFrame()
+    return abstention.under_attack(
+        abstaining.clean,
+        surface,
+        result,
+        abstaining.sample,
+        iteration=iteration,
+        raises_wrong_class=abstaining.raises_wrong_class,
+    )
+
+
 def _images(
     result: Outcomes, attacked: pd.DataFrame, *, epsilon: float, iteration: int, success: str
 ) -> pd.DataFrame:
@@ -139,17 +172,21 @@ def write_run(
     identity: Mapping[str, Any],
     paths: Mapping[str, str | Path],
     columns: Mapping[str, list[str]],
+    unattacked: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     """Write the measures of all attacks on a run, atomically, a file for each name in `paths`.
 
-    `identity` gives group, run, role, size and repeat; `columns` are those of each table. The
+    `identity` gives group, run, role, size and repeat; `columns` are those of each table;
+    `unattacked` are the rows of tables, by name, that are of no attack and come first. The
     metadata of `images` names the attacks that are bounded.
     """
+    first = unattacked or {}
     for name, path in paths.items():
         if name == "draws":
             write_draws({attack: of.draws for attack, of in by_attack.items()}, path)
             continue
         tables = [of.tables[name].assign(attack=attack) for attack, of in by_attack.items()]
+        tables = [*([first[name]] if name in first else []), *tables]
         filled = [table for table in tables if len(table)]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
         table = table.assign(**result_files.identity_columns(identity, len(table)))

@@ -487,6 +487,44 @@ _TABLES = [
         in_snakemake_report=False,
     ),
     ResultTable(
+        "abstention",
+        "analysis.abstention.under_attack",
+        "measure",
+        {
+            **_RUN,
+            "score": "what images are rejected by: confidence, margin or disagreement",
+            "attack": "name of the attack in the study; empty for clean images",
+            "epsilon": "amplitude, in units of the full intensity range [0, 1]; 0 for clean images",
+            "iteration": "the operating iteration; 0 for clean images",
+            "choice": "last: the iterate of this iteration; best: of the iterates up to it the one "
+            "that is wrong and most certain; empty for clean images",
+            "knows_detector": "yes: the attack goes on to raise the score of the wrong diagnosis; "
+            "no; empty for clean images, and where nobody knows",
+            "clean_rejected": "share of all clean validation images that the threshold may reject",
+            "threshold": "images with a score under it are rejected (of disagreement, over it); "
+            "empty where none is",
+            "n_images": "images of the sample, right and wrong ones",
+            "n_patients": "their patients; 0 if nobody knows them",
+            "n_rejected": "images that are rejected under this attack",
+            "rejected": "n_rejected / n_images",
+            "n_accepted": "all others",
+            "n_wrong": "those of them with a wrong diagnosis",
+            "error": "n_wrong / n_accepted",
+            **_ENDS,
+            **_WILSON,
+            "n_flipped": "images that the attack flips",
+            "n_caught": "those of them that are rejected",
+            "caught": "n_caught / n_flipped",
+            "caught_low": "lower end of its 95 % interval, by patients",
+            "caught_high": "upper end",
+            "aurc": "mean error of the k most certain images over all k, the same in all rows of a "
+            "curve",
+        },
+        "Abstention: the error among accepted images over the share that is rejected, clean and "
+        "under each attack, with thresholds that were chosen on clean images.",
+        in_snakemake_report=False,
+    ),
+    ResultTable(
         "transitions",
         "analysis.transitions.transitions",
         "measure",

@@ -27,6 +27,15 @@ def difference_of_logits_ratio(logits: Tensor, classes: Tensor) -> Tensor:
     return margin(logits, classes) / (ordered[:, 0] - ordered[:, 2] + 1e-12)
 
 
+def no_wrong_class(logits: Tensor, classes: Tensor) -> Tensor:
+    """Minus the log-probability of the likeliest class but the true one.
+
+    To lower it is to raise max over k != y of log p_k, whatever the diagnosis is by then: the
+    attack on a detector that trusts confident answers (Stutz et al. 2020).
+    """
+    return -logits.log_softmax(dim=1).scatter(1, classes[:, None], -torch.inf).amax(dim=1)
+
+
 # By the names that the study gives them under `gradient_of`.
 OBJECTIVES: dict[str, Objective] = {
     "probability": lambda logits, classes: _of_class(logits.softmax(dim=1), classes),
@@ -34,4 +43,5 @@ OBJECTIVES: dict[str, Objective] = {
     "cross_entropy": lambda logits, classes: _of_class(logits.log_softmax(dim=1), classes),
     "margin": margin,
     "dlr": difference_of_logits_ratio,
+    "wrong_class": no_wrong_class,
 }

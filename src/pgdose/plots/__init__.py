@@ -17,6 +17,7 @@ In reading order:
     controls       success over the size of the change: attacks and controls
 
     defence        what helps: defended networks beside the main one
+    abstention     error among accepted images over the share that is rejected
 
     examples       Figs. 1 and 2: adversarial images beside their originals
     heatmap        a group's response surface

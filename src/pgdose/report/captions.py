@@ -26,6 +26,7 @@ TITLES = {
     "fig_expected_harm": f"Expected harm over the amplitude {EPSILON}",
     "fig_controls": "What else flips diagnoses",
     "fig_defence": "What helps: defended networks",
+    "fig_abstention": "Abstention. Remaining error and rejected images",
 }
 CAPTIONS = {
     "fig1": (
@@ -111,6 +112,17 @@ CAPTIONS = {
         "bars: 95 % intervals of each network alone. Whether two networks differ is told by the "
         "interval of their difference, in the table, which is narrower: two bands may overlap and "
         "the networks differ all the same. Grey points: amplitudes that the attack never reached."
+    ),
+    "fig_abstention": (
+        "The error among accepted images (vertical) over the share of images that is rejected "
+        "(horizontal), clean and under attack at the amplitudes ε in the titles. Images that the "
+        "network trusts least are rejected first: by its confidence, by the margin of its first "
+        "over its second logit (of two classes that is the same order), or where the networks of "
+        "the group disagree. Thresholds are chosen on clean images and stay under attack; the "
+        "point is the one that rejects 10 % of clean images. A curve that falls is a detector that "
+        "works. A curve that rises is one that prefers attacked images: it rejects right diagnoses "
+        "and keeps confident wrong ones, however well it does on clean images. Errors among fewer "
+        f"than {FEW} images are faint. Bands: 95 % intervals of the lines of confidence."
     ),
 }
 #: The pictures of each group, in the order of its section.

@@ -22,6 +22,7 @@ TABLES = {  # where a reader finds the numbers of a figure
     "fig_expected_harm": "the table harm of the results",
     "fig_controls": "the tables below it",
     "fig_defence": "figures/fig_defence.csv of the results",
+    "fig_abstention": "figures/fig_abstention.csv of the results",
 }
 PHOTOS = ("fig1", "fig2", "examples")  # images, which no dark page may invert
 

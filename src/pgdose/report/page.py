@@ -80,6 +80,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "calibrated": "ece" in data.table("table1"),
         "sized": study_tables.training_size(data),
         "worst": study_tables.worst_case(data),
+        "abstention": study_tables.abstention(data),
         "every_worst": study_tables.worst_case_by_epsilon(data),
         "doses": study_tables.doses(data),
         "intervals": summary.intervals(data),

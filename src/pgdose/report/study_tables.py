@@ -3,6 +3,7 @@
 import pandas as pd
 
 from pgdose.analysis.operating_point import at
+from pgdose.plots.rows import at_nearest_epsilon
 from pgdose.plots.style import EPSILON
 from pgdose.report import summary, tables, wording
 from pgdose.report.data import ReportData
@@ -202,6 +203,36 @@ def doses(data: ReportData) -> list[Table]:
         tables.by_attack(f"Images that the smallest {EPSILON} flipped", table, at_smallest),
         tables.by_attack(f"Images that no {EPSILON} flipped", table, never),
     ]
+
+
+def abstention(data: ReportData, share: float = 0.1) -> Table | None:
+    """What rejecting `share` of clean images comes to, clean and at the operating point."""
+    table = data.table("abstention")
+    if table.empty:
+        return None
+    is_clean = table["attack"].isna() | (table["attack"] == "")
+    shown = [table[is_clean].assign(attack="none", choice="last")]
+    if not is_clean.all():
+        shown.append(at_nearest_epsilon(table[~is_clean], data.epsilon))
+    rows = pd.concat(shown, ignore_index=True)
+    rows = rows[rows["choice"] == "last"]
+    key = ["group", "attack", "score"]
+    without = rows[rows["clean_rejected"] == 0].set_index(key)["error"].rename("error_of_all")
+    rows = rows[(rows["clean_rejected"] - share).abs() < 1e-9].join(without, on=key)
+    order = {name: place for place, name in enumerate([*data.groups, "none", *data.attacks])}
+    rows = rows.sort_values(["group", "attack"], key=lambda names: names.map(order), kind="stable")
+    columns: list[Column] = [
+        ("Group", "", tables.text("group")),
+        ("Attack", "", tables.text("attack")),
+        AMPLITUDE,
+        ("Rejected by", "", tables.text("score")),
+        ("Attack knows it", "", tables.text("knows_detector")),
+        ("Rejected", "number", lambda row: wording.rate(row["rejected"])),
+        ("Error of all", "number", lambda row: wording.rate(row["error_of_all"])),
+        ("Error of accepted", "number", tables.with_interval("error", wording.rate)),
+        ("Flips caught", "number", tables.rate_with_interval("caught")),
+    ]
+    return tables.table_of("Abstention", rows, columns)
 
 
 def subgroups(data: ReportData) -> list[Table]:

@@ -19,6 +19,7 @@ network_content  what a network's file is, by its first bytes
 onnx_locations  files beside an ONNX model that hold its weights, which are inputs too
 attacks       section `attacks`
 controls      section `controls`: corruptions and universal perturbations
+detectors     which attacks know a detector of low scores
 doses         an attack's amplitudes (epsilon) and iterations
 acceptance    section `acceptance`
 evaluation    sections `checks`, `training_size`, `operating_points` and `measures`

@@ -114,7 +114,9 @@ class GradientAttack(Attack):
         Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None,
         UsedBy(),
     ] = None
-    gradient_of: Literal["probability", "logit", "cross_entropy", "margin", "dlr"] = "probability"
+    gradient_of: Literal[
+        "probability", "logit", "cross_entropy", "margin", "dlr", "wrong_class"
+    ] = "probability"
     target: Name | None = None  # a class or least_likely; null: away from the true class
     step: Literal["raw", "sign", "l2"] | None = None  # null: raw, but none with `schedule: apgd`
     momentum: Annotated[Real, Field(ge=0)] = 0.0
@@ -215,6 +217,12 @@ CONTRADICTIONS: tuple[tuple[Callable[[GradientAttack], Any], str], ...] = (
     (
         lambda a: a.gradient_of == "dlr" and a.target is not None,
         "'gradient_of: dlr' takes no 'target'; use 'gradient_of: margin'",
+    ),
+    (
+        lambda a: a.gradient_of == "wrong_class" and a.target is not None,
+        "'gradient_of: wrong_class' takes no 'target', since it raises the likeliest wrong class; "
+        "use 'gradient_of: cross_entropy', which raises the target's probability, or leave "
+        "'target' out",
     ),
 )
 

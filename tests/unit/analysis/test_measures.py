@@ -21,7 +21,7 @@ from helpers.twelve_images import (
     flips,
 )
 
-from pgdose.analysis import measures, result_files, study_tables, table_registry
+from pgdose.analysis import abstention, measures, result_files, study_tables, table_registry
 from pgdose.analysis.conclusion_draws import read_draws
 from pgdose.analysis.settings import HarmSettings, MeasureSettings
 from pgdose.study.doses import Doses
@@ -91,7 +91,8 @@ def test_all_attacks_on_a_run_stand_in_one_file(tmp_path: Path) -> None:
     for name, columns in COLUMNS.items():
         table = result_files.read_measures([paths[name]])
         assert list(table) == columns
-        if name == "other_labels":  # only of a network with several labels
+        # Only of a network with several labels; and not of sized runs.
+        if name in ("other_labels", "abstention"):
             assert table.empty
             continue
         assert table["attack"].drop_duplicates().tolist() == ["paper", "sign"], name
@@ -99,6 +100,23 @@ def test_all_attacks_on_a_run_stand_in_one_file(tmp_path: Path) -> None:
         assert identity.to_dict("records") == [SIZED]
     assert json.loads(parquet.read_metadata(paths["images"])["bounded"]) == ["paper"]
     assert list(read_draws(paths["draws"])) == ["paper", "sign"]
+
+
+def test_clean_rows_come_before_those_of_attacks(tmp_path: Path) -> None:
+    clean = pd.DataFrame({"member": range(12), "logits": [(1.0, 0.0)] * 12})
+    images = abstention.clean_images(clean, members().set_index("member"), DRAWS, SEED)
+    path = {"abstention": str(tmp_path / "abstention.parquet")}
+    abstaining = measures.Abstaining(images, range(12), raises_wrong_class=False)
+    rows = SURFACE.assign(stored=[x[-2:] for x in SURFACE["logits"]], change=0.02)
+    surface = dense(rows, DOSES, 2, n_images="12", n_correct="10")
+    people = members().set_index("member")
+    one = measures.measure_attack(surface, people, SETTINGS, abstaining=abstaining)
+    unattacked = {"abstention": abstention.without_attack(images)}
+    measures.write_run({"paper": one}, MAIN, path, COLUMNS, unattacked)
+    table = result_files.read_measures([path["abstention"]])
+    assert list(table) == COLUMNS["abstention"]
+    assert table["attack"].drop_duplicates().tolist() == ["", "paper"]
+    assert table["run"].eq("full").all()
 
 
 def test_an_attack_without_images_has_its_columns(tmp_path: Path) -> None:

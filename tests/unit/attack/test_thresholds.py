@@ -71,6 +71,7 @@ OBJECTIVES = {
     "cross_entropy": lambda z, sign: -torch.log1p((-sign * z).exp()),
     "logit": lambda z, sign: sign * z / 2,
     "margin": lambda z, sign: sign * z,
+    "wrong_class": lambda z, sign: torch.log1p((sign * z).exp()),
 }
 
 

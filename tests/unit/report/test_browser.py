@@ -352,7 +352,16 @@ def test_without_scripts_the_printed_figures_are_there(
     page = context.new_page()
     page.goto(address)
     page.locator("#figures > summary").click()
-    for name in ("fig1", "fig2", "fig3a", "fig3b", "fig3c", "fig3c_fine", "fig3d"):
+    for name in (
+        "fig1",
+        "fig2",
+        "fig3a",
+        "fig3b",
+        "fig3c",
+        "fig3c_fine",
+        "fig3d",
+        "fig_abstention",
+    ):
         expect(page.locator(f"#{name}-printed img")).to_be_visible()
     expect(page.locator(".legend").first).to_be_hidden()
     expect(page.locator(".charts").first).to_be_hidden()

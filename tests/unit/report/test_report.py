@@ -648,7 +648,7 @@ def test_is_self_contained(page: Page) -> None:
 def test_figures_are_shown_as_they_are_and_fit_a_phone(page: Page) -> None:
     assert page.root.xpath("//meta[@name='viewport']")
     images = page.root.xpath("//img")
-    assert len(images) == 10 + len(PICTURES) * len(GROUPS)
+    assert len(images) == 11 + len(PICTURES) * len(GROUPS)
     for wide in [*images, *page.root.xpath("//table")]:
         assert wide.xpath("ancestor::div[@class='scroll']"), "may be wide, and has no box to scroll"
     assert all(int(image.get("width")) == 576 for image in images)  # 6 inches

@@ -551,6 +551,10 @@ SIGN = {"step": "sign", "alpha": 0.01}
         ({"schedule": "apgd", "clip": "gradient"}, ": 'schedule: apgd' needs a box or a ball"),
         ({**SIGN, "gradient_of": "dlr", "target": "C1"}, ": 'gradient_of: dlr' takes no 'target'"),
         (
+            {**SIGN, "gradient_of": "wrong_class", "target": "C1"},
+            ": 'gradient_of: wrong_class' takes no 'target', since it raises the likeliest wrong",
+        ),
+        (
             {"form": "pgd", "alpha": 0.01, "start": "clean"},
             ".start: 'form: pgd' sets 'start: random', but",
         ),

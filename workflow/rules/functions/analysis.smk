@@ -1,5 +1,6 @@
 # What rules/analysis.smk asks of the study.
 
+from pgdose.study import detectors
 from pgdose.study.defence_words import defence_words, training_passes
 from pgdose.study.defended_networks import DefendedNetwork, EnsembleNetwork
 
@@ -93,6 +94,37 @@ def gradient_clipped():
     """The attacks whose epsilon bounds the gradient, not the change of the image."""
     clips = {name: getattr(a, "clip", "") for name, a in STUDY.attacks.items()}
     return [name for name, clip in clips.items() if clip == "gradient"]
+
+
+def raises_wrong_class(run):
+    """Whether each attack on a run makes wrong classes certain; None for sized runs, which have
+    no table of abstention."""
+    if run.role == "sized":
+        return None
+    classes = len(STUDY.groups[run.group].classes)
+    return {
+        name: detectors.raises_wrong_class(STUDY.attacks[name], classes)
+        for name in run.attacks
+    }
+
+
+def disagreeing(group):
+    """The networks of a group whose disagreement counts: an ensemble only repeats the others."""
+    networks = runs("main", "further", groups=[group])
+    return [run.name for run in networks if len(run.made_of) < 2]
+
+
+def with_disagreement():
+    """The groups whose networks judge each other's adversarial images."""
+    return list(dict.fromkeys(run.group for run, _ in transferred()))
+
+
+def judged_attack(run, attack):
+    """The images of an attack, and whether it makes the networks agree on a wrong class."""
+    entry, classes = STUDY.attacks[attack], len(STUDY.groups[run.group].classes)
+    return entry.images, detectors.lowers_disagreement(
+        entry, classes, run, disagreeing(run.group)
+    )
 
 
 def measure_settings():

@@ -13,6 +13,7 @@ CURVES += (
 )
 CURVES += ["fig_controls"] if controlled_runs() else []
 CURVES += ["fig_defence"] if defended_groups() else []
+CURVES += ["fig_abstention"]
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),
