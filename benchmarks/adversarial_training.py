@@ -4,8 +4,8 @@
 
 Trains one network of each kind on made-up images, epoch by epoch in turn, so that other work on the
 machine meets all of them, and prints the ratio of each round and the median. All make as many
-gradient steps in an epoch. Reading is part of each epoch. Seconds are those of the processor, on one
-thread, which other work hardly changes; of a GPU those of the clock.
+gradient steps in an epoch. Reading is part of each epoch. Seconds are those of the processor, on
+one thread, which other work hardly changes; of a GPU those of the clock.
 """
 
 import argparse

@@ -287,6 +287,7 @@ def add_defences(rows: Rows) -> None:
         under = {"attack": "sign", "iteration": 20, "epsilon": np.nan, **whole}
         rows.add("defence", network, under, numbers, decided, quantity="overall")
         rows.add("defence", network, under, numbers, decided, quantity="mean_asr")
+        rows.add("defence", network, under, numbers, decided, quantity="mean_robust_accuracy")
         rows.add("defence", network, under, numbers, decided, quantity="asr", epsilon=0.1)
         decided = {"verdict": accuracy, "reason": reason if accuracy is None else None}
         for part in (whole, {"by": "class", "value": "C1"}, {"by": "sex", "value": "F"}):

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from pgdose.plots import style
 from pgdose.plots.panels import note
 from pgdose.plots.style import (
-    ATTACKED,
     FINAL_COLOR,
     GAP,
     GREY,
@@ -21,6 +20,7 @@ from pgdose.plots.style import (
     VALIDATION,
 )
 
+ATTACKED = "#CC79A7"  # the training images of adversarial training
 _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
     "training_accuracy": {"label": "training", "color": TRAINING, "marker": "o"},
     "adversarial_accuracy": {

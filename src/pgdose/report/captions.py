@@ -110,8 +110,8 @@ CAPTIONS = {
         "images that it classifies correctly before the attack. Rows are groups, columns attacks, "
         "at the iteration in their titles; at the right the accuracy on clean images. Bands and "
         "bars: 95 % intervals of each network alone. Whether two networks differ is told by the "
-        "interval of their difference, in the table, which is narrower: two bands may overlap and "
-        "the networks differ all the same. Grey points: amplitudes that the attack never reached."
+        "interval of their difference, in the table: two bands may overlap and the networks differ "
+        "all the same. Grey points: amplitudes that the attack never reached."
     ),
     "fig_abstention": (
         "The error among accepted images (vertical) over the share of images that is rejected "

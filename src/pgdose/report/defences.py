@@ -53,9 +53,9 @@ def defences(data: ReportData) -> Defences | None:
     accuracy = _of(table, "accuracy")
     whole = accuracy[accuracy["by"].isna()]
     prices = {(row["group"], row["run"]): row for row in whole.to_dict("records")}
-    margin = float(data.study["measures"]["margins"]["asr"])
+    margins = data.study["measures"]["margins"]
     sentences = [
-        _sentence(row, prices.get((row["group"], row["run"])), margin)
+        _sentence(row, prices.get((row["group"], row["run"])), margins)
         for row in overall.to_dict("records")
     ]
     parts = accuracy[accuracy["by"].notna()]
@@ -70,14 +70,14 @@ def _of(table: pd.DataFrame, *quantities: str) -> pd.DataFrame:
     return table[table["quantity"].isin(quantities)]
 
 
-def _sentence(row: Row, price: Row | None, margin: float) -> str:
+def _sentence(row: Row, price: Row | None, margins: Mapping[str, float]) -> str:
     """The verdict over all attacks, with its numbers, and what clean accuracy it costs."""
     name = f"{row['group']}, {row['run']} ({row['defence']})"
     change = (
         f"the mean ASR over the amplitudes goes from {wording.short(row['undefended'])} to "
         f"{wording.short(row['defended'])} ({_difference(row)})"
     )
-    under = f"under {row['attack']}"
+    under, margin = f"under {row['attack']}", margins["asr"]
     verdict = row["verdict"]
     if verdict == HELPS:
         text = f"{name} helps: at worst, {under}, {change}"
@@ -91,18 +91,20 @@ def _sentence(row: Row, price: Row | None, margin: float) -> str:
         )
     else:
         text = f"{name} has no verdict {under}: {wording.text(row['reason']) or 'nothing is known'}"
-    return f"{text}. {_price(price)}" if price else f"{text}."
+    return f"{text}. {_price(price, margins['accuracy'])}" if price else f"{text}."
 
 
-def _price(row: Row) -> str:
+def _price(row: Row, margin: float) -> str:
     """What the defence does to the accuracy on clean images."""
+    words = {
+        KEPT: "is kept",
+        LOST: f"surely falls by more than {margin:g}",
+        UNDECIDED: f"may fall by more than {margin:g} or not",
+    }
     verdict = row["verdict"]
-    words = {KEPT: "is kept", LOST: "is lost", UNDECIDED: "may be kept or lost"}
-    state = words.get(verdict) if isinstance(verdict, str) else None
+    state = words.get(verdict, "") if isinstance(verdict, str) else "has no verdict"
     numbers = f"{wording.short(row['undefended'])} to {wording.short(row['defended'])}"
-    if state is None:
-        return f"Accuracy on clean images goes from {numbers}, without a verdict."
-    return f"Accuracy on clean images {state}: {numbers} ({_difference(row)})."
+    return f"Its accuracy on clean images {state}: {numbers} ({_difference(row)})."
 
 
 def _difference(row: Row) -> str:
@@ -122,6 +124,7 @@ def _summary(data: ReportData, table: pd.DataFrame) -> Table | None:
         ("Verdict", "", _looked_up(table, "overall", _verdict)),
         ("Decided under", "", _looked_up(table, "overall", tables.text("attack"))),
         ("Mean ASR", "number", _looked_up(table, "overall", _DIFFERENCE)),
+        ("Mean accuracy after it", "number", _after(table)),
         ("Accuracy on clean images", "number", _looked_up(table, "accuracy", _DIFFERENCE)),
         ("Accuracy is", "", _looked_up(table, "accuracy", _verdict)),
         ("ECE", "number", _looked_up(table, "ece", _DIFFERENCE)),
@@ -143,6 +146,13 @@ def _looked_up(table: pd.DataFrame, quantity: str, cell: Print) -> Print:
         return cell(found) if found else wording.MISSING
 
     return print_row
+
+
+def _after(table: pd.DataFrame) -> Print:
+    """Cells of the mean robust accuracy under the attack that decides."""
+    decides = _of(table, "overall")[["group", "run", "attack"]]
+    rows = _of(table, "mean_robust_accuracy").merge(decides, on=["group", "run", "attack"])
+    return _looked_up(rows, "mean_robust_accuracy", _DIFFERENCE)
 
 
 def _verdict(row: Row) -> str | Cell:

@@ -83,6 +83,19 @@ def training_table(attacks: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns.split(), "ci_low", "ci_high"])
 
 
+def test_adversarial_training_has_an_accuracy_of_attacked_images_alone() -> None:
+    """pgd and free look at no clean training image; their accuracy is not known."""
+    training, calibration, confusion = network_tables()
+    training["adversarial_accuracy"] = training.pop("training_accuracy")
+    training["training_accuracy"] = np.nan
+    rows = network.measures(training, calibration, confusion, "H-OV")
+    accuracy = network.panels(rows, "H-OV").axes[1]
+    labels = [text.get_text() for text in accuracy.get_legend().get_texts()]
+    assert labels[:2] == ["training, attacked", "validation"]
+    (line,) = [line for line in accuracy.lines if line.get_label() == "training, attacked"]
+    assert list(line.get_ydata()) == [0.5, 0.8, 0.9]
+
+
 def network_tables(absent: bool = False) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Training, calibration and confusion of two groups; with `absent`, H-OV has no norm image."""
     training = pd.DataFrame(

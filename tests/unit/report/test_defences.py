@@ -36,15 +36,16 @@ def test_each_defended_network_has_its_sentence(section: Defences) -> None:
     helps, masked, fails, open_, unknown = section.sentences
     assert helps == (
         f"X-TB, robust (adversarial training (PGD, epsilon 0.01)) helps: at worst, {change} "
-        f"{interval}. Accuracy on clean images is lost: 0.71 to 0.31 {interval}."
+        f"{interval}. Its accuracy on clean images surely falls by more than 0.05: 0.71 to 0.31 "
+        f"{interval}."
     )
     assert "is not to be trusted: under sign the mean ASR" in masked
     assert masked.split(". ")[0].endswith("but failed check: <i>")
     assert "does not help: under sign" in fails and "surely a fall of less than 0.1" in fails
-    assert "may be kept or lost" in fails
+    assert "may fall by more than 0.05 or not" in fails
     assert "may help or not: under sign" in open_ and "is kept" in open_
     assert "has no verdict under sign: under four patients" in unknown
-    assert unknown.endswith("0.71 to 0.31, without a verdict.")
+    assert unknown.endswith("has no verdict: 0.71 to 0.31 (−0.400, no interval).")
 
 
 def test_a_row_for_each_network_and_the_rest_folded_away(section: Defences) -> None:
@@ -57,11 +58,12 @@ def test_a_row_for_each_network_and_the_rest_folded_away(section: Defences) -> N
     assert jpeg["Verdict"] == "? not to be trusted failed check: <i>"
     assert both["Verdict"] == "– under four patients"
     assert robust["Mean ASR"] == "−0.400 [−0.611, −0.222]"
+    assert robust["Mean accuracy after it"] == "−0.400 [−0.611, −0.222]"
     assert robust["Passes of training"] == "8 main 1"
     assert robust["Time of training"] == "8 min 08 s main 1 min 01 s"
     assert jpeg["Time of training"] == "–"  # it trains nothing
     attacked, parts = section.further
-    assert len(attacked.rows) == 2 * len(DEFENDED) and len(parts.rows) == 2 * len(DEFENDED)
+    assert len(attacked.rows) == 3 * len(DEFENDED) and len(parts.rows) == 2 * len(DEFENDED)
     assert printed(parts.rows[0][3]) == "Tuberculosis & more C1"
 
 
