@@ -42,11 +42,11 @@ def test_words_and_passes_of_every_kind_of_defence() -> None:
         "pgd": ("adversarial training (PGD, epsilon 0.01)", 8),
         "trades": ("adversarial training (TRADES, epsilon 0.01)", 9),
         "free": ("adversarial training (free, epsilon 0.01)", 1),
-        "jpeg": ("JPEG of quality 50 before pgd", 8),
-        "range": ("JPEG of quality 40 to 90 before full", 1),
-        "bits": ("4 bits a channel before full", 1),
-        "median": ("median of 3 x 3 pixels before full", 1),
-        "smooth": ("smoothing with noise of sigma 0.1 before full", 1),
+        "jpeg": ("jpeg (quality 50) before pgd", 8),
+        "range": ("jpeg (quality 40 to 90) before full", 1),
+        "bits": ("bit_depth (4 bits) before full", 1),
+        "median": ("median (size 3) before full", 1),
+        "smooth": ("smoothing (sigma 0.1) before full", 1),
         "both": ("ensemble of full, trades", 10),
     }
     assert {name for name, run in runs.items() if run.is_defended} == {*NETWORKS} - {"plain"}
