@@ -33,6 +33,7 @@ resource_scopes:
 localrules:
     all,
     curves,
+    comparisons,
     probe_page,
     pictures,
     group_figures,

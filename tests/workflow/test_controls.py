@@ -20,6 +20,6 @@ def test_each_network_of_a_group_with_corruptions_has_one_job_for_all_of_them(
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     jobs = planned(snakemake(folder, "-n", study="study.yaml"))
     assert jobs["corrupt"] == 1 + 2  # X-TB; H-OV has two networks
-    assert jobs["table_controls"] == jobs["curves"] == 1
+    assert jobs["table_controls"] == jobs["comparisons"] == 1
     without = planned(snakemake(folder, "-n"))
     assert not {"corrupt", "table_controls"} & set(without)

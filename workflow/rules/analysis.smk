@@ -271,8 +271,8 @@ if defended_groups():
             "../../envs/data.yaml"
         params:
             groups=as_json(defended_groups()),
-            networks=compared_networks(),
-            attacks=compared_attacks(),
+            networks=networks_of_defences(),
+            attacks=attacks_on_defences(),
             settings=measure_settings(),
             margins=as_json(STUDY.measures.margins.to_dict()),
             columns=columns_of("table_defence"),

@@ -47,8 +47,8 @@ if smoothed_runs():
                 for file in group_file("members.parquet", [run.group])
             ],
             certificates=run_file("certificate.parquet", smoothed_runs()),
-            networks=compared_networks(),
-            surfaces=compared_surfaces(),
+            networks=l2_networks(),
+            surfaces=l2_surfaces(),
         output:
             shown_table("certified"),
         log:
@@ -64,7 +64,7 @@ if smoothed_runs():
                     for run in smoothed_runs()
                 ]
             ),
-            attacks=as_json(compared_attacks()),
+            attacks=as_json(l2_attacks()),
             settings=measure_settings(),
             columns=columns_of("table_certified"),
             code=script_digest("table_certified.py"),

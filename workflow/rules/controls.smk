@@ -51,7 +51,7 @@ if controlled_runs():
             surfaces=[
                 file
                 for run in controlled_runs()
-                for attack in compared_attacks()
+                for attack in bounded_attacks()
                 for file in surfaces(run, attack)
             ],
             controlled=controlled_files(),
@@ -75,7 +75,7 @@ if controlled_runs():
                     for name, control in STUDY.controls.items()
                 }
             ),
-            attacks=as_json(compared_attacks()),
+            attacks=as_json(bounded_attacks()),
             settings=measure_settings(),
             columns=columns_of("table_controls"),
             code=script_digest("table_controls.py"),

@@ -1,28 +1,24 @@
 # From tables to figures.
 #
-# A new figure of the whole study: its name in CURVES (of each group: in GROUP_FIGURES); its rows and
-# its drawing in src/pgdose/plots/ (colours in style.py); both by that name in curves.py (or
-# group_figures.py), which takes the kind of figure from the name of the file; its table as an input
-# of the rule below; its title and caption in src/pgdose/report/captions.py, then
-# `python -m pgdose.report.captions`. The page shows the figures of CURVES in this order; those of
+# A new figure of the whole study: its name in CURVES, or in COMPARISONS if only some studies have it
+# (of each group: in GROUP_FIGURES); its rows and its drawing in src/pgdose/plots/ (colours in
+# style.py); both by that name in curves.py (comparisons.py, group_figures.py), which takes the kind of
+# figure from the name of the file; its table as an input of the rule below; its title and caption in
+# src/pgdose/report/captions.py, then `python -m pgdose.report.captions`. The page shows the figures of both lists in this order; those of
 # groups are named in rules/report.smk too.
 
 
 rule curves:
-    """Figs. 3a-3d and those of defences, controls, abstention and harm.
+    """Figs. 3a-3d: success over eps, iterations, clean confidence and training size.
 
     The table that each figure is drawn from stands beside it.
     """
     input:
-        **optional_tables(["certified", "controls", "defence"]),
-        networks=f"{RESULTS}/tables/networks.csv",
         asr=f"{RESULTS}/tables/asr.csv",
         confidence=f"{RESULTS}/tables/confidence.csv",
         confidence_fine=f"{RESULTS}/tables/confidence_fine.csv",
         training_size=f"{RESULTS}/tables/training_size.csv",
         doses_reached=f"{RESULTS}/tables/doses_reached.csv",
-        harm=f"{RESULTS}/tables/harm.csv",
-        abstention=f"{RESULTS}/tables/abstention.csv",
     output:
         shown_figures(figures(CURVES, ("png", "svg", "csv"))),
     log:
@@ -35,17 +31,41 @@ rule curves:
         groups=modalities(),
         points=as_json(STUDY.operating_points.to_dict()),
         success=STUDY.measures.success,
-        compared=as_json(
-            {
-                name: "l2" if is_length else "l_inf"
-                for name, (_, is_length) in compared_attacks().items()
-            }
-            if controlled_runs()
-            else {}
-        ),
         code=script_digest("curves.py"),
     script:
         "../../scripts/curves.py"
+
+
+rule comparisons:
+    """Defended networks, certificates, controls, abstention and harm, as far as the study has them."""
+    input:
+        **optional_tables(["defence", "certified", "controls"]),
+        asr=f"{RESULTS}/tables/asr.csv",
+        doses_reached=f"{RESULTS}/tables/doses_reached.csv",
+        networks=f"{RESULTS}/tables/networks.csv",
+        abstention=f"{RESULTS}/tables/abstention.csv",
+        harm=f"{RESULTS}/tables/harm.csv",
+    output:
+        shown_figures(figures(COMPARISONS, ("png", "svg", "csv"))),
+    log:
+        f"{LOGS}/comparisons.log",
+    benchmark:
+        f"{BENCHMARKS}/comparisons.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        groups=modalities(),
+        points=as_json(STUDY.operating_points.to_dict()),
+        success=STUDY.measures.success,
+        bounded=as_json(
+            {
+                name: "l2" if is_length else "l_inf"
+                for name, (_, is_length) in bounded_attacks().items()
+            }
+        ),
+        code=script_digest("comparisons.py"),
+    script:
+        "../../scripts/comparisons.py"
 
 
 rule pictures:

@@ -5,7 +5,7 @@ rule report:
     """One page with findings, tables, curves, each group's section, and how they were made."""
     input:
         tables=result_tables(),
-        figures=figures(["fig1", "fig2", *CURVES], ["png"]),
+        figures=figures(["fig1", "fig2", *CURVES, *COMPARISONS], ["png"]),
         network=figures([f"network/{g}" for g in STUDY.groups], ["png"]),
         heatmap=figures([f"heatmap/{g}" for g in STUDY.groups], ["png"]),
         examples=figures([f"examples/{g}" for g in STUDY.groups], ["png"]),

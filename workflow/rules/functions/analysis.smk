@@ -26,7 +26,7 @@ def kind_of(network):
     return network.architecture or Path(network.file).suffix.lower()
 
 
-def compared_networks():
+def networks_of_defences():
     """The networks of the table defence: who they are, how defended, how expensively trained."""
     return as_json(
         [
@@ -40,7 +40,7 @@ def compared_networks():
     )
 
 
-def compared_attacks():
+def attacks_on_defences():
     """The attacks of the table defence, in the order of the study."""
     return as_json(
         [

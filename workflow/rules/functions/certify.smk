@@ -1,5 +1,7 @@
 # What rules/certify.smk asks of the study.
 
+from pgdose.study.defended_networks import OF_THE_CERTIFICATE
+
 
 def smoothed_runs(groups=None):
     """The runs whose network is smoothed, so that their images have certificates."""
@@ -12,8 +14,8 @@ def smoothed_runs(groups=None):
 
 def smoothing_of(run):
     """The settings of a smoothed run's certificates; `draws` is of its attacks alone."""
-    settings = run.network.defence.smoothing.settings()
-    return {name: value for name, value in settings.items() if name != "draws"}
+    smoothing = run.network.defence.smoothing
+    return {name: getattr(smoothing, name) for name in ("sigma", *OF_THE_CERTIFICATE)}
 
 
 def base_file(run, file):
@@ -21,7 +23,7 @@ def base_file(run, file):
     return f"{RESULTS}/groups/{run.group}/{run.network.of}/{file}"
 
 
-def compared_attacks():
+def l2_attacks():
     """The attacks whose epsilon is an L2 length, as a radius is; with the images of each.
 
     Not those with a target, which attack no image of that class.
@@ -33,7 +35,7 @@ def compared_attacks():
     }
 
 
-def compared_surfaces():
+def l2_surfaces():
     """The shards of these attacks on the smoothed runs and on the networks behind them."""
     networks = {
         run.path: run
@@ -43,12 +45,12 @@ def compared_surfaces():
     return [
         file
         for run in networks.values()
-        for attack in compared_attacks()
+        for attack in l2_attacks()
         for file in surfaces(run, attack)
     ]
 
 
-def compared_networks():
+def l2_networks():
     """The network files that those shards belong to."""
     files = [
         file
@@ -58,4 +60,4 @@ def compared_networks():
             base_file(run, "network.safetensors"),
         ]
     ]
-    return list(dict.fromkeys(files)) if compared_attacks() else []
+    return list(dict.fromkeys(files)) if l2_attacks() else []

@@ -35,7 +35,7 @@ def controlled_files():
     ]
 
 
-def compared_attacks():
+def bounded_attacks():
     """The attacks that controls are compared with: those whose epsilon bounds the image's change.
 
     With each attack its doses, and whether they are lengths (L2).

@@ -2,18 +2,16 @@
 
 CURVES = ["fig3a", "fig3b", "fig3c", "fig3c_fine"]
 CURVES += ["fig3d"] if STUDY.training_size else []
-CURVES += ["fig_certified"] if smoothed_runs() else []
-CURVES += (
-    ["fig_harm"]
-    if any(norm_of(group).classes for group in STUDY.groups.values())
-    else []
-)
-CURVES += (
-    ["fig_expected_harm"] if any(group.harm for group in STUDY.groups.values()) else []
-)
-CURVES += ["fig_controls"] if controlled_runs() else []
-CURVES += ["fig_defence"] if defended_groups() else []
-CURVES += ["fig_abstention"]
+# What helps, what else flips diagnoses, and what flips come to; each only where a study has it.
+ASKED_FOR = {
+    "fig_defence": bool(defended_groups()),
+    "fig_certified": bool(smoothed_runs()),
+    "fig_controls": bool(controlled_runs()),
+    "fig_abstention": True,
+    "fig_harm": any(norm_of(group).classes for group in STUDY.groups.values()),
+    "fig_expected_harm": any(group.harm for group in STUDY.groups.values()),
+}
+COMPARISONS = [name for name, is_asked_for in ASKED_FOR.items() if is_asked_for]
 GROUP_FIGURES = {
     "heatmap": ("png", "svg", "csv"),
     "network": ("png", "svg", "csv"),

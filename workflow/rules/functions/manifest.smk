@@ -7,7 +7,7 @@ def everything():
         *(file for group in STUDY.groups for file in results_of(group)),
         *source_sheets(),
         *result_tables(),
-        *figures(CURVES, ["png", "svg", "csv"]),
+        *figures([*CURVES, *COMPARISONS], ["png", "svg", "csv"]),
         *figures(["fig1", "fig2"], ["png", "svg"]),
         *group_figures(),
         f"{RESULTS}/report.html",
