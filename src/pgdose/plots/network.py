@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from pgdose.plots import style
 from pgdose.plots.panels import note
 from pgdose.plots.style import (
+    ATTACKED,
     FINAL_COLOR,
     GAP,
     GREY,
@@ -20,7 +21,6 @@ from pgdose.plots.style import (
     VALIDATION,
 )
 
-ATTACKED = "#CC79A7"  # the training images of adversarial training
 _ACCURACIES: Mapping[str, Mapping[str, Any]] = {
     "training_accuracy": {"label": "training", "color": TRAINING, "marker": "o"},
     "adversarial_accuracy": {

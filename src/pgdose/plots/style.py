@@ -43,6 +43,7 @@ GRID = "#E3E3E3"
 SHADE = "#F0F0F0"  # behind the bin that conclusion 4 is about
 BARS = "#BFBFBF"  # of counts, and the lines between cells of counts
 TRAINING, VALIDATION = "#0072B2", "#D55E00"  # images, in the figures of networks
+ATTACKED = "#CC79A7"  # training images of adversarial training
 FINAL_COLOR = "#000000"  # the accuracy of the network that is attacked
 RATE_MAP = "cividis"  # its lightness rises steadily, also for the colour-blind
 DOSE_MAP = "viridis"
