@@ -17,7 +17,16 @@ Plan = Callable[..., dict[str, int]]
 
 AFTER_ATTACK = {"transfer", "table_transfer", "measure", "diagnose", "tables"}
 AFTER_ATTACK |= {"attack", "attack_paper"}  # of smaller training sets
-AFTER_ATTACK |= {"curves", "comparisons", "examples", "pictures", "group_figures", "report", "manifest", "all"}
+AFTER_ATTACK |= {
+    "curves",
+    "comparisons",
+    "examples",
+    "pictures",
+    "group_figures",
+    "report",
+    "manifest",
+    "all",
+}
 
 
 @contextlib.contextmanager
