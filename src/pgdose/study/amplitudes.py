@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from pgdose.errors import UserError
 from pgdose.study import base
 from pgdose.study.base import Real, mistake
+from pgdose.study.doses import Doses
 
 NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 DIVISION = rf"\s*{NUMBER}\s*/\s*{NUMBER}\s*"
@@ -31,3 +33,12 @@ def _schema(**bounds: float) -> WithJsonSchema:
 
 Amplitude = Annotated[Real, Field(gt=0), BeforeValidator(divided), _schema(exclusiveMinimum=0)]
 Epsilon = Annotated[base.Epsilon, BeforeValidator(divided), _schema(exclusiveMinimum=0, maximum=1)]
+
+
+def rising(epsilons: list[float]) -> list[float]:
+    """The same, if they can be the amplitudes of one attack or control."""
+    try:
+        Doses(tuple(epsilons), max_iter=1)
+    except UserError:
+        raise mistake("must be amplitudes above 0 in rising order, without repeats") from None
+    return epsilons

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from pgdose.errors import UserError
-from pgdose.study.amplitudes import DIVISION, Amplitude, divided
+from pgdose.study.amplitudes import DIVISION, Amplitude, divided, rising
 from pgdose.study.base import (
     JOB_ONLY,
     Count,
@@ -52,7 +51,7 @@ class Attack(Model):
 
     # Amplitudes in rising order, in units of the full intensity range; the length of the change
     # with `clip: l2`.
-    epsilon: Annotated[list[Amplitude], Field(min_length=1, max_length=100)]
+    epsilon: Annotated[list[Amplitude], Field(min_length=1, max_length=100), AfterValidator(rising)]
     max_iter: Iterations = 20
     images: Count | Literal["all"] = "all"  # validation images to attack
     export: Annotated[CountOrZero, UsedBy("export")] = 0  # images of each group, as PNG
@@ -71,15 +70,6 @@ class Attack(Model):
     def largest_epsilon(self) -> float:
         """The largest amplitude that makes sense."""
         return 1.0
-
-    @field_validator("epsilon")
-    @classmethod
-    def _check_order(cls, epsilon: list[float]) -> list[float]:
-        try:
-            Doses(tuple(epsilon), max_iter=1)
-        except UserError:
-            raise mistake("must be amplitudes above 0 in rising order, without repeats") from None
-        return epsilon
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from pgdose.errors import UserError
-from pgdose.study.amplitudes import Epsilon
+from pgdose.study.amplitudes import Epsilon, rising
 from pgdose.study.base import (
     JOB_ONLY,
     Count,
@@ -20,7 +19,6 @@ from pgdose.study.base import (
     UsedBy,
     mistake,
 )
-from pgdose.study.doses import Doses
 from pgdose.study.suggestions import nearest, one_of
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -108,7 +106,7 @@ class UniversalPerturbation(Control):
 
     kind: Literal["universal"]
     # Largest change of a pixel, in rising order, in units of the full intensity range.
-    epsilon: Annotated[list[Epsilon], Field(min_length=1, max_length=100)]
+    epsilon: Annotated[list[Epsilon], Field(min_length=1, max_length=100), AfterValidator(rising)]
     epochs: Iterations = 5  # passes over the training images
     batch: Annotated[Integer, Field(ge=1, le=100_000)] = 32  # images of a step
 
@@ -116,15 +114,6 @@ class UniversalPerturbation(Control):
     def modalities(self) -> Sequence[str]:
         """Kinds of images that it is made for: all."""
         return ("xray", "histology", "other")
-
-    @field_validator("epsilon")
-    @classmethod
-    def _check_order(cls, epsilon: list[float]) -> list[float]:
-        try:
-            Doses(tuple(epsilon), max_iter=1)
-        except UserError:
-            raise mistake("must be amplitudes above 0 in rising order, without repeats") from None
-        return epsilon
 
 
 AnyControl = Annotated[Corruption | UniversalPerturbation, Field(discriminator="kind")]
