@@ -253,8 +253,14 @@ def transferred():
 
 
 def defended_groups():
-    """The groups with a network that is made to resist attacks."""
-    return list(dict.fromkeys(run.group for run in runs() if run.is_defended))
+    """The groups with a network that is made to resist attacks, beside a main one that is not."""
+    undefended = [
+        run.group
+        for run in runs("main")
+        if not getattr(run.network, "adversarial", None)
+    ]
+    groups = [run.group for run in runs() if run.is_defended]
+    return list(dict.fromkeys(group for group in groups if group in undefended))
 
 
 def compared_runs():

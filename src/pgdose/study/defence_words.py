@@ -21,16 +21,27 @@ def defence_words(run: Run) -> str:
 def training_passes(run: Run, runs: Mapping[str, Run]) -> float | None:
     """Forward and backward passes for each training image and epoch; 1 for plain training.
 
-    Those of a network that is made of others are those of the others: a defence at the input adds
-    none. None where one of them was trained elsewhere. `runs` are those of the group.
+    Of a network that is made of others those of all networks that were trained for it, each once: a
+    defence at the input adds none. None where one of them was trained elsewhere. `runs` are those
+    of the group.
     """
-    if isinstance(run.network, Training):
-        adversarial = run.network.adversarial
-        return 1.0 if adversarial is None else float(adversarial.cost)
+    costs = {name: _cost(runs[name]) for name in _trained_for(run, runs)}
+    known = [cost for cost in costs.values() if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _trained_for(run: Run, runs: Mapping[str, Run]) -> set[str]:
+    """The networks behind a network that are made of no others: itself, or those behind it."""
     if not run.made_of:
+        return {run.name}
+    return set().union(*(_trained_for(runs[name], runs) for name in run.made_of))
+
+
+def _cost(run: Run) -> float | None:
+    if not isinstance(run.network, Training):
         return None
-    parts = [training_passes(runs[name], runs) for name in run.made_of]
-    return None if None in parts else sum(filter(None, parts))
+    adversarial = run.network.adversarial
+    return 1.0 if adversarial is None else float(adversarial.cost)
 
 
 def _trained(adversarial: AdversarialTraining) -> str:

@@ -12,7 +12,7 @@ from pgdose.tables.output_files import atomic
 TEXT_COLUMNS = (
     *("group", "run", "attack", "source", "label", "title", "notes"),
     *("class", "predicted", "flipped_to", "class_before", "class_after"),
-    *("judge", "attacks", "base", "error", "norm_classes", "control", "defence"),
+    *("judge", "attacks", "base", "norm_classes", "control", "defence"),
     "value",
 )
 

@@ -115,8 +115,9 @@ def disagreeing(group):
 
 
 def with_disagreement():
-    """The groups whose networks judge each other's adversarial images."""
-    return list(dict.fromkeys(run.group for run, _ in transferred()))
+    """The groups with several networks that judge each other's images and can disagree."""
+    groups = dict.fromkeys(run.group for run, _ in transferred())
+    return [group for group in groups if len(disagreeing(group)) > 1]
 
 
 def judged_attack(run, attack):
