@@ -58,7 +58,7 @@ with job(snakemake):
             machine=provenance.machine(),
             commit=provenance.commit(),
             training_seconds=provenance.training_seconds(
-                params.benchmarks, [(run["group"], run["run"]) for run, _ in diagnosed]
+                params.benchmarks, [tuple(place) for place in settings(params, "trained")]
             ),
         ),
     )

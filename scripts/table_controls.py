@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from job import job, settings
 
 from pgdose.analysis import control_doses, controls, outcomes, result_files
@@ -7,11 +9,19 @@ from pgdose.study.doses import Doses
 from pgdose.tables import clean_logits, parquet
 
 
+def folder_of(run):
+    return (run["group"], run["run"])
+
+
+def place(path, above=1):
+    """The group and the run in whose folder a file lies, or so many folders below."""
+    return Path(path).parts[-above - 2 : -above]
+
+
 def curves(run, how, attacks, members, inputs):
     """The curves of the attacks on a run."""
-    folder = f"/{run['group']}/{run['run']}/"
-    network = next(path for path in inputs.networks if folder in path)
-    surfaces = [path for path in inputs.surfaces if folder in path]
+    network = next(path for path in inputs.networks if folder_of(run) == place(path))
+    surfaces = [path for path in inputs.surfaces if folder_of(run) == place(path, above=3)]
     result = []
     for attack, (doses, is_length) in attacks.items():
         surface = read_surface(surface_shards(surfaces, attack), network, Doses(**doses))
@@ -38,7 +48,7 @@ with job(snakemake):
             run,
             entries,
             parquet.read_tables(
-                [p for p in inputs.controlled if f"/{run['group']}/{run['run']}/" in p]
+                [path for path in inputs.controlled if place(path) == folder_of(run)]
             ),
             clean[run["group"]],
         )

@@ -311,6 +311,12 @@ def results_of(group):
         *run_file("certificate.parquet", smoothed_runs([group])),
         *run_file("probe.html", [r for r in runs(groups=[group]) if r.is_imported]),
         *exports(group),
+        *run_file(
+            "corruptions.parquet", [r for r in corrupted_runs() if r.group == group]
+        ),
         *run_file("universal.png", [r for r in universal_runs() if r.group == group]),
+        *group_file(
+            "disagreement.parquet", [g for g in with_disagreement() if g == group]
+        ),
         *group_file("contact_sheet.png", [group]),
     ]

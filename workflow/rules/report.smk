@@ -32,6 +32,7 @@ rule report:
         synthetic=as_json([s for s in STUDY.sources if STUDY.synthetic(s)]),
         hand_labelled=as_json(hand_labelled()),
         diagnosed=as_json([run.identity() for run in runs()]),
+        trained=as_json([[run.group, run.name] for run in runs() if run.is_trained]),
         benchmarks=BENCHMARKS,
         page=page_digest(
             "report.html", "group.html", "macros.html", "report.css", "report.js"

@@ -200,7 +200,11 @@ def free(
 
 
 def moved_perturbation(attack: InnerAttack, clean: Tensor, perturbed: Tensor) -> Tensor:
-    """The perturbation after one step up the gradient that `perturbed` (of `free`) has."""
+    """The perturbation after one step up the gradient that `perturbed` (of `free`) has.
+
+    It is cut so that these images stay in [0, 1], as our steps do; the authors cut it to the box
+    alone, and images when they are used.
+    """
     assert perturbed.grad is not None
     descent = GradientDescent(objective=None, step="sign", rate=attack.step_length)
     classes = torch.zeros(len(clean), dtype=torch.int64, device=clean.device)  # of no matter

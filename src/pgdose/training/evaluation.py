@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgdose.devices import scaled
+from pgdose.out_of_memory import halve_batch
 from pgdose.training.loading import ImageSource, batches
 from pgdose.training.ranks import ALONE, Rank
 
@@ -28,18 +29,27 @@ def evaluate(
     """Logits of all members in evaluation mode, float32, n x classes.
 
     `change` makes other images of them first, as an attack does. Processes divide the members among
-    themselves; each gets the logits of all.
+    themselves; each gets the logits of all. While memory runs out, fewer images go at a time.
     """
     network.eval()
     mine = np.arange(len(members))[rank.share(len(members))]
     parts: list[Tensor] = []
-    done = 0
+    done, at_once = 0, batch
     for images, labels in batches(members, mine, batch, device, readers):
-        pixels = scaled(images, device)
-        if change is not None:
-            pixels = change(pixels, labels.to(device), mine[done : done + len(labels)])
+        pixels, start = scaled(images, device), 0
+        while start < len(labels):
+            some = slice(start, start + at_once)
+            try:
+                judged = pixels[some]
+                if change is not None:
+                    rows = mine[done + start : done + start + len(judged)]
+                    judged = change(judged, labels[some].to(device), rows)
+                parts.append(network(judged).float().cpu())
+            except RuntimeError as error:
+                at_once = halve_batch(at_once, error)
+                continue
+            start += len(labels[some])
         done += len(labels)
-        parts.append(network(pixels).float().cpu())
     return rank.gather(torch.cat(parts), len(members), device).numpy()
 
 

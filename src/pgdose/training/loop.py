@@ -146,7 +146,7 @@ def _run_epoch(state: TrainingState, plan: Plan, number: int) -> history.Row:
         change = None
         if settings.adversarial is not None:
             change = judging_attack(
-                state.network, settings.adversarial, plan.seed, plan.name, len(data.held_out)
+                state.own_model, settings.adversarial, plan.seed, plan.name, len(data.held_out)
             )
         logits = evaluate(state.network, data.held_out, *inference, change)
         row["held_out_loss"] = cross_entropy(logits, data.held_out.labels)
