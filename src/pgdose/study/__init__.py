@@ -50,6 +50,7 @@ messages      mistakes within a section: pydantic's errors as lines
 error_texts   the words of these errors
 sections      one section from a plain mapping, outside of a study file
 error_locations  the keys of the file that the location of such an error stands for
+unknown_keys  what to do about a key that its section does not have
 value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here
 migration     `pgdose migrate`: the text of an older file, rewritten

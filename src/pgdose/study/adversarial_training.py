@@ -1,8 +1,8 @@
 """Key `adversarial` of a training: the network is trained on attacked images."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pgdose.study.amplitudes import Amplitude, Epsilon
 from pgdose.study.base import CountOrZero, Iterations, Model, Real, mistake
@@ -26,6 +26,16 @@ class AdversarialTraining(Model):
     alpha: Amplitude | None = None  # length of a step; null: 2.5 * epsilon / steps; free: epsilon
     beta: Annotated[Real, Field(gt=0)] | None = None  # of trades alone; null: 6
     warmup: CountOrZero = 0  # epochs over which epsilon rises from 0
+
+    @field_validator("alpha", mode="before")
+    @classmethod
+    def _refuse_parts_of_epsilon(cls, alpha: Any) -> Any:
+        if isinstance(alpha, dict):
+            raise mistake(
+                "must be the length of a step itself, such as 0.0025; give that number, or leave "
+                "it out ('of_epsilon' is for attacks alone)"
+            )
+        return alpha
 
     @property
     def step_length(self) -> float:

@@ -8,7 +8,14 @@ Two markers on a field, `Annotated[type, marker]`, say what else of pgdose does 
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pgdose.names import NAME
@@ -45,6 +52,24 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty_sections(cls, raw: Any) -> Any:
+        """A section with nothing below its key, which is null to YAML, is as if it were left out.
+
+        Where null has a meaning of its own the default is null too, and the key stays.
+        """
+        if not isinstance(raw, dict):
+            return raw
+        sections = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.default, Model | dict)
+        }
+        return {
+            key: value for key, value in raw.items() if value is not None or key not in sections
+        }
 
     def to_dict(self, *, paths: bool = True) -> dict[str, Any]:
         """JSON values by the keys of the study file; `paths=False` leaves out where files lie."""

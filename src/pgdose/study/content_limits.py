@@ -132,7 +132,7 @@ class _LimitedLoader(yaml.SafeLoader):
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
         source = self.text[node.start_mark.index : node.end_mark.index]
-        if text := scalar_slip(node, source):
+        if text := scalar_slip(node, source, self._before(node)):
             raise _mistake(node, text)
         return node
 
@@ -144,7 +144,7 @@ class _LimitedLoader(yaml.SafeLoader):
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag == MERGE_TAG:
                 continue
-            if text := key_slip(key, value):
+            if text := key_slip(key, value, self._before(key)):
                 raise _mistake(key, text)
             name = self.construct_object(key)
             if name in lines:
@@ -154,6 +154,11 @@ class _LimitedLoader(yaml.SafeLoader):
         if sum(key.tag == MERGE_TAG for key, _ in node.value) > 1:
             raise _mistake(node, "the key '<<' stands twice; give it a list (<<: [*a, *b])")
         return node
+
+    def _before(self, node: yaml.Node) -> str:
+        """What stands before a node in its line."""
+        mark = node.start_mark
+        return self.text[mark.index - mark.column : mark.index]
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Put in the keys that `<<` merges; they are counted, since each merge can double them."""

@@ -1,6 +1,7 @@
 """Mistakes that lie between the sections of a study file: one function a topic."""
 
 from collections.abc import Hashable, Iterable, Iterator
+from itertools import permutations
 
 from pgdose.study.attacks import LEAST_LIKELY, GradientAttack
 from pgdose.study.base import INCEPTION_MINIMUM
@@ -32,6 +33,8 @@ MOST_JOBS = 200_000  # Snakemake takes minutes to plan so many
 def cross_checks(study: Study) -> list[str]:
     """A line for each mistake."""
     if lines := list(_jobs(study)):  # the other checks would look at each of them
+        return lines
+    if lines := list(_reserved_networks(study)):  # they would take the place of other runs
         return lines
     topics = (
         _sources_of_classes,
@@ -97,7 +100,15 @@ def _jobs(study: Study) -> Iterator[str]:
         if count > 1:  # all networks judge each one's images, and each is an input of that job
             jobs[f"groups.{group}.networks"] = gradient * count**2
     most = max(jobs, key=lambda field: jobs[field])
-    if (total := sum(jobs.values())) > MOST_JOBS:
+    total = sum(jobs.values())
+    if total > MOST_JOBS and most.endswith(".networks"):
+        count = networks[most.split(".")[1]]
+        yield (
+            f"{most}: the study plans over {total} jobs, mainly since each of the group's {count} "
+            "networks judges the images of all others; use fewer networks, for at most "
+            f"{MOST_JOBS} jobs"
+        )
+    elif total > MOST_JOBS:
         yield f"{most}: the study plans over {total} jobs; use less, for at most {MOST_JOBS} jobs"
 
 
@@ -197,11 +208,16 @@ def _modalities(study: Study) -> Iterator[str]:
     for g in study.groups:
         sources = [source for group, _, _, source in _classes(study) if group == g]
         tiled = {source.kind in TILED for source in sources}
-        xray = {source.modality == "xray" for source in sources}
-        if len(tiled) > 1 or len(xray) > 1:
+        modalities = sorted({source.modality for source in sources})
+        if len(tiled) > 1 or ("xray" in modalities and len(modalities) > 1):
             yield (
                 f"groups.{g}.classes: one group mixes tiles with whole images, or X-rays with "
                 "other images; use sources of the same kind"
+            )
+        elif len(modalities) > 1:
+            yield (
+                f"groups.{g}.classes: one group mixes images of modality "
+                f"{' and '.join(modalities)}; give its sources the same 'modality'"
             )
 
 
@@ -214,6 +230,9 @@ def _names(study: Study) -> Iterator[str]:
     for name in study.sources:
         if name in study.groups:
             yield f"sources.{name}: a group has the same name; choose another"
+
+
+def _reserved_networks(study: Study) -> Iterator[str]:
     for g, group in study.groups.items():
         for name in group.networks:
             if not may_be_further(name):
@@ -238,8 +257,8 @@ def _further_networks(study: Study) -> Iterator[str]:
         if study.groups[run.group].network:
             yield (
                 f"{run.field}: no images are left to train on, because groups.{run.group}.network "
-                "uses all of them for validation; give a 'file' here, or move that network to "
-                "'networks'"
+                "uses all of them for validation; give a 'file', a 'defence' or an 'ensemble', "
+                "or move that network to 'networks'"
             )
         if run.network.tensorboard != study.training.tensorboard:
             everywhere = str(study.training.tensorboard).lower()
@@ -288,7 +307,10 @@ def _combined_networks(study: Study) -> Iterator[str]:
         if not defended:
             fit += [n for n, r in others.items() if isinstance(r.network, DefendedNetwork)]
         for name in run.made_of:
-            if name in others and name not in fit:
+            if name == run.name:
+                others_fit = [other for other in fit if other != name]
+                yield f"{field}: {name!r} cannot be made of itself; {one_of(others_fit)}"
+            elif name in others and name not in fit:
                 kind = "made of other networks itself" if others[name].made_of else "a sized one"
                 yield f"{field}: {name!r} is {kind}; {one_of(fit)}"
             else:
@@ -306,6 +328,12 @@ def _harm(study: Study) -> Iterator[str]:
                 "classes with disease, or write [] if the group is not about disease"
             )
         yield from _harm_pairs(f"groups.{g}.harm", g, group)
+        weights = {pair_of(text): weight for text, weight in group.harm.items()}
+        if all(weights.get(pair) == 0 for pair in permutations(group.classes, 2)):
+            yield (
+                f"groups.{g}.harm: weighs every error 0, so that none would count; give some error "
+                "a weight over 0, or leave 'harm' out, and all weigh 1"
+            )
 
 
 def _harm_pairs(field: str, g: str, group: Group) -> Iterator[str]:

@@ -1,24 +1,38 @@
 """Entries of `networks` that are made of others: defences at the input, and ensembles."""
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, WrapValidator, model_validator
 
+from pgdose.study.amplitudes import Epsilon
 from pgdose.study.base import Count, Integer, Model, Name, Real, Repeats, mistake
 from pgdose.study.training import Training
 
 JpegQuality = Annotated[Integer, Field(ge=1, le=100)]
-
-
 DRAWS = 8  # qualities of a range
+
+
+def _check_quality(value: Any, validate: Callable[[Any], Any]) -> Any:
+    try:
+        return validate(value)
+    except ValidationError as error:
+        if any(isinstance(part, int) for entry in error.errors() for part in entry["loc"]):
+            raise  # one entry of a list is wrong
+        raise mistake(
+            "must be a whole number from 1 to 100, or [lowest, highest] of two such numbers"
+        ) from None
 
 
 class Jpeg(Model):
     """Images are stored as JPEG and read again before the network sees them."""
 
     # One quality, or [lowest, highest]: the network's answer is the mean over `draws` of them.
-    quality: JpegQuality | Annotated[list[JpegQuality], Field(min_length=2, max_length=2)]
+    quality: Annotated[
+        JpegQuality | Annotated[list[JpegQuality], Field(min_length=2, max_length=2)],
+        WrapValidator(_check_quality),
+    ]
     draws: Annotated[Repeats, Field(ge=2)] | None = None  # of a range alone; null: DRAWS
 
     @model_validator(mode="after")
@@ -66,7 +80,7 @@ class Median(Model):
 class Smoothing(Model):
     """Randomised smoothing (Cohen et al. 2019): the answer is that of many noisy copies."""
 
-    sigma: Annotated[Real, Field(gt=0, le=1)]  # of the Gaussian noise, images lie in [0, 1]
+    sigma: Epsilon  # of the Gaussian noise, images lie in [0, 1]
     samples: Count = 1000  # noisy copies of an image that its certificate rests on
     selection: Count = 100  # further copies, which choose the class that is certified
     alpha: Annotated[Real, Field(gt=0, lt=0.5)] = 0.001  # probability that a certificate is wrong
@@ -105,12 +119,17 @@ class InputDefence(Model):
     @model_validator(mode="after")
     def _check_one(self) -> Self:
         count = sum(getattr(self, name) is not None for name in DEFENCES)
+        remedy = (
+            "give each defence a network of its own"
+            if count
+            else f"give its settings, such as {{jpeg: {EXAMPLES['jpeg']}}}"
+        )
         if count != 1:
             raise mistake(
-                "must hold one of {names}, but holds {count}; give each defence a network of its "
-                "own",
+                "must hold one of {names}, but holds {count}; {remedy}",
                 names=", ".join(DEFENCES),
                 count=count or "none",
+                remedy=remedy,
             )
         return self
 
@@ -144,6 +163,13 @@ class InputDefence(Model):
 # Keys of smoothing that its network does not depend on.
 OF_THE_CERTIFICATE = ("samples", "selection", "alpha", "images")
 DEFENCES = ("jpeg", "bit_depth", "median", "smoothing")
+# Settings of each for messages.
+EXAMPLES = {
+    "jpeg": "{quality: 75}",
+    "bit_depth": "{bits: 5}",
+    "median": "{size: 3}",
+    "smoothing": "{sigma: 0.1}",
+}
 # Defences whose own gradient is 0 almost everywhere, since they round.
 ROUNDING = ("jpeg", "bit_depth")
 

@@ -1,8 +1,7 @@
 """Validation errors of pydantic as lines: the field's path, what stands there, what may stand."""
 
 import datetime
-import re
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -14,6 +13,7 @@ from pgdose.study.error_texts import TEXTS
 from pgdose.study.field_lines import FieldLines
 from pgdose.study.study import Study
 from pgdose.study.suggestions import nearest, one_of
+from pgdose.study.unknown_keys import unknown_key
 from pgdose.study.value_hints import hint
 
 TYPES = {kind for kind in TEXTS if kind.endswith("_type")}  # the value is of another type
@@ -106,28 +106,23 @@ def _mistake(entry: Any, lines: FieldLines) -> Mistake:
     if text.startswith(("must ", "is ")) and not isinstance(value, dict):
         shown = written or _written(value)
     no_word = kind == "literal_error" and isinstance(value, list | dict)
-    return Mistake(tuple(keys), shown, text, hint(kind, value, written), no_word or kind in TYPES)
+    advice = hint(kind, value, written, location, context.get("expected", ""))
+    return Mistake(tuple(keys), shown, text, advice, no_word or kind in TYPES)
 
 
 def _text(entry: Any, keys: list[str], location: Location) -> str:
     """What is wrong: `must be ...`, or another sentence without a value."""
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "extra_forbidden":
-        fields = location.section.model_fields.items()
-        allowed = [field.alias or name for name, field in fields]
-        meant = next((key for key in allowed if _letters(key) == _letters(keys[-1])), keys[-1])
-        return f"unknown key{nearest(meant, allowed)}; {one_of(allowed)}"
+        return unknown_key(keys, location)
+    if kind == "missing" and get_origin(location.kind) is Literal:
+        return f"missing; add it, {one_of(map(str, get_args(location.kind)))}"
     if kind == "string_pattern_mismatch":
         is_label = context["pattern"].startswith("^[a-z]")
         return f"is not a valid name; use {LABEL_RULE if is_label else NAME_RULE}"
     if kind in TEXTS:
         return TEXTS[kind].format(**{key: _plain(value) for key, value in context.items()})
     return str(entry["msg"][:1].lower() + entry["msg"][1:])
-
-
-def _letters(key: str) -> str:
-    """A key without what is easily written otherwise: capitals, spaces, hyphens."""
-    return re.sub(r"[\s_-]", "", key).casefold()
 
 
 def _unknown_kind(keys: tuple[str, ...], section: Any, location: Location) -> Mistake:

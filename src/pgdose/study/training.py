@@ -116,6 +116,8 @@ class Training(Model):
                 warmup=self.adversarial.warmup,
                 epochs=self.epochs,
             )
+        if self.adversarial:
+            self._check_uses(self.adversarial)
         if self.batch < 2 * self.gpus:
             raise mistake(
                 "must be at least {least}, two images for each of the {gpus} 'gpus'",
@@ -124,6 +126,17 @@ class Training(Model):
                 gpus=self.gpus,
             )
         return self
+
+    def _check_uses(self, adversarial: AdversarialTraining) -> None:
+        """An epoch of `free` takes 1/steps of the images, so it needs `steps` epochs for all."""
+        if adversarial.method == "free" and adversarial.steps > self.epochs:
+            raise mistake(
+                "{steps} uses of each batch in {epochs} epochs leave some images that are never "
+                "trained on; use at most 'epochs', {epochs}",
+                field="adversarial.steps",
+                steps=adversarial.steps,
+                epochs=self.epochs,
+            )
 
 
 # Keys that a further network does not take from section `training` if its architecture differs.

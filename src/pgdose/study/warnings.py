@@ -4,17 +4,32 @@ The study runs all the same. `cross_checks` has the mistakes, with which it does
 """
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 from pgdose.study.attacks import GradientAttack
-from pgdose.study.doses import is_reached, same_epsilon
+from pgdose.study.classes import Class
+from pgdose.study.defended_networks import DefendedNetwork
+from pgdose.study.doses import TOLERANCE, is_reached, same_epsilon
+from pgdose.study.harm import norm_of, words_of
 from pgdose.study.study import Study
+from pgdose.study.training import Training
 
+LEAST_SIGMAS = 0.5  # of the largest radius, in units of sigma
 AS_PARTS = "'alpha: {of_epsilon: 0.25}'"
 
 
 def study_warnings(study: Study) -> list[str]:
     """Lines such as `attacks.pgd.alpha: warning: ...`."""
-    topics = (_short_steps, _long_steps, _doses_that_are_not_measured, _repeats_without_training)
+    topics = (
+        _short_steps,
+        _long_steps,
+        _doses_that_are_not_measured,
+        _repeats_without_training,
+        _norm_with_disease,
+        _defended_main_networks,
+        _short_certificates,
+        _training_at_larger_doses,
+    )
     return [f"{field}: warning: {text}" for topic in topics for field, text in topic(study)]
 
 
@@ -92,6 +107,81 @@ def _repeats_without_training(study: Study) -> Iterator[tuple[str, str]]:
             f"{study.training.repeats} trainings are not for group {', '.join(existing)}, whose "
             "network exists already and is attacked once; leave 'network' out to train it here",
         )
+
+
+def _norm_with_disease(study: Study) -> Iterator[tuple[str, str]]:
+    """`norm` names a class with disease, by the conditions of the classes."""
+    for g, group in study.groups.items():
+        by_where = norm_of(group.model_copy(update={"norm": None})).classes
+        wrong = [name for name in norm_of(group).classes if name not in by_where]
+        if by_where and wrong:
+            named = [_with_words(name, group.classes[name]) for name in (*wrong, *by_where)]
+            count = len(wrong)
+            yield (
+                f"groups.{g}.norm",
+                f"names {', '.join(named[:count])}, but by their 'where' the classes without "
+                f"disease are {', '.join(named[count:])}; write norm: {_in_yaml(by_where)}, or "
+                "leave 'norm' out",
+            )
+
+
+def _with_words(name: str, entry: Class) -> str:
+    words = words_of(name, entry)
+    return f"{name} ({', '.join(words)})" if words and words != [name] else name
+
+
+def _in_yaml(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+
+
+def _defended_main_networks(study: Study) -> Iterator[tuple[str, str]]:
+    """A further network is compared with the main one, which must not be defended itself."""
+    groups = [name for name, group in study.groups.items() if group.networks and not group.network]
+    if study.training.adversarial and groups:
+        yield (
+            "training.adversarial",
+            f"full of group {', '.join(groups)} is itself trained on attacked images, so "
+            "tables/defence.csv leaves the group out; leave 'training.adversarial' out, and give "
+            "the defended network an entry under 'networks'",
+        )
+
+
+def _short_certificates(study: Study) -> Iterator[tuple[str, str]]:
+    """Even if all copies of an image agree, its radius is short."""
+    for g, group in study.groups.items():
+        for name, network in group.networks.items():
+            smoothing = network.defence.smoothing if isinstance(network, DefendedNetwork) else None
+            if smoothing is None:
+                continue
+            # Of so many copies that all agree, the lower bound of Clopper and Pearson.
+            sigmas = NormalDist().inv_cdf(smoothing.alpha ** (1 / smoothing.samples))
+            if sigmas < LEAST_SIGMAS:
+                yield (
+                    f"groups.{g}.networks.{name}.defence.smoothing.samples",
+                    f"{smoothing.samples} copies certify at most a radius of {sigmas:.2g} sigma, "
+                    f"{sigmas * smoothing.sigma:.2g}, even where all agree; use 1000 or more",
+                )
+
+
+def _training_at_larger_doses(study: Study) -> Iterator[tuple[str, str]]:
+    """A network learns to withstand what no attack of the study does."""
+    attacks = [attack for attack in study.attacks.values() if isinstance(attack, GradientAttack)]
+    in_boxes = [attack.epsilon[-1] for attack in attacks if attack.clip == "iterate"]
+    if not in_boxes:
+        return
+    largest, seen = max(in_boxes), set()
+    for run in (run for g in study.groups for run in study.runs(g).values()):
+        adversarial = run.network.adversarial if isinstance(run.network, Training) else None
+        inherited = run.role == "further" and adversarial == study.training.adversarial
+        field = "training" if inherited else run.field
+        if adversarial and field not in seen and adversarial.epsilon > largest + TOLERANCE:
+            seen.add(field)
+            yield (
+                f"{field}.adversarial.epsilon",
+                f"{adversarial.epsilon:g} is over {largest:g}, the largest epsilon of the study's "
+                "attacks (L-infinity), and may cost accuracy for nothing that is measured; use a "
+                "smaller one, or add larger epsilons to an attack",
+            )
 
 
 def _listed(epsilons: list[float] | tuple[float, ...]) -> str:

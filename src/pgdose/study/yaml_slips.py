@@ -266,8 +266,12 @@ RULES: tuple[Callable[[Fault], Found], ...] = (
 # --- what YAML reads, but not as it was meant ----------------------------------------------------
 
 
-def scalar_slip(node: yaml.ScalarNode, source: str) -> str | None:
-    """What is wrong with a single value; `source` is its text in the file."""
+def scalar_slip(node: yaml.ScalarNode, source: str, before: str = "") -> str | None:
+    """What is wrong with a single value.
+
+    source: its text in the file
+    before: what stands before it in its line
+    """
     kind, value = node.tag.removeprefix(TAG), node.value
     if node.style in ("|", ">"):
         return None if value.strip() else f"no text follows {node.style!r}; {QUOTES} if you mean it"
@@ -278,6 +282,8 @@ def scalar_slip(node: yaml.ScalarNode, source: str) -> str | None:
     if kind in ("int", "float") and ":" in value:
         return "YAML reads this as a number to the base 60; put it in quotes, or write a number"
     if kind == "int" and re.match(r"[-+]?0[0-9_]", value):
+        if text := _decimal_comma(value, before):
+            return text
         number = int(value.replace("_", ""), 8)
         return f"YAML reads {value} as the number {number} (octal); write {number}, or {QUOTES}"
     if value[:1] and value[0] in CURLY:
@@ -290,20 +296,33 @@ def scalar_slip(node: yaml.ScalarNode, source: str) -> str | None:
     return None
 
 
-def key_slip(key: yaml.Node, value: yaml.Node) -> str | None:
-    """What is wrong with a key: all keys are texts."""
+def key_slip(key: yaml.Node, value: yaml.Node, before: str = "") -> str | None:
+    """What is wrong with a key: all keys are texts. `before`: what stands before it in its line."""
     if not isinstance(key, yaml.ScalarNode):
         return f"a key must be a text, not a list or a mapping; {QUOTES}"
     kind = key.tag.removeprefix(TAG)
     if kind == "null" and not key.value:
         return NO_KEY
+    is_empty = isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
+    if is_empty and key.style is None and (text := _decimal_comma(key.value, before)):
+        return text
     if kind in READ_AS:
         return f"the key {_shown(key.value)} is {READ_AS[kind]} to YAML; {QUOTES}"
-    is_empty = isinstance(value, yaml.ScalarNode) and not (value.value or value.style)
     if key.style is None and is_empty and (found := re.match(r"([\w.-]+):(.+)", key.value)):
         name, text = found.groups()
         return f"a space is missing after a colon; write {_shown(f'{name}: {text}')}"
     return None
+
+
+def _decimal_comma(value: str, before: str) -> str | None:
+    """In brackets the comma of 0,01 is one between two values."""
+    first = re.search(r"(?<![\w.,])(\d+),$", before)
+    if not (first and value.isdecimal()):
+        return None
+    number = f"{first[1]},{value}"
+    if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number):
+        return f"YAML reads {number} as two values; write {first[1]}{value}, without a comma"
+    return f"YAML reads {number} as two values; write a decimal point: {first[1]}.{value}"
 
 
 # --- words ---------------------------------------------------------------------------------------

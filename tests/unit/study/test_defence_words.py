@@ -17,7 +17,7 @@ NETWORKS: dict[str, Any] = {
     "plain": {"lr": 0.01},
     "pgd": {"adversarial": PGD},
     "trades": {"adversarial": {**PGD, "method": "trades"}},
-    "free": {"adversarial": {**PGD, "method": "free"}},
+    "free": {"adversarial": {**PGD, "method": "free"}, "epochs": 7},
     "jpeg": {"defence": {"jpeg": {"quality": 50}}, "of": "pgd"},
     "range": {"defence": {"jpeg": {"quality": [40, 90]}}},
     "bits": {"defence": {"bit_depth": {"bits": 4}}},

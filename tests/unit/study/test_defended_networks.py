@@ -58,7 +58,7 @@ DEFENCE = "groups.X-TB.networks.a.defence"
     ("entry", "message"),
     [
         ({"defence": JPEG, "of": "b"}, f"{OF}: 'b' is made of other networks itself; use "),
-        ({"defence": JPEG, "of": "a"}, f"{OF}: 'a' is made of other networks itself; use "),
+        ({"defence": JPEG, "of": "a"}, f"{OF}: 'a' cannot be made of itself; use one of: full"),
         ({"defence": JPEG, "of": "ful"}, f"{OF}: 'ful' is not a network of group X-TB, did you "),
         ({"ensemble": ["full", "both"]}, "networks.a.ensemble: 'both' is made of other networks"),
         ({"ensemble": ["full", "n8-r1"]}, "networks.a.ensemble: 'n8-r1' is a sized one; use"),

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from helpers.workflow import PROJECT
 
+from pgdose.analysis.certificates import largest_radius
+from pgdose.study.defended_networks import Smoothing
 from pgdose.study.parsing import parse
 from pgdose.study.warnings import study_warnings
 
@@ -92,6 +94,63 @@ def test_repeats_of_networks_that_exist_are_told() -> None:
     groups["X-AO"]["network"] = {"file": "a.pt2", "classes": ["C1", "C2"]}
     (line,) = warned({"lr": 0.1}, training=training, groups=groups)
     assert line.startswith("training.repeats: warning: 3 trainings are not for group X-AO, whose")
+
+
+PAIR = yaml.safe_load((PROJECT / "tests/data/studies/pair.yaml").read_text())
+
+
+def of_pair(group: dict[str, Any], training: dict[str, Any] | None = None) -> list[str]:
+    groups = {"X-TB": PAIR["groups"]["X-TB"] | group}
+    return study_warnings(
+        parse(PAIR | {"groups": groups, "training": PAIR["training"] | (training or {})})
+    )
+
+
+def of_field(field: str, lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith(f"{field}: warning: ")]
+
+
+def test_a_norm_that_the_classes_contradict_is_told() -> None:
+    field = "groups.X-TB.norm"
+    (line,) = of_field(field, of_pair({"norm": "C1"}))
+    assert "names C1 (tuberculosis), but" in line and "are C2 (norm); write norm: C2" in line
+    right: list[Any] = ["C2", [], None]
+    assert not [line for norm in right for line in of_field(field, of_pair({"norm": norm}))]
+
+
+def test_a_main_network_that_is_trained_on_attacked_images_is_told() -> None:
+    training = {"adversarial": {"method": "pgd", "epsilon": 0.001}}
+    networks = {"plain": {"adversarial": None}}
+    (line,) = of_field("training.adversarial", of_pair({"networks": networks}, training))
+    assert "full of group X-TB is itself trained on attacked images, so tables/defence.csv" in line
+    assert not of_field("training.adversarial", of_pair({}, training))
+    assert not of_field("training.adversarial", of_pair({"networks": {"b": training}}))
+
+
+@pytest.mark.parametrize(("samples", "is_short"), [(10, True), (18, True), (19, False)])
+def test_short_certificates_are_told(samples: int, is_short: bool) -> None:
+    smoothing = Smoothing(sigma=0.2, samples=samples)
+    assert (largest_radius(smoothing) < 0.5 * 0.2) == is_short
+    networks = {"a": {"defence": {"smoothing": {"sigma": 0.2, "samples": samples}}}}
+    lines = of_field(
+        "groups.X-TB.networks.a.defence.smoothing.samples", of_pair({"networks": networks})
+    )
+    assert len(lines) == is_short
+    assert not lines or f"{largest_radius(smoothing):.2g}, even where all agree" in lines[0]
+
+
+def test_training_at_doses_that_no_attack_has_is_told() -> None:
+    boxes = [a for a in PAIR["attacks"].values() if a.get("kind", "gradient") == "gradient"]
+    largest = max(attack["epsilon"][-1] for attack in boxes)
+    entry = "groups.X-TB.networks.a.adversarial.epsilon"
+    for epsilon, count in ((largest, 0), (largest + 0.1, 1)):
+        adversarial = {"method": "pgd", "epsilon": epsilon}
+        networks = {"a": {"adversarial": adversarial}}
+        lines = of_pair({"networks": networks})
+        assert len(of_field(entry, lines)) == count
+        everywhere = of_pair({"networks": {"a": {}}}, {"adversarial": adversarial})
+        assert len(of_field("training.adversarial.epsilon", everywhere)) == count
+        assert not of_field(entry, everywhere)
 
 
 @pytest.mark.parametrize(
