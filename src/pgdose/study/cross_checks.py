@@ -302,8 +302,9 @@ def _combined_networks(study: Study) -> Iterator[str]:
         field = f"{run.field}.{'of' if defended else 'ensemble'}"
         others = study.runs(run.group)
         # A defence is of a network that is trained or read from a file, an ensemble of these and of
-        # defended ones.
-        fit = [name for name, r in others.items() if r.role != "sized" and not r.made_of]
+        # defended ones. Not of a repeat: what is compared with `full` would be another training.
+        roles = ("main", "further") if defended else ("main", "further", "repeat")
+        fit = [name for name, r in others.items() if r.role in roles and not r.made_of]
         if not defended:
             fit += [n for n, r in others.items() if isinstance(r.network, DefendedNetwork)]
         for name in run.made_of:
@@ -311,7 +312,8 @@ def _combined_networks(study: Study) -> Iterator[str]:
                 others_fit = [other for other in fit if other != name]
                 yield f"{field}: {name!r} cannot be made of itself; {one_of(others_fit)}"
             elif name in others and name not in fit:
-                kind = "made of other networks itself" if others[name].made_of else "a sized one"
+                role = "a repeat" if others[name].role == "repeat" else "a sized one"
+                kind = "made of other networks itself" if others[name].made_of else role
                 yield f"{field}: {name!r} is {kind}; {one_of(fit)}"
             else:
                 yield from _unknown(field, name, fit, f"a network of group {run.group}")

@@ -59,6 +59,7 @@ DEFENCE = "groups.X-TB.networks.a.defence"
     [
         ({"defence": JPEG, "of": "b"}, f"{OF}: 'b' is made of other networks itself; use "),
         ({"defence": JPEG, "of": "a"}, f"{OF}: 'a' cannot be made of itself; use one of: full"),
+        ({"defence": JPEG, "of": "full-r2"}, f"{OF}: 'full-r2' is a repeat; use one of: full"),
         ({"defence": JPEG, "of": "ful"}, f"{OF}: 'ful' is not a network of group X-TB, did you "),
         ({"ensemble": ["full", "both"]}, "networks.a.ensemble: 'both' is made of other networks"),
         ({"ensemble": ["full", "n8-r1"]}, "networks.a.ensemble: 'n8-r1' is a sized one; use"),
@@ -106,6 +107,7 @@ DEFENCE = "groups.X-TB.networks.a.defence"
 )
 def test_mistakes(study: dict[str, Any], entry: dict[str, Any], message: str) -> None:
     study["training_size"] = {"group": "X-TB", "sizes": [8], "repeats": 1, "attacks": ["paper"]}
+    study.setdefault("training", {})["repeats"] = 2
     others = {"b": {"defence": JPEG}, "both": {"ensemble": ["full", "b"]}}
     found = mistakes(with_networks(study, a=entry, **others))
     assert any(message in line for line in found), found
