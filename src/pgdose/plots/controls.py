@@ -119,7 +119,7 @@ def _size_axis(panel: Axes, sizes: pd.DataFrame) -> None:
 
 def _legend(figure: Figure, rows: pd.DataFrame, looks: Looks) -> None:
     kinds = rows.drop_duplicates("name").set_index("name")["kind"]
-    columns: dict[str, Sequence[Artist]] = {}
+    columns: dict[str, list[Artist]] = {}
     attacks = rows[rows["kind"] == "attack"].drop_duplicates("name")
     norms = attacks["norm"].nunique()
     others = [name for name, kind in kinds.items() if kind != "attack"]
@@ -127,9 +127,9 @@ def _legend(figure: Figure, rows: pd.DataFrame, looks: Looks) -> None:
     def handles(names: Sequence[Any]) -> list[Artist]:
         return [Line2D([], [], label=str(n), **looks[str(n)]) for n in names]
 
-    for norm, of_norm in attacks.groupby("norm", sort=False):
-        head = f"Attacks, {_SHORT[str(norm)]}" if norms > 1 else "Attacks"
-        columns[head] = handles(list(of_norm["name"]))
+    for name, norm in zip(attacks["name"], attacks["norm"], strict=True):
+        label = f"{name} ({_SHORT[norm]})" if norms > 1 else name
+        columns.setdefault("Attacks", []).append(Line2D([], [], label=label, **looks[name]))
     half = -(-len(others) // 2) if len(others) > 4 else len(others)
     columns["Controls"] = handles(others[:half])
     if others[half:]:

@@ -83,7 +83,7 @@ def test_each_group_has_a_panel_for_each_norm_with_its_attacks_and_controls() ->
     left, right = first.get_xlim()
     assert left < 0.001 and right > 0.05 * 5 * 3
     words = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert {"sign", "noise", "pgd-l2", "larger: more severe"} < words
+    assert {"sign (L∞)", "noise (L∞)", "pgd-l2 (L2)", "larger: more severe"} < words
     assert {name for names in BY_GROUP.values() for name in names} < words
 
 
@@ -114,7 +114,7 @@ def test_attacks_of_one_norm_look_different() -> None:
         looks = {(line.get_color(), str(line._dash_pattern)) for line in lines}  # type: ignore[attr-defined]
         assert len(lines) == len(looks) == 6
     words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert {"Attacks, L∞", "Attacks, L2", *attacks} < set(words)
+    assert {f"{name} ({'L∞' if name in 'abcdef' else 'L2'})" for name in attacks} < set(words)
 
 
 def test_twelve_controls_have_looks_of_their_own() -> None:
