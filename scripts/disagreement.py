@@ -11,7 +11,7 @@ with job(snakemake):
     validation = members[members["part"] == "validation"].reset_index()
     runs = {run["run"]: run for run in settings(params, "runs")}
     clean = {
-        run: abstention.clean_images(
+        run: abstention.clean_scores(
             clean_logits.read_table(path), members, params.draws, params.seed
         )
         for run, path in zip(runs, inputs.clean, strict=True)
@@ -23,9 +23,10 @@ with job(snakemake):
             iteration=int(parquet.read_metadata(path)["iteration"]),
             sample=image_draws.attacked(validation, images, params.seed, group)["member"],
             knows_detector=knows_detector,
+            target=target,
             table=parquet.read_table(path),
         )
-        for (run, attack, images, knows_detector), path in zip(
+        for (run, attack, images, knows_detector, target), path in zip(
             settings(params, "attacks"), inputs.transfers, strict=True
         )
     ]

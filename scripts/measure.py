@@ -18,7 +18,7 @@ with job(snakemake) as log:
     run, raises_wrong_class = settings(params, "run"), settings(params, "raises_wrong_class")
     unattacked, clean = {}, None
     if raises_wrong_class is not None:
-        clean = abstention.clean_images(
+        clean = abstention.clean_scores(
             clean_logits.read_table(inputs.clean), members, how.draws, how.seed
         )
         unattacked = {"abstention": abstention.without_attack(clean)}

@@ -4,10 +4,11 @@ from job import job, settings
 
 from pgdose.analysis import result_files
 from pgdose.analysis.certified import SmoothedRun, certified_of_all, robust_images
+from pgdose.analysis.decisions import clean_decisions
 from pgdose.attack.surface_table import read_surface
 from pgdose.cohort import image_draws
 from pgdose.study.defended_networks import Smoothing
-from pgdose.tables import parquet
+from pgdose.tables import clean_logits, parquet
 
 with job(snakemake) as log:
     params, inputs = snakemake.params, snakemake.input
@@ -17,10 +18,11 @@ with job(snakemake) as log:
     def robust(folder, attack, members, group):
         validation = members[members["part"] == "validation"].reset_index()
         shards = [p for p in surfaces if p.parent == folder / attack / "surface"]
+        drawn = image_draws.attacked(validation, attacks[attack], how["seed"], group)["member"]
         return robust_images(
             read_surface(shards, folder / "network.safetensors"),
             members,
-            image_draws.attacked(validation, attacks[attack], how["seed"], group)["member"],
+            clean_decisions(drawn, clean_logits.read(folder / "clean.parquet", drawn)),
             iterations=how["iterations"],
             success=how["success"],
         )

@@ -22,6 +22,7 @@ WORDS = {
         "unfit",
         "unit",
         "quantity",
+        "error",  # of harm: one of pgdose's words, or two classes with an arrow between them
     ),
 }
 

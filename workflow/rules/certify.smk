@@ -48,6 +48,7 @@ if smoothed_runs():
             ],
             certificates=run_file("certificate.parquet", smoothed_runs()),
             networks=l2_networks(),
+            clean=l2_networks("clean.parquet"),
             surfaces=l2_surfaces(),
         output:
             shown_table("certified"),

@@ -2,7 +2,8 @@
 
 The population is all validation images of an attack's sample. Images that were wrong before the
 attack are not attacked and stay as they are; so does, under an attack with a target, an image of
-that class. Images whose logits under attack are missing or not finite are left out.
+that class. Images of which nobody knows what the attack makes of them are left out, see
+`decisions.unknown_members`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ import pandas as pd
 from pgdose.analysis import abstention_scores, bootstrap
 from pgdose.analysis.abstention_curves import CLEAN_SHARES, Conditions, curves, thresholds
 from pgdose.analysis.bootstrap import Patients
+from pgdose.analysis.decisions import clean_decisions, unknown_members
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.attack.surface_table import SurfaceTable
 
@@ -27,8 +29,8 @@ LAST, BEST = "last", "best"
 
 
 @dataclass(frozen=True)
-class CleanImages:
-    """The n clean validation images of a network.
+class CleanScores:
+    """The n clean validation images of a network, with the logits that scores are made of.
 
     members:  (n,) int, rising
     true:     (n,) int, the true class
@@ -48,14 +50,14 @@ class CleanImages:
         """(n,) bool, whether the network misclassifies the image."""
         return np.asarray(self.logits.argmax(axis=1) != self.true)
 
-    def select(self, images: np.ndarray) -> "CleanImages":
+    def select(self, images: np.ndarray) -> "CleanScores":
         """Some of the images, by a mask."""
         parts = {name: getattr(self, name)[images] for name in ("members", "true", "logits")}
         return replace(self, **parts, patients=self.patients.subset(images))
 
 
-def clean_images(clean: pd.DataFrame, members: pd.DataFrame, draws: int, seed: int) -> CleanImages:
-    """What `CleanImages` holds.
+def clean_scores(clean: pd.DataFrame, members: pd.DataFrame, draws: int, seed: int) -> CleanScores:
+    """What `CleanScores` holds.
 
     clean:   member and logits, and `offset` for a decision with a threshold
              (`clean_logits.read_table`)
@@ -64,7 +66,7 @@ def clean_images(clean: pd.DataFrame, members: pd.DataFrame, draws: int, seed: i
     """
     clean = clean.sort_values("member")
     their_members = members.loc[clean["member"]]
-    return CleanImages(
+    return CleanScores(
         members=clean["member"].to_numpy(np.int64),
         true=their_members["class_index"].to_numpy(np.int64),
         logits=np.stack(clean["logits"].to_list()).astype(np.float64),
@@ -73,7 +75,7 @@ def clean_images(clean: pd.DataFrame, members: pd.DataFrame, draws: int, seed: i
     )
 
 
-def without_attack(clean: CleanImages) -> pd.DataFrame:
+def without_attack(clean: CleanScores) -> pd.DataFrame:
     """The rows of the table abstention for clean images: score by threshold."""
     tables = []
     for score, certainty_of in SCORES.items():
@@ -111,7 +113,7 @@ def at_thresholds(table: pd.DataFrame, limits: np.ndarray, sign: float = 1.0) ->
 
 
 def under_attack(
-    clean: CleanImages,
+    clean: CleanScores,
     surface: SurfaceTable,
     outcomes: Outcomes,
     sample: Iterable[int],
@@ -128,9 +130,10 @@ def under_attack(
     raises_wrong_class: whether the attack goes on to raise the confidence of a wrong class; None if
                nobody knows
     """
-    left_out = np.setdiff1d(surface.members, outcomes.members)
-    in_sample = np.isin(clean.members, list(sample)) & ~np.isin(clean.members, left_out)
-    population = clean.select(in_sample)
+    decided = clean_decisions(clean.members, clean.logits)[np.isin(clean.members, list(sample))]
+    class_index = pd.Series(clean.true, index=clean.members)
+    unknown = unknown_members(surface, outcomes, class_index, decided)
+    population = clean.select(np.isin(clean.members, np.setdiff1d(decided.index, unknown)))
     rows, places = np.intersect1d(population.members, outcomes.members, return_indices=True)[1:]
     attacked = np.searchsorted(surface.members, outcomes.members[places])
     levels = np.flatnonzero(outcomes.measured[:, iteration])
@@ -168,7 +171,7 @@ def most_certain_wrong(certainty: np.ndarray, wrong: np.ndarray) -> tuple[np.nda
 
 
 def conditions(
-    population: CleanImages,
+    population: CleanScores,
     certainty: np.ndarray,
     rows: np.ndarray,
     attacked: Sequence[tuple[np.ndarray, np.ndarray]],
@@ -176,7 +179,7 @@ def conditions(
     """The population under each condition of `attacked`.
 
     certainty: (n,) of the clean images
-    rows:      the m images that were attacked
+    rows:      the m images that were attacked, being right before in the attack's precision
     attacked:  their certainty and whether they are wrong, (m,) each, under every condition
     """
     count = len(attacked)
@@ -184,5 +187,7 @@ def conditions(
     wrong = np.tile(population.wrong[:, None], (1, count))
     for column, (new_certainty, new_wrong) in enumerate(attacked):
         certainties[rows, column], wrong[rows, column] = new_certainty, new_wrong
-    flipped = wrong & ~population.wrong[:, None]
+    before = population.wrong.copy()
+    before[rows] = False
+    flipped = wrong & ~before[:, None]
     return Conditions(certainties, wrong, flipped, population.patients)

@@ -1,6 +1,5 @@
 """A network and a defended one under the same attack: success, robust accuracy, dose by dose."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,12 @@ import pandas as pd
 
 from pgdose.analysis import defence_verdicts
 from pgdose.analysis.bootstrap import Patients
+from pgdose.analysis.decisions import unknown_members
 from pgdose.analysis.defence_verdicts import FailedChecks, decided
 from pgdose.analysis.operating_point import operating_iteration
 from pgdose.analysis.outcomes import Outcomes
 from pgdose.analysis.paired import TAIL, Paired, of_both, paired_rates
-from pgdose.errors import UserError
+from pgdose.attack.surface_table import SurfaceTable
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class AttackedSample:
     outcomes: of those that were attacked
     attacked: (n,) bool, those with an outcome
     flipped:  (n, e, k) bool, by one definition of success; False where not attacked
-    unknown:  (n,) bool, attacked without an outcome: logits are missing or not finite
+    unknown:  (n,) bool, see `decisions.unknown_members`
     right:    (n,) bool, right on the clean image
     """
 
@@ -40,33 +40,30 @@ class AttackedSample:
 
 
 def attacked_sample(
+    surface: SurfaceTable,
     outcomes: Outcomes,
-    surface_members: np.ndarray,
-    sample: Sequence[int] | np.ndarray,
-    right: np.ndarray,
+    class_index: pd.Series,
+    sample: pd.Series,
     success: str,
 ) -> AttackedSample:
-    """What became of the images of `sample`, (n,) member numbers.
+    """What became of the n images of an attack's sample.
 
-    surface_members: the members of the surface that the outcomes are of
-    right:           (n,) bool, whether each is right on its clean image
+    surface, outcomes: of the attack
+    class_index:       a member's true class
+    sample:            the clean decision of each image, as `decisions.clean_decisions` does
 
     UserError if the surface has a member that is not in the sample.
     """
-    place = pd.Index(np.asarray(sample))
-    if stray := sorted(set(np.asarray(surface_members).tolist()) - set(place)):
-        raise UserError(
-            f"the surface has member {stray[0]}, which is not in the attack's sample; delete the "
-            "surface and run again"
-        )
-    rows = place.get_indexer(outcomes.members)
+    unknown = unknown_members(surface, outcomes, class_index, sample)
+    place = sample.index
+    rows = place.get_indexer(pd.Index(outcomes.members))
     attacked = np.zeros(len(place), bool)
     attacked[rows] = True
     flips = outcomes.flipped(success)
     flipped = np.zeros((len(place), *flips.shape[1:]), bool)
     flipped[rows] = flips
-    unknown = np.isin(place, surface_members) & ~attacked
-    return AttackedSample(outcomes, attacked, flipped, unknown, np.asarray(right, bool))
+    right = sample.to_numpy() == class_index.loc[place].to_numpy()
+    return AttackedSample(outcomes, attacked, flipped, place.isin(unknown), right)
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,9 @@ def compare_attacked(
                 unknown outcome are left out
     """
     undefended, defended = pair
-    iteration = operating_iteration(undefended.outcomes.iterations, iterations)
+    # Without an attacked image nothing tells which iterations were measured.
+    judged = undefended if len(undefended.outcomes.members) else defended
+    iteration = operating_iteration(judged.outcomes.iterations, iterations)
     measured = of_both(lambda of: of.outcomes.measured[:, iteration], pair)
     levels = np.flatnonzero(measured[0] & measured[1])
     common = undefended.attacked & defended.attacked

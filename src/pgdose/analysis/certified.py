@@ -1,8 +1,9 @@
 """Certified accuracy over the radius, beside robust accuracy under attacks of that L2 length.
 
-Every rate is a share of all images, not of those that were right. The attacks run on the network
+Every rate is a share of images whether right or wrong before. The attacks run on the network
 that is the mean over few fixed draws of noise, the certificates are for the ideal one: an attack
-may flip an image that is certified, and `n_contradicted` counts these.
+may flip an image that is certified, and `n_contradicted` counts these. Images of which nobody knows
+what the attack makes of them (`decisions.unknown_members`) are in no row of the attack.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pandas as pd
 from pgdose.analysis import bootstrap
 from pgdose.analysis.bootstrap import Patients
 from pgdose.analysis.certificates import ABSTAINS, largest_radius
+from pgdose.analysis.decisions import unknown_members
 from pgdose.analysis.intervals import rate_interval, wilson
 from pgdose.analysis.operating_point import operating_iteration
 from pgdose.analysis.outcomes import outcomes
@@ -74,17 +76,22 @@ def robust_images(
     """Which images of an attack's sample the network gets right, from the attack's surface.
 
     members:    the group's, indexed by member
-    sample:     numbers of the members that the attack was for, also of those that were wrong before
+    sample:     the clean decision of each image of the attack's sample, as
+                `decisions.clean_decisions` does
     iterations: the operating point
     success:    any: wrong at some iterate up to the iteration; final: at this one
 
-    An image whose logits are missing or not finite counts as wrong.
+    The images of `decisions.unknown_members` are left out. UserError where the surface holds
+    images that are not of the sample.
     """
     classes = int(members["class_index"].nunique())
     result = outcomes(surface, members["class_index"], classes)
     iteration = operating_iteration(result.iterations, iterations)
     epsilons = [0.0, *result.doses.epsilons]
-    right = pd.DataFrame(False, index=pd.Index(sample, name="member"), columns=epsilons)
+    unknown = unknown_members(surface, result, members["class_index"], sample)
+    kept = sample[~sample.index.isin(unknown)].rename_axis("member")
+    before = kept.to_numpy() == members["class_index"].loc[kept.index].to_numpy()
+    right = pd.DataFrame(dict.fromkeys(epsilons, before), index=kept.index)
     flipped = result.flipped(success)[:, :, iteration]
     right.loc[result.members] = np.hstack([np.ones((len(flipped), 1), bool), ~flipped])
     return RobustImages(iteration, right)
@@ -100,13 +107,14 @@ def certified(run: SmoothedRun, draws: int, seed: int) -> pd.DataFrame:
     """The rows of the table certified for one smoothed network.
 
     First certified accuracy over a grid of radii, on all images that were certified. Then for each
-    attack a row for 0 and each epsilon, on the images that were both certified and attacked.
+    attack a row for 0 and each epsilon, on the images that were certified and whose outcome is
+    known of both networks.
     """
     certificate = run.certificate.set_index("member")
     patients = bootstrap.draw_patients(run.patients.loc[certificate.index], draws, seed)
     tables = [_certified_accuracy(certificate, radii(run.smoothing), patients)]
     for attack, (smoothed, base) in run.attacks.items():
-        both = certificate.index.isin(smoothed.right.index)
+        both = certificate.index.isin(smoothed.right.index.intersection(base.right.index))
         shown, of_shown = certificate[both], patients.subset(both)
         epsilons = smoothed.right.columns.to_numpy(float)
         table = _certified_accuracy(shown, epsilons, of_shown)

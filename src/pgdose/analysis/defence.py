@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgdose.analysis import bootstrap, quality
+from pgdose.analysis import bootstrap
 from pgdose.analysis.attacked_pair import (
     AttackedPair,
     AttackedSample,
@@ -22,6 +22,7 @@ from pgdose.analysis.attacked_pair import (
     surely_no_help,
 )
 from pgdose.analysis.clean_pair import clean_rows
+from pgdose.analysis.decisions import clean_decisions
 from pgdose.analysis.defence_verdicts import (
     AttackVerdict,
     FailedChecks,
@@ -195,7 +196,6 @@ def _sample(
         surface, class_index, int(class_index.nunique()), bounds_change=attack.bounds_change
     )
     numbers = sample["member"].to_numpy()
-    right = quality.clean_images(
-        members, network.clean.set_index("member").loc[numbers].reset_index()
-    ).right
-    return attacked_sample(result, surface.members, numbers, right, settings.success)
+    logits = np.stack(network.clean.set_index("member")["logits"].loc[numbers].to_list())
+    clean = clean_decisions(numbers, logits)
+    return attacked_sample(surface, result, class_index, clean, settings.success)

@@ -127,8 +127,14 @@ def worst(attacks: Sequence[AttackVerdict]) -> dict[str, Any]:
     for verdict in (NOT_TRUSTED, NONE):
         if verdict in verdicts:
             return dict(_weakest([row for row in rows if row["verdict"] == verdict]))
-    open_ = [row for row in rows if row["verdict"] != HELPS]
-    return {**_weakest(open_), "verdict": UNDECIDED, "reason": ""}
+    weakest = _weakest([row for row in rows if row["verdict"] != HELPS])
+    reason = ""
+    if weakest["verdict"] == DOES_NOT_HELP:
+        reason = (
+            f"{DOES_NOT_HELP} at 95 %, but not at the level that is divided by the number of "
+            f"attacks, {len(rows)}"
+        )
+    return {**weakest, "verdict": UNDECIDED, "reason": reason}
 
 
 def _weakest(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.analysis import abstention, bootstrap, result_files
-from pgdose.analysis.abstention import CleanImages
+from pgdose.analysis.abstention import CleanScores
 from pgdose.analysis.conclusion_draws import ConclusionDraws, conclusion_draws, write_draws
 from pgdose.analysis.decisions import decisions
 from pgdose.analysis.dose_summary import dose_summary
@@ -43,7 +43,7 @@ class Abstaining:
     raises_wrong_class: see `abstention.under_attack`
     """
 
-    clean: CleanImages
+    clean: CleanScores
     sample: Iterable[int]
     raises_wrong_class: bool | None
 

@@ -14,13 +14,14 @@ import pandas as pd
 
 from pgdose.analysis.abstention import (
     LAST,
-    CleanImages,
+    CleanScores,
     at_thresholds,
     conditions,
     unattacked_rows,
 )
 from pgdose.analysis.abstention_curves import curves, thresholds
 from pgdose.analysis.abstention_scores import disagreement
+from pgdose.analysis.decisions import clean_decisions, left_out
 from pgdose.analysis.result_files import identity_columns
 
 SCORE = "disagreement"
@@ -34,6 +35,7 @@ class JudgedAttack:
     iteration:      of the attack
     sample:         the members of the attack's sample
     knows_detector: whether the attack makes the networks agree on a wrong class
+    target:         the class that it leads to, whose images it leaves alone; None: no such class
     table:          a transfer table, with the columns member, judge, epsilon and logits
     """
 
@@ -42,13 +44,14 @@ class JudgedAttack:
     iteration: int
     sample: Iterable[int]
     knows_detector: bool
+    target: int | None
     table: pd.DataFrame
 
 
 def disagreement_of_all(
     runs: Sequence[Mapping[str, Any]],
     judges: Sequence[str],
-    clean: Mapping[str, CleanImages],
+    clean: Mapping[str, CleanScores],
     attacks: Iterable[JudgedAttack],
 ) -> pd.DataFrame:
     """The rows of the table abstention with the score disagreement, of one group.
@@ -74,29 +77,31 @@ def disagreement_of_all(
     return pd.concat(tables, ignore_index=True)
 
 
-def _offsets(clean: Sequence[CleanImages]) -> np.ndarray:
+def _offsets(clean: Sequence[CleanScores]) -> np.ndarray:
     """(networks, classes), 0 where a network's decision has no threshold."""
     return np.stack(
         [np.zeros(of.logits.shape[1]) if of.offset is None else of.offset for of in clean]
     )
 
 
-def _unattacked(images: CleanImages, certainty: np.ndarray) -> pd.DataFrame:
+def _unattacked(images: CleanScores, certainty: np.ndarray) -> pd.DataFrame:
     rows = unattacked_rows(certainty, images.wrong, images.patients)
     return rows.assign(threshold=-rows["threshold"])
 
 
 def _under_attack(
     attack: JudgedAttack,
-    clean: CleanImages,
+    clean: CleanScores,
     at_rest: np.ndarray,
     judges: Sequence[str],
     offsets: np.ndarray,
 ) -> pd.DataFrame:
     """A row for each epsilon and threshold."""
-    in_sample = np.isin(clean.members, list(attack.sample))
-    population = clean.select(in_sample)
     members, epsilons, logits = _judged(attack.table)
+    decided = clean_decisions(clean.members, clean.logits).to_numpy()
+    unknown = left_out(clean.members, clean.true, decided, members, attack.target)
+    in_sample = np.isin(clean.members, list(attack.sample)) & ~unknown
+    population = clean.select(in_sample)
     rows = np.flatnonzero(np.isin(population.members, members))
     found = np.isin(members, population.members)
     true = population.true[rows]

@@ -19,7 +19,8 @@ class NetworkImages:
     """A network and its clean validation images.
 
     identity:            group, run, role, size and repeat
-    kind:                its architecture, or the kind of its file
+    kind:                its architecture and adversarial training, the kind of its file, or what
+                         it is made of
     members:             the group's table of members
     clean:               the run's table of clean logits
     accuracy_by_batches: as `network_checks` takes it

@@ -216,7 +216,8 @@ _TABLES = [
         "quality",
         {
             **_RUN,
-            "network": "architecture, the kind of its file, or the networks that it is made of",
+            "network": "architecture, and the method of its adversarial training; the kind of its "
+            "file; or the defence or networks that it is made of",
             "n_images": "clean validation images",
             **_QUALITY,
         },
@@ -305,7 +306,8 @@ _TABLES = [
             "alpha": "probability, for each image, that its certificate is wrong",
             "radius": "L2 length of a change, in units of the full intensity range",
             "n_images": "validation images that were certified; in rows of an attack those of them "
-            "that it was for, right or wrong before",
+            "that are of its sample, right or wrong before, and whose outcome is known of both "
+            "networks",
             "n_patients": "patients of these images; 0 if nobody knows them",
             "n_certified": "those of the images that are certified for their true class up to the "
             "radius",

@@ -21,6 +21,7 @@ migrate   rewrites an older study file
 init_kinds       the kinds of data that `init` has a file for
 job_counts       the jobs that a study has left, by rule
 expectation      the hours and bytes that they will take
+network_work     what a study's networks take, by kinds of work
 step_seconds     times the study's networks on this machine
 installation     what this installation requires
 labelled_images  the images of an audit, and the label of each

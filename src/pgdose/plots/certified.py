@@ -21,7 +21,17 @@ from pgdose.plots.style import EPSILON, GREY, INTERVAL, Groups
 
 CERTIFIED, ROBUST, BASE = "certified", "robust", "base_robust"
 _AXIS = f"radius, and {EPSILON} of the attack (L2 length; full intensity range = 1)"
-_COLUMNS = ["group", "run", "sigma", "attack", "iteration", "shown", "radius", "n_images"]
+_COLUMNS = [
+    "group",
+    "run",
+    "smoothed",
+    "sigma",
+    "attack",
+    "iteration",
+    "shown",
+    "radius",
+    "n_images",
+]
 _COLUMNS += ["share", "low", "high"]
 _BEYOND = 1.6  # times the largest radius: so far attacks are shown
 
@@ -34,10 +44,12 @@ def over_radius(certified: pd.DataFrame, groups: Groups) -> pd.DataFrame:
         groups: the study's groups.
 
     Returns:
-        `group run sigma attack iteration shown radius n_images share low high`; `shown` is
-        certified (`attack` is empty), robust or base_robust (`run` is then the base network).
+        `group run smoothed sigma attack iteration shown radius n_images share low high`; `shown`
+        is certified (`attack` is empty), robust or base_robust (`run` is then the base network).
+        `smoothed` is the smoothed network on whose certified images the share is.
     """
     table = certified[certified["group"].isin(list(groups))].fillna({"attack": ""})
+    table = table.assign(smoothed=table["run"])
     alone = table["attack"] == ""
     parts = []
     for shown in (CERTIFIED, ROBUST, BASE):
@@ -47,8 +59,23 @@ def over_radius(certified: pd.DataFrame, groups: Groups) -> pd.DataFrame:
         ends = {shown: "share", f"{shown}_low": "low", f"{shown}_high": "high"}
         parts.append(rows.rename(columns=ends)[_COLUMNS])
     joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    place = ["group", "run", "attack", "shown", "radius"]  # smoothed networks may share a base
-    return joined.drop_duplicates(place).reset_index(drop=True)
+    return joined[~_repeated(joined)].reset_index(drop=True)
+
+
+def _repeated(rows: pd.DataFrame) -> pd.Series:
+    """Whether a row is of a curve that is there already.
+
+    Smoothed networks may share a base, which then has one curve, unless their certificates are of
+    different images.
+    """
+    repeated = pd.Series(False, index=rows.index)
+    seen = set()
+    base = rows[rows["shown"] == BASE]
+    for _, curve in base.groupby(["group", "attack", "run", "smoothed"], sort=False):
+        values = curve.drop(columns="smoothed").to_csv(index=False)
+        repeated[curve.index] = values in seen
+        seen.add(values)
+    return repeated
 
 
 @style.drawing()
@@ -65,14 +92,19 @@ def certified_over_radius(rows: pd.DataFrame, groups: Groups) -> Figure:
     titles = panels.attack_titles(attacked) if len(attacked) else {"": ""}
     names = [group for group in groups if group in set(rows["group"])]
     figure, grid = panels.grid(
-        {group: group for group in names}, titles, _AXIS, "share of all images", 2.3
+        {group: group for group in names}, titles, _AXIS, "share of the images", 2.3
     )
     colors = _colors(rows)
     largest = rows[rows["shown"] == CERTIFIED].groupby(["group", "run"])["radius"].max()
     for (group, attack), panel in grid.items():
         of_panel = rows[(rows["group"] == group) & rows["attack"].isin(["", attack])]
-        for (shown, run), curve in of_panel.groupby(["shown", "run"], sort=False):
-            _curve(panel, curve.sort_values("radius"), str(shown), colors.get(run, GREY))
+        several = of_panel.groupby(["shown", "run"])["smoothed"].nunique()
+        for (shown, run, smoothed), curve in of_panel.groupby(
+            ["shown", "run", "smoothed"], sort=False
+        ):
+            # Of a base with several curves each is that of the images of one smoothed network.
+            name = smoothed if several[shown, run] > 1 else run
+            _curve(panel, curve.sort_values("radius"), str(shown), colors.get(name, GREY))
         for run, radius in largest[group].items():
             panel.axvline(radius, color=colors[run], linewidth=0.8, linestyle=":")
         panel.set_xlim(*_ends_of_axis(rows[rows["attack"].isin(["", attack])]))
@@ -125,7 +157,8 @@ def _legend(
     lines = [Line2D([], [], color=GREY, linewidth=1.8, label="certified")]
     if with_attacks:
         lines.append(Line2D([], [], color=GREY, label="under the attack", **_ROBUST))
-        base = "base network, under the attack"
+        bases = " / ".join(rows["run"][rows["shown"] == BASE].unique())
+        base = f"base network {bases}, under the attack"
         lines.append(Line2D([], [], color=GREY, label=base, **_OF_BASE))
     return {"Smoothed network": networks, "Accuracy": lines}
 

@@ -21,6 +21,7 @@ AXES = {
     "l_inf": "largest change of a pixel, L∞ (full range = 1)",
     "l2": "length of the change of an image, L2",
 }
+_SHORT = {"l_inf": "L∞", "l2": "L2"}
 FLIP_RATE = "flip rate (flipped / right before)"
 _MOST_COLUMNS = 4
 _MARGIN = 1.4  # the axis goes beyond the sizes by this factor
@@ -68,12 +69,13 @@ Looks = Mapping[str, Mapping[str, Any]]  # of each attack and control, for `Axes
 
 
 def _looks(rows: pd.DataFrame) -> Looks:
+    """Attacks of different norms are in different panels, so each norm has its own count."""
     names = rows.drop_duplicates("name")
-    attacks = names["name"][names["kind"] == "attack"]
     looks: dict[str, dict[str, Any]] = {}
-    for number, name in enumerate(attacks):
-        color, line = style.ATTACK_LINES[number % len(style.ATTACK_LINES)]
-        looks[name] = {"color": color, "linestyle": line, "linewidth": 1.6}
+    for _, attacks in names[names["kind"] == "attack"].groupby("norm", sort=False):
+        for number, name in enumerate(attacks["name"]):
+            color, line = style.ATTACK_LINES[number % len(style.ATTACK_LINES)]
+            looks[name] = {"color": color, "linestyle": line, "linewidth": 1.6}
     for number, name in enumerate(names["name"][names["kind"] != "attack"]):
         color, marker = style.CONTROL_LOOKS[number % len(style.CONTROL_LOOKS)]
         looks[name] = {"color": color, "marker": marker, "linewidth": 0.9}
@@ -117,15 +119,17 @@ def _size_axis(panel: Axes, sizes: pd.DataFrame) -> None:
 
 def _legend(figure: Figure, rows: pd.DataFrame, looks: Looks) -> None:
     kinds = rows.drop_duplicates("name").set_index("name")["kind"]
-    columns: dict[str, Sequence[Artist]] = {}
-    attacks = [name for name, kind in kinds.items() if kind == "attack"]
+    columns: dict[str, list[Artist]] = {}
+    attacks = rows[rows["kind"] == "attack"].drop_duplicates("name")
+    norms = attacks["norm"].nunique()
     others = [name for name, kind in kinds.items() if kind != "attack"]
 
     def handles(names: Sequence[Any]) -> list[Artist]:
         return [Line2D([], [], label=str(n), **looks[str(n)]) for n in names]
 
-    if attacks:
-        columns["Attacks"] = handles(attacks)
+    for name, norm in zip(attacks["name"], attacks["norm"], strict=True):
+        label = f"{name} ({_SHORT[norm]})" if norms > 1 else name
+        columns.setdefault("Attacks", []).append(Line2D([], [], label=label, **looks[name]))
     half = -(-len(others) // 2) if len(others) > 4 else len(others)
     columns["Controls"] = handles(others[:half])
     if others[half:]:

@@ -83,7 +83,7 @@ def errors_over_epsilon(rows: pd.DataFrame, groups: Groups) -> Figure:
         {group: group for group in members},
         panels.attack_titles(rows[rows["epsilon"] > 0]),
         AMPLITUDE,
-        "share of all images of their kind",
+        "share of the images of their kind",
         height=1.25,
     )
     for (group, attack), panel in grid.items():

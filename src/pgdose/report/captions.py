@@ -75,24 +75,27 @@ CAPTIONS = {
         "size, a band reaches from the lowest to the highest of them."
     ),
     "fig_certified": (
-        "Certified accuracy (solid): the share of all validation images that keep their right "
-        "class under every change up to an L2 length, the radius (horizontal). Dashed: the share "
-        "that the smoothed network gets right under an attack of that length. Dotted: the same of "
-        "the base network, without smoothing. Rows are groups, columns attacks. With so many "
+        "Certified accuracy (solid): the share of the images that were certified, right or wrong "
+        "before, that keep their right class under every change up to an L2 length, the radius "
+        "(horizontal). Dashed: the share of those that are of the attack's sample, too, that the "
+        "smoothed network gets right under an attack of that length. Dotted: the same of the base "
+        "network, without smoothing. Rows are groups, columns attacks. With so many "
         "copies no certificate reaches beyond the dotted vertical line, whatever the image. Bands "
         "and bars: 95 % intervals. The attacked network is the mean over few draws of noise, so "
         "its curve may lie a little under the certified one."
     ),
     "fig_harm": (
-        "Of all validation images with disease the share that is taken for norm, and of all "
-        "without disease the share that is taken for some disease (vertical), over the amplitude "
+        "Of the images of the attack's sample with disease the share that is taken for norm, and "
+        "of those without disease the share that is taken for some disease (vertical), whether "
+        "right or wrong before the attack, over the amplitude "
         f"{EPSILON} (horizontal; logarithmic where doses span more than a factor of {WIDE_RANGE}). "
         "Rows are groups, columns attacks, at the iteration in their titles. Dotted: before the "
         "attack; images that were wrong then keep their diagnosis. Bands: 95 % intervals. Grey "
         "points: amplitudes that the attack never reached."
     ),
     "fig_expected_harm": (
-        "The mean weight of the diagnoses of all validation images (vertical), over the amplitude "
+        "The mean weight of the diagnoses of all images of the attack's sample (vertical), right "
+        "or wrong before the attack, over the amplitude "
         f"{EPSILON} (horizontal). A right diagnosis weighs 0, an error what the study says, or 1. "
         "Each class counts by its share of the images here, not by its prevalence elsewhere. "
         "Dotted: before the attack. Bands: 95 % intervals."

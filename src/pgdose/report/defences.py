@@ -89,6 +89,8 @@ def _sentence(row: Row, price: Row | None, margins: Mapping[str, float]) -> str:
         text = (
             f"{name} may help or not: {under} {change}; it helps if it surely falls by {margin:g}"
         )
+        if reason := wording.text(row["reason"]):
+            text += f" ({reason})"
     else:
         text = f"{name} has no verdict {under}: {wording.text(row['reason']) or 'nothing is known'}"
     return f"{text}. {_price(price, margins['accuracy'])}" if price else f"{text}."
@@ -206,6 +208,8 @@ def _quantity(row: Row) -> str:
 
 def _parts_columns(data: ReportData) -> Sequence[Column]:
     def value(row: Row) -> str | Cell:
+        if row["by"] != "class":
+            return wording.text(row["value"])
         return tables.class_title(data)({**row, "class": row["value"]})
 
     return [

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.surfaces import dense
-from helpers.twelve_images import DOSES, DRAWS, IMAGES, SEED, SURFACE, TRUE, logits_of
+from helpers.twelve_images import DOSES, DRAWS, IMAGES, SEED, SURFACE, TRUE, logits_of, surface_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from pgdose.analysis import abstention, measures
-from pgdose.analysis.abstention import CleanImages
+from pgdose.analysis.abstention import CleanScores
 from pgdose.analysis.abstention_curves import (
     CLEAN_SHARES,
     Conditions,
@@ -50,14 +50,14 @@ def clean() -> pd.DataFrame:
     return pd.DataFrame({"member": range(12), "logits": logits})
 
 
-def images(table: pd.DataFrame | None = None) -> CleanImages:
-    return abstention.clean_images(clean() if table is None else table, members(), DRAWS, SEED)
+def images(table: pd.DataFrame | None = None) -> CleanScores:
+    return abstention.clean_scores(clean() if table is None else table, members(), DRAWS, SEED)
 
 
 def attacked(
-    rows: pd.DataFrame = SURFACE, sample: Any = range(12), iteration: int = 2
+    rows: pd.DataFrame = SURFACE, sample: Any = range(12), iteration: int = 2, **metadata: str
 ) -> pd.DataFrame:
-    surface = dense(rows, DOSES, 2)
+    surface = dense(rows, DOSES, 2, **metadata)
     result = outcomes(surface, TRUE, 2)
     return abstention.under_attack(
         images(), surface, result, sample, iteration=iteration, raises_wrong_class=True
@@ -241,14 +241,21 @@ def test_the_population_is_the_sample_less_what_is_not_known() -> None:
     ]
     assert row(attacked(unknown), **at)["n_images"] == 11
     # Who was right and is not in the surface, as the class that a target names, stays clean.
-    rest = attacked(SURFACE[SURFACE["member"] >= 6])
+    later = SURFACE[SURFACE["member"] >= 6]
+    rest = attacked(later, attack='{"target": 0}')
     assert (row(rest, **at)["n_images"], row(rest, **at)["n_wrong"]) == (12, 6)
+    # An image that is wrong by the clean logits alone was right before the attack that flips it.
+    more = pd.concat([SURFACE, surface_of({5: ("zoe", 0.7, "000", "011")})], ignore_index=True)
+    assert row(attacked(more), **at)["n_flipped"] == row(attacked(), **at)["n_flipped"] + 1
+    # Without a target they were wrong in the attack's precision.
+    rest = attacked(later)
+    assert (row(rest, **at)["n_images"], row(rest, **at)["n_wrong"]) == (7, 6)
 
 
 def test_without_patients_there_is_no_interval_by_patients() -> None:
     people = members()
     people["patient"] = [f"{UNKNOWN_PATIENT}{m}" for m in range(12)]
-    table = abstention.without_attack(abstention.clean_images(clean(), people, DRAWS, SEED))
+    table = abstention.without_attack(abstention.clean_scores(clean(), people, DRAWS, SEED))
     assert table["ci_low"].isna().all() and table["wilson_low"].notna().all()
     assert (table["n_patients"] == 0).all()
 
@@ -314,7 +321,7 @@ def test_disagreement_of_two_networks_by_hand() -> None:
     at_rest = [(2.0, 0.0), (3.0, 0.0), (1.0, 0.0), (4.0, 0.0), (6.0, 0.0)]
     doubts = [(2.0, 0.0), (2.9, 0.0), (0.2, 0.0), (3.9, 0.0), (6.0, 0.0)]
     clean_of = {
-        name: abstention.clean_images(
+        name: abstention.clean_scores(
             pd.DataFrame({"member": range(5), "logits": values}), people, 50, 1
         )
         for name, values in (("full", at_rest), ("other", doubts))
@@ -331,7 +338,7 @@ def test_disagreement_of_two_networks_by_hand() -> None:
             "other": list(map(list, zip(doubts, follows, strict=True))),
         }
     )
-    attack = JudgedAttack(runs[0], "sign", 5, range(5), False, table)
+    attack = JudgedAttack(runs[0], "sign", 5, range(5), False, None, table)
     result = disagreement_of_all(runs, ["full", "other"], clean_of, [attack])
     assert set(result["score"]) == {"disagreement"}
     assert set(zip(result["run"], result["attack"], strict=True)) == {
@@ -349,13 +356,18 @@ def test_disagreement_of_two_networks_by_hand() -> None:
     assert (half["n_accepted"], half["n_wrong"]) == (3, 1)
     rest = row(result[result["run"] == "other"], clean_rejected=0.0)
     assert rest["error"] == 0 and np.isnan(rest["threshold"])
+    # Images that are right and were not attacked stay as they are under a target of their class.
+    for target, n in ((None, 3), (0, 5)):
+        few = JudgedAttack(runs[0], "sign", 5, range(5), False, target, table[table["member"] < 3])
+        result = disagreement_of_all(runs, ["full", "other"], clean_of, [few])
+        assert set(result.query("attack == 'sign'")["n_images"]) == {n}
 
 
 def test_a_sample_without_attacked_images_has_no_rows_of_the_attack() -> None:
     people = pd.DataFrame({"patient": list("abcd"), "class_index": 0}).rename_axis("member")
     table = pd.DataFrame({"member": range(4), "logits": [(1.0, 0.0)] * 4})
-    clean_of = {name: abstention.clean_images(table, people, 50, 1) for name in ("full", "b")}
+    clean_of = {name: abstention.clean_scores(table, people, 50, 1) for name in ("full", "b")}
     run = {"group": "G", "run": "full", "role": "main", "size": None, "repeat": None}
-    attack = JudgedAttack(run, "sign", 5, range(4), True, judged({}))
+    attack = JudgedAttack(run, "sign", 5, range(4), True, None, judged({}))
     result = disagreement_of_all([run], ["full", "b"], clean_of, [attack])
     assert len(result) == len(CLEAN_SHARES) and (result["attack"] == "").all()

@@ -16,6 +16,7 @@ from pgdose.analysis.certified import RobustImages, certified, certified_of_all,
 from pgdose.analysis.certified import robust_images as robust
 from pgdose.analysis.intervals import clopper_pearson_low, wilson
 from pgdose.analysis.table_registry import RESULT_TABLES
+from pgdose.errors import UserError
 from pgdose.study.defended_networks import Smoothing
 from pgdose.study.doses import Doses
 
@@ -116,7 +117,7 @@ def test_robust_images_are_right_before_and_after() -> None:
     logits[1, 1, 2:] = logits[1, 1, 2:, ::-1].copy()  # from iteration 2 on
     logits[3, 1, 1] = logits[3, 1, 1, ::-1].copy()  # at iteration 1 alone
     surface = surface_table(range(10, 15), Doses((0.1, 0.2), 3), logits)
-    sample = pd.Series(range(10, 16))
+    sample = pd.Series([0, 0, 0, 1, 1, 0], range(10, 16))  # clean decisions
     final = robust(surface, members, sample, iterations=2, success="final")
     assert final.iteration == 2 and final.right.columns.tolist() == [0.0, 0.1, 0.2]
     assert final.right.index.tolist() == list(range(10, 16))
@@ -124,6 +125,30 @@ def test_robust_images_are_right_before_and_after() -> None:
     assert final.right[0.2].tolist() == [True, False, True, True, True, False]
     at_any = robust(surface, members, sample, iterations=2, success="any")
     assert at_any.right[0.2].tolist() == [True, False, True, False, True, False]
+
+
+def test_images_of_unknown_outcome_are_in_no_row_of_the_attack() -> None:
+    """Image 1 has no finite logits, 2 was wrong in the attack's precision, 5 is a stranger's."""
+    members = pd.DataFrame({"class_index": [0, 0, 0, 1, 1]})
+    logits = np.zeros((3, 2, 2, 2), np.float32)
+    logits[..., 0] = 1.0
+    logits[1] = np.nan
+    logits[2] = logits[2, :, :, ::-1].copy()
+    surface = surface_table([0, 1, 3], Doses((0.2, 0.4), 1), logits)
+    sample = pd.Series([0, 0, 0, 1, 0])
+    found = robust(surface, members, sample, iterations=1, success="final")
+    assert found.right.index.tolist() == [0, 3, 4]
+    assert found.right[0.2].tolist() == [True, True, False]
+    with pytest.raises(UserError, match="member 3, which the attack's draw of images leaves out"):
+        robust(surface, members, sample.drop(3), iterations=1, success="final")
+
+
+def test_an_image_that_is_known_of_one_network_alone_is_left_out_of_the_attack() -> None:
+    run = smoothed_run(sample=40)
+    smoothed, base = run.attacks["pgd-l2"]
+    pair = replace(smoothed, right=smoothed.right.drop(3)), replace(base, right=base.right.drop(7))
+    rows = certified(replace(run, attacks={"pgd-l2": pair}), 50, 3).query("attack == 'pgd-l2'")
+    assert (rows["n_images"] == 38).all()
 
 
 @pytest.mark.parametrize("attacks", [(), ("pgd-l2", "apgd")])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.compared_networks import DOSES, SETTINGS, SIGN, compared, members, network, row_of
+from helpers.surfaces import surface_table
 from hypothesis import given
 from hypothesis import settings as of_test
 from hypothesis import strategies as st
@@ -14,12 +15,15 @@ from hypothesis.extra.numpy import arrays
 
 from pgdose.analysis import bootstrap, quality
 from pgdose.analysis.bootstrap import draw_patients
+from pgdose.analysis.defence import compare_all
 from pgdose.analysis.intervals import contrast_interval
 from pgdose.analysis.measures import measure_attack
 from pgdose.analysis.paired import paired_rates
 from pgdose.analysis.table_registry import RESULT_TABLES
 from pgdose.errors import UserError
 from pgdose.names import UNKNOWN_PATIENT
+from pgdose.study.doses import Doses
+from pgdose.study.evaluation import Margins
 
 N = 80
 PATIENTS = [f"p{i}" for i in range(N)]
@@ -313,21 +317,46 @@ def test_images_of_unknown_outcome_count_for_neither_network() -> None:
     assert row_of(table, "asr", epsilon=0.1)["undefended"] == 6 / 8
 
 
-def test_images_that_an_attack_spares_stay_as_they_were() -> None:
-    """A targeted attack leaves images of its target class alone."""
+@pytest.mark.parametrize(
+    "metadata, expected",
+    [({"attack": '{"target": 0}'}, [10, 3 / 10, 6 / 10]), ({}, [9, 2 / 9, 6 / 9])],
+)
+def test_images_that_an_attack_spares(metadata: dict[str, str], expected: list[float]) -> None:
+    """Those of its target class stay as they were; others are wrong in the attack's precision."""
     main, other = network("full", RIGHT, FLIPS), network("robust", RIGHT_DEFENDED, FLIPS_DEFENDED)
     surface = main.surfaces["sign"]
     arrays = ("members", "logits", "stored", "change", "zero_gradient", "bad_gradient")
-    spared = replace(surface, **{name: getattr(surface, name)[1:] for name in arrays})
+    spared = replace(
+        surface, metadata=[metadata], **{name: getattr(surface, name)[1:] for name in arrays}
+    )
     main = replace(main, surfaces={"sign": spared})  # image 0 is right, and would have flipped
     robust = row_of(compared(members(SIX), main, other), "robust_accuracy", epsilon=0.1)
-    assert robust[["n_images", "undefended", "defended"]].tolist() == [10, 3 / 10, 6 / 10]
+    assert robust[["n_images", "undefended", "defended"]].tolist() == expected
+
+
+def test_an_attack_that_finds_no_image_right_has_the_iteration_of_the_other_network() -> None:
+    """Its surface has no row that tells which iterations were measured."""
+    sparse = replace(SIGN, doses=Doses((0.01, 0.1), 3))
+    none, other = network("full", 0 * RIGHT, FLIPS), network("robust", RIGHT, FLIPS)
+    logits = np.full((8, 2, 4, 2), np.nan)
+    logits[:, :, :2] = other.surfaces["sign"].logits
+    pair = [
+        replace(of, surfaces={"sign": surface_table(numbers, sparse.doses, values)})
+        for of, numbers, values in (
+            (none, [], np.empty((0, 2, 4, 2))),
+            (other, np.flatnonzero(RIGHT), logits),
+        )
+    ]
+    settings = replace(SETTINGS, iterations=3)
+    table = compare_all([(members(SIX), pair)], [sparse], settings, Margins())
+    assert (table["iteration"].dropna() == 1).all()
+    assert row_of(table, "asr", epsilon=0.1)["defended"] == 6 / 8
 
 
 def test_a_surface_of_another_sample_is_refused() -> None:
     few = replace(SIGN, images=2)
     pair = network("full", RIGHT, FLIPS), network("robust", RIGHT, FLIPS)
-    with pytest.raises(UserError, match="not in the attack's sample"):
+    with pytest.raises(UserError, match="which the attack's draw of images leaves out"):
         compared(members(SIX), *pair, attacks=[few])
 
 

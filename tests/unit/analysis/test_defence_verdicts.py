@@ -82,3 +82,11 @@ def test_a_network_is_as_good_as_under_its_worst_attack(
 ) -> None:
     row = worst(attacks)
     assert (row["attack"], row["verdict"]) == expected
+
+
+def test_why_one_attack_that_does_not_help_leaves_it_undecided() -> None:
+    row = worst([attack("a", -0.5, HELPS), attack("b", 0.0, NO)])
+    assert row["reason"] == (
+        "does not help at 95 %, but not at the level that is divided by the number of attacks, 2"
+    )
+    assert worst([attack("a", -0.5, HELPS), attack("b", 0.0, OPEN)])["reason"] == ""

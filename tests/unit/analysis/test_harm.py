@@ -1,5 +1,6 @@
 """Missed disease, false alarms and expected harm."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -271,7 +272,7 @@ def test_images_that_are_not_attacked_keep_their_decision() -> None:
         [[right, right], [right, right]],
         [[right, right], [right, [np.nan, 0]]],
     ]
-    surface = surface_table([1, 4, 6], doses, logits)
+    surface = surface_table([1, 4, 6], doses, logits, {"attack": '{"target": 1}'})
     class_index = pd.Series([1, 0, 1, 0, 0, 0, 0], index=range(7))
     result = outcomes(surface, class_index, 2)
     # 0 is right but of the target's class, 2 is wrong, 3 has no finite logits.
@@ -286,5 +287,9 @@ def test_images_that_are_not_attacked_keep_their_decision() -> None:
         0.1: [1, 0, 0, 0],
         0.2: [1, 1, 0, 0],
     }
+    # Without a target 0 is one that was wrong in the attack's precision.
+    untargeted = replace(surface, metadata=[{"attack": '{"target": null}'}])
+    rest = decisions(untargeted, result, class_index, clean, iteration=1)
+    assert rest.members.tolist() == [1, 2, 4]
     with pytest.raises(UserError, match="member 4, which the attack's draw of images leaves out"):
         decisions(surface, result, class_index, clean.drop(4), iteration=1)

@@ -104,7 +104,7 @@ def test_all_attacks_on_a_run_stand_in_one_file(tmp_path: Path) -> None:
 
 def test_clean_rows_come_before_those_of_attacks(tmp_path: Path) -> None:
     clean = pd.DataFrame({"member": range(12), "logits": [(1.0, 0.0)] * 12})
-    images = abstention.clean_images(clean, members().set_index("member"), DRAWS, SEED)
+    images = abstention.clean_scores(clean, members().set_index("member"), DRAWS, SEED)
     path = {"abstention": str(tmp_path / "abstention.parquet")}
     abstaining = measures.Abstaining(images, range(12), raises_wrong_class=False)
     rows = SURFACE.assign(stored=[x[-2:] for x in SURFACE["logits"]], change=0.02)

@@ -9,11 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers import report_tables
+from helpers.certified import smoothed_run
+from helpers.clean_images import clean_table, group_members
 from helpers.result_text import WORDS, text_columns
 from helpers.workflow import PROJECT
 
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
+from pgdose.analysis.certified import certified_of_all
+from pgdose.analysis.network_tables import NetworkImages, network_tables
 from pgdose.analysis.table_registry import RESULT_TABLES
 from pgdose.tables import result_csv
 
@@ -50,6 +54,42 @@ def test_the_maker_of_a_table_is_run_by_the_job_of_its_rule(name: str) -> None:
 def test_names_that_a_person_chose_are_read_as_text(name: str) -> None:
     table = report_tables.tables().get(name, pd.DataFrame())
     assert not text_columns(table) - WORDS - set(result_csv.TEXT_COLUMNS)
+
+
+def samples() -> dict[str, pd.DataFrame]:
+    """Rows of tables as their makers or the tests of the page make them."""
+    identity = {"group": "G", "run": "full", "role": "main", "size": None, "repeat": None}
+    images = NetworkImages(identity, "resnet18", group_members(), clean_table(), None)
+    tables = {
+        **report_tables.tables(),
+        **network_tables([images], 20, 1),
+        "certified": certified_of_all([smoothed_run(), smoothed_run(attacks=())], 20, 1),
+    }
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+@pytest.mark.parametrize("name", samples())
+def test_a_table_reads_back_with_numbers_as_numbers_and_names_as_text(
+    name: str, tmp_path: Path
+) -> None:
+    """TEXT_COLUMNS go by name: a column must not be text in one table and numbers in another."""
+    table = samples()[name]
+    texts = text_columns(table)
+    numbers = [c for c in table if table[c].notna().any() and c not in texts]
+    assert texts
+    chosen = texts & set(result_csv.TEXT_COLUMNS)
+    table = table.assign(**dict.fromkeys(chosen, "01"))  # a name may look like a number
+    result_csv.write_csv(table, tmp_path / "table.csv")
+    back = result_csv.read_csv(tmp_path / "table.csv")
+    for column in numbers:
+        assert pd.api.types.is_numeric_dtype(back[column]), column
+        pd.testing.assert_series_equal(
+            back[column].astype(float), table[column].astype(float).reset_index(drop=True)
+        )
+    for column in texts:
+        assert text_columns(back[[column]]) == {column}
+        expected = table[column].where(table[column].notna() & (table[column] != ""), None)
+        assert back[column].where(back[column].notna(), None).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("name", [n for n, t in RESULT_TABLES.items() if "run" in t.columns])

@@ -30,7 +30,7 @@ def test_each_group_and_attack_has_its_panel(tmp_path: Path) -> None:
     style.save(figure, tmp_path / "one.svg")
     text = (tmp_path / "one.svg").read_text()
     for words in ("X-TB", "H-BR", "pgd-l2, iteration 20", "smoother (σ = 0.5)", "smooth (σ = 0.25)",
-                  "base network, under the attack", "largest possible radius"):  # fmt: skip
+                  "base network full, under the attack", "largest possible radius"):  # fmt: skip
         assert words in text
     first = figure.axes[0]  # two networks: certified, robust; the base network once; two limits
     assert len(first.lines) == 2 + 2 + 1 + 2
@@ -44,6 +44,19 @@ def test_the_base_network_is_drawn_once(tmp_path: Path) -> None:
     assert base.groupby("group").size().to_dict() == {"X-TB": 4, "H-BR": 4}
     assert sorted(base["radius"].unique()) == EPSILONS
     assert (rows.query("shown == 'certified'")["attack"] == "").all()
+
+
+def test_a_base_whose_shares_are_of_other_images_has_a_curve_for_each(tmp_path: Path) -> None:
+    every = table(("pgd-l2",), tmp_path)
+    fewer = (every["run"] == "smoother") & (every["attack"] != "") & (every["radius"] > 0.3)
+    every.loc[fewer, "base_robust"] = 0.125  # the others of its points agree
+    rows = certified.over_radius(every, GROUPS)
+    base = rows[(rows["shown"] == certified.BASE) & (rows["group"] == "X-TB")]
+    assert base.groupby("smoothed").size().to_dict() == {"smooth": 4, "smoother": 4}
+    lines = certified.certified_over_radius(rows, GROUPS).axes[0].lines
+    squares = [line for line in lines if line.get_marker() == "s"]
+    assert len(squares) == 2 and len({str(line.get_color()) for line in squares}) == 2
+    assert all(len(line.get_xdata()) == 4 for line in squares)  # type: ignore[arg-type]
 
 
 def test_without_an_attack_there_are_certificates_alone(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_each_group_has_a_panel_for_each_norm_with_its_attacks_and_controls() ->
     left, right = first.get_xlim()
     assert left < 0.001 and right > 0.05 * 5 * 3
     words = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert {"sign", "noise", "pgd-l2", "larger: more severe"} < words
+    assert {"sign (L∞)", "noise (L∞)", "pgd-l2 (L2)", "larger: more severe"} < words
     assert {name for names in BY_GROUP.values() for name in names} < words
 
 
@@ -101,6 +101,20 @@ def test_without_a_rate_there_are_words() -> None:
     assert controls.asr_over_size(rows, GROUPS).texts[0].get_text() == NO_RATE
     one = control_rows.over_size(asr(), table()[:0], GROUPS, ATTACKS, 5)
     assert controls.asr_over_size(one, GROUPS).texts[0].get_text() == NO_RATE
+
+
+def test_attacks_of_one_norm_look_different() -> None:
+    attacks = {**dict.fromkeys("abcdef", "l_inf"), **dict.fromkeys("uvwxyz", "l2")}
+    rates_of = asr().query("attack == 'sign'")
+    every = pd.concat([rates_of.assign(attack=name) for name in attacks])
+    rows = control_rows.over_size(every, table(), GROUPS, attacks, 5)
+    figure = controls.asr_over_size(rows, GROUPS)
+    for panel in [panel for panel in figure.axes if panel.get_visible()]:
+        lines = [line for line in panel.lines if line.get_linewidth() == 1.6]
+        looks = {(line.get_color(), str(line._dash_pattern)) for line in lines}  # type: ignore[attr-defined]
+        assert len(lines) == len(looks) == 6
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {f"{name} ({'L∞' if name in 'abcdef' else 'L2'})" for name in attacks} < set(words)
 
 
 def test_twelve_controls_have_looks_of_their_own() -> None:

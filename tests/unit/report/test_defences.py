@@ -67,6 +67,24 @@ def test_a_row_for_each_network_and_the_rest_folded_away(section: Defences) -> N
     assert printed(parts.rows[0][3]) == "Tuberculosis & more C1"
 
 
+def test_only_a_class_is_called_by_the_title_of_a_class(fields: dict[str, Any]) -> None:
+    table = fields["tables"]["defence"].replace({"value": {"F": "C1"}})
+    result = defences(ReportData(**{**fields, "tables": {"defence": table}}))
+    assert result is not None
+    rows = [[printed(cell) for cell in row[2:4]] for row in result.further[1].rows]
+    assert rows[:2] == [["class", "Tuberculosis & more C1"], ["sex", "C1"]]
+
+
+def test_an_open_verdict_says_why_if_it_is_known(fields: dict[str, Any]) -> None:
+    table = fields["tables"]["defence"]
+    open_ = (table["quantity"] == "overall") & (table["verdict"] == "undecided")
+    reason = table["reason"].mask(open_, "not at the level")
+    data = ReportData(**{**fields, "tables": {"defence": table.assign(reason=reason)}})
+    result = defences(data)
+    assert result is not None
+    assert sum("surely falls by 0.1 (not at the level)." in s for s in result.sentences) == 1
+
+
 def test_numbers_that_are_missing_leave_words(fields: dict[str, Any]) -> None:
     table = fields["tables"]["defence"]
     numbers = ["undefended", "defended", "difference", "ci_low", "ci_high"]

@@ -121,11 +121,14 @@ def with_disagreement():
 
 
 def judged_attack(run, attack):
-    """The images of an attack, and whether it makes the networks agree on a wrong class."""
+    """The images of an attack, whether it makes the networks agree on a wrong class, and the class
+    that it leads to."""
     entry, classes = STUDY.attacks[attack], len(STUDY.groups[run.group].classes)
-    return entry.images, detectors.lowers_disagreement(
+    agreeing = detectors.lowers_disagreement(
         entry, classes, run, disagreeing(run.group)
     )
+    target = STUDY.target(run.group, attack)
+    return entry.images, agreeing, target if isinstance(target, int) else None
 
 
 def measure_settings():

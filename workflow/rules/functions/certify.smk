@@ -50,14 +50,14 @@ def l2_surfaces():
     ]
 
 
-def l2_networks():
-    """The network files that those shards belong to."""
+def l2_networks(name="network.safetensors"):
+    """The network files that those shards belong to, or other files beside them."""
     files = [
         file
         for run in smoothed_runs()
         for file in [
-            *run_file("network.safetensors", [run]),
-            base_file(run, "network.safetensors"),
+            *run_file(name, [run]),
+            base_file(run, name),
         ]
     ]
     return list(dict.fromkeys(files)) if l2_attacks() else []
