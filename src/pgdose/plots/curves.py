@@ -4,11 +4,10 @@ The rows come from `curve_rows`. ASR is NaN where no image was attacked; that is
 """
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from pgdose.plots import axes, panels, style
+from pgdose.plots import panels, style
 from pgdose.plots.style import AMPLITUDE, EPSILON, Groups
 
 
@@ -29,7 +28,7 @@ def asr_over_epsilon(rows: pd.DataFrame, groups: Groups) -> Figure:
         of_attack = rows[rows["attack"] == attack]
         of_kind = of_attack[of_attack["group"].isin(kinds[kind])]
         panels.curves(panel, of_kind, "epsilon", groups, sorted(of_attack["epsilon"].unique()))
-        epsilon_axis(panel, of_attack["epsilon"])
+        panels.epsilon_axis(panel, of_attack["epsilon"])
     panels.group_legend(figure, groups, rows)
     return figure
 
@@ -64,19 +63,3 @@ def asr_over_iterations(rows: pd.DataFrame, groups: Groups) -> Figure:
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panels.group_legend(figure, groups, rows)
     return figure
-
-
-def epsilon_axis(panel: Axes, epsilons: pd.Series) -> None:
-    """From 0, or logarithmic where epsilons differ much; plain numbers as ticks."""
-    plain = FuncFormatter(lambda value, _: f"{value:.6g}")
-    if not axes.is_wide(epsilons):
-        if (epsilons > 0).any():
-            panel.set_xlim(0, epsilons.max() * 1.05)
-        panel.xaxis.set_major_locator(MaxNLocator(5))
-        panel.xaxis.set_major_formatter(plain)
-        return
-    panel.set_xscale("log")
-    # Plain numbers instead of powers of ten, few enough not to touch each other.
-    panel.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=12))
-    panel.xaxis.set_major_formatter(plain)
-    panel.xaxis.set_minor_formatter(NullFormatter())

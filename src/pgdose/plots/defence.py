@@ -9,7 +9,6 @@ from matplotlib.patches import Patch
 
 from pgdose.analysis.operating_point import at
 from pgdose.plots import panels, style
-from pgdose.plots.curves import epsilon_axis
 from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, UNREACHED, Groups, Look
 from pgdose.study.runs import MAIN_RUN
 
@@ -121,7 +120,7 @@ def _curves(panel: Axes, rows: pd.DataFrame, looks: dict[str, Look]) -> None:
             grey = look.handle() | {"linestyle": "none", "color": UNREACHED}
             grey |= {"markerfacecolor": UNREACHED, "markeredgecolor": UNREACHED}
             panel.plot(epsilons[copies], rate[copies], zorder=3, gid="unreached", **grey)
-    epsilon_axis(panel, rows["epsilon"])
+    panels.epsilon_axis(panel, rows["epsilon"])
 
 
 def _accuracies(panel: Axes, rows: pd.DataFrame, looks: dict[str, Look]) -> None:

@@ -8,8 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pgdose.plots import style
-from pgdose.plots.curves import epsilon_axis
-from pgdose.plots.panels import BAND
+from pgdose.plots.panels import BAND, epsilon_axis
 from pgdose.plots.style import ASR, TRAINING
 
 NOTEBOOK_DPI = 110

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 
 from pgdose.plots import panels, style
 from pgdose.plots.curve_rows import with_reached
-from pgdose.plots.curves import epsilon_axis
 from pgdose.plots.rows import main_networks
 from pgdose.plots.style import AMPLITUDE, GREY, Groups, Look
 
@@ -93,7 +92,7 @@ def errors_over_epsilon(rows: pd.DataFrame, groups: Groups) -> Figure:
             panels.note(panel, "no image attacked" if len(of_panel) else "not measured")
         for error, (_, look) in _ERRORS.items():
             _curve(panel, of_panel[of_panel["error"] == error], look)
-        epsilon_axis(panel, of_attack.loc[of_attack["epsilon"] > 0, "epsilon"])
+        panels.epsilon_axis(panel, of_attack.loc[of_attack["epsilon"] > 0, "epsilon"])
     handles = [Line2D([], [], label=label, **look.handle()) for label, look in _ERRORS.values()]
     style.legend(figure, groups, {}, {"Errors": handles, "Lines and bands": _marks(rows)})
     return figure
@@ -116,7 +115,7 @@ def expected_harm_over_epsilon(rows: pd.DataFrame, groups: Groups) -> Figure:
         of_attack = rows[rows["attack"] == attack]
         for group in of_attack["group"].unique():
             _curve(panel, of_attack[of_attack["group"] == group], looks[group])
-        epsilon_axis(panel, of_attack.loc[of_attack["epsilon"] > 0, "epsilon"])
+        panels.epsilon_axis(panel, of_attack.loc[of_attack["epsilon"] > 0, "epsilon"])
         panel.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         panel.set_ylim(0, _top(rows))
     grid["", next(iter(titles))].set_ylabel(

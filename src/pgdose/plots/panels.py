@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from pgdose.plots import style
+from pgdose.plots import axes, style
 from pgdose.plots.style import ASR, EPSILON, GREY, INTERVAL, UNREACHED, Groups, Look
 
 NO_RATE = "No image was attacked, so there is no success rate to draw."
@@ -169,3 +170,19 @@ def unreached_handle() -> Line2D:
     """What the legend shows for the points of `grey_copies`."""
     label = f"{EPSILON} that the attack never reached"
     return Line2D([], [], color=UNREACHED, marker="o", linestyle="none", label=label)
+
+
+def epsilon_axis(panel: Axes, epsilons: pd.Series) -> None:
+    """From 0, or logarithmic where epsilons differ much; plain numbers as ticks."""
+    plain = FuncFormatter(lambda value, _: f"{value:.6g}")
+    if not axes.is_wide(epsilons):
+        if (epsilons > 0).any():
+            panel.set_xlim(0, epsilons.max() * 1.05)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
+        panel.xaxis.set_major_formatter(plain)
+        return
+    panel.set_xscale("log")
+    # Plain numbers instead of powers of ten, few enough not to touch each other.
+    panel.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=12))
+    panel.xaxis.set_major_formatter(plain)
+    panel.xaxis.set_minor_formatter(NullFormatter())
