@@ -72,7 +72,7 @@ def _repeated(rows: pd.DataFrame) -> pd.Series:
     seen = set()
     base = rows[rows["shown"] == BASE]
     for _, curve in base.groupby(["group", "attack", "run", "smoothed"], sort=False):
-        values = curve.drop(columns="smoothed").to_csv(index=False)
+        values = curve.drop(columns="smoothed").to_json(orient="values")
         repeated[curve.index] = values in seen
         seen.add(values)
     return repeated

@@ -83,7 +83,7 @@ def imported(path: Path) -> set[str]:
 def test_each_script_finds_its_imports_in_its_environment(script: Path) -> None:
     """It imports, also by way of our modules, only packages of its rule's environment."""
     texts = [path.read_text() for path in (PROJECT / "workflow/rules").glob("*.smk")]
-    rules = [rule for text in texts for rule in text.split("\nrule ")]
+    rules = [rule for text in texts for rule in re.split(r"\n *rule ", text)]
     own = [rule for rule in rules if f"scripts/{script.name}" in rule]
     if not own:  # a module of other scripts
         assert any(script.stem in imported(other) for other in SCRIPTS)
