@@ -44,13 +44,18 @@ def _imported_files(name: str, folder: Path) -> list[Path]:
     return [path for path in files if path.is_file()]
 
 
-def source_files(script: Path) -> list[Path]:
-    """The script and every file of the project that it runs, sorted."""
+def source_files(script: Path, without: Iterable[str] = ()) -> list[Path]:
+    """The script and every file of the project that it runs, sorted.
+
+    `without` names modules that this job imports and surely does not use: they and what they alone
+    import are left out.
+    """
+    unused = {SOURCE.joinpath(*name.split(".")).with_suffix(".py") for name in without}
     files: set[Path] = set()
     pending = [script]
     while pending:
         path = pending.pop()
-        if path in files:
+        if path in files or path in unused:
             continue
         files.add(path)
         for name in _parse(path)[1]:
@@ -59,10 +64,10 @@ def source_files(script: Path) -> list[Path]:
 
 
 @cache
-def digest(script: Path) -> str:
-    """16 hex digits that change when the code changes that the script runs."""
+def digest(script: Path, without: tuple[str, ...] = ()) -> str:
+    """16 hex digits that change when the code changes that the script runs; see `source_files`."""
     total = hashlib.sha256()
-    for path in source_files(script):
+    for path in source_files(script, without):
         total.update(f"{path.name}\0{_parse(path)[0]}\0".encode())
     return total.hexdigest()[:16]
 

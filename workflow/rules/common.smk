@@ -85,9 +85,12 @@ def as_json(value):
     )
 
 
-def script_digest(name):
-    """Changes when the code that scripts/<name> runs changes; comments do not count."""
-    return rerun_digest.digest(Path(workflow.basedir, "scripts", name))
+def script_digest(name, without=()):
+    """Changes when the code that scripts/<name> runs changes; comments do not count.
+
+    `without` names modules that are imported and not used, see `rerun_digest.source_files`.
+    """
+    return rerun_digest.digest(Path(workflow.basedir, "scripts", name), without)
 
 
 def page_digest(*names):

@@ -34,7 +34,7 @@ rule train:
         size=lambda w: run_of(w).size or 0,
         settings=lambda w: as_json(network_of(w).settings()),
         threads=lambda w: network_of(w).threads,
-        code=script_digest("train.py"),
+        code=training_code,
     script:
         "../../scripts/train.py"
 

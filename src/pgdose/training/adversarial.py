@@ -29,14 +29,6 @@ from pgdose.study.training import Training
 from pgdose.tables.keyed import generator
 from pgdose.training.losses import Outputs, outputs_of
 
-#: Columns of training.csv with the accuracies of `Outputs.logits`; without a method: clean images.
-ACCURACIES = {
-    None: ("training_accuracy",),
-    "pgd": ("adversarial_accuracy",),
-    "trades": ("training_accuracy", "adversarial_accuracy"),
-    "free": ("adversarial_accuracy",),
-}
-
 
 @dataclass(frozen=True)
 class InnerAttack:

@@ -17,8 +17,9 @@ from pgdose.errors import UserError
 from pgdose.progress import Progress
 from pgdose.study.training import Training
 from pgdose.tables.keyed import generator
-from pgdose.training.adversarial import ACCURACIES, Adversary, free_order
+from pgdose.training.adversarial import Adversary, free_order
 from pgdose.training.device_augmentation import draw_augmentations
+from pgdose.training.history import ACCURACIES
 from pgdose.training.loading import ImageSource, batches
 from pgdose.training.ranks import ALONE, Rank
 from pgdose.training.state import TrainingState
@@ -84,7 +85,7 @@ def attacked_epoch(epoch: Epoch, settings: Training, seed: int) -> Epoch:
 class EpochScores(NamedTuple):
     """Means over the epoch's batches, each taken before its step.
 
-    accuracies: by their columns of training.csv, see `adversarial.ACCURACIES`
+    accuracies: by their columns of training.csv, see `history.ACCURACIES`
     """
 
     loss: float

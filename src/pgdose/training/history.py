@@ -5,6 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+#: Columns of training.csv with the accuracies of `Outputs.logits`; without a method: clean images.
+ACCURACIES = {
+    None: ("training_accuracy",),
+    "pgd": ("adversarial_accuracy",),
+    "trades": ("training_accuracy", "adversarial_accuracy"),
+    "free": ("adversarial_accuracy",),
+}
+
 Row = dict[str, Any]
 
 #: Columns of training.csv; a training with held-out images also has their loss and accuracy, and

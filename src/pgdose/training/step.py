@@ -71,7 +71,7 @@ class Scores(NamedTuple):
     """The mean loss of a batch and its numbers of correct predictions, on the device.
 
     loss: a scalar
-    correct: one number for each of `adversarial.ACCURACIES`
+    correct: one number for each of `history.ACCURACIES`
     """
 
     loss: Tensor

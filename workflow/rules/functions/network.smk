@@ -10,6 +10,13 @@ def network_of(w):
     return run_of(w).network
 
 
+def training_code(w):
+    """The code that a training runs. Only adversarial training runs code of the attacks."""
+    is_plain = network_of(w).adversarial is None
+    unused = ("pgdose.training.adversarial",) if is_plain else ()
+    return script_digest("train.py", unused)
+
+
 def group_pattern(these):
     """A pattern of the wildcard `group` in RUN: only these runs."""
     return one_of(f"{run.group}(?=/{run.name}/)" for run in these)
