@@ -13,22 +13,22 @@ with job(snakemake):
     smallest = min(points["epsilons_over_iterations"], default=epsilon)
     tables = {name: result_csv.read_csv(path) for name, path in snakemake.input.items()}
     asr, reached = as_counted(tables["asr"], params.success), tables["doses_reached"]
-    of = tables.get  # some tables are there only if the study has what they are about
+    table = tables.get  # None where the study does not have what a table is about
     rows = {
         "fig_defence": partial(
             defence.defence_rows,
-            *(asr, of("networks"), of("defence"), groups, iterations, reached),
+            *(asr, table("networks"), table("defence"), groups, iterations, reached),
         ),
-        "fig_certified": partial(certified.over_radius, of("certified"), groups),
+        "fig_certified": partial(certified.over_radius, table("certified"), groups),
         "fig_controls": partial(
             control_rows.over_size,
-            *(asr, of("controls"), groups, settings(params, "bounded"), iterations, reached),
+            *(asr, table("controls"), groups, settings(params, "bounded"), iterations, reached),
         ),
         "fig_abstention": partial(
-            abstention.over_rejected, of("abstention"), groups, epsilon, smallest
+            abstention.over_rejected, table("abstention"), groups, epsilon, smallest
         ),
-        "fig_harm": partial(harm.missed_and_false_alarms, of("harm"), groups, reached),
-        "fig_expected_harm": partial(harm.expected_harms, of("harm"), groups, reached),
+        "fig_harm": partial(harm.missed_and_false_alarms, table("harm"), groups, reached),
+        "fig_expected_harm": partial(harm.expected_harms, table("harm"), groups, reached),
     }
     draw = {
         "fig_defence": defence.defences,
