@@ -15,7 +15,7 @@ from helpers.workflow import SMALL, checkout, planned, snakemake
 
 Plan = Callable[..., dict[str, int]]
 
-AFTER_ATTACK = {"transfer", "table_transfer", "measure", "diagnose", "tables"}
+AFTER_ATTACK = {"transfer", "table_transfer", "disagreement", "measure", "diagnose", "tables"}
 AFTER_ATTACK |= {"attack", "attack_paper"}  # of smaller training sets
 AFTER_ATTACK |= {
     "curves",
