@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from public_names import COLOUR, RAW, XRAY
 
 from pgdose.plots import curve_rows, panels, style
-from pgdose.plots.curves import epsilon_axis
+from pgdose.plots.panels import epsilon_axis
 from pgdose.plots.style import AMPLITUDE, ASR, EPSILON, GREY, INTERVAL, Groups, Look
 from pgdose.plots.training_size import asr_over_training_size
 
