@@ -93,16 +93,16 @@ def main() -> None:
         ratios: dict[str, list[float]] = {method: [] for method in arguments.methods}
         for _ in range(arguments.rounds):
             plain = trainings["plain"].seconds()
-            for method, found in ratios.items():
-                found.append(trainings[method].seconds() / plain)
-            words = ", ".join(f"{method} {found[-1]:.2f}" for method, found in ratios.items())
+            for method, values in ratios.items():
+                values.append(trainings[method].seconds() / plain)
+            words = ", ".join(f"{method} {values[-1]:.2f}" for method, values in ratios.items())
             print(f"plain epoch {plain:.2f} s; times that: {words}", flush=True)
-    for method, found in ratios.items():
+    for method, values in ratios.items():
         settings = trainings[method].state.settings.adversarial
         assert settings is not None
         print(
-            f"{method}: median {statistics.median(found):.2f} ({min(found):.2f} to "
-            f"{max(found):.2f}), passes {settings.cost}"
+            f"{method}: median {statistics.median(values):.2f} ({min(values):.2f} to "
+            f"{max(values):.2f}), passes {settings.cost}"
         )
 
 

@@ -103,19 +103,21 @@ def compare_attacked(
     measured = of_both(lambda of: of.outcomes.measured[:, iteration], pair)
     levels = np.flatnonzero(measured[0] & measured[1])
     common = undefended.attacked & defended.attacked
-    known = ~(undefended.unknown | defended.unknown)
+    has_outcome = ~(undefended.unknown | defended.unknown)
 
     def flips(of: AttackedSample) -> np.ndarray:
         return of.flipped[:, levels, iteration]
 
-    own = of_both(lambda of: (flips(of), of.attacked), pair)
+    each = of_both(lambda of: (flips(of), of.attacked), pair)
     shared = of_both(lambda of: (flips(of) & common[:, None], common), pair)
-    after = of_both(lambda of: (of.right_after(levels, iteration) & known[:, None], known), pair)
+    after = of_both(
+        lambda of: (of.right_after(levels, iteration) & has_outcome[:, None], has_outcome), pair
+    )
     return AttackedPair(
         epsilons=undefended.outcomes.epsilons[levels],
         iteration=iteration,
         reached=np.stack([of.outcomes.reached[levels] for of in pair], axis=1),
-        asr=paired_rates(own, patients),
+        asr=paired_rates(each, patients),
         asr_common=paired_rates(shared, patients),
         robust=paired_rates(after, patients),
     )

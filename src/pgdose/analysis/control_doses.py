@@ -71,10 +71,10 @@ def control_doses(
             entry = one.entries[result.control]
             about = {"kind": entry["kind"], "corruption": entry.get("corruption")}
             for curve in curves:
-                found = pd.DataFrame(equal_doses(result, curve, of_group["patient"], draws, seed))
-                found = found.assign(**about, **identity_columns(one.run, len(found)))
-                found["reads"] = [sentence(row, curve) for row in found.to_dict("records")]
-                rows.append(found)
+                doses = pd.DataFrame(equal_doses(result, curve, of_group["patient"], draws, seed))
+                doses = doses.assign(**about, **identity_columns(one.run, len(doses)))
+                doses["reads"] = [sentence(row, curve) for row in doses.to_dict("records")]
+                rows.append(doses)
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 

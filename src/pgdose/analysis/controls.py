@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.analysis import bootstrap
+from pgdose.analysis.decisions import predicted_classes
 from pgdose.analysis.result_files import identity_columns
 from pgdose.analysis.success import rate_columns
 
@@ -87,8 +88,10 @@ def control_outcomes(one: ControlledRun, class_index: pd.Series) -> Iterator[Con
         true = class_index.loc[numbers].to_numpy(np.int64)
         clean = one.clean[str(judge)].set_index("member").loc[numbers, "logits"]
         predicted = np.full((len(numbers), len(levels)), -1)
-        predicted[row, place] = _decisions(rows["logits"])
-        right = (_decisions(clean) == true) & (predicted >= 0).all(axis=1)
+        predicted[row, place] = predicted_classes(np.stack(rows["logits"].to_list()))
+        right = (predicted_classes(np.stack(clean.to_list())) == true) & (predicted >= 0).all(
+            axis=1
+        )
         sizes = {name: np.full(predicted.shape, np.nan) for name in SIZES}
         for name, values in sizes.items():
             values[row, place] = rows[name]
@@ -99,12 +102,6 @@ def control_outcomes(one: ControlledRun, class_index: pd.Series) -> Iterator[Con
 def _strength(rows: pd.DataFrame) -> np.ndarray:
     """The severity or the epsilon of each row."""
     return rows["severity"].astype(float).fillna(rows["epsilon"]).to_numpy(float)
-
-
-def _decisions(logits: pd.Series) -> np.ndarray:
-    """The class of the largest logit; -1 where a logit is not finite."""
-    values = np.stack(logits.to_list()).astype(np.float64)
-    return np.where(np.isfinite(values).all(axis=1), values.argmax(axis=1), -1)
 
 
 def control_rates(

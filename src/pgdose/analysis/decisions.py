@@ -36,8 +36,12 @@ class Decisions:
 
 def clean_decisions(members: Iterable[int], logits: np.ndarray) -> pd.Series:
     """The predicted class by member, of logits, members x classes; -1 where one is not finite."""
-    finite = np.isfinite(logits).all(axis=1)
-    return pd.Series(np.where(finite, logits.argmax(axis=1), -1), index=list(members))
+    return pd.Series(predicted_classes(logits), index=list(members))
+
+
+def predicted_classes(logits: np.ndarray) -> np.ndarray:
+    """(n,) the class of the largest of n x classes logits; -1 where a logit is not finite."""
+    return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
 
 
 def unknown_members(

@@ -65,7 +65,7 @@ def harm(
         of.true: patients.subset(np.isin(decisions.true, of.true)).clusters for of in shares
     }
     weights = _weight_matrix(classes, settings)
-    told = {
+    columns = {
         "norm_classes": "+".join(classes[i] for i in norm),
         "norm_from": settings.norm_from if norm else "",
     }
@@ -73,7 +73,7 @@ def harm(
     before: np.ndarray | None = None
     for epsilon, predicted in {0.0: decisions.clean, **decisions.after}.items():
         counts = _confusion(decisions.true, predicted, len(classes), patients)
-        point = {"epsilon": epsilon, "iteration": iteration if epsilon else 0, **told}
+        point = {"epsilon": epsilon, "iteration": iteration if epsilon else 0, **columns}
         rows += [{**point, **_share_row(of, counts, clusters[of.true])} for of in shares]
         if disease:
             pair = [clusters[kind] for kind in (disease, norm)]

@@ -103,14 +103,14 @@ def _under_attack(
     in_sample = np.isin(clean.members, list(attack.sample)) & ~unknown
     population = clean.select(in_sample)
     rows = np.flatnonzero(np.isin(population.members, members))
-    found = np.isin(members, population.members)
+    is_measured = np.isin(members, population.members)
     true = population.true[rows]
     by_epsilon = []
     for place in range(1, len(epsilons)):  # the first is 0
         certainty = -disagreement(
-            np.stack([logits[judge][found, place] for judge in judges], axis=1), offsets
+            np.stack([logits[judge][is_measured, place] for judge in judges], axis=1), offsets
         )
-        decision = logits[attack.run["run"]][found, place].argmax(axis=1)
+        decision = logits[attack.run["run"]][is_measured, place].argmax(axis=1)
         by_epsilon.append((certainty, decision != true))
     limits = thresholds(at_rest)
     table = curves(conditions(population, at_rest[in_sample], rows, by_epsilon), limits)

@@ -44,10 +44,10 @@ def over_size(
         ci_high`; kind is attack, corruption or universal, name that of the attack or the control.
         There are controls in the norms that some attack has, or in l_inf if there is no attack.
     """
-    own = main_networks(controls)
-    own = own[(own["judge"] == own["run"]) & own["group"].isin(list(groups))]
+    shown = main_networks(controls)
+    shown = shown[(shown["judge"] == shown["run"]) & shown["group"].isin(list(groups))]
     rates = main_networks(asr)
-    rates = rates[rates["attack"].isin(list(attacks)) & rates["group"].isin(own["group"])]
+    rates = rates[rates["attack"].isin(list(attacks)) & rates["group"].isin(shown["group"])]
     if len(rates):
         rates = with_reached(at(rates, iterations=iterations), doses_reached)
         rates = rates[rates["reached"]]
@@ -57,10 +57,10 @@ def over_size(
         kind="attack", name=rates["attack"], norm=rates["attack"].map(attacks), **size
     )
     points = [
-        own.assign(
+        shown.assign(
             norm=norm,
-            name=own["control"],
-            **{name: own[name.replace("size", norm)] for name in size},
+            name=shown["control"],
+            **{name: shown[name.replace("size", norm)] for name in size},
         )
         for norm in norms
     ]

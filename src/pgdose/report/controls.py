@@ -17,9 +17,9 @@ def controls(data: ReportData) -> list[dict[str, Any]]:
     table, doses = data.table("controls"), data.table("control_doses")
     if table.empty:
         return []
-    own = table[table["judge"] == table["run"]]
+    of_their_network = table[table["judge"] == table["run"]]
     sections = []
-    for group, rows in own.groupby("group", sort=False):
+    for group, rows in of_their_network.groupby("group", sort=False):
         of_group = doses[doses["group"] == group] if len(doses) else doses
         sections.append(
             {

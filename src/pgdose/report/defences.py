@@ -144,8 +144,8 @@ def _looked_up(table: pd.DataFrame, quantity: str, cell: Print) -> Print:
     by_network = {(row["group"], row["run"]): row for row in rows.to_dict("records")}
 
     def print_row(row: Row) -> str | Cell:
-        found = by_network.get((row["group"], row["run"]))
-        return cell(found) if found else wording.MISSING
+        network = by_network.get((row["group"], row["run"]))
+        return cell(network) if network else wording.MISSING
 
     return print_row
 

@@ -19,21 +19,21 @@ def harm(data: ReportData) -> dict[str, Any] | None:
     if table.empty:
         return None
     of_errors = table[table["class"].fillna("") == ""]
-    told = of_errors[of_errors["error"] == CHANGE]
+    changes = of_errors[of_errors["error"] == CHANGE]
     weighed = of_errors[(of_errors["error"] == EXPECTED) & (of_errors["weights"] == "study")]
-    if told.empty and weighed.empty:
+    if changes.empty and weighed.empty:
         return None
     return {
         "norm": [_norm(data, row) for row in _of_norm(of_errors)],
-        "verdicts": verdicts(data, told),
+        "verdicts": verdicts(data, changes),
         "errors": errors(data, of_errors),
         "expected": expected(data, weighed),
     }
 
 
 def _of_norm(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    known = table[table["norm_classes"].notna() & (table["norm_classes"] != "")]
-    return known.drop_duplicates("group").to_dict("records")
+    with_norm = table[table["norm_classes"].notna() & (table["norm_classes"] != "")]
+    return with_norm.drop_duplicates("group").to_dict("records")
 
 
 def _norm(data: ReportData, row: dict[Any, Any]) -> str:

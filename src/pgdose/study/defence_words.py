@@ -26,8 +26,8 @@ def training_passes(run: Run, runs: Mapping[str, Run]) -> float | None:
     of the group.
     """
     costs = {name: _cost(runs[name]) for name in _trained_for(run, runs)}
-    known = [cost for cost in costs.values() if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    of_trainings = [cost for cost in costs.values() if cost is not None]
+    return sum(of_trainings) if len(of_trainings) == len(costs) else None
 
 
 def _trained_for(run: Run, runs: Mapping[str, Run]) -> set[str]:

@@ -34,8 +34,8 @@ def norm_of(group: Group) -> Norm:
     some of them, but not all, are words for norm.
     """
     if group.norm is not None:
-        named = [group.norm] if isinstance(group.norm, str) else group.norm
-        classes = tuple(name for name in group.classes if name in named)
+        of_study = [group.norm] if isinstance(group.norm, str) else group.norm
+        classes = tuple(name for name in group.classes if name in of_study)
         return Norm(classes, "study" if classes else "")
     words = {name: words_of(name, entry) for name, entry in group.classes.items()}
     classes = tuple(name for name, of in words.items() if of and all(map(is_norm, of)))

@@ -31,9 +31,9 @@ def _sentence(meant: str | None, allowed: list[str]) -> str:
 
 def _of_another_section(key: str, is_entry: bool) -> str | None:
     """Where a key belongs that stands among those of a training."""
-    own = [name for name in Training.model_fields if name.startswith(key)]
+    of_training = [name for name in Training.model_fields if name.startswith(key)]
     meant = [name for name in AdversarialTraining.model_fields if name.startswith(key)]
-    if len(meant) == 1 and not own and len(key) > 1:  # eps for epsilon, too
+    if len(meant) == 1 and not of_training and len(key) > 1:  # eps for epsilon, too
         return f"belongs under 'adversarial'; write adversarial: {{{meant[0]}: ...}}"
     if not is_entry:
         return None

@@ -169,13 +169,13 @@ def _training_at_larger_doses(study: Study) -> Iterator[tuple[str, str]]:
     in_boxes = [attack.epsilon[-1] for attack in attacks if attack.clip == "iterate"]
     if not in_boxes:
         return
-    largest, seen = max(in_boxes), set()
+    largest, warned = max(in_boxes), set()
     for run in (run for g in study.groups for run in study.runs(g).values()):
         adversarial = run.network.adversarial if isinstance(run.network, Training) else None
         inherited = run.role == "further" and adversarial == study.training.adversarial
         field = "training" if inherited else run.field
-        if adversarial and field not in seen and adversarial.epsilon > largest + TOLERANCE:
-            seen.add(field)
+        if adversarial and field not in warned and adversarial.epsilon > largest + TOLERANCE:
+            warned.add(field)
             yield (
                 f"{field}.adversarial.epsilon",
                 f"{adversarial.epsilon:g} is over {largest:g}, the largest epsilon of the study's "
