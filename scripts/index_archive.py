@@ -28,7 +28,7 @@ with job(snakemake) as log:
         labels = parquet.read_table(inputs.labels)
         guesses += notes.from_metadata(parquet.read_metadata(inputs.labels))
         films = archive_index.join_reports(films, labels, guesses)
-        archive_index.check_links(films, f"{field}.reports", reports["tag"], reports["id"])
+        archive_index.check_links(films, f"{field}.reports", reports)
         mentions = archive_index.film_mentions(films, parquet.read_table(inputs.mentions))
         contradictory = find_conflicts(
             films.set_index("record_id"), mentions.rename(columns={"record_id": "index"})

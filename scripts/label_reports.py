@@ -11,6 +11,8 @@ from pgdose.user_tables.source_tables import report_table
 with job(snakemake) as log:
     inputs, output, reports = snakemake.input, snakemake.output, settings(snakemake.params)
     source, guesses = snakemake.wildcards.source, []
+    if "origin" in reports:  # made of documents or messages by read_reports
+        guesses += notes.from_metadata(parquet.read_metadata(inputs.reports))
     lexicon = load_lexicon(Path(inputs.lexicon))
     table = report_table(Path(inputs.reports), source, reports)
     labels, mentions = label_report_file(

@@ -96,11 +96,21 @@ def _source_files(study: Study) -> Iterator[str]:
             continue
         if not Path(source.root).is_dir():
             yield f"sources.{name}.root: there is no folder {source.root!r}; correct the path"
+        if isinstance(source, DicomArchive) and source.reports and source.reports.hl7 is not None:
+            yield from _messages(f"sources.{name}.reports.hl7", source.reports.hl7)
         outlines = getattr(source, "outlines_root", None)
         if outlines is not None and not Path(outlines).is_dir():
             yield f"sources.{name}.outlines_root: there is no folder {outlines!r}; correct the path"
         for table in _tables(name, source):
             yield from _table(table)
+
+
+def _messages(field: str, folder: str) -> Iterator[str]:
+    """A line if there is no folder of HL7 messages, or no file in it."""
+    if not Path(folder).is_dir():
+        yield f"{field}: there is no folder {folder!r}; give the folder of the HL7 messages"
+    elif not any(names for _, _, names in os.walk(folder)):
+        yield f"{field}: the folder {folder!r} holds no file; put the HL7 messages into it"
 
 
 def _tables(name: str, source: AnySource) -> Iterator[UserTable]:
@@ -111,7 +121,8 @@ def _tables(name: str, source: AnySource) -> Iterator[UserTable]:
             yield describing_table(Path(source.table), name, settings)
         return
     if source.reports:
-        yield report_table(Path(source.reports.table), name, settings["reports"])
+        if source.reports.table is not None:
+            yield report_table(Path(source.reports.table), name, settings["reports"])
         if hand := source.reports.hand_labels:
             yield hand_label_table(Path(hand.table), name, settings["reports"]["hand_labels"])
     if labels := source.label_table:

@@ -58,10 +58,36 @@ rule headers:
         "../../scripts/headers.py"
 
 
+rule read_reports:
+    """Make a table of the reports in DICOM documents or HL7 messages."""
+    input:
+        documents=document_paths,
+    output:
+        reports=f"{PRIVATE}/{{source}}/reports.parquet",
+        unread=f"{PRIVATE}/{{source}}/unread_reports.parquet",
+    log:
+        f"{LOGS}/read_reports/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/read_reports/{{source}}.tsv"
+    wildcard_constraints:
+        source=one_of(reported("documents", "hl7")),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=grows(8000),
+        runtime=grows(240),
+    params:
+        root=folder_of_reports,
+        settings=reading_settings,
+        code=script_digest("read_reports.py"),
+    script:
+        "../../scripts/read_reports.py"
+
+
 rule label_reports:
     """Label the reports of an archive: norm, and each finding of the lexicon."""
     input:
-        reports=lambda w: source_of(w).reports.table,
+        reports=table_of_reports,
         lexicon=lambda w: source_of(w).lexicon_file,
     output:
         labels=f"{PRIVATE}/{{source}}/labels.parquet",

@@ -16,6 +16,7 @@ from pgdose.user_tables.reader import read_pieces
 
 LONGEST_FILE = 2**24  # bytes of a file that is one report
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet")
+NO_TEXTS = {b"MSH|": "HL7 messages", b"DICM": "a DICOM file", b"%PDF-": "a PDF file"}
 # Columns that are looked for where none is named; of ids there may be none.
 TEXT_COLUMNS = ["report", "text"]
 ID_COLUMNS = ["accession_number", "id", "report_id", "record_id"]
@@ -82,6 +83,11 @@ class ReportFile:
                     f"{self.path}: {error.strerror}; give a text file or a table of reports"
                 ) from None
         name = "standard input" if self.path == "-" else Path(self.path).name
+        if kind := next((kind for start, kind in NO_TEXTS.items() if start in content[:200]), None):
+            raise UserError(
+                f"{name}: {kind}, and no text; run a study with it ('reports.hl7' or "
+                "'reports.documents'), and give the reports.parquet that it writes below private/"
+            )
         if len(content) > LONGEST_FILE:
             raise UserError(f"{name}: over {LONGEST_FILE} bytes; give a table, or one report")
         try:

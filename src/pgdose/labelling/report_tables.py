@@ -290,7 +290,7 @@ def check_encoding(texts: pd.Series, table: UserTable) -> None:
         encoding = "utf-8"
     else:
         return
+    key = table.encoding_key or f"{table.field}.encoding"
     raise UserError(
-        f"{table.field}.encoding: the texts of {table.path.name} seem to be in another encoding; "
-        f"try {encoding}"
+        f"{key}: the texts of {table.path.name} seem to be in another encoding; try {encoding}"
     )

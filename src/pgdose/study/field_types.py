@@ -132,4 +132,16 @@ Modality = Annotated[str, AfterValidator(_check_modality)]
 Modalities = Annotated[list[Modality], Field(min_length=1)]
 
 
+def _check_message_field(name: str) -> str:
+    if not re.fullmatch(r"(?!MSH)[A-Z][A-Z0-9]{2}-[1-9]\d{0,2}(\.[1-9]\d?)?", name):
+        raise mistake(
+            "must be a field of an HL7 segment, such as OBR-18, OBR-3, OBR-2, ORC-3, or with a "
+            "component OBR-3.2"
+        )
+    return name
+
+
+MessageField = Annotated[str, AfterValidator(_check_message_field)]
+
+
 Column = str | list[str]  # a column's name, or several names: the first that the table has counts

@@ -108,7 +108,12 @@ def _beside_inputs(field: str, place: str, study: Study) -> str | None:
                 f"lies in the private folder of sources.{name}, which a person may delete; use a "
                 f"place apart, such as {_example(field)}"
             )
-        folders = {"root": source.root, "outlines_root": getattr(source, "outlines_root", None)}
+        reports = getattr(source, "reports", None)
+        folders = {
+            "root": source.root,
+            "outlines_root": getattr(source, "outlines_root", None),
+            "reports.hl7": reports.hl7 if reports else None,
+        }
         for key, folder in folders.items():
             if folder is None:
                 continue

@@ -40,7 +40,14 @@ from pgdose.study.base import (
     mistake,
 )
 from pgdose.study.class_patterns import clashes, fold
-from pgdose.study.field_types import Column, Encoding, InputFile, InputPath, Modalities
+from pgdose.study.field_types import (
+    Column,
+    Encoding,
+    InputFile,
+    InputPath,
+    MessageField,
+    Modalities,
+)
 from pgdose.study.modality_codes import FILM_MODALITIES
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
@@ -49,6 +56,8 @@ from pgdose.study.words import Word
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
 LeastFocus = Annotated[Real | None, Field(gt=0, le=1_000_000), UsedBy("tile")]
+# Where IHE's radiology profiles put the accession number: OBR-18, Placer Field 1.
+DEFAULT_ACCESSION = "OBR-18"
 CANDIDATES = UsedBy("candidates")  # decides which tiles a class may take, not which are chosen
 
 
@@ -60,11 +69,18 @@ class HandLabels(AnyTable):
 
 
 class Reports(AnyTable):
-    """A table of free-text reports; column `id` holds the values of the DICOM attribute `tag`."""
+    """Free-text reports: a table, documents among the files of the archive, or HL7 messages.
 
-    table: Annotated[InputFile, IS_PATH]
+    Of a table the column `id`, of documents the attribute `tag` itself, of messages the field
+    `accession` holds the values of the films' DICOM attribute `tag`.
+    """
+
+    table: Annotated[InputFile | None, IS_PATH] = None
+    documents: bool = False  # DICOM SR and encapsulated documents among the source's files
+    hl7: Annotated[InputPath | None, IS_PATH] = None  # a folder of HL7 v2 messages (ORU)
     id: Column = "accession_number"
     text: Column = "report"
+    accession: MessageField | None = None  # of HL7 messages; null: DEFAULT_ACCESSION
     tag: Name = "AccessionNumber"
     # What several rows with one id are: addenda of one report (`join`), findings of several
     # (`union`), or corrections (`last`).
@@ -73,6 +89,40 @@ class Reports(AnyTable):
     # Which reports are norm: a norm phrase as a whole, or also unremarkable statements throughout
     norm: Literal["phrases", "composed"] = "phrases"
     hand_labels: HandLabels | None = None
+
+    @property
+    def origin(self) -> Literal["table", "documents", "hl7"]:
+        """The key that says where the reports come from."""
+        return "table" if self.table is not None else "hl7" if self.hl7 is not None else "documents"
+
+    @property
+    def message_field(self) -> str:
+        """The field of HL7 messages that holds the number of the films."""
+        return self.accession or DEFAULT_ACCESSION
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if [self.table is not None, self.documents, self.hl7 is not None].count(True) != 1:
+            raise mistake(
+                "give exactly one of 'table' (a table of reports), 'documents: true' (DICOM "
+                "documents among the source's files) and 'hl7' (a folder of HL7 messages)"
+            )
+        for key, origins, what in (
+            ("id", ("table",), "names a column of a table"),
+            ("text", ("table",), "names a column of a table"),
+            ("separator", ("table",), "is of a table"),
+            ("encoding", ("table", "hl7"), "is of a table or of HL7 messages"),
+            ("accession", ("hl7",), "names a field of HL7 messages"),
+        ):
+            is_given = key in self.model_fields_set and getattr(self, key) is not None
+            if is_given and self.origin not in origins:
+                raise mistake(
+                    "{what}, and the reports come from '{origin}'; leave it out",
+                    field=key,
+                    what=what,
+                    origin=self.origin,
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_norm(self) -> Self:

@@ -171,7 +171,7 @@ class Study(Model):
         """Whether the synthetic hospital makes all that is read of the source."""
         entry = self.sources[source]
         if isinstance(entry, DicomArchive):
-            if entry.label_table or not entry.reports:
+            if entry.label_table or not entry.reports or entry.reports.table is None:
                 return False
             table: str | None = entry.reports.table
         else:

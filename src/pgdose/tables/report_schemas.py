@@ -18,6 +18,27 @@ MENTIONS = pa.schema([("record_id", pa.string()), *_MENTION])
 REPORT_MENTIONS = pa.schema([("report", pa.int64()), *_MENTION])  # private; `report` numbers rows
 CONFLICTS = pa.schema([("record_id", pa.string()), ("label", pa.string()), ("state", pa.string())])
 
+# Reports that came as documents or messages; private, like a table of reports that a person made.
+REPORTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("time", pa.string()),  # digits; "" where it is unknown
+        ("status", pa.string()),  # preliminary, unverified, final or corrected
+        ("path", pa.binary()),
+        ("part", pa.int32()),  # which message of the file, from 1
+    ]
+)
+# Files, documents and messages that gave no report, or one that does not count; private.
+UNREAD_REPORTS = pa.schema(
+    [
+        ("path", pa.binary()),
+        ("part", pa.int32()),
+        ("reason", pa.string()),  # a code of documents.reasons
+        ("detail", pa.string()),
+    ]
+)
+
 
 def report_labels_schema(labels: Iterable[str]) -> pa.Schema:
     """Labels of the reports themselves; private, since `link` is an identifier."""

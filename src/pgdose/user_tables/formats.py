@@ -74,6 +74,7 @@ class UserTable:
     format: TableFormat = ANY_FORMAT
     keys: Mapping[str, str] = dataclass_field(default_factory=dict)
     key: str = "table"  # that names the file; "" if it is `field` itself
+    encoding_key: str = ""  # the path of the key for its encoding; "" if it is `field`.encoding
 
     @property
     def at(self) -> str:

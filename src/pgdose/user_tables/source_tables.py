@@ -35,10 +35,17 @@ def describing_table(path: Path, source: str, settings: Mapping[str, Any]) -> Us
 
 
 def report_table(path: Path, source: str, settings: Mapping[str, Any]) -> UserTable:
-    """The table of an archive's reports: columns id and text."""
+    """The table of an archive's reports: columns id and text.
+
+    `origin` in the settings says that it was made of documents or messages, which messages name.
+    """
     columns = {name: settings[name] for name in ("id", "text")}
     keys = {name: name for name in columns}
-    return UserTable(path, f"sources.{source}.reports", columns, table_format(settings), keys)
+    field, origin = f"sources.{source}.reports", settings.get("origin", "table")
+    if origin != "table":
+        keys = {"id": {"documents": "tag", "hl7": "accession"}[origin], "text": origin}
+    encoding = f"sources.{source}.encoding" if origin == "documents" else ""
+    return UserTable(path, field, columns, table_format(settings), keys, origin, encoding)
 
 
 def label_table(path: Path, source: str, settings: Mapping[str, Any]) -> UserTable:

@@ -144,17 +144,28 @@ def header_rejects(headers: pd.DataFrame) -> pd.DataFrame:
     return by_id(headers[headers["reason"].notna()].assign(stage="index")[REJECTS.names])
 
 
-def check_links(films: pd.DataFrame, field: str, tag: str, id_column: str | list[str]) -> None:
+def check_links(films: pd.DataFrame, field: str, reports: Mapping[str, Any]) -> None:
     """Raise UserError if not one film has a report: the wrong attribute or column is named.
 
-    `films` as `join_reports` returns them; `field` is the study's path to `reports`.
+    `films` as `join_reports` returns them; `field` is the study's path to `reports`, whose settings
+    are `tag`, `id`, and where there is no table `origin` and `accession`.
     """
-    if len(films) and films["report"].isna().all():
+    if not len(films) or not films["report"].isna().all():
+        return
+    what, other = f"the column {reports['id']!r}", f"or set {field}.id to another column"
+    if reports.get("origin") == "hl7":
+        what = f"the messages' {reports['accession']}"
+        other = f"or set {field}.accession to another field"
+    elif reports.get("origin") == "documents":
         raise UserError(
-            f"{field}: none of the {len(films)} images has a report; set {field}.tag (now {tag}) "
-            f"to the attribute with the values of the column {id_column!r}, or set {field}.id "
-            "to another column"
+            f"{field}: none of the {len(films)} images has a report; the documents have other "
+            f"values of {reports['tag']}: set {field}.tag to an attribute that both share, such as "
+            "StudyInstanceUID or AccessionNumber"
         )
+    raise UserError(
+        f"{field}: none of the {len(films)} images has a report; set {field}.tag (now "
+        f"{reports['tag']}) to the attribute with the values of {what}, {other}"
+    )
 
 
 def repeated_films(

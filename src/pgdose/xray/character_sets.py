@@ -37,7 +37,7 @@ def decode_text(ds: pydicom.Dataset, keyword: str, encoding: str | None) -> str:
         escaped = ESCAPE in raw
         if raw.isascii() and not escaped:
             return raw.decode("ascii").strip(" \0")
-        if _is_utf8(raw) and not escaped:
+        if is_utf8(raw) and not escaped:
             return raw.decode().strip(" \0")
         if encoding is not None and not escaped:
             return raw.decode(encoding, "backslashreplace").strip(" \0")
@@ -57,7 +57,7 @@ def looks_misdeclared(ds: pydicom.Dataset) -> bool:
         and not element.value.isascii()
         and _vr(element) in TEXT_VRS  # type: ignore[arg-type]
     ]
-    return any(_is_utf8(text) or _is_cyrillic(text) for text in texts)
+    return any(is_utf8(text) or is_cyrillic(text) for text in texts)
 
 
 def _vr(element: RawDataElement) -> str:
@@ -70,7 +70,8 @@ def _vr(element: RawDataElement) -> str:
         return "UN"
 
 
-def _is_utf8(text: bytes) -> bool:
+def is_utf8(text: bytes) -> bool:
+    """Whether bytes are UTF-8; no other text is so by accident."""
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
@@ -78,7 +79,7 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _is_cyrillic(text: bytes) -> bool:
+def is_cyrillic(text: bytes) -> bool:
     """Whether most high bytes belong to words that are words in a Cyrillic set too."""
     words = [word for word in HIGH_WORD.findall(text) if any(_is_word(word, c) for c in CYRILLIC)]
     return 2 * sum(map(len, words)) > sum(byte >= 0x80 for byte in text)

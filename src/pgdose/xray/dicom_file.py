@@ -5,13 +5,14 @@ Where it does not say its transfer syntax, its first elements and its compressed
 """
 
 import logging
+import os
 import struct
 import warnings
 import zlib
 from collections.abc import Callable
 from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 import pydicom
 from pydicom import uid
@@ -34,6 +35,7 @@ INFLATED_HEADER = 2**20  # bytes of a deflated file that are inflated for its he
 CODESTREAM_START = 2**18  # bytes; profiles and comments of 64 KB stand before what tells the coding
 LARGEST_NUMBER = 1e12  # in a header; larger ones are typing errors, and sums of them overflow
 
+SOP_CLASS = 0x00080016
 UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
 FIRST_PIXEL_TAG, PIXEL_DATA = 0x7FE00008, 0x7FE00010
 PIXEL_TAGS = (FIRST_PIXEL_TAG, 0x7FE00009, PIXEL_DATA)  # of floats, doubles and integers
@@ -43,6 +45,11 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote va
 warnings.filterwarnings("ignore", module="pydicom")
 
 
+ENDS = "the file ends before its pixels"
+BREAKS_OFF = "the file ends within an element"
+Content = TypeVar("Content")
+
+
 class PixelElement(NamedTuple):
     """The element of the pixels, and where its value begins."""
 
@@ -50,6 +57,48 @@ class PixelElement(NamedTuple):
     vr: str | None
     length: int
     place: int
+
+
+class LimitedFile:
+    """A file of which pydicom may read so much and no more: it would believe any stated length.
+
+    A file that is a few bytes on disk can hold elements of gigabytes (a sparse one), or millions
+    of empty ones. `read` raises Rejected (absurd_size) before it asks for memory.
+    """
+
+    def __init__(self, file: BinaryIO, most_bytes: int) -> None:
+        self._file = file
+        self._most_bytes = self._bytes_left = most_bytes
+        self._reads_left = MOST_READS
+        start = file.tell()
+        self._end = file.seek(0, SEEK_END)
+        file.seek(start)
+        self._short, self._empty = 0, 0
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether more was asked for than there is, but for one look whether there is more."""
+        return self._short > 0 or self._empty > 1
+
+    def read(self, size: int = -1) -> bytes:
+        there = max(self._end - self._file.tell(), 0)
+        if size > there:
+            self._short += there > 0
+            self._empty += there == 0
+        size = there if size < 0 else min(size, there)
+        self._bytes_left -= size
+        self._reads_left -= 1
+        if self._bytes_left < 0:
+            raise Rejected("absurd_size", f"it has over {self._most_bytes} bytes")
+        if self._reads_left < 0:
+            raise Rejected("absurd_size", "too many elements")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def is_dicom(path: Path) -> bool:
@@ -68,22 +117,63 @@ def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
     Raises Rejected: archive, not_dicom, unreadable_header, no_image (of a report, a plan),
     absurd_size, unreadable_pixels (with pixels), file_missing, no_permission.
     """
+
+    def read(file: BinaryIO, meta: FileMetaDataset) -> pydicom.Dataset:
+        if pixels and os.fstat(file.fileno()).st_size > LARGEST_FILE:
+            raise Rejected("absurd_size", f"over {LARGEST_FILE} bytes")
+        inflated = LARGEST_FILE if pixels else INFLATED_HEADER
+        most_bytes = 2 * LARGEST_FILE if pixels else LARGEST_HEADER
+        return _read_data_set(_limited(file, meta, most_bytes, inflated, pixels), meta, pixels)
+
+    return _with_meta(path, read)
+
+
+def sop_class(path: Path) -> str:
+    """The SOP class of a file, by its first elements; "" if it does not say it.
+
+    Raises Rejected as `read_dicom` does, but for what concerns pixels.
+    """
+
+    def read(file: BinaryIO, meta: FileMetaDataset) -> str:
+        if kind := meta.get("MediaStorageSOPClassUID"):
+            return str(kind)
+        limited = _limited(file, meta, LARGEST_HEADER, INFLATED_HEADER, whole=False)
+        ds = _read_elements(limited, meta, lambda tag, vr, length: tag > SOP_CLASS)
+        return str(ds.get("SOPClassUID") or "")
+
+    return _with_meta(path, read)
+
+
+def read_document(path: Path, most_bytes: int) -> pydicom.Dataset:
+    """The whole data set of a file that is a document; none is read that breaks off.
+
+    Raises Rejected as `read_dicom` does, but for what concerns pixels; BREAKS_OFF is its detail
+    for a file that breaks off.
+    """
+
+    def read(file: BinaryIO, meta: FileMetaDataset) -> pydicom.Dataset:
+        limited = _limited(file, meta, 2 * most_bytes, most_bytes, whole=True)
+        try:
+            ds = _read_elements(limited, meta)
+        except Exception:
+            if not limited.breaks_off:
+                raise
+        if limited.breaks_off:
+            raise Rejected("unreadable_header", BREAKS_OFF)
+        return ds
+
+    return _with_meta(path, read)
+
+
+def _with_meta(path: Path, read: Callable[[BinaryIO, FileMetaDataset], Content]) -> Content:
+    """What `read` makes of a file, which stands where its data set begins, and of its meta."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, SEEK_END)
-            place = _data_place(file, size)
-            if pixels and size > LARGEST_FILE:
-                raise Rejected("absurd_size", f"{size} bytes")
-            file.seek(place)
+            file.seek(_data_place(file, file.seek(0, SEEK_END)))
             meta = _read_meta(file)
             if not meta.get("TransferSyntaxUID"):
                 meta.TransferSyntaxUID = _native_syntax(file)
-            if meta.TransferSyntaxUID == uid.DeflatedExplicitVRLittleEndian:
-                limit = LARGEST_FILE if pixels else INFLATED_HEADER
-                limited = LimitedFile(BytesIO(_inflated(file, limit, pixels)), 2 * limit)
-            else:
-                limited = LimitedFile(file, 2 * LARGEST_FILE if pixels else LARGEST_HEADER)
-            return _read_data_set(limited, meta, pixels)
+            return read(file, meta)
     except Rejected:
         raise
     except FileNotFoundError:
@@ -91,9 +181,34 @@ def read_dicom(path: Path, *, pixels: bool) -> pydicom.Dataset:
     except PermissionError:
         raise Rejected("no_permission", "") from None
     except (EOFError, struct.error):
-        raise Rejected("unreadable_header", "the file ends before its pixels") from None
+        raise Rejected("unreadable_header", ENDS) from None
     except Exception as error:
         raise Rejected("unreadable_header", type(error).__name__) from None
+
+
+def _limited(
+    file: BinaryIO, meta: FileMetaDataset, most_bytes: int, inflated: int, whole: bool
+) -> LimitedFile:
+    """The data set's bytes, at most so many, or so many `inflated` ones of a deflated file."""
+    if meta.TransferSyntaxUID != uid.DeflatedExplicitVRLittleEndian:
+        return LimitedFile(file, most_bytes)
+    return LimitedFile(BytesIO(_inflated(file, inflated, whole)), 2 * inflated)
+
+
+def _read_elements(
+    file: LimitedFile,
+    meta: FileMetaDataset,
+    stop: Callable[[int, str | None, int], bool] | None = None,
+) -> pydicom.Dataset:
+    syntax = meta.TransferSyntaxUID
+    ds = read_dataset(
+        cast(BinaryIO, file),
+        is_implicit_VR=syntax == uid.ImplicitVRLittleEndian,
+        is_little_endian=syntax != uid.ExplicitVRBigEndian,
+        stop_when=stop,
+    )
+    ds.file_meta = meta
+    return ds
 
 
 def _data_place(file: BinaryIO, size: int) -> int:
@@ -120,39 +235,6 @@ def _native_syntax(file: BinaryIO) -> uid.UID:
     return syntax
 
 
-class LimitedFile:
-    """A file of which pydicom may read so much and no more: it would believe any stated length.
-
-    A file that is a few bytes on disk can hold elements of gigabytes (a sparse one), or millions
-    of empty ones. `read` raises Rejected (absurd_size) before it asks for memory.
-    """
-
-    def __init__(self, file: BinaryIO, most_bytes: int) -> None:
-        self._file = file
-        self._most_bytes = self._bytes_left = most_bytes
-        self._reads_left = MOST_READS
-        start = file.tell()
-        self._end = file.seek(0, SEEK_END)
-        file.seek(start)
-
-    def read(self, size: int = -1) -> bytes:
-        there = max(self._end - self._file.tell(), 0)
-        size = there if size < 0 else min(size, there)
-        self._bytes_left -= size
-        self._reads_left -= 1
-        if self._bytes_left < 0:
-            raise Rejected("absurd_size", f"it has over {self._most_bytes} bytes")
-        if self._reads_left < 0:
-            raise Rejected("absurd_size", "too many elements")
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-
 def _read_meta(file: BinaryIO) -> FileMetaDataset:
     """The file meta information by dcmread's own parser; empty if there is none.
 
@@ -161,13 +243,13 @@ def _read_meta(file: BinaryIO) -> FileMetaDataset:
     return _read_file_meta_info(cast(BinaryIO, LimitedFile(file, LARGEST_META)))
 
 
-def _inflated(file: BinaryIO, limit: int, pixels: bool) -> bytes:
+def _inflated(file: BinaryIO, limit: int, whole: bool) -> bytes:
     """The rest of a deflated file, up to a limit: a few bytes can inflate to more than the memory.
 
-    Without pixels only the start of the file is inflated.
+    Unless the file is read as a whole, only its start is inflated.
     """
     inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(limit), limit)
-    if pixels and len(inflated) == limit:
+    if whole and len(inflated) == limit:
         raise Rejected("absurd_size", "the decompressed file is too large")
     return inflated
 
@@ -175,13 +257,7 @@ def _inflated(file: BinaryIO, limit: int, pixels: bool) -> bytes:
 def _read_data_set(file: LimitedFile, meta: FileMetaDataset, pixels: bool) -> pydicom.Dataset:
     """The data set that begins where `file` stands."""
     syntax, found = meta.TransferSyntaxUID, list[PixelElement]()
-    ds = read_dataset(
-        cast(BinaryIO, file),
-        is_implicit_VR=syntax == uid.ImplicitVRLittleEndian,
-        is_little_endian=syntax != uid.ExplicitVRBigEndian,
-        stop_when=_stop_at_pixels(file, found),
-    )
-    ds.file_meta = meta
+    ds = _read_elements(file, meta, _stop_at_pixels(file, found))
     if not found or found[-1].tag not in PIXEL_TAGS:
         raise _without_pixels(ds)
     element = found[-1]
@@ -218,7 +294,7 @@ def _without_pixels(ds: pydicom.Dataset) -> Rejected:
     kind = uid.UID(str(ds.get("SOPClassUID") or ds.file_meta.get("MediaStorageSOPClassUID") or ""))
     if kind in uid.UID_dictionary and "Image" not in kind.name:
         return Rejected("no_image", kind.name)
-    return Rejected("unreadable_header", "the file ends before its pixels")
+    return Rejected("unreadable_header", ENDS)
 
 
 def _first_item(file: LimitedFile) -> bytes:

@@ -213,6 +213,13 @@ def test_a_text_in_another_encoding_is_refused(run: Ran, tmp_path: Path) -> None
     assert "--encoding: reports.csv is not utf-8 text" in run(path)
 
 
+@pytest.mark.parametrize("start", ["MSH|^~\\&|RIS", "%PDF-1.7", "\0" * 128 + "DICM"])
+def test_messages_and_documents_are_for_a_study(start: str, run: Ran, tmp_path: Path) -> None:
+    path = tmp_path / "report"
+    path.write_text(f"{start} Норма")
+    assert "and no text; run a study with it" in run(path) and run.status == 1
+
+
 # Colours
 
 STATES_IN_COLOUR = {"present": "1;31", "uncertain": "3;33", "absent": "32"}

@@ -11,7 +11,7 @@ PACKAGES = [
         f"pgdose/{name}"
         for name in ("study", "tables", "user_tables", "images", "xray", "histology")
     ),
-    *(f"pgdose/{name}" for name in ("imagetable", "labelling", "cohort", "networks")),
+    *(f"pgdose/{name}" for name in ("imagetable", "labelling", "documents", "cohort", "networks")),
     *("pgdose/histology/slides", "pgdose/histology/outlines"),
     *("pgdose/training", "pgdose/manifest", "pgdose/cli", "pgdose/terminal", "pgdose_phantom"),
 ]

@@ -73,6 +73,20 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "russian",
             "sources.xray.reports.encoding: 'russian' must be the encoding of a text, such as",
         ),
+        *[
+            ("sources.xray.reports", reports, f"sources.xray.reports{text}")
+            for reports, text in (
+                ({}, ": give exactly one of 'table' (a table of reports), 'documents: true'"),
+                ({"table": "a.csv", "hl7": "in"}, ": give exactly one of 'table'"),
+                ({"documents": False}, ": give exactly one of 'table'"),
+                ({"documents": True, "id": "number"}, ".id: names a column of a table, and"),
+                ({"documents": True, "encoding": "cp1251"}, ".encoding: 'cp1251' is of a table or"),
+                ({"hl7": "in", "separator": ";"}, ".separator: ';' is of a table, and"),
+                ({"table": "a.csv", "accession": "OBR-3"}, ".accession: names a field of HL7"),
+                ({"hl7": "in", "accession": "OBR"}, ".accession: 'OBR' must be a field of an HL7"),
+                ({"hl7": "in", "accession": "MSH-7"}, ".accession: 'MSH-7' must be a field of"),
+            )
+        ],
         (
             "sources.fields.layout",
             "{class}/*.tif",

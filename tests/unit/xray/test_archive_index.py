@@ -13,6 +13,8 @@ from pgdose.tables.rejects import REJECTS
 from pgdose.tables.report_schemas import CONFLICTS, MENTIONS
 from pgdose.xray import archive_index
 
+REPORTS = {"tag": "StudyID", "id": "number"}
+
 
 def headers(**links: str | None) -> pd.DataFrame:
     """One usable film for each record_id, with its link."""
@@ -52,15 +54,29 @@ def test_a_film_whose_header_rules_it_out_is_rejected() -> None:
 def test_no_report_for_any_film_is_a_mistake_of_the_study() -> None:
     films = joined(headers(a="1", b="2"), labels("3"))
     with pytest.raises(UserError, match=r"^sources\.x\.reports: none of the 2 images") as caught:
-        archive_index.check_links(films, "sources.x.reports", "StudyID", "number")
+        archive_index.check_links(films, "sources.x.reports", REPORTS)
     assert "set sources.x.reports.tag (now StudyID)" in str(caught.value)
     assert "'number'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("origin", "text"),
+    [
+        ({"origin": "hl7", "accession": "OBR-3"}, "set sources.x.reports.accession to another"),
+        ({"origin": "documents"}, "the documents have other values of StudyID: set"),
+    ],
+)
+def test_reports_without_a_table_have_keys_of_their_own(origin: dict[str, str], text: str) -> None:
+    films = joined(headers(a="1"), labels("3"))
+    with pytest.raises(UserError) as caught:
+        archive_index.check_links(films, "sources.x.reports", REPORTS | {"id": "id"} | origin)
+    assert text in str(caught.value) and "column" not in str(caught.value)
 
 
 @pytest.mark.parametrize("table", [headers(a="1", b="3"), headers()])
 def test_one_report_is_enough_and_so_is_no_film(table: pd.DataFrame) -> None:
     films = joined(table, labels("3"))
-    archive_index.check_links(films, "sources.x.reports", "StudyID", "number")
+    archive_index.check_links(films, "sources.x.reports", REPORTS)
 
 
 def test_each_film_of_a_report_has_its_mentions() -> None:

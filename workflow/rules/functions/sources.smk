@@ -45,9 +45,14 @@ def files_of_phantom(w):
     return f"{HOSPITAL}/truth/{PHANTOM_KINDS[source_of(w).kind][0]}.csv"
 
 
-def reported():
-    """Archives with reports."""
-    return [n for n in sources_of_kind("dicom_archive") if STUDY.sources[n].reports]
+def reported(*origins):
+    """Archives with reports, of any origin or of these (table, documents, hl7)."""
+    archives = {n: STUDY.sources[n].reports for n in sources_of_kind("dicom_archive")}
+    return [
+        name
+        for name, reports in archives.items()
+        if reports and (not origins or reports.origin in origins)
+    ]
 
 
 def if_reported(name):
@@ -68,11 +73,57 @@ def link_tags(w):
     return as_json({"tag": reports and reports.tag, "label_tag": table and table.tag})
 
 
+def table_of_reports(w):
+    """The table of a source's reports: a person's, or the private one of documents or messages."""
+    return source_of(w).reports.table or f"{PRIVATE}/{w.source}/reports.parquet"
+
+
+def folder_of_reports(w):
+    """Where a source's documents or messages lie."""
+    return source_of(w).reports.hl7 or source_of(w).root
+
+
+def document_paths(w):
+    """The table of the files among which a source's documents are; nothing for messages."""
+    if source_of(w).reports.origin == "hl7":
+        return []
+    if source_of(w).kind == "pacs":
+        return f"{PRIVATE}/{w.source}/documents.parquet"
+    return PATHS.format(source=w.source)
+
+
+def reading_settings(w):
+    """What reading documents or messages depends on."""
+    entry, reports = source_of(w), source_of(w).reports
+    settings = {
+        "origin": reports.origin,
+        "tag": reports.tag,
+        "encoding": entry.encoding,
+    }
+    if reports.origin == "hl7":
+        settings |= {"accession": reports.message_field, "encoding": reports.encoding}
+    else:
+        settings["only_documents"] = entry.kind == "pacs"
+    return as_json(settings)
+
+
 def report_settings(w):
     """The settings of a source's reports; where the tables lie are inputs. null: it has none."""
     reports = source_of(w).reports
-    left_out = {"table", "hand_labels"}
-    return as_json(reports and reports.model_dump(mode="json", exclude=left_out))
+    if reports is None:
+        return as_json(None)
+    left_out = {"table", "documents", "hl7", "accession", "hand_labels"}
+    settings = reports.model_dump(mode="json", exclude=left_out)
+    if reports.origin != "table":
+        settings |= {
+            "id": "id",
+            "text": "text",
+            "origin": reports.origin,
+            "encoding": None,
+        }
+    if reports.origin == "hl7":
+        settings["accession"] = reports.message_field
+    return as_json(settings)
 
 
 def label_table_settings(w):

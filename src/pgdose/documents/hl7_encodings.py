@@ -1,0 +1,71 @@
+"""The character set of an HL7 message: what it declares in MSH-18, and what its bytes show."""
+
+import codecs
+import re
+
+from pgdose.errors import Rejected
+from pgdose.xray.character_sets import is_cyrillic, is_utf8
+
+# Table 0211 of the standard, by its names without spaces and marks.
+_DECLARED = {
+    "ASCII": "ascii",
+    "ISOIR6": "ascii",
+    "UNICODE": "utf-8",
+    "UNICODEUTF8": "utf-8",
+    "UTF8": "utf-8",
+    "ISOIR14": "iso2022_jp_2",
+    "ISOIR87": "iso2022_jp_2",
+    "ISOIR159": "iso2022_jp_2",
+    "GB180302000": "gb18030",
+    "KSX1001": "euc_kr",
+    "BIG5": "big5",
+}
+_ISO = re.compile(r"(?:ISO)?8859(\d{1,2})")
+_ESCAPE = b"\x1b"
+_CONTROLS = re.compile(rb"[\x80-\x9f]")  # no letters in ISO 8859; letters and quotes in cp125x
+_BOTH_ENDS = re.compile(r"[^A-Z0-9]")
+
+
+def decode_message(content: bytes, declared: str, encoding: str | None) -> str:
+    """A message as text. declared: MSH-18; encoding: of the study, where messages declare none.
+
+    ASCII and UTF-8 are certain, whatever is declared. Raises Rejected (encoding) where the bytes
+    are no text in the character set that counts, or look like another one.
+    """
+    if content.isascii() and _ESCAPE not in content:
+        return content.decode("ascii")
+    if is_utf8(content) and _ESCAPE not in content:
+        return content.decode("utf-8")
+    codec = encoding or _codec(declared)
+    if codec is None:
+        raise Rejected("encoding", "neither ASCII nor UTF-8, and it declares no other set")
+    if encoding is None and codec.startswith("iso8859"):
+        if codec == "iso8859-1" and is_cyrillic(content):
+            raise Rejected("encoding", "declared 8859/1, and looks Cyrillic")
+        if _CONTROLS.search(content):
+            if codec != "iso8859-1":
+                raise Rejected("encoding", "bytes that are no letters in the declared set")
+            codec = "cp1252"  # as browsers read it: a superset
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError:
+        where = "the study's" if encoding else "the declared"
+        raise Rejected("encoding", f"bytes that are no text in {where} encoding") from None
+
+
+def _codec(declared: str) -> str | None:
+    """The codec of the first character set of MSH-18 that is more than ASCII; None: none is."""
+    for name in declared.split("~"):
+        word = _BOTH_ENDS.sub("", name.upper())
+        if match := _ISO.fullmatch(word):
+            codec = f"iso8859-{int(match[1])}"
+        else:
+            codec = _DECLARED.get(word) or name.strip()
+        try:
+            known = codecs.lookup(codec).name
+            "".encode(known)
+        except (LookupError, UnicodeError, ValueError):
+            continue
+        if known not in ("ascii", "utf-8", "idna", "punycode", "undefined"):
+            return known
+    return None

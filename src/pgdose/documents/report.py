@@ -1,0 +1,63 @@
+"""One report as its document or message tells it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pgdose.errors import Rejected
+from pgdose.labelling.spelling import has_words
+
+LARGEST_TEXT = 2**20 - 1  # bytes of UTF-8; the longest reports have some 50,000
+
+# unverified: complete, and signed by nobody; a verified one takes its place
+Status = Literal["preliminary", "unverified", "final", "corrected", "withdrawn"]
+
+
+class Report(NamedTuple):
+    """A report, in clear: for the private table alone.
+
+    ids: the numbers of the examinations that it is about. time: digits that sort, "" if unknown.
+    uid, replaces: of DICOM documents, its own SOPInstanceUID and those of its predecessors.
+    """
+
+    ids: tuple[str, ...]
+    text: str
+    time: str = ""
+    status: Status = "final"
+    uid: str = ""
+    replaces: tuple[str, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """What became of one document, or of one message of a file (`part` counts them from 1).
+
+    unfinished: it is the last of its file, and its last line has no end; see `hl7_files`.
+    """
+
+    path: Path
+    part: int
+    result: Report | Rejected
+    unfinished: bool = False
+
+
+class Tally:
+    """Counts that become notes; the keys are texts of the code, never of a file."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, what: str, number: int = 1) -> None:
+        self.counts[what] += number
+
+    def __getitem__(self, what: str) -> int:
+        return self.counts[what]
+
+
+def check_text(text: str) -> str:
+    """The text without spaces round it. Rejected: no_text, absurd_size."""
+    text = text.replace("\0", " ").strip()
+    if not has_words(text):
+        raise Rejected("no_text", "")
+    if len(text.encode("utf-8", "replace")) > LARGEST_TEXT:
+        raise Rejected("absurd_size", f"over {LARGEST_TEXT} bytes of text")
+    return text

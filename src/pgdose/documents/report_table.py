@@ -1,0 +1,287 @@
+"""All documents or messages of a source as one table of reports, with what was left out and why.
+
+    read_messages(folder, ...) or read_documents(files, ...) -> outcomes -> settle_reports
+
+The table is private, and read as if a person had made it: `labelling` needs not know where reports
+come from. Its rows stand in the order of time, so that `several: last` is the newest.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from pgdose.documents.dicom_documents import document_report, is_document
+from pgdose.documents.hl7_files import messages_of
+from pgdose.documents.hl7_messages import kind_of, read_message
+from pgdose.documents.hl7_reports import reports_of
+from pgdose.documents.reasons import NO_REPORTS, NOT_UNDERSTOOD, REASONS
+from pgdose.documents.report import Outcome, Report, Tally
+from pgdose.documents.versions import Version, settle
+from pgdose.errors import Rejected, UserError
+from pgdose.tables.report_schemas import REPORTS, UNREAD_REPORTS
+from pgdose.tables.source_files import check_inside, walk
+
+
+class ReportTables(NamedTuple):
+    """What a source's documents or messages give: tables of REPORTS and UNREAD_REPORTS, notes."""
+
+    reports: pd.DataFrame
+    unread: pd.DataFrame
+    notes: list[str]
+
+
+# Reading
+
+
+def read_messages(
+    folder: Path, accession: str, encoding: str | None, tally: Tally
+) -> Iterator[Outcome]:
+    """An outcome for each report of each message below a folder, file by file.
+
+    accession: the field of a message with the films' number; encoding: of messages that declare
+    none. `tally` counts files and messages, and what notes tell.
+    """
+    for path in walk(folder):
+        tally.add("files")
+        part = 0
+        try:
+            check_inside(folder, path)
+            for chunk in messages_of(path):
+                part += 1
+                if isinstance(chunk, Rejected):
+                    yield Outcome(path, part, chunk)
+                    continue
+                tally.add("messages")
+                if chunk.is_last:
+                    tally.add("unended files" if chunk.end == "open" else "ended files")
+                for result in _of_message(chunk.content, chunk.end, accession, encoding, tally):
+                    yield Outcome(path, part, result, chunk.end == "open")
+        except Rejected as rejected:
+            yield Outcome(path, part, rejected)
+
+
+def _of_message(
+    content: bytes, end: str, accession: str, encoding: str | None, tally: Tally
+) -> Iterator[Report | Rejected]:
+    try:
+        if kind_of(content).upper() != "ORU":
+            raise Rejected("other_message", "")
+        if end == "broken":
+            raise Rejected("cut_short", "its frame, batch or last line does not end")
+        message = read_message(content, encoding)
+        if end == "open" and not message.text_is_closed:
+            raise Rejected("cut_short", "the file ends within a text")
+        yield from reports_of(message, accession, tally)
+    except Rejected as rejected:
+        is_cut = rejected.reason == "encoding" and end == "open"
+        yield Rejected("cut_short", "the file ends within a letter") if is_cut else rejected
+
+
+def read_documents(
+    files: Iterable[Path],
+    root: Path,
+    tag: str,
+    encoding: str | None,
+    tally: Tally,
+    only_documents: bool = False,
+) -> Iterator[Outcome]:
+    """An outcome for each DICOM document among the files of a source.
+
+    tag: the attribute with the films' number; encoding: of texts that declare a wrong one.
+    only_documents: all of the files should be some, as those that a PACS lists; otherwise other
+    files, and damaged ones, are passed over: they stand among the rejects of the films.
+    """
+    for path in files:
+        tally.add("files")
+        try:
+            check_inside(root, path)
+            if not (only_documents or _is_readable_document(path)):
+                continue
+            tally.add("documents")
+            if not is_document(path):
+                raise Rejected("no_document", "")
+            yield Outcome(path, 1, document_report(path, tag, encoding, tally))
+        except Rejected as rejected:
+            yield Outcome(path, 1, rejected)
+
+
+def _is_readable_document(path: Path) -> bool:
+    try:
+        return is_document(path)
+    except Rejected:
+        return False
+
+
+# Settling
+
+
+def settle_reports(
+    outcomes: Iterable[Outcome], tally: Tally, field: str, settings: Mapping[str, str]
+) -> ReportTables:
+    """The tables of all outcomes. UserError where not one report is left.
+
+    field: the study's path to `reports`. settings: `origin` (documents or hl7), `tag`, and of
+    messages `accession`.
+    """
+    outcomes = list(outcomes)  # the tally is complete when the last one is read
+    versions, unread = [], []
+    for outcome in outcomes:
+        result = outcome.result
+        if isinstance(result, Report) and outcome.unfinished and tally["ended files"]:
+            # Others end their last line: this file was cut off, be it between two fields.
+            result = Rejected("cut_short", "its last line does not end, as those of others do")
+        if isinstance(result, Rejected):
+            unread.append((outcome.path, outcome.part, result.reason, result.detail))
+            continue
+        _, text, time, status, uid, replaces = result
+        place = (outcome.path, outcome.part)
+        versions += [Version(id, text, time, status, uid, replaces, *place) for id in result.ids]
+    kept, outdated = settle(versions)
+    reasons = Counter(reason for _, _, reason, _ in unread)
+    if not kept:
+        raise UserError(_nothing(field, settings, tally, reasons, unread))
+    unread += [(one.path, one.part, reason, "") for one, reason in outdated]
+    reports = pd.DataFrame([_row(one) for one in kept], columns=REPORTS.names)
+    rows = [(os.fsencode(path), *rest) for path, *rest in unread]
+    return ReportTables(
+        reports,
+        pd.DataFrame(rows, columns=UNREAD_REPORTS.names),
+        [
+            *_notes(kept, Counter(reason for _, reason in outdated), reasons, tally, settings),
+            *_advice(reasons, field, settings),
+        ],
+    )
+
+
+def _advice(reasons: Counter[str], field: str, settings: Mapping[str, str]) -> list[str]:
+    if not reasons["encoding"]:
+        return []
+    key = _encoding_key(field, settings)
+    return [
+        f"set {key} (cp1251, koi8-r, ...) to read the {reasons['encoding']} in another encoding"
+    ]
+
+
+def _row(one: Version) -> tuple:
+    return one.id, one.text, one.time, one.status, os.fsencode(one.path), one.part
+
+
+def _nothing(
+    field: str,
+    settings: Mapping[str, str],
+    tally: Tally,
+    reasons: Counter[str],
+    unread: list[tuple[Path, int, str, str]],
+) -> str:
+    """The message for a source without a single report."""
+    if settings["origin"] == "documents":
+        of_files = f"{tally['documents']} DICOM documents among {tally['files']} files"
+        if not tally["documents"]:
+            return (
+                f"{field}.documents: none of the {tally['files']} files of the source is a DICOM "
+                "structured report or encapsulated document; export them with the films, or give "
+                "'table' or 'hl7' in place of 'documents'"
+            )
+        if set(reasons) == {"no_id"}:
+            return (
+                f"{field}.tag: {settings['tag']} is empty in all of the {reasons['no_id']} reports "
+                "among the documents; use an attribute that documents and films share, such as "
+                "StudyInstanceUID"
+            )
+    else:
+        of_files = f"{tally['messages']} HL7 messages in {tally['files']} files"
+        if reasons["no_id"] and not set(reasons) - {"no_id"} - set(NO_REPORTS):
+            return _no_accession(field, settings["accession"], reasons["no_id"], unread)
+    why = _listed(reasons) or "nothing that could be one"
+    hint = f" Set {_encoding_key(field, settings)}." if reasons["encoding"] else ""
+    return (
+        f"{field}: no report in {of_files}: {why}.{hint} docs/reports.md says what to do about each"
+    )
+
+
+def _encoding_key(field: str, settings: Mapping[str, str]) -> str:
+    """The key with the encoding of messages, or of documents as of films."""
+    of_source = settings["origin"] == "documents"
+    return f"{field.removesuffix('.reports') if of_source else field}.encoding"
+
+
+def _no_accession(
+    field: str, accession: str, count: int, unread: list[tuple[Path, int, str, str]]
+) -> str:
+    """Where the number of the films stands instead, as far as fields tell."""
+    filled = Counter(
+        name for _, _, reason, detail in unread if reason == "no_id" for name in detail.split()
+    )
+    others = ", ".join(f"{name} in {n}" for name, n in filled.most_common() if name != accession)
+    return (
+        f"{field}.accession: {accession} is empty in all of the {count} reports; of other fields "
+        f"these hold a value: {others or 'none of the usual ones'}. Set 'accession' to the one "
+        "with the number that the films have"
+    )
+
+
+# Notes
+
+
+def _notes(
+    kept: list[Version],
+    outdated: Counter[str],
+    reasons: Counter[str],
+    tally: Tally,
+    settings: Mapping[str, str],
+) -> list[str]:
+    """What a person should know, in counts."""
+    reports = len({(one.path, one.part, one.text) for one in kept})
+    if settings["origin"] == "hl7":
+        notes = [
+            f"{reports} reports in {tally['messages']} HL7 messages of {tally['files']} files, by "
+            f"{settings['accession']}"
+        ]
+    else:
+        notes = [
+            f"{reports} reports in {tally['documents']} DICOM documents among {tally['files']} "
+            f"files, by {settings['tag']}"
+        ]
+    for kind, text in (
+        (NOT_UNDERSTOOD, "documents, messages or files are not understood, and give no report"),
+        (NO_REPORTS, "documents or messages are no reports"),
+    ):
+        some = Counter({code: n for code, n in reasons.items() if code in kind})
+        if some:
+            notes.append(f"{some.total()} {text}: {_listed(some)}")
+    if outdated:
+        notes.append(f"{outdated.total()} reports do not count: {_listed(outdated)}")
+    counts = {
+        "are preliminary, and no later version is there": sum(
+            one.status == "preliminary" for one in kept
+        ),
+        "were signed by nobody (UNVERIFIED)": sum(one.status == "unverified" for one in kept),
+        "do not say when they were written; among several with one number they come first": sum(
+            not one.time for one in kept
+        ),
+        "are from PDF: letterheads and footers are part of their text": tally["pdf"],
+    }
+    notes += [f"{n} of {len(kept)} reports {text}" for text, n in counts.items() if n]
+    counts = {
+        "messages have line breaks inside of fields, which are kept": tally["broken lines"],
+        "OBX segments hold no text (dates, pointers, names), and are left out": tally[
+            "other types"
+        ],
+        "attachments stand beside a text, and are not read": tally["attachments beside text"],
+    }
+    notes += [f"{n} {text}" for text, n in counts.items() if n]
+    if tally["unended files"] and not tally["ended files"]:
+        notes.append(
+            f"none of {tally['unended files']} files ends its last line, so that nobody can tell "
+            "whether one was cut off between two lines"
+        )
+    return notes
+
+
+def _listed(counts: Counter[str]) -> str:
+    """Reason codes with their numbers and meanings, the most frequent first."""
+    return "; ".join(f"{n} {code} ({REASONS[code]})" for code, n in counts.most_common())

@@ -1,0 +1,388 @@
+"""HL7 v2 messages: files, frames, character sets, escapes, and the reports of an ORU."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from helpers.report_documents import oru, pdf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdose.documents import hl7_files
+from pgdose.documents.hl7_messages import read_message
+from pgdose.documents.hl7_reports import reports_of
+from pgdose.documents.report import Outcome, Report, Tally
+from pgdose.documents.report_table import read_messages
+from pgdose.errors import Rejected, UserError
+
+
+def outcomes(folder: Path, accession: str = "OBR-18", encoding: str | None = None) -> list[Outcome]:
+    return list(read_messages(folder, accession, encoding, Tally()))
+
+
+def read(
+    content: bytes | str, folder: Path, accession: str = "OBR-18", encoding: str | None = None
+) -> list[Report | str]:
+    """The reports of one file, or the reasons."""
+    content = content.encode() if isinstance(content, str) else content
+    (folder / "a.hl7").write_bytes(content)
+    results = [one.result for one in outcomes(folder, accession, encoding)]
+    return [one.reason if isinstance(one, Rejected) else one for one in results]
+
+
+def text_of(content: bytes | str, folder: Path, encoding: str | None = None) -> str:
+    [report] = read(content, folder, encoding=encoding)
+    assert isinstance(report, Report), report
+    return report.text
+
+
+def order(*segments: str, accession: str = "A1", status: str = "F") -> str:
+    """A message with these segments behind its OBR."""
+    return oru([], accession, status=status) + "".join(f"{one}\r" for one in segments)
+
+
+# Files
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\r\n\r\n", "  "])
+def test_messages_of_a_file_by_any_line_end(end: str, mark: str, tmp_path: Path) -> None:
+    messages = [oru("Norma.", f"A{n}").replace("\r", end) for n in range(3)]
+    read_back = read(mark + end.join(messages), tmp_path)
+    assert [(r.ids, r.text) for r in read_back] == [((f"A{n}",), "Norma.") for n in range(3)]
+
+
+def test_messages_in_frames(tmp_path: Path) -> None:
+    framed = [f"\x0b{oru('Norma.', f'A{n}')}\x1c\r" for n in range(3)]
+    assert [r.ids for r in read("".join(framed), tmp_path)] == [("A0",), ("A1",), ("A2",)]
+
+
+def test_messages_of_a_batch(tmp_path: Path) -> None:
+    batch = f"FHS|^~\\&|A\rBHS|^~\\&|A\r{oru('One.', 'A0')}{oru('Two.', 'A1')}BTS|2\rFTS|1\r"
+    assert [r.text for r in read(batch, tmp_path)] == ["One.", "Two."]
+    assert read(batch[: batch.index("BTS")], tmp_path)[1:] == ["cut_short"]  # no trailer
+
+
+def test_a_file_in_utf_16(tmp_path: Path) -> None:
+    assert text_of(oru("Норма.").encode("utf-16"), tmp_path) == "Норма."
+
+
+@pytest.mark.parametrize(
+    ("content", "reasons"),
+    [
+        (b"", ["empty_file"]),
+        (b"PK\x03\x04" + b"\0" * 600, ["archive"]),
+        (bytes(range(256)) * 20, ["not_hl7"]),
+        (b'<?xml version="1.0"?><ORU_R01 xmlns="urn:hl7-org:v2xml"/>', ["not_hl7"]),
+        (b'{"resourceType": "DiagnosticReport"}', ["not_hl7"]),
+        (b"MSH|||||||||\rOBX|1\r", ["bad_delimiters"]),
+        (b"MSH|^^\\&|a|b|c|d|e||ORU^R01\r", ["bad_delimiters"]),
+        (b"MSH|^~\\&", ["bad_delimiters"]),
+        (b"MSH|", ["bad_delimiters"]),
+        (b"OBX|3|TX|||tail of a report||||||F\r" + oru("x", message="ADT^A08").encode(),
+         ["no_header", "other_message"]),
+        (oru("x", message="ACK").encode(), ["other_message"]),
+        (oru("x", "").encode(), ["no_id"]),
+        (oru("  ").encode(), ["no_text"]),
+        (oru('""').encode(), ["no_text"]),
+        (oru([]).encode(), ["no_text"]),
+    ],
+)  # fmt: skip
+def test_what_gives_no_report(content: bytes, reasons: list[str], tmp_path: Path) -> None:
+    if content == b"MSH|^~\\&":  # delimiters of their own, and nothing else
+        reasons = ["other_message"]
+    assert read(content, tmp_path) == reasons
+
+
+def test_a_link_that_leads_out_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "other.hl7").write_text(oru("Norma."))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link.hl7").symlink_to(tmp_path / "other.hl7")
+    [outcome] = outcomes(tmp_path / "in")
+    assert outcome.result.reason == "outside_root"
+
+
+def test_two_messages_without_a_line_end_between_them(tmp_path: Path) -> None:
+    """A file that was cut off, and another one behind it."""
+    first = oru(["One.", "Two is long and is cut"], "A0")[:-30]
+    assert read(first + oru("Next.", "A1"), tmp_path)[0] == "cut_short"
+    assert read(first + oru("Next.", "A1"), tmp_path)[1].text == "Next."
+
+
+# Cut at any byte
+
+LINES = ["First line of it.", "Second line, of é and б.", "Third."]
+
+
+def cut_messages() -> dict[str, bytes]:
+    bare = oru(LINES, "A1") + oru(LINES, "A2")
+    framed = "".join(f"\x0b{oru(LINES, name)}\x1c\r" for name in ("A1", "A2"))
+    return {
+        "bare": bare.encode(),
+        "framed": framed.encode(),
+        "newlines": bare.replace("\r", "\n").encode(),
+        "batch": f"BHS|^~\\&|\r{bare}BTS|2\r".encode(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["bare", "framed", "newlines", "batch"])
+def test_a_file_that_is_cut_off_at_any_byte(kind: str, tmp_path: Path) -> None:
+    """It never raises. A report is whole, or it ends with one of its lines, where nothing tells."""
+    content, whole = cut_messages()[kind], "\n".join(LINES)
+    (tmp_path / "other.hl7").write_text(oru("Norma.", "B"))
+    ends = {"\n".join(LINES[: n + 1]) for n in range(len(LINES))}
+    shortened = 0
+    for place in range(len(content)):
+        (tmp_path / "cut.hl7").write_bytes(content[:place])
+        reports = _settled(tmp_path)
+        for id, text in reports.items():
+            if id == "B":
+                continue
+            if text != whole:
+                assert kind in ("bare", "newlines"), (place, text)
+                assert text in ends and content[place - 1 : place] in (b"\r", b"\n"), (place, text)
+                shortened += 1
+        assert "A2" not in reports or reports["A1"] == whole
+    assert shortened == {"bare": 4, "newlines": 4}.get(kind, 0)  # two lines of two messages
+
+
+@pytest.mark.parametrize("kind", ["bare", "newlines"])
+def test_a_cut_file_that_is_alone_gives_no_half_line(kind: str, tmp_path: Path) -> None:
+    """No other file tells whether its last line should have an end; the fields do."""
+    content = cut_messages()[kind]
+    ends = {"\n".join(LINES[: n + 1]) for n in range(len(LINES))}
+    for place in range(content.index(b"First"), content.index(b"Third") + 40):
+        (tmp_path / "cut.hl7").write_bytes(content[:place])
+        try:
+            assert set(_settled(tmp_path).values()) <= ends
+        except UserError as error:
+            assert "cut_short" in str(error) or "no_text" in str(error)
+
+
+def _settled(folder: Path) -> dict[str, str]:
+    from pgdose.documents.report_table import settle_reports
+
+    tally = Tally()
+    settings = {"origin": "hl7", "accession": "OBR-18", "tag": "AccessionNumber"}
+    found = read_messages(folder, "OBR-18", None, tally)
+    table = settle_reports(found, tally, "sources.x.reports", settings).reports
+    return dict(zip(table["id"], table["text"], strict=True))
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_behind_a_header_never_raise(tail: bytes) -> None:
+    content = b"MSH|^~\\&|a|b|c|d|2020||ORU^R01|1|P|2.5\rOBR|1\r" + tail
+    try:
+        message = read_message(content, None)
+        list(reports_of(message, "OBR-18", Tally()))
+    except Rejected:
+        pass
+
+
+# Round trip
+
+MARKS = st.permutations(list("|^~\\&#$%*!")).map(lambda marks: "".join(marks[:5]))
+PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
+
+
+@given(PLAIN, MARKS)
+def test_any_text_comes_back_through_escapes_and_delimiters(text: str, marks: str) -> None:
+    field_mark, component, repetition, escape, sub = marks
+    names = {field_mark: "F", component: "S", repetition: "R", escape: "E", sub: "T"}
+    escaped = "".join(f"{escape}{names[c]}{escape}" if c in names else c for c in text)
+    if escaped.lstrip().startswith("{\\rtf"):
+        return
+    header = f"MSH{field_mark}{component}{repetition}{escape}{sub}"
+    lines = [
+        header + field_mark * 6 + f"ORU{component}R01",
+        f"OBR{field_mark}1",
+        field_mark.join(["OBX", "1", "TX", "", "", escaped, "", "", "", "", "", "F"]),
+    ]
+    message = read_message("\r".join(lines).encode(), None)
+    assert message.names == ["MSH", "OBR", "OBX"]
+    assert message.text(message.raw(message.segments[2], 5)) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (r"one\.br\two", "one\ntwo"),
+        (r"one\.sp2\two\.ce\three\.in4\ four\.sk3\five", "one\n\ntwo\nthree four   five"),
+        (r"\H\Impression\N\: norm", "Impression: norm"),
+        (r"a \T\ b \F\ c \S\ d \R\ e \E\ f", "a & b | c ^ d ~ e \\ f"),
+        (r"dash \XE28093\ and \XE2\\X80\\X93\ and \X0D0A\end", "dash – and – and \nend"),
+        (r"C:\temp\new and \Zlocal\ stay", r"C:\temp\new and \Zlocal\ stay"),
+        (r"ends with \E", r"ends with \E"),
+        (r"\.sp999999999\end", "end"),
+        ("one~two", "one\ntwo"),
+        (r"{\rtf1\ansi Norma\par}", r"{\rtf1\ansi Norma\par}"),
+        (r"{\E\rtf1\E\ansi Norma\E\par}", r"{\rtf1\ansi Norma\par}"),
+    ],
+)
+def test_escapes(raw: str, text: str, tmp_path: Path) -> None:
+    assert text_of(oru(raw), tmp_path) == text
+
+
+def test_a_text_with_bare_line_breaks_goes_on(tmp_path: Path) -> None:
+    text = "FINDINGS: clear.\n\nMRI not done.\nOBX was meant\nIMPRESSION: norm."
+    assert text_of(oru(text), tmp_path) == text
+    assert text_of(oru(text).replace("\r", "\r\n"), tmp_path) == text
+
+
+# Character sets
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        *(("UNICODE UTF-8", "utf-8"), ("", "utf-8"), ("8859/1", "utf-8"), ("ASCII", "utf-8")),
+        *(("8859/5", "iso8859-5"), ("8859-5", "iso8859-5"), ("WINDOWS-1251", "cp1251")),
+        *(("ASCII~8859/5", "iso8859-5"), ("KOI8-R", "koi8-r"), ("cp1251", "cp1251")),
+    ],
+)
+def test_declared_character_sets(charset: str, codec: str, tmp_path: Path) -> None:
+    message = oru("Лёгкие без очаговых теней.", charset=charset)
+    assert text_of(message.encode(codec), tmp_path) == "Лёгкие без очаговых теней."
+
+
+@pytest.mark.parametrize("charset", ["", "ASCII", "8859/1", "8859/5", "UNICODE UTF-8", "\\x"])
+def test_cyrillic_that_is_declared_wrongly_is_refused_or_read(charset: str, tmp_path: Path) -> None:
+    content = oru("“Лёгкие” без очаговых теней — норма.", charset=charset).encode("cp1251")
+    assert read(content, tmp_path) == ["encoding"]
+    assert text_of(content, tmp_path, "cp1251").startswith("“Лёгкие” без")
+
+
+def test_western_letters_in_8859_1(tmp_path: Path) -> None:
+    for codec in ("latin-1", "cp1252"):
+        content = oru("Keine Verschattung, Herz nicht vergrößert", charset="8859/1").encode(codec)
+        assert text_of(content, tmp_path).endswith("vergrößert")
+
+
+def test_hexadecimal_letters_are_in_the_message_s_set(tmp_path: Path) -> None:
+    assert text_of(oru(r"norm\XE9\e", charset="8859/1"), tmp_path) == "normée"[:5] + "e"
+    assert text_of(oru(r"\XCDEEF0ECE0\."), tmp_path, "cp1251") == "Норма."
+    assert read(oru(r"\XCDEEF0ECE0\."), tmp_path) == ["encoding"]
+
+
+# Reports
+
+
+def test_sections_of_several_observations_have_headings(tmp_path: Path) -> None:
+    message = order(
+        "OBX|1|TX|11329-0^History^LN||Pneumonia in 2010.||||||F",
+        "OBX|2|TX|71020&GDT^Chest||Clear lungs.||||||F",
+        "NTE|1||Compared with none.",
+        "OBX|3|TX|71020&IMP^Chest||Normal.||||||F",
+    )
+    assert text_of(message, tmp_path) == (
+        "History:\nPneumonia in 2010.\n\nFindings:\nClear lungs.\nCompared with none.\n\n"
+        "Impression:\nNormal."
+    )
+
+
+def test_one_observation_has_no_heading(tmp_path: Path) -> None:
+    assert text_of(oru(["One.", "", "Two."]), tmp_path) == "One.\n\nTwo."
+
+
+@pytest.mark.parametrize("kind", ["TX", "FT", "ST", ""])
+def test_types_of_text(kind: str, tmp_path: Path) -> None:
+    assert text_of(oru("pH ^ 7 & more", kind=kind), tmp_path) == "pH ^ 7 & more"
+
+
+def test_codes_and_numbers(tmp_path: Path) -> None:
+    message = order(
+        "OBX|1|CE|F^Finding||J18^Pneumonia^I10~R91^Nodule^I10||||||F",
+        "OBX|2|CWE|F^Finding||^^^X^Effusion||||||F",
+        "OBX|3|NM|R^Cardiothoracic ratio||0.55|%|||||F",
+        "OBX|4|SN|S^Size||>^10|mm|||||F",
+        "OBX|5|RP|U^Link||http://pacs/1||||||F",
+    )
+    assert text_of(message, tmp_path) == (
+        "Pneumonia.\nNodule.\nEffusion.\nCardiothoracic ratio: 0.55 %.\nSize: >10 mm."
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "content", "text"),
+    [
+        ("^AP^PDF^Base64", pdf("Lungs are clear."), "Lungs are clear."),
+        ("^TEXT^RTF^Base64", b"{\\rtf1\\ansi Norma\\par}", "{\\rtf1\\ansi Norma\\par}"),
+        ("^TEXT^HTML^Base64", "<p>Норма</p>".encode(), "<p>Норма</p>"),
+        ("^^^", b"Normal chest.", "Normal chest."),
+    ],
+)
+def test_attachments(parts: str, content: bytes, text: str, tmp_path: Path) -> None:
+    packed = base64.b64encode(content).decode()
+    message = oru(f"{parts}^{packed}", kind="ED")
+    assert text_of(message, tmp_path) == text
+    beside = message + "OBX|2|TX|71020^Chest||Text beside.||||||F\r"
+    assert text_of(beside, tmp_path) == "Text beside."
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("^AP^PDF^Base64^not base64!", "unreadable_document"),
+        ("^IM^JPEG^Base64^" + base64.b64encode(b"\xff\xd8\xff\xe0\0\1").decode(), "other_format"),
+        ("^AP^PDF^Base64^" + base64.b64encode(pdf("")).decode(), "no_text_layer"),
+        ("^AP^PDF^Base64^" + base64.b64encode(pdf("x")[:60]).decode(), "unreadable_document"),
+    ],
+)
+def test_attachments_without_text(value: str, reason: str, tmp_path: Path) -> None:
+    assert read(oru(value, kind="ED"), tmp_path) == [reason]
+
+
+def test_several_orders_in_one_message(tmp_path: Path) -> None:
+    first, second = oru("One.", "A1"), oru("Two.", "A2~A3")
+    message = first + second[second.index("ORC") :]
+    reports = read(message, tmp_path)
+    assert [(r.ids, r.text) for r in reports] == [(("A1",), "One."), (("A2", "A3"), "Two.")]
+    assert [r.ids for r in read(message, tmp_path, "OBR-3")] == [("FILLER",)] * 2
+
+
+@pytest.mark.parametrize(
+    ("field", "id"),
+    [
+        *(("OBR-18", "A1"), ("OBR-2", "PLACER"), ("OBR-3", "FILLER"), ("ORC-3", "FILLER")),
+        *(("OBR-3.2", "RIS"), ("ZDS-1", "1.2.3"), ("PID-3.4", "HOSPITAL")),
+    ],
+)
+def test_the_number_of_the_films_stands_in_a_field(field: str, id: str, tmp_path: Path) -> None:
+    message = oru("Norm.").replace("|PLACER|FILLER|", "|PLACER^HIS|FILLER^RIS|") + "ZDS|1.2.3^P\r"
+    assert [r.ids for r in read(message, tmp_path, field)] == [(id,)]
+
+
+@pytest.mark.parametrize(
+    ("request_status", "line_status", "status"),
+    [
+        *(("F", "F", "final"), ("", "", "final"), ("", "F", "final"), ("Q", "?", "final")),
+        *(("P", "P", "preliminary"), ("R", "F", "preliminary"), ("", "P", "preliminary")),
+        *(("C", "F", "corrected"), ("F", "C", "corrected"), ("X", "", "withdrawn")),
+        *(("F", "W", "withdrawn"), ("F", "D", "withdrawn")),
+    ],
+)
+def test_statuses(request_status: str, line_status: str, status: str, tmp_path: Path) -> None:
+    segment = f"OBX|1|TX|C^Chest||Norm.||||||{line_status}"
+    [report] = read(order(segment, status=request_status), tmp_path)
+    assert isinstance(report, Report) and report.status == status
+
+
+def test_lines_that_were_deleted_are_no_text(tmp_path: Path) -> None:
+    message = order(
+        "OBX|1|TX|C^Chest||Pneumonia.||||||W",
+        "OBX|2|TX|C^Chest||Norm.||||||F",
+    )
+    assert text_of(message, tmp_path) == "Norm."
+
+
+def test_text_before_the_first_order_is_the_patient_s(tmp_path: Path) -> None:
+    message = oru("Norm.").replace("ORC|", "NTE|1||Allergy.\rORC|")
+    assert text_of(message, tmp_path) == "Norm."
+
+
+def test_large_files_are_read_in_pieces(tmp_path: Path) -> None:
+    count = 2000
+    text = "".join(oru("Norm.", f"A{n}") for n in range(count))
+    (tmp_path / "a.hl7").write_text(text)
+    chunks = list(hl7_files.messages_of(tmp_path / "a.hl7"))
+    assert len(chunks) == count
