@@ -1,4 +1,4 @@
-# make demo | public | test | test-unit | test-long | test-slurm | bench | lint | audit | clean.
+# make demo | public | test | test-unit | test-long | test-slurm | test-pacs | bench | lint | audit | clean.
 # Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks
 
-.PHONY: demo public test test-unit test-long test-slurm bench lint audit format clean
+.PHONY: demo public test test-unit test-long test-slurm test-pacs bench lint audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -50,6 +50,11 @@ test-long: $(VENV)/.installed
 # On a real Slurm that it installs (Debian, root) and starts for itself; says so where it cannot.
 test-slurm: $(VENV)/.installed
 	$(BIN)/python tests/long/slurm.py
+
+# Films from a real PACS, Orthanc, that it installs (Debian, root) and starts for itself; says so where
+# it cannot.
+test-pacs: $(VENV)/.installed
+	$(BIN)/python tests/long/pacs.py
 
 # attack_rate and step_length need the networks of the default study.
 bench: demo

@@ -22,6 +22,8 @@ with job(snakemake) as log:
     films, field = archive_index.usable_films(headers), f"sources.{source}"
     films = films.assign(report=pd.array([pd.NA] * len(films), "Int64"), differ=False)
     guesses, merged, states = [], None, pd.DataFrame(index=films.index)
+    for listed in inputs.listed:
+        guesses += notes.from_metadata(parquet.read_metadata(listed))
     archive_index.note_headers(films, snakemake.params.orientation, guesses)
     mentions, contradictory = archive_index.NO_MENTIONS, []
     if reports:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgdose.errors import UserError
+from pgdose.pacs.input_checks import pacs_mistakes
 from pgdose.study.network_content import misfit
 from pgdose.study.networks import ExistingNetwork
 from pgdose.study.onnx_locations import data_files
-from pgdose.study.sources import AnySource, DicomArchive
+from pgdose.study.sources import AnySource, DicomArchive, PacsArchive
 from pgdose.study.study import Study
 from pgdose.study.training import Training
 from pgdose.study.yaml_file import read_yaml
@@ -94,7 +95,9 @@ def _source_files(study: Study) -> Iterator[str]:
     for name, source in study.sources.items():
         if study.synthetic(name):
             continue
-        if not Path(source.root).is_dir():
+        if isinstance(source, PacsArchive):
+            yield from pacs_mistakes(name, source)
+        elif not Path(source.root).is_dir():
             yield f"sources.{name}.root: there is no folder {source.root!r}; correct the path"
         if isinstance(source, DicomArchive) and source.reports and source.reports.hl7 is not None:
             yield from _messages(f"sources.{name}.reports.hl7", source.reports.hl7)

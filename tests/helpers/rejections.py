@@ -32,7 +32,7 @@ def raised_codes(modules: Iterable[Path]) -> set[str]:
     ]
     codes = set()
     for call in calls:
-        place = {"Rejected": 0, "Reject": 2}.get(getattr(call.func, "id", ""))
+        place = {"Rejected": 0, "Reject": 2, "InstanceFailure": 0}.get(getattr(call.func, "id", ""))
         if place is not None:
             texts = (n.value for n in ast.walk(call.args[place]) if isinstance(n, ast.Constant))
             codes |= {text for text in texts if isinstance(text, str)}

@@ -30,6 +30,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from helpers.ports import free_port
 from helpers.workflow import checkout
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
@@ -104,12 +105,6 @@ def install() -> None:
         done = subprocess.run(["apt-get", "-qq", *command], env=environment, capture_output=True)
     if done.returncode or not all(map(shutil.which, PROGRAMS)):
         skip("apt-get could not install slurm-wlm and munge")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(*command: str) -> str:

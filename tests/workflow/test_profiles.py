@@ -85,8 +85,9 @@ def test_a_profile_repeats_the_default_s_keys(name: str) -> None:
     own = profile(name)
     for key in default.keys() - {"resources"}:
         assert own[key] == default[key], key
-    # A limit on gpu is for one machine; Slurm knows how many there are.
-    assert ("resources" in own) == (name == "workstation")
+    # A limit on gpu is for one machine; Slurm knows how many there are. A PACS is one for all.
+    assert "pacs=1" in own["resources"] and "pacs=1" in default["resources"]
+    assert any("gpu" in text for text in own["resources"]) == (name == "workstation")
 
 
 def test_slurm_s_examples_for_a_site_work(fresh: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pgdose.analysis import table_registry
 from pgdose.study.harm import harm_settings, norm_of
 from pgdose.study.onnx_locations import data_files
 from pgdose.preflight import check_inputs
+from pgdose.study.sources import ARCHIVES
 from pgdose.study.parsing import parse as parse_study
 from pgdose.study.runs import MAIN_RUN
 from pgdose.study.warnings import study_warnings
@@ -113,7 +114,7 @@ def sources_of_kind(*kinds):
 
 def hand_labelled():
     """Archives whose labeller is measured, against labels by hand or of a table."""
-    archives = {name: STUDY.sources[name] for name in sources_of_kind("dicom_archive")}
+    archives = {name: STUDY.sources[name] for name in sources_of_kind(*ARCHIVES)}
     return [
         name
         for name, archive in archives.items()
@@ -177,7 +178,7 @@ def image_settings(source):
     """What decides how the images of a source are read, see `xray.source_images`."""
     entry = STUDY.sources[source]
     return {
-        "kind": entry.kind,
+        "kind": "dicom_archive" if entry.kind in ARCHIVES else entry.kind,
         "modality": entry.modality,
         "orientation": getattr(entry, "orientation", None) or "turn",
         "bits": bits_of(source),

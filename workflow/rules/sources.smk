@@ -2,7 +2,7 @@
 
 
 rule list_archive:
-    """List the files of a DICOM archive."""
+    """List the files of a DICOM archive. Those of a PACS: pacs.smk."""
     input:
         made=made_by_phantom,
         truth=files_of_phantom,
@@ -13,7 +13,7 @@ rule list_archive:
     benchmark:
         f"{BENCHMARKS}/list_archive/{{source}}.tsv"
     wildcard_constraints:
-        source=ONE_ARCHIVE,
+        source=ONE_FOLDER,
     conda:
         "../../envs/data.yaml"
     resources:
@@ -30,7 +30,8 @@ rule list_archive:
 rule headers:
     """Read the headers of a shard of a DICOM archive."""
     input:
-        PATHS,
+        paths=PATHS,
+        not_fetched=not_fetched_of,
     output:
         f"{PRIVATE}/{{source}}/headers/{{shard}}.parquet",
     log:
@@ -111,6 +112,7 @@ rule index_archive:
     """Join the headers of films to the labels of their reports and of a table: one record a film."""
     input:
         headers=lambda w: source_shards(w.source, "headers", root=PRIVATE),
+        listed=listed_of,
         labels=if_reported("labels"),
         mentions=if_reported("mentions"),
         label_table=label_table_of,
@@ -298,7 +300,7 @@ rule screen:
     benchmark:
         f"{BENCHMARKS}/screen/{{source}}-{{shard}}.tsv"
     wildcard_constraints:
-        source=one_of(sources_of_kind("dicom_archive", "table")),
+        source=one_of(sources_of_kind(*ARCHIVES, "table")),
     conda:
         "../../envs/data.yaml"
     resources:
@@ -455,7 +457,7 @@ rule rejects_sheet:
     benchmark:
         f"{BENCHMARKS}/rejects_sheet/{{source}}.tsv"
     wildcard_constraints:
-        source=one_of(sources_of_kind("dicom_archive", "table")),
+        source=one_of(sources_of_kind(*ARCHIVES, "table")),
     conda:
         "../../envs/data.yaml"
     params:

@@ -46,6 +46,8 @@ def parts(study: Study, jobs: Mapping[str, int], steps: Seconds) -> list[Part]:
     network_jobs = sum(n for rule, n in jobs.items() if _of_network(rule) in NETWORK_RULES)
     starting = JOB * (sum(jobs.values()) - network_jobs) + NETWORK_JOB * network_jobs
     found = [Part("starting jobs", (starting, starting))]
+    if "fetch" in jobs:  # as fast as a PACS gives them
+        found.append(Part("fetching films", None))
     if {"screen", "render", "tile", "headers"} & set(jobs):
         found.append(_reading(study))
     rules = {_of_network(rule) for rule in jobs}

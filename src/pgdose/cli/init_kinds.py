@@ -2,6 +2,7 @@
 
 KINDS = {
     "dicom-reports": "films in DICOM, labelled by free-text reports",
+    "pacs": "films fetched from a PACS, labelled by free-text reports",
     "dicom-labels": "films in DICOM, labelled by a table",
     "fields": "pictures from a microscope, each of one class",
     "slides": "whole slides with outlines, or of one class each",

@@ -4,6 +4,7 @@ A key is in the module of its section (and in docs/study.md):
 
 study         the whole file, sections `split` and `privacy`; the workflow's questions to a study
 sources       section `sources`; what a new kind of source touches
+pacs          keys `server`, `find` and `fetch` of a source of kind `pacs`
 groups        section `groups`
 classes       keys `classes` (with `where`) and `image` of a group
 image_size    sizes of images: a square's side, or height and width

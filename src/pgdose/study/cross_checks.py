@@ -13,6 +13,7 @@ from pgdose.study.groups import Group
 from pgdose.study.harm import pair_of, with_arrow
 from pgdose.study.image_size import shown, sides
 from pgdose.study.networks import ExistingNetwork
+from pgdose.study.pacs import Find
 from pgdose.study.places import misplaced
 from pgdose.study.runs import FOLDERS_OF_A_RUN, Run, may_be_further
 from pgdose.study.sources import (
@@ -21,6 +22,7 @@ from pgdose.study.sources import (
     DicomArchive,
     ImageTable,
     MicroscopeFields,
+    PacsArchive,
     Slides,
 )
 from pgdose.study.study import Study
@@ -37,6 +39,7 @@ def cross_checks(study: Study) -> list[str]:
     if lines := list(_reserved_networks(study)):  # they would take the place of other runs
         return lines
     topics = (
+        _searches,
         _sources_of_classes,
         _equal_classes,
         _images,
@@ -110,6 +113,16 @@ def _jobs(study: Study) -> Iterator[str]:
         )
     elif total > MOST_JOBS:
         yield f"{most}: the study plans over {total} jobs; use less, for at most {MOST_JOBS} jobs"
+
+
+def _searches(study: Study) -> Iterator[str]:
+    """A line for each search of a PACS that says nothing: all of the archive would be fetched."""
+    for name, source in study.sources.items():
+        if isinstance(source, PacsArchive) and source.find == Find():
+            yield (
+                f"sources.{name}.find: says nothing, so that all films of the archive would be "
+                "fetched; give at least one of dates, modalities, body_parts, descriptions"
+            )
 
 
 def _sources_of_classes(study: Study) -> Iterator[str]:

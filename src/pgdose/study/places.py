@@ -1,4 +1,4 @@
-"""Where a study writes: its results, its private tables and key, the synthetic hospital.
+"""Where a study writes: results, private tables and key, the synthetic hospital, fetched films.
 
 Such a place must be a folder of its own: results are shared and cleaned away, private tables are
 not, and an archive is read file by file, whatever lies in it; a table may name any file.
@@ -38,6 +38,32 @@ def misplaced(study: Study) -> Iterator[str]:
     yield from lines.values()
     if not lines:
         yield from _overlapping(places)
+    yield from _misplaced_films(study)
+
+
+def _misplaced_films(study: Study) -> Iterator[str]:
+    """A line for each root that films are fetched into, and that is no folder of its own."""
+    for name, source in study.sources.items():
+        if source.kind != "pacs":
+            continue
+        field, path = f"sources.{name}.root", _real(source.root)
+        if text := _reserved(field, path):
+            yield f"{field}: {source.root!r} {text}"
+        folders = {
+            f"sources.{other}.{key}": folder
+            for other, entry in study.sources.items()
+            for key in ("root", "outlines_root")
+            if other != name and (folder := getattr(entry, key, None)) is not None
+        }
+        if study.phantom:  # is emptied when it is drawn again
+            folders["phantom.root"] = study.phantom.root
+        for other, folder in folders.items():
+            shared = _real(folder)
+            if path.is_relative_to(shared) or shared.is_relative_to(path):
+                yield (
+                    f"{field}: {source.root!r} shares its files with {other}, {folder!r}; use a "
+                    f"folder for fetched films alone, such as {_example(field)}"
+                )
 
 
 def _real(path: str) -> Path:
@@ -55,7 +81,7 @@ def _reserved(field: str, path: Path) -> str | None:
         path.is_relative_to(MEMORY) and path != Path(MEMORY)
     ):
         return f"lies in a folder of the system, which keeps no files; use {example}"
-    folders = [*OF_THE_PROJECT, "results" if field.startswith("privacy.") else "private"]
+    folders = [*OF_THE_PROJECT, "private" if field in ("results", "phantom.root") else "results"]
     for project in {_real(str(Path.cwd())), _real(str(PROJECT))}:
         if not path.is_relative_to(project):
             continue
@@ -96,7 +122,7 @@ def _example(field: str) -> str:
         "privacy.key": "private/key",
         "privacy.folder": "private/NAME",
         "phantom.root": "hospital",
-    }[field]
+    }.get(field, "incoming/films")
 
 
 def _beside_inputs(field: str, place: str, study: Study) -> str | None:

@@ -2,6 +2,7 @@
 
 kind               model             files become records in        pixels are read by
 dicom_archive      DicomArchive      xray.archive_index, labelling  xray.source_images
+pacs               PacsArchive       pacs, then as dicom_archive    xray.source_images
 microscope_fields  MicroscopeFields  histology.fields               histology.tiling (rule `tile`)
 slides             Slides            histology.tile_selection       histology.tiling (rule `tile`)
 table              ImageTable        imagetable.index               xray.source_images
@@ -49,11 +50,13 @@ from pgdose.study.field_types import (
     Modalities,
 )
 from pgdose.study.modality_codes import FILM_MODALITIES
+from pgdose.study.pacs import Fetch, Find, Server
 from pgdose.study.suggestions import one_of
 from pgdose.study.table_files import AnyTable
 from pgdose.study.words import Word
 
 TILED = ("microscope_fields", "slides")  # kinds whose tiles the groups share
+ARCHIVES = ("dicom_archive", "pacs")  # kinds whose files are films in DICOM
 Tile = Annotated[Integer, Field(ge=INCEPTION_MINIMUM, le=100_000)]
 LeastFocus = Annotated[Real | None, Field(gt=0, le=1_000_000), UsedBy("tile")]
 # Where IHE's radiology profiles put the accession number: OBR-18, Placer Field 1.
@@ -229,6 +232,24 @@ class DicomArchive(Source):
                 "reports mean; give both, or neither"
             )
         return self
+
+
+class PacsArchive(DicomArchive):
+    """Films of a picture archive: listed and fetched into `root`, then as a folder of them."""
+
+    kind: Literal["pacs"]  # type: ignore[assignment] # its own tag in the file
+    server: Annotated[Server, UsedBy("list_on_pacs")]
+    find: Annotated[Find, UsedBy("list_on_pacs")] = Find()
+    fetch: Annotated[Fetch, JOB_ONLY] = Fetch()
+
+    @property
+    def asked_modalities(self) -> list[str]:
+        return self.find.modalities or self.modalities
+
+    @property
+    def asks_for_documents(self) -> bool:
+        """Whether the reports of the studies are fetched, too."""
+        return bool(getattr(self.reports, "documents", False))
 
 
 Layout = InputPath | list[InputPath]  # of several patterns the first that a path matches counts
@@ -495,5 +516,5 @@ class ImageTable(TableSource):
 
 
 AnySource = Annotated[
-    DicomArchive | MicroscopeFields | Slides | ImageTable, Field(discriminator="kind")
+    DicomArchive | PacsArchive | MicroscopeFields | Slides | ImageTable, Field(discriminator="kind")
 ]

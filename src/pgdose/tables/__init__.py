@@ -11,6 +11,7 @@ rejects            files and records that the study cannot use, with the reason
 label_columns      the columns of labels, in records and in reports
 report_schemas     schemas of labels, mentions and conflicts
 record_schemas     schemas of records and of DICOM headers
+pacs_schemas       schemas of what a PACS listed, and of what came of it
 slide_schemas      schemas of slides and of their candidates
 screening_schemas  schema of the screened images
 cohort_schemas     schemas of a group's members

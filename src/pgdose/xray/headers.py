@@ -1,7 +1,7 @@
 """The cheap pass over the headers of an archive: one row a file, without decoding pixels."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,23 +68,35 @@ def read_headers(
     ids: SourceIds,
     settings: HeaderSettings,
     root: Path | None = None,
+    absent: Mapping[str, Rejected] | None = None,
 ) -> Iterator[dict]:
     """One row (of HEADERS) for each (record_id, path), in order, each read when its row is due.
 
     All rows have record_id, source, reason and detail. The last two are None for a usable file;
     then the fields of `read_header` follow, patient and instance opaque, the links in clear. A link
-    that leads out of `root` is not read.
+    that leads out of `root` is not read, nor are the files of records in `absent`, which says why
+    they are not there.
     """
     settings.check(ids.source)
     settings = settings._replace(known_patients=not ids.unknown_patients)
-    return (_header_row(record_id, path, ids, settings, root) for record_id, path in files)
+    return (
+        _header_row(record_id, path, ids, settings, root, (absent or {}).get(record_id))
+        for record_id, path in files
+    )
 
 
 def _header_row(
-    record_id: str, path: Path, ids: SourceIds, settings: HeaderSettings, root: Path | None
+    record_id: str,
+    path: Path,
+    ids: SourceIds,
+    settings: HeaderSettings,
+    root: Path | None,
+    absence: Rejected | None,
 ) -> dict:
     row = {"record_id": record_id, "source": ids.source, "reason": None, "detail": None}
     try:
+        if absence is not None:
+            raise absence
         if root is not None:
             check_inside(root, path)
         header = read_header(path, settings)

@@ -25,6 +25,11 @@ INDEX_REASONS = {  # when the source is indexed, from the table that lists it an
     "not_16_bit": "BitsAllocated is neither 8 nor 16",
     "bad_bits": "BitsStored, HighBit or PixelRepresentation is impossible",
     "no_patient": "the patient's number is missing; it keeps training and validation apart",
+    # of a PACS
+    "not_fetched": "the PACS lists it, and does not hand it over",
+    "cut_short": "the PACS hands it over incomplete, however often it is asked for",
+    "other_instance": "the PACS hands over another instance in its place",
+    "listed_twice": "the PACS lists it in several series or studies, so that its place is unsure",
 }
 SCREEN_REASONS = {  # when its pixels are read, besides those above
     "file_changed": "its size or date has changed since the source was indexed",

@@ -21,6 +21,7 @@ CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "gdcm": "pyt
 CONDA_NAMES |= {"python-xxhash": "xxhash"}
 IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "gdcm": "python-gdcm"}
 IMPORTED_AS |= {"openslide": "openslide-python", "pydantic_core": "pydantic"}
+IMPORTED_AS |= {"dicomweb_client": "dicomweb-client"}
 NOT_ON_PYPI = {"openslide"}  # the C library, which openslide-bin holds on the package index
 
 

@@ -157,8 +157,8 @@ def test_a_wrong_kind_is_named(section: str, kind: Any) -> None:
 def test_a_source_without_a_kind_is_asked_for_it() -> None:
     (line,) = [line for line in lines({"sources": {"a": {"root": "x"}}}) if "sources.a" in line]
     assert line == (
-        "sources.a.kind: missing; add it, use one of: dicom_archive, microscope_fields, slides, "
-        "table"
+        "sources.a.kind: missing; add it, use one of: dicom_archive, pacs, microscope_fields, "
+        "slides, table"
     )
 
 

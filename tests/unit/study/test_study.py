@@ -66,7 +66,7 @@ def change(study: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
             "sources.xray.kind",
             "dicom",
             "sources.xray.kind: 'dicom' is not a kind of source; "
-            "use one of: dicom_archive, microscope_fields, slides, table",
+            "use one of: dicom_archive, pacs, microscope_fields, slides, table",
         ),
         (
             "sources.xray.reports.encoding",

@@ -12,11 +12,12 @@ MODULES = [
     *(SOURCE / "images").glob("*.py"),
     *(SOURCE / "xray").glob("*.py"),
     *(SOURCE / "imagetable").glob("*.py"),
+    *(SOURCE / "pacs").glob("*.py"),
 ]
 
 
 def test_every_reason_that_is_raised_has_its_meaning() -> None:
-    by_a_loop = {"duplicate_uid", "duplicate_pixels"}
+    by_a_loop = {"duplicate_uid", "duplicate_pixels", "listed_twice"}
     assert raised_codes(MODULES) | by_a_loop == set(REASONS)
 
 

@@ -8,7 +8,8 @@ RECORDS = dict(
     repeated=f"{RESULTS}/sources/{{source}}/repeated.parquet",
 )
 PATHS = f"{PRIVATE}/{{source}}/paths.parquet"
-ONE_ARCHIVE = one_of(sources_of_kind("dicom_archive"))
+ONE_FOLDER = one_of(sources_of_kind("dicom_archive"))
+ONE_ARCHIVE = one_of(sources_of_kind(*ARCHIVES))
 ONE_TABLE = one_of(sources_of_kind("table"))
 ONE_SET_OF_FIELDS = one_of(sources_of_kind("microscope_fields"))
 ONE_SET_OF_SLIDES = one_of(sources_of_kind("slides"))
@@ -47,7 +48,7 @@ def files_of_phantom(w):
 
 def reported(*origins):
     """Archives with reports, of any origin or of these (table, documents, hl7)."""
-    archives = {n: STUDY.sources[n].reports for n in sources_of_kind("dicom_archive")}
+    archives = {n: STUDY.sources[n].reports for n in sources_of_kind(*ARCHIVES)}
     return [
         name
         for name, reports in archives.items()
@@ -159,7 +160,7 @@ def codes(w):
     """The words that classes of the study ask for: ViewPosition, and BodyPartExamined or class."""
     keys = ("view", "not.view", "class", "not.class")
     words = {key: STUDY.words(w.source, key) for key in keys}
-    if source_of(w).kind == "dicom_archive":
+    if source_of(w).kind in ARCHIVES:
         views = sorted({*words["view"], *words["not.view"]})
         return as_json({"views": views, "parts": source_of(w).screen.body_parts})
     return as_json(words)
@@ -173,7 +174,7 @@ def film_settings(w):
 
 def source_sheets():
     """What a person looks over: rejected images, tiles and slides, and the labeller's agreement."""
-    archives_and_tables = sources_of_kind("dicom_archive", "table")
+    archives_and_tables = sources_of_kind(*ARCHIVES, "table")
     fields_and_slides = sources_of_kind("microscope_fields", "slides")
     slides = sources_of_kind("slides")
     return [

@@ -1,0 +1,304 @@
+"""Listing the instances that a PACS has of a source.
+
+A server is asked for studies by date and modality, then for the series of each study and the
+instances of each series. It may page oddly, ignore what it is asked for, stop at a limit of its
+own, or list an instance twice: every filter is checked again on the answers, and what does not add
+up is counted.
+"""
+
+import contextlib
+import datetime
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from pgdose.pacs.answers import UID_OF, Answer, Level, Search, first, is_uid, number
+from pgdose.pacs.connection import Archive, Connection, open_archive
+from pgdose.pacs.credentials import Credentials
+from pgdose.pacs.failures import ServerDown, TooMany, stopped
+from pgdose.pacs.filters import (
+    DOCUMENT_MODALITIES,
+    ENCAPSULATED,
+    series_left_out,
+    study_left_out,
+)
+from pgdose.pacs.pacing import Clock, Hours, wait_before_try, wait_for_opening
+from pgdose.study.sources import PacsArchive
+from pgdose.tables.pacs_schemas import DOCUMENT, FILM, shard_of
+
+# A server that cuts its lists does so at a round number.
+CUT_LEAST, CUT_STEP = 100, 50
+FIRST_DAY = datetime.date(1970, 1, 1)  # of what is split by dates; no PACS is older
+STUDIES = 500  # between two lines of the log
+ATTEMPTS = 3  # at a list that is shorter than the server claims
+
+
+class Listing(NamedTuple):
+    """Rows of LISTED, and counts for its metadata.
+
+    claimed_not_listed   instances that the server counts in a series and does not list
+    claimed_series_not_listed  series that it counts in a study and does not list
+    listed_again         answers that repeat an earlier one of the same list
+    listed_twice         instances that stand in several series
+    impossible_uids      answers without a UID that a file can be named by
+    not_asked_for        answers of another study or series than the one that was asked about
+    cut_lists            lists of studies that the server cut, and that were asked for in parts
+    body_part_not_stated series that stay though the server says no body part
+    left_out_studies_*, left_out_series_*  what the filters left out, and by which of them
+    """
+
+    rows: list[dict]
+    counts: dict[str, int]
+
+
+class Series(NamedTuple):
+    study: str
+    uid: str
+    modality: str
+    role: str
+    claimed: int | None  # instances, as the server counts them
+
+
+class Instance(NamedTuple):
+    series: Series
+    uid: str
+    sop_class: str | None
+
+
+def list_instances(
+    source: PacsArchive,
+    credentials: Credentials,
+    log: logging.Logger,
+    clock: Clock = Clock(),  # noqa: B008 - it never changes
+) -> Listing:
+    """What the server lists of the source: rows of LISTED, sorted by instance.
+
+    Waits outside of `fetch.hours`. UserError if the server cannot be asked, or ends to answer for
+    `fetch.retries` tries in a row.
+    """
+    archive = open_archive(source, credentials)
+    try:
+        with Asker(archive, source, log, clock) as asker:
+            return Lister(source, asker, log, clock).listing()
+    finally:
+        archive.close()
+
+
+class Asker:
+    """Asks a server from several threads, each with a connection, and tries again."""
+
+    def __init__(
+        self, archive: Archive, source: PacsArchive, log: logging.Logger, clock: Clock
+    ) -> None:
+        self.archive, self.retries, self.log, self.clock = archive, source.fetch.retries, log, clock
+        self.hours = Hours(source.fetch.hours)
+        self.stop = threading.Event()
+        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
+
+    def __enter__(self) -> "Asker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        while not self._idle.empty():
+            with contextlib.suppress(Exception):
+                self._idle.get().close()
+
+    def find(self, search: Search) -> list[Answer]:
+        """The server's answers. Raises TooMany, UserError."""
+        for attempt in range(1, self.retries + 2):
+            wait_for_opening(self.hours, self.clock, self.stop, self.log.info)
+            try:
+                with self._connection() as connection:
+                    return connection.find(search)
+            except ServerDown as error:
+                if attempt > self.retries:
+                    raise stopped(error.what, attempt) from None
+                seconds = max(wait_before_try(attempt, search.level), error.retry_after)
+                self.log.warning("server: %s; next try in %.0f s", error.what, seconds)
+                self.clock.wait(self.stop, seconds)
+        raise AssertionError("the last try returns or raises")
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self.archive.connect()
+        try:
+            yield connection
+        except BaseException:
+            with contextlib.suppress(Exception):
+                connection.close()
+            raise
+        self._idle.put(connection)
+
+
+class Lister:
+    def __init__(
+        self, source: PacsArchive, asker: Asker, log: logging.Logger, clock: Clock
+    ) -> None:
+        self.source, self.find, self.asker, self.log = source, source.find, asker, log
+        self.modalities = source.asked_modalities
+        self.today = clock.now().date()
+        self.counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def listing(self) -> Listing:
+        studies = self._studies()
+        self.log.info("%d studies pass the filters", len(studies))
+        found: list[Instance] = []
+        pool = ThreadPoolExecutor(self.source.fetch.at_once)
+        try:
+            for done, instances in enumerate(pool.map(self._instances, studies.values()), 1):
+                found += instances
+                if done % STUDIES == 0:
+                    self.log.info("%d of %d studies listed", done, len(studies))
+        finally:
+            self.asker.stop.set()
+            pool.shutdown(cancel_futures=True)
+        rows = list(self._rows(found))
+        self._say_counts()
+        return Listing(rows, dict(sorted(self.counts.items())))
+
+    def _rows(self, instances: Iterable[Instance]) -> Iterator[dict]:
+        by_uid: dict[str, list[Instance]] = {}
+        for instance in instances:
+            by_uid.setdefault(instance.uid, []).append(instance)
+        for uid in sorted(by_uid):
+            # Of several series a film's comes first, so that it is counted among the films.
+            places = sorted(by_uid[uid], key=lambda place: (place.series.role != FILM, place[:1]))
+            first_place = places[0]
+            self._count("listed_twice", len(places) > 1)
+            yield {
+                "study": first_place.series.study,
+                "series": first_place.series.uid,
+                "instance": uid,
+                "sop_class": first_place.sop_class,
+                "modality": first_place.series.modality,
+                "role": first_place.series.role,
+                "shard": shard_of(first_place.series.study, self.source.shards),
+                "times": len(places),
+            }
+
+    def _studies(self) -> dict[str, Answer]:
+        """The studies that pass the filters, by UID."""
+        answers: dict[str, Answer] = {}
+        for modality in self.modalities:
+            answers |= self._studies_between(modality, *self.find.dates)
+        kept = {}
+        for uid, answer in answers.items():
+            reason = study_left_out(answer, self.find, self.modalities)
+            self._count(f"left_out_studies_{reason}", reason is not None)
+            if reason is None:
+                kept[uid] = answer
+        return kept
+
+    def _studies_between(
+        self, modality: str, first_day: datetime.date | None, last_day: datetime.date | None
+    ) -> dict[str, Answer]:
+        """Studies of a time; in two halves, too, if the server may have cut the list."""
+        filters = [("ModalitiesInStudy", modality)]
+        if first_day or last_day:
+            days = (f"{day:%Y%m%d}" if day else "" for day in (first_day, last_day))
+            filters.append(("StudyDate", "-".join(days)))
+        answers: dict[str, Answer] | None = None
+        with contextlib.suppress(TooMany):
+            answers = self._ask(Search("STUDY", filters=tuple(filters)))
+        if answers is not None and (len(answers) < CUT_LEAST or len(answers) % CUT_STEP):
+            return answers
+        start, end = first_day or FIRST_DAY, last_day or max(self.today, start_of(first_day))
+        if start >= end:
+            if answers is None:
+                raise stopped("it refuses to list the studies of one day", 1)
+            return answers
+        middle = start + (end - start) // 2
+        halves = self._studies_between(modality, start, middle)
+        halves |= self._studies_between(modality, middle + datetime.timedelta(days=1), end)
+        self._count("cut_lists", answers is None or bool(halves.keys() - answers.keys()))
+        return (answers or {}) | halves
+
+    def _instances(self, study_answer: Answer) -> list[Instance]:
+        """The instances of the series of a study that pass the filters."""
+        study = first(study_answer, UID_OF["STUDY"])
+        claimed = number(study_answer, "NumberOfStudyRelatedSeries")
+        series = self._films(study_answer, self._ask(Search("SERIES", study), claimed))
+        instances = []
+        for one in series:
+            answers = self._ask(Search("IMAGE", study, one.uid), one.claimed)
+            if one.claimed is not None and one.claimed > len(answers):
+                self._count("claimed_not_listed", one.claimed - len(answers))
+            for uid, answer in answers.items():
+                sop_class = first(answer, "SOPClassUID")
+                is_no_document = one.modality == "OT" and not sop_class.startswith(ENCAPSULATED)
+                if one.role != DOCUMENT or not is_no_document:
+                    instances.append(Instance(one, uid, sop_class or None))
+        return instances
+
+    def _films(self, study_answer: Answer, answers: dict[str, Answer]) -> list[Series]:
+        """The series of films of a study, and with them those of its documents."""
+        study = first(study_answer, UID_OF["STUDY"])
+        claimed = number(study_answer, "NumberOfStudyRelatedSeries")
+        if claimed is not None and claimed > len(answers):
+            self._count("claimed_series_not_listed", claimed - len(answers))
+        films, documents = [], []
+        for uid, answer in answers.items():
+            modality = first(answer, "Modality")
+            count = number(answer, "NumberOfSeriesRelatedInstances")
+            reason = series_left_out(answer, study_answer, self.find, self.modalities)
+            if reason is None:
+                says_part = bool(first(answer, "BodyPartExamined"))
+                self._count("body_part_not_stated", bool(self.find.body_parts) and not says_part)
+                films.append(Series(study, uid, modality, FILM, count))
+            elif self.source.asks_for_documents and modality in DOCUMENT_MODALITIES:
+                documents.append(Series(study, uid, modality, DOCUMENT, count))
+            else:
+                self._count(f"left_out_series_{reason}")
+        return [*films, *documents] if films else []
+
+    def _ask(self, search: Search, claimed: int | None = None) -> dict[str, Answer]:
+        """The answers by UID, each once, and only those about what was asked for.
+
+        claimed: how many there are, as the server counts them. A busy server at times lists fewer:
+                 then it is asked again.
+        """
+        answers: dict[str, Answer] = {}
+        for attempt in range(ATTEMPTS):
+            for answer in self.asker.find(search):
+                uid = first(answer, UID_OF[search.level])
+                if not is_uid(uid):
+                    self._count("impossible_uids", attempt == 0)
+                elif _is_of_another(answer, search):
+                    self._count("not_asked_for", attempt == 0)
+                elif uid in answers:
+                    self._count("listed_again", attempt == 0)
+                else:
+                    answers[uid] = answer
+            if claimed is None or len(answers) >= claimed:
+                break
+        return answers
+
+    def _count(self, name: str, number: int = 1) -> None:
+        with self._lock:
+            if number:
+                self.counts[name] += int(number)
+
+    def _say_counts(self) -> None:
+        for name, count in sorted(self.counts.items()):
+            self.log.info("%s: %d", name, count)
+
+
+def start_of(day: datetime.date | None) -> datetime.date:
+    return day or FIRST_DAY
+
+
+def _is_of_another(answer: Answer, search: Search) -> bool:
+    levels: list[tuple[Level, str | None]] = [("STUDY", search.study), ("SERIES", search.series)]
+    return any(
+        asked is not None and first(answer, UID_OF[level]) not in ("", asked)
+        for level, asked in levels
+    )

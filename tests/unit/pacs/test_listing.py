@@ -1,0 +1,275 @@
+"""Listing: every filter is checked on what comes back, and what does not add up is counted."""
+
+import contextlib
+import datetime
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.pacs_servers import ROOT, Faults, Holdings, Stored, films, stored, web_server
+from helpers.pacs_sources import FakeTime, Pacs, free_port, start_dimse
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import uid
+
+from pgdose.errors import UserError
+from pgdose.pacs.filters import matches, read_date
+from pgdose.study.sources import PacsArchive
+from pgdose.tables.pacs_schemas import LISTED, shard_of
+
+Start = Callable[[Holdings], Pacs]
+
+
+@pytest.fixture(params=["dicomweb", "dimse"])
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """Start a server with these holdings, of one kind after the other."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(holdings: Holdings) -> Pacs:
+            if request.param == "dicomweb":
+                server = {"dicomweb": {"url": stack.enter_context(web_server(holdings))}}
+            else:
+                server = {"dimse": start_dimse(stack, holdings, "get")}
+            return Pacs(holdings, server, tmp_path / "films")
+
+        yield start_one
+
+
+def uids(rows: list[dict]) -> list[str]:
+    return [row["instance"] for row in rows]
+
+
+def empty(study: int, series: int = 1, number: int = 1, **attributes: Any) -> Stored:
+    """An instance that is only listed."""
+    names = (f"{ROOT}.{study}", f"{ROOT}.{study}.{series}", f"{ROOT}.{study}.{series}.{number}")
+    return Stored(*names, **attributes)
+
+
+def test_rows_say_all_that_fetching_needs(start: Start) -> None:
+    holdings = Holdings([empty(2), empty(1, 1, 2), empty(1, 1, 1, modality="DX")])
+    rows, counts = start(holdings).listing(shards=5)
+    assert uids(rows) == sorted(one.uid for one in holdings.instances)
+    for row in rows:
+        assert list(row) == LISTED.names
+        (one,) = [one for one in holdings.instances if one.uid == row["instance"]]
+        assert (row["study"], row["series"]) == (one.study, one.series)
+        assert row["sop_class"] == one.sop_class and row["role"] == "film"
+        assert row["shard"] == shard_of(one.study, 5) and row["times"] == 1
+    assert counts == {}
+
+
+MIXED = [
+    empty(1),
+    empty(2, modality="CT"),
+    empty(3, date="20181231"),
+    empty(4, date="20210101"),
+    empty(5, date=""),
+    empty(6, body_part="HAND"),
+    empty(7, body_part=""),
+    empty(8, study_description="Hand ap", series_description="HAND"),
+    empty(9, study_description="", series_description=""),
+    empty(10, study_description="Sprechstunde", series_description="Thorax liegend"),
+    empty(11, modality="DX"),
+]
+FIND = {
+    "dates": ["2019-01-01", "2020-12-31"],
+    "modalities": ["CR"],
+    "body_parts": ["CHEST"],
+    "descriptions": ["*thorax*"],
+}
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_filters_hold_whether_the_server_applies_them_or_not(start: Start, ignores: bool) -> None:
+    pacs = start(Holdings(MIXED, Faults(ignores_filters=ignores)))
+    rows, counts = pacs.listing(find=FIND)
+    if ignores:  # every study answers with the series of all, which say whose they are
+        assert counts.pop("not_asked_for") > 0
+    assert uids(rows) == sorted(MIXED[number].uid for number in (0, 6, 9))
+    assert counts["body_part_not_stated"] == 1
+    assert counts["left_out_series_other_body_part"] == 1
+    assert counts["left_out_series_other_description"] == 1
+    assert counts["left_out_series_no_description"] == 1
+    if ignores:
+        assert counts["left_out_studies_no_date"] == 1
+        assert counts["left_out_studies_other_date"] == 2
+        assert counts["left_out_studies_other_modality"] == 2
+    else:  # the server was asked for no more than it takes
+        levels = [filters for level, filters in pacs.holdings.asked if level == "STUDY"]
+        assert {entry["ModalitiesInStudy"] for entry in levels} == {"CR"}
+        assert {entry["StudyDate"] for entry in levels} == {"20190101-20201231"}
+
+
+def test_the_modalities_of_the_source_are_asked_for_where_none_are_named(start: Start) -> None:
+    rows, _ = start(Holdings(MIXED)).listing(modalities=["CT", "DX"])
+    assert uids(rows) == sorted([MIXED[1].uid, MIXED[10].uid])
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(page=2), Faults(page=1), Faults(repeats=True), Faults(ignores_paging=True)],
+    ids=["pages of 2", "pages of 1", "repeats", "no pages"],
+)
+def test_a_server_that_pages_oddly_lists_each_instance_once(start: Start, faults: Faults) -> None:
+    holdings = Holdings(films(5, 2, 3, side=8), faults)
+    rows, counts = start(holdings).listing()
+    assert uids(rows) == sorted(one.uid for one in holdings.instances)
+    assert {row["times"] for row in rows} == {1}
+    assert (counts.get("listed_again", 0) > 0) == faults.repeats
+
+
+def test_pages_are_asked_for_until_one_brings_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pgdose.pacs import dicomweb
+
+    monkeypatch.setattr(dicomweb, "PAGE", 3)
+    holdings = Holdings([empty(1, 1, number) for number in range(1, 11)])
+    with web_server(holdings) as url:
+        rows, _ = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path).listing()
+    assert len(rows) == 10
+
+
+@pytest.mark.parametrize("dates", [[None, None], ["2019-01-01", "2019-12-31"]])
+def test_a_list_that_the_server_cuts_is_asked_for_in_parts(start: Start, dates: list) -> None:
+    first = datetime.date(2019, 1, 1)
+    days = [f"{first + datetime.timedelta(days=number):%Y%m%d}" for number in range(120)]
+    instances = [empty(number + 1, date=day) for number, day in enumerate(days)]
+    holdings = Holdings(instances, Faults(cut_list=100))
+    rows, counts = start(holdings).listing(find={"dates": dates, "modalities": ["CR"]})
+    assert uids(rows) == sorted(one.uid for one in instances)
+    assert counts["cut_lists"] > 0
+
+
+def test_instances_that_the_server_counts_and_does_not_list_are_counted(start: Start) -> None:
+    _, counts = start(Holdings(films(2, 2, side=8), Faults(claims=3))).listing()
+    assert counts == {"claimed_not_listed": 12}
+
+
+def test_a_list_that_is_shorter_than_the_server_counts_is_asked_for_again(start: Start) -> None:
+    instances = films(1, 2, 3, side=8)
+    rows, counts = start(Holdings(instances, Faults(short_lists=2))).listing(fetch={"at_once": 1})
+    assert uids(rows) == sorted(one.uid for one in instances) and counts == {}
+
+
+def test_an_instance_in_two_series_is_one_row(start: Start) -> None:
+    one = empty(1)
+    other = Stored(f"{ROOT}.2", f"{ROOT}.2.1", one.uid)
+    rows, counts = start(Holdings([one, other, empty(3)])).listing()
+    assert [(row["instance"], row["times"]) for row in rows] == [
+        (one.uid, 2),
+        (empty(3).uid, 1),
+    ]
+    assert rows[0]["study"] == one.study and counts == {"listed_twice": 1}
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "1.2/3", "1..2", "", "x", "1" * 65])
+def test_a_uid_that_is_none_is_counted_and_never_a_file(start: Start, name: str) -> None:
+    wrong = Stored(f"{ROOT}.1", f"{ROOT}.1.1", name)
+    rows, counts = start(Holdings([wrong, empty(2)])).listing()
+    assert uids(rows) == [empty(2).uid]
+    assert counts["impossible_uids"] == 1
+
+
+DOCUMENTS = [
+    empty(1),
+    empty(1, 2, modality="SR", sop_class=uid.BasicTextSRStorage),
+    empty(1, 3, modality="OT", sop_class=uid.EncapsulatedPDFStorage),
+    empty(1, 4, modality="OT", sop_class=uid.SecondaryCaptureImageStorage),
+    empty(1, 5, modality="DOC", sop_class=uid.EncapsulatedPDFStorage, body_part="HAND"),
+    empty(2, modality="SR", sop_class=uid.BasicTextSRStorage),  # of no film
+    empty(3, body_part="HAND"),
+    empty(3, 2, modality="SR", sop_class=uid.BasicTextSRStorage),  # of a film that is left out
+]
+
+
+def test_documents_of_the_same_studies_are_listed_only_if_reports_come_from_them(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacs = start(Holdings(DOCUMENTS))
+    find = {"body_parts": ["CHEST"]}
+    assert uids(pacs.listing(find=find).rows) == [DOCUMENTS[0].uid]
+    monkeypatch.setattr(PacsArchive, "asks_for_documents", property(lambda _: True))
+    rows = pacs.listing(find=find).rows
+    expected = {DOCUMENTS[0].uid: "film"}
+    expected |= {DOCUMENTS[number].uid: "document" for number in (1, 2, 4)}
+    assert {row["instance"]: row["role"] for row in rows} == expected
+
+
+def test_a_server_that_is_down_stops_the_job_after_its_retries(start: Start) -> None:
+    pacs = start(Holdings(films(1, side=8)))
+    place = pacs.server.get("dimse") or pacs.server["dicomweb"]
+    place |= {"port": free_port()} if "port" in place else {"url": "http://localhost:9/dicom-web"}
+    with pytest.raises(UserError, match=r"^server: no connection.*, 4 times in a row; when"):
+        pacs.listing(fetch={"retries": 3})
+    assert len([wait for wait in pacs.time.waits if wait >= 0.5]) == 3
+
+
+def test_a_server_that_is_busy_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    holdings = Holdings(films(2, side=8), Faults(busy=4))
+    with web_server(holdings) as url:
+        pacs = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path)
+        assert len(pacs.listing().rows) == 2
+    assert min(pacs.time.waits) >= 1.0  # as Retry-After says
+
+
+def test_lists_are_asked_for_in_the_hours_only(start: Start) -> None:
+    pacs = start(Holdings(films(1, side=8)))
+    pacs.time = FakeTime(datetime.datetime(2026, 3, 1, 19, 30))
+    assert len(pacs.listing(fetch={"hours": ("20:00", "06:00")}).rows) == 1
+    assert 1800 <= pacs.time.seconds < 1900
+
+
+@given(names=st.lists(st.text("0123456789.", min_size=1), unique=True), shards=st.integers(1, 99))
+def test_a_study_has_one_shard_of_those_that_there_are(names: list[str], shards: int) -> None:
+    for name in names:
+        assert 0 <= shard_of(name, shards) < shards
+        assert shard_of(name, shards) == shard_of(name, shards)
+
+
+EXPECTED = [1, 2, 3, 6, 2, 6]
+
+
+def test_shards_are_nearly_equal_and_never_change() -> None:
+    counts = [0] * 4
+    for number in range(4000):
+        counts[shard_of(f"{ROOT}.{number}", 4)] += 1
+    assert min(counts) > 900
+    # Another hash would list all films of a study under way in other shards.
+    assert [shard_of(f"1.2.{number}", 7) for number in range(6)] == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("*THORAX*", "Thorax pa/lat", True),
+        ("*THORAX*", "Röntgen-Thorax", True),
+        ("THORAX", "Thorax pa", False),
+        ("THORAX ?A", "thorax pa", True),
+        ("*ОРГАНЫ*", "органы грудной клетки", True),
+        ("*[1]*", "1", False),
+        ("*a.c*", "abc", False),
+        ("*", "", False),
+    ],
+)
+def test_descriptions(pattern: str, text: str, fits: bool) -> None:
+    assert matches([pattern], ["", text]) is fits
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("20190131", datetime.date(2019, 1, 31)),
+        ("2019.01.31", datetime.date(2019, 1, 31)),
+        ("20190231", None),
+        ("2019", None),
+        ("", None),
+    ],
+)
+def test_dates(text: str, date: datetime.date | None) -> None:
+    assert read_date(text) == date
+
+
+def test_films_of_the_helpers_are_films() -> None:
+    assert len(stored(1).content) > 2000

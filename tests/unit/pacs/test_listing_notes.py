@@ -1,0 +1,25 @@
+"""What a PACS claims and does not list reaches the page, as a warning."""
+
+import pytest
+
+from pgdose.errors import UserError
+from pgdose.pacs.listing_notes import TEXTS, check_not_empty, listing_notes
+from pgdose.user_tables.notes import LOST
+
+
+def test_films_that_may_be_missing_are_told() -> None:
+    counts = {"claimed_not_listed": 7, "listed_again": 3, "impossible_uids": 0}
+    [note] = listing_notes(counts)
+    assert note.startswith("7 instances that the PACS counts")
+    assert listing_notes({}) == []
+
+
+def test_each_is_a_warning() -> None:
+    assert all(any(word in text for word in LOST) for text in TEXTS.values())
+
+
+def test_an_empty_list_stops_and_says_what_was_left_out() -> None:
+    check_not_empty([{"instance": "1.2"}], {})
+    counts = {"left_out_series_other_body_part": 12, "listed_again": 1}
+    with pytest.raises(UserError, match=r"^find: .*left out: 12 series other body part.*widen"):
+        check_not_empty([], counts)
