@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from pydicom import uid
 
 from pgdose.errors import UserError
-from pgdose.pacs import fetching, folder
+from pgdose.pacs import folder
 from pgdose.pacs.fetching import fetch
 from pgdose.pacs.listing import list_instances
 
@@ -115,7 +116,7 @@ def test_a_connection_that_breaks_is_made_anew(start: Start) -> None:
     holdings.faults.dies_at = Counter({one.uid: 1 for one in holdings.instances})
     pacs = start(holdings)
     assert_whole(pacs, pacs.fetch(fetch={"retries": 20}), holdings.instances)
-    assert Counter(holdings.fetched).most_common(1)[0][1] == 1 or pacs.server.get("dimse")
+    assert Counter(holdings.fetched).most_common(1)[0][1] <= 2  # one that was on its way, at most
 
 
 def test_an_instance_that_breaks_each_connection_is_rejected(start: Start) -> None:
@@ -363,8 +364,6 @@ def list_rows(pacs: Pacs, holdings: Holdings) -> list[dict]:
 
 
 def test_threads_end_with_the_job(start: Start) -> None:
-    import threading
-
     before = set(threading.enumerate())
     pacs = start(Holdings(films(3)))
     servers = set(threading.enumerate()) - before
@@ -373,4 +372,3 @@ def test_threads_end_with_the_job(start: Start) -> None:
         next(results)
     names = {t.name for t in set(threading.enumerate()) - before - servers}
     assert not [name for name in names if name.startswith("connection")]
-    assert fetching.LAST_SECONDS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.pacs_servers import ROOT, Faults, Holdings, Stored, films, stored, web_server
+from helpers.pacs_servers import ROOT, Faults, Holdings, Stored, films, web_server
 from helpers.pacs_sources import FakeTime, Pacs, free_port, start_dimse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -269,7 +269,3 @@ def test_descriptions(pattern: str, text: str, fits: bool) -> None:
 )
 def test_dates(text: str, date: datetime.date | None) -> None:
     assert read_date(text) == date
-
-
-def test_films_of_the_helpers_are_films() -> None:
-    assert len(stored(1).content) > 2000
