@@ -16,6 +16,37 @@ from pgdose.tables import result_csv
 
 COLUMNS = ["member", "epsilon", "iteration", "class_before", "class_after", "class_after_storage"]
 COLUMNS += ["confidence_before", "confidence_after"]
+CORNER = ["row", "column"]  # of the picture's upper left pixel in its DICOM file, from 0
+
+
+def derivation(picture, attack, place, shape):
+    """How a picture was made, for its DICOM file."""
+    size = f"{shape[0]} x {shape[1]} pixels of 8 bits"
+    if picture == "original":
+        return f"Copy of an image at the size that a network sees, {size}; framed."
+    what = "Image changed" if picture == "adversarial" else "Change made to an image"
+    dose = f"epsilon {place['epsilon']:g}, iteration {place['iteration']}"
+    return f"{what} by the adversarial attack {attack} of pgdose, {dose}; {size}; framed."
+
+
+def write_dicom(pictures, record_id, place, number):
+    """The pictures of a member as DICOM; the columns CORNER of its row."""
+    # Imported here: pydicom, which other exports do not need.
+    from pgdose.images import secondary_capture
+
+    names, shape = snakemake.wildcards, pictures["original"].shape
+    for step, (picture, pixels) in enumerate(pictures.items()):
+        capture = secondary_capture.Capture(
+            kind=picture,
+            record_id=record_id,
+            series=f"{params.study} {names.group} {names.attack}",
+            derivation=derivation(picture, names.attack, place, shape),
+            number=number * len(pictures) + step + 1,
+        )
+        file = folder / f"{place['member']}-{picture}.dcm"
+        secondary_capture.write(pixels, capture, file, params.seed)
+    return dict(zip(CORNER, secondary_capture.place(shape), strict=True))
+
 
 with job(snakemake) as log:
     params, inputs = snakemake.params, snakemake.input
@@ -38,7 +69,8 @@ with job(snakemake) as log:
     span = epsilon if attack.clip.is_box else None
     folder, rows = Path(snakemake.output[0]), []
     folder.mkdir(parents=True)
-    for member in chosen:
+    record_ids = members.table.set_index("member")["record_id"]
+    for number, member in enumerate(chosen):
         sample = network_job.sample_of(members, member, params.seed, device)
         version = rerun.rerun(network, sample, attack, doses, level, iteration)
         before, after = (rerun.as_bytes(i) for i in (version.clean, version.adversarial))
@@ -54,8 +86,12 @@ with job(snakemake) as log:
             logits = network(devices.scaled(stored[None], device))[0]
         place = {"member": member, "epsilon": epsilon, "iteration": iteration}
         stored_class = {"class_after_storage": classes[int(logits.argmax())]}
-        rows.append(place | version.predictions(classes) | stored_class)
-    result_csv.write_csv(pd.DataFrame(rows, columns=COLUMNS), folder / "images.csv")
+        row = place | version.predictions(classes) | stored_class
+        if params.dicom:
+            row |= write_dicom(pictures, record_ids[member], place, number)
+        rows.append(row)
+    columns = COLUMNS + CORNER * params.dicom
+    result_csv.write_csv(pd.DataFrame(rows, columns=columns), folder / "images.csv")
     log.info(
         "%d of %d attacked images, %d flipped", len(chosen), len(surface.members), len(flipped)
     )

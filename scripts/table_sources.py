@@ -13,7 +13,7 @@ with job(snakemake):
         source_counts.source_counts(
             source,
             parquet.read_table(records),
-            sum(len(parquet.read_table(path)) for path in screens[source]),
+            parquet.read_tables(screens[source], ["text_regions", "says_burned_in"]),
             parquet.read_table(rejects),
             parquet.read_table(conflicts[source]) if source in conflicts else None,
         )

@@ -108,7 +108,8 @@ def planted_study(folder: Path) -> dict[str, Any]:
         },
         "networks": {"theirs": {"file": f"data/{ROOT}/network.onnx", "classes": ["one", "two"]}},
     }
-    study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 4, "export": 1, "shards": 1}
+    study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 4, "shards": 1}
+    study["attacks"]["paper"]["export"] = {"images": 1, "dicom": True}
     study["checks"] = {"images": 0}
     return study
 
@@ -154,7 +155,8 @@ def test_much_of_it_was_used_and_some_rejected(planted: tuple[Path, Run]) -> Non
     assert reasons["fields"] == {"not_an_image", "file_missing", "no_class_name", "outside_root"}
     assert reasons["breast"] >= {"outside_root", "unmapped_class", "unreadable_slide"}
     assert reasons["films"] >= {"no_patient", "file_missing"}
-    assert (results / "groups/T/full/paper/images").is_dir()
+    exported = results / "groups/T/full/paper/images"
+    assert {path.suffix for path in exported.iterdir()} == {".png", ".dcm", ".csv"}
 
 
 def test_nothing_planted_leaves_the_sources(planted: tuple[Path, Run]) -> None:
@@ -193,6 +195,7 @@ def test_what_is_private_is_its_owner_s_whatever_the_umask(planted: tuple[Path, 
         "headers",
         "0.parquet",
         "mentions.parquet",
+        "text_regions.png",
     }
     for path in below:
         mode = 0o700 if path.is_dir() else 0o600

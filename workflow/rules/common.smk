@@ -234,7 +234,9 @@ def exports(group):
     main = runs("main", groups=[group])
     attacks = STUDY.attacks.items()
     names = [
-        name for name, attack in attacks if attack.export and attack.kind != "external"
+        name
+        for name, attack in attacks
+        if attack.export_settings.images and attack.kind != "external"
     ]
     return [folder for name in names for folder in run_file(f"{name}/images", main)]
 

@@ -174,7 +174,7 @@ rule examples:
 
 
 rule export:
-    """Some adversarial images of a group as PNG, with their originals and the differences."""
+    """Some adversarial images of a group as files, with their originals and the differences."""
     input:
         members=f"{RESULTS}/groups/{{group}}/members.parquet",
         stores=lambda w: stores(w.group),
@@ -199,7 +199,9 @@ rule export:
         shape=lambda w: image_shape(w.group),
         classes=lambda w: as_json(list(STUDY.groups[w.group].classes)),
         settings=lambda w: as_json(attack_settings(w.group, w.attack)),
-        amount=lambda w: attack_of(w).export,
+        amount=lambda w: attack_of(w).export_settings.images,
+        dicom=lambda w: attack_of(w).export_settings.dicom,
+        study=lambda w: STUDY.study,
         epsilon=STUDY.operating_points.epsilon,
         iterations=STUDY.operating_points.iterations,
         threads=lambda w: attack_of(w).threads,

@@ -466,3 +466,26 @@ rule rejects_sheet:
         code=script_digest("rejects_sheet.py"),
     script:
         "../../scripts/rejects_sheet.py"
+
+
+rule text_sheet:
+    """Images with text burned into their pixels, framed: for the owner of the images alone."""
+    input:
+        screens=lambda w: screens(w.source),
+        paths=PATHS,
+    output:
+        f"{PRIVATE}/{{source}}/text_regions.png",
+    log:
+        f"{LOGS}/text_sheet/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/text_sheet/{{source}}.tsv"
+    wildcard_constraints:
+        source=one_of(searched_for_text()),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        seed=STUDY.seed,
+        images=settings_of_images,
+        code=script_digest("text_sheet.py"),
+    script:
+        "../../scripts/text_sheet.py"

@@ -6,24 +6,25 @@ import pandas as pd
 
 LAST = (
     *("any_finding", "several_findings", "norm_conflicts", "mojibake"),
-    *("several_rows", "notes"),
+    *("text_in_pixels", "says_burned_in", "several_rows", "notes"),
 )
 
 
 def source_counts(
     source: str,
     records: pd.DataFrame,
-    screened: int,
+    screened: pd.DataFrame,
     rejects: pd.DataFrame,
     conflicts: pd.DataFrame | None = None,
 ) -> dict[str, object]:
     """A source's row of the table sources: found, readable, usable, norm and each finding.
 
-    `screened` counts the records that a group of the study could choose; usable are those of them
-    that passed. Findings are counted among readable records. In a source of tiles a rejected field
-    or slide counts as one. Sources with reports also have `norm_conflicts`, records whose report
+    `screened`, of SCREEN, are the records that a group of the study could choose; usable are those
+    of them that passed. Findings are counted among readable records. In a source of tiles a
+    rejected field or slide counts as one. Sources with reports also have `norm_conflicts`, records whose report
     is a norm phrase and mentions a finding, and `mojibake`, files that seem to declare a wrong
-    character set.
+    character set. Where pixels were searched for letters, `text_in_pixels` are the images with
+    some, and `says_burned_in` those whose header says so, rejected for it or not.
     """
     at_index = rejects["stage"] == "index"
     labelled = records.filter(regex="^label_").eq(1).fillna(False).astype(bool)
@@ -33,8 +34,8 @@ def source_counts(
         "source": source,
         "found": len(records) + int(at_index.sum()),
         "readable": len(records),
-        "screened": screened,
-        "usable": screened - int((~at_index).sum()),
+        "screened": len(screened),
+        "usable": len(screened) - int((~at_index).sum()),
     }
     counts |= {str(name): int(n) for name, n in present.sum().items()}
     if len(present.columns):
@@ -43,6 +44,9 @@ def source_counts(
     if conflicts is not None:
         counts["norm_conflicts"] = conflicts["record_id"].nunique()
         counts["mojibake"] = int(records["mojibake"].sum())
+    if screened["text_regions"].notna().any():
+        counts["text_in_pixels"] = int((screened["text_regions"] > 0).sum())
+        counts["says_burned_in"] = int(screened["says_burned_in"].eq(True).sum())
     return counts
 
 

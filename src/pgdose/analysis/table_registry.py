@@ -138,6 +138,8 @@ _TABLES = [
             "several_findings": "records with more than one",
             "norm_conflicts": "reports that are a norm phrase and mention a finding",
             "mojibake": "files that seem to declare a wrong character set",
+            "text_in_pixels": "images with rows of letters in their pixels, of those searched",
+            "says_burned_in": "those whose BurnedInAnnotation is YES",
             "several_rows": "records with several rows or reports that differ, see `several`",
             "notes": "what was guessed, or not understood, in the source's tables",
         },

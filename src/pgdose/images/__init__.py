@@ -8,6 +8,8 @@ grey_levels      counts of grey values, percentiles, lookup tables
 fitting          an image brought to its group's size: squeezed, cropped, padded
 rendering        what that takes: resizing, windows of an image, augmenting
 augmentation     the random parameters of augmented copies
+burned_in_text   rows of letters in the pixels of a picture
 perceptual_hash  pictures that look alike have hashes that differ in few bits
+secondary_capture   pictures of an attack as DICOM, in a frame that says what they are
 stores           images at network size in one `.npy` file
 """

@@ -26,6 +26,7 @@ In reading order:
     universal      perturbations of all images of a group, magnified
 
     sheet_samples  which images a person checks on the sheets
+    framed_text    those with burned-in text, for their owner alone
     sheets         the sheets: contact sheets, the aorta's windows, slides with their tiles
 
 workflow/rules/figures.smk says what a new figure needs.

@@ -17,6 +17,7 @@ PER_CLASS = 20  # images of a class on a contact sheet or a sheet of tiles
 PER_REASON = 10  # images of a reason on a sheet of rejects
 FILM = 256  # pixels of the longer side of a whole film
 REJECT = 192  # pixels of both sides of a rejected image
+PRIVATE = "burned_in_text"  # the reason whose images are for their owner alone, see `framed_text`
 BLANK = 230  # the grey value that stands for an image that cannot be read
 
 #: Reads the pixels of a record, uint8 rows x columns (x 3); raises Rejected where it cannot.
@@ -79,13 +80,13 @@ def films_with_windows(
 
 
 def sample_rejects(rejects: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rejects on a source's sheet: of each reason of the screening some at random.
+    """The rejects on a source's sheet: of each reason of the screening but PRIVATE some at random.
 
     Args:
         rejects: `record_id stage reason`.
         seed: of the study.
     """
-    screened = rejects[rejects["stage"] == "screen"]
+    screened = rejects[(rejects["stage"] == "screen") & (rejects["reason"] != PRIVATE)]
     order = keyed.draw(seed, "rejects sheet", screened["record_id"])
     sample = screened.assign(draw=order).sort_values(["reason", "draw"])
     return sample.groupby("reason").head(PER_REASON)

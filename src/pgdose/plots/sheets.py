@@ -22,6 +22,7 @@ from pgdose.plots import style
 from pgdose.plots.style import CLASSES, INK, TISSUE, WINDOW
 
 _CELL, _FILM = 1.1, 1.7  # inches, the side of an image; of a film, where its details count
+_WITH_TEXT = 2.5  # of a film whose burned-in text is to be read
 _BETWEEN = 0.03  # inches, between a film and its crop
 _TILE_OPACITY = 0.15
 _DPI = 200  # a sheet is for the screen
@@ -71,6 +72,20 @@ def aorta_sheet(
     for (film, _), (x, y, side) in zip(shown, windows, strict=True):
         film.axes.add_patch(_window(film, x - side / 2, y - side / 2, side))
     return figure
+
+
+@style.drawing()
+def text_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int = 5) -> Figure:
+    """Large pictures in which burned-in text is framed, see `framed_text`.
+
+    Args:
+        pictures, captions: as those of `contact_sheet`.
+        columns: pictures in a row.
+
+    Raises:
+        ValueError: the numbers differ, or the page would be too high.
+    """
+    return _grid([[picture] for picture in pictures], captions, columns, _WITH_TEXT)[0]
 
 
 def _window(film: AxesImage, left: float, top: float, side: float) -> Rectangle:

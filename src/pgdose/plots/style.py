@@ -298,11 +298,12 @@ def files_of_figures(paths: Iterable[str | Path]) -> dict[Path, dict[str, Path]]
     return files
 
 
-def save(figure: Figure, *paths: str | Path) -> None:
+def save(figure: Figure, *paths: str | Path, private: bool = False) -> None:
     """Write a figure as .png (300 dpi) or .svg, by the suffix; atomically, equal bytes every time.
 
     Of several files the .png is drawn first and the .svg has its layout, which takes half the time.
     A figure that was made at another resolution keeps it. It cannot be changed afterwards.
+    `private` files are for their owner alone.
 
     Raises:
         ValueError: a suffix is neither.
@@ -315,7 +316,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
             )
     with drawing():
         for path in files:
-            with output_files.atomic(path) as beside:
+            with output_files.atomic(path, private) as beside:
                 _write(figure, beside, path.suffix)
             figure.set_layout_engine("none")
 

@@ -46,6 +46,24 @@ Alpha = Annotated[
 ]
 
 
+class Export(Model):
+    """Adversarial images of each group as files."""
+
+    images: CountOrZero
+    dicom: bool = False  # as DICOM too, with a notice beside the picture
+
+
+def _kind_of_export(raw: Any) -> str:
+    return "mapping" if isinstance(raw, dict | Export) else "number"
+
+
+# How many images, or a mapping that says more.
+AnyExport = Annotated[
+    Annotated[CountOrZero, Tag("number")] | Annotated[Export, Tag("mapping")],
+    Discriminator(_kind_of_export),
+]
+
+
 class Attack(Model):
     """The keys that all attacks have."""
 
@@ -54,7 +72,7 @@ class Attack(Model):
     epsilon: Annotated[list[Amplitude], Field(min_length=1, max_length=100), AfterValidator(rising)]
     max_iter: Iterations = 20
     images: Count | Literal["all"] = "all"  # validation images to attack
-    export: Annotated[CountOrZero, UsedBy("export")] = 0  # images of each group, as PNG
+    export: Annotated[AnyExport, UsedBy("export")] = 0  # images of each group as files
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
     shards: Annotated[Shards, JOB_ONLY] = 1
     batch: Count | None = None  # images at a time; null: as many as fit into mem_mb or the GPU
@@ -65,6 +83,10 @@ class Attack(Model):
     @property
     def doses(self) -> Doses:
         return Doses(tuple(self.epsilon), self.max_iter)
+
+    @property
+    def export_settings(self) -> Export:
+        return self.export if isinstance(self.export, Export) else Export(images=self.export)
 
     @property
     def largest_epsilon(self) -> float:
@@ -255,7 +277,7 @@ class ExternalAttack(Attack):
 
     @model_validator(mode="after")
     def _check_runs(self) -> Self:
-        if self.export:
+        if self.export_settings.images:
             raise mistake(
                 "'export' repeats the attack, which the attacks of other libraries do not allow; "
                 "leave 'export' out"

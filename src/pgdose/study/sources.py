@@ -183,6 +183,8 @@ class Screen(Model):
     least_spread: Annotated[Real, Field(ge=0)] = 4.0  # grey levels, standard deviation
     most_at_ends: Annotated[Real, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
     lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = None  # of the image; null: off
+    # Images with rows of letters in their pixels, or a header that says so.
+    burned_in_text: Literal["count", "reject"] = "count"
 
 
 class FilmScreen(Screen):
@@ -492,6 +494,12 @@ class ImageTable(TableSource):
                     "leave it out",
                     field=key,
                 )
+        if self.modality == "histology" and self.screen.burned_in_text == "reject":
+            raise mistake(
+                "must be count: letters are not searched for in histology, where cells look like "
+                "them; leave it out, or set 'modality' to xray or other",
+                field="screen.burned_in_text",
+            )
         column = self.labels.column if self.labels else "class"
         if self.table is None and column not in ("class", "part"):
             raise mistake(

@@ -10,6 +10,9 @@ SCREEN = pa.schema(
         ("detail", pa.string()),
         ("pixel_hash", pa.string()),
         ("perceptual_hash", pa.string()),  # of the picture, see images.perceptual_hash
+        # Rows of letters in the pixels; null for tiles, tissue, and images rejected before
+        ("text_regions", pa.int32()),
+        ("says_burned_in", pa.bool_()),  # BurnedInAnnotation; null if the file does not say
         ("focus", pa.float64()),  # of a tile, where `least_focus` is set
         (
             "voi",

@@ -38,8 +38,11 @@ class ChestFit:
     """The patterns laid over one film (uint8, rows x columns, bright where dense)."""
 
     def __init__(self, image: np.ndarray) -> None:
-        self._scale = max(image.shape) / FINE
-        self._small = flatten(image)
+        self._image, self._scale = image, max(image.shape) / FINE
+
+    @cached_property
+    def _small(self) -> np.ndarray:
+        return flatten(self._image)
 
     @cached_property
     def _frontal(self) -> tuple[float, float, float, float, float]:

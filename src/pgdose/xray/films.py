@@ -20,6 +20,7 @@ class Film(NamedTuple):
     pixels: np.ndarray  # uint8, rows x columns; 0 is dark (air), however it is stored
     applied: str  # percentile, full, or voi and what the file offered; none if it is no X-ray
     offered: str | None  # what voi would use: lut, linear, linear_exact, sigmoid
+    says_burned_in: bool | None = None  # BurnedInAnnotation: text in the pixels; None: not said
 
 
 def read_film(path: Path, window: str = "percentile", orientation: str = "turn") -> Film:
@@ -36,12 +37,18 @@ def read_film(path: Path, window: str = "percentile", orientation: str = "turn")
         check_film(ds)
         words, layout = colour.to_one_plane(_words(ds), word_layout(ds), ds)
         film = Film(*grey.to_grey(words, layout, ds, window))
-        return film._replace(pixels=turn_of(ds, orientation).apply(film.pixels))
+        upright = turn_of(ds, orientation).apply(film.pixels)
+        return film._replace(pixels=upright, says_burned_in=_says_burned_in(ds))
     except (Rejected, UserError):
         raise
     except Exception as error:
         detail = f"{transfer_syntax(ds).name}: {type(error).__name__}"
         raise Rejected("unreadable_pixels", detail) from None
+
+
+def _says_burned_in(ds: pydicom.Dataset) -> bool | None:
+    """What BurnedInAnnotation says; None if it is absent, or neither YES nor NO."""
+    return {"YES": True, "NO": False}.get(str(ds.get("BurnedInAnnotation")).strip().upper())
 
 
 def _words(ds: pydicom.Dataset) -> np.ndarray:

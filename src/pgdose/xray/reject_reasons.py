@@ -47,6 +47,7 @@ SCREEN_REASONS = {  # when its pixels are read, besides those above
     "tiny": "its shorter side has fewer pixels than `screen.smallest`",
     "blank": "its greys spread less than `screen.least_spread`, or its percentiles are equal",
     "saturated": "more than `screen.most_at_ends` of its pixels are black or white",
+    "burned_in_text": "`screen.burned_in_text: reject`, and letters are burned into its pixels",
     "duplicate_uid": "another usable file has the same SOPInstanceUID",
     "duplicate_pixels": "another usable image has the same pixels",
 }

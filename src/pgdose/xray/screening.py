@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pgdose.errors import Rejected
+from pgdose.images.burned_in_text import text_regions
 from pgdose.images.perceptual_hash import SIDE, perceptual_hash
 from pgdose.images.rendering import resize
 from pgdose.images.stores import checksum
@@ -44,19 +45,21 @@ def screen(
             if images.modality == "xray":
                 check_header(record, limits)
             film = read_source_image(file, images)
-            row |= _screen_film(record, film, images.modality, limits)
+            small = check_image(film.pixels, limits)
+            chest = ChestFit(film.pixels) if images.modality == "xray" else None
+            if chest:
+                check_view(chest, limits)
+            row |= burned_in_text(film, images.modality)
+            check_text(row, limits)
+            row |= _describe(record, film, small, chest)
         except Rejected as rejected:
             row |= {"usable": False, "reason": rejected.reason, "detail": rejected.detail}
         rows.append(row)
     return pd.DataFrame(rows, columns=SCREEN.names)
 
 
-def _screen_film(record: Mapping, film: Film, modality: str, limits: Mapping) -> dict:
-    """The columns of SCREEN for a usable image. Raises Rejected for another."""
-    small = check_image(film.pixels, limits)
-    chest = ChestFit(film.pixels) if modality == "xray" else None
-    if chest:
-        check_view(chest, limits)
+def _describe(record: Mapping, film: Film, small: np.ndarray, chest: ChestFit | None) -> dict:
+    """The columns of SCREEN that only a usable image has."""
     row = {"pixel_hash": checksum(film.pixels).hex(), "voi": film.offered}
     row["perceptual_hash"] = perceptual_hash(small)
     if record["aorta"]:
@@ -86,7 +89,7 @@ def check_image(image: np.ndarray, limits: Mapping) -> np.ndarray:
     spread = small.std()
     if spread < limits["least_spread"]:
         raise Rejected("blank", f"standard deviation {spread:.1f} of 255")
-    ends = np.count_nonzero((image == 0) | (image == 255)) / image.size
+    ends = np.count_nonzero(image + np.uint8(1) < 2) / image.size  # 255 + 1 is 0
     if ends > limits["most_at_ends"]:
         raise Rejected("saturated", f"{ends:.2f} of the pixels are black or white")
     return small
@@ -98,3 +101,22 @@ def check_view(chest: ChestFit, limits: Mapping) -> None:
         score = chest.lateral_score()
         if score >= limits["lateral_score"]:
             raise Rejected("lateral", f"by the image, score {score:.2f}")
+
+
+def burned_in_text(film: Film, modality: str) -> dict:
+    """The columns of SCREEN on text in the pixels, by the pixels and by the file's header.
+
+    Tissue is full of shapes in rows, so histology is not searched.
+    """
+    regions = None if modality == "histology" else len(text_regions(film.pixels))
+    return {"text_regions": regions, "says_burned_in": film.says_burned_in}
+
+
+def check_text(row: Mapping, limits: Mapping) -> None:
+    """Raise Rejected (burned_in_text) for an image with text, if the study leaves such out."""
+    if limits["burned_in_text"] != "reject":
+        return
+    if row["says_burned_in"]:
+        raise Rejected("burned_in_text", "BurnedInAnnotation YES")
+    if regions := row["text_regions"]:
+        raise Rejected("burned_in_text", f"by the image, rows of letters: {regions}")

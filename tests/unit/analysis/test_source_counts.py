@@ -1,9 +1,20 @@
 """What became of sources and slides."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
+import pytest
 
 from pgdose.analysis.slide_outcomes import slide_outcomes
 from pgdose.analysis.source_counts import all_sources, source_counts
+
+
+def screened(n: int, regions: Sequence[int | None] = (), says: Sequence[bool | None] = ()) -> Any:
+    """n records of SCREEN, the first of them with these columns."""
+    columns = {"text_regions": [*regions], "says_burned_in": [*says]}
+    filled = {name: values + [None] * (n - len(values)) for name, values in columns.items()}
+    return pd.DataFrame(filled).astype({"text_regions": "Int32", "says_burned_in": "boolean"})
 
 
 def test_counts_of_a_source() -> None:
@@ -15,7 +26,7 @@ def test_counts_of_a_source() -> None:
         }
     )
     stages = ["index", "index", "index", "screen"]
-    found = source_counts("xray", records, 4, pd.DataFrame({"stage": stages}))
+    found = source_counts("xray", records, screened(4), pd.DataFrame({"stage": stages}))
     assert found == {
         "source": "xray",
         "found": 8,
@@ -40,8 +51,21 @@ def test_sources_with_and_without_labels_share_a_table() -> None:
 
 def test_a_source_without_labels_has_no_findings() -> None:
     records = pd.DataFrame({"record_id": ["a", "b"]})
-    found = source_counts("fields", records, 2, pd.DataFrame({"stage": pd.Series(dtype=str)}))
+    found = source_counts("fields", records, screened(2), pd.DataFrame({"stage": []}))
     assert found == {"source": "fields", "found": 2, "readable": 2, "screened": 2, "usable": 2}
+
+
+@pytest.mark.parametrize("kind", ["nullable", "object", "float"])
+def test_images_with_burned_in_text_are_counted_where_they_were_searched(kind: str) -> None:
+    """The table is read back from Parquet, where a shard without nulls has another type."""
+    records = pd.DataFrame({"record_id": list("abcde")})
+    table = screened(5, [0, 2, 1, 0], [None, True, False, True])
+    types = {"object": {"says_burned_in": object}, "float": {"text_regions": float}}
+    table = table.astype(types.get(kind, {}))
+    counts = source_counts("x", records, table, pd.DataFrame({"stage": ["screen"] * 3}))
+    assert (counts["text_in_pixels"], counts["says_burned_in"]) == (2, 2)
+    assert (counts["screened"], counts["usable"]) == (5, 2)
+    assert all_sources([counts])["text_in_pixels"].tolist() == [2]
 
 
 def test_what_became_of_each_slide() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import torch
 from helpers import surfaces
@@ -216,7 +217,14 @@ SIGN = {
 }
 
 
-def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, right: bool) -> Path:
+def run(
+    folder: Path,
+    channels: int,
+    settings: dict[str, Any],
+    amount: int,
+    right: bool,
+    dicom: bool = False,
+) -> Path:
     """What `rule export` does, on a network that has learned nothing."""
     members = store(folder, 6, SIZE, channels)
     torch.manual_seed(4)
@@ -262,6 +270,8 @@ def run(folder: Path, channels: int, settings: dict[str, Any], amount: int, righ
             classes=json.dumps(["tumour", "norm"]),
             settings=json.dumps(settings),
             amount=amount,
+            dicom=dicom,
+            study="small",
             epsilon=0.055,
             iterations=4,
             threads=1,
@@ -318,6 +328,39 @@ def test_the_job_writes_images_and_their_table(tmp_path: Path, channels: int, mo
         assert 0.5 <= row.confidence_before <= 1 and 0.5 <= row.confidence_after <= 1
     flipped = (listed["class_before"] != listed["class_after"]).tolist()
     assert flipped == sorted(flipped, reverse=True) and any(flipped)
+
+
+@pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_study_that_asks_for_dicom_has_it_beside_the_pngs(tmp_path: Path, channels: int) -> None:
+    folder = run(tmp_path, channels, SIGN, 2, right=True, dicom=True)
+    listed = pd.read_csv(folder / "images.csv")
+    kinds = ("original", "adversarial", "difference")
+    stems = {f"{member}-{kind}" for member in listed["member"] for kind in kinds}
+    names = {f"{stem}.{ending}" for stem in stems for ending in ("png", "dcm")}
+    assert len(listed) == 2 and {file.name for file in folder.iterdir()} == names | {"images.csv"}
+    members = pd.read_parquet(tmp_path / "members.parquet").set_index("member")
+    numbers, uids = [], set()
+    for row in listed.itertuples():
+        for kind in kinds:
+            stem = folder / f"{row.member}-{kind}"
+            dataset = pydicom.dcmread(f"{stem}.dcm")
+            with Image.open(f"{stem}.png") as opened:
+                attacked = np.asarray(opened)
+            inner = dataset.pixel_array[row.row : row.row + SIZE, row.column : row.column + SIZE]
+            assert np.array_equal(inner, attacked)
+            assert dataset.PatientID == members.loc[row.member, "record_id"]
+            says_dose = "epsilon 0.05, iteration 4" in dataset.DerivationDescription
+            assert says_dose == (kind != "original")
+            numbers.append(int(dataset.InstanceNumber))
+            uids.add(dataset.SOPInstanceUID)
+    assert numbers == [1, 2, 3, 4, 5, 6] and len(uids) == 6
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    run(tmp_path, channels, SIGN, 2, right=True, dicom=True)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 @pytest.mark.usefixtures("scripts")

@@ -86,6 +86,12 @@ def test_a_sheet_of_rejects_shows_some_of_each_reason_of_the_screening() -> None
     assert sheet_samples.captions(sample.iloc[:0], "reason") == []
 
 
+def test_images_with_burned_in_text_are_on_no_sheet_of_the_results() -> None:
+    rejects = pd.DataFrame({"record_id": ["a", "b"], "reason": ["burned_in_text", "tiny"]})
+    sample = sheet_samples.sample_rejects(rejects.assign(stage="screen"), 7)
+    assert sample["record_id"].tolist() == ["b"]
+
+
 def test_a_reject_that_cannot_be_read_is_blank() -> None:
     def read(record_id: str) -> np.ndarray:
         if record_id == "gone":

@@ -598,6 +598,16 @@ SIGN = {"step": "sign", "alpha": 0.01}
             ": 'export' repeats the attack",
         ),
         (
+            {"kind": "external", "library": "art", "name": "Square", "export": {"images": 2}},
+            ": 'export' repeats the attack",
+        ),
+        ({**SIGN, "export": True}, ".export: true must be a number"),
+        ({**SIGN, "export": -1}, ".export: -1 must be at least 0"),
+        ({**SIGN, "export": "dicom"}, ".export: 'dicom' must be"),
+        ({**SIGN, "export": {"dicom": True}}, ".export.images: missing; add it"),
+        ({**SIGN, "export": {"images": 2, "dicom": 3}}, ".export.dicom: 3 must be"),
+        ({**SIGN, "export": {"images": 2, "dcm": True}}, ".export.dcm: "),
+        (
             {"epsilon": [0.1, float("inf")], **RAW, "clip": "l2"},
             ".epsilon.1: inf must be a finite",
         ),
@@ -800,3 +810,36 @@ def test_a_group_has_one_entry_of_training_sizes(study: dict[str, Any]) -> None:
         "training_size.1.group: H-BR has an entry already, training_size.0; give each group one "
         "entry with all of its sizes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("export", "images", "dicom"),
+    [
+        (3, 3, False),
+        ({"images": 3}, 3, False),
+        ({"images": 3, "dicom": True}, 3, True),
+        ({"images": 0, "dicom": True}, 0, True),
+    ],
+)
+def test_export_is_a_number_or_says_more(
+    study: dict[str, Any], export: object, images: int, dicom: bool
+) -> None:
+    study["attacks"]["paper"]["export"] = export
+    settings = parse(study).attacks["paper"].export_settings
+    assert (settings.images, settings.dicom) == (images, dicom)
+
+
+def test_text_in_histology_cannot_be_a_reason_to_reject(study: dict[str, Any]) -> None:
+    """It is not searched there, so the setting would do nothing."""
+    source = {"kind": "table", "root": "r", "table": "t.csv"}
+    reject = {"screen": {"burned_in_text": "reject"}}
+    study["sources"]["ready"] = source | reject | {"modality": "histology"}
+    found = mistakes(study)
+    assert any(
+        line.startswith("sources.ready.screen.burned_in_text: 'reject' must be count")
+        for line in found
+    ), found
+    study["sources"]["ready"] = source | reject | {"modality": "xray"}
+    assert parse(study).sources["ready"].screen.burned_in_text == "reject"
+    study["sources"]["ready"] = source | {"screen": {"burned_in_text": "hide"}}
+    assert any("burned_in_text: 'hide' must be" in line for line in mistakes(study))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from helpers.dicom_files import film, save
+from PIL import Image, ImageDraw, ImageFont
 
 from pgdose.errors import Rejected
 from pgdose.images import codecs
@@ -170,6 +171,66 @@ def test_every_image_is_found_usable_or_not_and_why(write: Write, tmp_path: Path
     for name in ("pixel_hash", "perceptual_hash"):
         assert found[name].notna().to_dict() == found["usable"].to_dict()
     assert str(tmp_path) not in found.to_csv()
+
+
+def with_text(seed: int = 0) -> np.ndarray:
+    """A smooth image with a row of letters."""
+    rows = np.linspace(60, 180, 300)[:, None] + 20 * np.sin(np.arange(300) / 40 + seed)[None]
+    image = Image.fromarray(rows.astype(np.uint8))
+    ImageDraw.Draw(image).text((30, 40), "IVANOV 12.05", 255, ImageFont.load_default(20))
+    return np.asarray(image)
+
+
+def test_images_with_text_are_counted(write: Write) -> None:
+    table, paths = write({"text": with_text(), "plain": chest(), "blank": blank(0)})
+    found = look(table, paths).set_index("record_id")
+    assert found["usable"].to_dict() == {"text": True, "plain": True, "blank": False}
+    assert found.loc["text", "text_regions"] == 1 and found.loc["plain", "text_regions"] == 0
+    assert pd.isna(found.loc["blank", "text_regions"])  # rejected before it was searched
+    assert found["says_burned_in"].isna().all()
+
+
+def test_images_with_text_are_rejected_where_the_study_says_so(write: Write) -> None:
+    table, paths = write({"text": with_text(), "plain": chest()})
+    limits = LIMITS | {"burned_in_text": "reject"}
+    found = look(table, paths, limits=limits).set_index("record_id")
+    assert found["reason"].dropna().to_dict() == {"text": "burned_in_text"}
+    assert found.loc["text", "detail"] == "by the image, rows of letters: 1"
+    assert found.loc["text", "text_regions"] == 1  # counted all the same
+    assert pd.isna(found.loc["text", "pixel_hash"])
+
+
+def test_histology_is_not_searched_for_text(write: Write) -> None:
+    table, paths = write({"text": np.stack([with_text()] * 3, axis=2)})
+    assert look(table, paths, modality="histology")["text_regions"].isna().all()
+    assert look(table, paths, modality="other")["text_regions"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("says", "column", "reason"),
+    [
+        ("YES", True, "burned_in_text"),
+        ("yes ", True, "burned_in_text"),
+        ("NO", False, None),
+        ("MAYBE", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_what_a_header_says_of_text_counts(
+    says: str | None, column: bool | None, reason: str | None, tmp_path: Path
+) -> None:
+    attributes = {} if says is None else {"BurnedInAnnotation": says}
+    stored = chest().astype(np.uint16) << 4
+    path = save(film(stored, 12, **attributes), tmp_path / "a.dcm")
+    table, paths = described(["a"]), {"a": stat_file(path)}
+    for handling, expected in (("count", None), ("reject", reason)):
+        limits = LIMITS | {"burned_in_text": handling}
+        row = look(table, paths, kind="dicom_archive", limits=limits).loc[0]
+        said = None if pd.isna(row["says_burned_in"]) else bool(row["says_burned_in"])
+        assert said is column
+        assert (None if row["usable"] else row["reason"]) == expected
+    parquet.write_table(pd.DataFrame([row]), tmp_path / "0.parquet", SCREEN)
 
 
 def test_a_view_means_nothing_outside_of_x_rays(write: Write) -> None:

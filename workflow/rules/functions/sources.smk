@@ -172,6 +172,12 @@ def film_settings(w):
     return as_json({"modalities": entry.modalities, "orientation": entry.orientation})
 
 
+def searched_for_text():
+    """Sources whose pixels are searched for burned-in text; tissue is full of what looks like it."""
+    sources = sources_of_kind("dicom_archive", "table")
+    return [name for name in sources if STUDY.sources[name].modality != "histology"]
+
+
 def source_sheets():
     """What a person looks over: rejected images, tiles and slides, and the labeller's agreement."""
     archives_and_tables = sources_of_kind(*ARCHIVES, "table")
@@ -180,6 +186,7 @@ def source_sheets():
     return [
         *source_file("agreement.csv", hand_labelled()),
         *source_file("rejects.png", archives_and_tables),
+        *(f"{PRIVATE}/{name}/text_regions.png" for name in searched_for_text()),
         *source_file("tiles.png", fields_and_slides),
         *source_file("slides.csv", slides),
         *(f for name in slides for f in source_shards(name, "thumbnails", ending="")),
