@@ -15,6 +15,8 @@ min_version("9.13")
 
 
 include: "workflow/rules/functions/study_file.smk"
+include: "workflow/rules/functions/start_options.smk"
+include: "workflow/rules/functions/stopping.smk"
 
 
 STUDY_FILES = read_study_files(workflow.overwrite_configfiles or ["config.yaml"])

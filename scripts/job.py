@@ -18,7 +18,16 @@ from pathlib import Path
 # Where the package is not installed (an environment of --sdm conda), it is taken from here.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
+from memory_advice import advice, is_out_of_memory, limit_advice
+from supervisor import supervise
+
 from pgdose.errors import Damaged, UserError
+
+# The job that Snakemake started this process for; a test has none.
+JOB = getattr(sys.modules["__main__"], "snakemake", None)
+if JOB is not None:
+    supervise(JOB)  # before anything large is imported
+    sys.excepthook = lambda kind, error, places: fail(JOB, error)
 
 # Until `job` begins: all that imports make stays, and searching it for garbage takes half a second.
 gc.disable()
@@ -32,32 +41,44 @@ def job(snakemake):
     makes it again. Of other errors the log holds only the type and the places in the code, since
     it lies with the results and a message may quote a file; the terminal shows the whole traceback.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=log_handlers(snakemake))
-    log = logging.getLogger(snakemake.rule)
+    log = start_log(snakemake)
     gc.enable()
     try:
         yield log
-    except Damaged as error:
+    except Exception as error:
+        fail(snakemake, error)
+    if snakemake is JOB:
+        end_process()
+
+
+def start_log(snakemake):
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=log_handlers(snakemake))
+    return logging.getLogger(snakemake.rule)
+
+
+def fail(snakemake, error):
+    """Log what to do about an error, and exit with 1."""
+    log = logging.getLogger(snakemake.rule)
+    if not logging.root.handlers:  # a library that the script imports failed: `job` has not begun
+        start_log(snakemake)
+    if isinstance(error, Damaged):
         aside = Path(f"{error.path}.damaged")
         with contextlib.suppress(FileNotFoundError):  # another job was first
             Path(error.path).rename(aside)
         log.error("%s", error)
         log.error("The file was renamed to %s; run the study again to make it anew", aside)
-        sys.exit(1)
-    except UserError as error:
+    elif isinstance(error, UserError):
         log.error("%s", error)
-        sys.exit(1)
-    except Exception as error:
-        if is_disk_full(error):
-            log.error("%s", disk_full_message(snakemake.output[0], "work"))
-            sys.exit(1)
+    elif is_disk_full(error):
+        log.error("%s", disk_full_message(snakemake.output[0], "work", *full_temporary_folder()))
+    elif is_out_of_memory(error):
+        log.error("out of memory: %s", limit_advice() or advice(snakemake))
+    else:
         frames = traceback.extract_tb(error.__traceback__)
         places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
         log.error("rule %s failed: %s at %s", snakemake.rule, type(error).__name__, places)
-        traceback.print_exc()
-        sys.exit(1)
-    if type(snakemake).__module__ == "snakemake.script":  # not in a test
-        end_process()
+        traceback.print_exception(error)
+    sys.exit(1)
 
 
 def end_process():
@@ -104,6 +125,14 @@ def is_disk_full(error):
     return False
 
 
+def full_temporary_folder():
+    """The folder of temporary files, if it is the full one."""
+    folder = os.environ.get("TMPDIR", "/tmp")
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < 10**6:
+            yield folder
+
+
 def disk_full_message(*paths):
     """What to do about a full disk; it names the fullest of the places that a job writes to."""
     folders = [Path(path) for path in paths]
@@ -111,7 +140,8 @@ def disk_full_message(*paths):
     free, folder = min((shutil.disk_usage(folder).free, str(folder)) for folder in folders)
     return (
         f"{folder}: no space left on its disk ({free // 10**6} MB free). Make room, or move the "
-        "folder to a larger disk and leave a link; then start again: what is done is kept"
+        "folder to a larger disk and leave a link (of temporary files: name another folder in "
+        "TMPDIR); then start again: what is done is kept"
     )
 
 

@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
+from helpers.limits import memory_limit
 from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
 
 from pgdose.cli.verify import verify
@@ -272,3 +274,155 @@ def test_a_study_changed_after_a_kill_does_not_go_on_from_the_old_state(
         log = (folder / "results/pair/logs/train/X-TB-full.log").read_text()
         assert "epoch 1/20" in log and "resuming after epoch" not in log
     assert (again / network).read_bytes() == (fresh / network).read_bytes()
+
+
+# A group from its source to its measures: enough to try faults that take long.
+ONE_GROUP = "results/pair/groups/X-TB/full/measures/asr.parquet"
+
+
+def differing_so_far(undisturbed: Path, folder: Path) -> list[str]:
+    """Of what the folder has."""
+    expected, made = tables(undisturbed, "pair"), tables(folder, "pair")
+    assert Path(ONE_GROUP).relative_to("results/pair").as_posix() in made
+    return sorted(name for name in made if made[name] != expected.get(name))
+
+
+def begun(folder: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen:
+    """Start the study; what Snakemake prints goes to `terminal`. `before` are shell commands."""
+    command = [sys.executable, "-m", "snakemake", "--configfile", PAIR, "--resources", "gpu=0"]
+    command = ["bash", "-c", f'{before or "true"}; exec "$@"', "bash", *command, "--cores", "2"]
+    variables = os.environ | {"PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"} | environment
+    with (folder / "terminal").open("w") as terminal:
+        return subprocess.Popen(
+            [*command, *arguments],
+            **{"cwd": folder, "env": variables, "start_new_session": True},
+            **{"stdout": terminal, "stderr": terminal},
+        )
+
+
+def wait_for_job(folder: Path, rule: str, running: subprocess.Popen) -> None:
+    """Wait until a job of the rule is at work: its log is there, and its benchmark is not."""
+    results = folder / "results/pair"
+    while running.poll() is None:
+        names = {p.with_suffix("") for p in (results / "logs").glob(f"{rule}*/**/*.log")}
+        names |= {p.with_suffix("") for p in (results / "logs").glob(f"{rule}.log")}
+        for name in names:
+            done = results / "benchmarks" / name.relative_to(results / "logs")
+            if not done.with_suffix(".tsv").exists():
+                return
+        time.sleep(0.05)
+    raise AssertionError((folder / "terminal").read_text()[-3000:])
+
+
+def test_a_service_that_is_stopped_goes_on(undisturbed: Path, again: Path) -> None:
+    """SIGTERM to Snakemake alone, in jobs of several kinds; no --unlock afterwards."""
+    rules = ("screen", "tile", "render", "train", "attack", "measure", "report")
+    longest = 0.0
+    for rule in rules:
+        running = begun(again)
+        wait_for_job(again, rule, running)
+        time.sleep(0.5)
+        jobs = psutil.Process(running.pid).children(recursive=True)
+        moment = time.monotonic()
+        running.terminate()
+        assert running.wait(30) == 1, (again / "terminal").read_text()[-3000:]
+        longest = max(longest, time.monotonic() - moment)
+        assert not any(job.is_running() for job in jobs)
+        assert not list(again.glob(".snakemake/locks/*"))
+        assert half_written(again / "results") == []
+    run = snakemake(again, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert differing(undisturbed, again) == []
+    print(f"stopped {len(rules)} times, in {longest:.1f} s at most")
+
+
+def test_a_limit_of_memory_kills_jobs_and_loses_nothing(undisturbed: Path, again: Path) -> None:
+    """The kernel kills what is largest, mostly a job, else Snakemake; the limit is raised."""
+    kills, sentences = 0, 0
+    for megabytes in range(250, 2000, 75):
+        with memory_limit(megabytes) as under_limit:
+            status = begun(again, ONE_GROUP, before=under_limit).wait()
+        if status == 0:
+            break
+        kills += 1
+        text = (again / "terminal").read_text()
+        sentences += "the system killed it because memory ran out" in text
+        if list(again.glob(".snakemake/locks/*")):
+            assert snakemake(again, "--unlock", study=PAIR).returncode == 0
+    assert status == 0 and kills and sentences
+    assert differing_so_far(undisturbed, again) == []
+    print(f"{kills} runs failed, {sentences} of them with the sentence; {megabytes} MB were enough")
+
+
+def set_back(folder: Path, hours: int = 1) -> None:
+    """Date all files as if the clock had been set back after they were written."""
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # a running job's
+            moment = path.lstat().st_mtime + hours * 3600
+            os.utime(path, (moment, moment), follow_symlinks=False)
+
+
+@pytest.mark.parametrize("during", ["between jobs", "a job"])
+def test_a_clock_that_is_set_back_changes_no_table(
+    undisturbed: Path, again: Path, during: str
+) -> None:
+    """Processes run an hour ahead; then they do not, and what they wrote lies in the future."""
+    library = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+    if not library.exists():
+        pytest.skip("needs Debian's package faketime")
+    clock = again / "clock"
+    clock.write_text("+3600")
+    environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    for rule in ("train", "attack"):
+        running = begun(again, ONE_GROUP, **environment)
+        wait_for_job(again, rule, running)
+        if during == "between jobs":
+            running.terminate()
+            running.wait()
+            set_back(again)
+            clock.write_text("+0")
+            running = begun(again, ONE_GROUP, **environment)
+        else:
+            set_back(again)
+            clock.write_text("+0")
+        status = running.wait()
+        text = (again / "terminal").read_text()
+        if status == 0:
+            break
+        print(text[-1500:])
+        clock.write_text("+3600")
+    run = snakemake(again, ONE_GROUP, study=PAIR)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert differing_so_far(undisturbed, again) == []
+
+
+@pytest.mark.parametrize(("late", "wait"), [(3, 5), (8, 20)])
+def test_files_that_are_seen_late_lose_nothing(
+    undisturbed: Path, again: Path, late: int, wait: int
+) -> None:
+    """Snakemake sees results seconds after they were written, and waits for them."""
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import fusepy"], capture_output=True).returncode:
+        pytest.skip("needs Debian's package python3-fusepy")
+    (again / "kept").mkdir()
+    (again / "results").mkdir()
+    program = str(PROJECT / "tests/long/late_disk.py")
+    disk = subprocess.Popen([python, program, again / "kept", again / "results", str(late)])
+    try:
+        while not os.path.ismount(again / "results"):
+            assert disk.poll() is None
+            time.sleep(0.1)
+        running = begun(again, ONE_GROUP, "--latency-wait", str(wait))
+        assert running.wait() == 0, (again / "terminal").read_text()[-3000:]
+    finally:
+        subprocess.run(["umount", "-l", again / "results"], check=True)
+        disk.wait(10)
+    (again / "results").rmdir()
+    (again / "kept").rename(again / "results")
+    assert differing_so_far(undisturbed, again) == []

@@ -34,6 +34,7 @@ RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
 
 
 onstart:
+    catch_signals()
     # Snakemake would make them readable for everybody. Imported here, since only a real run needs it.
     from pgdose.tables.output_files import private_folder
     from pgdose.tables.site_key import make_key

@@ -1,15 +1,19 @@
 """Starting Snakemake with the Snakefile of this installation, from whatever folder."""
 
+import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pgdose.errors import UserError
 from pgdose.project_files import workflow_root
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 NO_SNAKEMAKE = (
     "snakemake is not installed here, and it carries studies out; install it with "
     "`pip install 'pgdose[workflow]'`"
@@ -35,4 +39,23 @@ def run_study(study: Path, options: Sequence[str], folder: Path | None = None) -
     if not Path(folder or ".", study).is_file():
         raise UserError(f"there is no study file {str(study)!r}; correct the path")
     sys.stdout.flush()
-    return subprocess.run(snakemake_command(study, options), cwd=folder).returncode
+    snakemake = subprocess.Popen(snakemake_command(study, options), cwd=folder)
+    with signals_passed_on(snakemake):
+        return snakemake.wait()
+
+
+@contextlib.contextmanager
+def signals_passed_on(process: subprocess.Popen) -> Iterator[None]:
+    """Pass on the signals that ask this process for an end: the other one ends in good order."""
+    if threading.current_thread() is not threading.main_thread():  # it gets no signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    passed = {number for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in passed:
+        signal.signal(number, lambda number, frame: process.send_signal(number))
+    try:
+        yield
+    finally:
+        for number in passed:
+            signal.signal(number, before[number])

@@ -20,6 +20,8 @@ ROUTINE = (
 # What Snakemake adds at the end; a run in which all went well needs neither.
 ENDINGS = ("Complete log(s):", "Elapsed time:")
 NOTHING_TO_DO = "Nothing to be done"
+# What it says of a job that did not end well: with a run that was stopped, all of its jobs end so.
+FAILURES = ("RuleException:", "CalledProcessError")
 # Events that give way to the lines of jobs.
 REPLACED = {"run_info", "resources_info", "job_started", "job_info", "job_finished", "progress"}
 SILENCE, LONGEST_SILENCE = 60.0, 600.0  # seconds without a line until one says what is running
@@ -33,6 +35,7 @@ class JobLines(logging.Handler):
     plan:    reads the plan, once Snakemake has made it
     title:   begins the first line
     ending:  where to look when there is nothing to be done
+    stopped: whether somebody has asked the run to end; its jobs end with it, and none has failed
 
     Warnings, errors and whatever it does not know pass through. So does everything before a run
     begins, hence the output of `--summary` and the like. If it fails itself, everything passes
@@ -45,11 +48,12 @@ class JobLines(logging.Handler):
         plan: Callable[[], Plan],
         title: str,
         ending: Callable[[], str],
+        stopped: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.inner, self.read_plan, self.title, self.ending = inner, plan, title, ending
-        self.clock = clock
+        self.stopped, self.clock = stopped, clock
         self.active = self.broken = False
         self.plan = Plan({}, None, False)
         self.columns = Columns([])
@@ -80,6 +84,8 @@ class JobLines(logging.Handler):
             return False
         if not self.active:
             return True
+        if self.stopped() and (event == "job_error" or str(record.msg).startswith(FAILURES)):
+            return False
         if event == "run_info":
             self._begin(record)
         elif event == "job_info":

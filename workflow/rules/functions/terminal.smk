@@ -43,6 +43,7 @@ if (
         plan=lambda: read_plan(workflow, typical=STUDY.phantom is not None),
         title=f"Study {STUDY.study}",
         ending=where_to_look,
+        stopped=lambda: bool(STOPPED_BY),
     )
 
 
@@ -51,7 +52,11 @@ onsuccess:
 
 
 onerror:
-    # Ctrl-C comes here too, with no failed job. Those of a keep-going run may stand far above.
+    if STOPPED_BY:
+        logger.error(
+            f"Stopped by {STOPPED_BY[0]} after {run_time()}. The same command goes on"
+        )
+    # Those of a keep-going run may stand far above.
     failed = [job for job in workflow.scheduler.failed if job.log]
     if failed:
         jobs = f"{len(failed)} job{'s' if len(failed) > 1 else ''}"
