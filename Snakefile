@@ -17,8 +17,10 @@ min_version("9.13")
 include: "workflow/rules/functions/study_file.smk"
 include: "workflow/rules/functions/start_options.smk"
 include: "workflow/rules/functions/stopping.smk"
+include: "workflow/rules/functions/storage.smk"
 
 
+check_storage()
 STUDY_FILES = read_study_files(workflow.overwrite_configfiles or ["config.yaml"])
 
 if not workflow.overwrite_configfiles:
@@ -46,6 +48,12 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/functions/records.smk"
+
+
+check_records()
+
+
 include: "workflow/rules/functions/phantom.smk"
 include: "workflow/rules/functions/sources.smk"
 include: "workflow/rules/functions/pacs.smk"

@@ -6,6 +6,7 @@ hospital are left out, since it may not have made them yet.
 
 import contextlib
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from pgdose.user_tables.source_tables import (
     report_table,
 )
 
+PRIVATE_HEAD = "The private folders of the study are not yours:"
 KEY_HEAD = "The key of the study's ids is not in order:"
 INPUTS_HEAD = "The study's inputs are not in order:"
 SHARDS_READ = 20  # of a source that has no records yet
@@ -38,10 +40,41 @@ SHARDS_READ = 20  # of a source that has no records yet
 
 def check_inputs(study: Study) -> None:
     """Raises one UserError with a line for each folder, file, column or label that is missing."""
+    if lines := private_mistakes(study):
+        raise UserError("\n".join([PRIVATE_HEAD, *(f"  {line}" for line in lines)]))
     if lines := key_mistakes(study):
         raise UserError("\n".join([KEY_HEAD, *(f"  {line}" for line in lines)]))
     if lines := input_mistakes(study):
         raise UserError("\n".join([INPUTS_HEAD, *(f"  {line}" for line in lines)]))
+
+
+def private_mistakes(study: Study) -> list[str]:
+    """A line for each private folder of another user.
+
+    What lies in it looks as if it were missing: Snakemake would plan to make it again, and a key
+    there would count as lost.
+    """
+    private = Path(study.privacy.folder)
+    of_sources = [private / name for name in study.sources]
+    lines = []
+    for folder in dict.fromkeys([Path("private"), private, *of_sources]):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # of a folder with a line
+            owner = folder.stat().st_uid
+            if os.geteuid() not in (owner, 0):
+                name = _user_name(owner)
+                lines.append(
+                    f"{folder}/ belongs to {name}, and nobody else may use it, since it leads to "
+                    f"the files of patients; start Snakemake as {name}, have the folder given to "
+                    "you (chown -R), or work in a checkout of your own"
+                )
+    return lines
+
+
+def _user_name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:  # an account of another machine
+        return f"user {user}"
 
 
 def input_mistakes(study: Study) -> list[str]:

@@ -30,7 +30,28 @@ def _parse(path: Path) -> tuple[str, tuple[str, ...]]:
             raise ValueError(f"{path.name} has a relative import; write the module's full name")
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
-    return ast.dump(tree), tuple(names)
+    return _dump(tree), tuple(names)
+
+
+def _dump(value: object) -> str:
+    """A syntax tree as text, the same under every version of Python, unlike that of `ast.dump`.
+
+    Later versions know more fields, which are empty in code of earlier ones, and 3.12 has an empty
+    text at the end of an f-string's format.
+    """
+    if isinstance(value, list):
+        return f"[{','.join(map(_dump, value))}]"
+    if not isinstance(value, ast.AST):
+        return repr(value)
+    fields = dict(ast.iter_fields(value))
+    if isinstance(value, ast.JoinedStr):
+        fields["values"] = [part for part in value.values if not _is_empty_text(part)]
+    texts = (f"{name}={_dump(field)}" for name, field in fields.items() if field not in (None, []))
+    return f"{type(value).__name__}({','.join(texts)})"
+
+
+def _is_empty_text(part: ast.expr) -> bool:
+    return isinstance(part, ast.Constant) and part.value == ""
 
 
 def _imported_files(name: str, folder: Path) -> list[Path]:

@@ -106,14 +106,22 @@ def _no_place(field: str, path: Path) -> str | None:
     """What is wrong with a place where nothing can be written."""
     example = _example(field)
     for parent in path.parents:
-        if parent.exists() and not parent.is_dir():
+        if _exists(parent) and not parent.is_dir():
             return f"lies in {parent.name!r}, which is a file; use {example}"
-    if path.exists() and not path.is_dir() and field != "privacy.key":
+    if _exists(path) and not path.is_dir() and field != "privacy.key":
         return f"is a file; give a folder, such as {example}"
-    if path.exists() and not path.is_file() and field == "privacy.key":
+    if _exists(path) and not path.is_file() and field == "privacy.key":
         kind = "a folder" if path.is_dir() else "a pipe or a device"
         return f"is {kind}; give a file, such as {example}"
     return None
+
+
+def _exists(path: Path) -> bool:
+    """Whether something stands at a path; not, as far as a user sees, in another one's folder."""
+    try:
+        return path.exists()
+    except PermissionError:  # `preflight` names the folder
+        return False
 
 
 def _example(field: str) -> str:

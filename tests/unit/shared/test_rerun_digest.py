@@ -1,10 +1,14 @@
 """The digest of a job's code: it changes with what runs, and with nothing else."""
 
+import contextlib
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.workflow import PROJECT
 
 from pgdose import rerun_digest
 
@@ -192,3 +196,34 @@ def test_a_network_s_jobs_run_no_code_of_other_stages(name: str) -> None:
     of_attacks = [path for path in others if NO_NETWORK_S.search(path.as_posix())]
     assert all(OF_ADVERSARIAL_TRAINING.search(path.as_posix()) for path in of_attacks)
     assert bool(of_attacks) == (name == "train.py")
+
+
+VERSIONS = [f"3.{minor}" for minor in range(11, 14)]
+SNIPPET = """
+def f(x):
+    return f"{x!r:>{x}}" f"{x:.2f} and {x}" if x else None
+
+
+class A:
+    y: int = 0
+"""
+
+
+def test_the_digest_is_the_same_under_every_version_of_python(tmp_path: Path) -> None:
+    """Else a study that moves to a machine with another Python would be carried out again."""
+    script = tmp_path / "script.py"
+    script.write_text(SNIPPET)
+    code = "import sys; from pathlib import Path; from pgdose import rerun_digest as r\n"
+    code += "print(r.digest(Path(sys.argv[1])), r.digest(Path(sys.argv[2])))"
+    train = PROJECT / "scripts/train.py"
+    digests = {}
+    for version in VERSIONS:
+        command = [f"python{version}", "-c", code, str(script), str(train)]
+        environment = os.environ | {"PYTHONPATH": str(PROJECT / "src"), "PYENV_VERSION": version}
+        with contextlib.suppress(FileNotFoundError):
+            run = subprocess.run(command, env=environment, text=True, capture_output=True)
+            if run.returncode == 0:
+                digests[version] = run.stdout
+    if len(digests) < 2:
+        pytest.skip("there is one version of Python here")
+    assert len(set(digests.values())) == 1, digests

@@ -1,0 +1,52 @@
+# Snakemake's records of how results were made, in .snakemake/metadata.
+
+import contextlib
+import os
+import sys
+from base64 import urlsafe_b64decode
+
+from snakemake.settings.types import ExecMode
+
+DECISIVE = (  # results that follow from the study; all others are made of them
+    "sources/*/records.parquet",
+    "groups/*/members.parquet",
+    "groups/*/*/network.safetensors",
+    "groups/*/*/*/surface/*.parquet",
+)
+
+
+def recorded_files():
+    """The files that Snakemake has a record of."""
+    folder = Path(".snakemake/metadata")
+    files = set()
+    for record in folder.rglob("*"):
+        parts = record.relative_to(folder).parts  # folders of long names begin with @
+        with contextlib.suppress(ValueError):
+            code = "".join(part.removeprefix("@") for part in parts)
+            files.add(urlsafe_b64decode(code).decode())
+    return files
+
+
+def check_records():
+    """Stop where results have no records: Snakemake would take them for those of this study.
+
+    It compares the study's settings with the records alone, and says nothing where there are none.
+    `--forceall` makes new ones.
+    """
+    # Snakemake keeps its own word for it until the Snakefile is read.
+    is_forced = not {"--forceall", "-F"}.isdisjoint(sys.argv)
+    is_database = os.path.exists(".snakemake/metadata.db")  # --persistence-backend db
+    if workflow.exec_mode != ExecMode.DEFAULT or is_forced or is_database:
+        return
+    results = [
+        str(path) for pattern in DECISIVE for path in Path(RESULTS).glob(pattern)
+    ]
+    missing = sorted(set(results) - recorded_files()) if results else []
+    if missing:
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise WorkflowError(
+            f"{missing[0]}{others}: .snakemake/ has no record of how they were made, so nobody can "
+            "say whether they belong to this study as it is now; copy .snakemake/ from where they "
+            "were made, or make all results again with --forceall (results that are surely this "
+            "study's get records with --forceall --touch)"
+        )
