@@ -21,10 +21,10 @@ def source_counts(
 
     `screened`, of SCREEN, are the records that a group of the study could choose; usable are those
     of them that passed. Findings are counted among readable records. In a source of tiles a
-    rejected field or slide counts as one. Sources with reports also have `norm_conflicts`, records whose report
-    is a norm phrase and mentions a finding, and `mojibake`, files that seem to declare a wrong
-    character set. Where pixels were searched for letters, `text_in_pixels` are the images with
-    some, and `says_burned_in` those whose header says so, rejected for it or not.
+    rejected field or slide counts as one. Sources with reports also have `norm_conflicts`, records
+    whose report is a norm phrase and mentions a finding, and `mojibake`, files that seem to declare
+    a wrong character set. Where pixels were searched for letters, `text_in_pixels` are the images
+    with some, and `says_burned_in` those whose header says so, rejected for it or not.
     """
     at_index = rejects["stage"] == "index"
     labelled = records.filter(regex="^label_").eq(1).fillna(False).astype(bool)

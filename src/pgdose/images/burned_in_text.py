@@ -22,7 +22,7 @@ STROKE, STROKES_A_SIDE = 9, 56  # wider than a stroke: pixels at least, and a pa
 LEVELS = (0.55, 0.3)  # of the strongest stroke: where ink begins
 LOWEST, HIGHEST = 5, 1 / 12  # a letter: pixels, and of the picture's longer side; ribs are higher
 LEAST_FILL, SOLID = 0.18, 0.85  # of a letter's box: a wire has less ink, a bar more
-WIDEST = 1.4  # letters, in heights; what is wider is several letters that touch
+WIDEST = 1.4  # heights of one letter; what is wider is several letters that touch
 LONGEST = 14.0  # heights of such a piece
 PITCH = 0.6  # heights from one letter to the next where they touch
 STROKES = 1.8  # of a letter, along a line through its middle
@@ -30,8 +30,8 @@ NARROW = 0.4  # heights: 1, I and l
 LEAST_LETTERS = 3  # of a row; one or two mark a side or are its maker's initials
 MOST_PIECES = 400  # in one place: that is texture
 MOST_OF_RIM = 0.3  # of the ink's strength, right beside it
-WIDE = np.ones((5, 5))
-EIGHT = np.ones((3, 3))  # pixels that touch at a corner belong together
+EIGHT = np.ones((3, 3))  # pixels or cells that touch at a corner belong together
+WIDE = np.ones((5, 5))  # cells that are near
 
 
 class Region(NamedTuple):

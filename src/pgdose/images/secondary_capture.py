@@ -1,9 +1,9 @@
 """Pictures of an attack as DICOM (Secondary Capture) that nobody can take for a film.
 
 The picture is not touched: its pixels stand in the file as they were attacked, in a frame that
-says on all four sides what it is. Whoever cuts off a side, or three, still reads the notice; whoever
-cuts out the picture alone does not, which no notice prevents that leaves the pixels as they are.
-`place` tells where in the file they stand.
+says on all four sides what it is. Whoever cuts off a side, or three, still reads the notice;
+whoever cuts out the picture alone does not, which no notice prevents that leaves the pixels as they
+are. `place` tells where in the file they stand.
 
 Nothing in a file depends on the time or the machine, so equal pictures make equal files.
 """
