@@ -101,6 +101,7 @@ class Faults:
     dies_at: Counter[str] = dataclasses.field(default_factory=Counter)  # the connection breaks
     doubled: set[str] = dataclasses.field(default_factory=set)  # delivered twice
     busy: int = 0  # requests that are answered "not now"
+    busy_status: int = 503  # of HTTP
     forbids_fetching: bool = False
     ignores_filters: bool = False
     ignores_paging: bool = False
@@ -263,7 +264,7 @@ class WebHandler(BaseHTTPRequestHandler):
         with LOCK:
             faults.busy -= 1
         if faults.busy >= 0:
-            return self._send(503, b"", **{"Retry-After": "1"})
+            return self._send(faults.busy_status, b"", **{"Retry-After": "1"})
         address = urlsplit(self.path)
         if not address.path.startswith(f"{self.settings.prefix}/"):
             return self._send(404, b"")

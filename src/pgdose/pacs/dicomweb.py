@@ -25,6 +25,7 @@ MOST_PAGES = 100_000
 CHUNK = 2**20  # bytes
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'  # as it is stored
 BUSY = (408, 429, 503)
+UNREACHABLE = (502, 504)  # a web server says so of the PACS behind it
 GONE = (404, 410)
 TOO_LARGE = (413,)
 LONGEST_PAUSE = 3600.0  # seconds that a server may ask for
@@ -193,6 +194,8 @@ def _check_status(response: requests.Response) -> None:
         pause = response.headers.get("Retry-After", "")
         seconds = min(float(pause), LONGEST_PAUSE) if pause.isdecimal() else 0.0
         raise ServerDown(f"it is busy (HTTP {status})", busy=True, retry_after=seconds)
+    if status in UNREACHABLE:
+        raise ServerDown(f"its web server does not reach the PACS (HTTP {status})")
     if status == 401:
         raise Refused(
             "server.credentials: the server refuses the login (HTTP 401); correct the user and "

@@ -137,6 +137,21 @@ def test_an_instance_that_is_delivered_twice_is_kept_once(start: Start) -> None:
     assert_whole(pacs, pacs.fetch(), holdings.instances)
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_pacs_that_is_down_behind_its_web_server_rejects_nothing(
+    tmp_path: Path, status: int
+) -> None:
+    holdings = Holdings(films(3))
+    with web_server(holdings) as url:
+        pacs = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path / "films")
+        rows = pacs.listing().rows
+        holdings.faults.busy, holdings.faults.busy_status = 1000, status
+        with pytest.raises(UserError, match=rf"^server: .*HTTP {status}.*3 times in a row"):
+            pacs.fetch(rows, fetch={"retries": 2})
+        holdings.faults.busy = 0
+        assert_whole(pacs, pacs.fetch(rows), holdings.instances)
+
+
 def test_a_server_that_is_down_stops_the_job(start: Start) -> None:
     holdings = Holdings(films(2))
     pacs = start(holdings)
