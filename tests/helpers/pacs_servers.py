@@ -53,6 +53,7 @@ class Stored:
     content: bytes = b""
     modality: str = "CR"
     date: str = "20190614"
+    time: str = ""
     body_part: str = "CHEST"
     study_description: str = "THORAX pa"
     series_description: str = "stehend"
@@ -105,6 +106,7 @@ class Faults:
     forbids_fetching: bool = False
     ignores_filters: bool = False
     ignores_paging: bool = False
+    has_one_page: bool = False  # of studies: any further one is empty
     page: int = 10**9  # answers that it lists at a time, whatever is asked for
     cut_list: int = 10**9  # studies that it lists at most, without a word
     short_lists: int = 0  # of series and instances, that miss their last answer
@@ -197,6 +199,10 @@ def _fits(one: Stored, filters: dict[str, str]) -> bool:
         first, last = date.split("-")
         if not (first or "0") <= one.date <= (last or "9"):
             return False
+    if (time := filters.get("StudyTime")) and one.time:
+        first, last = time.split("-")
+        if not first <= one.time <= last:
+            return False
     pairs = {
         "StudyInstanceUID": one.study,
         "SeriesInstanceUID": one.series,
@@ -287,6 +293,8 @@ class WebHandler(BaseHTTPRequestHandler):
         if not faults.ignores_paging:
             start = int(query.get("offset", 0))
             answers = answers[start : start + min(int(query["limit"]), faults.page)]
+            if start and level == "STUDY" and faults.has_one_page:
+                answers = []
         content = json.dumps([_json(answer) for answer in answers]).encode()
         self._send(200 if answers else 204, content if answers else b"")
 

@@ -21,6 +21,7 @@ from pgdose.study.pacs import DicomWeb, Tls
 from pgdose.xray.dicom_file import LARGEST_FILE
 
 PAGE = 500  # answers that are asked for at a time
+WHOLE = 1_000_000  # where pages may be missing
 MOST_PAGES = 100_000
 CHUNK = 2**20  # bytes
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'  # as it is stored
@@ -102,7 +103,19 @@ class DicomWebConnection:
         self.session.close()
 
     def find(self, search: Search) -> list[Answer]:
-        """All pages of a search. A page that brings nothing new is the last one."""
+        """All pages of a search.
+
+        Some servers (Orthanc 1.10) have no second page of a search by a computed attribute such as
+        ModalitiesInStudy: a list that ends with a full page is asked for once more, as a whole.
+        """
+        answers = self._pages(search)
+        if answers and len(answers) % PAGE == 0:
+            with contextlib.suppress(TooMany):
+                answers = max(answers, self._page(search, 0, limit=WHOLE), key=len)
+        return answers
+
+    def _pages(self, search: Search) -> list[Answer]:
+        """Page after page, until one brings nothing new."""
         answers: list[Answer] = []
         seen: set[str] = set()
         for _ in range(MOST_PAGES):
@@ -114,9 +127,9 @@ class DicomWebConnection:
             answers += page
         return answers
 
-    def _page(self, search: Search, offset: int) -> list[Answer]:
+    def _page(self, search: Search, offset: int, limit: int | None = None) -> list[Answer]:
         options: dict[str, Any] = {
-            "limit": PAGE,
+            "limit": limit or PAGE,
             "offset": offset,
             "fields": list(KEYS[search.level]),
             "search_filters": dict(search.filters),

@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -47,6 +47,7 @@ class Listing(NamedTuple):
     impossible_uids      answers without a UID that a file can be named by
     not_asked_for        answers of another study or series than the one that was asked about
     cut_lists            lists of studies that the server cut, and that were asked for in parts
+    hours_maybe_cut      hours of a day whose list of studies is still so round that it may be cut
     body_part_not_stated series that stay though the server says no body part
     left_out_studies_*, left_out_series_*  what the filters left out, and by which of them
     """
@@ -209,18 +210,32 @@ class Lister:
         answers: dict[str, Answer] | None = None
         with contextlib.suppress(TooMany):
             answers = self._ask(Search("STUDY", filters=tuple(filters)))
-        if answers is not None and (len(answers) < CUT_LEAST or len(answers) % CUT_STEP):
+        if answers is not None and not may_be_cut(answers):
             return answers
         start, end = first_day or FIRST_DAY, last_day or max(self.today, start_of(first_day))
         if start >= end:
-            if answers is None:
-                raise stopped("it refuses to list the studies of one day", 1)
-            return answers
+            return self._studies_of_day(filters, answers)
         middle = start + (end - start) // 2
         halves = self._studies_between(modality, start, middle)
         halves |= self._studies_between(modality, middle + datetime.timedelta(days=1), end)
         self._count("cut_lists", answers is None or bool(halves.keys() - answers.keys()))
         return (answers or {}) | halves
+
+    def _studies_of_day(
+        self, filters: Iterable[tuple[str, str]], answers: dict[str, Answer] | None
+    ) -> dict[str, Answer]:
+        """Studies of one day, hour by hour; those that state no time are in `answers` at most."""
+        hours: dict[str, Answer] = {}
+        for hour in range(24):
+            time = ("StudyTime", f"{hour:02}0000-{hour:02}5959")
+            try:
+                part = self._ask(Search("STUDY", filters=(*filters, time)))
+            except TooMany:
+                raise stopped("it refuses to list the studies of one hour", 1) from None
+            self._count("hours_maybe_cut", may_be_cut(part))
+            hours |= part
+        self._count("cut_lists", answers is None or bool(hours.keys() - answers.keys()))
+        return (answers or {}) | hours
 
     def _instances(self, study_answer: Answer) -> list[Instance]:
         """The instances of the series of a study that pass the filters."""
@@ -290,6 +305,11 @@ class Lister:
     def _say_counts(self) -> None:
         for name, count in sorted(self.counts.items()):
             self.log.info("%s: %d", name, count)
+
+
+def may_be_cut(answers: Collection[str]) -> bool:
+    """Whether a list ends at a round number, as one that the server cut without a word."""
+    return len(answers) >= CUT_LEAST and len(answers) % CUT_STEP == 0
 
 
 def start_of(day: datetime.date | None) -> datetime.date:

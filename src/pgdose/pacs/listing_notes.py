@@ -7,6 +7,9 @@ from pgdose.errors import UserError
 TEXTS = {  # of the counts of a listing, those that stand for films that may be missing
     "claimed_not_listed": "{} instances that the PACS counts are not there in its lists",
     "claimed_series_not_listed": "{} series that the PACS counts are not there in its lists",
+    "hours_maybe_cut": (
+        "the PACS may have cut {} lists of the studies of an hour: some may be not there"
+    ),
     "impossible_uids": "{} instances that the PACS lists have a UID that is not understood",
 }
 

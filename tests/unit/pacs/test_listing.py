@@ -142,6 +142,34 @@ def test_a_list_that_the_server_cuts_is_asked_for_in_parts(start: Start, dates: 
     assert counts["cut_lists"] > 0
 
 
+def test_pages_that_a_server_does_not_have_are_asked_for_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orthanc has no second page of studies by their modality."""
+    from pgdose.pacs import dicomweb
+
+    monkeypatch.setattr(dicomweb, "PAGE", 3)
+    holdings = Holdings([empty(number) for number in range(1, 11)], Faults(has_one_page=True))
+    with web_server(holdings) as url:
+        rows, counts = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path).listing()
+    assert len(rows) == 10 and counts == {}
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+def test_the_list_of_a_day_that_the_server_cuts_is_asked_for_by_the_hour(
+    start: Start, has_times: bool
+) -> None:
+    """Where the server does not go by the hour, it is said that some may be missing."""
+    times = [f"{number % 24:02}3000" if has_times else "" for number in range(120)]
+    instances = [empty(number + 1, time=time) for number, time in enumerate(times)]
+    holdings = Holdings(instances, Faults(cut_list=100))
+    dates = ["2019-06-14", "2019-06-14"]
+    rows, counts = start(holdings).listing(find={"dates": dates, "modalities": ["CR"]})
+    assert len(rows) == (120 if has_times else 100)
+    assert (counts.get("cut_lists", 0) > 0) == has_times
+    assert (counts.get("hours_maybe_cut", 0) > 0) == (not has_times)
+
+
 def test_instances_that_the_server_counts_and_does_not_list_are_counted(start: Start) -> None:
     _, counts = start(Holdings(films(2, 2, side=8), Faults(claims=3))).listing()
     assert counts == {"claimed_not_listed": 12}
