@@ -54,7 +54,7 @@ USER, PASSWORD = "reader", "wq7xjvkp-kennwort"
 LOGINS = [PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()]
 COMPARED = {".csv", ".parquet", ".json", ".npy", ".png"}
 NOT_COMPARED = {"benchmarks", "logs"}
-LIMIT = 240  # seconds for each run of a study: one that hangs is stopped
+LIMIT = 900  # seconds for each run of a study: one that hangs is stopped
 KEY = hashlib.sha256(b"a key of tests").hexdigest()
 
 
@@ -329,7 +329,7 @@ def check_dicomweb(site: Site, reference: Path) -> str:
     check_one_at_a_time(folder)
     check_what_reruns(folder)
     again = sum(times.values()) - len(times)
-    assert again <= 8, f"{again} films were sent again"  # at most those on their way at the kill
+    assert again <= 12, f"{again} films were sent again"  # on their way, or not yet on the disk
     count = check_equal(reference, folder)
     return f"DICOMweb: {count} files as of the folder; {again} films on their way at the kill"
 
