@@ -32,4 +32,5 @@ outcome_lines    the main numbers of a finished study
 report_files  the reports that `label` is given
 label_lines   explained reports as lines of a terminal
 configfiles   is no command: the profiles call it before Snakemake reads the files of --configfile
+kubernetes_volume  is no command either: profiles/kubernetes fits Snakemake's plugin to a shared folder
 """
