@@ -7,7 +7,7 @@ from pgdose.tables import parquet
 from pgdose.tables.pacs_schemas import FETCHED
 
 with job(snakemake) as log, pacs_source(snakemake) as (source, credentials):
-    listed = parquet.read_table(snakemake.input[0])
-    rows = listed[listed["shard"] == int(snakemake.wildcards.shard)].to_dict("records")
-    fetched = fetch(rows, source, credentials, log)
+    is_of_shard = [("shard", "==", int(snakemake.wildcards.shard))]
+    listed = parquet.read_parquet(snakemake.input[0], filters=is_of_shard)
+    fetched = fetch(listed.to_pylist(), source, credentials, log)
     parquet.write_rows(fetched, snakemake.output[0], FETCHED, private=True)
