@@ -31,10 +31,14 @@ class Named:
 
 
 def run_script(name: str, folder: Path, **given: dict[str, Any]) -> None:
-    """Run scripts/NAME.py in the folder; `given`: input, output, params, wildcards, resources."""
+    """Run scripts/NAME.py in the folder.
+
+    given: input, output, params, wildcards, resources; and config, the study
+    """
     job = Named(
         rule=name,
         log=[str(folder / f"{name}.log")],
+        config=given.get("config", {}),
         **{
             part: Named(**given.get(part, {}))
             for part in ("input", "output", "params", "wildcards", "resources")
