@@ -31,6 +31,7 @@ outcome_lines    the main numbers of a finished study
 
 report_files  the reports that `label` is given
 label_lines   explained reports as lines of a terminal
+start_options  what Snakemake would not refuse at its start, for the Snakefile
 configfiles   is no command: the profiles call it before Snakemake reads the files of --configfile
-kubernetes_volume  is no command either: profiles/kubernetes fits Snakemake's plugin to a shared folder
+kubernetes_volume  is no command: profiles/kubernetes fits Snakemake's plugin to a shared folder
 """
