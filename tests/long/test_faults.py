@@ -65,13 +65,13 @@ def mounted(folder: Path, *arguments: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-# What says with which key a table's ids were made: `undisturbed` has that of the synthetic
-# hospital, `again` the same key in a file.
+# What says with which key a table's ids were made: in `undisturbed` with the synthetic hospital's,
+# in `again` with the same key in a file.
 OF_THE_KEY = {b"key_fingerprint", b"members", b"made_from", b"checksum"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every table of the results; of Parquet the values, and the metadata without the key."""
+    """Every table of the results; of Parquet without the metadata that name the key."""
     files = tables(folder, "pair")
     for name, content in files.items():
         if name.endswith(".parquet"):
