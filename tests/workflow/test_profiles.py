@@ -91,6 +91,15 @@ def test_a_profile_repeats_the_default_s_keys(name: str) -> None:
     assert any("gpu" in text for text in own["resources"]) == (name == "workstation")
 
 
+def test_the_profile_of_kubernetes_repeats_them_but_for_its_definitions() -> None:
+    default, own = profile("default"), profile("kubernetes")
+    for key in default.keys() - {"resources", "default-resources", "__definitions__"}:
+        assert own[key] == default[key], key
+    assert own["default-resources"].items() >= default["default-resources"].items()
+    assert own["resources"] == ["pacs=1"]
+    assert set(default["__definitions__"]) <= set(own["__definitions__"])
+
+
 def test_slurm_s_examples_for_a_site_work(fresh: Path, tmp_path: Path) -> None:
     """With the comments taken off, GPU rules alone get the GPU's partition and model."""
     text = (fresh / "profiles/slurm/config.yaml").read_text()

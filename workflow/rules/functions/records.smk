@@ -1,4 +1,5 @@
-# Snakemake's records of how results were made, in .snakemake/metadata.
+# Snakemake's records of how results were made, in .snakemake/metadata and, of jobs that did not end,
+# in .snakemake/incomplete.
 
 import contextlib
 import os
@@ -16,14 +17,16 @@ DECISIVE = (  # results that follow from the study; all others are made of them
 
 
 def recorded_files():
-    """The files that Snakemake has a record of."""
-    folder = Path(".snakemake/metadata")
+    """The files that Snakemake has a record of, also those that a killed job left."""
     files = set()
-    for record in folder.rglob("*"):
-        parts = record.relative_to(folder).parts  # folders of long names begin with @
-        with contextlib.suppress(ValueError):
-            code = "".join(part.removeprefix("@") for part in parts)
-            files.add(urlsafe_b64decode(code).decode())
+    for folder in (Path(".snakemake/metadata"), Path(".snakemake/incomplete")):
+        for record in folder.rglob("*"):
+            parts = record.relative_to(
+                folder
+            ).parts  # folders of long names begin with @
+            with contextlib.suppress(ValueError):
+                code = "".join(part.removeprefix("@") for part in parts)
+                files.add(urlsafe_b64decode(code).decode())
     return files
 
 
