@@ -1,6 +1,7 @@
 """A workflow of a second with the project's handling of signals, its terminal and its jobs."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +64,12 @@ def make(folder: Path, work: str = WAITS, imports: str = "") -> Path:
     return folder
 
 
+def heed_signals() -> None:
+    """In a new process: tests that run behind `nohup` or `&` would have it ignore what ends it."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(folder: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen:
     """Start Snakemake in a session of its own; what it prints goes to `terminal`.
 
@@ -81,6 +88,7 @@ def start(folder: Path, *arguments: str, before: str = "", **environment: str) -
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
 
 

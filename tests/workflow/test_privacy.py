@@ -156,7 +156,7 @@ def test_much_of_it_was_used_and_some_rejected(planted: tuple[Path, Run]) -> Non
     assert reasons["breast"] >= {"outside_root", "unmapped_class", "unreadable_slide"}
     assert reasons["films"] >= {"no_patient", "file_missing"}
     exported = results / "groups/T/full/paper/images"
-    assert {path.suffix for path in exported.iterdir()} == {".png", ".dcm", ".csv"}
+    assert {path.suffix for path in exported.glob("[!.]*")} == {".png", ".dcm", ".csv"}
 
 
 def test_nothing_planted_leaves_the_sources(planted: tuple[Path, Run]) -> None:

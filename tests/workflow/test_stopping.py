@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import small_workflow
 from helpers.processes import is_running
-from helpers.small_workflow import at_work, logs, make, start
+from helpers.small_workflow import at_work, heed_signals, logs, make, start
 from helpers.workflow import PROJECT
 
 DEAF = "import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
@@ -98,6 +98,7 @@ sys.exit(workflow.run_study(workflow.Path("Snakefile"), []))
                 stdout=terminal,
                 stderr=terminal,
                 start_new_session=True,
+                preexec_fn=heed_signals,
             )
         pids = at_work(folder, running)
         send(running.pid, signal.SIGTERM if send is os.kill else signal.SIGINT)
