@@ -118,11 +118,11 @@ def _status(ds: pydicom.Dataset) -> Status:
 
 def _before(ds: pydicom.Dataset) -> tuple[str, ...]:
     """The SOPInstanceUIDs of the documents that this one takes the place of."""
-    found: list[Any] = []
+    uids: list[Any] = []
     for study in _items(ds, "PredecessorDocumentsSequence"):
         for series in _items(study, "ReferencedSeriesSequence"):
-            found += [
+            uids += [
                 decode_text(item, "ReferencedSOPInstanceUID", None)
                 for item in _items(series, "ReferencedSOPSequence")
             ]
-    return tuple(filter(None, found))
+    return tuple(filter(None, uids))

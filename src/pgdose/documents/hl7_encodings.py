@@ -62,10 +62,10 @@ def _codec(declared: str) -> str | None:
         else:
             codec = _DECLARED.get(word) or name.strip()
         try:
-            known = codecs.lookup(codec).name
-            "".encode(known)
+            name_of_codec = codecs.lookup(codec).name
+            "".encode(name_of_codec)
         except (LookupError, UnicodeError, ValueError):
             continue
-        if known not in ("ascii", "utf-8", "idna", "punycode", "undefined"):
-            return known
+        if name_of_codec not in ("ascii", "utf-8", "idna", "punycode", "undefined"):
+            return name_of_codec
     return None

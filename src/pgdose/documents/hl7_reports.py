@@ -100,16 +100,16 @@ def _values(message: Message, order: Order, name: str) -> tuple[str, ...]:
     """The values of a field, one a repetition: of the order's segments, else of the message's."""
     segment_name, _, place = name.partition("-")
     number, _, component = place.partition(".")
-    own = {"ORC": order.common, "OBR": order.request}.get(segment_name)
-    if own is None:
+    segment = {"ORC": order.common, "OBR": order.request}.get(segment_name)
+    if segment is None:
         segments = [*order.segments, *message]
-        own = next((s for n, s in segments if n == segment_name), None)
+        segment = next((s for n, s in segments if n == segment_name), None)
     values = []
-    for repetition in message.repetitions(own, int(number)):
+    for repetition in message.repetitions(segment, int(number)):
         parts = message.components(repetition)
-        wanted = int(component or 1)
-        if wanted <= len(parts) and parts[wanted - 1]:
-            values.append(parts[wanted - 1])
+        place_of_part = int(component or 1)
+        if place_of_part <= len(parts) and parts[place_of_part - 1]:
+            values.append(parts[place_of_part - 1])
     return tuple(dict.fromkeys(values))
 
 

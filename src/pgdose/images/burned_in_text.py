@@ -159,11 +159,11 @@ def _rows(place: np.ndarray, side: int) -> Iterator[tuple[int, int, int, int]]:
             if level >= strongest:
                 continue
             labels, _ = ndimage.label(relief > level, EIGHT)
-            found = ndimage.find_objects(labels)
-            if len(found) > MOST_PIECES:
+            pieces = ndimage.find_objects(labels)
+            if len(pieces) > MOST_PIECES:
                 continue
             for axis in (0, 1):  # rows that run across, and those that run down
-                for row in _rows_along(found, labels, values, axis, side * HIGHEST):
+                for row in _rows_along(pieces, labels, values, axis, side * HIGHEST):
                     along = min(box.start for box in row), max(box.stop for box in row)
                     across = min(box.top for box in row), max(box.bottom for box in row)
                     x, y = (across, along) if axis else (along, across)
@@ -181,7 +181,7 @@ def _relief(values: np.ndarray, stroke: int) -> np.ndarray:
 
 
 def _rows_along(
-    found: Sequence[tuple[slice, slice]],
+    pieces: Sequence[tuple[slice, slice]],
     labels: np.ndarray,
     values: np.ndarray,
     axis: int,
@@ -189,7 +189,7 @@ def _rows_along(
 ) -> Iterator[list[_Box]]:
     """The rows of letters among the pieces of ink; `axis` 1: those that run down."""
     boxes = []
-    for number, slices in enumerate(found, 1):
+    for number, slices in enumerate(pieces, 1):
         across, along = slices[axis], slices[1 - axis]
         height = across.stop - across.start
         if LOWEST <= height <= highest and along.stop - along.start <= LONGEST * height:

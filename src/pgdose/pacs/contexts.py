@@ -32,9 +32,9 @@ USUAL_CLASSES = (
 )
 
 
-def storage_classes(known: Iterable[str]) -> tuple[str, ...]:
+def storage_classes(stated: Iterable[str]) -> tuple[str, ...]:
     """The SOP classes of an association for instances of these; the usual ones fill it up."""
-    return tuple(map(str, dict.fromkeys([*known, *USUAL_CLASSES])))[:MOST_CLASSES]
+    return tuple(map(str, dict.fromkeys([*stated, *USUAL_CLASSES])))[:MOST_CLASSES]
 
 
 def storage_contexts(classes: Iterable[str]) -> list[PresentationContext]:

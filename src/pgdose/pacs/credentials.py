@@ -25,8 +25,8 @@ class Credentials(NamedTuple):
     token: str | None = None
 
     def __repr__(self) -> str:
-        given = [key for key in KEYS if getattr(self, key) is not None]
-        return f"Credentials({', '.join(given)})"
+        keys = [key for key in KEYS if getattr(self, key) is not None]
+        return f"Credentials({', '.join(keys)})"
 
 
 def read_credentials(path: str | None, environment: Mapping[str, str]) -> Credentials:

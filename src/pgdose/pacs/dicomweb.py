@@ -117,13 +117,13 @@ class DicomWebConnection:
     def _pages(self, search: Search) -> list[Answer]:
         """Page after page, until one brings nothing new."""
         answers: list[Answer] = []
-        seen: set[str] = set()
+        uids: set[str] = set()
         for _ in range(MOST_PAGES):
             page = self._page(search, offset=len(answers))
-            new = {first(answer, UID_OF[search.level]) for answer in page} - seen
+            new = {first(answer, UID_OF[search.level]) for answer in page} - uids
             if not new:
                 break
-            seen |= new
+            uids |= new
             answers += page
         return answers
 

@@ -230,12 +230,12 @@ class DimseConnection:
         """The server's address: pynetdicom takes names without a dot for IPv6 addresses."""
         server = self.archive.server
         try:
-            found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
         except OSError:
             raise ServerDown(f"the name {server.host} has no address") from None
         # The older protocol first: many a PACS listens on it alone.
-        found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-        return str(found[0][4][0]), server.port
+        addresses.sort(key=lambda entry: entry[0] != socket.AF_INET)
+        return str(addresses[0][4][0]), server.port
 
     def _limit_silence(self, event: Event) -> None:
         """pynetdicom would wait forever for the rest of a PDU."""

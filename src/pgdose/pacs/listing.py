@@ -152,17 +152,17 @@ class Lister:
     def listing(self) -> Listing:
         studies = self._studies()
         self.log.info("%d studies pass the filters", len(studies))
-        found: list[Instance] = []
+        instances: list[Instance] = []
         pool = ThreadPoolExecutor(self.source.fetch.at_once)
         try:
-            for done, instances in enumerate(pool.map(self._instances, studies.values()), 1):
-                found += instances
+            for done, of_study in enumerate(pool.map(self._instances, studies.values()), 1):
+                instances += of_study
                 if done % STUDIES == 0:
                     self.log.info("%d of %d studies listed", done, len(studies))
         finally:
             self.asker.stop.set()
             pool.shutdown(cancel_futures=True)
-        rows = list(self._rows(found))
+        rows = list(self._rows(instances))
         self._say_counts()
         return Listing(rows, dict(sorted(self.counts.items())))
 
