@@ -52,6 +52,11 @@ def test_a_pacs_is_listed_fetched_and_then_read_as_a_folder(site: Path) -> None:
     assert planned(run).keys() == {"list_on_pacs", "fetch", "list_fetched"}
 
 
+def test_a_pacs_has_the_sheets_of_a_folder(site: Path) -> None:
+    jobs = planned(snakemake(site, "--dry-run", study=write_study(site)))
+    assert jobs["rejects_sheet"] == jobs["text_sheet"] == 1
+
+
 def test_a_server_that_is_away_ends_the_job_with_what_to_do(site: Path) -> None:
     """The log says it, and neither a place in the code nor an address stands there."""
     study = write_study(site, fetch={"retries": 0, "timeout": 2})

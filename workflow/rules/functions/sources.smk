@@ -174,7 +174,7 @@ def film_settings(w):
 
 def searched_for_text():
     """Sources whose pixels are searched for burned-in text; tissue is full of what looks like it."""
-    sources = sources_of_kind("dicom_archive", "table")
+    sources = sources_of_kind(*ARCHIVES, "table")
     return [name for name in sources if STUDY.sources[name].modality != "histology"]
 
 
