@@ -12,9 +12,9 @@ with job(snakemake) as log:
     key = site_key.load_key(Path(params.key), params.key_seed)
     made_with = site_key.key_metadata(key, params.key_seed)
     fetched = parquet.read_tables(snakemake.input)
-    listed = source_files(fetched, Path(params.root), SourceIds(key, source))
-    count = private_paths.write_paths(listed.files, snakemake.output.paths, made_with)
-    private_paths.write_paths(listed.documents, snakemake.output.documents, made_with)
-    rejects, output = listed.not_fetched, snakemake.output.not_fetched
+    tables = source_files(fetched, Path(params.root), SourceIds(key, source))
+    count = private_paths.write_paths(tables.files, snakemake.output.paths, made_with)
+    private_paths.write_paths(tables.documents, snakemake.output.documents, made_with)
+    rejects, output = tables.not_fetched, snakemake.output.not_fetched
     parquet.write_rows(rejects, output, NOT_FETCHED, made_with, private=True)
     log.info("%s: %d instances, %d of them not fetched", source, count, len(rejects))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from pgdose.pacs.folder import SUFFIX
 from pgdose.tables.keyed import SourceIds
 from pgdose.tables.pacs_schemas import DOCUMENT
 
@@ -26,14 +27,14 @@ class FetchedFiles(NamedTuple):
 
 def source_files(fetched: pd.DataFrame, root: Path, ids: SourceIds) -> FetchedFiles:
     """What was fetched into `root`, and what was not. `fetched`: FETCHED of all shards."""
-    listed = FetchedFiles([], [], [])
-    named = fetched.assign(name=fetched["instance"] + ".dcm").sort_values("name")
-    for row in named.to_dict("records"):
+    tables = FetchedFiles([], [], [])
+    by_name = fetched.assign(name=fetched["instance"] + SUFFIX).sort_values("name")
+    for row in by_name.to_dict("records"):
         file = {"record_id": ids.record(row["name"]), "path": str(root / row["name"])}
-        listed.files.append(file)
+        tables.files.append(file)
         if pd.notna(row["reason"]):
             reject = {"reason": row["reason"], "detail": row["detail"]}
-            listed.not_fetched.append({"record_id": file["record_id"], **reject})
+            tables.not_fetched.append({"record_id": file["record_id"], **reject})
         elif row["role"] == DOCUMENT:
-            listed.documents.append(file)
-    return listed
+            tables.documents.append(file)
+    return tables

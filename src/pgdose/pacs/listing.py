@@ -212,7 +212,8 @@ class Lister:
             answers = self._ask(Search("STUDY", filters=tuple(filters)))
         if answers is not None and not may_be_cut(answers):
             return answers
-        start, end = first_day or FIRST_DAY, last_day or max(self.today, start_of(first_day))
+        start = first_day or FIRST_DAY
+        end = last_day or max(self.today, start)
         if start >= end:
             return self._studies_of_day(filters, answers)
         middle = start + (end - start) // 2
@@ -241,7 +242,10 @@ class Lister:
         """The instances of the series of a study that pass the filters."""
         study = first(study_answer, UID_OF["STUDY"])
         claimed = number(study_answer, "NumberOfStudyRelatedSeries")
-        series = self._films(study_answer, self._ask(Search("SERIES", study), claimed))
+        answers = self._ask(Search("SERIES", study), claimed)
+        if claimed is not None and claimed > len(answers):
+            self._count("claimed_series_not_listed", claimed - len(answers))
+        series = self._films(study_answer, answers)
         instances = []
         for one in series:
             answers = self._ask(Search("IMAGE", study, one.uid), one.claimed)
@@ -257,9 +261,6 @@ class Lister:
     def _films(self, study_answer: Answer, answers: dict[str, Answer]) -> list[Series]:
         """The series of films of a study, and with them those of its documents."""
         study = first(study_answer, UID_OF["STUDY"])
-        claimed = number(study_answer, "NumberOfStudyRelatedSeries")
-        if claimed is not None and claimed > len(answers):
-            self._count("claimed_series_not_listed", claimed - len(answers))
         films, documents = [], []
         for uid, answer in answers.items():
             modality = first(answer, "Modality")
@@ -310,10 +311,6 @@ class Lister:
 def may_be_cut(answers: Collection[str]) -> bool:
     """Whether a list ends at a round number, as one that the server cut without a word."""
     return len(answers) >= CUT_LEAST and len(answers) % CUT_STEP == 0
-
-
-def start_of(day: datetime.date | None) -> datetime.date:
-    return day or FIRST_DAY
 
 
 def _is_of_another(answer: Answer, search: Search) -> bool:
