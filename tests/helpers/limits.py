@@ -51,14 +51,18 @@ def _own_memory_group() -> Path:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """A disk of some size at a folder; skips where this user may mount none."""
+def mounted(folder: Path, *arguments: str) -> Iterator[None]:
+    """A file system at a folder; skips where this user may mount none."""
     folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
-    run = subprocess.run(command, text=True, capture_output=True)
+    run = subprocess.run(["mount", *arguments, folder], text=True, capture_output=True)
     if run.returncode:
         pytest.skip(f"needs the right to mount: {run.stderr.strip()}")
     try:
         yield
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def small_disk(folder: Path, size: str) -> contextlib.AbstractContextManager[None]:
+    """A disk of some size at a folder."""
+    return mounted(folder, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")

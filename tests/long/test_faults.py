@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from helpers.limits import memory_limit
+from helpers.limits import memory_limit, mounted
 from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
 
 from pgdose.cli.verify import verify
@@ -50,19 +50,6 @@ def again(undisturbed: Path, tmp_path: Path) -> Path:
     study["privacy"] = {"key": "key"}
     (folder / PAIR).write_text(yaml.safe_dump(study, sort_keys=False))
     return folder
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, *arguments: str) -> Iterator[None]:
-    """A file system at a folder; skips where this user may mount none."""
-    folder.mkdir(exist_ok=True)
-    run = subprocess.run(["mount", *arguments, folder], text=True, capture_output=True)
-    if run.returncode:
-        pytest.skip(f"needs the right to mount: {run.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 # What says with which key a table's ids were made: in `undisturbed` with the synthetic hospital's,
