@@ -20,7 +20,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
 
-# The study of docs/real-images.md, where parts of its image sets lie; else it says where to get them.
+# The study of docs/explanation/real-images.md, where parts of its image sets lie; else it says where to get them.
 PUBLIC ?= ../shared/real
 PUBLIC_STUDY := resources/studies/public.yaml
 

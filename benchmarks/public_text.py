@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/public_text.py
 
 Reads docs/public/*.csv, resources/studies/public.yaml and the templates docs/public/*.md.jinja, and
-writes docs/real-images.md, docs/paper.md and the part of README.md between its marks. A template
+writes docs/explanation/real-images.md, docs/explanation/paper.md and the part of README.md between
+its marks. A template
 holds no number of its own: what it says of results it takes from a table, and what it claims it
 checks (`holds`), so that another table stops the text instead of contradicting it.
 tests/unit/shared/test_public_text.py renders them again.
@@ -25,8 +26,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 TABLES = PROJECT / "docs/public"
 STUDY = PROJECT / "resources/studies/public.yaml"
 TEXTS = {
-    "real-images.md.jinja": "docs/real-images.md",
-    "paper.md.jinja": "docs/paper.md",
+    "real-images.md.jinja": "docs/explanation/real-images.md",
+    "paper.md.jinja": "docs/explanation/paper.md",
     "readme.md.jinja": "README.md",
 }
 MARKS = "<!-- filled in by benchmarks/public_text.py -->\n", "<!-- end -->\n"

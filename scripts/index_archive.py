@@ -49,7 +49,7 @@ with job(snakemake) as log:
     if misdeclared := int(films["mojibake"].sum()):
         log.warning(
             "sources.%s: %d files seem to declare a wrong character set; set sources.%s.encoding "
-            "(cp1251, koi8-r, ...), see docs/study.md",
+            "(cp1251, koi8-r, ...), see docs/reference/study.md",
             *(source, misdeclared, source),
         )
     schema = records_schema(label_names(films))

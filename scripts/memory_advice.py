@@ -10,7 +10,8 @@ MEMORY_FIELDS = {
     "controls.<name>.mem_mb of the study": ("corrupt", "universal"),
 }
 OTHER_FIELD = "mem_mb under default-resources of the profile"
-# MB of address space that a job of a network takes without a GPU, see docs/reliability.md.
+# MB of address space that a job of a network takes without a GPU, see
+# docs/explanation/reliability.md.
 LEAST = 6000
 # What libraries say when the system gives them no memory, in lower case.
 WORDS = (

@@ -1,4 +1,4 @@
-"""The layouts of docs/your-data.md: each study file on a small stand-in of that layout."""
+"""The layouts of docs/how-to/your-data.md: each study file on a small stand-in of that layout."""
 
 import csv
 import json
@@ -310,7 +310,7 @@ CHECKS = {
 
 
 def test_each_study_file_of_a_layout_is_tried_here() -> None:
-    how_to = (PROJECT / "docs/your-data.md").read_text()
+    how_to = (PROJECT / "docs/how-to/your-data.md").read_text()
     for make in LAYOUTS:
         name = make.__name__.replace("_", "-")
         assert f"studies/{name}.yaml" in how_to

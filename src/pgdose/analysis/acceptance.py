@@ -7,7 +7,7 @@ rests on which iterate is the last. The limit is kept if the upper bound of that
 Bounds are one-sided, each at the limit's confidence: Clopper and Pearson's, of patients in place
 of images, as if all images of a patient flipped together. If patients have different numbers of
 images, their number is Kish's (sum of n)^2 / sum of n^2. No correlation within patients makes that
-too narrow, see docs/commands.md.
+too narrow, see docs/reference/commands.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Tiles of one slide and films of one patient are not independent, so the patient is the unit.
 Draws come as arrays of (1 + draws) x points: row 0 is the sample itself. `intervals` reads
-confidence intervals off them; docs/conclusions.md has the formulas and their sources.
+confidence intervals off them; docs/explanation/conclusions.md has the formulas and their sources.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Conclusions 1 and 3 of Kovalev & Voynov (2019): what ASR does for most groups, under one attack.
 
-2 and 5 are in `network_conclusions`, 4 in `confidence_drop`. docs/conclusions.md derives the tests;
-`verdicts` holds what they share, `conclusion_tables` makes tables of them.
+2 and 5 are in `network_conclusions`, 4 in `confidence_drop`. docs/explanation/conclusions.md
+derives the tests; `verdicts` holds what they share, `conclusion_tables` makes tables of them.
 """
 
 from collections.abc import Mapping, Sequence

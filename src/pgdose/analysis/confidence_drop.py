@@ -1,7 +1,7 @@
 """Conclusion 4: ASR drops above a clean confidence of 0.95.
 
 It rests on the dose that each image needs (`needed_dose`), which no ceiling hides. The ratio of
-rates stands beside it at every dose. docs/conclusions.md has the tests.
+rates stands beside it at every dose. docs/explanation/conclusions.md has the tests.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Contrasts of several groups (rises, growths), and p-values of their weighted means.
 
 The patients are drawn jointly over the groups, so a mean over groups has draws like a group's.
-docs/conclusions.md has the formulas and their sources.
+docs/explanation/conclusions.md has the formulas and their sources.
 """
 
 from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ differences and slopes, `percentiles` for anything else; none of fewer than four
 or reports: `wilson`, `clopper_pearson_low` where a bound must hold exactly, and
 `plain_percentiles` of bootstrap draws. Those of several groups together are in `contrasts`, those
 over groups and trainings in `network_conclusions`.
-docs/conclusions.md has the formulas and their sources.
+docs/explanation/conclusions.md has the formulas and their sources.
 """
 
 from typing import Any

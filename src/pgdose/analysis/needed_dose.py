@@ -2,7 +2,7 @@
 
 A dose that flips everything, or nothing, can show no drop. The needed dose has no such ceiling:
 the smallest epsilon that flips the image and, among images that need the same one, the first
-iteration that does. docs/conclusions.md has the definitions.
+iteration that does. docs/explanation/conclusions.md has the definitions.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
 """Conclusions 2 and 5: they compare networks, of two kinds of image or of several training sizes.
 
-Training luck is therefore part of the spread that they measure. docs/conclusions.md has the tests.
+Training luck is therefore part of the spread that they measure. docs/explanation/conclusions.md
+has the tests.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """How the conclusions are answered: findings, verdicts, and what an undecided one lacks.
 
-Margins and tolerances are those of docs/conclusions.md; change them there first.
+Margins and tolerances are those of docs/explanation/conclusions.md; change them there first.
 """
 
 import math

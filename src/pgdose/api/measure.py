@@ -76,8 +76,9 @@ def dose_response(
             of attacks in L2 the lengths of the whole change. None: those of `attack`, else
             0.5 to 16 grey levels of 255.
         attack: sign, fgsm, bim, pgd, mi-fgsm, pgd-l2, apgd-ce, apgd-dlr, paper or noise; or a
-            mapping as in a study, {"form": "bim", "alpha": 0.002} (docs/attacks.md). Without
-            `alpha` a step is 2.5 epsilon / max_iter (at most epsilon), so each epsilon is reached.
+            mapping as in a study, {"form": "bim", "alpha": 0.002}
+            (docs/explanation/attacks.md). Without `alpha` a step is 2.5 epsilon / max_iter (at
+            most epsilon), so each epsilon is reached.
         max_iter: iterations; None: those of `attack`, else 20.
         classes: the names of the outputs, in their order; of one output [negative, positive].
         patients: n, who each image is of: then intervals are over patients and not images.
@@ -93,8 +94,8 @@ def dose_response(
         missing: "refuse", or "allow" classes of which there are no images.
         device: where to compute; None: where the network is.
         batch: images at a time; None: as many as fit into memory.
-        checks: images on which the expensive checks attack again (docs/attacks.md); 0: none. The
-            cheap checks are always made. One that fails is a warning.
+        checks: images on which the expensive checks attack again (docs/explanation/attacks.md);
+            0: none. The cheap checks are always made. One that fails is a warning.
         keys: int64, n: identities of the images, from which random starts and noise are drawn;
             None: from their pixels.
         progress: whether to show a progress bar.

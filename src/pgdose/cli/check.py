@@ -20,8 +20,9 @@ from pgdose.terminal.lines import duration
 
 MORE = "What lies between sections, and the files that they name, is checked once these are mended."
 ESTIMATE = (
-    "estimate: counts of the study times rates, those of reading from docs/scale.md and those of "
-    "networks timed here; the least is for attacks whose amplitudes share all of their steps"
+    "estimate: counts of the study times rates, those of reading from docs/explanation/scale.md "
+    "and those of networks timed here; the least is for attacks whose amplitudes share all of "
+    "their steps"
 )
 
 

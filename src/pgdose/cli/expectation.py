@@ -1,7 +1,8 @@
 """Hours and bytes that a study will take: counts of the study, times measured rates.
 
-Rates of reading are those of docs/scale.md, those of networks are timed on this machine. A study
-that says `all` or `at_most` is counted at what it may take at most; sources by their files.
+Rates of reading are those of docs/explanation/scale.md, those of networks are timed on this
+machine. A study that says `all` or `at_most` is counted at what it may take at most; sources by
+their files.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from pgdose.study.sources import MicroscopeFields, Slides
 from pgdose.study.study import Study
 from pgdose.study.training import Training
 
-# Seconds of CPU for a thing, from docs/scale.md (2531 x 2800 films, two threads).
+# Seconds of CPU for a thing, from docs/explanation/scale.md (2531 x 2800 films, two threads).
 HEADER, SCREEN, RENDER, FIELD_TILE, SLIDE_TILE = 0.0009, 0.036, 0.014, 0.00016, 0.0016
 JOB = 3.0  # seconds of any job: the start of Python, and imports
 NETWORK_JOB = 8.0  # of one that imports torch

@@ -15,9 +15,11 @@ from pgdose.study.runs import Run
 from pgdose.study.study import Study
 from pgdose.study.training import Training
 
-TRAINING = 2.4  # a step of training costs so much more than a step of an attack (docs/scale.md)
-# What a pass of adversarial training costs, plain training = 1: docs/training.md, "What an epoch
-# takes", divided by the passes; a step of the inner attack needs no gradient of the weights.
+# A step of training costs so much more than a step of an attack (docs/explanation/scale.md).
+TRAINING = 2.4
+# What a pass of adversarial training costs, plain training = 1: docs/explanation/training.md,
+# "What an epoch takes", divided by the passes; a step of the inner attack needs no gradient of
+# the weights.
 PASS = {"pgd": 0.76, "trades": 0.78, "free": 1.03}
 WEIGHTS = 100_000_000  # bytes of a network of full width
 Cost = tuple[float, float]  # seconds of an image: forward, and forward and backward

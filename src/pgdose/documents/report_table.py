@@ -199,7 +199,8 @@ def _nothing(
     why = _listed(reasons) or "nothing that could be one"
     hint = f" Set {_encoding_key(field, settings)}." if reasons["encoding"] else ""
     return (
-        f"{field}: no report in {of_files}: {why}.{hint} docs/reports.md says what to do about each"
+        f"{field}: no report in {of_files}: {why}.{hint} "
+        "docs/how-to/reports.md says what to do about each"
     )
 
 

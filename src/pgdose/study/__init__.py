@@ -1,6 +1,6 @@
 """The study file: pydantic models of its sections, and the messages of their validation.
 
-A key is in the module of its section (and in docs/study.md):
+A key is in the module of its section (and in docs/reference/study.md):
 
 study         the whole file, sections `split` and `privacy`; the workflow's questions to a study
 sources       section `sources`; what a new kind of source touches
@@ -56,5 +56,6 @@ value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here
 migration     `pgdose migrate`: the text of an older file, rewritten
 
-After a change of keys: `pgdose schema > workflow/schemas/study.schema.json`, and docs/study.md.
+After a change of keys: `pgdose schema > workflow/schemas/study.schema.json`, and
+docs/reference/study.md.
 """

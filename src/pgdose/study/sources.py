@@ -15,7 +15,7 @@ A new kind touches, in this order:
   in `sources_of_kind(...)`, there and in other rules
 - reading its pixels: `xray.source_images`, or the rule `tile` with `scripts/tile.py`
 - `preflight`: checks of its files before any job
-- `docs/study.md`, the schema (`pgdose schema`)
+- `docs/reference/study.md`, the schema (`pgdose schema`)
 """
 
 from typing import Annotated, Literal, Self

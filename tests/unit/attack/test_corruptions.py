@@ -39,7 +39,7 @@ def test_each_corruption_of_the_study_has_a_function_and_a_grading() -> None:
 
 
 def test_the_documentation_has_the_severities_of_the_gradings() -> None:
-    text = (PROJECT / "docs/controls.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs/how-to/controls.md").read_text(encoding="utf-8")
     table = documentation.severity_table()
     assert table in text, "run python -m pgdose.attack.corruptions.documentation"
     assert all(f"- `{name}`: {grading.does}.\n" in text for name, grading in GRADINGS.items())

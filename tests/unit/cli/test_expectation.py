@@ -59,7 +59,7 @@ def counts(study: Study) -> tuple[float, float]:
 def test_adversarial_training_takes_what_was_measured(
     study: dict[str, Any], adversarial: dict[str, Any], factor: float
 ) -> None:
-    """The measured costs stand in docs/training.md."""
+    """The measured costs stand in docs/explanation/training.md."""
     alone, twice, robust = (
         seconds(changed(study, **networks), "training")
         for networks in ({}, {"plain": {"lr": 0.0005}}, {"robust": {"adversarial": adversarial}})

@@ -107,7 +107,7 @@ def test_a_folder_without_a_report_stops(tmp_path: Path) -> None:
         of_messages(tmp_path)
     text = str(caught.value)
     assert text.startswith("sources.x.reports: no report in 0 HL7 messages in 2 files")
-    assert "1 not_hl7" in text and "1 empty_file" in text and "docs/reports.md" in text
+    assert "1 not_hl7" in text and "1 empty_file" in text and "docs/how-to/reports.md" in text
 
 
 def test_the_key_for_another_encoding_is_named(tmp_path: Path) -> None:
@@ -241,6 +241,6 @@ def test_every_reason_has_its_meaning_and_place_in_the_docs() -> None:
     assert raised <= set(REASONS)
     assert raised | by_a_table | of_files == set(REASONS)
     assert not set(NOT_UNDERSTOOD) & set(NO_REPORTS)
-    page = (PROJECT / "docs/reports.md").read_text()
+    page = (PROJECT / "docs/how-to/reports.md").read_text()
     rows = set(re.findall(r"^\| `([a-z0-9_]+)` \|", page, re.M))
     assert rows == set(REASONS)

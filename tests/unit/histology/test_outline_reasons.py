@@ -13,5 +13,5 @@ OF_FIELDS = {"not_in_layout", "incomplete_row", "too_small", "other_size"}
 def test_every_code_is_registered_and_documented() -> None:
     found = raised_codes(MODULES) - OF_FIELDS
     assert {"undrawn_class", "not_in_pixels", "unmapped_class"} <= found <= set(OUTLINE_REASONS)
-    text = (PROJECT / "docs/histology.md").read_text()
+    text = (PROJECT / "docs/explanation/histology.md").read_text()
     assert [code for code in OUTLINE_REASONS if f"`{code}`" not in text] == []

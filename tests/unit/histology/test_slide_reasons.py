@@ -15,5 +15,5 @@ MODULES = [
 def test_every_code_is_registered_and_documented() -> None:
     found = raised_codes(MODULES)
     assert {"unsupported_slide", "several_slides", "out_of_focus"} <= found <= set(SLIDE_REASONS)
-    text = (PROJECT / "docs/histology.md").read_text()
+    text = (PROJECT / "docs/explanation/histology.md").read_text()
     assert [code for code in SLIDE_REASONS if f"`{code}`" not in text] == []

@@ -1,4 +1,4 @@
-"""The tutorial of docs/lexicon-tutorial.md, carried out as it stands there."""
+"""The tutorial of docs/tutorials/lexicon.md, carried out as it stands there."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from helpers.workflow import PROJECT
 
 from pgdose.cli.main import main
 
-TUTORIAL = PROJECT / "docs/lexicon-tutorial.md"
+TUTORIAL = PROJECT / "docs/tutorials/lexicon.md"
 LEXICON = Path("spanish/es.yaml")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

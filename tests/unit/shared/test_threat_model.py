@@ -7,7 +7,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 def test_the_tests_that_it_names_exist() -> None:
-    text = (PROJECT / "docs" / "threat-model.md").read_text()
+    text = (PROJECT / "docs/explanation/threat-model.md").read_text()
     folder, found = Path(), []
     for name in re.findall(r"`([\w/]*(?:test_\w+\.py|unit/\w+/))`", text):
         if "/" in name:

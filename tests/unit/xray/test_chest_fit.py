@@ -9,7 +9,7 @@ from pgdose.study.sources import FilmScreen
 from pgdose.xray.chest_fit import ChestFit
 
 LEAST_LATERAL = 0.5  # of the studies of the synthetic hospital
-RECOMMENDED = 0.85  # for real films, see docs/xray.md
+RECOMMENDED = 0.85  # for real films, see docs/explanation/xray.md
 
 
 def share(images: list[np.ndarray], least: float) -> float:

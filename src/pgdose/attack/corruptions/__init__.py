@@ -2,7 +2,7 @@
 
 Images are n x channels x rows x columns, float in [0, 1], of 1 or 3 channels. What is random in a
 corruption depends on the image's key alone, and is the same at all severities: a marker grows at
-its place. docs/controls.md shows all of them.
+its place. docs/how-to/controls.md shows all of them.
 
     gradings     the parameters of each severity, and where they are from
     registry     from a corruption's name to its function; the way in

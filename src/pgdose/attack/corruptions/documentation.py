@@ -1,4 +1,4 @@
-"""The table of severities in docs/controls.md; no job uses it.
+"""The table of severities in docs/how-to/controls.md; no job uses it.
 
 python -m pgdose.attack.corruptions.documentation
 """
