@@ -173,11 +173,27 @@ def _rows(place: np.ndarray, side: int) -> Iterator[tuple[int, int, int, int]]:
 
 def _relief(values: np.ndarray, stroke: int) -> np.ndarray:
     """By how much a pixel stands out of what is broader than a stroke: the white top-hat."""
-    # As ndimage.white_tophat with a square, in half its time on small arrays.
-    ground = values
-    for narrow in (ndimage.minimum_filter1d, ndimage.maximum_filter1d):
-        ground = narrow(narrow(ground, stroke, axis=0), stroke, axis=1)
-    return values - ground
+    # As ndimage.white_tophat with a square, in a small part of its time on small arrays.
+    darkest = _in_windows(np.minimum, values, stroke, beside=255)
+    return values - _in_windows(np.maximum, darkest, stroke, beside=0)
+
+
+def _in_windows(extreme: np.ufunc, values: np.ndarray, size: int, beside: int) -> np.ndarray:
+    """The minimum or maximum of the square window round each pixel.
+
+    size: of a side of the window in pixels, odd. beside: what stands beside the picture.
+    """
+    half = size // 2
+    rows, columns = values.shape
+    result = np.full((rows + 2 * half, columns + 2 * half), beside, np.uint8)
+    result[half : half + rows, half : half + columns] = values
+    covered = 1  # pixels that each one stands for, along both axes
+    while covered < size:
+        step = min(covered, size - covered)
+        result = extreme(result[:-step], result[step:])
+        result = extreme(result[:, :-step], result[:, step:])
+        covered += step
+    return result
 
 
 def _rows_along(

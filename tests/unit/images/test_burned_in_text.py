@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from pgdose.images.burned_in_text import Region, text_regions
+from pgdose.images.burned_in_text import Region, _relief, text_regions
 
 SIDE = 400
 
@@ -126,6 +126,14 @@ def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     for value in (0, 255):
         assert text_regions(np.full(shape, value, np.uint8)) == []
     assert text_regions(np.zeros((*shape, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 5), (8, 9), (50, 41)])
+@pytest.mark.parametrize("stroke", [9, 11, 15])
+def test_what_stands_out_is_the_white_top_hat(shape: tuple[int, int], stroke: int) -> None:
+    """Of places smaller than the window, too."""
+    values = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert np.array_equal(_relief(values, stroke), ndimage.white_tophat(values, (stroke, stroke)))
 
 
 @pytest.mark.parametrize("grain", [1, 2, 3])
