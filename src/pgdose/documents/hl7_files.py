@@ -26,7 +26,8 @@ _BEGINNING = re.compile(
     rb"(?:MSH(?=[^\w\s])|(?P<envelope>[FB][HT]S)(?=[^\w\s]|[\r\n]|\Z))"
     rb"|MSH(?=(?P<field>[^\w\s])[^\w\s]{3,5}(?P=field))"
 )
-_AROUND = b"\xef\xbb\xbf\0\r\n\t \x0b\x1c"  # what may stand between messages
+_BEHIND = b"\0\r\n\t \x0b\x1c"  # what may stand behind a message; no byte of a letter is among it
+_AROUND = b"\xef\xbb\xbf" + _BEHIND  # and before one: a byte order mark, too
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -113,4 +114,4 @@ def _chunk(body: bytes, framed: bool, followed: bool, in_batch: bool) -> Chunk:
         end = "closed"
     else:
         end = "terminated" if line_ends else "open"
-    return Chunk(message.strip(_AROUND), end, not followed)
+    return Chunk(message.lstrip(_AROUND).rstrip(_BEHIND), end, not followed)

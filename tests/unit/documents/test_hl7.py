@@ -258,6 +258,22 @@ def test_western_letters_in_8859_1(tmp_path: Path) -> None:
         assert text_of(content, tmp_path).endswith("vergrößert")
 
 
+@pytest.mark.parametrize("end", ["", "\r", "\r\n"])
+@pytest.mark.parametrize(
+    ("codec", "letters"),
+    [("utf-8", "лп»"), ("cp1251", "п»ї"), ("iso8859-5", "яЛП"), ("koi8-r", "О"), ("latin-1", "ï»¿")],
+)
+def test_the_last_letter_is_no_byte_order_mark(
+    codec: str, letters: str, end: str, tmp_path: Path
+) -> None:
+    """The bytes of that mark are letters in other sets, and ends of letters in UTF-8."""
+    for letter in letters:
+        content = order("NTE|1||").removesuffix("\r").encode() + letter.encode(codec)
+        (tmp_path / "a.hl7").write_bytes(content + end.encode())
+        [message] = hl7_files.messages_of(tmp_path / "a.hl7")
+        assert message.content == content
+
+
 def test_hexadecimal_letters_are_in_the_message_s_set(tmp_path: Path) -> None:
     assert text_of(oru(r"norm\XE9\e", charset="8859/1"), tmp_path) == "normée"[:5] + "e"
     assert text_of(oru(r"\XCDEEF0ECE0\."), tmp_path, "cp1251") == "Норма."
