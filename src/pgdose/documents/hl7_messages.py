@@ -41,7 +41,7 @@ class Message:
         self._escape = re.compile(
             rf"(?P<bytes>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)"
             rf"|{mark}(?:(?P<letter>[FSTREHN])|(?P<word>\.(?:br|ce|fi|nf))[+-]?\d*"
-            rf"|\.(?P<space>sp|sk|in|ti)(?P<number>[+-]?\d*)){mark}"
+            rf"|\.(?P<space>sp|sk|in|ti)[+-]?(?P<number>\d{{0,9}})\d*){mark}"
         )
 
     @property
@@ -95,7 +95,7 @@ class Message:
             return (marks | _ESCAPES)[letter]
         if word := match["word"]:
             return _ESCAPES[word]
-        number = min(abs(int(match["number"] or 1)), _MOST_SPACES)
+        number = min(int(match["number"] or 1), _MOST_SPACES)
         return {"sp": "\n", "sk": " ", "in": "", "ti": ""}[match["space"]] * number
 
 

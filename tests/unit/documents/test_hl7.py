@@ -214,6 +214,8 @@ def test_any_text_comes_back_through_escapes_and_delimiters(text: str, marks: st
         (r"C:\temp\new and \Zlocal\ stay", r"C:\temp\new and \Zlocal\ stay"),
         (r"ends with \E", r"ends with \E"),
         (r"\.sp999999999\end", "end"),
+        (r"a\.sp+\b\.in-\ c\.sk-1\d", "a\nb c d"),
+        pytest.param(rf"\.sp{'9' * 5000}\end", "end", id="5000 digits"),
         ("one~two", "one\ntwo"),
         (r"{\rtf1\ansi Norma\par}", r"{\rtf1\ansi Norma\par}"),
         (r"{\E\rtf1\E\ansi Norma\E\par}", r"{\rtf1\ansi Norma\par}"),
@@ -261,7 +263,13 @@ def test_western_letters_in_8859_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["", "\r", "\r\n"])
 @pytest.mark.parametrize(
     ("codec", "letters"),
-    [("utf-8", "лп»"), ("cp1251", "п»ї"), ("iso8859-5", "яЛП"), ("koi8-r", "О"), ("latin-1", "ï»¿")],
+    [
+        ("utf-8", "лп»"),
+        ("cp1251", "п»ї"),
+        ("iso8859-5", "яЛП"),
+        ("koi8-r", "О"),
+        ("latin-1", "ï»¿"),
+    ],
 )
 def test_the_last_letter_is_no_byte_order_mark(
     codec: str, letters: str, end: str, tmp_path: Path
