@@ -97,11 +97,15 @@ def _report(message: Message, order: Order, accession: str, tally: Tally) -> Rep
 
 
 def _values(message: Message, order: Order, name: str) -> tuple[str, ...]:
-    """The values of a field, one a repetition: of the order's segments, else of the message's."""
+    """The values of a field, one a repetition: of the order's segments, else of the message's.
+
+    ORC and OBR of another order name other films: an order without them has no value there.
+    """
     segment_name, _, place = name.partition("-")
     number, _, component = place.partition(".")
-    segment = {"ORC": order.common, "OBR": order.request}.get(segment_name)
-    if segment is None:
+    own = {"ORC": order.common, "OBR": order.request}
+    segment = own.get(segment_name)
+    if segment_name not in own:
         segments = [*order.segments, *message]
         segment = next((s for n, s in segments if n == segment_name), None)
     values = []

@@ -364,6 +364,13 @@ def test_several_orders_in_one_message(tmp_path: Path) -> None:
     assert [r.ids for r in read(message, tmp_path, "OBR-3")] == [("FILLER",)] * 2
 
 
+def test_an_order_never_has_the_number_of_a_later_one(tmp_path: Path) -> None:
+    first, second = oru("One.", "A1"), oru("Two.", "A2")
+    message = first.replace("ORC|RE|PLACER|FILLER\r", "") + second[second.index("ORC") :]
+    reports = read(message, tmp_path, "ORC-3")
+    assert reports[0] == "no_id" and reports[1].ids == ("FILLER",)
+
+
 @pytest.mark.parametrize(
     ("field", "id"),
     [
