@@ -149,3 +149,14 @@ def test_texts_in_their_encodings() -> None:
     assert text_of("\ufeffНорма.".encode()) == "Норма."
     page = '<meta charset="windows-1251"><p>Норма.</p>'
     assert text_of(page.encode("cp1251")) == page
+
+
+def test_a_declared_character_set_counts_before_the_study_s_unless_it_is_latin_1() -> None:
+    page = '<meta charset="{}"><p>Очаговых теней нет.</p>'
+    cyrillic = page.format("windows-1251")
+    assert text_of(cyrillic.encode("cp1251"), "koi8-r") == cyrillic
+    western = page.format("ISO-8859-1")
+    assert reason_of(western.encode("cp1251")) == "encoding"
+    assert text_of(western.encode("cp1251"), "cp1251") == western
+    german = '<meta charset="iso-8859-1"><p>Herz vergrößert.</p>'
+    assert text_of(german.encode("latin-1")) == german
