@@ -1,7 +1,7 @@
 """Of several versions of one report, which ones count.
 
 Where a final version is there, preliminary ones do not count; a correction takes the place of what
-came before it, and so does a withdrawal, which leaves nothing. What is left may still be several
+came before it, and so does a withdrawal, which leaves nothing but the orders beside it. What is left may still be several
 reports: addenda, or parts. The study's `several` says what those are.
 """
 
@@ -25,6 +25,11 @@ class Version(NamedTuple):
     replaces: tuple[str, ...]
     path: Path
     part: int
+
+    @property
+    def message(self) -> tuple[Path, int]:
+        """The document, or the message of a file, that it stands in."""
+        return self.path, self.part
 
     @property
     def order(self) -> tuple[str, str, int]:
@@ -51,20 +56,37 @@ def _settle_one(versions: list[Version], left_out: list[tuple[Version, str]]) ->
     current: list[Version] = []
     for version in versions:
         if version.status == "withdrawn":
-            left_out += [(one, "withdrawn") for one in current]
+            current = _left(current, version, "withdrawn", left_out)
             left_out.append((version, "withdrawal"))
-            current = []
         elif version.status == "corrected":
-            left_out += [(one, "corrected") for one in current]
-            current = [version]
+            current = [*_left(current, version, "corrected", left_out), version]
         else:
             current.append(version)
-    predecessors = {uid for one in current for uid in one.replaces if uid != one.uid}
-    replaced = [one for one in current if one.uid and one.uid in predecessors]
+    predecessors = _predecessors(current)
+    of_finished = _predecessors(one for one in current if one.status != "preliminary")
+    replaced: list[Version] = []
+    standing: list[Version] = []
+    for one in current:
+        # A draft replaces drafts alone.
+        is_replaced = one.uid in (predecessors if one.status == "preliminary" else of_finished)
+        (replaced if is_replaced else standing).append(one)
     left_out += [(one, "replaced") for one in replaced]
-    current = [one for one in current if one not in replaced]
-    best = max((_RANK[one.status] for one in current), default=0)
-    # Of preliminary versions alone the newest counts.
-    chosen = [one for one in current if _RANK[one.status] == best][-1 if best == 0 else 0 :]
-    left_out += [(one, "preliminary") for one in current if one not in chosen]
+    best = max((_RANK[one.status] for one in standing), default=0)
+    chosen = [one for one in standing if _RANK[one.status] == best]
+    outdated = [one for one in standing if _RANK[one.status] < best]
+    if best == 0:  # of preliminary versions alone the newest counts
+        chosen, outdated = chosen[-1:], chosen[:-1]
+    left_out += [(one, "preliminary") for one in outdated]
     return chosen
+
+
+def _left(
+    current: list[Version], version: Version, reason: str, left_out: list[tuple[Version, str]]
+) -> list[Version]:
+    """What a correction or withdrawal leaves: other orders of its message, parts of one answer."""
+    left_out += [(one, reason) for one in current if one.message != version.message]
+    return [one for one in current if one.message == version.message]
+
+
+def _predecessors(versions: Iterable[Version]) -> set[str]:
+    return {uid for one in versions for uid in one.replaces if uid and uid != one.uid}

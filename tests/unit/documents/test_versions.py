@@ -1,5 +1,6 @@
 """Of several versions of one report, which ones count."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from pgdose.documents.versions import Version, settle
 
 
 def version(text: str, time: str = "", status: str = "final", **more) -> Version:  # type: ignore[no-untyped-def]
-    values = {"id": "A1", "uid": "", "replaces": (), "path": Path("a"), "part": 1} | more
+    values = {"id": "A1", "uid": "", "replaces": (), "path": Path(text), "part": 1} | more
     return Version(text=text, time=time, status=status, **values)  # type: ignore[arg-type]
 
 
@@ -70,3 +71,41 @@ def test_a_document_replaces_the_predecessors_that_it_names() -> None:
         version("c", "3", uid="3", id="A2", replaces=("2",)),
     )
     assert texts == ["b", "c"] and left_out == {"a": "replaced"}
+
+
+def test_orders_of_one_message_leave_each_other_alone() -> None:
+    """Two examinations of one request, corrected together, or one of them cancelled."""
+    message = {"path": Path("a"), "part": 2}
+    texts, left_out = settled(
+        version("old", "1"),
+        version("chest", "2", "corrected", **message),
+        version("knee", "2", "corrected", **message),
+    )
+    assert texts == ["chest", "knee"] and left_out == {"old": "corrected"}
+    texts, left_out = settled(
+        version("old", "1"),
+        version("chest", "2", **message),
+        version("", "2", "withdrawn", **message),
+    )
+    assert texts == ["chest"] and left_out == {"old": "withdrawn", "": "withdrawal"}
+
+
+def test_a_draft_replaces_drafts_alone() -> None:
+    """Even where a draft names the finished document that it is to replace some day."""
+    texts, left_out = settled(
+        version("final", "1", uid="1"),
+        version("draft", "2", "preliminary", uid="2", replaces=("1",)),
+    )
+    assert texts == ["final"] and left_out == {"draft": "preliminary"}
+    texts, left_out = settled(
+        version("first", "1", "preliminary", uid="1"),
+        version("second", "2", "preliminary", uid="2", replaces=("1",)),
+    )
+    assert texts == ["second"] and left_out == {"first": "replaced"}
+
+
+def test_many_reports_with_one_number_take_no_minutes() -> None:
+    """As where a system writes one word in place of a missing number."""
+    started = time.process_time()
+    assert len(settled(*(version(str(n), str(n), uid=str(n)) for n in range(20_000)))[0]) == 20_000
+    assert time.process_time() - started < 10
