@@ -16,8 +16,10 @@ from pgdose.documents.embedded_documents import embedded_text
 from pgdose.documents.hl7_messages import Message
 from pgdose.documents.report import Report, Status, Tally, check_text
 from pgdose.errors import Rejected
+from pgdose.labelling.spelling import has_words
 
 TEXTS = ("TX", "FT", "ST", "")
+FLOWING = ("TX", "FT")  # of these whole reports
 CODES = ("CE", "CWE", "CNE", "CF", "IS", "ID")
 NUMBERS = ("NM", "SN")
 # Fields that hold the accession number somewhere, to say which of them hold a value.
@@ -28,6 +30,7 @@ _MOMENT = re.compile(r"\d{8}(?:\d{2}){0,3}(?:\.\d{1,4})?")
 # Statuses of OBR-25 (table 0123) and OBX-11 (table 0085)
 _TAKEN_BACK = {"D", "W", "X"}  # of an OBX: deleted, wrong, not obtained
 _NOT_YET = {"A", "I", "O", "P", "R", "S", "N"}
+_STATUSES = set("ABCDFINOPRSUVWX")  # of an OBX
 
 
 @dataclass
@@ -147,6 +150,10 @@ def _add_observation(
     texts: Texts, message: Message, segment: hl7.Segment, heading: str, tally: Tally
 ) -> None:
     kind = message.value(segment, 2).upper()
+    is_shifted = message.value(segment, 11).upper() not in _STATUSES
+    if kind in FLOWING and is_shifted and has_words(message.raw(segment, 6)):
+        # A text has no unit (OBX-6): it is cut in two, and the status stands behind its place.
+        raise Rejected("bad_delimiters", "a separator of fields within a text")
     if kind in TEXTS:
         texts.lines.append((heading, _lines(message, segment, 5)))
     elif kind in CODES:

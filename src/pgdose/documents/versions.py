@@ -1,8 +1,8 @@
 """Of several versions of one report, which ones count.
 
 Where a final version is there, preliminary ones do not count; a correction takes the place of what
-came before it, and so does a withdrawal, which leaves nothing but the orders beside it. What is left may still be several
-reports: addenda, or parts. The study's `several` says what those are.
+came before it, and so does a withdrawal, which leaves nothing but the orders beside it. What is
+left may still be several reports: addenda, or parts. The study's `several` says what those are.
 """
 
 from collections.abc import Iterable

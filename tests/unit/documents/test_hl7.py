@@ -313,6 +313,15 @@ def test_types_of_text(kind: str, tmp_path: Path) -> None:
     assert text_of(oru("pH ^ 7 & more", kind=kind), tmp_path) == "pH ^ 7 & more"
 
 
+@pytest.mark.parametrize("behind", ["||||||F", ""])
+def test_a_text_with_a_bare_separator_is_not_cut_short(behind: str, tmp_path: Path) -> None:
+    """Its second half would be lost, and with it the finding."""
+    cut = order(f"OBX|1|TX|C^Chest||Heart: normal | Lungs: pneumonia{behind}")
+    assert read(cut, tmp_path) == ["bad_delimiters"]
+    for whole in ("Norm.|||N|||F", "Norm.|text|||||F", "Norm."):
+        assert text_of(order(f"OBX|1|TX|C^Chest||{whole}"), tmp_path) == "Norm."
+
+
 def test_codes_and_numbers(tmp_path: Path) -> None:
     message = order(
         "OBX|1|CE|F^Finding||J18^Pneumonia^I10~R91^Nodule^I10||||||F",
