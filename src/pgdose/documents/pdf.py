@@ -38,6 +38,8 @@ def pdf_text(content: bytes, encoding: str | None) -> str:
             reader = pypdf.PdfReader(BytesIO(content))
             if reader.is_encrypted and not reader.decrypt(""):
                 raise Rejected("encrypted", "")
+            if any(map(has_words, reader.get_form_text_fields().values())):
+                raise Rejected("unreadable_document", "a PDF with a form that is filled in")
             if len(reader.pages) > MOST_PAGES:
                 raise Rejected("absurd_size", f"a PDF of over {MOST_PAGES} pages")
             text = "\n".join(page.extract_text() for page in reader.pages)

@@ -66,6 +66,34 @@ def test_a_pdf_with_a_password() -> None:
         assert reason_of(file.getvalue()) == "encrypted"
 
 
+@pytest.mark.parametrize(("value", "is_refused"), [("Pneumonia.", True), ("", False)])
+def test_a_pdf_with_a_form(value: str, is_refused: bool) -> None:
+    """What is typed into a form stands beside the text of its pages, which would be read alone."""
+    import io
+
+    from pypdf import generic
+
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("Lungs are clear.")))
+    field = generic.DictionaryObject()
+    for key, entry in (
+        ("/FT", generic.NameObject("/Tx")),
+        ("/T", generic.TextStringObject("findings")),
+        ("/V", generic.TextStringObject(value)),
+        ("/Subtype", generic.NameObject("/Widget")),
+    ):
+        field[generic.NameObject(key)] = entry
+    form = generic.DictionaryObject()
+    form[generic.NameObject("/Fields")] = generic.ArrayObject([writer._add_object(field)])
+    writer.root_object[generic.NameObject("/AcroForm")] = form
+    with io.BytesIO() as file:
+        writer.write(file)
+        content = file.getvalue()
+    if is_refused:
+        assert reason_of(content) == "unreadable_document"
+    else:
+        assert text_of(content) == "Lungs are clear."
+
+
 @pytest.mark.parametrize("length", [8, 60, 200, 400])
 def test_a_pdf_that_breaks_off(length: int) -> None:
     """pypdf mends a lost table of places; it must not hand over a part of the text."""
