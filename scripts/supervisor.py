@@ -75,12 +75,17 @@ def wait_for(child):
     """
     stops = []
 
-    def stop(number, frame):
-        stops.append(number)
-        os.kill(child, signal.SIGTERM)
-        signal.alarm(PATIENCE)
+    def send(number):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(child, number)
 
-    signal.signal(signal.SIGALRM, lambda number, frame: os.kill(child, signal.SIGKILL))
+    def stop(number, frame):
+        if not stops:  # others that follow give it no more time
+            signal.alarm(PATIENCE)
+        stops.append(number)
+        send(signal.SIGTERM)
+
+    signal.signal(signal.SIGALRM, lambda number, frame: send(signal.SIGKILL))
     handle_signals(stop)
     _, status, usage = os.wait4(child, 0)
     return os.waitstatus_to_exitcode(status), usage, bool(stops)
