@@ -29,7 +29,7 @@ def time_steps(networks: Mapping[str, Mapping[str, Any]]) -> Seconds:
     nothing: Seconds = {name: [None, None] for name in networks}
     try:
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", __name__],
+            [sys.executable, "-P", "-W", "ignore", "-m", __name__],
             input=json.dumps(networks),
             text=True,
             capture_output=True,

@@ -24,7 +24,9 @@ def snakemake_command(study: Path, options: Sequence[str]) -> list[str]:
     """The command that carries a study out; the study comes first, since some options eat it."""
     if importlib.util.find_spec("snakemake") is None:
         raise UserError(NO_SNAKEMAKE)
-    start = [sys.executable, "-m", "snakemake", "--snakefile", str(workflow_root() / "Snakefile")]
+    snakefile = workflow_root() / "Snakefile"
+    # -P: no module of the working folder is imported, as with the command `snakemake`
+    start = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(snakefile)]
     command = [*start, "--configfile", str(study)]
     if not any(o.split("=")[0] in ("--cores", "-c", "--jobs", "-j", "--executor") for o in options):
         command += ["--cores", str(os.cpu_count() or 1)]

@@ -72,7 +72,7 @@ def refused(findings: dict[str, Any], refusal: UserError, page: Path) -> UserErr
     """Write the page of a refused network; the refusal, which names the page."""
     content = json.dumps(findings | {"refusal": str(refusal)})
     run = subprocess.run(
-        [sys.executable, "-m", "pgdose.report.probe_page", str(page)],
+        [sys.executable, "-P", "-m", "pgdose.report.probe_page", str(page)],
         input=content.encode(),
         env=os.environ | {"PYTHONPATH": str(SOURCES)},
         capture_output=True,

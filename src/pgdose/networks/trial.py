@@ -48,7 +48,7 @@ def try_network(
         "threads": torch.get_num_threads(),
     }
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(request)],
+        [sys.executable, "-P", "-W", "ignore", "-m", __name__, json.dumps(request)],
         input=images.cpu().contiguous().numpy().tobytes(),
         capture_output=True,
         timeout=IMPORTING + seconds,

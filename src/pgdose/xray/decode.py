@@ -101,7 +101,8 @@ class DecoderProcess:
         self._end, other = Pipe()
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(other.fileno())],
+                # -P: no module of the working folder is imported
+                [sys.executable, "-P", "-m", __name__, str(other.fileno())],
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # C libraries print to it

@@ -131,6 +131,17 @@ def test_a_film_that_no_decoder_reads_is_rejected_as_the_first_one_failed(
         assert reason(films.read_film, path) == expected
 
 
+def test_nothing_of_the_working_folder_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(film(waves(12, False)), tmp_path / "film.dcm", uid.JPEGLSLossless)
+    (tmp_path / "json.py").write_text("open('it_ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    decode.decoder_process.stop()
+    films.read_film(path)
+    assert not (tmp_path / "it_ran").exists()
+
+
 def test_no_other_decoder_is_asked_where_the_codestream_contradicts_the_header(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
