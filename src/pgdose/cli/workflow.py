@@ -36,14 +36,15 @@ def snakemake_command(study: Path, options: Sequence[str]) -> list[str]:
 def run_study(study: Path, options: Sequence[str], folder: Path | None = None) -> int:
     """Carry a study out in a folder (default: here); what Snakemake prints goes to the terminal.
 
-    Returns Snakemake's exit status.
+    Returns Snakemake's exit status as a shell does: 128 plus the signal that killed it.
     """
     if not Path(folder or ".", study).is_file():
         raise UserError(f"there is no study file {str(study)!r}; correct the path")
     sys.stdout.flush()
     snakemake = subprocess.Popen(snakemake_command(study, options), cwd=folder)
     with signals_passed_on(snakemake):
-        return snakemake.wait()
+        status = snakemake.wait()
+    return status if status >= 0 else 128 - status
 
 
 @contextlib.contextmanager
