@@ -13,7 +13,7 @@ from pgdose.documents.report import Tally
 from pgdose.errors import Rejected
 
 _ROOT = re.compile(rb"<(?:\w+:)?ClinicalDocument[\s>]")
-_START = 8192  # bytes; comments and stylesheets stand before the root
+_START = 2**16  # bytes; comments and stylesheets stand before the root, licences among them
 _MOST_DEPTH = 200
 _BLOCKS = {"paragraph", "list", "item", "table", "tr", "caption", "br", "text", "title"}
 _LEFT_OUT = {"renderMultiMedia", "footnoteRef"}

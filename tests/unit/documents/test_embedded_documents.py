@@ -138,6 +138,12 @@ def test_the_header_of_a_clinical_document_is_no_part_of_the_text() -> None:
     assert text == "History:\nCough.\nFindings:\nClear lungs.\nOne\nTwo\nCTR 0.5"
 
 
+def test_a_clinical_document_may_begin_with_a_long_comment() -> None:
+    """Taken for a plain text, it would give its header and marks as words of the report."""
+    licence = b"<!--" + b"As is. " * 2000 + b"-->"
+    assert text_of(cda(("a", "Norm.")).replace(b"?>", b"?>" + licence, 1)) == "a:\nNorm."
+
+
 def test_a_clinical_document_around_a_pdf() -> None:
     packed = base64.b64encode(pdf("Norm.")).decode()
     text = f'<text mediaType="application/pdf" representation="B64">{packed}</text>'
