@@ -131,7 +131,9 @@ def _dataset(pixels: np.ndarray, capture: Capture, seed: int) -> Dataset:
     """The data set: patient, study, series, equipment, image."""
     ds = Dataset()
     series = f"{capture.series}\0{capture.record_id}"
-    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    # All that another file of this picture could have otherwise: one UID is one file.
+    content = f"{capture.number}\0{capture.derivation}\0{pixels.shape}\0".encode()
+    digest = hashlib.sha256(content + pixels.tobytes()).hexdigest()
     ds.SOPClassUID = SecondaryCaptureImageStorage
     ds.SOPInstanceUID = _uid(seed, "image", f"{series}\0{capture.kind}\0{digest}")
     ds.StudyInstanceUID = _uid(seed, "study", series)

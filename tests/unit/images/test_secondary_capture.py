@@ -121,12 +121,14 @@ def test_equal_pictures_make_equal_files_and_other_ones_have_other_uids(tmp_path
         written(picture((80, 80)), tmp_path / "c.dcm", kind="original"),
         written(picture((80, 80)), tmp_path / "c.dcm", seed=6),
         written(picture((80, 80)), tmp_path / "c.dcm", record_id=RECORD[::-1]),
+        written(picture((80, 80)), tmp_path / "c.dcm", number=2),
+        written(picture((80, 80)), tmp_path / "c.dcm", derivation="Made otherwise."),
         written(picture((80, 80)), tmp_path / "c.dcm", series="study H sign"),
     ]
     uids = {str(dataset.SOPInstanceUID) for dataset in (first, *others)}
-    assert len(uids) == 6
+    assert len(uids) == 8
     series = [dataset.SeriesInstanceUID == first.SeriesInstanceUID for dataset in others]
-    assert series == [True, True, False, False, False]
+    assert series == [True, True, False, False, True, True, False]
     for dataset in (first, *others):
         for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
             uid = dataset[keyword].value
