@@ -3,17 +3,16 @@
 
 import contextlib
 import os
+import re
 import sys
 from base64 import urlsafe_b64decode
 
 from snakemake.settings.types import ExecMode
 
-DECISIVE = (  # results that follow from the study; all others are made of them
-    "sources/*/records.parquet",
-    "groups/*/members.parquet",
-    "groups/*/*/network.safetensors",
-    "groups/*/*/*/surface/*.parquet",
-)
+DECISIVE = {  # results that follow from the study, by where they lie; all others are made of them
+    "sources": ("records.parquet",),
+    "groups": ("members.parquet", "*/network.safetensors", "*/*/surface/*.parquet"),
+}
 
 
 def recorded_files():
@@ -30,6 +29,14 @@ def recorded_files():
     return files
 
 
+def decisive_results():
+    """Those that are there. Other folders, as of groups that the study lacks, are none of its results."""
+    for part, names in (("sources", STUDY.sources), ("groups", STUDY.groups)):
+        for name in names:
+            for pattern in DECISIVE[part]:
+                yield from map(str, Path(RESULTS, part, name).glob(pattern))
+
+
 def check_records():
     """Stop where results have no records: Snakemake would take them for those of this study.
 
@@ -37,14 +44,12 @@ def check_records():
     `--forceall` makes new ones.
     """
     # Snakemake keeps its own word for it until the Snakefile is read.
-    is_forced = not {"--forceall", "-F"}.isdisjoint(sys.argv)
+    is_forced = any(re.fullmatch(r"--forcea\w*|-[a-zA-Z]*F", word) for word in sys.argv)
     is_database = os.path.exists(".snakemake/metadata.db")  # --persistence-backend db
     if workflow.exec_mode != ExecMode.DEFAULT or is_forced or is_database:
         return
-    results = [
-        str(path) for pattern in DECISIVE for path in Path(RESULTS).glob(pattern)
-    ]
-    missing = sorted(set(results) - recorded_files()) if results else []
+    results = set(decisive_results())
+    missing = sorted(results - recorded_files()) if results else []
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise WorkflowError(
