@@ -111,6 +111,7 @@ class Faults:
     cut_list: int = 10**9  # studies that it lists at most, without a word
     short_lists: int = 0  # of series and instances, that miss their last answer
     repeats: bool = False  # lists each answer twice
+    says_null: bool = False  # of DICOM JSON: `[null]` for what has no value
     claims: int = 0  # instances of a series that it counts beyond what it lists
     seconds: float = 0.0  # before each answer
 
@@ -295,7 +296,7 @@ class WebHandler(BaseHTTPRequestHandler):
             answers = answers[start : start + min(int(query["limit"]), faults.page)]
             if start and level == "STUDY" and faults.has_one_page:
                 answers = []
-        content = json.dumps([_json(answer) for answer in answers]).encode()
+        content = json.dumps([_json(answer, faults.says_null) for answer in answers]).encode()
         self._send(200 if answers else 204, content if answers else b"")
 
     def _instance(self, name: str) -> None:
@@ -329,13 +330,14 @@ class WebHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _json(answer: dict[str, Any]) -> dict[str, Any]:
+def _json(answer: dict[str, Any], says_null: bool) -> dict[str, Any]:
+    empty = {"vr": "UN", "Value": [None]} if says_null else {"vr": "UN"}
     result = {}
     for keyword, value in answer.items():
         values = value if isinstance(value, list) else [value] if value != "" else []
         if keyword == "PatientName":
             values = [{"Alphabetic": value}]
-        element = {"vr": "UN", "Value": values} if values else {"vr": "UN"}
+        element = {"vr": "UN", "Value": values} if values else empty
         result[f"{tag_for_keyword(keyword):08X}"] = element
     return result
 

@@ -271,7 +271,14 @@ def _texts(entry: Any) -> Answer:
     """An object of DICOM JSON by keywords. Raises AttributeError, TypeError for something else."""
     keywords = {f"{tag_for_keyword(name):08X}": name for keys in KEYS.values() for name in keys}
     return {
-        keywords[tag.upper()]: [str(value) for value in element.get("Value", ())]
+        keywords[tag.upper()]: _values(element.get("Value", []))
         for tag, element in entry.items()
         if tag.upper() in keywords
     }
+
+
+def _values(values: Any) -> list[str]:
+    """Values as texts; an empty one is `null` in DICOM JSON. Raises TypeError for no list."""
+    if not isinstance(values, list):
+        raise TypeError("the values are no list")
+    return [str(value) for value in values if value is not None]

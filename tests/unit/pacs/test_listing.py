@@ -101,6 +101,14 @@ def test_filters_hold_whether_the_server_applies_them_or_not(start: Start, ignor
         assert {entry["StudyDate"] for entry in levels} == {"20190101-20201231"}
 
 
+def test_a_null_of_dicom_json_is_no_value(tmp_path: Path) -> None:
+    holdings = Holdings([empty(1, body_part=""), empty(2)], Faults(says_null=True))
+    with web_server(holdings) as url:
+        pacs = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path / "films")
+        rows, counts = pacs.listing(find={"body_parts": ["CHEST"]})
+    assert len(rows) == 2 and counts == {"body_part_not_stated": 1}
+
+
 def test_the_modalities_of_the_source_are_asked_for_where_none_are_named(start: Start) -> None:
     rows, _ = start(Holdings(MIXED)).listing(modalities=["CT", "DX"])
     assert uids(rows) == sorted([MIXED[1].uid, MIXED[10].uid])
