@@ -386,10 +386,11 @@ class Worker:
 
     def _answers(self, request: Request) -> bool:
         """Whether the server answers at all, so that it is the instance that does not come."""
+        the_study = (("StudyInstanceUID", request.study),)
         with contextlib.suppress(ServerDown):
             connection = self.fetcher.archive.connect()
             try:
-                connection.find(Search("STUDY", request.study))
+                connection.find(Search("STUDY", filters=the_study))
             finally:
                 connection.close()
             return True

@@ -130,6 +130,25 @@ def test_an_instance_that_breaks_each_connection_is_rejected(start: Start) -> No
     assert_whole(pacs, [row for row in rows if row["instance"] != poison], rest)
 
 
+def test_whether_a_server_answers_is_asked_about_one_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by a list of all that it has."""
+    from pgdose.pacs import dicomweb
+
+    monkeypatch.setattr(dicomweb, "UNREACHABLE", (404,))
+    holdings = Holdings(films(3))
+    gone = holdings.instances[1]
+    holdings.faults.vanished = {gone.uid}
+    with web_server(holdings) as url:
+        pacs = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path / "films")
+        rows = pacs.listing().rows
+        holdings.asked.clear()
+        assert reasons(pacs.fetch(rows, fetch={"retries": 1}))[gone.uid] == "not_fetched"
+    assert holdings.asked
+    assert {filters["StudyInstanceUID"] for _, filters in holdings.asked} == {gone.study}
+
+
 def test_an_instance_that_is_delivered_twice_is_kept_once(start: Start) -> None:
     holdings = Holdings(films(2, 1, 2))
     holdings.faults.doubled = {one.uid for one in holdings.instances}
