@@ -97,6 +97,7 @@ class Faults:
     """What a server does wrong. Counts say how often; they run down."""
 
     vanished: set[str] = dataclasses.field(default_factory=set)  # listed, not delivered
+    deleted: set[str] = dataclasses.field(default_factory=set)  # studies and series: not found
     cut: Counter[str] = dataclasses.field(default_factory=Counter)  # arrives incomplete
     swapped: Counter[str] = dataclasses.field(default_factory=Counter)  # another one arrives
     dies_at: Counter[str] = dataclasses.field(default_factory=Counter)  # the connection breaks
@@ -290,6 +291,9 @@ class WebHandler(BaseHTTPRequestHandler):
         if "series" in names:
             filters["SeriesInstanceUID"] = names["series"]
         faults = self.holdings.faults
+        if faults.deleted & set(names.values()):
+            self._send(404, b"")
+            return
         answers = self.holdings.search(level, filters)
         if not faults.ignores_paging:
             start = int(query.get("offset", 0))

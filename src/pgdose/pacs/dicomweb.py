@@ -143,6 +143,8 @@ class DicomWebConnection:
                 content = self.client.search_for_instances(search.study, search.series, **options)
             return [_texts(entry) for entry in content]
         except _StatusError as error:
+            if error.status in GONE and search.study:  # deleted since; `listing` counts it
+                return []
             raise _search_failure(error.status) from None
         except requests.RequestException as error:  # while the content is read
             raise _failure(error) from None

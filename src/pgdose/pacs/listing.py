@@ -42,6 +42,7 @@ class Listing(NamedTuple):
 
     claimed_not_listed   instances that the server counts in a series and does not list
     claimed_series_not_listed  series that it counts in a study and does not list
+                         (a series or study without a count has at least one)
     listed_again         answers that repeat an earlier one of the same list
     listed_twice         instances that stand in several series
     impossible_uids      answers without a UID that a file can be named by
@@ -61,7 +62,7 @@ class Series(NamedTuple):
     uid: str
     modality: str
     role: str
-    claimed: int | None  # instances, as the server counts them
+    claimed: int  # instances, as the server counts them; see `_claimed`
 
 
 class Instance(NamedTuple):
@@ -241,16 +242,14 @@ class Lister:
     def _instances(self, study_answer: Answer) -> list[Instance]:
         """The instances of the series of a study that pass the filters."""
         study = first(study_answer, UID_OF["STUDY"])
-        claimed = number(study_answer, "NumberOfStudyRelatedSeries")
+        claimed = _claimed(study_answer, "NumberOfStudyRelatedSeries")
         answers = self._ask(Search("SERIES", study), claimed)
-        if claimed is not None and claimed > len(answers):
-            self._count("claimed_series_not_listed", claimed - len(answers))
+        self._count("claimed_series_not_listed", max(claimed - len(answers), 0))
         series = self._films(study_answer, answers)
         instances = []
         for one in series:
             answers = self._ask(Search("IMAGE", study, one.uid), one.claimed)
-            if one.claimed is not None and one.claimed > len(answers):
-                self._count("claimed_not_listed", one.claimed - len(answers))
+            self._count("claimed_not_listed", max(one.claimed - len(answers), 0))
             for uid, answer in answers.items():
                 sop_class = first(answer, "SOPClassUID")
                 is_no_document = one.modality == "OT" and not sop_class.startswith(ENCAPSULATED)
@@ -264,7 +263,7 @@ class Lister:
         films, documents = [], []
         for uid, answer in answers.items():
             modality = first(answer, "Modality")
-            count = number(answer, "NumberOfSeriesRelatedInstances")
+            count = _claimed(answer, "NumberOfSeriesRelatedInstances")
             reason = series_left_out(answer, study_answer, self.find, self.modalities)
             if reason is None:
                 says_part = bool(first(answer, "BodyPartExamined"))
@@ -311,6 +310,12 @@ class Lister:
 def may_be_cut(answers: Collection[str]) -> bool:
     """Whether a list ends at a round number, as one that the server cut without a word."""
     return len(answers) >= CUT_LEAST and len(answers) % CUT_STEP == 0
+
+
+def _claimed(answer: Answer, keyword: str) -> int:
+    """How much a server counts below what it lists; where it does not say it, there is one."""
+    count = number(answer, keyword)
+    return 1 if count is None else count
 
 
 def _is_of_another(answer: Answer, search: Search) -> bool:

@@ -183,6 +183,16 @@ def test_instances_that_the_server_counts_and_does_not_list_are_counted(start: S
     assert counts == {"claimed_not_listed": 12}
 
 
+def test_what_is_deleted_while_it_is_listed_is_counted(tmp_path: Path) -> None:
+    """The others are listed: that a study is gone does not make the address wrong."""
+    instances = films(3, 2, side=8)
+    faults = Faults(deleted={instances[0].study, instances[2].series})
+    with web_server(Holdings(instances, faults)) as url:
+        listing = Pacs(Holdings([]), {"dicomweb": {"url": url}}, tmp_path / "films").listing()
+    assert uids(listing.rows) == sorted(one.uid for one in instances[3:])
+    assert listing.counts == {"claimed_not_listed": 1, "claimed_series_not_listed": 2}
+
+
 def test_a_list_that_is_shorter_than_the_server_counts_is_asked_for_again(start: Start) -> None:
     instances = films(1, 2, 3, side=8)
     rows, counts = start(Holdings(instances, Faults(short_lists=2))).listing(fetch={"at_once": 1})
