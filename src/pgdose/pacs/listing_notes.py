@@ -28,5 +28,7 @@ def check_not_empty(rows: list[dict], counts: Mapping[str, int]) -> None:
         for name, n in counts.items()
         if name.startswith("left_out_")
     ]
-    why = f" (left out: {', '.join(left_out)})" if left_out else ""
+    whys = [f"left out: {', '.join(left_out)}"] if left_out else []
+    whys += listing_notes(counts)
+    why = f" ({'; '.join(whys)})" if whys else ""
     raise UserError(f"find: the PACS lists nothing that fits it{why}; widen it, or correct it")

@@ -23,3 +23,5 @@ def test_an_empty_list_stops_and_says_what_was_left_out() -> None:
     counts = {"left_out_series_other_body_part": 12, "listed_again": 1}
     with pytest.raises(UserError, match=r"^find: .*left out: 12 series other body part.*widen"):
         check_not_empty([], counts)
+    with pytest.raises(UserError, match=r"^find: .*\(4 series that the PACS counts are not there"):
+        check_not_empty([], {"claimed_series_not_listed": 4})
