@@ -32,7 +32,7 @@ from pgdose.tables.pacs_schemas import DOCUMENT, FILM, shard_of
 
 # A server that cuts its lists does so at a round number.
 CUT_LEAST, CUT_STEP = 100, 50
-FIRST_DAY = datetime.date(1970, 1, 1)  # of what is split by dates; no PACS is older
+FIRST_DAY = datetime.date(1970, 1, 1)  # from it on, what is split by dates is split further
 STUDIES = 500  # between two lines of the log
 ATTEMPTS = 3  # at a list that is shorter than the server claims
 
@@ -213,13 +213,14 @@ class Lister:
             answers = self._ask(Search("STUDY", filters=tuple(filters)))
         if answers is not None and not may_be_cut(answers):
             return answers
-        start = first_day or FIRST_DAY
+        start = first_day or min(FIRST_DAY, last_day or FIRST_DAY)
         end = last_day or max(self.today, start)
         if start >= end:
             return self._studies_of_day(filters, answers)
+        # An open end stays open: some films have dates of before FIRST_DAY, or of the future.
         middle = start + (end - start) // 2
-        halves = self._studies_between(modality, start, middle)
-        halves |= self._studies_between(modality, middle + datetime.timedelta(days=1), end)
+        halves = self._studies_between(modality, first_day, middle)
+        halves |= self._studies_between(modality, middle + datetime.timedelta(days=1), last_day)
         self._count("cut_lists", answers is None or bool(halves.keys() - answers.keys()))
         return (answers or {}) | halves
 
@@ -229,7 +230,7 @@ class Lister:
         """Studies of one day, hour by hour; those that state no time are in `answers` at most."""
         hours: dict[str, Answer] = {}
         for hour in range(24):
-            time = ("StudyTime", f"{hour:02}0000-{hour:02}5959")
+            time = ("StudyTime", f"{hour:02}0000-{hour:02}5959.999999")
             try:
                 part = self._ask(Search("STUDY", filters=(*filters, time)))
             except TooMany:

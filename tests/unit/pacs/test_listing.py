@@ -150,6 +150,17 @@ def test_a_list_that_the_server_cuts_is_asked_for_in_parts(start: Start, dates: 
     assert counts["cut_lists"] > 0
 
 
+def test_dates_of_before_and_of_the_future_are_not_cut_away(start: Start) -> None:
+    """Their studies come last in the list that the server cuts."""
+    usual = [f"{datetime.date(2019, 1, 1) + datetime.timedelta(days=n):%Y%m%d}" for n in range(120)]
+    instances = [
+        empty(number + 1, date=day) for number, day in enumerate([*usual, "19370302", "20991231"])
+    ]
+    holdings = Holdings(instances, Faults(cut_list=100))
+    rows, _ = start(holdings).listing(find={"modalities": ["CR"]})
+    assert uids(rows) == sorted(one.uid for one in instances)
+
+
 def test_pages_that_a_server_does_not_have_are_asked_for_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +179,7 @@ def test_the_list_of_a_day_that_the_server_cuts_is_asked_for_by_the_hour(
     start: Start, has_times: bool
 ) -> None:
     """Where the server does not go by the hour, it is said that some may be missing."""
-    times = [f"{number % 24:02}3000" if has_times else "" for number in range(120)]
+    times = [f"{number % 24:02}5959.5" if has_times else "" for number in range(120)]
     instances = [empty(number + 1, time=time) for number, time in enumerate(times)]
     holdings = Holdings(instances, Faults(cut_list=100))
     dates = ["2019-06-14", "2019-06-14"]
