@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -50,10 +50,13 @@ class Folder:
         except FileNotFoundError:
             return None
         except Rejected:
-            size = path.stat().st_size
-            path.unlink()
+            with _as_mistakes():
+                size = path.stat().st_size
+                path.unlink()
             self._count(-size)
             return None
+        except OSError as error:
+            raise _unusable(error) from None
 
     def write(self, uid: str, content: bytes) -> int:
         """Keep an instance; its size. Rejected as `check_instance`, UserError if there is no room.
@@ -61,7 +64,8 @@ class Folder:
         `sync` makes its name survive a loss of power.
         """
         check_instance(BytesIO(content), uid)
-        self._take_room(len(content))
+        with _as_mistakes():
+            self._take_room(len(content))
         unfinished = self.root / f".{uid}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}"
         try:
             _write_private(unfinished, content)
@@ -70,14 +74,15 @@ class Folder:
             self._count(-len(content))
             if error.errno in FULL:
                 raise _no_room("the disk of 'root' is full") from None
-            raise
+            raise _unusable(error) from None
         finally:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
         return len(content)
 
     def sync(self) -> None:
-        sync(self.root)
+        with _as_mistakes():
+            sync(self.root)
 
     def _take_room(self, size: int) -> None:
         """Count so many bytes more; UserError if they would leave the limits of section `fetch`."""
@@ -122,6 +127,22 @@ def _write_private(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _as_mistakes() -> Iterator[None]:
+    """Errors of files as ours: their texts hold paths with UIDs in them."""
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: OSError) -> UserError:
+    return UserError(
+        f"root: a file there cannot be read or written ({error.strerror}); see that the disk is "
+        "there and that all files are yours, and start the study anew: it goes on where it stopped"
+    )
 
 
 def _no_room(what: str) -> UserError:

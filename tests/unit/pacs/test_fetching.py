@@ -334,6 +334,25 @@ def test_a_full_disk_stops_the_job(start: Start, monkeypatch: pytest.MonkeyPatch
     assert_whole(pacs, pacs.fetch(rows), holdings.instances)
 
 
+def test_a_file_that_cannot_be_written_stops_the_job_and_is_not_named(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacs = start(Holdings(films(2)))
+    rows = pacs.listing().rows
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", f"{pacs.root}/.{rows[0]['instance']}.part")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder.os, "fsync", fail)
+        with pytest.raises(UserError, match=r"^root: .*\(Input/output error\).*goes on") as told:
+            pacs.fetch(rows)
+    assert rows[0]["instance"] not in str(told.value)
+    (pacs.root / f"{rows[0]['instance']}.dcm").mkdir()
+    with pytest.raises(UserError, match=r"^root: .*\(Is a directory\)"):
+        pacs.fetch(rows)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films").write_text("a file")
     pacs = Pacs(Holdings([]), {"dicomweb": {"url": "http://localhost:1/x"}}, tmp_path / "films")
