@@ -257,7 +257,9 @@ class Fetcher:
             raise Stopped
 
     def pace(self) -> None:
+        """Wait as the study wants it; a request may have many instances, and the hours may end."""
         self.bucket.take(self.stop)
+        wait_for_opening(self.hours, self.clock, self.stop, self.log.info)
         self.check_stop()
 
     def _keep(self, uid: str, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Fetching: nothing is lost, nothing comes twice, whatever a server does."""
 
 import contextlib
+import datetime
 import errno
 import io
 import os
@@ -380,6 +381,15 @@ def test_nothing_is_asked_outside_of_the_hours(start: Start) -> None:
     rows = pacs.fetch(fetch={"hours": ("20:00", "06:00")})
     assert_whole(pacs, rows, holdings.instances)
     assert 8 * 3600 <= pacs.time.seconds < 8 * 3600 + 120
+
+
+def test_the_hours_end_in_the_middle_of_a_series(start: Start) -> None:
+    holdings = Holdings(films(1, 1, 4))
+    pacs = start(holdings)
+    pacs.time = FakeTime(datetime.datetime(2026, 3, 1, 5, 59, 30))
+    limits = {"hours": ("20:00", "06:00"), "per_second": 0.05}
+    assert_whole(pacs, pacs.fetch(fetch=limits), holdings.instances)
+    assert pacs.time.seconds > 14 * 3600
 
 
 def test_a_job_that_waits_for_its_hours_can_be_stopped(start: Start) -> None:
