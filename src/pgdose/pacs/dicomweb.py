@@ -148,7 +148,7 @@ class DicomWebConnection:
             raise _search_failure(error.status) from None
         except requests.RequestException as error:  # while the content is read
             raise _failure(error) from None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise ServerDown("the answer to a search is no DICOM JSON") from None
 
     def retrieve(

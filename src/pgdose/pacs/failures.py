@@ -42,9 +42,9 @@ class InstanceFailure(NamedTuple):
     forbidden: bool = False
 
 
-def stopped(what: str, tries: int) -> UserError:
-    """The error of a job that gave up on a server."""
+def stopped(what: str, tries: int, *, then: str) -> UserError:
+    """The error of a job that gave up on a server; `then`: what a new start does."""
     return UserError(
         f"server: {what}, {tries} times in a row; when the server is well again, start the study "
-        "anew: it goes on where it stopped"
+        f"anew: {then}"
     )

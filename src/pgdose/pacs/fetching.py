@@ -33,6 +33,7 @@ MOST_INSTANCES = 100  # of a request that asks for each by itself
 LAST_SECONDS = 5  # that a thread gets to end
 LINE_SECONDS = 60  # between two lines of the log
 NAP = 0.5  # seconds between two looks at whether a thread has failed
+GOES_ON = "it goes on where it stopped"
 TWICE = "the server lists it in several series or studies"
 
 
@@ -370,7 +371,7 @@ class Worker:
                 continue
             counts = not error.busy
             if counts and self.fetcher.is_last_try(uid) and not self._answers(request):
-                raise stopped(error.what, self.fetcher.limits.retries + 1)
+                raise stopped(error.what, self.fetcher.limits.retries + 1, then=GOES_ON)
             self.fetcher.try_again(uid, InstanceFailure("not_fetched", error.what), counts)
 
     def _wait(self, error: ServerDown) -> None:
@@ -381,7 +382,7 @@ class Worker:
         self._failures += 1
         self._settled_before = fetcher.settled()
         if self._failures > fetcher.limits.retries:
-            raise stopped(error.what, self._failures)
+            raise stopped(error.what, self._failures, then=GOES_ON)
         seconds = max(wait_before_try(self._failures, self.name), error.retry_after)
         fetcher.log.warning("server: %s; next try in %.0f s", error.what, seconds)
         fetcher.clock.wait(fetcher.stop, seconds)

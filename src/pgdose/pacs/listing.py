@@ -34,6 +34,7 @@ from pgdose.tables.pacs_schemas import DOCUMENT, FILM, shard_of
 CUT_LEAST, CUT_STEP = 100, 50
 FIRST_DAY = datetime.date(1970, 1, 1)  # from it on, what is split by dates is split further
 STUDIES = 500  # between two lines of the log
+BEGINS_ANEW = "it lists from the start, and keeps the films that are there"
 ATTEMPTS = 3  # at a list that is shorter than the server claims
 
 
@@ -119,7 +120,7 @@ class Asker:
                     return connection.find(search)
             except ServerDown as error:
                 if attempt > self.retries:
-                    raise stopped(error.what, attempt) from None
+                    raise stopped(error.what, attempt, then=BEGINS_ANEW) from None
                 seconds = max(wait_before_try(attempt, search.level), error.retry_after)
                 self.log.warning("server: %s; next try in %.0f s", error.what, seconds)
                 self.clock.wait(self.stop, seconds)
@@ -234,7 +235,8 @@ class Lister:
             try:
                 part = self._ask(Search("STUDY", filters=(*filters, time)))
             except TooMany:
-                raise stopped("it refuses to list the studies of one hour", 1) from None
+                what = "it refuses to list the studies of one hour"
+                raise stopped(what, 1, then=BEGINS_ANEW) from None
             self._count("hours_maybe_cut", may_be_cut(part))
             hours |= part
         self._count("cut_lists", answers is None or bool(hours.keys() - answers.keys()))
