@@ -3,6 +3,7 @@
 The Snakefile checks it before any job, so this module imports nothing heavy.
 """
 
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,6 +118,11 @@ def _checked(values: Mapping[str, str | None], where: str) -> Credentials:
         raise UserError(f"{where}: has both a token and a user's login; keep one of them")
     if (login.user is None) != (login.password is None):
         raise UserError(f"{where}: has only one of user and password; give both")
+    if login.token and not re.fullmatch(r"[\x21-\x7e]+", login.token):
+        raise UserError(
+            f"{where}: the token holds a space or a letter that no token has; write it alone, "
+            "without 'Bearer'"
+        )
     if any(value and not value.isprintable() for value in login):
         raise UserError(f"{where}: a value holds control characters; write it anew")
     return login

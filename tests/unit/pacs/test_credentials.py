@@ -50,6 +50,8 @@ def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> Non
         f"user: {USER}\npass: {PASSWORD}\n",
         f"user: {USER}\npassword:\n",
         f"user: {USER}\npassword: {PASSWORD}\x07\n",
+        f"token: Bearer {TOKEN}\n",
+        f"token: {TOKEN}\N{CYRILLIC SMALL LETTER A}\n",  # no header of HTTP can hold it
         "",
         "x" * 100_000,
     ],
