@@ -163,7 +163,8 @@ class DicomWebConnection:
             except _StatusError as error:
                 failures[uid] = _instance_failure(error.status)
             except Rejected as error:
-                failures[uid] = InstanceFailure(error.reason, error.detail)
+                is_final = isinstance(error, _TooLarge)
+                failures[uid] = InstanceFailure(error.reason, error.detail, final=is_final)
             else:
                 deliver(uid, content)
         return failures
@@ -179,13 +180,17 @@ class DicomWebConnection:
                 return only_part(response.headers.get("Content-Type", ""), _body(response))
 
 
+class _TooLarge(Rejected):
+    """An instance that is too large at any further try, too."""
+
+
 def _body(response: requests.Response) -> bytes:
     body = bytearray()
     try:
         for chunk in response.iter_content(CHUNK):
             body += chunk
             if len(body) > LARGEST_FILE:
-                raise Rejected("not_fetched", "larger than any film")
+                raise _TooLarge("not_fetched", "larger than any film")
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
         raise Rejected("cut_short", "the connection ends within the instance") from None
     return bytes(body)

@@ -77,6 +77,19 @@ def test_what_dicomweb_delivers_is_kept_byte_by_byte(tmp_path: Path) -> None:
     assert list(pacs.files().values()) == [one.content for one in holdings.instances]
 
 
+def test_an_instance_larger_than_any_film_is_sent_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pgdose.pacs import dicomweb
+
+    holdings = Holdings([stored(1, side=64), stored(2)])
+    monkeypatch.setattr(dicomweb, "LARGEST_FILE", len(holdings.instances[1].content) + 1000)
+    with web_server(holdings) as url:
+        rows = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path / "films").fetch()
+    large = holdings.instances[0].uid
+    assert reasons(rows)[large] == "not_fetched" and holdings.fetched.count(large) == 1
+
+
 def test_what_is_there_is_not_fetched_again(start: Start) -> None:
     holdings = Holdings(films(3))
     pacs = start(holdings)
