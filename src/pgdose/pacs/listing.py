@@ -115,6 +115,8 @@ class Asker:
         """The server's answers. Raises TooMany, UserError."""
         for attempt in range(1, self.retries + 2):
             wait_for_opening(self.hours, self.clock, self.stop, self.log.info)
+            if self.stop.is_set():  # which ends any wait
+                raise ServerDown("nothing more is asked")
             try:
                 with self._connection() as connection:
                     return connection.find(search)

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 from helpers.pacs_servers import ROOT, Faults, Holdings, Stored, films, web_server
-from helpers.pacs_sources import FakeTime, Pacs, free_port, start_dimse
+from helpers.pacs_sources import LOG, NONE, FakeTime, Pacs, free_port, start_dimse
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import uid
 
 from pgdose.errors import UserError
+from pgdose.pacs.answers import Search
+from pgdose.pacs.connection import open_archive
+from pgdose.pacs.failures import ServerDown
 from pgdose.pacs.filters import matches, read_date
+from pgdose.pacs.listing import Asker
 from pgdose.study.sources import PacsArchive
 from pgdose.tables.pacs_schemas import LISTED, shard_of
 
@@ -276,6 +280,21 @@ def test_lists_are_asked_for_in_the_hours_only(start: Start) -> None:
     pacs.time = FakeTime(datetime.datetime(2026, 3, 1, 19, 30))
     assert len(pacs.listing(fetch={"hours": ("20:00", "06:00")}).rows) == 1
     assert 1800 <= pacs.time.seconds < 1900
+
+
+def test_a_listing_that_ends_asks_nothing_more(tmp_path: Path) -> None:
+    """Neither outside of the hours, nor again and again without a wait."""
+    holdings = Holdings([])
+    with web_server(holdings) as url:
+        pacs = Pacs(holdings, {"dicomweb": {"url": url}}, tmp_path)
+        source = pacs.source(fetch={"hours": ("20:00", "06:00")})
+        archive = open_archive(source, NONE)
+        with Asker(archive, source, LOG, pacs.time.clock) as asker:
+            asker.stop.set()
+            with pytest.raises(ServerDown):
+                asker.find(Search("STUDY"))
+        archive.close()
+    assert holdings.asked == []
 
 
 @given(names=st.lists(st.text("0123456789.", min_size=1), unique=True), shards=st.integers(1, 99))
