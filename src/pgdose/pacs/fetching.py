@@ -135,6 +135,7 @@ class Fetcher:
         self._tries: Counter[str] = Counter()
         self._any_kept = any_kept
         self._settled = 0
+        self._rejected: Counter[str] = Counter()  # by reason and detail
         self._results: queue.SimpleQueue[dict] = queue.SimpleQueue()
         self._writers = ThreadPoolExecutor(self.limits.at_once)
         self._room = threading.Semaphore(2 * self.limits.at_once)  # contents in memory
@@ -176,6 +177,8 @@ class Fetcher:
             if time.monotonic() - last_line >= LINE_SECONDS:
                 last_line = time.monotonic()
                 self.log.info("%d of %d instances fetched or rejected", done, total)
+        for what, count in sorted(self._rejected.items()):
+            self.log.warning("%d of %d instances rejected: %s", count, total, what)
 
     def _next_results(self) -> list[dict]:
         rows = []
@@ -215,6 +218,8 @@ class Fetcher:
             self._arrived.discard(row["instance"])
             self._any_kept = self._any_kept or row["path"] is not None
             self._settled += 1
+            if row["reason"]:
+                self._rejected[f"{row['reason']} ({row['detail']})"] += 1
             self._results.put(row)
             self._changed.notify_all()
 

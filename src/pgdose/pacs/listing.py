@@ -167,6 +167,7 @@ class Lister:
             self.asker.stop.set()
             pool.shutdown(cancel_futures=True)
         rows = list(self._rows(instances))
+        self.log.info("%d instances listed", len(rows))
         self._say_counts()
         return Listing(rows, dict(sorted(self.counts.items())))
 

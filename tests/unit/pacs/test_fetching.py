@@ -102,13 +102,16 @@ def test_what_is_there_is_not_fetched_again(start: Start) -> None:
     assert_whole(pacs, rows, holdings.instances)
 
 
-def test_an_instance_that_has_vanished_is_rejected_and_the_others_come(start: Start) -> None:
+def test_an_instance_that_has_vanished_is_rejected_and_the_others_come(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     holdings = Holdings(films(3, 1, 2))
     gone = holdings.instances[2].uid
     holdings.faults.vanished = {gone}
     pacs = start(holdings)
     rows = pacs.fetch(fetch={"retries": 1})
     assert reasons(rows)[gone] == "not_fetched"
+    assert "1 of 6 instances rejected: not_fetched (" in caplog.text and gone not in caplog.text
     rest = [one for one in holdings.instances if one.uid != gone]
     assert_whole(pacs, [row for row in rows if row["instance"] != gone], rest)
 
