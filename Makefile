@@ -1,13 +1,14 @@
-# make demo | public | test | test-unit | test-long | test-slurm | test-pacs | bench | lint | audit | clean.
+# make demo | public | test | test-unit | test-long | test-slurm | test-pacs | bench | reference | docs |
+# lint | audit | clean.
 # Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
 GPUS   ?= $(if $(shell nvidia-smi -L 2>/dev/null),1,0)
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTHONFILES := src scripts tests benchmarks
+PYTHONFILES := src scripts tests benchmarks docs/conf.py
 
-.PHONY: demo public test test-unit test-long test-slurm test-pacs bench lint audit format clean
+.PHONY: demo public test test-unit test-long test-slurm test-pacs bench reference docs lint audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -65,6 +66,15 @@ bench: demo
 	$(BIN)/python benchmarks/attack_rate.py
 	$(BIN)/python benchmarks/step_length.py
 
+# The generated pages of docs/reference; a test fails while one of them is not up to date.
+reference: $(VENV)/.installed
+	$(BIN)/python -m pgdose.reference
+
+# The site: open docs/_build/html/index.html. A warning, such as a broken link, is an error. -E reads
+# every page anew: an unchanged page with a warning would pass the second time.
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build -E -W --keep-going -n -q -d docs/_build/doctrees docs docs/_build/html
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check $(PYTHONFILES)
 	$(BIN)/ruff check $(PYTHONFILES)
@@ -87,4 +97,4 @@ format: $(VENV)/.installed
 
 # What a run made. Keeps .venv, and private/: losing the key would change every record_id.
 clean:
-	rm -rf results work hospital .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results work hospital docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

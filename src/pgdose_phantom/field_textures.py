@@ -38,7 +38,11 @@ PALE = (0.14, 0.75, 0.42)  # of proteins without eosin: a faint pinkish beige
 
 
 def draw_staining(rng: np.random.Generator) -> dict[str, float]:
-    """How one patient's sections are stained and lit: factors about 1, the same for all fields."""
+    """How one patient's sections are stained and lit, the same for all of their fields.
+
+    Returns:
+        blue, brown, pink, light and size: factors about 1; warmth: a difference about 0.
+    """
     return {
         "blue": round(float(np.clip(rng.normal(1, 0.11), 0.7, 1.3)), 3),
         "brown": round(float(np.clip(rng.normal(1, 0.15), 0.6, 1.4)), 3),
@@ -56,7 +60,17 @@ def draw_field(
     width: int,
     height: int,
 ) -> np.ndarray:
-    """One field of the class `label` (of CLASSES): RGB, uint8 (height, width, 3)."""
+    """One field of view: RGB, uint8, (height, width, 3).
+
+    Args:
+        rng: source of all that is drawn.
+        label: a name in CLASSES, such as ovary_norm.
+        staining: of `draw_staining`.
+        width, height: in pixels.
+
+    Raises:
+        KeyError: another label.
+    """
     layers = TEXTURES[label](rng, width, height, staining["size"])
     if label.endswith("_tumour"):
         # A tumour seldom fills its field: tiles with remnants of normal tissue stay ambiguous.

@@ -119,10 +119,23 @@ def reports_of_both(
 
 
 def measure_agreement(labeller: pd.DataFrame, hand: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """A row per label: label n n_present true_positive false_positive false_negative
-    true_negative, then precision recall f1 kappa, each with `_low` and `_high`, its 95 % interval.
+    """How well the labeller agrees with a person: precision, recall, F1 and Cohen's kappa by label.
 
-    n: reports judged; n_present: by hand. Wilson score intervals for precision and recall. For
+    Args:
+        labeller, hand: tables of states: a row for each report, a column for each label, cells
+            `present`, `absent`, `uncertain` or `unmentioned`; of `hand` also empty, for reports
+            that the person did not judge. Reports and labels of one table alone are left out.
+        seed: of the bootstrap.
+
+    Returns:
+        A row for each label: label, n (reports judged), n_present (by hand), true_positive,
+        false_positive, false_negative, true_negative, then precision, recall, f1 and kappa, each
+        with its 95 % interval in columns that end in `_low` and `_high`.
+
+    Raises:
+        ValueError: a report occurs twice in a table.
+
+    Wilson score intervals for precision and recall. For
     F1 = 2 TP / (2 TP + FP + FN) and Cohen's kappa percentiles of the same 2000 bootstrap draws of n
     reports (Efron and Tibshirani 1993, ch. 13). NaN where the denominator is 0.
 
@@ -152,9 +165,14 @@ def measure_agreement(labeller: pd.DataFrame, hand: pd.DataFrame, seed: int = 0)
 
 
 def label_confusion(labeller: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
-    """A row per label and pair of states, all 16 of them: label hand found n.
+    """How often each pair of states occurs.
 
-    `hand` is the person's state, `found` the labeller's, n the number of reports.
+    Args:
+        labeller, hand: as for `measure_agreement`.
+
+    Returns:
+        A row for each label and each of the 16 pairs of states: label, hand (the person's state),
+        found (the labeller's), n (the number of reports).
     """
     pairs_of_states = pd.MultiIndex.from_product([STATES, STATES], names=["hand", "found"])
     tables = []
@@ -168,7 +186,15 @@ def label_confusion(labeller: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
 
 
 def label_errors(labeller: pd.DataFrame, hand: pd.DataFrame) -> pd.DataFrame:
-    """The false alarms and the misses: label id hand found, in the order of `hand`."""
+    """The false alarms and the misses.
+
+    Args:
+        labeller, hand: as for `measure_agreement`.
+
+    Returns:
+        A row for each report and label on which they differ in `present`, in the order of `hand`:
+        label, id (of the report), hand and found (both states).
+    """
     columns = ["label", "id", "hand", "found"]
     tables = []
     for name, pairs in _judged_pairs(labeller, hand):

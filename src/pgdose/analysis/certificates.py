@@ -49,15 +49,25 @@ def certificates(
 
 
 def radius(p_low: np.ndarray | float, sigma: float) -> np.ndarray:
-    """The certified L2 radius, in the unit of sigma; 0 where `p_low` is not over 1/2.
+    """The certified L2 radius of each image, in the unit of sigma; 0 where p_low is at most 1/2.
 
-    `p_low` is a lower bound of the probability of the chosen class among noisy copies.
+    Args:
+        p_low: (n,) or a number: a lower bound of the probability of the chosen class among noisy
+            copies of an image.
+        sigma: the standard deviation of the noise, over 0.
+
+    Returns:
+        float64, of the shape of `p_low`.
     """
     p_low = np.asarray(p_low, float)
     return np.where(p_low > 0.5, sigma * special.ndtri(np.maximum(p_low, 0.5)), 0.0)
 
 
 def largest_radius(smoothing: Smoothing) -> float:
-    """The radius of an image whose copies all agree: no certificate goes beyond it."""
+    """The radius of an image whose copies all agree: no certificate goes beyond it.
+
+    Args:
+        smoothing: `sigma`, `samples` and `alpha` count.
+    """
     samples = smoothing.samples
     return float(radius(clopper_pearson_low(samples, samples, smoothing.alpha), smoothing.sigma))

@@ -17,6 +17,7 @@ from scipy import special  # not scipy.stats, whose import takes longer than mos
 from pgdose.analysis.bootstrap import Clusters, share
 
 LEVEL = 0.95
+_TAIL = (1 - LEVEL) / 2
 _ALPHA = round(1 - LEVEL, 12)  # without the rounding error of the difference, as tables print it
 _Z = -special.ndtri(_ALPHA / 2)
 
@@ -48,8 +49,15 @@ def clopper_pearson_low(
 ) -> np.ndarray:
     """The exact lower bound of a rate, wrong with a probability of at most `alpha`.
 
-    hits / n is the observed rate, 0 <= hits <= n, n > 0. Clopper & Pearson 1934: the rate at which
-    so many hits or more have the probability alpha; 0 without hits.
+    Clopper & Pearson 1934: the rate at which so many hits or more have the probability alpha; 0
+    without hits.
+
+    Args:
+        hits, n: numbers, or arrays of one shape, with 0 <= hits <= n and n > 0.
+        alpha: over 0 and under 1.
+
+    Returns:
+        float64, of that shape, 0 to 1.
     """
     hits, n = np.asarray(hits, float), np.asarray(n, float)
     bound = special.betaincinv(np.where(hits > 0, hits, 1.0), n - hits + 1, alpha)
@@ -132,7 +140,7 @@ def percentiles(draws: np.ndarray, clusters: Clusters) -> tuple[np.ndarray, np.n
 
 
 def contrast_interval(
-    draws: np.ndarray, clusters: Clusters, tail: float = (1 - LEVEL) / 2
+    draws: np.ndarray, clusters: Clusters, tail: float = _TAIL
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of a contrast's interval, `tail` the probability outside at each end.
 
@@ -183,6 +191,11 @@ def standard_error(draws: np.ndarray) -> np.ndarray:
     return np.where(defined > 1, np.nanstd(filled, axis=0, ddof=1), np.nan)
 
 
-def largest_unseen_share(patients: float, tail: float = (1 - LEVEL) / 2) -> float:
-    """The largest share of a population that n drawn patients all miss with probability `tail`."""
+def largest_unseen_share(patients: float, tail: float = _TAIL) -> float:
+    """The largest share of a population that n drawn patients all miss with probability `tail`.
+
+    Args:
+        patients: n, over 0; need not be whole.
+        tail: over 0 and under 1.
+    """
     return float(1 - tail ** (1 / patients))

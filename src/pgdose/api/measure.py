@@ -77,7 +77,7 @@ def dose_response(
             0.5 to 16 grey levels of 255.
         attack: sign, fgsm, bim, pgd, mi-fgsm, pgd-l2, apgd-ce, apgd-dlr, paper or noise; or a
             mapping as in a study, {"form": "bim", "alpha": 0.002}
-            (docs/explanation/attacks.md). Without `alpha` a step is 2.5 epsilon / max_iter (at
+            (docs/reference/attacks.md). Without `alpha` a step is 2.5 epsilon / max_iter (at
             most epsilon), so each epsilon is reached.
         max_iter: iterations; None: those of `attack`, else 20.
         classes: the names of the outputs, in their order; of one output [negative, positive].
@@ -94,7 +94,7 @@ def dose_response(
         missing: "refuse", or "allow" classes of which there are no images.
         device: where to compute; None: where the network is.
         batch: images at a time; None: as many as fit into memory.
-        checks: images on which the expensive checks attack again (docs/explanation/attacks.md);
+        checks: images on which the expensive checks attack again (docs/reference/checks.md);
             0: none. The cheap checks are always made. One that fails is a warning.
         keys: int64, n: identities of the images, from which random starts and noise are drawn;
             None: from their pixels.

@@ -69,15 +69,17 @@ class DoseResponse:
 
     @property
     def n_images(self) -> int:
+        """The number of images, n."""
         return len(self.labels)
 
     @property
     def right(self) -> np.ndarray:
-        """(n,) bool: whether the network gets the clean image right."""
+        """Whether the network gets each clean image right, (n,) bool."""
         return np.asarray(self.clean.argmax(axis=1) == self.labels)
 
     @property
     def n_right(self) -> int:
+        """The number of images that the network gets right without an attack."""
         return int(self.right.sum())
 
     @property
@@ -149,6 +151,9 @@ class DoseResponse:
         Args:
             iteration: one that was measured; None: the last.
             success: "final", wrong at this iteration, or "any", at this one or before.
+
+        Raises:
+            UserError: an iteration that was not measured, or another `success`.
         """
         _check_success(success)
         measured = self._outcomes.iterations
@@ -169,11 +174,11 @@ class DoseResponse:
     def table(self) -> pd.DataFrame:
         """A row for each image and epsilon; epsilons of an image stand together.
 
-        image (its position), patient (if given), label, predicted and confidence (of the clean
-        image: its class by name, and the probability of that), attacked (bool: right without an
-        attack), epsilon; and of attacked images flipped (at the last iteration), flipped_any,
-        first_iteration (that flips it; missing if none does), predicted_after, change (the largest
-        change of a pixel, or its length in L2). What was not attacked is missing there.
+        Columns: image (its position), patient (if given), label, predicted and confidence (of the
+        clean image: its class by name, and the probability of that), attacked (bool: right without
+        an attack), epsilon; then, missing for images that were not attacked, flipped (bool, at the
+        last iteration), flipped_any (bool), first_iteration (that flips it; missing if none does),
+        predicted_after and change (the largest change of a pixel, or its length in L2).
         """
         n, e = self.n_images, len(self.epsilons)
         classes = np.array(self.classes, dtype=object)
@@ -213,9 +218,12 @@ class DoseResponse:
         }
 
     def smallest_epsilon(self, success: str = "final") -> pd.Series:
-        """n, the smallest epsilon that flips each image, by its position.
+        """The smallest epsilon that flips each image: n floats, by the image's position.
 
-        Infinite where none does, NaN where the network is wrong without an attack.
+        Infinite where no epsilon does, NaN where the network is wrong without an attack.
+
+        Args:
+            success: as for `curve`.
         """
         _check_success(success)
         result = self._outcomes
@@ -237,7 +245,7 @@ class DoseResponse:
         """The success rate over epsilon at the last iteration, with its 95 % interval.
 
         Args:
-            ax: axes of matplotlib to draw in; None for a figure of its own, without pyplot.
+            ax: axes of matplotlib to draw in; None: a new figure, made without pyplot.
             success: as for `curve`.
 
         Returns:
@@ -249,7 +257,13 @@ class DoseResponse:
     def report(self, path: str | Path) -> Path:
         """Write one HTML page that needs no other file: curve, tables, checks, settings, versions.
 
-        It names no image, no patient and no file. `path` ends in .html; a file there is replaced.
+        The page names no image, no patient and no file.
+
+        Args:
+            path: ends in .html or .htm; a file there is replaced.
+
+        Raises:
+            UserError: the path ends in something else.
         """
         path = Path(path)
         if path.suffix.lower() not in (".html", ".htm"):

@@ -25,7 +25,7 @@ class Samples:
         return len(self.images)
 
     def select(self, rows: Tensor) -> "Samples":
-        """Some of the images, by their numbers."""
+        """Some of the images, by their positions (int64) or a mask (bool), on any device."""
         clean = None if self.clean is None else self.clean[rows.to(self.clean.device)]
         keys = self.keys[rows.to(self.keys.device)]
         return Samples(self.images[rows], self.classes[rows], keys, clean)

@@ -80,14 +80,18 @@ def surface(
 ) -> Surface:
     """Attack each image that the network gets right, at each epsilon.
 
-    network:   in evaluation mode, its weights frozen; images in [0, 1] -> logits
-    samples:   images with their true classes and keys; where it has clean logits, they are
-               iteration 0 and decide which images the network gets right
-    doses:     the epsilons and the number of iterations
-    execution: batch size, shortcuts, what an earlier call finished
+    Args:
+        network: in evaluation mode, its weights frozen; images (n x channels x rows x columns,
+            float in [0, 1]) -> logits (n x classes, float).
+        samples: images with their true classes and keys; where it has clean logits, they are
+            iteration 0 and decide which images the network gets right.
+        attack: of `pgdose.attack.make`.
+        doses: the epsilons and the number of iterations.
+        execution: batch size, shortcuts, what an earlier call finished; None: the defaults.
 
-    UserError for images, epsilons or outputs that no attack can be made with, ValueError for a
-    network that is not in evaluation mode or not frozen.
+    Raises:
+        UserError: images, epsilons or outputs that no attack can be made with.
+        ValueError: a network that is not in evaluation mode, or not frozen.
     """
     execution = execution or Execution()
     check_doses(doses, attack.clip)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pgdose.cli import labelled_images
 from pgdose.cli.audit_classes import choose_classes
-from pgdose.cli.audit_study import AuditPlan, study_text
+from pgdose.cli.audit_study import EPSILONS, AuditPlan, study_text
 from pgdose.cli.check import expect
 from pgdose.cli.labelled_images import Labelled
 from pgdose.cli.outcome_lines import main_numbers
@@ -32,7 +32,6 @@ from pgdose.study.study_file import read_study_file
 from pgdose.user_tables.formats import TableFormat
 
 STUDY = "study.yaml"
-EPSILONS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032]
 GREY_SAMPLE = 16  # images that decide whether all are grey
 SECONDS, MEMORY = 300, 4000  # that trying the network may take; MB beside torch
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pgdose.study.versions import CURRENT
 
+EPSILONS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032]
 ATTACKS = {
     "sign": ("bim", "steps of the gradient's sign (BIM, PGD in the maximum norm)"),
     "apgd": ("apgd-ce", "finds its own step: stronger, takes longer"),

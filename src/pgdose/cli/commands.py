@@ -134,7 +134,7 @@ class Command(NamedTuple):
 
 
 START, RESULTS = "Carry out a study", "Use its results"
-RECORDS = "Look at records and reports (shows private data: for those who may read it)"
+RECORDS = "Look at records and reports (these show private data)"
 FILES = "Keep study files"
 
 COMMANDS = [
@@ -155,28 +155,29 @@ COMMANDS = [
     Command(
         "run",
         START,
-        "carry a study out with Snakemake; an interrupted one goes on where it was",
+        "carry out a study with Snakemake, or resume it",
         _run,
         options.run,
     ),
     Command(
         "check",
         START,
-        "tell all mistakes of a study file, and the jobs, hours and disk to expect",
+        "print all mistakes of a study file, then the jobs, hours and disk space to expect",
         _check,
         options.check,
     ),
     Command(
         "doctor",
         START,
-        "tell what of this machine and installation is missing or slow",
+        "print what this machine and installation lack, and what makes studies slow",
         _doctor,
         options.doctor,
     ),
     Command(
         "gate",
         RESULTS,
-        "hold the results to a limit: exit status 0 if it is surely kept, 1 if not, 2 for errors",
+        "compare the results with a limit: exit status 0 if all networks surely keep it, 1 if not, "
+        "2 for errors",
         _gate,
         options.gate,
         error_status=2,
@@ -184,11 +185,11 @@ COMMANDS = [
     Command(
         "verify",
         RESULTS,
-        "check that all results are there and as they were written; sign them",
+        "check that all results are there and unchanged; sign them",
         _verify,
         options.verify,
     ),
-    Command("where", RECORDS, "name the file of a record", _where, options.record),
+    Command("where", RECORDS, "print the path of a record's file", _where, options.record),
     Command(
         "evidence",
         RECORDS,
@@ -199,21 +200,21 @@ COMMANDS = [
     Command(
         "disagreements",
         RECORDS,
-        "write a page of the reports that a person labels otherwise",
+        "write a page of the reports that a person labelled differently",
         _disagreements,
         options.disagreements,
     ),
     Command(
         "label",
         RECORDS,
-        "show what the labeller reads in reports, and why: for tuning a lexicon",
+        "show how the labeller reads reports, and why: for tuning a lexicon",
         _label,
         options.label,
     ),
     Command(
         "words",
         RECORDS,
-        "list the words for classes in the files of a study's sources, and the class of each",
+        "list the class words in the files of a study's sources, and the class of each",
         _words,
         options.words,
     ),

@@ -25,7 +25,7 @@ def _overview_lines() -> Iterator[str]:
         for command in COMMANDS:
             if command.use == use:
                 yield f"  {command.name:{width}}  {command.summary}"
-    yield "\n`pgdose COMMAND --help` explains a command; docs/reference/commands.md has examples."
+    yield "\n`pgdose COMMAND --help` explains a command, docs/reference/commands.md all of them."
 
 
 def installed_version() -> str:

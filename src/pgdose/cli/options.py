@@ -6,16 +6,19 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-from pgdose.cli.audit_study import ATTACKS
+from pgdose.cli.audit_study import ATTACKS, EPSILONS
 from pgdose.cli.init_kinds import KINDS
 
 Parser = argparse.ArgumentParser
 
 
 def record(command: Parser) -> None:
-    command.add_argument("record_id")
+    command.add_argument("record_id", help="the id of an image in the tables of a study")
     command.add_argument(
-        "--private", type=Path, default=Path("private"), help="holds the paths of all studies"
+        "--private",
+        type=Path,
+        default=Path("private"),
+        help="the folder that holds the paths of all studies (default: private)",
     )
 
 
@@ -26,37 +29,52 @@ def study(command: Parser) -> None:
 def check(command: Parser) -> None:
     study(command)
     command.add_argument(
-        "--quick", action="store_true", help="only mistakes: do not plan jobs, nor time networks"
+        "--quick",
+        action="store_true",
+        help="print the mistakes alone: plan no jobs and time no networks",
     )
 
 
 def doctor(command: Parser) -> None:
     command.epilog = (
         "Each line begins with ok, missing (studies fail: exit status 1), slow (they take longer) "
-        "or optional (only some studies need it). It looks at the folder in which you call it."
+        "or optional (only some studies need it). Call it in the folder that studies will run in."
     )
     command.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def gate(command: Parser) -> None:
     command.epilog = (
-        "Without --attack, --epsilon and --max-asr the limits of the study's section `acceptance` "
-        "count. A limit is kept only if the upper bound of the success rate is at most --max-asr; "
-        "if the data allow both, it is undecided, which counts as not kept."
+        "Without --attack, --epsilon and --max-asr the limits are those of the study's section "
+        "`acceptance`. A network keeps a limit only if the upper bound of its success rate is at "
+        "most --max-asr. If the data do not decide, the limit counts as not kept."
     )
     command.add_argument("results", type=Path, help="the results folder of a finished study")
     command.add_argument("--attack", metavar="NAME", help="an attack of the study")
     command.add_argument(
-        "--epsilon", type=_amplitude, help="one of its amplitudes, as 0.004, 1/255"
+        "--epsilon", type=_amplitude, help="one of its epsilons, such as 0.004 or 1/255"
     )
-    command.add_argument("--max-asr", type=_share, help="the success rate that is allowed, 0 to 1")
-    command.add_argument("--confidence", type=_confidence, help="one-sided (default: 0.95)")
+    command.add_argument("--max-asr", type=_share, help="the highest success rate allowed, 0 to 1")
     command.add_argument(
-        "--group", action="append", default=[], metavar="NAME", help="one group; several times"
+        "--confidence",
+        type=_confidence,
+        help="of the one-sided bound, 0.5 to 0.9999 (default: 0.95)",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     command.add_argument(
-        "--junit", type=Path, metavar="FILE", help="write them as tests for a build server"
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge this group alone; repeat it for several groups",
+    )
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the verdicts to this JSON file"
+    )
+    command.add_argument(
+        "--junit",
+        type=Path,
+        metavar="FILE",
+        help="write the verdicts to this JUnit file, as tests for a build server",
     )
 
 
@@ -66,21 +84,23 @@ def nothing(command: Parser) -> None:
 
 def disagreements(command: Parser) -> None:
     study(command)
-    command.add_argument("source", help="an archive with reports and labels by hand")
+    command.add_argument("source", help="a source of the study with reports and hand labels")
 
 
 def words(command: Parser) -> None:
     study(command)
-    command.add_argument("source", nargs="?", help="all sources if left out")
+    command.add_argument("source", nargs="?", help="a source of the study (default: all)")
 
 
 def init(command: Parser) -> None:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = [f"  {name:14} {what}" for name, what in KINDS.items()]
     command.epilog = "\n".join(["kinds:", *kinds])
-    command.add_argument("kind", choices=KINDS, metavar="KIND", help="see below")
     command.add_argument(
-        "file", type=Path, nargs="?", help="to write (default: KIND.yaml); none is overwritten"
+        "kind", choices=KINDS, metavar="KIND", help="the kind of your data, one of the list"
+    )
+    command.add_argument(
+        "file", type=Path, nargs="?", help="the file to write (default: KIND.yaml); must not exist"
     )
 
 
@@ -90,38 +110,75 @@ def audit(command: Parser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="the network: an exported program (.pt2), ONNX, weights (.safetensors, with "
-        "--architecture) or TorchScript (with --trust)",
+        help="the network: an exported program (.pt2), ONNX, weights (.safetensors; give "
+        "--architecture) or TorchScript (give --trust)",
     )
     command.add_argument(
-        "--images", type=Path, required=True, metavar="FOLDER", help="with all images below it"
+        "--images", type=Path, required=True, metavar="FOLDER", help="the folder with all images"
     )
-    table = command.add_argument_group("labels: a table, or a folder for each class")
-    table.add_argument("--labels", type=Path, metavar="TABLE", help="CSV, Excel or Parquet")
-    table.add_argument("--image-column", metavar="NAME", help="default: the one that names files")
-    table.add_argument("--label-column", metavar="NAME", help="default: label, class, ...")
+    table = command.add_argument_group("labels (a table, or a folder for each class)")
+    table.add_argument(
+        "--labels",
+        type=Path,
+        metavar="TABLE",
+        help="a CSV, Excel or Parquet file (default: the folders are classes)",
+    )
+    table.add_argument(
+        "--image-column",
+        metavar="NAME",
+        help="the column of file names (default: the one whose cells name images)",
+    )
+    table.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column of labels (default: the one called label, class, diagnosis, ...)",
+    )
     table.add_argument(
         "--patients",
         metavar="COLUMN",
-        help="default: patient, subject, ...; `none`: nobody knows them",
+        help="the column of patients, or none (default: the one called patient, subject, ...)",
     )
-    table.add_argument("--separator", type=_separator, help="of a CSV's cells, if it is not found")
-    table.add_argument("--encoding", type=_encoding, help="of a CSV, such as cp1251")
+    table.add_argument(
+        "--separator",
+        type=_separator,
+        metavar="CHARACTER",
+        help="what separates the cells of a CSV file, or tab (default: detected)",
+    )
+    table.add_argument(
+        "--encoding",
+        type=_encoding,
+        metavar="NAME",
+        help="of a CSV file, such as cp1251 (default: detected)",
+    )
     table.add_argument(
         "--layout",
         action="append",
         metavar="PATTERN",
-        help="of class folders with patients, such as '{class}/{patient}_*.png'",
+        help="for class folders: where class and patient stand in the path of an image, such as "
+        "'{class}/{patient}_*.png'; repeat it for several patterns",
     )
     _add_network_options(command.add_argument_group("the network's input and outputs"))
     _add_dose_options(command.add_argument_group("the attack"))
     running = command.add_argument_group("the run")
     running.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="of the study and its results (audit-MODEL)"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of the study and its results (default: audit-MODEL)",
     )
-    running.add_argument("--cores", type=_positive, default=os.cpu_count() or 1, metavar="N")
-    running.add_argument("--gpu", type=int, choices=(0, 1), help="default: 1 if there is one")
-    running.add_argument("--seed", type=int, default=2019)
+    running.add_argument(
+        "--cores",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="to use (default: all)",
+    )
+    running.add_argument(
+        "--gpu", type=int, choices=(0, 1), help="1: use a GPU (default: 1 if there is one)"
+    )
+    running.add_argument(
+        "--seed", type=int, default=2019, metavar="N", help="of all random draws (default: 2019)"
+    )
     running.add_argument(
         "--dry-run", action="store_true", help="write and check the study, but do not carry it out"
     )
@@ -132,60 +189,91 @@ def _add_network_options(network: argparse._ArgumentGroup) -> None:
         "--classes",
         type=_words,
         metavar="A,B",
-        help="labels in the order of the outputs (default: sorted)",
+        help="the labels in the order of the outputs (default: sorted)",
     )
     network.add_argument(
         "--outputs",
         default="logits",
         metavar="KIND",
-        help="logits (default), probabilities, logit or sigmoid (one number for two classes), "
-        "multilabel (with --label)",
+        help="logits, probabilities, logit or sigmoid (one number for two classes), or multilabel "
+        "(give --label) (default: logits)",
     )
     network.add_argument(
-        "--threshold", type=float, help="of the second class's probability (default: 0.5)"
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="the probability from which the network decides for the second class (default: 0.5)",
     )
     network.add_argument(
-        "--label", metavar="OUTPUT", help="of multilabel: the number of its output from 0, or name"
+        "--label",
+        metavar="OUTPUT",
+        help="for multilabel: the output to audit, its number from 0 or its name",
     )
     network.add_argument(
-        "--label-names", type=_words, metavar="A,B", help="of multilabel: of all outputs, in order"
+        "--label-names",
+        type=_words,
+        metavar="A,B",
+        help="for multilabel: the names of all outputs, in order",
     )
     network.add_argument(
         "--activation",
         choices=["none", "sigmoid"],
-        help="of multilabel: sigmoid if its outputs are probabilities; none: they are logits, also "
-        "where they all lie in [0, 1]",
+        help="for multilabel: sigmoid if the outputs are probabilities, none if they are logits "
+        "although they all lie in [0, 1]",
     )
     network.add_argument(
-        "--size", type=_size, metavar="PIXELS", help="or HEIGHT,WIDTH (default: by its file)"
+        "--size",
+        type=_size,
+        metavar="PIXELS",
+        help="of the input: the side of a square, or HEIGHT,WIDTH (default: by the network's file)",
     )
     network.add_argument(
         "--fit",
         choices=("squeeze", "crop", "pad"),
-        help="how images of other proportions become that size (default: squeeze)",
+        help="how images of other proportions get that size (default: squeeze)",
     )
     network.add_argument(
-        "--resize", type=_size, metavar="PIXELS", help="of --fit crop: the shorter side before it"
+        "--resize",
+        type=_size,
+        metavar="PIXELS",
+        help="for --fit crop: the shorter side before the crop",
     )
-    network.add_argument("--channels", type=int, choices=(1, 3), help="default: by its file, or 3")
-    network.add_argument("--mean", type=_numbers, metavar="M,M,M", help="that is subtracted")
-    network.add_argument("--std", type=_numbers, metavar="S,S,S", help="by which is divided")
+    network.add_argument(
+        "--channels",
+        type=int,
+        choices=(1, 3),
+        help="of the input (default: by the network's file, or 3)",
+    )
+    network.add_argument(
+        "--mean", type=_numbers, metavar="M,M,M", help="subtracted from each channel (default: 0)"
+    )
+    network.add_argument(
+        "--std",
+        type=_numbers,
+        metavar="S,S,S",
+        help="by which each channel is divided (default: 1)",
+    )
     network.add_argument(
         "--range",
         type=_numbers,
         default=[0.0, 1.0],
         metavar="BLACK,WHITE",
-        help="before mean and std (default: 0,1)",
+        help="the values of black and white before mean and std (default: 0,1)",
     )
     network.add_argument(
         "--input-layout",
         dest="layout_of_input",
         choices=("channels_first", "channels_last"),
         default="channels_first",
+        help="the order of the axes of the input (default: channels_first)",
     )
-    network.add_argument("--architecture", help="of a file of weights, such as resnet18")
     network.add_argument(
-        "--trust", action="store_true", help="run a TorchScript file, which is a program"
+        "--architecture", metavar="NAME", help="for a file of weights, such as resnet18"
+    )
+    network.add_argument(
+        "--trust",
+        action="store_true",
+        help="run a TorchScript file, which is a program: only if you know who made it",
     )
     network.add_argument(
         "--modality",
@@ -200,40 +288,46 @@ def _add_dose_options(attack: argparse._ArgumentGroup) -> None:
         type=_attacks,
         default=["sign"],
         metavar="A,B",
-        help=f"of {', '.join(ATTACKS)} (default: sign); noise is always beside it",
+        help=f"some of {', '.join(ATTACKS)} (default: sign); noise is always added as the control",
     )
     attack.add_argument(
-        "--epsilons", type=_epsilons, metavar="E,E", help="from 0 to 1, such as 0.002,1/255,0.01"
+        "--epsilons",
+        type=_epsilons,
+        metavar="E,E",
+        help="rising, over 0 and up to 1, such as 0.002,1/255,0.01 (default: "
+        f"{','.join(map(str, EPSILONS))})",
     )
     attack.add_argument(
         "--max-asr",
         type=_share,
         metavar="RATE",
-        help="a limit for `pgdose gate`: of the first attack, at the epsilon nearest to 1/255",
+        help="write a limit for `pgdose gate`, on the first attack at the epsilon nearest to 1/255",
     )
-    attack.add_argument("--iterations", type=_positive, default=40, metavar="N")
+    attack.add_argument(
+        "--iterations", type=_positive, default=40, metavar="N", help="of each attack (default: 40)"
+    )
     attack.add_argument(
         "--at-most",
         type=_positive,
         default=200,
         metavar="N",
-        help="images that are attacked, drawn by chance (default: 200)",
+        help="the largest number of images to attack, drawn at random (default: 200)",
     )
 
 
 def verify(command: Parser) -> None:
-    command.add_argument("results", type=Path)
+    command.add_argument("results", type=Path, help="the results folder of a finished study")
     command.add_argument(
         "--sign",
         type=Path,
         metavar="KEY",
-        help="if all is in order, sign the manifest with this private key (Ed25519, PEM)",
+        help="sign the manifest with this private key (Ed25519, PEM) if all is in order",
     )
     command.add_argument(
         "--public-key",
         type=Path,
         metavar="KEY",
-        help="whose signature there must be (Ed25519, PEM)",
+        help="require a signature by the private key of this public key (Ed25519, PEM)",
     )
 
 
@@ -242,46 +336,71 @@ def run(command: Parser) -> None:
     command.add_argument(
         "options",
         nargs=argparse.REMAINDER,
-        help="options of Snakemake, such as --cores 8 --resources gpu=1, and names of groups; "
-        "without --cores all cores are used",
+        help="options of Snakemake, such as --cores 8 --resources gpu=1, and names of groups "
+        "(default: --cores all)",
     )
 
 
 def label(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", help="a text, a table (CSV, Excel, Parquet), or - to read a text")
-    command.add_argument("--lexicon", type=Path, required=True)
-    reading = command.add_argument_group("a table of reports")
-    reading.add_argument("--text", metavar="COLUMN", help="of the texts (default: report or text)")
-    reading.add_argument("--id", metavar="COLUMN", help="of the reports' ids")
-    reading.add_argument(
-        "--separator", type=_separator, help="of a CSV's cells, where it is not found"
+    command.add_argument(
+        "file", help="a text, a table (CSV, Excel, Parquet), or - for a text from standard input"
     )
-    reading.add_argument("--encoding", type=_encoding, help="of a CSV or a text, such as cp1251")
+    command.add_argument("--lexicon", type=Path, required=True, help="the lexicon (YAML)")
+    reading = command.add_argument_group("a table of reports")
+    reading.add_argument(
+        "--text", metavar="COLUMN", help="the column of the texts (default: report or text)"
+    )
+    reading.add_argument("--id", metavar="COLUMN", help="the column of the reports' ids")
+    reading.add_argument(
+        "--separator",
+        type=_separator,
+        metavar="CHARACTER",
+        help="what separates the cells of a CSV file, or tab (default: detected)",
+    )
+    reading.add_argument(
+        "--encoding",
+        type=_encoding,
+        metavar="NAME",
+        help="of a CSV or text file, such as cp1251 (default: detected)",
+    )
     choosing = command.add_argument_group("which reports are shown")
     number = choosing.add_mutually_exclusive_group()
-    number.add_argument("--first", type=_positive, metavar="N", help="so many (default: 50)")
-    number.add_argument("--sample", type=_positive, metavar="N", help="so many by chance")
-    choosing.add_argument("--seed", type=int, default=2019, help="of the chance (default: 2019)")
+    number.add_argument("--first", type=_positive, metavar="N", help="the first N (default: 50)")
+    number.add_argument("--sample", type=_positive, metavar="N", help="N at random")
+    choosing.add_argument(
+        "--seed", type=int, default=2019, metavar="N", help="of the random choice (default: 2019)"
+    )
     choosing.add_argument(
         "--only",
         action="append",
         metavar="LABEL=STATE",
-        help="of present, uncertain, absent, unmentioned; or `differ`, with labels by hand; "
-        "several of them must all hold",
+        help="reports whose LABEL is present, uncertain, absent or unmentioned, or differ: those "
+        "that a person labels otherwise (give --hand-labels); repeat it, and all must hold",
     )
-    measuring = command.add_argument_group("labels by hand")
-    measuring.add_argument("--hand-labels", type=Path, metavar="FILE", help="measure against them")
-    measuring.add_argument("--hand-id", metavar="COLUMN", help="of its ids (default: as --id)")
-    command.add_argument("--html", type=Path, metavar="OUT.html", help="write a page, too")
-    command.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    measuring = command.add_argument_group("hand labels")
+    measuring.add_argument(
+        "--hand-labels", type=Path, metavar="FILE", help="compare with the labels of this table"
+    )
+    measuring.add_argument(
+        "--hand-id", metavar="COLUMN", help="the column of its ids (default: that of --id)"
+    )
+    command.add_argument("--html", type=Path, metavar="OUT.html", help="write a page as well")
     command.add_argument(
-        "--no-negation", action="store_true", help="every mention counts, as with negation: false"
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="of the terminal (default: auto)",
+    )
+    command.add_argument(
+        "--no-negation",
+        action="store_true",
+        help="count every mention, as `negation: false` in a study does",
     )
     command.add_argument(
         "--norm",
         choices=("phrases", "composed"),
         default="phrases",
-        help="which reports are norm, as reports.norm of the study (default: phrases)",
+        help="which reports are normal, as `reports.norm` in a study (default: phrases)",
     )
 
 

@@ -1,7 +1,7 @@
 """Every reason for which a file, document or message gives no report, or its report does not count.
 
 The codes stand in `unread_reports.parquet`, a private table; how many there are of each, in the
-notes of the source.
+notes of the source. What a user does about each: `reference.rejection_advice`.
 """
 
 # What is lost: a person should look at these.

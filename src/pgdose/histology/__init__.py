@@ -1,6 +1,7 @@
 """Microscope fields and whole slides: from files to records and tiles.
 
 fields          microscope fields: their records, and cutting them into tiles
+field_reasons   why fields and their tiles are rejected
 slides          finding, opening and reading whole slides
 outlines        what a pathologist drew on a slide, one region a class
 survey          one slide: grid, tissue, outlines, and the tiles that a class may take

@@ -17,8 +17,12 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 def fold(network: AnyNetwork) -> AnyNetwork:
     """A frozen copy for inference: batch norm inside the convolutions, channels last.
 
-    Of a network that is made of others, each of these. An opaque network, or one that torch.fx
-    cannot trace, keeps its modules: it is only slower.
+    Its logits differ from the network's by rounding. Of a network that is made of others each is
+    folded. An opaque network, or one that torch.fx cannot trace, keeps its modules: it is only
+    slower.
+
+    Args:
+        network: of `pgdose.networks.network_files.load`; it stays as it is.
     """
     folded = copy.deepcopy(network).frozen()
     for part in [module for module in folded.modules() if isinstance(module, Classifier)]:

@@ -70,10 +70,17 @@ def save_combined(
 
 
 def load(path: str | Path, *, trust: bool = False) -> Network:
-    """The network of `save`, `save_combined` or `import_network`, in evaluation mode.
+    """The network of a file network.safetensors, in evaluation mode, on the CPU.
 
-    Damaged if the file is not as it was written. TorchScript, a program, needs `trust`: the study
-    must say so, not the file.
+    It takes images (n x channels x rows x columns, float in [0, 1]) and gives logits (n x classes).
+
+    Args:
+        path: a file of `save`, `save_combined` or `import_network`.
+        trust: whether to run a TorchScript network, which is a program.
+
+    Raises:
+        Damaged: the file is not as it was written.
+        UserError: the file holds a program, and `trust` is false.
     """
     tensors, metadata = tensor_files.load(path)
     try:

@@ -28,8 +28,8 @@ class Doses:
               change (L2); all finite and over 0, each larger than the one before
     max_iter: at least 1
 
-    UserError for anything else. The position of an epsilon in `epsilons` is its *level*: code
-    compares levels, never floats.
+    UserError for anything else. The position of an epsilon in `epsilons` is its *level*; code
+    compares levels and never floats.
     """
 
     epsilons: tuple[float, ...]

@@ -1,6 +1,7 @@
 """Every reason for which an X-ray or a ready image is rejected, by its code.
 
 The codes stand in the column `reason` of rejects.parquet; `detail` says more about one image.
+What a user does about each: `reference.rejection_advice`.
 """
 
 INDEX_REASONS = {  # when the source is indexed, from the table that lists it and from headers

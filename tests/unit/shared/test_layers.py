@@ -37,6 +37,7 @@ ROOMS = [
     {"report"},
     {"terminal"},
     {"cli", "api"},
+    {"reference"},
 ]
 HEIGHT = {room: i for i, rooms in enumerate(ROOMS) for room in rooms}
 # What a room never touches, at any depth of its imports.

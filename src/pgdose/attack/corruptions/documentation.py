@@ -1,4 +1,6 @@
-"""The table of severities in docs/how-to/controls.md; no job uses it.
+"""The table of severities in docs/reference/attacks.md and docs/how-to/controls.md.
+
+No job uses it.
 
 python -m pgdose.attack.corruptions.documentation
 """

@@ -6,5 +6,5 @@ check that fails says how they could be too low.
 
 To add a check, write a function in `cheap` or `expensive` that takes `CheckInputs` and returns a
 `CheckResult`, or raises `NotApplicable` with the reason. Name it in the dictionary at the end of
-the file, and add its row to the table in docs/explanation/attacks.md.
+the file, and describe it in `reference.check_texts`, for docs/reference/checks.md.
 """

@@ -1,6 +1,7 @@
 """Every reason for which outlines of a slide, or a field's class, are rejected, by its code.
 
 The codes stand in the column `reason` of rejects.parquet and slides.csv; `detail` says more.
+What a user does about each: `reference.rejection_advice`.
 """
 
 OUTLINE_REASONS = {

@@ -1,6 +1,7 @@
 """Every reason for which a slide or a tile is rejected, by its code; outlines: `outlines.reasons`.
 
 The codes stand in the column `reason` of rejects.parquet and slides.csv; `detail` says more.
+What a user does about each: `reference.rejection_advice`.
 """
 
 SLIDE_REASONS = {
