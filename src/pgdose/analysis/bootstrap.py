@@ -16,7 +16,7 @@ from pgdose.names import UNKNOWN_PATIENT
 from pgdose.tables.keyed import generator
 
 _DRAWS_AT_ONCE = 256  # in one matrix product, to bound the memory
-FEWEST = 4  # patients of an interval: of fewer it covers far less than it says
+FEWEST = 4  # patients of an interval: with fewer, its coverage is far below 95 %
 
 
 @dataclass(frozen=True)

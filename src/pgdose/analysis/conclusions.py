@@ -42,7 +42,7 @@ Groups = Mapping[str, GroupDraws]
 
 @dataclass(frozen=True)
 class _Claim:
-    """What most groups are said to do.
+    """A claim about most groups, and its tests.
 
     action:    as in "3 of 4 groups surely grow"
     needs:     what a group must have to be tested

@@ -1,7 +1,7 @@
 """The method of the confidence intervals: how wide they are is decided here.
 
 By patients, from the draws of `bootstrap`: `rate_interval` for rates, `contrast_interval` for
-differences and slopes, `percentiles` for anything else; none of fewer than four patients. By images
+differences and slopes, `percentiles` for anything else; NaN under four patients. By images
 or reports: `wilson`, `clopper_pearson_low` where a bound must hold exactly, and
 `plain_percentiles` of bootstrap draws. Those of several groups together are in `contrasts`, those
 over groups and trainings in `network_conclusions`.
@@ -102,7 +102,7 @@ def rate_interval(
 def effective_size(
     draws: np.ndarray, clusters: Clusters, extra_variance: float | np.ndarray = 0.0
 ) -> np.ndarray:
-    """The number of independent images that would know a rate as well as these do, (points,).
+    """The number of independent images that would give a rate as precisely, (points,).
 
     From the variance over the draws (Korn & Graubard 1998), a quarter of the way to the number of
     patients on a logarithmic scale, if they are fewer: of few flips the variance is soon too small.

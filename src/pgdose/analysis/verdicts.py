@@ -53,11 +53,11 @@ class Second:
 
 @dataclass(frozen=True)
 class Scope:
-    """One reading of a conclusion: of what it is said, and the tests of either verdict.
+    """One reading of a conclusion: what a verdict is about, and the tests of either verdict.
 
     name:  as in "supported on average"; empty if the conclusion has one reading
-    number, unit: what more of would decide it: patients, groups or trainings
-    lacks: what else is lacking; empty if more of them would do
+    number, unit: how many the study has of what would decide it: patients, groups or trainings
+    lacks: what else is lacking; empty if more of these would decide it
     """
 
     name: str
@@ -93,7 +93,7 @@ class Finding:
     """The answer to a conclusion under one attack.
 
     reason:   a sentence with the numbers that it rests on
-    scopes:   the readings, the one that says most first: the first that is decided is the answer
+    scopes:   the readings, the strongest claim first; the first decided one is the answer
     lacks:    what is lacking where there are no scopes
     unfit:    why the conclusion does not apply to the study; empty if it does
     networks: the number of trained networks of a group, the most

@@ -18,11 +18,10 @@ from pgdose.study.study_file import read_study_file
 from pgdose.study.warnings import study_warnings
 from pgdose.terminal.lines import duration
 
-MORE = "What lies between sections, and the files that they name, is checked once these are mended."
+MORE = "Correct these first; then pgdose checks how the sections fit together, and their files."
 ESTIMATE = (
-    "estimate: counts of the study times rates, those of reading from docs/explanation/scale.md "
-    "and those of networks timed here; the least is for attacks whose amplitudes share all of "
-    "their steps"
+    "estimate: counts of the study times rates (reading: docs/explanation/scale.md; networks: "
+    "timed on this machine); the lower figures hold if an attack's amplitudes share all steps"
 )
 
 

@@ -61,7 +61,7 @@ def test_mistakes_between_sections_and_of_files_are_told_together_with_their_lin
 
 def test_mistakes_in_sections_say_that_more_may_follow(study: Path) -> None:
     study.write_text(study.read_text().replace("max_iter: 40", "max_iter: many"))
-    with pytest.raises(UserError, match="is checked once these are mended"):
+    with pytest.raises(UserError, match="Correct these first"):
         check(study)
 
 

@@ -122,8 +122,8 @@ def dose_reached(e: CheckInputs) -> CheckResult:
     elif bounds:
         says = (
             f"{_epsilons(e, missed)} never reached, largest change "
-            f"{max(largest[level] for level in missed):.3g}: the steps are too short for it, and "
-            "what it shows was done by a smaller change."
+            f"{max(largest[level] for level in missed):.3g}: the steps are too short, so its "
+            "results are those of a smaller change."
         )
     else:
         says = (
@@ -310,7 +310,7 @@ def one_class(e: CheckInputs) -> CheckResult:
         f"images predicted as one class, {clean:.1%} without noise (allowed: {MOST_ALIKE:.0%})."
     )
     if shares[worst] > MOST_ALIKE:
-        says += " There it flips whoever is of another class, and says nothing about the images."
+        says += " There it flips every image of the other classes, and is no control."
     return CheckResult(shares[worst], shares[worst] <= MOST_ALIKE, says, {"by_epsilon": shares})
 
 
