@@ -1,6 +1,6 @@
 """Reading a lexicon file: YAML that a radiologist can read and extend.
 
-docs/explanation/labelling.md describes it.
+docs/reference/lexicon.md describes it.
 
     load_lexicon -> _LexiconReader      the sections of the file
                       entry_texts       one entry of a list

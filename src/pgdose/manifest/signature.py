@@ -6,7 +6,7 @@
     <the signature's 64 bytes in base64>
 
 The two comments are for people, and to say what is wrong with a signature that does not fit; they
-prove nothing. OpenSSL checks the last line too, which docs/explanation/reliability.md shows.
+prove nothing. OpenSSL checks the last line too, which docs/how-to/verify-and-sign.md shows.
 """
 
 import base64

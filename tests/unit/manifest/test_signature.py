@@ -129,7 +129,7 @@ def test_no_flipped_bit_of_a_signature_goes_unseen(
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 def test_openssl_makes_the_keys_and_checks_the_signature(results: Path, tmp_path: Path) -> None:
-    """By the commands of docs/explanation/reliability.md."""
+    """By the commands of docs/how-to/verify-and-sign.md."""
 
     def openssl(*arguments: str) -> str:
         command = ["openssl", *arguments]

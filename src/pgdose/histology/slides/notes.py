@@ -27,7 +27,7 @@ def survey_notes(slides: pd.DataFrame, colour: str) -> Iterator[str]:
     if n := int((large & used["levels"].eq(1)).sum()):
         yield (
             f"{n} large slides have one level that OpenSlide reads (a pyramid in SubIFDs, as of "
-            "OME-TIFF, is not read): their survey takes minutes; see docs/explanation/histology.md"
+            "OME-TIFF, is not read): their survey takes minutes: docs/reference/histology-files.md"
         )
     if colour == "srgb" and (n := int(used["colour"].eq("as_stored").sum())):
         yield f"{n} slides have no colour profile; their colours are as stored"
