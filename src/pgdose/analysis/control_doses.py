@@ -1,7 +1,7 @@
 """The dose of an attack that flips as many diagnoses as a control does.
 
 Both are counted on the same images, those that both were tried on, and both rates come from the
-same draws of patients. docs/how-to/controls.md has the definition.
+same draws of patients. docs/explanation/controls.md has the definition.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Whether a defence helps, and what it costs: verdicts on differences, by margins of the study.
 
 The margins (`measures.margins`) are chosen before results are read. A verdict needs the whole 95 %
-interval on its side of the margin. docs/how-to/what-helps.md has the rules and their reasons.
+interval on its side of the margin. docs/explanation/defences.md has the rules and their reasons.
 """
 
 from collections.abc import Mapping, Sequence

@@ -200,7 +200,7 @@ def _nothing(
     hint = f" Set {_encoding_key(field, settings)}." if reasons["encoding"] else ""
     return (
         f"{field}: no report in {of_files}: {why}.{hint} "
-        "docs/how-to/reports.md says what to do about each"
+        "docs/reference/rejection-reasons.md says what to do about each"
     )
 
 

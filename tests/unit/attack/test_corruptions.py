@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from helpers.workflow import PROJECT
 from scipy import stats
 from skimage.color import rgb2hed
 from torch import Tensor, nn
 
 from pgdose.attack.batching import Execution
-from pgdose.attack.corruptions import documentation, xray
+from pgdose.attack.corruptions import xray
 from pgdose.attack.corruptions.blur import mean_over_points
 from pgdose.attack.corruptions.gradings import GRADINGS
 from pgdose.attack.corruptions.judging import Series, judge
@@ -36,13 +35,6 @@ def test_each_corruption_of_the_study_has_a_function_and_a_grading() -> None:
     names = Corruption.model_fields["corruption"].annotation.__args__  # type: ignore[union-attr]
     assert set(names) == set(CORRUPTIONS) == set(GRADINGS) == set(MODALITIES_OF)
     assert all(len(grading.values) == 5 for grading in GRADINGS.values())
-
-
-def test_the_documentation_has_the_severities_of_the_gradings() -> None:
-    text = (PROJECT / "docs/how-to/controls.md").read_text(encoding="utf-8")
-    table = documentation.severity_table()
-    assert table in text, "run python -m pgdose.attack.corruptions.documentation"
-    assert all(f"- `{name}`: {grading.does}.\n" in text for name, grading in GRADINGS.items())
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

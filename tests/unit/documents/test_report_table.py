@@ -106,7 +106,7 @@ def test_a_folder_without_a_report_stops(tmp_path: Path) -> None:
         of_messages(tmp_path)
     text = str(caught.value)
     assert text.startswith("sources.x.reports: no report in 0 HL7 messages in 2 files")
-    assert "1 not_hl7" in text and "1 empty_file" in text and "docs/how-to/reports.md" in text
+    assert "1 not_hl7" in text and "1 empty_file" in text and "rejection-reasons.md" in text
 
 
 def test_the_key_for_another_encoding_is_named(tmp_path: Path) -> None:

@@ -11,5 +11,5 @@ def check_storage():
             f"--default-storage-provider {provider}: the jobs of pgdose share one folder, and this "
             "option would copy the private tables, which lead to the files of patients, to "
             f"{workflow.storage_settings.default_storage_prefix or provider}; leave it out, and on "
-            "Kubernetes take --workflow-profile kubernetes (docs/how-to/cluster.md)"
+            "Kubernetes take --workflow-profile kubernetes (docs/how-to/kubernetes.md)"
         )

@@ -2,7 +2,7 @@
 
 Images are n x channels x rows x columns, float in [0, 1], of 1 or 3 channels. What is random in a
 corruption depends on the image's key alone, and is the same at all severities: a marker grows at
-its place. docs/how-to/controls.md shows all of them.
+its place. docs/reference/attacks.md lists all of them.
 
     gradings     the parameters of each severity, and where they are from
     registry     from a corruption's name to its function; the way in
@@ -15,5 +15,5 @@ its place. docs/how-to/controls.md shows all of them.
     judging      what a network makes of corrupted images
     table        that on disk
 
-    documentation  the table of severities in the documentation
+    documentation  the table of severities in docs/reference/attacks.md
 """

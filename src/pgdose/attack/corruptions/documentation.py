@@ -1,9 +1,4 @@
-"""The table of severities in docs/reference/attacks.md and docs/how-to/controls.md.
-
-No job uses it.
-
-python -m pgdose.attack.corruptions.documentation
-"""
+"""The table of severities in docs/reference/attacks.md; no job uses it."""
 
 from typing import Any
 
