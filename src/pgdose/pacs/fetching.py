@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from pgdose.errors import Rejected
+from pgdose.errors import Rejected, UserError
 from pgdose.pacs.answers import Search
 from pgdose.pacs.connection import Archive, Connection, Request, open_archive
 from pgdose.pacs.credentials import Credentials
@@ -33,6 +33,7 @@ MOST_INSTANCES = 100  # of a request that asks for each by itself
 LAST_SECONDS = 5  # that a thread gets to end
 LINE_SECONDS = 60  # between two lines of the log
 NAP = 0.5  # seconds between two looks at whether a thread has failed
+MOST_TO_LOSE = 3  # instances, all of which may be missing: of more the server is at fault
 GOES_ON = "it goes on where it stopped"
 TWICE = "the server lists it in several series or studies"
 
@@ -179,6 +180,14 @@ class Fetcher:
                 self.log.info("%d of %d instances fetched or rejected", done, total)
         for what, count in sorted(self._rejected.items()):
             self.log.warning("%d of %d instances rejected: %s", count, total, what)
+        if not self._any_kept and total > MOST_TO_LOSE:
+            what = self._rejected.most_common(1)[0][0]
+            raise UserError(
+                f"server: it lists {total} instances of this shard and delivers none, mostly "
+                f"{what}; have its administrator look, correct 'server' of the study (a wrong "
+                "wado_prefix looks like this), and start the study anew. If all of them are gone, "
+                "list the films again: -R list_on_pacs"
+            )
 
     def _next_results(self) -> list[dict]:
         rows = []

@@ -116,6 +116,23 @@ def test_an_instance_that_has_vanished_is_rejected_and_the_others_come(
     assert_whole(pacs, [row for row in rows if row["instance"] != gone], rest)
 
 
+@pytest.mark.parametrize(("lost", "stops"), [(3, False), (4, True)])
+def test_a_server_that_delivers_nothing_at_all_stops_the_job(
+    start: Start, lost: int, stops: bool
+) -> None:
+    """A wrong address or storage that is off-line; a few films may really be gone."""
+    holdings = Holdings(films(lost, 1, 1))
+    holdings.faults.vanished = {one.uid for one in holdings.instances}
+    pacs = start(holdings)
+    if not stops:
+        assert set(reasons(pacs.fetch(fetch={"retries": 0})).values()) == {"not_fetched"}
+        return
+    with pytest.raises(UserError, match="lists 4 instances of this shard and delivers none"):
+        pacs.fetch(fetch={"retries": 0})
+    holdings.faults.vanished = {holdings.instances[0].uid}
+    assert len(pacs.files()) == 0 and len(pacs.fetch(fetch={"retries": 0})) == 4
+
+
 @pytest.mark.parametrize(("fault", "reason"), [("cut", "cut_short"), ("swapped", "other_instance")])
 def test_what_arrives_wrong_is_asked_for_again(start: Start, fault: str, reason: str) -> None:
     """Twice wrong and then right is right; wrong each time is rejected."""
