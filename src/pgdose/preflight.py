@@ -49,7 +49,7 @@ def check_inputs(study: Study) -> None:
 
 
 def private_mistakes(study: Study) -> list[str]:
-    """A line for each private folder of another user.
+    """A line for each private folder of another user that we may not use.
 
     What lies in it looks as if it were missing: Snakemake would plan to make it again, and a key
     there would count as lost.
@@ -60,7 +60,7 @@ def private_mistakes(study: Study) -> list[str]:
     for folder in dict.fromkeys([Path("private"), private, *of_sources]):
         with contextlib.suppress(FileNotFoundError, PermissionError):  # of a folder with a line
             owner = folder.stat().st_uid
-            if os.geteuid() not in (owner, 0):
+            if os.geteuid() not in (owner, 0) and not _is_usable(folder):
                 name = _user_name(owner)
                 lines.append(
                     f"{folder}/ belongs to {name}, and nobody else may use it, since it leads to "
@@ -68,6 +68,13 @@ def private_mistakes(study: Study) -> list[str]:
                     "you (chown -R), or work in a checkout of your own"
                 )
     return lines
+
+
+def _is_usable(folder: Path) -> bool:
+    """Whether we may do all there; some network disks show one owner to everybody."""
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK) and all(
+        os.access(path, os.R_OK | os.W_OK) for path in folder.iterdir()
+    )
 
 
 def _user_name(user: int) -> str:
