@@ -1,5 +1,5 @@
 # make demo | public | test | test-unit | test-long | test-slurm | test-pacs | bench | reference | docs |
-# lint | audit | clean.
+# lint | package | licences | audit | clean.
 # Each builds .venv from requirements.txt first.
 PYTHON ?= python3
 CORES  ?= $(shell nproc)
@@ -8,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHONFILES := src scripts tests benchmarks docs/conf.py
 
-.PHONY: demo public test test-unit test-long test-slurm test-pacs bench reference docs lint audit format clean
+.PHONY: demo public test test-unit test-long test-slurm test-pacs bench reference docs lint package licences audit format clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'pgdose needs Python 3.11 to 3.13; give one with: make PYTHON=python3.12 ...')"
@@ -82,6 +82,14 @@ lint: $(VENV)/.installed
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+# Wheel and source distribution in dist/, each tried in an environment of its own. Downloads nothing.
+package: $(VENV)/.installed
+	$(BIN)/python .ci/package
+
+# The table of docs/reference/licences.md.
+licences: $(VENV)/.installed
+	$(BIN)/python .ci/licences
+
 # Known vulnerabilities of what requirements.txt pins, by the package index. The tool has an
 # environment of its own, which is thrown away: it is no part of the project.
 audit:
@@ -97,4 +105,4 @@ format: $(VENV)/.installed
 
 # What a run made. Keeps .venv, and private/: losing the key would change every record_id.
 clean:
-	rm -rf results work hospital docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results work hospital dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,21 +9,40 @@
 # lists them all for `pgdose verify`. Logs and benchmarks of every job lie beside them. private/ leads
 # from a record_id to its file; work/ holds the state of jobs that were interrupted.
 
+from snakemake.exceptions import WorkflowError
+from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import min_version
 
 min_version("9.13")
 
+if not isinstance(workflow.current_basedir, LocalSourceFile):
+    raise WorkflowError(
+        "the jobs of pgdose need its files in a folder, and this Snakefile was fetched alone; give "
+        "workflow/Snakefile as `snakefile:` of the module (config/README.md)"
+    )
 
+
+include: "workflow/rules/functions/place.smk"
 include: "workflow/rules/functions/study_file.smk"
 include: "workflow/rules/functions/start_options.smk"
-include: "workflow/rules/functions/stopping.smk"
+
+
+check_module()
+check_deployment()
+
+# The workflow that uses this one as a module has its own way to stop, and its own shell commands.
+if not IS_MODULE:
+
+    include: "workflow/rules/functions/stopping.smk"
+
+
 include: "workflow/rules/functions/storage.smk"
 
 
 check_storage()
-STUDY_FILES = read_study_files(workflow.overwrite_configfiles or ["config.yaml"])
+STUDY_FILES = read_study_files()
 
-if not workflow.overwrite_configfiles:
+if not IS_MODULE and not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
 
@@ -33,17 +52,6 @@ resource_scopes:
     gpu="local",
 
 
-# Drawing takes seconds, however large the study is: it stays where Snakemake runs.
-localrules:
-    all,
-    curves,
-    comparisons,
-    probe_page,
-    pictures,
-    group_figures,
-    report,
-
-
 report: "workflow/report/workflow.rst"
 
 
@@ -51,6 +59,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/functions/records.smk"
 
 
+check_prefix(RESULTS, PRIVATE, "work")
 check_records()
 
 
@@ -65,7 +74,13 @@ include: "workflow/rules/functions/certify.smk"
 include: "workflow/rules/functions/controls.smk"
 include: "workflow/rules/functions/figures.smk"
 include: "workflow/rules/functions/manifest.smk"
-include: "workflow/rules/functions/terminal.smk"
+
+
+if not IS_MODULE:
+
+    include: "workflow/rules/functions/terminal.smk"
+
+
 include: "workflow/rules/phantom.smk"
 include: "workflow/rules/pacs.smk"
 include: "workflow/rules/sources.smk"
@@ -90,6 +105,11 @@ rule all:
 
 
 check_group_names({rule.name for rule in workflow.rules})
+
+# Drawing takes seconds, however large the study is: it stays where Snakemake runs. Not by
+# `localrules:`, which does not follow the names that a module's rules get.
+LOCAL = "all curves comparisons probe_page pictures group_figures report".split()
+workflow.localrules(*map(workflow.modifier.modify_rulename, LOCAL))
 
 for group in STUDY.groups:
 

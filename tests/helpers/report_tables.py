@@ -391,7 +391,7 @@ def study(folder: Path) -> dict[str, Any]:
             devices=pd.DataFrame(
                 [("paper", "cuda", "fp32", 9)], columns=["attack", "device", "precision", "jobs"]
             ),
-            versions={"pgdose": "0.1.0"},
+            versions={"pgdose": "1.0.0"},
             machine={"Processor": "A processor", "Cores": "2", "Memory": "24 GB"},
             training_seconds={("X-TB", "full"): 61.0, ("X-TB", "robust"): 488.0},
         ),

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 STUDY = SimpleNamespace(study="tiny", phantom=None, groups={{}})
 RESULTS = "results/tiny"
-WARNINGS = []
 
 include: "{project}/workflow/rules/functions/stopping.smk"
 include: "{project}/workflow/rules/functions/terminal.smk"

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 STUDY = SimpleNamespace(study="tiny", phantom=None, groups={{"G": None}})
 RESULTS = "results/tiny"
-WARNINGS = []
 STOPPED_BY = []
 
 include: "{project}/workflow/rules/functions/terminal.smk"

@@ -3,6 +3,8 @@
 import json
 import re
 
+from snakemake.logging import logger
+
 from pgdose import rerun_digest
 from pgdose.analysis import table_registry
 from pgdose.study.harm import harm_settings, norm_of
@@ -33,8 +35,14 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 RUN = f"{RESULTS}/groups/{{group}}/{{run}}"
 
 
-onstart:
-    catch_signals()
+# Jobs on a cluster run Snakemake themselves; these lines are for the run that a person started.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in WARNINGS:
+        logger.warning(line)
+
+
+def prepare_private():
+    """Make the private folders, and the key of the ids where a study of real data has none."""
     # Snakemake would make them readable for everybody. Imported here, since only a real run needs it.
     from pgdose.tables.output_files import private_folder
     from pgdose.tables.site_key import make_key
@@ -45,6 +53,15 @@ onstart:
     # Here and in no job: `check_inputs` has found out that no results need a lost key.
     if not all(STUDY.synthetic(source) for source in STUDY.sources):
         make_key(Path(STUDY.privacy.key))
+
+
+onstart:
+    catch_signals()
+    prepare_private()
+
+
+if IS_MODULE and IS_REAL_RUN:  # Snakemake passes over the `onstart` of a module
+    prepare_private()
 
 
 def one_of(names):
@@ -63,7 +80,7 @@ wildcard_constraints:
 def check_group_names(rules):
     """Group names are targets, so they must differ from the names of rules."""
     for group in STUDY.groups:
-        if group in rules:
+        if workflow.modifier.modify_rulename(group) in rules:
             raise WorkflowError(
                 f"groups.{group}: {group!r} is the name of a rule; choose another. "
                 f"Reserved: {', '.join(sorted(rules))}"
@@ -92,7 +109,7 @@ def script_digest(name, without=()):
 
     `without` names modules that are imported and not used, see `rerun_digest.source_files`.
     """
-    return rerun_digest.digest(Path(workflow.basedir, "scripts", name), without)
+    return rerun_digest.digest(ROOT / "scripts" / name, without)
 
 
 def page_digest(*names):

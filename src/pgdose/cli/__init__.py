@@ -12,6 +12,7 @@ disagreements  a page of the reports that a person labels otherwise
 label     what the labeller reads in reports, and why
 words     the words for classes in a study's files, and the class of each
 verify    whether all results are there and as they were written; signs them
+demo      a small study of the synthetic hospital, from its images to its page
 check     whether a study file is in order, before Snakemake reads it
 doctor    what of the machine and the installation is missing or slow
 gate      holds results to a limit

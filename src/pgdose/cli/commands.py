@@ -26,6 +26,12 @@ def _audit(arguments: Arguments) -> Answer:
     return Answer(*audit(arguments))
 
 
+def _demo(arguments: Arguments) -> Answer:
+    from pgdose.cli.demo import demo
+
+    return Answer(*demo(arguments.folder, arguments.quick, arguments.cores))
+
+
 def _init(arguments: Arguments) -> Answer:
     from pgdose.cli.init import init
 
@@ -138,6 +144,13 @@ RECORDS = "Look at records and reports (these show private data)"
 FILES = "Keep study files"
 
 COMMANDS = [
+    Command(
+        "demo",
+        START,
+        "carry out a small study of a synthetic hospital: two groups, some minutes, no data needed",
+        _demo,
+        options.demo,
+    ),
     Command(
         "audit",
         START,

@@ -92,6 +92,27 @@ def words(command: Parser) -> None:
     command.add_argument("source", nargs="?", help="a source of the study (default: all)")
 
 
+def demo(command: Parser) -> None:
+    command.epilog = (
+        "It writes the study file and all results into FOLDER. The same command continues a demo "
+        "that was interrupted. Start it again after you have edited the study file, and it carries "
+        "out what changed."
+    )
+    command.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="FOLDER",
+        help="default: pgdose-demo, with --quick pgdose-demo-quick",
+    )
+    command.add_argument(
+        "--quick",
+        action="store_true",
+        help="only try the installation: tiny networks that learn nothing, in about a minute",
+    )
+    command.add_argument("--cores", type=_positive, default=os.cpu_count() or 1, metavar="N")
+
+
 def init(command: Parser) -> None:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = [f"  {name:14} {what}" for name, what in KINDS.items()]

@@ -1,7 +1,7 @@
 """The text of a manifest, and reading it back checked.
 
     # pgdose manifest, format 1
-    # written 2026-11-28T06:33:12Z by pgdose 0.1.0
+    # written 2026-11-28T06:33:12Z by pgdose 1.0.0
     # study phantom
     # 2 files, 12288 bytes
     # 8192 bytes

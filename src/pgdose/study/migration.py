@@ -11,9 +11,11 @@ from pgdose.study.content_limits import load_yaml
 from pgdose.study.versions import (
     KEY,
     MIGRATIONS,
+    Add,
     Edit,
     KeyPath,
     Migration,
+    Remove,
     Rename,
     Replace,
     pending_edits,
@@ -57,15 +59,44 @@ def _read(text: str) -> dict[str, Any]:
 def _compose(text: str) -> yaml.MappingNode:
     """The nodes of the text, with the places where they stand in it."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert isinstance(node, yaml.MappingNode)  # `_read` has checked it
+    if not isinstance(node, yaml.MappingNode):  # an edit took more than its key
+        raise KeyError
     return node
 
 
 def _edited(text: str, edit: Edit) -> str:
+    if isinstance(edit, Add):
+        return _with_key(text, edit)
     key, value = _find(_compose(text), edit.path)
+    if isinstance(edit, Remove):
+        return _without(text, key, value)
     if isinstance(edit, Rename):
         return _put(text, key, edit.name)
     return _put(text, value, json.dumps(edit.value, ensure_ascii=False))
+
+
+def _with_key(text: str, edit: Add) -> str:
+    """The text with a new key before the first one of its section."""
+    *section, name = edit.path
+    root = _compose(text)
+    node = _find(root, tuple(section))[1] if section else root
+    if not isinstance(node, yaml.MappingNode) or not node.value:
+        raise KeyError(".".join(edit.path))
+    start = node.value[0][0].start_mark
+    entry = f"{json.dumps(name)}: {json.dumps(edit.value, ensure_ascii=False)}"
+    if node.flow_style:
+        return f"{text[: start.index]}{entry}, {text[start.index :]}"
+    end_of_line = "\r\n" if "\r\n" in text else "\n"
+    entry = entry.replace(json.dumps(name), name, 1)
+    return f"{text[: start.index]}{entry}{end_of_line}{' ' * start.column}{text[start.index :]}"
+
+
+def _without(text: str, key: yaml.Node, value: yaml.Node) -> str:
+    """The text without the lines of a key and its value; they must hold nothing else."""
+    start = text.rfind("\n", 0, key.start_mark.index) + 1
+    end = text.find("\n", _end(value))
+    end = len(text) if end < 0 else end + 1
+    return text[:start] + text[end:]
 
 
 def _with_version(text: str, version: int) -> str:

@@ -14,7 +14,7 @@ from pgdose.study.study import Study
 # Folders of the project, and those that it keeps beside the results.
 OF_THE_PROJECT = (
     *("src", "scripts", "workflow", "profiles", "resources", "envs", "tests", "benchmarks", "docs"),
-    *("work", "logs", ".git", ".snakemake", ".venv"),
+    *("config", "work", "logs", ".git", ".snakemake", ".venv"),
 )
 FILES_OF_THE_PROJECT = (
     *("Snakefile", "config.yaml", "pyproject.toml", "requirements.txt", "Makefile", ".gitignore"),

@@ -44,7 +44,39 @@ class Replace:
         return _changed(study, self.path, lambda key, value: {key: self.value})
 
 
-Edit = Rename | Replace
+@dataclass(frozen=True)
+class Add:
+    """Add a key at `path`, which has none yet; for a default that changes, its old value."""
+
+    path: KeyPath
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}: added with {self.value!r}"
+
+    def apply(self, study: dict[str, Any]) -> dict[str, Any]:
+        *section, key = self.path
+        if not section:
+            return {**study, key: self.value}
+        return _changed(
+            study, tuple(section), lambda name, value: {name: {**value, key: self.value}}
+        )
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Remove the key at `path`, with its value."""
+
+    path: KeyPath
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}: removed"
+
+    def apply(self, study: dict[str, Any]) -> dict[str, Any]:
+        return _changed(study, self.path, lambda key, value: {})
+
+
+Edit = Rename | Replace | Add | Remove
 Migration = Callable[[Mapping[str, Any]], Sequence[Edit]]
 
 # The migration at index n leads from version n to n + 1. From 0 to 1 only the key was added.

@@ -3,10 +3,11 @@
 The study runs all the same. `cross_checks` has the mistakes, with which it does not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 
 from pgdose.study.attacks import GradientAttack
+from pgdose.study.base import Model
 from pgdose.study.classes import Class
 from pgdose.study.defended_networks import DefendedNetwork
 from pgdose.study.doses import TOLERANCE, is_reached, same_epsilon
@@ -21,6 +22,7 @@ AS_PARTS = "'alpha: {of_epsilon: 0.25}'"
 def study_warnings(study: Study) -> list[str]:
     """Lines such as `attacks.pgd.alpha: warning: ...`."""
     topics = (
+        _deprecated_keys,
         _short_steps,
         _long_steps,
         _doses_that_are_not_measured,
@@ -31,6 +33,27 @@ def study_warnings(study: Study) -> list[str]:
         _training_at_larger_doses,
     )
     return [f"{field}: warning: {text}" for topic in topics for field, text in topic(study)]
+
+
+def _deprecated_keys(section: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Keys of the study that are to leave, see docs/reference/deprecation.md.
+
+    Their fields are marked `Field(deprecated="since 1.1; write `x` instead")`, which the schema and
+    the reference of study keys show, too.
+    """
+    if isinstance(section, Model):
+        fields = type(section).model_fields
+        for name in sorted(section.model_fields_set):
+            place = f"{path}.{fields[name].alias or name}".removeprefix(".")
+            if note := fields[name].deprecated:
+                yield place, f"deprecated {note}"
+            yield from _deprecated_keys(section.__dict__[name], place)
+    elif isinstance(section, Mapping):
+        for key, value in section.items():
+            yield from _deprecated_keys(value, f"{path}.{key}")
+    elif isinstance(section, list | tuple):
+        for place, value in enumerate(section):
+            yield from _deprecated_keys(value, f"{path}[{place}]")
 
 
 def _stepping(study: Study) -> Iterator[tuple[str, GradientAttack]]:

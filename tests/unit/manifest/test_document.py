@@ -28,7 +28,7 @@ def sealed(body: str) -> bytes:
 
 
 def manifest(*paths: str, size: int = 5, target: str = "") -> bytes:
-    head = "# pgdose manifest, format 1\n# written 2026-11-28T06:33:12Z by pgdose 0.1.0\n"
+    head = "# pgdose manifest, format 1\n# written 2026-11-28T06:33:12Z by pgdose 1.0.0\n"
     head += f"# study phantom\n# {len(paths)} files, {size * len(paths)} bytes\n"
     target = f", target {target}" if target else ""
     return sealed(head + "".join(f"# {size} bytes{target}\n{'a' * 64}  {p}\n" for p in paths))

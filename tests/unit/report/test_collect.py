@@ -168,8 +168,8 @@ def test_the_commit_is_that_of_a_checkout_of_pgdose(tmp_path: Path) -> None:
     assert provenance.commit(tmp_path / "src") == ""  # inside another project's checkout
     (tmp_path / "src" / "file").write_text("2")
     assert provenance.commit(tmp_path) == f"{commit}, with changes that are not committed"
-    text = provenance.citation({"pgdose": "0.1.0"}, commit)
-    assert text.endswith(f"Version 0.1.0, commit {commit[:12]}.")
+    text = provenance.citation({"pgdose": "1.0.0"}, commit)
+    assert text.endswith(f"Version 1.0.0, commit {commit[:12]}.")
 
 
 def test_it_is_cited_as_the_citation_file_says() -> None:

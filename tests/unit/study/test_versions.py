@@ -15,8 +15,10 @@ from pgdose.study.parsing import parse
 from pgdose.study.versions import (
     CURRENT,
     MIGRATIONS,
+    Add,
     Edit,
     Migration,
+    Remove,
     Rename,
     Replace,
     pending_edits,
@@ -128,6 +130,28 @@ def test_a_file_without_a_version_gets_one(text: str, expected: str) -> None:
 def test_values_of_several_lines_are_replaced(text: str, expected: str) -> None:
     migrated, _ = migration.migrate(text, (lambda study: [Replace(("a",), 5)],))
     assert migrated == "format_version: 1\n" + expected
+
+
+@pytest.mark.parametrize(
+    ("text", "edit", "expected"),
+    [
+        ("a:\n  b: 1 # one\nd: 3\n", Add(("a", "c"), [2]), "a:\n  c: [2]\n  b: 1 # one\nd: 3\n"),
+        ("a: {b: 1}\n", Add(("a", "c"), "x"), 'a: {"c": "x", b: 1}\n'),
+        ("a: 1\n", Add(("seed",), 7), "seed: 7\na: 1\n"),
+        ("a:\n  b: 1\n  # c\n  c: 2 # two\n", Remove(("a", "b")), "a:\n  # c\n  c: 2 # two\n"),
+        ("a:\n  b: 1\n  c:\n    e: 2\n\nd: 3\n", Remove(("a", "c")), "a:\n  b: 1\n\nd: 3\n"),
+    ],
+)
+def test_keys_are_added_and_removed(text: str, edit: Edit, expected: str) -> None:
+    migrated, changes = migration.migrate(text, (lambda study: [edit],))
+    assert migrated == "format_version: 1\n" + expected
+    assert changes[0] == str(edit)
+
+
+@pytest.mark.parametrize("text", ["a: {b: 1, c: 2}\n", "a:\n  b: 1\n", "x: 1\n"])
+def test_a_key_that_shares_its_line_is_left_to_its_author(text: str) -> None:
+    with pytest.raises(UserError, match=r"by hand: a\.b: removed"):
+        migration.migrate(text, (lambda study: [Remove(("a", "b"))],))
 
 
 def test_a_layout_that_cannot_be_edited_is_left_to_its_author() -> None:

@@ -1,15 +1,17 @@
 """What a study may say, but hardly means."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import yaml
 from helpers.workflow import PROJECT
+from pydantic import Field
 
 from pgdose.analysis.certificates import largest_radius
+from pgdose.study.base import Model
 from pgdose.study.defended_networks import Smoothing
 from pgdose.study.parsing import parse
-from pgdose.study.warnings import study_warnings
+from pgdose.study.warnings import _deprecated_keys, study_warnings
 
 OPERATING = {"epsilon": 0.1, "iterations": 20, "epsilons_over_iterations": [0.1]}
 
@@ -158,3 +160,23 @@ def test_training_at_doses_that_no_attack_has_is_told() -> None:
 )
 def test_the_studies_that_come_with_pgdose_have_no_warning(path: Any) -> None:
     assert study_warnings(parse(yaml.safe_load(path.read_text()))) == []
+
+
+class Part(Model):
+    rate: float = 1.0
+    lr: Annotated[float, Field(deprecated="since 1.1; write `rate` instead")] = 1.0
+
+
+class Whole(Model):
+    parts: dict[str, Part] = Field(default_factory=dict)
+    listed: list[Part] = Field(default_factory=list)
+
+
+def test_a_deprecated_key_still_works_and_is_named() -> None:
+    study = Whole.model_validate(
+        {"parts": {"a": {"lr": 2}, "b": {"rate": 1}}, "listed": [{"lr": 3}]}
+    )
+    assert study.parts["a"].__dict__["lr"] == 2
+    text = "deprecated since 1.1; write `rate` instead"
+    assert sorted(_deprecated_keys(study)) == [("listed[0].lr", text), ("parts.a.lr", text)]
+    assert Part.model_json_schema()["properties"]["lr"]["deprecated"] is True

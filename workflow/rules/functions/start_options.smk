@@ -1,7 +1,5 @@
 # What Snakemake was started with, where it would go on with something else than was meant.
 
-from snakemake.settings.types import ExecMode
-
 from pgdose.cli.start_options import (
     check_checkout,
     check_interpreter,
@@ -11,11 +9,11 @@ from pgdose.cli.start_options import (
 
 def check_start():
     """Stop before any job; jobs that run Snakemake themselves have arguments of its own."""
-    snakefile = Path(workflow.main_snakefile)
     try:
         check_interpreter(sys.executable)
-        check_checkout(snakefile)
-        check_profiles(snakefile)
+        check_checkout(ROOT / "Snakefile")
+        if not IS_MODULE:
+            check_profiles(Path(workflow.main_snakefile))
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

@@ -1,7 +1,5 @@
 # Where the files of a study may lie.
 
-from snakemake.exceptions import WorkflowError
-
 
 def check_storage():
     """Stop where Snakemake would carry the files through a storage service, private tables too."""

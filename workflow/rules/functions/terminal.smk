@@ -25,12 +25,7 @@ def run_time():
 
 
 # Jobs on a cluster run Snakemake themselves; these lines are for the run that a person started.
-if workflow.exec_mode == ExecMode.DEFAULT:
-    for line in WARNINGS:
-        logger.warning(line)
-
-
-# The same holds for the lines of jobs. `--printshellcmds` and `--verbose` ask for Snakemake's own, longer output.
+# `--printshellcmds` and `--verbose` ask for Snakemake's own, longer output.
 if (
     workflow.exec_mode == ExecMode.DEFAULT
     and not workflow.output_settings.dryrun
