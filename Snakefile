@@ -108,7 +108,9 @@ check_group_names({rule.name for rule in workflow.rules})
 
 # Drawing takes seconds, however large the study is: it stays where Snakemake runs. Not by
 # `localrules:`, which does not follow the names that a module's rules get.
-LOCAL = "all curves comparisons probe_page pictures group_figures report".split()
+LOCAL = (
+    "all curves comparisons probe_page pictures group_figures report description crate"
+).split()
 workflow.localrules(*map(workflow.modifier.modify_rulename, LOCAL))
 
 for group in STUDY.groups:

@@ -2,10 +2,13 @@ from pathlib import Path
 
 from job import job, settings
 
+import pandas as pd
+
 from pgdose.analysis.success import as_counted
 from pgdose.attack.diagnostics.table import read_diagnostics
 from pgdose.cohort.rejects_by_class import read_eligible
-from pgdose.report import collect, page, provenance
+from pgdose.manifest.files import sha256_of
+from pgdose.report import collect, evidence_page, page, provenance
 from pgdose.report.captions import PICTURES
 from pgdose.report.data import PAGE_TABLES, Provenance, ReportData
 from pgdose.tables import parquet, result_csv
@@ -62,4 +65,12 @@ with job(snakemake):
             ),
         ),
     )
-    page.write_report(snakemake.output[0], data)
+    page.write_report(snakemake.output.page, data)
+    results = Path(snakemake.output.page).parent
+    digests = {
+        str(Path(path).relative_to(results)): sha256_of(Path(path))[1]
+        for path in [*inputs.networks, *inputs.tables]
+    }
+    limits = tables.get("acceptance", pd.DataFrame())
+    evidence = evidence_page.EvidenceData(data, limits, digests)
+    evidence_page.write_evidence(snakemake.output.evidence, evidence)

@@ -1,8 +1,8 @@
-# The page that holds everything, and a page for each network from elsewhere.
+# The page that holds everything, a page for each network from elsewhere, and the settings for programs.
 
 
 rule report:
-    """One page with findings, tables, curves, each group's section, and how they were made."""
+    """The page of the study, and the evidence for a regulator's or a reviewer's file."""
     input:
         tables=result_tables(),
         figures=figures(["fig1", "fig2", *CURVES, *COMPARISONS], ["png"]),
@@ -15,8 +15,10 @@ rule report:
         near_duplicates=group_file("near_duplicates.parquet"),
         agreement=source_file("agreement.csv", hand_labelled()),
         diagnostics=run_file("diagnostics.parquet", runs()),
+        networks=run_file("network.safetensors", runs()),
     output:
-        f"{RESULTS}/report.html",
+        page=f"{RESULTS}/report.html",
+        evidence=f"{RESULTS}/evidence.html",
     log:
         f"{LOGS}/report.log",
     benchmark:
@@ -35,11 +37,59 @@ rule report:
         trained=as_json([[run.group, run.name] for run in runs() if run.is_trained]),
         benchmarks=BENCHMARKS,
         page=page_digest(
-            "report.html", "group.html", "macros.html", "report.css", "report.js"
+            *("report.html", "group.html", "evidence.html", "macros.html"),
+            *("report.css", "report.js"),
         ),
         code=script_digest("report.py"),
     script:
         "../../scripts/report.py"
+
+
+rule description:
+    """The study's settings without paths, for programs: study.json."""
+    input:
+        tables=result_tables(),
+    output:
+        f"{RESULTS}/study.json",
+    log:
+        f"{LOGS}/description.log",
+    benchmark:
+        f"{BENCHMARKS}/description.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        study=as_json(STUDY.to_dict(paths=False)),
+        modality=modalities(),
+        classes=as_json(STUDY.class_titles()),
+        synthetic=as_json([s for s in STUDY.sources if STUDY.synthetic(s)]),
+        code=script_digest("description.py"),
+    script:
+        "../../scripts/description.py"
+
+
+rule crate:
+    """A research object crate: which workflow made which results from what, for archives."""
+    input:
+        tables=result_tables(),
+        figures=figures(["fig1", "fig2", *CURVES, *COMPARISONS], ["png"]),
+        pages=[f"{RESULTS}/report.html", f"{RESULTS}/evidence.html"],
+        description=f"{RESULTS}/study.json",
+        records=source_file("records.parquet"),
+    output:
+        metadata=f"{RESULTS}/ro-crate-metadata.json",
+        workflow=f"{RESULTS}/Snakefile",
+    log:
+        f"{LOGS}/crate.log",
+    benchmark:
+        f"{BENCHMARKS}/crate.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        sources=as_json(list(STUDY.sources)),
+        entry=rerun_digest.digest_of_files([ROOT / "Snakefile"]),
+        code=script_digest("crate.py"),
+    script:
+        "../../scripts/crate.py"
 
 
 rule probe_page:

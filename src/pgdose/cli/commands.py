@@ -77,6 +77,32 @@ def _verify(arguments: Arguments) -> Answer:
     return Answer(verify(arguments.results, arguments.sign, arguments.public_key))
 
 
+def _cite(arguments: Arguments) -> Answer:
+    from pgdose.cli.cite import cite
+
+    return Answer(cite(arguments.results))
+
+
+def _share(arguments: Arguments) -> Answer:
+    from pgdose.cli.share import share
+
+    return Answer(
+        share(
+            arguments.results,
+            arguments.out,
+            arguments.name,
+            arguments.smallest_count,
+            arguments.yes,
+        )
+    )
+
+
+def _pool(arguments: Arguments) -> Answer:
+    from pgdose.cli.pool import pool
+
+    return Answer(pool(arguments.folders, arguments.out))
+
+
 def _where(arguments: Arguments) -> Answer:
     from pgdose.cli.where import where
 
@@ -201,6 +227,21 @@ COMMANDS = [
         "check that all results are there and unchanged; sign them",
         _verify,
         options.verify,
+    ),
+    Command("cite", RESULTS, "say how to cite pgdose and the results", _cite, options.results),
+    Command(
+        "share",
+        RESULTS,
+        "write a small folder without private data that others can pool with theirs",
+        _share,
+        options.share,
+    ),
+    Command(
+        "pool",
+        RESULTS,
+        "write an atlas of several studies, from the folders that they shared",
+        _pool,
+        options.pool,
     ),
     Command("where", RECORDS, "print the path of a record's file", _where, options.record),
     Command(

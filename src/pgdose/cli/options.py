@@ -352,6 +352,42 @@ def verify(command: Parser) -> None:
     )
 
 
+def results(command: Parser) -> None:
+    command.add_argument("results", type=Path, help="the results folder of a finished study")
+
+
+def share(command: Parser) -> None:
+    results(command)
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FOLDER", help="a new folder"
+    )
+    command.add_argument(
+        "--name", help="what readers see as the study's name (default: the study's own)"
+    )
+    command.add_argument(
+        "--smallest-count",
+        type=int,
+        default=5,
+        metavar="N",
+        help="counts from 1 to N - 1 are not shown (default: 5)",
+    )
+    command.add_argument("--yes", action="store_true", help="write without asking")
+
+
+def pool(command: Parser) -> None:
+    command.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER", help="what `pgdose share` wrote"
+    )
+    command.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("atlas"),
+        metavar="ATLAS",
+        help="folder for the page and its tables (default: atlas)",
+    )
+
+
 def run(command: Parser) -> None:
     study(command)
     command.add_argument(

@@ -91,6 +91,6 @@ def join_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def quantity(number: int, noun: str) -> str:
-    """A number of things: "1 group", "8 groups"."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def quantity(number: int, noun: str, several: str = "") -> str:
+    """A number of things: "1 group", "8 groups"; `several` is a plural that is not with s."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"

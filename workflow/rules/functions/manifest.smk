@@ -11,6 +11,10 @@ def everything():
         *figures(["fig1", "fig2"], ["png", "svg"]),
         *group_figures(),
         f"{RESULTS}/report.html",
+        f"{RESULTS}/evidence.html",
+        f"{RESULTS}/study.json",
+        f"{RESULTS}/ro-crate-metadata.json",
+        f"{RESULTS}/Snakefile",
     ]
 
 

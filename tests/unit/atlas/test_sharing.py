@@ -1,0 +1,241 @@
+"""What a study gives away: its numbers, what is hidden, and what is not there."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.finished_results import finished_results, write_manifest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdose.analysis.intervals import wilson
+from pgdose.atlas import scales, sharing
+from pgdose.atlas.shared_study import (
+    ABOUT,
+    CONCLUSIONS,
+    RATES,
+    README,
+    OtherVersionError,
+    read_study,
+    write_study,
+)
+from pgdose.errors import UserError
+
+
+def shared(folder: Path, study: sharing.SharedStudy) -> Path:
+    write_study(study, sharing.readme(study), folder)
+    return folder
+
+
+@given(n=st.integers(2, 5000), share=st.floats(0, 1))
+def test_the_images_behind_an_interval(n: int, share: float) -> None:
+    hits = round(share * n)
+    low, high = (float(end) for end in wilson(hits, n))
+    assert scales.independent_images(hits / n, low, high) == pytest.approx(n, rel=1e-6)
+
+
+@given(rate=st.floats(0, 1))
+def test_the_scale_and_back(rate: float) -> None:
+    assert float(scales.rate_of(scales.arcsine(rate))) == pytest.approx(rate, abs=1e-12)
+
+
+def test_rates(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45], "H-TH": [0, 60]})
+    rates = sharing.shared_study(results).rates.set_index(["group", "epsilon"])
+    assert len(rates) == 4 and set(rates["iteration"]) == {20}
+    assert rates.loc[("X-TB", 0.004), "n_flipped"] == 45
+    for (group, epsilon), expected in {("X-TB", 0.004): 0.75, ("H-TH", 0.002): 0.0}.items():
+        row = rates.loc[(group, epsilon)]
+        assert float(scales.rate_of(row["estimate"])) == pytest.approx(expected, abs=1e-5)
+        assert row["standard_error"] == pytest.approx(0.5 / math.sqrt(60), rel=5e-3)
+    assert set(rates["failed_checks"]) == {"loss rises;enough iterations"}
+
+
+@pytest.mark.parametrize(
+    ("flipped", "hidden", "estimate"),
+    [(0, False, 0), (1, True, 2.5), (4, True, 2.5), (5, False, 5)],
+)
+def test_small_counts_are_hidden(
+    tmp_path: Path, flipped: int, hidden: bool, estimate: float
+) -> None:
+    """The rate cannot be read off the estimate or its error either."""
+    results = finished_results(tmp_path / "r", {"X-TB": [flipped, 60 - flipped]})
+    rates = sharing.shared_study(results).rates
+    for row, counted in zip(rates.to_dict("records"), (estimate, 60 - estimate), strict=True):
+        assert pd.isna(row["n_flipped"]) == hidden
+        assert row["n_flipped"] in (flipped, 60 - flipped) or hidden
+        assert float(scales.rate_of(row["estimate"])) == pytest.approx(counted / 60, abs=1e-5)
+
+
+def test_hidden_counts_look_all_alike(tmp_path: Path) -> None:
+    """But for the error of the estimate, which is rounded to three digits."""
+    rows = [
+        sharing.shared_study(finished_results(tmp_path / str(n), {"X-TB": [n, n]})).rates
+        for n in (1, 4)
+    ]
+    assert rows[0].equals(rows[1])
+
+
+def test_groups_of_few_patients_are_left_out(tmp_path: Path) -> None:
+    results = finished_results(
+        tmp_path / "r", {"X-TB": [20, 45], "H-TH": [20, 45]}, patients={"X-TB": 4, "H-TH": 60}
+    )
+    study = sharing.shared_study(results)
+    assert set(study.rates["group"]) == {"H-TH"} == set(study.about["groups"])
+    assert study.about["rows_left_out"] == 2
+    few = finished_results(tmp_path / "few", {"X-TB": [20, 45]}, patients={"X-TB": 4})
+    with pytest.raises(UserError, match="no group has 5 patients"):
+        sharing.shared_study(few)
+
+
+def test_unknown_patients(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]}, known=False)
+    rates = sharing.shared_study(results).rates
+    assert rates["n_patients"].isna().all() and len(rates) == 2
+
+
+def test_conclusions(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    table = sharing.shared_study(results).conclusions.set_index("conclusion")
+    assert set(table.index) == {"grows_with_epsilon", "drops_above_confidence"}
+    assert table.loc["grows_with_epsilon", "standard_error"] == pytest.approx(0.051, abs=5e-4)
+    assert table.loc["drops_above_confidence", "scale"] == "arcsine"
+
+
+def test_settings_that_say_how_a_job_runs_are_not_given_away(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    attack = sharing.shared_study(results).about["attacks"]["sign"]
+    assert attack == {
+        **{"kind": "gradient", "gradient_of": "probability", "step": "sign", "max_iter": 20},
+        "epsilons": [0.002, 0.004],
+    }
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 3]}), "Riga")
+    again = read_study(shared(tmp_path / "out", study))
+    assert again.about == json.loads(json.dumps(study.about))
+    assert np.allclose(again.rates["estimate"], study.rates["estimate"])
+    assert pd.isna(again.rates["n_flipped"]).tolist() == [False, True]
+
+
+def test_the_list_in_words_names_all_that_is_there(tmp_path: Path) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 3]}), "Riga")
+    text = "\n".join(sharing.in_words(study))
+    for part in (
+        "Riga",
+        "X-TB",
+        "tuberculosis",
+        "inception_v3",
+        "gradient_of probability",
+        "1 count",
+    ):
+        assert part in text
+    readme = (shared(tmp_path / "out", study) / README).read_text()
+    assert all(sentence in readme for sentence in sharing.in_words(study))
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+def test_results_that_were_changed_are_not_shared(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    table = results / "tables/asr.csv"
+    table.write_text(table.read_text().replace("0.75", "0.15"))
+    with pytest.raises(UserError, match=r"asr\.csv: has changed"):
+        sharing.shared_study(results)
+
+
+def test_results_without_an_end(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    (results / "study.json").unlink()
+    write_manifest(results)
+    with pytest.raises(UserError, match=r"does not list study\.json"):
+        sharing.shared_study(results)
+    (results / "manifest.sha256").unlink()
+    with pytest.raises(UserError, match="has no manifest"):
+        sharing.shared_study(results)
+    with pytest.raises(UserError, match="there is no folder"):
+        sharing.shared_study(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "smallest", "message"),
+    [("a b", 5, "--name: 'a b' is no name"), (None, 0, "is under 1")],
+)
+def test_wrong_options(tmp_path: Path, name: str | None, smallest: int, message: str) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    with pytest.raises(UserError, match=message):
+        sharing.shared_study(results, name, smallest)
+
+
+@pytest.mark.parametrize("file", [ABOUT, RATES, CONCLUSIONS, README])
+def test_a_folder_that_was_changed_after_sharing(tmp_path: Path, file: str) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 45]}))
+    folder = shared(tmp_path / "out", study)
+    path = folder / file
+    path.write_text(path.read_text().replace("0", "1", 1))
+    with pytest.raises(UserError, match=rf"was changed after it was shared(.|\n)*{file}"):
+        read_study(folder)
+
+
+def test_a_file_more_or_less(tmp_path: Path) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 45]}))
+    folder = shared(tmp_path / "out", study)
+    (folder / "more.txt").write_text("x")
+    with pytest.raises(UserError, match=r"more\.txt: added"):
+        read_study(folder)
+    (folder / "more.txt").unlink()
+    (folder / RATES).unlink()
+    with pytest.raises(UserError, match=r"rates\.csv: missing"):
+        read_study(folder)
+
+
+def test_a_folder_of_another_version_is_recognised(tmp_path: Path) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 45]}))
+    other = sharing.SharedStudy(
+        {**study.about, "format_version": 7}, study.rates, study.conclusions
+    )
+    with pytest.raises(OtherVersionError, match="format version 7"):
+        read_study(shared(tmp_path / "out", other))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("estimate", np.inf, "estimate is inf"),
+        ("standard_error", 0.0, "must be a number over 0"),
+        ("group", "X-AO", "'X-AO' is not among the groups"),
+        ("attack", "bim", "'bim' is not among the attacks"),
+    ],
+)
+def test_numbers_that_cannot_be_pooled(
+    tmp_path: Path, column: str, value: object, message: str
+) -> None:
+    """Of a folder that another program wrote, with a manifest that fits."""
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 45]}))
+    rates = study.rates.astype({column: object})
+    rates.loc[1, column] = value
+    with pytest.raises(UserError, match=message):
+        read_study(
+            shared(tmp_path / "out", sharing.SharedStudy(study.about, rates, study.conclusions))
+        )
+
+
+def test_what_is_no_share(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    with pytest.raises(UserError, match="of a results folder make one first"):
+        read_study(results)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="is no folder of `pgdose share`"):
+        read_study(tmp_path / "empty")
+
+
+def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    study = sharing.shared_study(finished_results(tmp_path / "r", {"X-TB": [20, 45]}))
+    folder = shared(tmp_path / "out", study)
+    with pytest.raises(UserError, match="is there and not empty"):
+        write_study(study, "", folder)

@@ -1,0 +1,103 @@
+"""pgdose share, pool and cite as a user calls them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.finished_results import finished_results
+from helpers.shared_studies import SIGN, shared_study
+from helpers.workflow import PROJECT
+
+from pgdose.atlas import sharing
+from pgdose.atlas.shared_study import SharedStudy, write_study
+from pgdose.cli.cite import cite
+from pgdose.cli.pool import pool
+from pgdose.cli.share import share
+from pgdose.errors import UserError
+
+COMMITTED = PROJECT / "tests/data/shared"
+
+
+def pgdose(*arguments: object, answer: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pgdose.cli", *map(str, arguments)]
+    return subprocess.run(command, input=answer, text=True, capture_output=True)
+
+
+def test_share_lists_all_before_it_writes(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    run = pgdose("share", results, "-o", tmp_path / "out", "--name", "Riga")
+    assert run.returncode == 1 and "--yes" in run.stderr and not (tmp_path / "out").exists()
+    assert "Riga" in run.stdout and "tuberculosis" in run.stdout and "Nothing else" in run.stdout
+    run = pgdose("share", results, "-o", tmp_path / "out", "--name", "Riga", "--yes")
+    assert run.returncode == 0 and "Written" in run.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("share.json", "rates.csv", "conclusions.csv", "README.txt", "manifest.sha256")
+    }
+
+
+@pytest.mark.parametrize(("answer", "written"), [("y", True), ("", False), ("no", False)])
+def test_share_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, written: bool
+) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    if written:
+        share(results, tmp_path / "out", None, 5, False)
+    else:
+        with pytest.raises(UserError, match="nothing was written"):
+            share(results, tmp_path / "out", None, 5, False)
+    assert (tmp_path / "out").exists() == written
+
+
+def test_cite(tmp_path: Path) -> None:
+    lines = "\n".join(cite(finished_results(tmp_path / "r", {"X-TB": [20, 45]})))
+    assert "Version 1.0.0" in lines and "study “one”, on synthetic data" in lines
+    assert "@misc{pgdose-one," in lines
+    with pytest.raises(UserError, match="there is no folder"):
+        cite(tmp_path / "nowhere")
+
+
+def test_an_atlas_of_the_committed_folders(tmp_path: Path) -> None:
+    """Folders that an earlier version of pgdose shared can be read and pooled."""
+    folders = sorted(COMMITTED.iterdir())
+    assert len(folders) == 4
+    lines = pool(folders, tmp_path / "atlas")
+    assert lines[0].startswith("In 3 studies with 260 patients the attack “sign")
+    assert any("max_iter is 50, not 20" in line for line in lines)
+    page = (tmp_path / "atlas/atlas.html").read_text()
+    assert "http://" not in page.split("<script")[0] and len(page) < 10e6
+    tables = {path.stem for path in (tmp_path / "atlas/tables").iterdir()}
+    assert {"pooled_rates", "leave_one_out", "pooled_conclusions", "differences"} <= tables
+    assert (tmp_path / "atlas/figures/forest-rates-0.svg").exists()
+
+
+def test_a_page_of_fifty_studies_is_small(tmp_path: Path) -> None:
+    folders = []
+    for n in range(50):
+        study = shared_study(f"s{n}", n, groups={"X-TB": "xray", "H-TH": "histology"})
+        write_study(study, "", tmp_path / f"s{n}")
+        folders.append(tmp_path / f"s{n}")
+    pool(folders, tmp_path / "atlas")
+    assert (tmp_path / "atlas/atlas.html").stat().st_size < 10e6
+
+
+def test_folders_of_another_version_are_set_apart(tmp_path: Path) -> None:
+    other = shared_study("other", 7)
+    old = SharedStudy({**other.about, "format_version": 0}, other.rates, other.conclusions)
+    for study in (shared_study("a", 1), shared_study("b", 2), old):
+        write_study(study, sharing.readme(study), tmp_path / study.name)
+    lines = pool([tmp_path / name for name in ("a", "b", "other")], tmp_path / "atlas")
+    assert any("other, the whole study: format version 0" in line for line in lines)
+    with pytest.raises(UserError, match="1 study can be read"):
+        pool([tmp_path / "a", tmp_path / "other"], tmp_path / "atlas")
+
+
+def test_nothing_in_common_is_said(tmp_path: Path) -> None:
+    for name, clip in (("a", "iterate"), ("b", "l2")):
+        study = shared_study(name, ord(name), attacks={"sign": {**SIGN, "clip": clip}})
+        write_study(study, "", tmp_path / name)
+    lines = pool([tmp_path / "a", tmp_path / "b"], tmp_path / "atlas")
+    assert "no dose that two of them measured with the same attack" in lines[0]
+    assert "so nothing is pooled" in (tmp_path / "atlas/atlas.html").read_text()
