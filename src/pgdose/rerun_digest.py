@@ -1,8 +1,8 @@
 """A digest of the code that a job runs: a changed digest makes Snakemake rerun the job.
 
 It covers a script and every module of `pgdose` and `pgdose_phantom` that the script imports,
-directly or indirectly, whether or not it uses it. Docstrings and comments do not count. The
-imports are read from the source; nothing is imported.
+directly or indirectly, whether or not it uses it. Docstrings, also those below the fields of a
+class, and comments do not count. The imports are read from the source; nothing is imported.
 """
 
 import ast
@@ -28,9 +28,15 @@ def _parse(path: Path) -> tuple[str, tuple[str, ...]]:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.ImportFrom) and node.level:
             raise ValueError(f"{path.name} has a relative import; write the module's full name")
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:]
+        if isinstance(node, DOCUMENTED):
+            node.body = [statement for statement in node.body if not _is_docstring(statement)]
     return _dump(tree), tuple(names)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    """Whether a statement is a text alone, which does nothing when it runs."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _dump(value: object) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from helpers import described_results
 from helpers.result_text import WORDS, text_columns
 from helpers.workflow import SMALL, checkout, paths_of, snakemake, tables
 
@@ -72,6 +73,11 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
     for path in " ".join(wanted).split():
         assert (results(small_study) / path).stat().st_size > 0, path
     assert not list(small_study.glob("work/*"))
+
+
+def test_the_page_of_results_describes_every_file_and_column(small_study: Path) -> None:
+    """docs/reference/results.md, generated from the registry and `pgdose.reference.results`."""
+    assert described_results.problems(results(small_study)) == []
 
 
 def test_kept_and_rejected_are_all_that_was_found(small_study: Path) -> None:

@@ -4,7 +4,8 @@ The workflow, the page and the reference are made from it.
 
     python -m pgdose.analysis.table_registry     # write their captions for Snakemake's report
 
-A new column: add it to its table here, and make it in the table's `maker`.
+A new column: add it to its table here and make it in the table's `maker`; its type, unit and range
+stand in `result_values`. Then `make reference`.
 
 A new table: add it here, with the function that makes it and the rule that writes it. Tables of
 `measure` are gathered in `measures.measure_attack`, those of `quality` in
@@ -53,8 +54,9 @@ _GROUP = {"group": "study group"}
 _RUN = {
     **_GROUP,
     "run": "folder of the network below the group's",
-    "role": "main: the group's own network; repeat: the same, trained once more; further: another "
-    "one on the same images; sized: trained on a part of the training images",
+    "role": "what the network is for: main, the group's own; repeat, the same architecture, "
+    "trained once more; further, another one on the same images; sized, trained on a part of the "
+    "training images",
     "size": "training images of a sized run; empty for others",
     "repeat": "repeat of a sized run, from 1; of the main run, from 2; empty for others",
 }
@@ -86,10 +88,11 @@ _ATTACKED = {
     "n_attacked": "images that were right before the attack, and measured",
     "n_flipped": "those of them that are wrong after it",
 }
-_ASR = {**_ATTACKED, "asr": "attack success rate, n_flipped / n_attacked", **_ENDS}
+_ASR = {**_ATTACKED, "asr": "attack success rate (ASR): n_flipped / n_attacked", **_ENDS}
 _ANY = {
     "n_flipped_any": "images that are wrong at some iteration up to this one",
-    "asr_any": "n_flipped_any / n_attacked",
+    "asr_any": "attack success rate where an image stays flipped once it was: n_flipped_any / "
+    "n_attacked",
     "any_low": "lower end of its 95 % interval, by patients",
     "any_high": "upper end",
 }
@@ -120,7 +123,11 @@ _CONTROL = {
     "epsilon": "of the universal perturbation; empty for a corruption",
 }
 _CONCLUSION = {"conclusion": "name of the conclusion"}
-_ESTIMATE = {"estimate": "its value", "ci_low": "lower end of its interval", "ci_high": "upper end"}
+_ESTIMATE = {
+    "estimate": "value of the statistic",
+    "ci_low": "lower end of its interval",
+    "ci_high": "upper end",
+}
 
 _TABLES = [
     ResultTable(
@@ -168,7 +175,7 @@ _TABLES = [
             "class": "class of the group",
             **_SIZES,
             "n_copies": "those of them that are copies, see `augment_to`",
-            "n_patients": "patients of the images; 0 if nobody knows them",
+            "n_patients": "patients of the images; 0 if they are unknown",
         },
         "Numbers of images of each class.",
         in_snakemake_report=False,
@@ -182,7 +189,7 @@ _TABLES = [
             "part": "training or validation",
             "by": "sex or age",
             "value": "the sex, or the years",
-            "n_patients": "patients (images where nobody knows the patients); empty where the "
+            "n_patients": "patients (images, if the patients are unknown); empty where the "
             "number is from 1 to 4, or would give such a number away",
         },
         "Sex and age of the patients of each part.",
@@ -310,7 +317,7 @@ _TABLES = [
             "n_images": "validation images that were certified; in rows of an attack those of them "
             "that are of its sample, right or wrong before, and whose outcome is known of both "
             "networks",
-            "n_patients": "patients of these images; 0 if nobody knows them",
+            "n_patients": "patients of these images; 0 if they are unknown",
             "n_certified": "those of the images that are certified for their true class up to the "
             "radius",
             **_share("certified", "n_certified / n_images"),
@@ -339,7 +346,7 @@ _TABLES = [
             "judge": "run of the network that classifies the images; of a corruption the same run",
             "n_images": "validation images that were changed",
             "n_attacked": "those of them that are right before the change, and measured",
-            "n_patients": "patients of these",
+            "n_patients": "patients of these images",
             "n_flipped": "those of them that are wrong after the change",
             "asr": "n_flipped / n_attacked",
             **_ENDS,
@@ -365,7 +372,7 @@ _TABLES = [
             **_ATTACK,
             **_ITERATION,
             "n_attacked": "images that are right before, and that control and attack changed",
-            "n_patients": "patients of these",
+            "n_patients": "patients of these images",
             "n_flipped": "those of them that the control flips",
             "asr": "n_flipped / n_attacked",
             "dose": "epsilon at which the attack flips as many; if there is none, the nearest one "
@@ -503,12 +510,12 @@ _TABLES = [
             "choice": "last: the iterate of this iteration; best: of the iterates up to it the one "
             "that is wrong and most certain; empty for clean images",
             "knows_detector": "yes: the attack goes on to raise the score of the wrong diagnosis; "
-            "no; empty for clean images, and where nobody knows",
+            "no: it does not; empty for clean images, and where that is unknown",
             "clean_rejected": "share of all clean validation images that the threshold may reject",
             "threshold": "images with a score under it are rejected (of disagreement, over it); "
             "empty where none is",
             "n_images": "images of the sample, right and wrong ones",
-            "n_patients": "their patients; 0 if nobody knows them",
+            "n_patients": "patients of these images; 0 if they are unknown",
             "n_rejected": "images that are rejected under this attack",
             "rejected": "n_rejected / n_images",
             "n_accepted": "all others",
@@ -560,8 +567,8 @@ _TABLES = [
             "class": "true class; empty: all classes that the error can be of",
             "n_images": "images of these classes in the attack's sample, also those that were "
             "wrong before the attack",
-            "n_patients": "their patients, of an asymmetry those of the side with fewer; 0 if "
-            "nobody knows them",
+            "n_patients": "patients of these images, of an asymmetry those of the side with fewer; "
+            "0 if they are unknown",
             "n": "images with the error; empty for an asymmetry",
             "rate": "n / n_images, the difference of two such shares, or the mean weight",
             **_ENDS,
@@ -569,7 +576,7 @@ _TABLES = [
             "wilson_high": "upper end",
             "verdict": "of an asymmetry: which error is the more frequent, or undecided; empty for "
             "other rows",
-            "norm_classes": "the classes without disease, joined by +; empty if nobody knows them",
+            "norm_classes": "the classes without disease, joined by +; empty if they are unknown",
             "norm_from": "who tells them: study (`norm` names them) or where (guessed from the "
             "conditions of the classes)",
             "weights": "of expected_harm: study (the weights of `harm`; 1 for confusions left "
@@ -587,7 +594,7 @@ _TABLES = [
             **_RUN,
             **_ATTACK,
             "n_attacked": "images that were right before the attack, and measured",
-            "n_patients": "their patients",
+            "n_patients": "patients of these images",
             "auc": "area under ASR over epsilon, from 0 to the largest that was reached, as a mean "
             "ASR",
             "auc_low": "lower end of its 95 % interval, by patients",
@@ -651,7 +658,7 @@ _TABLES = [
             "max_asr": "the limit",
             "confidence": "of each bound, one-sided",
             "n_attacked": "images that were right before the attack, and measured",
-            "n_patients": "their patients; empty if nobody knows them",
+            "n_patients": "patients of these images; empty if they are unknown",
             "n_flipped": "images that are wrong at some iteration up to the last",
             "asr": "n_flipped / n_attacked",
             "low": "lower bound of the rate, by patients",
@@ -683,7 +690,7 @@ _TABLES = [
             "by": "class, sex or age; empty for all images",
             "value": "the class or the subgroup",
             "n_images": "images that count for either network; 0 where none do",
-            "n_patients": "their patients; 0 if nobody knows them",
+            "n_patients": "patients of these images; 0 if they are unknown",
             "undefended": "the quantity of the group's main network",
             "defended": "the quantity of the defended network",
             "difference": "defended - undefended",
@@ -752,7 +759,7 @@ _TABLES = [
             "p": "two-sided p-value of the verdict, before the correction over the attacks",
             "p_adjusted": "the same after Holm's correction; a verdict needs at most 0.05",
             "n": "patients, groups or trainings that it rests on",
-            "unit": "which of these",
+            "unit": "what n counts: patients, groups or trainings",
             "lacking": "how many more of them an undecided verdict lacks; inf if 1,000 times as "
             "many would not do; empty if it is decided, or lacks something else",
             "lacks": "the same in words, or what else is lacking; empty if it is decided",
@@ -760,10 +767,10 @@ _TABLES = [
             "unfit": "why it does not; empty if it does",
             "networks": "most trained networks of a group; with 1 the interval is for this one",
             "second": "a second statistic, which decides nothing; empty if there is none",
-            "second_estimate": "its value",
+            "second_estimate": "value of the second statistic",
             "second_low": "lower end of its 95 % interval",
             "second_high": "upper end",
-            "second_says": "its answer in words",
+            "second_says": "what the second statistic says, in words",
         },
         "The paper's five conclusions, each tested under each attack: *supported*, *contradicted* "
         "or *undecided*, with the test, its estimate and the reason.",
@@ -795,7 +802,7 @@ _TABLES = [
             "operating iteration, flips at any dose up to epsilon",
             "n_over": "attacked images of a clean confidence of 0.95 and more, of groups with both",
             "n_flipped_over": "those of them that flip",
-            "n_under": "the same of the others",
+            "n_under": "attacked images of a lower confidence, of the same groups",
             "n_flipped_under": "those of them that flip",
             "ratio": "ASR over 0.95 / ASR under it, Mantel-Haenszel over the groups",
             **_ENDS,

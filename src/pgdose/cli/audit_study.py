@@ -47,7 +47,7 @@ def _title(name: str, word: str) -> str:
 
 
 def study_text(plan: AuditPlan) -> str:
-    """The file: YAML with comments, whose keys docs/reference/study.md explains."""
+    """The file: YAML with comments, whose keys docs/reference/study-keys.md explains."""
     titles = {name: _title(name, word) for name, word in plan.classes.items()}
     classes = [  # in quotes: a class may be called no, which YAML reads as false
         f"      {_value(name)}: {{source: images, where: {{class: {_value(name)}}}, count: all"
@@ -58,7 +58,7 @@ def study_text(plan: AuditPlan) -> str:
         "# The dose-response of a classifier that exists already: nothing is trained.",
         "# Written by `pgdose audit`. Change it where a guess is wrong, then carry it out again:",
         "#   pgdose run study.yaml",
-        "# docs/reference/study.md explains every key.",
+        "# docs/reference/study-keys.md explains every key.",
         *map(_comment, plan.notes),
         "",
         f"format_version: {CURRENT}",

@@ -10,6 +10,8 @@ One module per page or group of pages. Each has a function `pages()` that return
 add one, write the module and name it in `pages.MODULES`:
 
 commands   docs/reference/commands.md: every command and option of `pgdose`
+study_keys docs/reference/study-keys.md: every key of the study file
+results    docs/reference/results.md: every result file, and every column of its tables
 attacks    docs/reference/attacks.md: steps, losses, norms, controls, attacks of other libraries
 checks     docs/reference/checks.md: every check of attacks, networks and cohorts; `check_texts`
 reasons    docs/reference/rejection-reasons.md: every reason code; `rejection_advice`

@@ -36,6 +36,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def bullet(*lines: str) -> str:
+    """An entry of a list; each of `lines` begins a line on the page too."""
+    filled = [
+        _fill(line, WIDTH - 1, first="  " if number else "- ", others="  ")
+        for number, line in enumerate(lines)
+    ]
+    return "\\\n".join(filled)
+
+
 def code(value: object) -> str:
     """Inline code; empty for None and "" (an empty pair of backticks is not code)."""
     text = "" if value is None else str(value)
@@ -51,11 +60,22 @@ def _filled(part: str) -> str:
     """A paragraph with lines of at most WIDTH characters; anything else as it is."""
     if NO_PROSE.search(part) or max(map(len, part.split("\n"))) <= WIDTH:
         return part
-    # No line break within code and links: a person may search for them.
-    whole = HELD.sub(lambda found: " ".join(found[0].split()).replace(" ", SPACE), part)
-    filled = textwrap.fill(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
-    filled = filled.replace(SPACE, " ")
+    filled = _fill(part)
     return part if NO_PROSE.search(filled) else filled
+
+
+def _fill(text: str, width: int = WIDTH, first: str = "", others: str = "") -> str:
+    """The text in lines, of which none ends within code or a link: a person may search for them."""
+    whole = HELD.sub(lambda found: " ".join(found[0].split()).replace(" ", SPACE), text)
+    filled = textwrap.fill(
+        whole,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return filled.replace(SPACE, " ")
 
 
 def _row(cells: Iterable[object]) -> str:

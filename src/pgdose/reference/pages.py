@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-MODULES = ["commands", "attacks", "checks", "reasons", "api"]
+MODULES = ["commands", "study_keys", "results", "attacks", "checks", "reasons", "api"]
 
 
 def pages() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The study file: pydantic models of its sections, and the messages of their validation.
 
-A key is in the module of its section (and in docs/reference/study.md):
+A key is in the module of its section, with its description below it:
 
 study         the whole file, sections `split` and `privacy`; the workflow's questions to a study
 sources       section `sources`; what a new kind of source touches
@@ -32,6 +32,7 @@ class_titles  what a reader calls the classes of a group
 harm          which classes are without disease, and what each confusion weighs
 words         words of people's tables
 class_patterns  which class a word stands for, by the words that the study lists
+descriptions  the parts of a key's description: meaning, unit, condition, reruns
 base          the base model and markers (`JOB_ONLY`, `UsedBy`) that all sections share
 field_types   types of fields whose values need a check of their own
 table_files   how tables that people made are named
@@ -56,6 +57,6 @@ value_hints   what to write in place of a value of the wrong type
 versions      the format's version: a renamed key is a step here
 migration     `pgdose migrate`: the text of an older file, rewritten
 
-After a change of keys: `pgdose schema > workflow/schemas/study.schema.json`, and
-docs/reference/study.md.
+After a change of keys: `pgdose schema > workflow/schemas/study.schema.json`, and `make reference`,
+which writes docs/reference/study-keys.md.
 """

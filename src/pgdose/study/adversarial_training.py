@@ -21,11 +21,36 @@ class AdversarialTraining(Model):
     """
 
     method: Literal["pgd", "trades", "free"]
+    """`pgd` learns images that PGD has attacked; `trades` also clean images; `free` uses each
+    gradient for the weights and the images.
+    """
     epsilon: Epsilon
-    steps: Iterations = 7  # of the attack on each batch; free: how often a batch is used
-    alpha: Amplitude | None = None  # length of a step; null: 2.5 * epsilon / steps; free: epsilon
-    beta: Annotated[Real, Field(gt=0)] | None = None  # of trades alone; null: 6
-    warmup: CountOrZero = 0  # epochs over which epsilon rises from 0
+    """Largest change of a pixel that the network learns to withstand.
+
+    Unit: full intensity range [0, 1]
+    """
+    steps: Iterations = 7
+    """Steps of the attack on each batch. Of `free`: how often a batch is used, at most `epochs`.
+
+    Unit: steps
+    """
+    alpha: Amplitude | None = None
+    """Length of a step, at most twice `epsilon`. Left out: 2.5 * `epsilon` / `steps`; of `free`,
+    `epsilon`.
+
+    Unit: full intensity range [0, 1]
+    """
+    beta: Annotated[Real, Field(gt=0)] | None = None
+    """Weight of the second term of TRADES. Left out: 6.
+
+    Unit: none
+    Only: with `method: trades`
+    """
+    warmup: CountOrZero = 0
+    """Epochs over which `epsilon` and `alpha` rise by equal parts; fewer than `epochs`.
+
+    Unit: epochs
+    """
 
     @field_validator("alpha", mode="before")
     @classmethod

@@ -33,6 +33,10 @@ class OfEpsilon(Model):
     """The length of a step in parts of epsilon; 2 leads from one edge of the box to the other."""
 
     of_epsilon: Annotated[Amplitude, Field(le=2)]
+    """Length of a step in parts of epsilon; 2 leads from one edge of the box to the other.
+
+    Unit: parts of epsilon
+    """
 
 
 def _kind_of_alpha(raw: Any) -> str:
@@ -50,7 +54,12 @@ class Export(Model):
     """Adversarial images of each group as files."""
 
     images: CountOrZero
-    dicom: bool = False  # as DICOM too, with a notice beside the picture
+    """Attacked images of each group that are written as files; 0: none.
+
+    Unit: images
+    """
+    dicom: bool = False
+    """Write them as DICOM too, with a notice beside the picture."""
 
 
 def _kind_of_export(raw: Any) -> str:
@@ -67,18 +76,60 @@ AnyExport = Annotated[
 class Attack(Model):
     """The keys that all attacks have."""
 
-    # Amplitudes in rising order, in units of the full intensity range; the length of the change
-    # with `clip: l2`.
     epsilon: Annotated[list[Amplitude], Field(min_length=1, max_length=100), AfterValidator(rising)]
+    """Amplitudes, in rising order; a division such as `8/255` is a number too. The largest change
+    of a pixel, at most 1; with `clip: l2` the length (L2) of the change; with `clip: gradient`
+    the largest value of the gradient.
+
+    Unit: full intensity range [0, 1]
+    """
     max_iter: Iterations = 20
-    images: Count | Literal["all"] = "all"  # validation images to attack
-    export: Annotated[AnyExport, UsedBy("export")] = 0  # images of each group as files
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"  # of the network; others on CUDA only
+    """Iterations. The success after each of them is in the tables.
+
+    Unit: iterations
+    """
+    images: Count | Literal["all"] = "all"
+    """Validation images of each group that are attacked, drawn by the seed, or `all`.
+
+    Unit: images
+    """
+    export: Annotated[AnyExport, UsedBy("export")] = 0
+    """Attacked images of each group that are written as files below
+    `groups/<group>/full/<attack>/images/`: a number, or a section.
+
+    Unit: images
+    Only: not for attacks of other libraries
+    Reruns: exported images
+    """
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """Precision of the network's arithmetic on CUDA; on a CPU it is `fp32`."""
     shards: Annotated[Shards, JOB_ONLY] = 1
-    batch: Count | None = None  # images at a time; null: as many as fit into mem_mb or the GPU
+    """How many jobs share the images of a network. Results do not depend on it.
+
+    Unit: jobs
+    """
+    batch: Count | None = None
+    """Images at a time. Left out: as many as fit into `mem_mb`, or into the GPU.
+
+    Unit: images
+    """
     threads: Annotated[Threads, JOB_ONLY] = 2
+    """CPU threads of the job.
+
+    Unit: threads
+    """
     mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
-    runtime: Annotated[Minutes, JOB_ONLY] = 60  # minutes
+    """Memory that the job may take, and asks a cluster for.
+
+    Unit: MB
+    Reruns: the page; also the measures, if the attack then shares its job with other attacks
+    """
+    runtime: Annotated[Minutes, JOB_ONLY] = 60
+    """Time that the attack asks a cluster for.
+
+    Unit: minutes
+    Reruns: the page
+    """
 
     @property
     def doses(self) -> Doses:
@@ -121,25 +172,68 @@ class GradientAttack(Attack):
     """Eq. 1 of the protocol and its relatives, composed of small parts."""
 
     kind: Literal["gradient"] = "gradient"
-    # A well-known attack by its name. The settings hold the parts that it stands for instead.
+    """`gradient`: an attack of parts that the study chooses. It may be left out."""
     form: Annotated[
         Literal["fgsm", "bim", "pgd", "mi-fgsm", "pgd-l2", "apgd-ce", "apgd-dlr"] | None,
         UsedBy(),
     ] = None
+    """A well-known attack by its name, which sets its parts."""
     gradient_of: Literal[
         "probability", "logit", "cross_entropy", "margin", "dlr", "wrong_class"
     ] = "probability"
-    target: Name | None = None  # a class or least_likely; null: away from the true class
-    step: Literal["raw", "sign", "l2"] | None = None  # null: raw, but none with `schedule: apgd`
+    """What the attack lowers or raises: a function of the network's outputs. `wrong_class` goes on
+    until the wrong diagnosis looks sure.
+    """
+    target: Name | None = None
+    """Class that the attack leads to, or `least_likely`, the one that the clean image's logits rank
+    last. Left out: away from the true class.
+
+    Only: not with `gradient_of: dlr` or `wrong_class`
+    """
+    step: Literal["raw", "sign", "l2"] | None = None
+    """How a gradient becomes a step: `raw`, times `lr`; `sign`, its sign times `alpha`; `l2`, its
+    direction times `alpha`. Left out: `raw`.
+
+    Only: not with `schedule: apgd`
+    """
     momentum: Annotated[Real, Field(ge=0)] = 0.0
+    """Weight of earlier gradients in a step.
+
+    Unit: none
+    Only: with `step: sign` or `l2`
+    """
     clip: Literal["iterate", "l2", "gradient"] = "iterate"
+    """What `epsilon` bounds: `iterate`, the change of each pixel (a box); `l2`, the length of the
+    change (a ball); `gradient`, the gradient's values.
+    """
     start: Literal["clean", "random"] = "clean"
+    """Where it starts: at the `clean` image, or at a `random` point of the box or ball.
+
+    Only: `random` not with `clip: gradient`
+    """
     restarts: Repeats = 1
+    """Starts, of which the best one counts.
+
+    Unit: starts
+    Only: more than 1 with `start: random`
+    """
     schedule: Literal["constant", "apgd"] = "constant"
+    """`constant` steps, or `apgd`: the step's length, momentum and restarts of AutoAttack's APGD.
+    """
     lr: Annotated[Real, Field(gt=0)] | None = None
+    """Factor of a raw step.
+
+    Unit: none
+    Only: needed with `step: raw`
+    """
     alpha: Alpha | None = None
-    # Leave one out to check that it changes no result.
+    """Length of a step: one number for all epsilons, or `{of_epsilon: 0.25}`, a part of each.
+
+    Unit: full intensity range [0, 1]
+    Only: needed with `step: sign` or `l2`
+    """
     shortcuts: list[Literal["sharing", "repeats", "wrong"]] = ["sharing", "repeats", "wrong"]
+    """Ways to save gradients that change no result. Leave one out to check that."""
 
     @property
     def largest_epsilon(self) -> float:
@@ -243,6 +337,7 @@ class NoiseAttack(Attack):
     """The control: uniform noise of the same amplitude, drawn anew at each iteration."""
 
     kind: Literal["noise"]
+    """`noise`: the control, uniform noise of the same amplitude, drawn anew at each iteration."""
 
 
 def _as_number(value: Any) -> Any:
@@ -261,15 +356,27 @@ class ExternalAttack(Attack):
     """An attack of another library, by the name of its class there."""
 
     kind: Literal["external"]
+    """`external`: an attack of another library."""
     library: Literal["art", "foolbox", "torchattacks"]
+    """The library; install it with `pip install 'pgdose[art]'`, `[foolbox]` or `[torchattacks]`."""
     name: Identifier
+    """Name of the attack's class in the library, such as `PGD`."""
     arguments: dict[str, Argument] = {}
-    # The argument that sets the number of iterations; null: the library has none, and the attack
-    # runs once, which counts as max_iter.
+    """Arguments of the class: `{alpha: 1/255}`.
+
+    Unit: that of the library
+    """
     iterations_as: Identifier | None = None
-    at: list[
-        Iterations
-    ] = []  # run for each of these numbers of iterations; empty: for max_iter alone
+    """Argument that sets the number of iterations. Left out: there is none, and the attack runs
+    once, which counts as `max_iter`.
+    """
+    at: list[Iterations] = []
+    """Run for each of these numbers of iterations; the last is `max_iter`. Empty: for `max_iter`
+    alone.
+
+    Unit: iterations
+    Only: with `iterations_as`
+    """
 
     @property
     def largest_epsilon(self) -> float:

@@ -10,10 +10,35 @@ from pgdose.study.base import Model, Real
 class Augment(Model):
     """Limits of a copy's changes; each change is drawn evenly between -limit and limit."""
 
-    rotation: Annotated[Real, Field(ge=0, le=180)] = 7.0  # degrees
-    shift: Annotated[Real, Field(ge=0, le=0.5)] = 0.04  # of the side
+    rotation: Annotated[Real, Field(ge=0, le=180)] = 7.0
+    """Largest rotation.
+
+    Unit: degrees
+    """
+    shift: Annotated[Real, Field(ge=0, le=0.5)] = 0.04
+    """Largest shift.
+
+    Unit: share of the side
+    """
     scale: Annotated[Real, Field(ge=0, le=0.5)] = 0.06
-    brightness: Annotated[Real, Field(ge=0, le=0.5)] = 0.06  # of the full range
+    """Largest change of the scale.
+
+    Unit: share
+    """
+    brightness: Annotated[Real, Field(ge=0, le=0.5)] = 0.06
+    """Largest change of the brightness.
+
+    Unit: share of the full range
+    """
     contrast: Annotated[Real, Field(ge=0, le=0.9)] = 0.12
-    noise: Annotated[Real, Field(ge=0, le=0.5)] = 0.012  # standard deviation, of the full range
-    flip: bool = False  # mirror every second copy; off because a chest is not symmetric
+    """Largest change of the contrast.
+
+    Unit: share
+    """
+    noise: Annotated[Real, Field(ge=0, le=0.5)] = 0.012
+    """Standard deviation of the noise that is added.
+
+    Unit: share of the full range
+    """
+    flip: bool = False
+    """Mirror every second copy. Off, because a chest is not symmetric."""

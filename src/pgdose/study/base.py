@@ -47,10 +47,18 @@ class Model(BaseModel):
     """The base of all sections: keys that it does not name are refused, values never change.
 
     Numbers are finite. How long texts and lists may be: `content_limits`.
+
+    The text below each field is its description, for editors (`pgdose schema`) and for
+    docs/reference/study-keys.md (`pgdose.reference.study_keys`, which says how to write it). No
+    result depends on it.
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     @model_validator(mode="before")

@@ -37,12 +37,34 @@ class Conditions(Model):
     """
 
     label: Label | Annotated[list[Label], Field(min_length=1)] | None = None
+    """The record has this label; of a list, any one of them. Uncertain does not count.
+
+    Reruns: the screening
+    """
     class_: Annotated[
         Name | Annotated[list[Name], Field(min_length=1)] | None, Field(alias="class")
     ] = None
-    age: tuple[Real, Real] | None = None  # full years, both ends included
+    """The record has this class of its source; of a list, any one of them.
+
+    Only: for sources with classes: fields, slides and tables
+    Reruns: the source
+    """
+    age: tuple[Real, Real] | None = None
+    """Full years, `[from, to]`, both ends included.
+
+    Unit: years
+    Reruns: the screening
+    """
     sex: Sex | Annotated[list[Sex], Field(min_length=1)] | None = None
+    """`F` or `M`.
+
+    Reruns: the screening
+    """
     view: Word | Annotated[list[Word], Field(min_length=1)] | None = None
+    """View position of a film, such as `PA`, or a list of them, `[PA, AP]`.
+
+    Reruns: the source
+    """
 
     @field_validator("age")
     @classmethod
@@ -73,8 +95,14 @@ WORDS = ("label", "class", "sex", "view")  # the keys whose values are words
 class Where(Conditions):
     """The records that a class may take, and those among them that it must not."""
 
-    # Out are records for which a key is known to hold, and those for which it is not known.
     not_: Annotated[Conditions | None, Field(alias="not")] = None
+    """Records to leave out, by the same keys. Each key counts by itself.
+
+    A record of which the key is not known is left out too: an uncertain or empty label, no class,
+    age, sex or view.
+
+    Reruns: the screening
+    """
 
     @model_serializer(mode="wrap")
     def _without_not(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -124,13 +152,38 @@ def _full_years(first: float, last: float) -> set[int]:
 class Class(Model):
     """One class of a group: which records, and how many."""
 
-    # What figures and the page call the class; null: its conditions in words, see `class_titles`.
     title: Annotated[Title | None, JOB_ONLY] = None
+    """What figures and the page call the class. Left out: its conditions in words, such as
+    *Tuberculosis*.
+
+    Reruns: the figures and the page
+    """
     source: Name
+    """The source of the records.
+
+    Reruns: the screening
+    """
     where: Where = Where()
+    """Which records of the source the class takes; all conditions must hold. Left out: every
+    record.
+    """
     count: Count | Literal["all"] | None = None
+    """Images of the class: an exact number, and too few is an error; `all` takes what there is.
+    Give this or `at_most`.
+
+    Unit: images
+    """
     at_most: Count | None = None
-    augment_to: Count | None = None  # add copies until the class has so many images
+    """Images of the class, or fewer, if there are not so many.
+
+    Unit: images
+    """
+    augment_to: Count | None = None
+    """Add augmented copies until the class has so many images. The copies are made after the split,
+    so they stay on their original's side. At least `count`.
+
+    Unit: images
+    """
 
     @model_validator(mode="after")
     def _check_amount(self) -> Self:
@@ -144,16 +197,49 @@ class Class(Model):
 class Image(Model):
     """How a group's images are made."""
 
-    size: ImageSize = 256  # pixels of a side, or [height, width]
-    # How an image of other proportions is brought to the size, and of `crop` what it is resized to
-    # before: its shorter side, or [height, width]; null: as small as covers the size.
+    size: ImageSize = 256
+    """Side of the square images, or `[height, width]`.
+
+    Unit: pixels
+    Reruns: the images
+    """
     fit: Literal["squeeze", "crop", "pad"] = "squeeze"
+    """How an image of other proportions is brought to `size`: `squeeze` scales each axis by itself;
+    `crop` scales it until it covers `size` and cuts out the middle; `pad` fits the whole image
+    in and leaves the rest black.
+
+    Reruns: the images
+    """
     resize: ResizeTo | None = None
-    # Which grey values of an X-ray become black and white, in DICOM or in a picture.
+    """What the image is scaled to before its middle is cut out: its shorter side, or `[height,
+    width]`. Left out: as small as covers `size`.
+
+    Unit: pixels
+    Only: with `fit: crop`
+    Reruns: the images
+    """
     window: Literal["voi", "percentile", "full"] = "percentile"
+    """Which grey values of an X-ray become black and white: `percentile`, its 0.5 and 99.5
+    percentiles; `full`, the whole range of its bits; `voi`, the window that its DICOM file
+    offers (films without one are left out).
+    """
     crop: Literal["none", "aorta"] = "none"
-    least_confidence: Share = 0.4  # of the aorta's window; a film with less is left out
-    boxes: ListTable | None = None  # a table of windows drawn by hand
+    """`aorta` cuts out a square round the ascending aorta, the arch and the knob of a chest film.
+
+    Reruns: the screening
+    """
+    least_confidence: Share = 0.4
+    """Least confidence of the aorta window; films with less are left out.
+
+    Unit: share
+    Only: with `crop: aorta`
+    """
+    boxes: ListTable | None = None
+    """A table `record_id,x,y,side` of windows drawn by hand, which count before those that were
+    found: centre and side in pixels of the original, upright as the contact sheet shows it.
+
+    Only: with `crop: aorta`
+    """
 
     @model_validator(mode="after")
     def _check_boxes(self) -> Self:

@@ -46,18 +46,40 @@ def corruptions_for(modality: str) -> list[str]:
 class Control(Model):
     """The keys that all controls have."""
 
-    # Empty: all groups for which the control is made.
     groups: Annotated[list[Name], UsedBy()] = []
-    images: Count | Literal["all"] = "all"  # validation images
+    """Names of the groups that have the control. Empty: all for whose images it is made.
+
+    Reruns: the control, on groups that are new
+    """
+    images: Count | Literal["all"] = "all"
+    """Validation images, drawn by the seed, or `all`.
+
+    Unit: images
+    """
     threads: Annotated[Threads, JOB_ONLY] = 2
+    """CPU threads of the job.
+
+    Unit: threads
+    """
     mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
-    runtime: Annotated[Minutes, JOB_ONLY] = 60  # minutes
+    """Memory that the job may take, and asks a cluster for.
+
+    Unit: MB
+    Reruns: the page
+    """
+    runtime: Annotated[Minutes, JOB_ONLY] = 60
+    """Time that the job asks a cluster for.
+
+    Unit: minutes
+    Reruns: the page
+    """
 
 
 class Corruption(Control):
     """A change that happens in a clinic or a laboratory, in severities from slight to gross."""
 
     kind: Literal["corruption"]
+    """`corruption`: a change that happens in a clinic or a laboratory."""
     corruption: Literal[
         "exposure",
         "quantum_noise",
@@ -71,9 +93,18 @@ class Corruption(Control):
         "rotation",
         "jpeg",
     ]
+    """Which change. X-rays: `exposure`, `quantum_noise`, `motion_blur`, `grid_lines`, `marker`,
+    `rotation`, `jpeg`. Histology: `stain_shift`, `bubbles`, `defocus`, `illumination`,
+    `rotation`, `jpeg`. Other images: `motion_blur`, `defocus`, `illumination`, `rotation`,
+    `jpeg`.
+    """
     severities: Annotated[
         list[Annotated[Integer, Field(ge=1, le=5)]], Field(min_length=1, max_length=5)
     ] = list(SEVERITIES)
+    """Severities, in rising order, from 1 (slight) to 5 (gross).
+
+    Unit: none
+    """
 
     @property
     def modalities(self) -> Sequence[str]:
@@ -105,10 +136,22 @@ class UniversalPerturbation(Control):
     """One perturbation for all images of a group, learned on its training images."""
 
     kind: Literal["universal"]
-    # Largest change of a pixel, in rising order, in units of the full intensity range.
+    """`universal`: one perturbation for all images of a group, learned on its training images."""
     epsilon: Annotated[list[Epsilon], Field(min_length=1, max_length=100), AfterValidator(rising)]
-    epochs: Iterations = 5  # passes over the training images
-    batch: Annotated[Integer, Field(ge=1, le=100_000)] = 32  # images of a step
+    """Largest change of a pixel, in rising order; one perturbation is learned for each.
+
+    Unit: full intensity range [0, 1]
+    """
+    epochs: Iterations = 5
+    """Passes over the training images.
+
+    Unit: epochs
+    """
+    batch: Annotated[Integer, Field(ge=1, le=100_000)] = 32
+    """Images of a step.
+
+    Unit: images
+    """
 
     @property
     def modalities(self) -> Sequence[str]:

@@ -28,12 +28,21 @@ def _check_quality(value: Any, validate: Callable[[Any], Any]) -> Any:
 class Jpeg(Model):
     """Images are stored as JPEG and read again before the network sees them."""
 
-    # One quality, or [lowest, highest]: the network's answer is the mean over `draws` of them.
     quality: Annotated[
         JpegQuality | Annotated[list[JpegQuality], Field(min_length=2, max_length=2)],
         WrapValidator(_check_quality),
     ]
-    draws: Annotated[Repeats, Field(ge=2)] | None = None  # of a range alone; null: DRAWS
+    """Quality of the JPEG, or `[lowest, highest]`: the network's answer is then the mean over
+    `draws` of them.
+
+    Unit: JPEG quality
+    """
+    draws: Annotated[Repeats, Field(ge=2)] | None = None
+    """Qualities of a range that are averaged, evenly spaced, each once. Left out: 8.
+
+    Unit: qualities
+    Only: with a range of `quality`
+    """
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -63,12 +72,20 @@ class BitDepth(Model):
     """Grey values are rounded to so many bits (Xu et al. 2018)."""
 
     bits: Annotated[Integer, Field(ge=1, le=8)]
+    """Bits to which grey values are rounded.
+
+    Unit: bits
+    """
 
 
 class Median(Model):
     """Each pixel becomes the median of a window (Xu et al. 2018)."""
 
-    size: Annotated[Integer, Field(ge=3, le=15)]  # pixels of the window's side, odd
+    size: Annotated[Integer, Field(ge=3, le=15)]
+    """Side of the window, an odd number.
+
+    Unit: pixels
+    """
 
     @model_validator(mode="after")
     def _check_odd(self) -> Self:
@@ -80,12 +97,40 @@ class Median(Model):
 class Smoothing(Model):
     """Randomised smoothing (Cohen et al. 2019): the answer is that of many noisy copies."""
 
-    sigma: Epsilon  # of the Gaussian noise, images lie in [0, 1]
-    samples: Count = 1000  # noisy copies of an image that its certificate rests on
-    selection: Count = 100  # further copies, which choose the class that is certified
-    alpha: Annotated[Real, Field(gt=0, lt=0.5)] = 0.001  # probability that a certificate is wrong
-    draws: Annotated[Repeats, Field(ge=2)] = 16  # noise patterns whose mean the network gives
-    images: Count | Literal["all"] = "all"  # validation images that are certified
+    sigma: Epsilon
+    """Standard deviation of the Gaussian noise.
+
+    Unit: full intensity range [0, 1]
+    """
+    samples: Count = 1000
+    """Noisy copies of an image that its certificate rests on.
+
+    Unit: copies
+    Reruns: the certificates
+    """
+    selection: Count = 100
+    """Further copies, which choose the class that is certified.
+
+    Unit: copies
+    Reruns: the certificates
+    """
+    alpha: Annotated[Real, Field(gt=0, lt=0.5)] = 0.001
+    """Probability, for each image, that its certificate is wrong.
+
+    Unit: share
+    Reruns: the certificates
+    """
+    draws: Annotated[Repeats, Field(ge=2)] = 16
+    """Noise patterns over which the network's answer is averaged, for accuracy and attacks.
+
+    Unit: patterns
+    """
+    images: Count | Literal["all"] = "all"
+    """Validation images that are certified, or `all`.
+
+    Unit: images
+    Reruns: the certificates
+    """
 
     @model_validator(mode="after")
     def _check_samples(self) -> Self:
@@ -107,9 +152,13 @@ class InputDefence(Model):
     """One defence at the input."""
 
     jpeg: Jpeg | None = None
+    """Images are stored as JPEG and read again."""
     bit_depth: BitDepth | None = None
+    """Grey values are rounded to fewer bits."""
     median: Median | None = None
+    """Each pixel becomes the median of a window."""
     smoothing: Smoothing | None = None
+    """Randomised smoothing: the answer is the mean over noisy copies."""
 
     @property
     def kind(self) -> str:
@@ -194,10 +243,15 @@ class DefendedNetwork(_MadeOfOthers):
     """Another network of the group behind a defence at its input; nothing is trained."""
 
     defence: InputDefence
-    of: Name = "full"  # a run of the group: its main network, or another one
-    # What an attack gets as the defence's gradient. bpda: that of the identity (Athalye et al.
-    # 2018); autograd: its own. null: bpda for jpeg and bit_depth, whose own is 0; else autograd
+    """One defence at the input; nothing is trained."""
+    of: Name = "full"
+    """The network behind it: `full`, the main one, or another entry of `networks` that is not made
+    of others.
+    """
     gradient: Literal["bpda", "autograd"] | None = None
+    """What an attack uses as the gradient of the defence: `bpda`, that of the identity; `autograd`,
+    its own. Left out: `bpda` for `jpeg` and `bit_depth`, else `autograd`.
+    """
 
     @property
     def used_gradient(self) -> str:
@@ -229,6 +283,9 @@ class EnsembleNetwork(_MadeOfOthers):
     """Several networks of the group together: the mean of their probabilities."""
 
     ensemble: Annotated[list[Name], Field(min_length=2, max_length=100), BeforeValidator(_as_list)]
+    """Names of two or more networks of the group, each once, whose probabilities are averaged:
+    `full`, or entries of `networks` that are no ensembles.
+    """
 
     @model_validator(mode="after")
     def _check_once(self) -> Self:

@@ -38,15 +38,36 @@ def _as_list(value: Any) -> Any:
 class Input(Model):
     """The input that a network from elsewhere expects."""
 
-    # Pixels of a side, or [height, width]; if given, `image.size` must be the same.
     size: DeclaredSize | None = None
+    """Size of the images that the network takes: a side, or `[height, width]`. If given,
+    `image.size` must be the same.
+
+    Unit: pixels
+    """
     channels: Literal[1, 3] = 3
-    range: tuple[Real, Real] = (0.0, 1.0)  # the values of black and of white
-    # In that range, one for all channels or one each. null: those of the architecture's ImageNet
-    # weights if there is one, else 0 and 1.
+    """Channels of its images: 3, or 1 for grey ones.
+
+    Unit: channels
+    """
+    range: tuple[Real, Real] = (0.0, 1.0)
+    """Values of black and of white, `[black, white]`.
+
+    Unit: the network's values
+    """
     mean: Annotated[list[Real], BeforeValidator(_as_list)] | None = None
+    """Subtracted from the values in `range`: one number, or one for each channel. Left out: those
+    of the architecture's ImageNet weights, without an architecture 0.
+
+    Unit: the network's values
+    """
     std: Annotated[list[Annotated[Real, Field(gt=0)]], BeforeValidator(_as_list)] | None = None
+    """What the values are divided by then: one number, or one for each channel. Left out: those of
+    the architecture's ImageNet weights, without an architecture 1.
+
+    Unit: the network's values
+    """
     layout: Literal["channels_first", "channels_last"] = "channels_first"
+    """Order of the axes: `channels_first`, or `channels_last` as of most networks of TensorFlow."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -71,15 +92,33 @@ class Outputs(Model):
     """What the outputs of a network mean."""
 
     outputs: Literal["logits", "probabilities", "logit", "sigmoid", "multilabel"] = "logits"
-    # The second class is predicted where its probability is over it; for two classes alone.
-    # null: 0.5, which is the class of the larger output
+    """What the outputs mean. One for each class: `logits`, or `probabilities` behind a softmax. One
+    for two classes: `logit`, or `sigmoid` behind a sigmoid. One for each of several labels:
+    `multilabel`.
+    """
     threshold: Annotated[Real, Field(gt=0, lt=1)] | None = None
-    # Of several labels, the one that is audited: the number of its output, from 0, or its name.
+    """The second class is predicted where its probability is over it. Left out: 0.5.
+
+    Unit: share
+    Only: with two classes
+    """
     label: Annotated[Integer, Field(ge=0, lt=100_000)] | Title | None = None
-    labels: list[Title] | None = None  # names of the outputs of several labels, in their order
-    # sigmoid: outputs of several labels are probabilities. none: they are logits, even if all of
-    # them lie in [0, 1]. null: as the file shows; refused if it does not and they lie in [0, 1]
+    """The label that is audited: the number of its output, from 0, or its name in `labels`.
+
+    Unit: none
+    Only: needed with `outputs: multilabel`
+    """
+    labels: list[Title] | None = None
+    """Names of all outputs, in their order. A `.safetensors` file needs them.
+
+    Only: with `outputs: multilabel`
+    """
     activation: Literal["none", "sigmoid"] | None = None
+    """`sigmoid`: the outputs are probabilities, and the file does not show it. `none`: the outputs
+    are logits, although they lie in [0, 1]. Left out: as the file shows.
+
+    Only: `sigmoid` with `outputs: multilabel`; `none` not with `probabilities` or `sigmoid`
+    """
 
     @property
     def label_index(self) -> int:
@@ -185,12 +224,27 @@ class ExistingNetwork(Outputs):
     """A network trained elsewhere; all images of its group are for validation."""
 
     file: Annotated[InputFile, IS_PATH, JOB_ONLY]
-    # In the order of the outputs; of one number for each image: [negative, positive].
+    """Path of the file: `.pt2` (`torch.export.save`), `.onnx`, `.safetensors` (weights, with
+    `architecture`), or TorchScript (`.pt`, `.ts`, `.torchscript`; with `trust: true`).
+    """
     classes: Annotated[list[Name], Field(min_length=2)]
-    architecture: Architecture | None = None  # for files of weights (.safetensors) alone
-    # null: as the architecture's ImageNet weights, or Input's defaults without an architecture
+    """The group's classes in the order of the network's outputs; of one number for each image,
+    `[negative, positive]`.
+    """
+    architecture: Architecture | None = None
+    """Network that the weights belong to, as `training.architecture`.
+
+    Only: needed with a `.safetensors` file, and only there
+    """
     input: Input | None = None
-    trust: bool = False  # allows TorchScript, which runs as a program when it is read
+    """The input that the network expects. Left out: three channels from 0 to 1; of weights, that of
+    the architecture's ImageNet weights.
+    """
+    trust: bool = False
+    """Allow a TorchScript file. It runs as a program, so know who made it.
+
+    Only: needed with TorchScript
+    """
 
     @property
     def format(self) -> str:

@@ -88,27 +88,58 @@ class DicomWeb(Model):
     """A server that is asked over DICOMweb (QIDO-RS and WADO-RS)."""
 
     url: Annotated[str, IS_PATH, AfterValidator(_check_url)]
-    # What stands between `url` and `studies` where a server keeps its services apart.
+    """Address of the service, such as `https://pacs.hospital/dicom-web`. `http://` only for this
+    machine itself; no login in it.
+    """
     qido_prefix: Prefix | None = None
+    """What stands between `url` and `studies` for searches (QIDO-RS), where a server keeps its
+    services apart.
+    """
     wado_prefix: Prefix | None = None
+    """The same for fetching (WADO-RS)."""
 
 
 class Listener(Model):
     """Where a server that only knows C-MOVE sends films to: a port of this machine."""
 
     host: Host = "0.0.0.0"
+    """Address of this machine at which it listens."""
     port: Port = 11_113
+    """Port at which it listens.
+
+    Unit: none
+    """
 
 
 class Dimse(Model):
     """A server that is asked over DIMSE (C-FIND, and C-GET or C-MOVE)."""
 
     host: Host
+    """Name or address of the server."""
     port: Port = 104
-    called: AeTitle  # the server's title
-    calling: AeTitle = "PGDOSE"  # ours, which the server must know
+    """Port of the server.
+
+    Unit: none
+    """
+    called: AeTitle
+    """AE title of the server."""
+    calling: AeTitle = "PGDOSE"
+    """AE title of pgdose, which the server must know.
+
+    Reruns: the page
+    """
     retrieve: Literal["get", "move"] = "get"
-    listen: Listener | None = None  # with `move`; null: its defaults
+    """How films come: `get` (C-GET), over the connection that asks for them; `move` (C-MOVE), to
+    the port of `listen`.
+
+    Reruns: the page
+    """
+    listen: Listener | None = None
+    """Where this machine listens for what the server sends.
+
+    Only: with `retrieve: move`
+    Reruns: the page
+    """
 
     @property
     def listener(self) -> Listener:
@@ -128,9 +159,15 @@ class Dimse(Model):
 class Tls(Model):
     """How a server's identity is checked, and how this machine shows its own."""
 
-    ca: Annotated[InputFile | None, IS_PATH] = None  # PEM; null: the authorities of the system
-    certificate: Annotated[InputFile | None, IS_PATH] = None  # PEM, of this machine
-    key: Annotated[InputFile | None, IS_PATH] = None  # PEM; null: it stands in `certificate`
+    ca: Annotated[InputFile | None, IS_PATH] = None
+    """PEM file of the authorities to trust. Left out: those of the system."""
+    certificate: Annotated[InputFile | None, IS_PATH] = None
+    """PEM file of this machine's certificate.
+
+    Only: needed with `retrieve: move`
+    """
+    key: Annotated[InputFile | None, IS_PATH] = None
+    """PEM file of its private key. Left out: it stands in `certificate`."""
 
     @model_validator(mode="after")
     def _check_key(self) -> Self:
@@ -143,9 +180,23 @@ class Server(Model):
     """The archive's server: over DICOMweb, or over DIMSE."""
 
     dicomweb: DicomWeb | None = None
+    """The server over DICOMweb (QIDO-RS, WADO-RS). Give this or `dimse`."""
     dimse: Dimse | None = None
-    tls: Tls | None = None  # of DIMSE: without it, it speaks in the clear
-    credentials: Annotated[InputFile | None, IS_PATH] = None  # null: of the environment, or none
+    """The server over DIMSE (C-FIND, and C-GET or C-MOVE)."""
+    tls: Tls | None = None
+    """Certificates. With this key DIMSE is encrypted; without it, DIMSE is not.
+
+    Reruns: the page
+    """
+    credentials: Annotated[InputFile | None, IS_PATH] = None
+    """A file that only you can read (`chmod 600`), with the lines `user: ...` and `password: ...`,
+    or `token: ...`.
+
+    Left out: `PGDOSE_PACS_USER`, `PGDOSE_PACS_PASSWORD` or `PGDOSE_PACS_TOKEN` of the environment,
+    or no login.
+
+    Reruns: the page
+    """
 
     @property
     def host(self) -> str:
@@ -208,12 +259,16 @@ def _check_body_part(text: str) -> str:
 class Find(Model):
     """Which series of the archive are listed. Each filter is checked on the answers, too."""
 
-    modalities: Modalities | None = None  # null: those of the source
-    dates: tuple[Day | None, Day | None] = (None, None)  # of the study, first and last
-    # Words for BodyPartExamined; a series without one stays: only its films can tell.
+    modalities: Modalities | None = None
+    """Modalities of the series that are listed. Left out: those of the source's `modalities`."""
+    dates: tuple[Day | None, Day | None] = (None, None)
+    """First and last day of the study, such as `[2019-01-01, null]`; `null` leaves an end open."""
     body_parts: list[Annotated[str, AfterValidator(_check_body_part)]] = []
-    # Of StudyDescription or SeriesDescription, capitals or not; `*` and `?` as in file names.
+    """Words for BodyPartExamined; a series that states none is listed too. Empty: any."""
     descriptions: list[Annotated[str, AfterValidator(_check_pattern)]] = []
+    """Patterns for StudyDescription or SeriesDescription, such as `"*THORAX*"`, in capitals or not.
+    Empty: any.
+    """
 
     @field_validator("dates")
     @classmethod
@@ -238,14 +293,40 @@ TimeOfDay = Annotated[str, AfterValidator(_check_time)]
 class Fetch(Model):
     """How gently films are fetched. No result depends on it."""
 
-    per_second: Annotated[Real, Field(gt=0, le=100_000)] | None = None  # films; null: no limit
-    at_once: Annotated[Integer, Field(ge=1, le=MOST_CONNECTIONS)] = 4  # connections
-    # From and to, of this machine's clock, also over midnight; null: at any time.
+    per_second: Annotated[Real, Field(gt=0, le=100_000)] | None = None
+    """Most films that are fetched in a second, over all connections. Left out: no limit.
+
+    Unit: films per second
+    """
+    at_once: Annotated[Integer, Field(ge=1, le=MOST_CONNECTIONS)] = 4
+    """Connections at once.
+
+    Unit: connections
+    """
     hours: tuple[TimeOfDay, TimeOfDay] | None = None
+    """Time of day at which the server may be asked, such as `["20:00", "06:00"]`, by this machine's
+    clock; the job waits outside of it. Left out: any time.
+    """
     retries: Annotated[Integer, Field(ge=0, le=100)] = 5
-    timeout: Annotated[Real, Field(gt=0, le=86_400)] = 60  # seconds without a word of the server
-    most_gb: Annotated[Real, Field(gt=0)] | None = None  # of all files in `root`; null: no limit
-    least_free_gb: Annotated[Real, Field(ge=0)] = 5  # of the disk, which stay free
+    """How often an instance is asked for again, and a server that does not answer.
+
+    Unit: tries
+    """
+    timeout: Annotated[Real, Field(gt=0, le=86_400)] = 60
+    """How long the server may be silent.
+
+    Unit: seconds
+    """
+    most_gb: Annotated[Real, Field(gt=0)] | None = None
+    """Size of all files in `root` over which the job stops. Left out: no limit.
+
+    Unit: GB
+    """
+    least_free_gb: Annotated[Real, Field(ge=0)] = 5
+    """Free space on the disk of `root` under which the job stops.
+
+    Unit: GB
+    """
 
     @field_validator("hours")
     @classmethod

@@ -15,7 +15,7 @@ A new kind touches, in this order:
   in `sources_of_kind(...)`, there and in other rules
 - reading its pixels: `xray.source_images`, or the rule `tile` with `scripts/tile.py`
 - `preflight`: checks of its files before any job
-- `docs/reference/study.md`, the schema (`pgdose schema`)
+- a section in `reference.study_keys`, the schema (`pgdose schema`)
 """
 
 from typing import Annotated, Literal, Self
@@ -68,7 +68,9 @@ class HandLabels(AnyTable):
     """A table of labels by hand, one row a report; the labeller is measured against it."""
 
     table: Annotated[InputFile, IS_PATH]
+    """Path of a table of labels that a person gave, one row a report."""
     id: str = "accession_number"
+    """Column with the values of `reports.id`."""
 
 
 class Reports(AnyTable):
@@ -79,19 +81,53 @@ class Reports(AnyTable):
     """
 
     table: Annotated[InputFile | None, IS_PATH] = None
-    documents: bool = False  # DICOM SR and encapsulated documents among the source's files
-    hl7: Annotated[InputPath | None, IS_PATH] = None  # a folder of HL7 v2 messages (ORU)
+    """Path of a table of free-text reports: CSV, Excel or Parquet. Give this, `documents` or `hl7`.
+    """
+    documents: bool = False
+    """Take the reports from DICOM structured reports and encapsulated documents (PDF, CDA, text)
+    among the files of the source.
+    """
+    hl7: Annotated[InputPath | None, IS_PATH] = None
+    """Folder of HL7 v2 messages; the reports are those of type ORU."""
     id: Column = "accession_number"
+    """Column that holds what the attribute `tag` of the films holds; of several names, the first
+    that the table has counts.
+
+    Only: with `table`
+    """
     text: Column = "report"
-    accession: MessageField | None = None  # of HL7 messages; null: DEFAULT_ACCESSION
+    """Column with the text of the report; of several names, the first that the table has counts.
+
+    Only: with `table`
+    """
+    accession: MessageField | None = None
+    """Field of the HL7 messages that holds what the attribute `tag` of the films holds, such as
+    `OBR-3`, `ORC-3`, `OBR-3.2` or `ZDS-1`. Left out: `OBR-18`.
+
+    Only: with `hl7`
+    """
     tag: Name = "AccessionNumber"
-    # What several rows with one id are: addenda of one report (`join`), findings of several
-    # (`union`), or corrections (`last`).
+    """DICOM attribute that joins a film to its report."""
     several: Literal["union", "join", "first", "last", "error"] = "error"
-    negation: bool = True  # false: every mention of a finding counts, as in the paper
-    # Which reports are norm: a norm phrase as a whole, or also unremarkable statements throughout
+    """How several rows with one id and different texts are read: `join`, as parts of one report;
+    `union`, as several reports of one film; `first` or `last`, as corrections, of which that one
+    counts; `error` stops the study.
+    """
+    negation: bool = True
+    """Read negations and hedges. `false`: every mention of a finding counts, as the paper's plain
+    keyword match does.
+    """
     norm: Literal["phrases", "composed"] = "phrases"
+    """Which reports are norm: `phrases`, a norm phrase as the whole report or as its conclusion
+    (the paper's reading); `composed`, also reports whose statements are all unremarkable.
+
+    Only: `composed` with `negation: true`
+    """
     hand_labels: HandLabels | None = None
+    """A table of labels by hand, against which the labeller is measured.
+
+    Reruns: `agreement.csv`, `label_confusion.csv`, `label_errors.csv` of the source
+    """
 
     @property
     def origin(self) -> Literal["table", "documents", "hl7"]:
@@ -141,10 +177,26 @@ class TableLabels(Model):
     """Labels in one column (`column` and `names`), or in a column for each finding (`columns`)."""
 
     column: Column | None = None
-    separator: str | None = None  # between several words of a cell
-    names: dict[Label, Word] = {}  # the word of each label
-    columns: dict[Label, Column] = {}  # cells: 1, 0, -1 (uncertain) or empty
-    empty: Literal["unknown", "absent"] = "unknown"  # what an empty cell of `columns` means
+    """Column whose cells hold words for labels. Needs `names`; give this or `columns`."""
+    separator: str | None = None
+    """Text between several words of one cell of `column`, such as `"|"`.
+
+    Only: with `column`
+    """
+    names: dict[Label, Word] = {}
+    """The word of each label in `column`: `{norm: No Finding, pneumonia: Pneumonia}`.
+
+    Only: with `column`
+    """
+    columns: dict[Label, Column] = {}
+    """A column for each label, with 1 (present), 0 (absent), -1 (uncertain) or nothing in its
+    cells: `{pneumonia: Pneumonia}`.
+    """
+    empty: Literal["unknown", "absent"] = "unknown"
+    """What an empty cell of `columns` means: `unknown`, or `absent` (as 0).
+
+    Only: with `columns`
+    """
 
     @property
     def all_names(self) -> list[str]:
@@ -170,34 +222,77 @@ class LabelTable(AnyTable):
     """
 
     table: Annotated[InputFile, IS_PATH]
+    """Path of a table of labels of the films. Where reports give a label too, the table's counts,
+    and the labeller is measured against it.
+    """
     id: Column
+    """Column with the values of `tag`, or the names of the files; of several names, the first that
+    the table has counts.
+    """
     tag: Name = "SOPInstanceUID"
-    several: Literal["union", "first", "last", "error"] = "error"  # rows of one film
+    """DICOM attribute that joins a film to its row, or `file` for the file's name."""
+    several: Literal["union", "first", "last", "error"] = "error"
+    """How several rows of one film that differ are read: `union`, all of them hold; `first` or
+    `last`, only that one; `error` stops the study.
+    """
     labels: TableLabels
+    """Which labels the table holds, and where."""
 
 
 class Screen(Model):
     """Limits of screening: which images no group can use."""
 
-    smallest: Annotated[Integer, Field(ge=8, le=100_000)] = 64  # pixels of the shorter side
-    least_spread: Annotated[Real, Field(ge=0)] = 4.0  # grey levels, standard deviation
-    most_at_ends: Annotated[Real, Field(gt=0, le=1)] = 0.6  # share of black or white pixels
-    lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = None  # of the image; null: off
-    # Images with rows of letters in their pixels, or a header that says so.
+    smallest: Annotated[Integer, Field(ge=8, le=100_000)] = 64
+    """Shortest side that an image may have; a smaller one is rejected.
+
+    Unit: pixels
+    """
+    least_spread: Annotated[Real, Field(ge=0)] = 4.0
+    """Standard deviation of the grey values under which an image is rejected as blank.
+
+    Unit: grey levels of 255
+    """
+    most_at_ends: Annotated[Real, Field(gt=0, le=1)] = 0.6
+    """Share of black and white pixels over which an image is rejected as saturated.
+
+    Unit: share
+    """
+    lateral_score: Annotated[Real, Field(gt=0, le=1)] | None = None
+    """Score from which the pixels themselves show a lateral film, which is rejected. Left out: off,
+    since opaque lungs may look lateral.
+
+    Unit: score
+    """
     burned_in_text: Literal["count", "reject"] = "count"
+    """What becomes of images with rows of letters in their pixels, or with a header that says so:
+    `count` them, or `reject` them. Histology is not searched and takes no `reject`.
+    """
 
 
 class FilmScreen(Screen):
-    # A film whose BodyPartExamined holds none of these words is discarded.
     body_parts: list[str] = ["CHEST", "THORAX", "LUNG", "LUNGS", "HEART"]
+    """One of these words must stand in the attribute BodyPartExamined, if it holds anything; other
+    films are rejected.
+
+    Reruns: the source
+    """
 
 
 class Source(Model):
     root: Annotated[InputPath, JOB_ONLY]
-    # Sources with the same word here number their patients alike; `none`: nobody knows them, and
-    # each image, or all images of one original, stand for a patient of their own.
+    """Folder of the files. Links that lead out of it are refused."""
     patients: Name | None = None
+    """A word; sources with the same word number their patients alike, so that a person in both is
+    one patient. Left out: each source has its own patients.
+
+    `none`: nobody knows the patients. Each image then stands for a patient of its own, intervals by
+    patients are left out, and the page says so.
+    """
     shards: Annotated[Shards, UsedBy("index_fields", "index_slides")] = 1
+    """How many jobs share the reading of the source. Results do not depend on it.
+
+    Unit: jobs
+    """
 
 
 # What to do with films that are stored mirrored, on their side or upside down: turn them upright,
@@ -209,13 +304,34 @@ class DicomArchive(Source):
     """A folder of DICOM files, labelled by free-text reports, by a table of labels, or both."""
 
     kind: Literal["dicom_archive"]
+    """`dicom_archive`: a folder of DICOM films; every file below `root` is tried, whatever its
+    name.
+    """
     reports: Reports | None = None
+    """Free-text reports that give the labels."""
     lexicon: Annotated[InputFile | None, IS_PATH] = None
-    label_table: LabelTable | None = None  # of a label that both have, the table's counts
-    encoding: Encoding | None = None  # of the files' text, where they declare a wrong one
-    modalities: Modalities = list(FILM_MODALITIES)  # other images are no films
+    """Path of the lexicon, which says what the words of the reports mean, such as
+    `resources/lexicons/ru.yaml`.
+
+    Only: with `reports`, and needed there
+    """
+    label_table: LabelTable | None = None
+    """A table of labels of the films, instead of reports or beside them."""
+    encoding: Encoding | None = None
+    """Encoding of the text in the DICOM files, where they declare a wrong character set."""
+    modalities: Modalities = list(FILM_MODALITIES)
+    """Which images are films, by the DICOM attribute Modality; others are rejected
+    (`other_modality`).
+    """
     orientation: Orientation = "turn"
+    """What becomes of films that are stored mirrored, on their side or upside down: `turn` them
+    upright, `reject` them, or take them `as_stored`.
+    """
     screen: FilmScreen = FilmScreen()
+    """Limits of screening: which films no group can use.
+
+    Reruns: the screening
+    """
 
     @property
     def modality(self) -> str:
@@ -239,10 +355,19 @@ class DicomArchive(Source):
 class PacsArchive(DicomArchive):
     """Films of a picture archive: listed and fetched into `root`, then as a folder of them."""
 
-    kind: Literal["pacs"]  # type: ignore[assignment] # its own tag in the file
+    kind: Literal["pacs"]  # type: ignore[assignment]
+    """`pacs`: films that are listed on a server and fetched into `root`, which is made if it is
+    missing. `root` is a folder for these films alone.
+    """
     server: Annotated[Server, UsedBy("list_on_pacs")]
+    """The server: over DICOMweb or over DIMSE."""
     find: Annotated[Find, UsedBy("list_on_pacs")] = Find()
+    """Which series of the server are listed."""
     fetch: Annotated[Fetch, JOB_ONLY] = Fetch()
+    """How gently films are fetched. No result depends on it.
+
+    Reruns: the page
+    """
 
     @property
     def asked_modalities(self) -> list[str]:
@@ -275,10 +400,15 @@ def _check_layout(layout: Layout | None, needed: list[str]) -> None:
 class TableSource(Source, AnyTable):
     """A source that a table describes."""
 
-    # What several rows of one image are that differ: all of them hold, or one, or it is a mistake.
     several: Literal["union", "first", "last", "error"] = "error"
-    # What patients are whose identifiers differ only in capitals, spaces or leading zeros.
+    """How several rows of one image that differ are read: `union`, all of them hold; `first` or
+    `last`, only that one; `error` stops the study.
+    """
     similar_patients: Literal["error", "same", "distinct"] = "error"
+    """How two identifiers of patients that differ only in capitals, spaces, leading zeros or
+    look-alike letters are read: as the `same` patient, as `distinct` ones, or as an `error`, which
+    stops the study.
+    """
 
 
 def _check_words(classes: dict[str, list[str]]) -> None:
@@ -312,8 +442,11 @@ def _check_words(classes: dict[str, list[str]]) -> None:
 class FieldColumns(Model):
     model_config = ConfigDict(protected_namespaces=())
     file: Column = "file"
+    """Column with the path of the field below `root`."""
     patient: Column = "patient"
+    """Column with the patient."""
     class_: Annotated[Column, Field(alias="class")] = "class"
+    """Column with the class of the field."""
 
 
 # How many bits of channels with more than 8 are in use; a file that states fewer has those.
@@ -324,15 +457,40 @@ class MicroscopeFields(TableSource):
     """Whole images of one class each, which a table or their folders (`layout`) name."""
 
     kind: Annotated[Literal["microscope_fields"], UsedBy()]
+    """`microscope_fields`: whole images of one class each, cut into tiles without overlap."""
     table: Annotated[InputFile | None, IS_PATH] = None
+    """Path of a table with the class and patient of each field. Give this or `layout`."""
     columns: FieldColumns = FieldColumns()
+    """Names of the columns of `table`."""
     layout: Annotated[Layout | None, IS_PATH] = None  # such as "{class}/{patient}/*.tif"
-    # The words of the folders or of the table for each class; empty: they are the classes.
+    """What folders and names say, such as `"{class}/{patient}/*.tif"`, or a list of such patterns,
+    of which the first that a path matches counts.
+    """
     classes: Annotated[dict[Name, list[Word]], UsedBy("index_fields")] = {}
-    tile: Tile = 256  # pixels of a side
-    margin: Literal["error", "drop"] = "error"  # of a field that is no whole number of tiles
-    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
+    """Words of the folders or of the table for each class, in any language: `{tumour: [tumor,
+    "cancer*"]}`. Left out: the words are the classes.
+    """
+    tile: Tile = 256
+    """Side of a tile, a square.
+
+    Unit: pixels
+    """
+    margin: Literal["error", "drop"] = "error"
+    """What becomes of a field that is no whole number of tiles: `error` stops the study, `drop`
+    cuts what fits.
+    """
+    least_focus: LeastFocus = None
+    """Variance of the Laplacian under which a tile is rejected as blurred. Left out: off.
+
+    Unit: squared grey levels of 255
+    Reruns: the screening
+    """
     bits: Annotated[UsedBits, UsedBy("tile")] = 16
+    """How many bits of channels with more than 8 are in use; a file that states fewer has those.
+
+    Unit: bits
+    Reruns: the screening
+    """
 
     @property
     def modality(self) -> str:
@@ -350,22 +508,50 @@ class MicroscopeFields(TableSource):
 
 class SlideColumns(Model):
     slide: Column = "slide"
+    """Column with the path of the slide below `root`."""
     patient: Column = "patient"
+    """Column with the patient."""
     outlines: Column | None = "outlines"
+    """Column with the path of the outlines. `null`: the table has none, and needs `class`."""
     class_: Annotated[Column | None, Field(alias="class")] = None
+    """Column with one class for the whole slide."""
     mpp: Column | None = None
+    """Column with the scale of the slide, micrometres to a pixel, where the file does not state it.
+    """
 
 
 class Tissue(Model):
     """Which part of a slide is tissue. Areas are in tiles: not every slide states its scale."""
 
     method: Literal["saturation", "optical_density"] = "saturation"
-    threshold: Annotated[Real, Field(gt=0)] | None = None  # null: Otsu's, of each slide
-    between: tuple[Real, Real] = (0.04, 0.10)  # Otsu's threshold is clipped to this range
+    """How tissue is told from glass: by the `saturation` of colours, or by `optical_density`."""
+    threshold: Annotated[Real, Field(gt=0)] | None = None
+    """Value over which a pixel is tissue. Left out: Otsu's threshold of each slide.
+
+    Unit: that of `method`
+    """
+    between: tuple[Real, Real] = (0.04, 0.10)
+    """Range to which Otsu's threshold is clipped.
+
+    Unit: that of `method`
+    """
     smallest_island: Annotated[Real, Field(ge=0)] = 0.5
+    """Area under which a piece of tissue is left out.
+
+    Unit: areas of a tile
+    """
     smallest_hole: Annotated[Real, Field(ge=0)] = 0.5
-    pen: bool = True  # leave out pen marks
-    share: Share = 0.5  # of a tile that must be tissue
+    """Area under which a hole in the tissue is filled.
+
+    Unit: areas of a tile
+    """
+    pen: bool = True
+    """Leave out pen marks."""
+    share: Share = 0.5
+    """Least share of a tile that must be tissue.
+
+    Unit: share
+    """
 
     @field_validator("between")
     @classmethod
@@ -379,31 +565,74 @@ class Slides(TableSource):
     """Whole slides, and outlines of the tissue's classes on them."""
 
     kind: Annotated[Literal["slides"], CANDIDATES]
+    """`slides`: whole slides, and outlines of the classes of tissue on them."""
     table: Annotated[InputFile, IS_PATH, JOB_ONLY]
-    outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None  # null: `root`
+    """Path of a table with one row a slide: its patient, and its outlines or its class."""
+    outlines_root: Annotated[InputPath | None, IS_PATH, JOB_ONLY] = None
+    """Folder of the outlines, if they lie apart from the slides. Left out: `root`."""
     columns: SlideColumns = SlideColumns()
-    # The words of the outlines for each class, and colours (#rrggbb); `Tumor*` is every word that
-    # begins so. Where outlines overlap, the first class counts.
+    """Names of the columns of `table`."""
     classes: Annotated[dict[Name, list[Word]], Field(min_length=1), CANDIDATES] = {
         IGNORE: ["ignore", "ignore*"],
         "tumour": ["tumor", "tumour"],
         "norm": ["norm", "normal"],
     }
-    rest: Annotated[Name, CANDIDATES] = "norm"  # the class of tissue outside all outlines
-    tile: Tile = 256  # pixels of a side
-    # Resolution of the tiles: a pyramid level (0 unless `mpp` is given), or micrometres per pixel.
+    """Words of the outlines for each class, or colours (`"#00ff00"`); `Tumor*` is every word that
+    begins so. Where outlines overlap, the first class counts. No tile is taken of `ignore`.
+    """
+    rest: Annotated[Name, CANDIDATES] = "norm"
+    """Class of the tissue outside all outlines, where the table gives none; `ignore` takes no tile
+    of it.
+    """
+    tile: Tile = 256
+    """Side of a tile, a square.
+
+    Unit: pixels
+    """
     level: Annotated[Integer | None, Field(ge=0, le=100), CANDIDATES] = None
+    """Pyramid level that tiles are read from. Left out: 0, unless `mpp` is given.
+
+    Unit: none
+    """
     mpp: Annotated[Real | None, Field(gt=0), CANDIDATES] = None
-    overlap: Annotated[Real, Field(ge=0, le=0.9), CANDIDATES] = 0.0  # of neighbours, of a side
+    """Scale of the tiles, in place of `level`.
+
+    Unit: micrometres to a pixel
+    """
+    overlap: Annotated[Real, Field(ge=0, le=0.9), CANDIDATES] = 0.0
+    """Overlap of neighbouring tiles.
+
+    Unit: share of a side
+    """
     tiles_per_class: Annotated[Count, UsedBy("index_slides")]
-    class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9  # of a tile
+    """Tiles of each class but `ignore`, over all slides.
+
+    Unit: tiles
+    Reruns: the source, without the survey of its slides
+    """
+    class_share: Annotated[Real, Field(gt=0.5, le=1), CANDIDATES] = 0.9
+    """Least share of a tile that must lie in its class.
+
+    Unit: share
+    """
     tissue: Annotated[Tissue, CANDIDATES] = Tissue()
-    # Colours as the file has them, or converted from its ICC profile.
+    """Which part of a slide is tissue."""
     colour: Annotated[
         Literal["as_stored", "srgb"], UsedBy("candidates", "index_slides", "tile")
     ] = "as_stored"
-    least_focus: LeastFocus = None  # variance of a tile's Laplacian; null: off
+    """Colours `as_stored`, or converted to `srgb` by the slide's ICC profile, where it has one."""
+    least_focus: LeastFocus = None
+    """Variance of the Laplacian under which a tile is rejected as blurred. Left out: off.
+
+    Unit: squared grey levels of 255
+    Reruns: the screening
+    """
     threads: Annotated[Threads, JOB_ONLY] = 1
+    """Threads that read one slide. Results do not depend on it.
+
+    Unit: threads
+    Reruns: the page
+    """
 
     @property
     def modality(self) -> str:
@@ -439,21 +668,32 @@ class Slides(TableSource):
 
 class TableColumns(Model):
     image: Column = "image"
+    """Column with the path of the image below `root`."""
     patient: Column = "patient"
+    """Column with the patient."""
     age: Column | None = None
+    """Column with the age, in years or as DICOM writes it (`045Y`)."""
     sex: Column | None = None
+    """Column with the sex."""
     view: Column | None = None
+    """Column with the view position of a film, such as PA."""
     class_: Annotated[Column | None, Field(alias="class")] = None
-    # What an image was made from by augmentation; images of one original stay on one side of the
-    # split. Only where nobody knows the patients.
+    """Column with the class."""
     original: Column | None = None
+    """Column that names what an image was made from by augmentation; images of one original stay on
+    one side of the split.
+
+    Only: with `patients: none` and a `table`
+    """
 
 
 class SexWords(Model):
     """The words of a table for the sexes, where they are none of the usual ones."""
 
     F: Annotated[list[Word], Field(min_length=1)]
+    """The table's words for women, such as `["0"]`."""
     M: Annotated[list[Word], Field(min_length=1)]
+    """The table's words for men, such as `["1"]`."""
 
 
 class ImageTable(TableSource):
@@ -463,20 +703,53 @@ class ImageTable(TableSource):
     """
 
     kind: Literal["table"]
+    """`table`: ready images (PNG, TIFF, JPEG, BMP; X-rays also in DICOM), which a table or their
+    folders and names describe.
+    """
     table: Annotated[InputFile | None, IS_PATH, JOB_ONLY] = None
-    # Such as "{class}/{patient}_*.png"; beside a table it says what the table does not.
+    """Path of a table with one row an image: CSV, Excel or Parquet. Give this, `layout`, or both.
+    """
     layout: Annotated[Layout | None, IS_PATH] = None
+    """What folders and names say, such as `"{class}/{patient}_*.png"`, or a list of such patterns,
+    of which the first that a path matches counts. Beside a table it gives what the table does
+    not.
+    """
     modality: Literal["xray", "histology", "other"] = "other"
+    """What the images show: `xray` (one grey channel), `histology` or `other` (three channels)."""
     columns: TableColumns = TableColumns()
-    # The words of `columns.class` or of the folders for each class; empty: they are the classes.
+    """Names of the columns of `table`. A column may be several names, of which the first that the
+    table has counts.
+    """
     classes: Annotated[dict[Name, list[Word]], UsedBy("index_table")] = {}
+    """Words of `columns.class` or of the folders for each class, in any language. Left out: the
+    words are the classes.
+    """
     labels: TableLabels | None = None
+    """Labels of the images, and the columns that hold them."""
     sex_words: SexWords | None = None
+    """The table's words for the sexes, where they are unusual."""
     bits: Annotated[UsedBits, UsedBy("screen", "render")] = 16
-    # Of X-rays in DICOM, as for `dicom_archive`; null: its defaults.
+    """How many bits of channels with more than 8 are in use. Of X-rays, only `image.window: full`
+    depends on it.
+
+    Unit: bits
+    Reruns: the screening
+    """
     modalities: Modalities | None = None
+    """Which DICOM images are films, as for `dicom_archive`.
+
+    Only: with `modality: xray`
+    """
     orientation: Orientation | None = None
+    """What becomes of DICOM films that are not stored upright, as for `dicom_archive`.
+
+    Only: with `modality: xray`
+    """
     screen: Annotated[Screen, UsedBy("screen")] = Screen()
+    """Limits of screening: which images no group can use.
+
+    Reruns: the screening
+    """
 
     @model_validator(mode="after")
     def _check_table_or_layout(self) -> Self:

@@ -25,46 +25,122 @@ from pgdose.study.versions import WITHOUT_KEY
 
 
 class Privacy(Model):
-    key: OutputPath = "private/key"  # the secret of the opaque ids
-    folder: OutputPath = ""  # private/<name of the results folder>
+    key: OutputPath = "private/key"
+    """File with the secret key that makes the opaque ids, 64 hexadecimal digits.
+
+    pgdose makes it, readable by its owner only, when the first study of real data starts. Back it
+    up: another key makes other ids, and a study that has results stops without its key.
+
+    Reruns: everything
+    """
+    folder: OutputPath = ""
+    """Folder of the private tables, such as `paths.parquet`, which leads from an id to its file.
+
+    Left out: `private/` and the name of the results folder.
+
+    Reruns: everything
+    """
 
 
 class Split(Model):
-    training: Annotated[Real, Field(gt=0, lt=1)] = 0.8  # share of the patients
+    training: Annotated[Real, Field(gt=0, lt=1)] = 0.8
+    """Share of the patients whose images are for training; the others are for validation.
+
+    Unit: share
+    Reruns: the group
+    """
     by: Literal["patient"] = "patient"
+    """What is divided: patients, so that all images of a person are in one part."""
 
 
 class Study(Model):
     """A study file. Names of groups, sources and attacks are the keys of its mappings."""
 
     format_version: Annotated[Integer, Field(ge=0, le=1000)] = WITHOUT_KEY
+    """Version of the format of study files that this file is written in.
+
+    `pgdose migrate STUDY` rewrites an older file and says what it changed.
+
+    Unit: none
+    Reruns: the page
+    """
     study: Name
+    """Name of the study. Results go to `results/<study>`, unless `results` names a folder.
+
+    Reruns: the page, and exported images
+    """
     seed: Annotated[Integer, Field(ge=0, lt=10**18)] = 2019
-    results: OutputPath = ""  # results/<study>
+    """Seed of every random draw: choice of records, split, copies, initial weights, order, noise.
+
+    Unit: none
+    Reruns: everything
+    """
+    results: OutputPath = ""
+    """Folder of all results. Give two studies two folders. `~` is your home.
+
+    Left out: `results/<study>`.
+
+    Reruns: everything, in the new folder
+    """
     privacy: Privacy = Privacy()
+    """Where the key of the opaque ids and the private tables lie."""
     phantom: Phantom | None = None
+    """The synthetic hospital, which makes films, fields and slides below `phantom.root`.
+
+    Reruns: the source
+    """
     sources: Annotated[dict[Name, AnySource], Field(min_length=1)]
+    """Sources of images, labels and reports, by names of your choice.
+
+    Reruns: the source
+    """
     groups: Annotated[dict[Name, Group], Field(min_length=1)]
+    """Study groups, by names of your choice: the classes that a network tells apart, and its
+    networks.
+
+    A group's name is a target of Snakemake, so it may not be the name of a rule.
+
+    Reruns: the group
+    """
     split: Split = Split()
+    """How images are divided into training and validation."""
     training: RepeatedTraining = RepeatedTraining()
+    """How the network of each group is trained, and how many times.
+
+    Reruns: the network
+    """
     attacks: Annotated[dict[Name, AnyAttack], Field(min_length=1)]
-    # Corruptions and universal perturbations, told beside the attacks.
+    """Attacks on every network, by names of your choice.
+
+    Reruns: the attack
+    """
     controls: Annotated[dict[Name, AnyControl], Field(max_length=100)] = {}
+    """Changes of images that are no attack on one image: corruptions and universal perturbations.
+
+    Reruns: the control
+    """
     checks: Checks = Checks()
-    # One group whose training-set size varies, or a list of them.
+    """On how many images the expensive checks of each attack run."""
     training_size: Annotated[
         list[TrainingSize],
         Field(max_length=100),
         BeforeValidator(as_list, json_schema_input_type=TrainingSize | list[TrainingSize] | None),
     ] = []
+    """Networks trained on parts of a group's training images (Fig. 3d): one section, or a list with
+    one section a group.
+
+    Reruns: the networks that are new
+    """
     operating_points: OperatingPoints = OperatingPoints()
+    """The doses at which figures, conclusions and sums are read from the response surface."""
     measures: Measures = Measures()
-    # Limits for the results, one or several; `pgdose gate` holds them to these.
+    """How the response surface is measured."""
     acceptance: Annotated[
         list[Limit],
         Field(max_length=100),
         BeforeValidator(as_list, json_schema_input_type=Limit | list[Limit] | None),
     ] = []
+    """Limits to which `pgdose gate` holds the results: one section, or a list of sections."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,14 +11,21 @@ from pgdose.study.field_types import Encoding, InputFile, Separator, check_input
 class AnyTable(Model):
     """How a table that a person made is written; null: it is found in the file."""
 
-    separator: Separator | None = None  # of the cells of a CSV file
-    encoding: Encoding | None = None  # of a CSV file
+    separator: Separator | None = None
+    """Character between the cells of a CSV file, such as `";"`, or the word `tab`. Left out: found
+    in the file.
+    """
+    encoding: Encoding | None = None
+    """Encoding of a CSV file, such as `cp1251` or `koi8-r`; of reports also that of HL7 messages
+    that declare none, or a wrong one. Left out: found in the file.
+    """
 
 
 class TableFile(AnyTable):
     """A table with columns of fixed names: its path, or the path and how it is written."""
 
     table: Annotated[InputFile, IS_PATH]
+    """Path of the table: CSV, Excel or Parquet."""
 
 
 def _as_section(path: Any) -> Any:

@@ -66,31 +66,120 @@ class Training(Model):
     """How a group's network is trained."""
 
     architecture: Architecture = "inception_v3"
-    width: Annotated[Real, Field(gt=0, le=1)] = 1.0  # of inception_v3's channel counts
-    weights: Annotated[InputFile | None, IS_PATH] = (
-        None  # to start from: imagenet or a safetensors file
-    )
-    dropout: Annotated[Real, Field(ge=0, lt=1)] | None = None  # null: the architecture's own
-    auxiliary: Share = 0.4  # weight of the auxiliary heads' loss
+    """Network: any of torchvision's classification networks by its name, or `timm/NAME` (`pip
+    install 'pgdose[timm]'`).
+    """
+    width: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    """Factor of every channel count, a multiple of 1/16; 1 is the paper's network.
+
+    Unit: none
+    Only: with `architecture: inception_v3`
+    """
+    weights: Annotated[InputFile | None, IS_PATH] = None
+    """What training begins with: `imagenet` (torchvision's weights), or the path of a
+    `.safetensors` file. Left out: random weights.
+
+    In such a file the last layer may have other classes, all names one prefix (`module.`), numbers
+    16 bits, and the first layer one channel, which is spread over three; what was done is noted.
+    """
+    dropout: Annotated[Real, Field(ge=0, lt=1)] | None = None
+    """Probability of all dropouts. Left out: the architecture's own.
+
+    Unit: share
+    """
+    auxiliary: Share = 0.4
+    """Weight of the loss of auxiliary heads, which `inception_v3` has from 299 pixels on and
+    `googlenet` from 224; 0: none.
+
+    Unit: none
+    """
     optimizer: Literal["adam", "adamw"] = "adam"
+    """Optimizer."""
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    """How the learning rate changes, step by step."""
     lr: Annotated[Real, Field(gt=0)] = 1e-3
+    """Learning rate; of a schedule, the largest one.
+
+    Unit: none
+    """
     weight_decay: Annotated[Real, Field(ge=0)] = 0.0
+    """Weight decay.
+
+    Unit: none
+    """
     label_smoothing: Annotated[Real, Field(ge=0, lt=1)] = 0.0
+    """Share of each label that is spread over all classes.
+
+    Unit: share
+    """
     epochs: Annotated[Integer, Field(ge=1, le=100_000)] = 20
+    """Passes over the training images.
+
+    Unit: epochs
+    """
     batch: Annotated[Integer, Field(ge=2, le=1_000_000)] = 32
-    augment: Augment | None = None  # anew in each epoch, beside the copies of `augment_to`
-    keep: Literal["last", "best"] = "last"  # best: the epoch with the least loss on `held_out`
-    patience: Count | None = None  # stop after so many epochs without a smaller loss
-    held_out: Annotated[Real, Field(gt=0, lt=0.5)] = 0.1  # of the training images, by patient
-    adversarial: AdversarialTraining | None = None  # null: trained on clean images alone
-    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"  # others on CUDA only
-    deterministic: bool = False  # on CUDA; training on a CPU always is
-    gpus: Annotated[Integer, Field(ge=1, le=16)] = 1  # that share each batch
+    """Images of a step. A batch that memory does not hold is computed in parts whose gradients add
+    up. At least two for each of the `gpus`.
+
+    Unit: images
+    """
+    augment: Augment | None = None
+    """Vary images anew in each epoch, up to these limits; `{}` for the usual ones. Left out: not at
+    all.
+    """
+    keep: Literal["last", "best"] = "last"
+    """The epoch whose weights count: the `last`, or the `best`, with the least loss on `held_out`.
+    Validation images are never used for it.
+    """
+    patience: Count | None = None
+    """Epochs without a smaller loss on `held_out` after which training ends. Left out: it does not
+    end early.
+
+    Unit: epochs
+    """
+    held_out: Annotated[Real, Field(gt=0, lt=0.5)] = 0.1
+    """Share of the training images, by patient, that is kept out of training for `keep` and
+    `patience`.
+
+    Unit: share
+    Only: used with `keep: best` or `patience`
+    """
+    adversarial: AdversarialTraining | None = None
+    """Train on attacked images. Left out: on clean images alone."""
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
+    """Precision of the arithmetic on CUDA; on a CPU it is `fp32`."""
+    deterministic: bool = False
+    """Give the same bits each time on CUDA, slower. A CPU always does."""
+    gpus: Annotated[Integer, Field(ge=1, le=16)] = 1
+    """GPUs of one machine that share each batch, with a process each. Results do not depend on how
+    many, but for rounding and dropout.
+
+    Unit: GPUs
+    """
     tensorboard: Annotated[bool, JOB_ONLY] = False
+    """Write event files to `groups/<group>/<run>/tensorboard/` (`pip install
+    'pgdose[tensorboard]'`). Set in `training`; their names hold the machine's name.
+
+    Reruns: the network, when it is switched on
+    """
     threads: Annotated[Threads, JOB_ONLY] = 2
+    """CPU threads of the job. They are a setting, not left to `--cores`, because sums in another
+    order give other weights.
+
+    Unit: threads
+    """
     mem_mb: Annotated[Megabytes, JOB_ONLY] = 3000
-    runtime: Annotated[Minutes, JOB_ONLY] = 60  # minutes
+    """Memory that the job asks a cluster for, for the processes of all `gpus` together.
+
+    Unit: MB
+    Reruns: the page
+    """
+    runtime: Annotated[Minutes, JOB_ONLY] = 60
+    """Time that the job asks a cluster for.
+
+    Unit: minutes
+    Reruns: the page; networks from files are imported again
+    """
 
     @field_validator("width")
     @classmethod

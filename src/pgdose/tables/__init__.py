@@ -19,6 +19,8 @@ network_schemas    schemas about a network
 control_schemas    schema of images that controls have changed
 clean_logits       clean.parquet: logits of a run's clean validation images
 reached_doses      which amplitudes of an attack are doses
+descriptions       meaning of each column of these tables, for the page of results
+column_values      type, unit and range of a column, for the same page
 sharding           which rows belong to which shard
 site_key           the secret key of a site's ids, and its fingerprint in tables
 key_traces         tables of ids, and what they say of the key that made them

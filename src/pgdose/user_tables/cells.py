@@ -52,7 +52,7 @@ def parse_cells(
         advice = (
             f"Say what they mean with {table.field}.sex_words, such as {{F: [a], M: [b]}}"
             if meaning == "sex"
-            else "See docs/reference/study.md for what may stand there"
+            else "See docs/reference/study-keys.md for what may stand there"
         )
         raise UserError(
             f"{table.key_of(meaning)}: no cell of {table.path.name} is understood; there are "

@@ -109,6 +109,17 @@ def test_docstrings_of_every_kind_of_definition_do_not_count(tree: Path, head: s
     assert digest(tree) == before
 
 
+def test_docstrings_below_the_fields_of_a_class_do_not_count(tree: Path) -> None:
+    module = tree / "src/pgdose/deep/indirect.py"
+    module.write_text("class G:\n    x: int = 1\n    y: int = 2\n")
+    before = digest(tree)
+    described = 'class G:\n    x: int = 1\n    """Width."""\n    y: int = 2\n    """Side."""\n'
+    module.write_text(described)
+    assert digest(tree) == before
+    module.write_text(described.replace("2", "3"))
+    assert digest(tree) != before
+
+
 def test_a_text_that_is_no_docstring_counts(tree: Path) -> None:
     module = tree / "src/pgdose/deep/indirect.py"
     module.write_text("def g():\n    return 'a'\n")
