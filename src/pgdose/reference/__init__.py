@@ -12,6 +12,7 @@ add one, write the module and name it in `pages.MODULES`:
 commands   docs/reference/commands.md: every command and option of `pgdose`
 study_keys docs/reference/study-keys.md: every key of the study file
 results    docs/reference/results.md: every result file, and every column of its tables
+shared_results  docs/reference/shared-results.md: what is shared, and the tables of an atlas
 attacks    docs/reference/attacks.md: steps, losses, norms, controls, attacks of other libraries
 checks     docs/reference/checks.md: every check of attacks, networks and cohorts; `check_texts`
 reasons    docs/reference/rejection-reasons.md: every reason code; `rejection_advice`

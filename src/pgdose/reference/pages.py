@@ -3,7 +3,9 @@
 from importlib import import_module
 from pathlib import Path
 
-MODULES = ["commands", "study_keys", "results", "attacks", "checks", "reasons", "api"]
+MODULES = [
+    *("commands", "study_keys", "results", "shared_results", "attacks", "checks", "reasons", "api"),
+]
 
 
 def pages() -> dict[str, str]:

@@ -74,6 +74,17 @@ FILES: Mapping[str, list[ResultFile]] = {
             "checks, sources, rejects, times, settings, versions",
         ),
         ResultFile(
+            "evidence.html",
+            "the same for a regulator's or a reviewer's file: declared limit, attacker, data, what "
+            "was and was not tested, checklists; see [the how-to](../how-to/evidence.md)",
+        ),
+        ResultFile("study.json", "the study's settings without paths, and versions, for programs"),
+        ResultFile(
+            "ro-crate-metadata.json",
+            "the results as a Workflow Run RO-Crate, for archives; inputs are digests of records",
+        ),
+        ResultFile("Snakefile", "the entry of the workflow, which the crate describes"),
+        ResultFile(
             "manifest.sha256",
             "every result with its size and SHA-256, written last, see "
             "[reliability](../explanation/reliability.md#are-the-results-complete-and-unchanged)",
