@@ -1,4 +1,4 @@
-"""A classifier that was trained outside pgdose, audited in one command as the README says."""
+"""A classifier that was trained outside pgdose, audited in one command."""
 
 import json
 from pathlib import Path
@@ -72,7 +72,7 @@ class Turned(nn.Module):
 
 
 def exported(network: nn.Module, path: Path) -> None:
-    """As the README says."""
+    """As docs/tutorials/your-network.md says."""
     example = torch.zeros(2, 3, *SIZE)
     batch = {0: torch.export.Dim("batch", min=1)}
     program = torch.export.export(network.eval(), (example,), dynamic_shapes=(batch,))

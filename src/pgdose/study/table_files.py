@@ -33,4 +33,6 @@ def _as_section(path: Any) -> Any:
     return {"table": check_input_file(path)} if isinstance(path, str) else path
 
 
-ListTable = Annotated[TableFile, BeforeValidator(_as_section)]
+ListTable = Annotated[
+    TableFile, BeforeValidator(_as_section, json_schema_input_type=str | TableFile)
+]
