@@ -24,6 +24,8 @@ In reading order:
                        with `abstention_curves`
     measures           the tables of one run, gathered from those above
 
+    study_description  study.json: the settings, for programs
+    result_values      type, unit and range of each column, for the reference
     operating_point    at which epsilon and iteration attacks are compared
     worst_case         images that any of the attacks flips
     acceptance         whether success is under a limit

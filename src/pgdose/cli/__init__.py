@@ -16,6 +16,9 @@ demo      a small study of the synthetic hospital, from its images to its page
 check     whether a study file is in order, before Snakemake reads it
 doctor    what of the machine and the installation is missing or slow
 gate      holds results to a limit
+cite      how to cite pgdose and the results of a study
+share     a small folder to give away, without private data
+pool      an atlas of what several studies shared
 schema    the JSON schema of a study file
 migrate   rewrites an older study file
 

@@ -24,6 +24,7 @@ In reading order:
     dose_response  the curve of one network under one attack, for a notebook
     network        a group's network: training, confusion, reliability
     universal      perturbations of all images of a group, magnified
+    forest         the studies of an atlas and what is pooled of them
 
     sheet_samples  which images a person checks on the sheets
     framed_text    those with burned-in text, for their owner alone

@@ -32,4 +32,9 @@ In reading order:
     probe_page    no part of it: a page for each network from elsewhere
     limitations   what a study cannot say
     appendix      what the results rest on: checks, sources, rejects, settings, machines
+
+    evidence_page  no part of it: the page for a regulator's or a reviewer's file
+    checklists     its reporting checklists, and what answers each item
+    crate          the results as a research object crate
+    atlas_page     the page of several studies together
 """

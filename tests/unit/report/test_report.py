@@ -370,7 +370,7 @@ def test_what_it_rests_on(page: Page) -> None:
         "A processor",
         "24 GB",
         "cuda",
-        "0.1.0",
+        "1.0.0",
         "root: scans",
     ):
         assert text in made

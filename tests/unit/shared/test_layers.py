@@ -33,6 +33,7 @@ ROOMS = [
     {"attack"},
     {"training"},
     {"analysis"},
+    {"atlas"},
     {"plots"},
     {"report"},
     {"terminal"},
@@ -50,6 +51,7 @@ FORBIDDEN = {
     "cohort": {"torch", "PIL"},
     "attack": {"snakemake", "pathlib", "pandas"},
     "analysis": {"torch"},
+    "atlas": {"torch", "PIL"},
     "plots": {"torch"},
     "report": {"torch"},
 }

@@ -15,7 +15,7 @@ PLACES = {
     "profiles/kubernetes/config.yaml": IMAGE,
     "profiles/kubernetes/cluster.yaml": IMAGE,
     "envs/Dockerfile": IMAGE,
-    "docs/how-to/cluster.md": IMAGE,
+    "docs/how-to/kubernetes.md": IMAGE,
 }
 
 
