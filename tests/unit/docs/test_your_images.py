@@ -14,7 +14,7 @@ PAGE = "docs/tutorials/your-images.md"
 
 
 def test_its_study_fits_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the reader does: `pgdose init folders`, with the three sections of the page in place."""
+    """As the reader does: `pgdose init folders`, with the sections of the page in place."""
     monkeypatch.chdir(tmp_path)
     script, sections = (
         next(block.text for block in blocks_of(PAGE) if block.language == language)
