@@ -91,8 +91,8 @@ _ATTACKED = {
 _ASR = {**_ATTACKED, "asr": "attack success rate (ASR): n_flipped / n_attacked", **_ENDS}
 _ANY = {
     "n_flipped_any": "images that are wrong at some iteration up to this one",
-    "asr_any": "attack success rate where an image stays flipped once it was: n_flipped_any / "
-    "n_attacked",
+    "asr_any": "share of the attacked images that are wrong at some iteration up to this one: "
+    "n_flipped_any / n_attacked",
     "any_low": "lower end of its 95 % interval, by patients",
     "any_high": "upper end",
 }

@@ -106,10 +106,10 @@ CHEAP_TEXTS = {
 
 EXPENSIVE_TEXTS = {
     "stronger than noise": CheckText(
-        "share of the images that noise of the same size flips and the attack does not",
+        "images that noise of the same size flips and the attack does not, as a share",
         "noise flips more images than the attack",
-        "the gradient is worse than chance",
-        "as for `gradients`",
+        "the gradient misleads the attack",
+        "use `gradient_of: margin`; before a defence that rounds, set `gradient: bpda`",
     ),
     "large epsilon reaches chance": CheckText(
         "accuracy that is left at epsilon = 1 (`clip: l2`: the diagonal of the cube), with steps "

@@ -15,7 +15,7 @@ INDEX_ADVICE = {
     "unreadable_header": "export the file again",
     "no_image": "nothing for a report; export a film again",
     "other_modality": "nothing, or add the modality to `modalities`",
-    "not_upright": "set `orientation: turn`, or check how the film is stored",
+    "not_upright": "set `sources.<source>.orientation` to `turn` or `as_stored`",
     "not_an_image": "save it in a supported format, such as PNG or TIFF",
     "several_pages": "save each page as a file of its own",
     "not_8_or_16_bit": "save it as unsigned numbers of 8 or 16 bits",

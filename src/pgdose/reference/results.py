@@ -69,7 +69,8 @@ FILES: Mapping[str, list[ResultFile]] = {
     "The study": [
         ResultFile(
             "report.html",
-            "one page, to be mailed, light or dark: the finding, the verdicts and Fig. 3a first; "
+            "one page in one file, with a few images of patients, light or dark: the finding, the "
+            "verdicts and Fig. 3a first; "
             "below, folded: tests, Table 1, curves, doses, each group, limitations, failed "
             "checks, sources, rejects, times, settings, versions",
         ),
