@@ -193,7 +193,8 @@ def _plan(
         )
     if not labelled.knows_patients:
         notes.append(
-            "patients are not known, so intervals are by images, and are too narrow if some have several; give "
+            "patients are not known, so intervals are by images, and are too narrow if some have "
+            "several; give "
             + ("--patients COLUMN" if labelled.columns else "--layout '{class}/{patient}_*'")
         )
     return AuditPlan(

@@ -16,8 +16,8 @@ INDEX_REASONS = {  # when the source is indexed, from the table that lists it an
     "unreadable_header": "the header breaks off before the pixels, or holds impossible values",
     "no_image": "a report or the like, or Rows or Columns is missing or 0",
     "other_modality": "an image of a modality that `modalities` does not list, such as CT",
-    "not_upright": "`orientation: reject`, and it is stored mirrored or turned, or its header leaves "
-    "that open",
+    "not_upright": "`orientation: reject`, and it is stored mirrored or turned, or its header "
+    "leaves that open",
     "not_an_image": "the file is not a picture in a supported format",
     "several_pages": "several pages or frames of the largest size, so none is the picture",
     "not_8_or_16_bit": "a picture of other than 1 to 16 bits, or of signed or real numbers",
