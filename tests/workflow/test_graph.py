@@ -24,9 +24,11 @@ AFTER_ATTACK |= {
     "pictures",
     "group_figures",
     "report",
+    "crate",
     "manifest",
     "all",
 }
+PAGES = {"report", "crate", "manifest", "all"}
 
 
 @contextlib.contextmanager
@@ -151,7 +153,7 @@ def test_the_code_of_the_synthetic_hospital_plans_what_it_draws(
 
 def test_a_plot_s_code_plans_the_plots(finished: Path, plan: Plan) -> None:
     with changed(finished / "src/pgdose/plots/curves.py", lambda text: text + "\nNEW = 1\n"):
-        assert set(plan()) == {"curves", "report", "manifest", "all"}
+        assert set(plan()) == {"curves", *PAGES}
 
 
 def test_comments_and_docstrings_plan_nothing(finished: Path, plan: Plan) -> None:
@@ -214,7 +216,7 @@ def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
         assert {"index_slides", "tile"} <= set(plan()) and "candidates" not in plan()
     given = "tiles_per_class: 16\n    threads: 2"
     with changed(finished / SMALL, replaced("tiles_per_class: 16", given)):
-        assert set(plan()) == {"report", "manifest", "all"}  # which shows the settings
+        assert set(plan()) == {"description", *PAGES}  # which show the settings
     given = "tiles_per_class: 16\n    tissue: {pen: false}"
     with changed(finished / SMALL, replaced("tiles_per_class: 16", given)):
         assert plan()["candidates"] == 1 and "index_fields" not in plan()
@@ -222,7 +224,7 @@ def test_how_slides_are_read_plans_nothing_that_it_does_not_touch(
 
 def test_a_title_plans_table_and_report(finished: Path, plan: Plan) -> None:
     with changed(finished / SMALL, replaced("Breast: tumour / norm", "Breast cancer")):
-        assert set(plan()) == {"table1", "report", "manifest", "all"}
+        assert set(plan()) == {"table1", "description", *PAGES}
 
 
 def test_a_group_s_name_builds_that_group_alone(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_the_results_tree_is_the_promised_one(small_study: Path) -> None:
         "groups/H-BR/full/training.csv groups/H-BR/full/clean.parquet",
         "groups/H-BR/n8-r1/paper/surface/1.parquet groups/H-BR/n8-r1/measures/asr.parquet",
         "groups/H-OV/full/diagnostics.parquet report.html manifest.sha256",
+        "evidence.html study.json ro-crate-metadata.json Snakefile",
     ]
     tables = "sources table1 class_counts calibration confusion asr confidence storage transitions "
     tables += "doses subgroups worst_case training_size training_size_summary conclusions trends "

@@ -47,8 +47,6 @@ rule report:
 
 rule description:
     """The study's settings without paths, for programs: study.json."""
-    input:
-        tables=result_tables(),
     output:
         f"{RESULTS}/study.json",
     log:
