@@ -9,10 +9,10 @@ textbook's interval covered as little as 86 % in our simulations. So the weights
 least the mean of the studies' own variances. docs/explanation/pooling.md has both.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 LEVEL = 0.95
@@ -67,9 +67,7 @@ class Regression:
     weights: np.ndarray
 
 
-def pool(
-    estimates: Sequence[float], standard_errors: Sequence[float], *, plain: bool = False
-) -> Pooled:
+def pool(estimates: ArrayLike, standard_errors: ArrayLike, *, plain: bool = False) -> Pooled:
     """The mean over studies; (k,) finite estimates and standard errors over 0, k at least 2.
 
     `plain`: the textbook's weights, to compare with other programs.
@@ -95,16 +93,14 @@ def pool(
     )
 
 
-def leave_one_out(estimates: Sequence[float], standard_errors: Sequence[float]) -> list[Pooled]:
+def leave_one_out(estimates: ArrayLike, standard_errors: ArrayLike) -> list[Pooled]:
     """The pooled estimate without each study in turn; needs three studies."""
     y, errors = np.asarray(estimates, float), np.asarray(standard_errors, float)
     others = [np.arange(len(y)) != place for place in range(len(y))]
     return [pool(y[of], errors[of]) for of in others]
 
 
-def regress(
-    estimates: Sequence[float], standard_errors: Sequence[float], design: np.ndarray
-) -> Regression:
+def regress(estimates: ArrayLike, standard_errors: ArrayLike, design: np.ndarray) -> Regression:
     """Meta-regression on the columns of `design`, (k, columns); an intercept is a column of ones.
 
     Raises:
@@ -119,9 +115,7 @@ def regress(
     return _fit(y, v, design)
 
 
-def _checked(
-    estimates: Sequence[float], standard_errors: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _checked(estimates: ArrayLike, standard_errors: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     y, errors = np.asarray(estimates, float), np.asarray(standard_errors, float)
     if len(y) < FEWEST:
         raise ValueError(f"{len(y)} studies; {FEWEST} are needed")

@@ -155,9 +155,10 @@ def labels_of(study: SharedStudy, attacks: Sequence[CommonAttack]) -> dict[str, 
 
 def _unused(rates: pd.DataFrame) -> list[SetApart]:
     apart = []
-    for (study, group, attack, why), rows in rates[~rates["used"]].groupby(
+    for key, rows in rates[~rates["used"]].groupby(
         ["study", "group", "attack", "apart"], sort=False
     ):
+        study, group, attack, why = map(str, key)
         doses = ", ".join(f"{epsilon:g}" for epsilon in sorted(rows["epsilon"]))
         apart.append(SetApart(study, f"group {group}, attack {attack}, epsilon {doses}", why))
     return apart
@@ -275,10 +276,11 @@ def _as_rates(pooled: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_notes(pooled: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    ends = units.groupby(["modality", "attack", "epsilon"])["estimate"].agg(["min", "max"])
+    keys = ["modality", "attack", "epsilon"]
+    ends = units.groupby(keys)["estimate"].agg(["min", "max"]).T.to_dict("list")
     notes = []
     for row in pooled.to_dict("records"):
-        low, high = ends.loc[(row["modality"], row["attack"], row["epsilon"])]
+        low, high = ends[tuple(row[key] for key in keys)]
         notes.append(_NEVER if high <= 0 else _ALWAYS if rate_of(low) >= 1 else "")
     return pooled.assign(note=notes)
 
@@ -296,7 +298,7 @@ def _differences(rates: pd.DataFrame) -> pd.DataFrame:
         units = _units(rates, [name for name in by if name != "attack"])
         for values, table in units.groupby(within, sort=False):
             counts = table[factor].value_counts()
-            levels = [level for level, n in counts.items() if n >= FEWEST_OF_A_LEVEL]
+            levels = [str(level) for level, n in counts.items() if n >= FEWEST_OF_A_LEVEL]
             table = table[table[factor].isin(levels)]
             if len(levels) < 2 or len(table) < FEWEST_TO_COMPARE:
                 continue
@@ -316,11 +318,11 @@ def _of_factor(
 ) -> list[dict[str, Any]]:
     """A row for each level beside the one with the most units; differences are on the scale."""
     reference, *others = levels
-    indicators = [np.ones(len(table)), *((table[factor] == level) for level in others)]
+    is_level = [(table[factor] == level).to_numpy(float) for level in others]
     fit = meta_analysis.regress(
         table["estimate"].to_numpy(),
         table["standard_error"].to_numpy(),
-        np.column_stack(indicators).astype(float),
+        np.column_stack([np.ones(len(table)), *is_level]),
     )
     base = fit.coefficients[0]
     return [

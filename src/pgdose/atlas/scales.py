@@ -8,6 +8,7 @@ weights depend on the rate itself.
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 ARCSINE, IDENTITY = "arcsine", "identity"  # names of scales in shared tables
@@ -19,9 +20,9 @@ def arcsine(rate: float) -> float:
     return math.asin(math.sqrt(rate))
 
 
-def rate_of(value: float | np.ndarray) -> np.ndarray:
+def rate_of(value: ArrayLike) -> np.ndarray:
     """Back to a rate; values beyond the ends of the scale are its ends."""
-    return np.sin(np.clip(value, 0.0, math.pi / 2)) ** 2
+    return np.asarray(np.sin(np.clip(np.asarray(value, float), 0.0, math.pi / 2)) ** 2)
 
 
 def arcsine_error(images: float) -> float:

@@ -153,7 +153,7 @@ def _rates(
             left_out += 1
             continue
         hidden = any(0 < count < smallest for count in (flipped, n - flipped))
-        counted = flipped
+        counted = float(flipped)
         if hidden:
             counted = smallest / 2 if flipped < smallest else n - smallest / 2
         independent = float(n)

@@ -1,6 +1,7 @@
 """Forest plots of an atlas: each study's estimate, and what is pooled of them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ class Forest:
     title, axis: above and below it
     rows:        `name estimate low high weight marked`, a row for each study; `marked` are drawn
                  hollow; the weights have the sum 1
-    pooled:      `estimate ci_low ci_high predicted_low predicted_high`
+    pooled:      numbers by `estimate ci_low ci_high predicted_low predicted_high`
     is_rate:     whether the axis is from 0 to 1
     zero:        where a vertical line stands; NaN for none
     """
@@ -30,7 +31,7 @@ class Forest:
     title: str
     axis: str
     rows: pd.DataFrame
-    pooled: dict[str, Any]
+    pooled: Mapping[Any, Any]
     is_rate: bool
     zero: float = math.nan
 
@@ -45,7 +46,8 @@ def forest(of: Forest) -> Figure:
     figure = Figure(figsize=(6.4, 0.85 + _ROW * (n + 2)), layout="constrained")
     panel = figure.subplots()
     panel.set_title(of.title)
-    names, texts = [], []
+    names: list[tuple[float, str]] = []
+    texts: list[tuple[float, str]] = []
     for place, row in enumerate(of.rows.to_dict("records")):
         y = n + 1 - place
         panel.plot([row["low"], row["high"]], [y, y], color=style.UNDEFENDED, linewidth=1.1)
@@ -79,7 +81,7 @@ def forest(of: Forest) -> Figure:
     return figure
 
 
-def _pooled(panel: Any, pooled: dict[str, Any], y: float = 0.6) -> None:
+def _pooled(panel: Any, pooled: Mapping[Any, Any], y: float = 0.6) -> None:
     low, middle, high = (pooled[key] for key in ("ci_low", "estimate", "ci_high"))
     ends = pooled["predicted_low"], pooled["predicted_high"]
     if not any(math.isnan(end) for end in ends):

@@ -184,7 +184,7 @@ def _pooled_rates(atlas: Atlas) -> Table | None:
     return Table("Pooled success rates", heads, rows)
 
 
-def _remark(row: Mapping[str, Any]) -> str:
+def _remark(row: Mapping[Any, Any]) -> str:
     failed = int(row["failed_checks"])
     checks = (
         f"checks of the attack failed in {wording.quantity(failed, 'study', 'studies')}: at least"
@@ -192,12 +192,12 @@ def _remark(row: Mapping[str, Any]) -> str:
     return "; ".join([*[row["note"]] * bool(row["note"]), *[checks] * bool(failed)])
 
 
-def _interval(row: Mapping[str, Any]) -> str:
+def _interval(row: Mapping[Any, Any]) -> str:
     low, high = wording.short(row["ci_low"]), wording.short(row["ci_high"])
     return f"{wording.short(row['estimate'])} [{low}, {high}]"
 
 
-def _prediction(row: Mapping[str, Any]) -> str:
+def _prediction(row: Mapping[Any, Any]) -> str:
     if math.isnan(row["predicted_low"]):
         return wording.MISSING
     return f"{wording.short(row['predicted_low'])} to {wording.short(row['predicted_high'])}"
@@ -215,7 +215,8 @@ def _alone(atlas: Atlas) -> list[str]:
     lines: dict[tuple[str, str, str], list[float]] = {}
     for (modality, attack, epsilon), studies in counts:
         if len(studies) == 1:
-            lines.setdefault((studies.iloc[0], attack, modality), []).append(epsilon)
+            key = (str(studies.iloc[0]), str(attack), str(modality))
+            lines.setdefault(key, []).append(float(str(epsilon)))
     return [
         f"{study}, {attack}, {style.MODALITIES.get(modality, 'Other')}: {EPSILON} "
         + ", ".join(f"{epsilon:g}" for epsilon in sorted(doses))
@@ -247,7 +248,7 @@ def _conclusions(atlas: Atlas) -> Table | None:
     return Table("Pooled conclusions", heads, rows)
 
 
-def _rows_of(atlas: Atlas, row: Mapping[str, Any]) -> pd.DataFrame:
+def _rows_of(atlas: Atlas, row: Mapping[Any, Any]) -> pd.DataFrame:
     table = atlas.conclusions
     keys = ("conclusion", "attack", "doses")
     return table[(table[list(keys)] == [row[key] for key in keys]).all(axis=1)]
@@ -266,7 +267,7 @@ def _leave_one_out(atlas: Atlas) -> list[Table]:
     return tables
 
 
-def _what(row: Mapping[str, Any]) -> str:
+def _what(row: Mapping[Any, Any]) -> str:
     if isinstance(row.get("conclusion"), str):
         return summary.claim(row["conclusion"])
     kind = style.MODALITIES.get(str(row["modality"]), "Other")
@@ -340,8 +341,8 @@ def _attacks(atlas: Atlas) -> Table:
 
 def _groups(atlas: Atlas) -> dict[str, str]:
     """Each study's groups as the curves' groups, with their modality."""
-    names = atlas.rates[["study", "group", "modality"]].drop_duplicates()
-    return {f"{row.study} {row.group}": row.modality for row in names.itertuples()}
+    names = atlas.rates[["study", "group", "modality"]].drop_duplicates().astype(str)
+    return {f"{row.study} {row.group}": str(row.modality) for row in names.itertuples()}
 
 
 def _curve_rows(atlas: Atlas) -> pd.DataFrame:

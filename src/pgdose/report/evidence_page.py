@@ -322,7 +322,7 @@ def _doses(report: ReportData) -> Table | None:
     heads += [Head("Half of the images by", "number"), Head("Grey levels of 255", "number")]
     rows = []
     for (group, attack), of in asr.groupby(["group", "attack"], sort=False):
-        if report.is_noise(attack):
+        if report.is_noise(str(attack)):
             continue
         last = of[of["iteration"] == of["iteration"].max()].sort_values("epsilon")
         flips = last[last["n_flipped"] > 0]
@@ -387,5 +387,7 @@ def _networks(report: ReportData) -> Table | None:
 
 def _digests(digests: Mapping[str, str]) -> Table | None:
     heads = [Head("File below the results folder"), Head("SHA-256", "text")]
-    rows = [[path, Cell(digest, kind="file")] for path, digest in sorted(digests.items())]
+    rows: list[list[str | Cell]] = [
+        [path, Cell(digest, kind="file")] for path, digest in sorted(digests.items())
+    ]
     return Table("Digests", heads, rows) if rows else None

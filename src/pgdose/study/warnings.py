@@ -52,8 +52,8 @@ def _deprecated_keys(section: object, path: str = "") -> Iterator[tuple[str, str
         for key, value in section.items():
             yield from _deprecated_keys(value, f"{path}.{key}")
     elif isinstance(section, list | tuple):
-        for place, value in enumerate(section):
-            yield from _deprecated_keys(value, f"{path}[{place}]")
+        for number, value in enumerate(section):
+            yield from _deprecated_keys(value, f"{path}[{number}]")
 
 
 def _stepping(study: Study) -> Iterator[tuple[str, GradientAttack]]:
