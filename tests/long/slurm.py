@@ -275,7 +275,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(results)): path.read_bytes()
         for path in sorted(results.rglob("*"))
-        if path.suffix in COMPARED and "benchmarks" not in path.parts
+        if path.suffix in COMPARED
+        and "benchmarks" not in path.parts
+        and path.name != "ro-crate-metadata.json"  # which says when it was made
     }
 
 
