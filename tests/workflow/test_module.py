@@ -68,7 +68,7 @@ def outer(
     """Another workflow with pgdose as a module, whose study is a part of its configuration."""
     (folder / "config").mkdir(parents=True, exist_ok=True)
     content = {"pgdose": study, "other": {"settings": 1}}
-    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(content))
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     text = OUTER.format(snakefile=str(snakefile), lines="\n    ".join(lines), names=names)
     (folder / "Snakefile").write_text(text)
     return folder
