@@ -34,7 +34,7 @@ from pgdose.atlas.shared_study import (
 )
 from pgdose.errors import UserError
 from pgdose.manifest import comparison, document
-from pgdose.manifest.files import MANIFEST, is_folder, sha256_of, shown
+from pgdose.manifest.files import MANIFEST, sha256_of, shown
 from pgdose.names import NAME_RULE, is_name
 from pgdose.tables import parquet, result_csv
 
@@ -95,15 +95,7 @@ def shared_study(
 
 def _check_whole(results: Path) -> dict[str, Path]:
     """The diagnostics of each group's main network; UserError unless all that is read is whole."""
-    if not is_folder(results):
-        raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
-    try:
-        manifest = document.read(results)
-    except FileNotFoundError:
-        raise UserError(
-            f"{shown(results)} has no manifest, so its study has not come to its end; run it to "
-            "the end first"
-        ) from None
+    manifest = document.read_finished(results)
     listed = {entry.path: entry for entry in manifest.entries}
     diagnostics = {
         parts[1]: path

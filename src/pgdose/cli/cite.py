@@ -3,23 +3,14 @@
 from pathlib import Path
 
 from pgdose.analysis.study_description import read_description
-from pgdose.errors import UserError
 from pgdose.manifest import document
-from pgdose.manifest.files import MANIFEST, is_folder, sha256_of, shown
+from pgdose.manifest.files import MANIFEST, sha256_of
 from pgdose.report import provenance
 
 
 def cite(results: Path) -> list[str]:
     """The software, and the study with the digest of its manifest, as text and as BibTeX."""
-    if not is_folder(results):
-        raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
-    try:
-        manifest = document.read(results)
-    except FileNotFoundError:
-        raise UserError(
-            f"{shown(results)} has no manifest, so its study has not come to its end; run it to "
-            "the end first"
-        ) from None
+    manifest = document.read_finished(results)
     description = read_description(results)
     digest = sha256_of(results / MANIFEST)[1]
     software = provenance.citation(description.versions, description.commit)

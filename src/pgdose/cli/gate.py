@@ -17,7 +17,6 @@ from pgdose.analysis.acceptance import FAIL, PASS, UNDECIDED, RunFiles
 from pgdose.errors import UserError
 from pgdose.manifest import comparison, document
 from pgdose.manifest.document import Entry, Manifest
-from pgdose.manifest.files import is_folder, shown
 from pgdose.study.acceptance import Limit
 from pgdose.study.doses import Doses
 from pgdose.study.suggestions import nearest, one_of
@@ -39,15 +38,7 @@ def gate(results: Path, wanted: dict[str, Any], groups: Sequence[str]) -> pd.Dat
 
     UserError if the results are not whole, or do not have what the limit is about.
     """
-    if not is_folder(results):
-        raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
-    try:
-        manifest = document.read(results)
-    except FileNotFoundError:
-        raise UserError(
-            f"{shown(results)} has no manifest, so its study has not come to its end; run it to "
-            "the end first"
-        ) from None
+    manifest = document.read_finished(results)
     _check_whole(results, manifest, [CURVES, LIMITS])
     curves = result_csv.read_csv(results / CURVES)
     curves = curves[curves["role"].isin(ROLES)]

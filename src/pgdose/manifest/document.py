@@ -27,7 +27,14 @@ from importlib import metadata
 from pathlib import Path
 
 from pgdose.errors import Damaged, UserError
-from pgdose.manifest.files import MANIFEST, describe, is_result_path, problem_at, shown
+from pgdose.manifest.files import (
+    MANIFEST,
+    describe,
+    is_folder,
+    is_result_path,
+    problem_at,
+    shown,
+)
 from pgdose.names import NAME
 from pgdose.tables.output_files import atomic
 
@@ -120,6 +127,22 @@ def _quoted(path: str) -> str:
 
 def _hex(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def read_finished(results: Path) -> Manifest:
+    """The manifest of a study that has come to its end.
+
+    UserError if there is no such folder, or no manifest in it.
+    """
+    if not is_folder(results):
+        raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
+    try:
+        return read(results)
+    except FileNotFoundError:
+        raise UserError(
+            f"{shown(results)} has no manifest, so its study has not come to its end; run it to "
+            "the end first"
+        ) from None
 
 
 def read(results: Path) -> Manifest:
