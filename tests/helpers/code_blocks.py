@@ -61,7 +61,8 @@ class Block:
 
 def pages() -> list[str]:
     """README, CONTRIBUTING and every page of docs/, relative to the project."""
-    docs = sorted((PROJECT / "docs").rglob("*.md"))
+    built = PROJECT / "docs" / "_build"  # by `make docs`
+    docs = sorted(p for p in (PROJECT / "docs").rglob("*.md") if not p.is_relative_to(built))
     return ["README.md", "CONTRIBUTING.md", *(p.relative_to(PROJECT).as_posix() for p in docs)]
 
 

@@ -57,11 +57,14 @@ def imported(root: Path) -> Mapping[str, list[str]]:
 
 
 def _texts(root: Path) -> Iterator[str]:
-    docs = [path for path in (root / "docs").rglob("*.md") if "_build" not in path.parts]
-    for path in [root / "README.md", *sorted(docs)]:
+    pages, notebooks = (
+        sorted(p for p in (root / "docs").rglob(f"*.{kind}") if "_build" not in p.parts)
+        for kind in ("md", "ipynb")
+    )
+    for path in [root / "README.md", *pages]:
         if path != root / PATH:
             yield path.read_text(encoding="utf-8")
-    for path in sorted((root / "docs").rglob("*.ipynb")):
+    for path in notebooks:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         yield "\n".join("".join(cell["source"]) for cell in cells)
 
