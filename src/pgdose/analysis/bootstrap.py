@@ -16,6 +16,7 @@ from pgdose.names import UNKNOWN_PATIENT
 from pgdose.tables.keyed import generator
 
 _DRAWS_AT_ONCE = 256  # in one matrix product, to bound the memory
+PATIENTS_NOT_KNOWN = "patients not known"  # why a number has no interval, in tables
 FEWEST = 4  # patients of an interval: with fewer, its coverage is far below 95 %
 
 
@@ -81,7 +82,7 @@ class Patients:
     @property
     def no_interval(self) -> str:
         """The reason to give where a number has no interval by patients."""
-        return "under four patients" if self.known else "patients not known"
+        return "under four patients" if self.known else PATIENTS_NOT_KNOWN
 
 
 def effective_number(sizes: np.ndarray) -> float:

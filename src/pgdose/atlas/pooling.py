@@ -7,12 +7,13 @@ with many groups counts no more than one with a single group.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pgdose.atlas import meta_analysis
+from pgdose.atlas import meta_analysis, scales
 from pgdose.atlas.comparability import (
     CommonAttack,
     SetApart,
@@ -89,26 +90,19 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
             f"{len(studies) or 'no'} study can be read, so there is nothing to pool; give folders "
             "of at least two studies"
         )
-    for column, text in (("study_digest", "are shares of the same study"), ("name", "")):
-        seen: dict[str, SharedStudy] = {}
-        for study in studies:
-            key = str(study.about[column])
-            if key in seen:
-                names = f"{seen[key].name} and {study.name}"
-                raise UserError(
-                    f"{names} {text}; give each study once"
-                    if text
-                    else f"two studies are called {study.name}; have one shared again with --name"
-                )
-            seen[key] = study
-    for place, study in enumerate(studies):
-        for other in studies[:place]:
-            flips = study.rates["estimate"].nunique() > 1  # where none flips, tables are alike
-            if flips and study.rates.equals(other.rates):
-                raise UserError(
-                    f"{other.name} and {study.name} hold the same rates, so they are shares of the "
-                    "same study; give it once"
-                )
+    for other, study in combinations(studies, 2):
+        names = f"{other.name} and {study.name}"
+        if study.about["study_digest"] == other.about["study_digest"]:
+            raise UserError(f"{names} are shares of the same study; give each study once")
+        if study.name == other.name:
+            raise UserError(
+                f"two studies are called {study.name}; have one shared again with --name"
+            )
+        flips = study.rates["estimate"].nunique() > 1  # where none flips, tables are alike
+        if flips and study.rates.equals(other.rates):
+            raise UserError(
+                f"{names} hold the same rates, so they are shares of the same study; give it once"
+            )
 
 
 def _all_rates(studies: Sequence[SharedStudy], attacks: Sequence[CommonAttack]) -> pd.DataFrame:
@@ -132,9 +126,7 @@ def _all_rates(studies: Sequence[SharedStudy], attacks: Sequence[CommonAttack]) 
         )
         parts.append(table)
     table = pd.concat(parts, ignore_index=True)
-    low, high = (
-        rate_of(table["estimate"] + side * 1.96 * table["standard_error"]) for side in (-1, 1)
-    )
+    low, high = map(rate_of, scales.interval(table["estimate"], table["standard_error"]))
     table = table.assign(asr=rate_of(table["estimate"]), ci_low=low, ci_high=high)
     table["apart"] = np.select(
         [table["n_patients"].isna(), ~table["reached"].astype(bool)],

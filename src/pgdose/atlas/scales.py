@@ -45,6 +45,12 @@ def independent_images(rate: float, low: float, high: float) -> float:
     return _Z**2 / ((-b - root) / (2 * a))
 
 
+def interval(estimate: ArrayLike, error: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the 95 % interval of estimates on a scale, with the normal quantile."""
+    middle, half = np.asarray(estimate, float), _Z * np.asarray(error, float)
+    return middle - half, middle + half
+
+
 def half_width_error(low: float, high: float) -> float:
     """A standard error from a 95 % interval, as if its quantile were the normal one."""
     return (high - low) / (2 * _Z)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgdose.analysis.bootstrap import FEWEST
+from pgdose.analysis.bootstrap import FEWEST, PATIENTS_NOT_KNOWN
 from pgdose.analysis.operating_point import at
 from pgdose.analysis.study_description import FILE, StudyDescription, read_description
 from pgdose.analysis.success import as_counted
@@ -138,9 +138,9 @@ def _rates(
     for row in asr.to_dict("records"):
         group, attack, epsilon = (row[key] for key in keys)
         n, flipped = int(row["n_attacked"]), int(row["n_flipped"])
-        known = row["no_interval"] != "patients not known"
-        n_patients = patients.get((group, attack), math.nan) if known else math.nan
-        too_few = n < smallest or (known and not n_patients >= max(smallest, FEWEST))
+        patients_known = row["no_interval"] != PATIENTS_NOT_KNOWN
+        n_patients = patients.get((group, attack), math.nan) if patients_known else math.nan
+        too_few = n < smallest or (patients_known and not n_patients >= max(smallest, FEWEST))
         if too_few:
             left_out += 1
             continue
@@ -149,7 +149,7 @@ def _rates(
         if hidden:
             counted = smallest / 2 if flipped < smallest else n - smallest / 2
         independent = float(n)
-        if known:
+        if patients_known:
             independent = independent_images(row["asr"], row["ci_low"], row["ci_high"])
         rows.append(
             {

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from pgdose.atlas import meta_analysis
 from pgdose.atlas.comparability import setting_text
 from pgdose.atlas.pooling import FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE, Atlas
-from pgdose.atlas.scales import ARCSINE, rate_of
+from pgdose.atlas.scales import ARCSINE, interval, rate_of
 from pgdose.plots import curves, style
 from pgdose.plots.forest import Forest, forest
 from pgdose.plots.style import EPSILON
@@ -117,6 +118,11 @@ def _first_pooled(atlas: Atlas) -> dict[str, Any] | None:
     rows = rows if len(rows) else atlas.pooled
     if rows.empty:
         return None
+    return _most_telling(rows)
+
+
+def _most_telling(rows: pd.DataFrame) -> dict[str, Any]:
+    """The pooled rate of the most studies; of several the one nearest to one half."""
     order = rows.assign(half=(rows["estimate"] - 0.5).abs())
     return dict(order.sort_values(["n_studies", "half"], ascending=[False, True]).iloc[0])
 
@@ -402,11 +408,8 @@ def _pictures(forests: Iterable[Forest], folder: Path, kind: str) -> list[tuple[
 def _forests_of_rates(atlas: Atlas) -> Iterable[Forest]:
     """One for each attack and kind of image, at its dose of the most studies nearest to 0.5."""
     first = _first_pooled(atlas)
-    best = []
-    for _, rows in atlas.pooled.groupby(["modality", "attack"], sort=False):
-        order = rows.assign(half=(rows["estimate"] - 0.5).abs())
-        order = order.sort_values(["n_studies", "half"], ascending=[False, True])
-        best.append(dict(order.iloc[0]))
+    by_attack = atlas.pooled.groupby(["modality", "attack"], sort=False)
+    best = [_most_telling(rows) for _, rows in by_attack]
     same = ("modality", "attack", "epsilon")
     best.sort(key=lambda row: first is None or any(row[key] != first[key] for key in same))
     for row in best:
@@ -428,18 +431,16 @@ def _forests_of_conclusions(atlas: Atlas) -> Iterable[Forest]:
 
 def _forest_rows(units: pd.DataFrame) -> pd.DataFrame:
     """Estimates and their intervals, back from the scale."""
-    estimate, error = units["estimate"], units["standard_error"]
-    ends = [estimate, estimate - 1.96 * error, estimate + 1.96 * error]
+    estimate, error = (units[name].to_numpy(float) for name in ("estimate", "standard_error"))
+    ends = [estimate, *interval(estimate, error)]
     if units["scale"].iloc[0] == ARCSINE:
-        ends = [pd.Series(rate_of(end.to_numpy(float)), index=units.index) for end in ends]
-    # As `meta_analysis` weights them, but for the variance between studies, which evens them out.
-    weight = 1 / (error**2 + (error**2).mean())
+        ends = [rate_of(end) for end in ends]
     marked = units["failed_checks"] > 0 if "failed_checks" in units else False
     return pd.DataFrame(
         {
             "name": units["study"],
             **dict(zip(("estimate", "low", "high"), ends, strict=True)),
-            "weight": weight / weight.sum(),
+            "weight": meta_analysis.pool(estimate, error).weights,
             "marked": marked,
         }
     )
