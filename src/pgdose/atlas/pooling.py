@@ -65,11 +65,12 @@ def make_atlas(studies: Sequence[SharedStudy], apart: Sequence[SetApart] = ()) -
     """
     _check_different(studies)
     attacks = common_attacks(studies)
-    rates = _all_rates(studies, attacks)
+    labels = {study.name: labels_of(study, attacks) for study in studies}
+    rates = _all_rates(studies, labels)
     apart = [*apart, *differing_attacks(attacks), *_unused(rates)]
     units = _units(rates[rates["used"]])
     pooled, without = _pooled(units, ["modality", "attack", "epsilon"])
-    conclusions = _all_conclusions(studies, attacks)
+    conclusions = _all_conclusions(studies, labels)
     keys = ["conclusion", "attack", "doses"]
     pooled_conclusions, without_conclusions = _pooled(conclusions, keys)
     apart += _other_doses(conclusions)
@@ -105,20 +106,21 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
             )
 
 
-def _all_rates(studies: Sequence[SharedStudy], attacks: Sequence[CommonAttack]) -> pd.DataFrame:
+def _all_rates(
+    studies: Sequence[SharedStudy], labels: Mapping[str, Mapping[str, str]]
+) -> pd.DataFrame:
     """The rows of all studies, with modality, network, the attack's label, and whether they count.
 
     `apart` says why one does not.
     """
     parts = []
     for study in studies:
-        labels = labels_of(study, attacks)
         groups = study.about["groups"]
         table = study.rates.assign(
             study=study.name,
             modality=[groups[group]["modality"] for group in study.rates["group"]],
             network=[groups[group]["network"] for group in study.rates["group"]],
-            attack=[labels[attack] for attack in study.rates["attack"]],
+            attack=[labels[study.name][attack] for attack in study.rates["attack"]],
             epsilon=[float(f"{epsilon:.6g}") for epsilon in study.rates["epsilon"]],
             failed_checks=[
                 names if isinstance(names, str) else "" for names in study.rates["failed_checks"]
@@ -171,12 +173,11 @@ def _units(rates: pd.DataFrame, by: Sequence[str] = ("study", "modality")) -> pd
 
 
 def _all_conclusions(
-    studies: Sequence[SharedStudy], attacks: Sequence[CommonAttack]
+    studies: Sequence[SharedStudy], labels: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
     """Each study's conclusions. A rise over other doses is another number: `doses` tells them."""
     parts = []
     for study in studies:
-        labels = labels_of(study, attacks)
         doses = {
             attack: ", ".join(f"{epsilon:.6g}" for epsilon in of["epsilons"])
             for attack, of in study.about["attacks"].items()
@@ -186,7 +187,7 @@ def _all_conclusions(
             table.assign(
                 study=study.name,
                 doses=[doses[attack] for attack in table["attack"]],
-                attack=[labels[attack] for attack in table["attack"]],
+                attack=[labels[study.name][attack] for attack in table["attack"]],
             )
         )
     return pd.concat(parts, ignore_index=True)

@@ -36,6 +36,8 @@ from pgdose.errors import UserError
 from pgdose.manifest import comparison, document
 from pgdose.manifest.files import MANIFEST, sha256_of, shown
 from pgdose.names import NAME_RULE, is_name
+from pgdose.study.attacks import Attack
+from pgdose.study.base import JOB_ONLY
 from pgdose.tables import parquet, result_csv
 
 SMALLEST_COUNT = 5
@@ -44,10 +46,10 @@ TABLES = ("asr", "conclusions", "doses", "doses_reached", "networks")
 SHARES = ("drops_above_confidence",)  # conclusions whose estimate is a share, not a difference
 # Settings of an attack that decide what it does to an image. Others say how its job is run, on how
 # many images, or at which epsilons, which the rows of rates.csv state.
-NOT_THE_ATTACK = (
-    *("epsilon", "images", "export", "precision", "shards", "batch", "threads", "mem_mb"),
-    *("runtime", "shortcuts", "form"),
-)
+NOT_THE_ATTACK = {
+    *("epsilon", "images", "export", "precision", "batch", "shortcuts", "form"),
+    *(name for name, field in Attack.model_fields.items() if JOB_ONLY in field.metadata),
+}
 _GROUP_KEYS = ("modality", "classes", "network", "size", "accuracy", "n_images", "n_patients")
 
 

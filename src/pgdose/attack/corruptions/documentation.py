@@ -23,7 +23,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return " / ".join(map(_shown, value))
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-
-
-if __name__ == "__main__":
-    print(severity_table(), end="")
