@@ -68,8 +68,7 @@ with job(snakemake):
     page.write_report(snakemake.output.page, data)
     results = Path(snakemake.output.page).parent
     digests = {
-        str(Path(path).relative_to(results)): sha256_of(Path(path))[1]
-        for path in [*inputs.networks, *inputs.tables]
+        str(Path(path).relative_to(results)): sha256_of(Path(path))[1] for path in inputs.tables
     }
     limits = tables.get("acceptance", pd.DataFrame())
     evidence = evidence_page.EvidenceData(data, limits, digests)

@@ -15,7 +15,6 @@ rule report:
         near_duplicates=group_file("near_duplicates.parquet"),
         agreement=source_file("agreement.csv", hand_labelled()),
         diagnostics=run_file("diagnostics.parquet", runs()),
-        networks=run_file("network.safetensors", runs()),
     output:
         page=f"{RESULTS}/report.html",
         evidence=f"{RESULTS}/evidence.html",

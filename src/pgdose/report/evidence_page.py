@@ -42,7 +42,7 @@ class EvidenceData:
 
     report:     as for the page of the study
     acceptance: the table acceptance; without rows where the study declares no limit
-    digests:    SHA-256 by path below the results folder: networks, tables
+    digests:    SHA-256 of the tables, by their paths below the results folder
     """
 
     report: ReportData
