@@ -72,8 +72,9 @@ def _imported_files(name: str, folder: Path) -> list[Path]:
 
 
 def source_files(script: Path, without: Iterable[str] = ()) -> list[Path]:
-    """The script and every file of the project that it runs, sorted.
+    """The script and every file of the project that it runs: scripts first, each part sorted.
 
+    So the order, and with it the digest, is the same wherever scripts and packages lie.
     `without` names modules that this job imports and surely does not use: they and what they alone
     import are left out.
     """
@@ -87,7 +88,7 @@ def source_files(script: Path, without: Iterable[str] = ()) -> list[Path]:
         files.add(path)
         for name in _parse(path)[1]:
             pending += _imported_files(name, script.parent)
-    return sorted(files)
+    return sorted(files, key=lambda path: (path.parent != script.parent, path))
 
 
 @cache

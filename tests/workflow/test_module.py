@@ -118,7 +118,7 @@ def test_a_module_plans_the_same_jobs(jobs: dict[str, int], tmp_path: Path) -> N
     (local,) = (line for line in run.stdout.splitlines() if line.startswith("local:"))
     assert {"pgdose_report", "pgdose_all"} < set(local.split())
     assert "report" not in local.split()  # may be a rule of the other workflow
-    assert "warning: attack noise does not have epsilon 0.02" in run.stdout + run.stderr
+    assert "warning: no attack has 20 iterations" in run.stdout + run.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"Snakefile", "config", ".snakemake"}
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,13 @@ def digest(tree: Path, script: str = SCRIPT) -> str:
 def test_source_files_are_the_script_its_neighbours_and_all_it_imports(tree: Path) -> None:
     files = {path.relative_to(tree).as_posix() for path in rerun_digest.source_files(tree / SCRIPT)}
     assert files == set(FILES) - OTHERS
+
+
+@pytest.mark.parametrize("folder", ["a", "z", "src/pgdose/installed"])
+def test_it_does_not_matter_where_scripts_and_packages_lie(tree: Path, folder: str) -> None:
+    before = digest(tree)
+    shutil.copytree(tree / "scripts", tree / folder)
+    assert digest(tree, f"{folder}/train.py") == before
 
 
 @pytest.mark.parametrize(
