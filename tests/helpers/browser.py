@@ -1,6 +1,15 @@
-"""What a page logs and asks for in the browser."""
+"""Pages in a real browser: where it is, what a page logs and asks for, what is too wide."""
+
+import shutil
 
 from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium")
+# What reaches over the page's right edge though it stands in no box that scrolls.
+OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((one) =>
+    !one.closest(".scroll, pre, .hoverlayer") && one.checkVisibility()
+    && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+).map((one) => `${one.tagName} ${one.id} ${one.className}`)"""
 
 
 def watch(page: Page) -> tuple[list[str], list[str]]:

@@ -43,7 +43,7 @@ def forest(of: Forest) -> Figure:
     A square's area is the study's weight; the grey line at the diamond is the prediction interval.
     """
     n = len(of.rows)
-    figure = Figure(figsize=(6.4, 0.85 + _ROW * (n + 2)), layout="constrained")
+    figure = Figure(figsize=(5.2, 0.85 + _ROW * (n + 2)), layout="constrained")
     panel = figure.subplots()
     panel.set_title(of.title)
     names: list[tuple[float, str]] = []

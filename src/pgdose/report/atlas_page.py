@@ -108,7 +108,7 @@ def headline(atlas: Atlas) -> str:
     return f"{text})."
 
 
-def _percent(value: float, unit: str = " %") -> str:
+def _percent(value: float, unit: str = "\N{NO-BREAK SPACE}%") -> str:
     return f"{100 * value:.0f}{unit}"
 
 
@@ -149,7 +149,7 @@ def _synthetic(atlas: Atlas) -> str:
 def _map(atlas: Atlas) -> Table:
     """Which study has which attack on which kind of image, and how many doses."""
     labels = [attack.label for attack in atlas.attacks]
-    heads = [Head("Study", "text"), Head("Groups")]
+    heads = [Head("Study"), Head("Groups")]
     heads += [Head("Patients of its largest group", "number"), *map(Head, labels)]
     rows = []
     for study in atlas.studies:

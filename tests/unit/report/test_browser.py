@@ -1,27 +1,18 @@
-"""The report in a real browser: Debian's `chromium` without a window, on the made-up study."""
+"""The report in a real browser, on the made-up study."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
-from helpers.browser import watch
+from helpers.browser import OVERFLOWING, watch
 from helpers.report_tables import EPSILONS, GROUPS, attacked, study
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from pgdose.report.data import ReportData
 from pgdose.report.page import write_report
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium (apt install chromium)")
-
 WIDTHS = [400, 1400]
 CHARTS = 2 * len(EPSILONS) + len(GROUPS)  # of Fig. 3c one for each group
-# What reaches over the page's right edge though it stands in no box that scrolls.
-OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((one) =>
-    !one.closest(".scroll, pre, .hoverlayer") && one.checkVisibility()
-    && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
-).map((one) => `${one.tagName} ${one.id} ${one.className}`)"""
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +21,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = folder / "report.html"
     write_report(path, ReportData(**study(folder / "pictures")))
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        # Root may not use the sandbox; the page is ours.
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

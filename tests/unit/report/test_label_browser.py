@@ -1,19 +1,15 @@
 """The page of report texts in a real browser: its filters, and that it loads nothing."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.browser import watch
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from pgdose.labelling.explanations import Explanation
 from pgdose.labelling.reports import Mention
 from pgdose.report.label_page import Card, HandLabel, Heading, write_label_page
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium (apt install chromium)")
 
 
 def card(report: str, text: str, state: str, *differences: HandLabel) -> Card:
@@ -40,15 +36,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, address: str) -> Iterator[Page]:
-    with sync_playwright() as driver:
-        # Root may not use the sandbox; the page is ours.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page(color_scheme=request.param)
-        messages, requests = watch(opened)
-        opened.goto(address)
-        yield opened
-        browser.close()
+def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+    opened = browser.new_page(color_scheme=request.param)
+    messages, requests = watch(opened)
+    opened.goto(address)
+    yield opened
+    opened.close()
     assert messages == [] and requests == [address]
 
 
