@@ -10,6 +10,8 @@ from pgdose.report import tables, wording
 from pgdose.report.data import ReportData
 from pgdose.report.tables import Column, Table
 
+_WIDTH = 110  # characters of a line of the study as YAML
+
 
 def warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
     """The checks that failed: a row for each check and attack, with the networks it concerns."""
@@ -119,14 +121,20 @@ def pairs(name: str, values: Mapping[str, str]) -> Table:
 
 
 def settings(study: Mapping[str, Any]) -> str:
-    """The study as YAML."""
-    return yaml.safe_dump(_plain(study), sort_keys=False, allow_unicode=True)
+    """The study as YAML, without the keys that have no value."""
+    return yaml.safe_dump(
+        _plain(study), sort_keys=False, allow_unicode=True, default_flow_style=None, width=_WIDTH
+    )
 
 
 def _plain(value: Any) -> Any:
-    """The value in types that YAML can write: no tuples, paths or numpy numbers."""
+    """The value in types that YAML can write: no tuples, paths or numpy numbers.
+
+    What a mapping holds nothing for is left out.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        plain = {str(key): _plain(item) for key, item in value.items()}
+        return {key: item for key, item in plain.items() if item not in (None, {}, [])}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "item"):

@@ -33,6 +33,19 @@ from pgdose.tables import output_files
 
 GREY_LEVELS = 255  # of an image of 8 bits, as screens show it
 _LABELS = {acceptance.PASS: "kept", acceptance.FAIL: "broken", acceptance.UNDECIDED: "undecided"}
+SECTIONS = {
+    "limits": "The limit that was declared",
+    "threat": "The attacker",
+    "data": "Data and exclusions",
+    "accuracy": "Accuracy on clean images",
+    "tested": "What was tested",
+    "not-tested": "What was not tested",
+    "doses": "The smallest change that flips",
+    "subgroups": "Subgroups",
+    "checks": "Checks of the attacks",
+    "checklists": "Reporting checklists",
+    "made": "How it was made",
+}
 _KINDS = {acceptance.PASS: "supported", acceptance.FAIL: "contradicted"}
 
 
@@ -56,6 +69,7 @@ def write_evidence(path: str | Path, data: EvidenceData) -> None:
     environment = page_environment()
     environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
     page = environment.get_template("evidence.html").render(
+        sections=SECTIONS,
         name=report.study["study"],
         synthetic=headline.synthetic(report),
         verdict=verdict(data),
@@ -362,14 +376,20 @@ def _checklist(name: str, items: Sequence[checklists.Item]) -> Table:
     rows: list[list[str | Cell]] = []
     for item in items:
         where = {
-            checklists.HERE: Cell("here", link=item.section),
-            checklists.IN_PART: Cell("in part", link=item.section),
+            checklists.HERE: Cell(_place(item.section), link=item.section),
+            checklists.IN_PART: Cell(f"{_place(item.section)}, in part", link=item.section),
             checklists.YOU: Cell("by you", kind="undecided"),
         }[item.answered]
         rows.append(
             [item.number, item.asks, where, item.add] if numbered else [item.asks, where, item.add]
         )
     return Table(name, heads if numbered else heads[1:], rows)
+
+
+def _place(section: str) -> str:
+    """What the page calls a section, also on paper."""
+    names = list(SECTIONS)
+    return f"section {names.index(section) + 1}" if section in SECTIONS else "first lines"
 
 
 def _networks(report: ReportData) -> Table | None:

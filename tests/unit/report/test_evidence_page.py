@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from helpers import report_tables
 
 from pgdose.analysis import acceptance
-from pgdose.report import checklists, evidence_page
+from pgdose.report import appendix, checklists, evidence_page
 from pgdose.report.data import ReportData
 from pgdose.report.evidence_page import EvidenceData
 from pgdose.study.attacks import GradientAttack, NoiseAttack
@@ -77,8 +78,20 @@ def test_answers_lead_to_sections_that_are_there(fields: dict, tmp_path: Path) -
     for item in (*checklists.CLAIM, *checklists.STARD, *checklists.STARD_AI):
         assert (item.section in ids) == (item.answered != checklists.YOU), item
         assert item.add or item.answered == checklists.HERE, item
+    # Also on paper, where nothing can be followed.
+    headings = re.findall(r'<h2 id="([a-z-]+)"', text)
+    for section, number in re.findall(r'href="#([a-z-]+)">section (\d+)', text):
+        assert headings[int(number) - 1] == section
+    assert "section 3, in part" in text
     assert [item.number for item in checklists.CLAIM] == [str(n) for n in range(1, 45)]
     assert len(checklists.STARD) == 34
+
+
+def test_the_study_is_printed_without_keys_that_have_no_value() -> None:
+    attack = {"lr": 0.1, "epsilon": (0.02,), "images": None, "export": {}, "literal": False}
+    text = appendix.settings({"study": "one", "attacks": {"a": attack}})
+    kept = {"lr": 0.1, "epsilon": [0.02], "literal": False}
+    assert yaml.safe_load(text) == {"study": "one", "attacks": {"a": kept}}
 
 
 def test_what_was_not_tested_follows_the_study(fields: dict) -> None:
