@@ -14,7 +14,7 @@ from torch import nn
 from pgdose.cli.pool import pool
 from pgdose.cli.share import share
 
-SIDE, MIDDLE = 32, 127.5
+SIDE, MIDDLE = 80, 127.5
 CLASSES = ["dark", "bright"]
 GREY_LEVELS = [1, 2, 3]  # the amplitudes
 MEAN, SPREAD = np.array([0.35, 0.8, 1.15]), 0.1  # true, on the scale: rates of 0.12, 0.51, 0.83

@@ -1,13 +1,17 @@
 # What the terminal shows while a study runs. Snakemake's log in .snakemake/log keeps everything.
 
-from datetime import datetime
+import time
 
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
-from pgdose.terminal import handler as terminal_handler
+from pgdose.terminal import clock, handler as terminal_handler
 from pgdose.terminal.lines import duration, label
 from pgdose.terminal.plan import read_plan
+
+STARTED = (
+    time.monotonic()
+)  # not Snakemake's start, which a clock that is set back moves
 
 
 def where_to_look():
@@ -21,7 +25,7 @@ def where_to_look():
 
 
 def run_time():
-    return duration((datetime.now() - workflow.start_time).total_seconds())
+    return duration(time.monotonic() - STARTED)
 
 
 # Jobs on a cluster run Snakemake themselves; these lines are for the run that a person started.
@@ -62,3 +66,5 @@ onerror:
             name = label(job.rule.name, "/".join(map(str, job.wildcards)))
             lines.append(f"  {name}: {', '.join(map(str, job.log))}")
         logger.error("\n".join(lines))
+    if ahead := clock.advice([RESULTS, PRIVATE, "work", HOSPITAL]):
+        logger.error(ahead)
