@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from pgdose.plots.dose_response import as_png
-from pgdose.report import provenance
-from pgdose.report.templates import page_environment
-from pgdose.tables import output_files
+from pgdose.report import provenance, templates
 
 if TYPE_CHECKING:
     from pgdose.api.result import DoseResponse
@@ -32,24 +30,20 @@ def bounds(low: Any, high: Any) -> str:
 
 def write(result: "DoseResponse", path: Path) -> None:
     """Write the page, atomically. Every text is escaped."""
-    text = (
-        page_environment()
-        .get_template("dose_response.html")
-        .render(
-            result=result,
-            image=picture(result.plot()),
-            interval=result.clean_interval,
-            bounds=bounds,
-            curve=result.curve().to_dict("records"),
-            iteration=result.surface.doses.max_iter,
-            per_class=_per_class(result),
-            checks=result.check_results,
-            settings={name: _lines(fields) for name, fields in result.settings.items()},
-            versions=provenance.versions(PACKAGES),
-        )
+    text = templates.rendered(
+        "dose_response.html",
+        result=result,
+        image=picture(result.plot()),
+        interval=result.clean_interval,
+        bounds=bounds,
+        curve=result.curve().to_dict("records"),
+        iteration=result.surface.doses.max_iter,
+        per_class=_per_class(result),
+        checks=result.check_results,
+        settings={name: _lines(fields) for name, fields in result.settings.items()},
+        versions=provenance.versions(PACKAGES),
     )
-    with output_files.atomic(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    templates.write_page(path, text)
 
 
 def _per_class(result: "DoseResponse") -> list[dict[str, Any]]:

@@ -15,12 +15,10 @@ from pgdose.atlas.scales import ARCSINE, interval, rate_of
 from pgdose.plots import curves, style
 from pgdose.plots.forest import Forest, forest
 from pgdose.plots.style import EPSILON
-from pgdose.report import figures, interactive, provenance, summary, wording
+from pgdose.report import figures, interactive, provenance, summary, templates, wording
 from pgdose.report.images import PageImage, embed
 from pgdose.report.interactive import Chart
 from pgdose.report.table_model import Cell, Head, Table
-from pgdose.report.templates import page_environment
-from pgdose.tables import output_files
 
 FOREST_FOLDER = "figures"
 MOST_PRINTED = 16  # curves of a printed figure, whose legend has no more room
@@ -49,8 +47,6 @@ def write_atlas(path: Path, atlas: Atlas, versions: Mapping[str, str]) -> None:
             ("conclusions", _forests_of_conclusions(atlas)),
         )
     )
-    environment = page_environment()
-    environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
     fields: dict[str, Any] = {
         "headline": headline(atlas),
         "synthetic": _synthetic(atlas),
@@ -73,11 +69,7 @@ def write_atlas(path: Path, atlas: Atlas, versions: Mapping[str, str]) -> None:
         "attacks": _attacks(atlas),
         "citation": provenance.citation(versions, provenance.commit()),
     }
-    template = environment.get_template("atlas.html")
-    size = len(template.render(**fields, megabytes="0.0").encode())
-    page = template.render(**fields, megabytes=f"{size / 1e6:.1f}")
-    with output_files.atomic(path) as beside:
-        Path(beside).write_text(page, encoding="utf-8")
+    templates.write_page(path, templates.rendered_with_size("atlas.html", **fields))
 
 
 # --- sentences ------------------------------------------------------------------------------------

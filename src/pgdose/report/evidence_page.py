@@ -23,13 +23,12 @@ from pgdose.report import (
     study_tables,
     summary,
     tables,
+    templates,
     wording,
 )
 from pgdose.report.data import ReportData
 from pgdose.report.table_model import Cell, Head, Table
 from pgdose.report.tables import Column
-from pgdose.report.templates import page_environment
-from pgdose.tables import output_files
 
 GREY_LEVELS = 255  # of an image of 8 bits, as screens show it
 _LABELS = {acceptance.PASS: "kept", acceptance.FAIL: "broken", acceptance.UNDECIDED: "undecided"}
@@ -66,9 +65,8 @@ class EvidenceData:
 def write_evidence(path: str | Path, data: EvidenceData) -> None:
     """Write the page as one self-contained HTML file, atomically. Every text is escaped."""
     report = data.report
-    environment = page_environment()
-    environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
-    page = environment.get_template("evidence.html").render(
+    page = templates.rendered(
+        "evidence.html",
         sections=SECTIONS,
         name=report.study["study"],
         synthetic=headline.synthetic(report),
@@ -105,8 +103,7 @@ def write_evidence(path: str | Path, data: EvidenceData) -> None:
         settings=appendix.settings(report.study),
         seed=report.study["seed"],
     )
-    with output_files.atomic(path) as beside:
-        Path(beside).write_text(page, encoding="utf-8")
+    templates.write_page(path, page)
 
 
 # --- the limit that was declared ------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pgdose.errors import UserError
 from pgdose.labelling.explanations import Explanation
 from pgdose.labelling.lexicon_rules import LexiconRules
 from pgdose.labelling.marked_text import Piece, cut
-from pgdose.report.templates import page_environment
+from pgdose.report import templates
 from pgdose.tables.output_files import atomic
 
 STATES = ("present", "uncertain", "absent", "unmentioned")
@@ -55,16 +55,13 @@ def write_label_page(
 
     Raises UserError where the file cannot be written.
     """
-    page = (
-        page_environment()
-        .get_template("labels.html")
-        .render(
-            heading=heading,
-            states=STATES,
-            counts=_counts(heading.labels, cards),
-            has_hand=any(card.differences for card in cards) or bool(heading.measures),
-            cards=[_shown(card, rules) for card in cards],
-        )
+    page = templates.rendered(
+        "labels.html",
+        heading=heading,
+        states=STATES,
+        counts=_counts(heading.labels, cards),
+        has_hand=any(card.differences for card in cards) or bool(heading.measures),
+        cards=[_shown(card, rules) for card in cards],
     )
     try:
         with atomic(path) as beside:

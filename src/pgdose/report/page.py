@@ -19,11 +19,9 @@ from pgdose.report import (
     provenance,
     study_tables,
     summary,
-    wording,
+    templates,
 )
 from pgdose.report.data import ReportData
-from pgdose.report.templates import page_environment
-from pgdose.tables import output_files
 
 
 def write_report(path: str | Path, data: ReportData) -> None:
@@ -34,11 +32,9 @@ def write_report(path: str | Path, data: ReportData) -> None:
     Raises:
         ValueError: a figure is no PNG.
     """
-    environment = page_environment()
-    environment.filters |= {"count": wording.count, "epsilon": wording.epsilon}
     sections = _first(data) | _findings(data) | _figures(data) | _appendix(data)
-    template = environment.get_template("report.html")
-    fields = dict(
+    page = templates.rendered_with_size(
+        "report.html",
         name=data.study["study"],
         point={"epsilon": data.epsilon, "iterations": data.iterations},
         nearest=summary.nearest(data.success_rates(), data.epsilon),
@@ -48,10 +44,7 @@ def write_report(path: str | Path, data: ReportData) -> None:
         margins=data.study["measures"].get("margins", {}),
         **sections,
     )
-    size = len(template.render(**fields, megabytes="0.0").encode())
-    page = template.render(**fields, megabytes=f"{size / 1e6:.1f}")
-    with output_files.atomic(path) as beside:
-        beside.write_text(page, encoding="utf-8")
+    templates.write_page(path, page)
 
 
 def _first(data: ReportData) -> dict[str, Any]:

@@ -16,9 +16,8 @@ import numpy as np
 
 from pgdose.analysis.intervals import wilson
 from pgdose.analysis.output_order import best_order, is_much_better, share_right
+from pgdose.report import templates
 from pgdose.report.table_model import Cell, Head, Table
-from pgdose.report.templates import page_environment
-from pgdose.tables.output_files import atomic
 
 Findings = Mapping[str, Any]
 NOTHING = "–"
@@ -27,21 +26,17 @@ NOTHING = "–"
 def write_probe_page(path: str | Path, findings: Findings) -> None:
     """Write the page, atomically. Every text is escaped."""
     confusion = _counts(findings["confusion"])
-    page = (
-        page_environment()
-        .get_template("probe.html")
-        .render(
-            findings=findings,
-            advice=advice(findings),
-            accuracy=_accuracy(confusion),
-            input=_input(findings),
-            confusion=_confusion(confusion, findings),
-            outputs=_outputs(confusion, findings),
-            grid=_grid(findings),
-        )
+    page = templates.rendered(
+        "probe.html",
+        findings=findings,
+        advice=advice(findings),
+        accuracy=_accuracy(confusion),
+        input=_input(findings),
+        confusion=_confusion(confusion, findings),
+        outputs=_outputs(confusion, findings),
+        grid=_grid(findings),
     )
-    with atomic(path) as beside:
-        beside.write_text(page, encoding="utf-8")
+    templates.write_page(path, page)
 
 
 def _counts(confusion: Sequence[Sequence[int]] | None) -> np.ndarray | None:
