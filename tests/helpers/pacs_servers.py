@@ -98,6 +98,7 @@ class Faults:
 
     vanished: set[str] = dataclasses.field(default_factory=set)  # listed, not delivered
     deleted: set[str] = dataclasses.field(default_factory=set)  # studies and series: not found
+    broken: dict[str, int] = dataclasses.field(default_factory=dict)  # see `Holdings.failure`
     cut: Counter[str] = dataclasses.field(default_factory=Counter)  # arrives incomplete
     swapped: Counter[str] = dataclasses.field(default_factory=Counter)  # another one arrives
     dies_at: Counter[str] = dataclasses.field(default_factory=Counter)  # the connection breaks
@@ -157,6 +158,10 @@ class Holdings:
             self.faults.short_lists -= 1
             result = result[:-1]
         return [*result, *result] if self.faults.repeats else result
+
+    def failure(self, level: str, filters: dict[str, str]) -> int | None:
+        """The status of a search below a study of `broken`, always, as of a damaged index."""
+        return None if level == "STUDY" else self.faults.broken.get(filters["StudyInstanceUID"])
 
     def _answer(self, level: str, one: Stored) -> dict[str, Any]:
         if level == "STUDY":
@@ -294,6 +299,9 @@ class WebHandler(BaseHTTPRequestHandler):
         if faults.deleted & set(names.values()):
             self._send(404, b"")
             return
+        if status := self.holdings.failure(level, filters):
+            self._send(status, b"")
+            return
         answers = self.holdings.search(level, filters)
         if not faults.ignores_paging:
             start = int(query.get("offset", 0))
@@ -421,6 +429,9 @@ class DimseService:
         identifier = event.identifier
         level = identifier.QueryRetrieveLevel
         filters = {element.keyword: _one_text(element.value) for element in identifier}
+        if status := self.holdings.failure(level, filters):
+            yield status, None
+            return
         for answer in self.holdings.search(level, filters):
             ds = pydicom.Dataset()
             ds.QueryRetrieveLevel = level

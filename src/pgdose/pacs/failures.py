@@ -28,6 +28,10 @@ class Refused(UserError):  # noqa: N818 - it names what happened
     """The server does not want us: the login, the certificate or our title. The job stops."""
 
 
+class GivenUp(UserError):  # noqa: N818 - it names what happened
+    """The server failed at each try. The job stops."""
+
+
 class InstanceFailure(NamedTuple):
     """Why a server that answers does not deliver an instance.
 
@@ -42,9 +46,9 @@ class InstanceFailure(NamedTuple):
     forbidden: bool = False
 
 
-def stopped(what: str, tries: int, *, then: str) -> UserError:
+def stopped(what: str, tries: int, *, then: str) -> GivenUp:
     """The error of a job that gave up on a server; `then`: what a new start does."""
-    return UserError(
+    return GivenUp(
         f"server: {what}, {tries} times in a row; when the server is well again, start the study "
         f"anew: {then}"
     )

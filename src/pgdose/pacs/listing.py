@@ -19,7 +19,7 @@ from typing import NamedTuple
 from pgdose.pacs.answers import UID_OF, Answer, Level, Search, first, is_uid, number
 from pgdose.pacs.connection import Archive, Connection, open_archive
 from pgdose.pacs.credentials import Credentials
-from pgdose.pacs.failures import ServerDown, TooMany, stopped
+from pgdose.pacs.failures import GivenUp, ServerDown, TooMany, stopped
 from pgdose.pacs.filters import (
     DOCUMENT_MODALITIES,
     ENCAPSULATED,
@@ -35,6 +35,7 @@ CUT_LEAST, CUT_STEP = 100, 50
 FIRST_DAY = datetime.date(1970, 1, 1)  # from it on, what is split by dates is split further
 STUDIES = 500  # between two lines of the log
 BEGINS_ANEW = "it lists from the start, and keeps the films that are there"
+MOST_UNLISTED = 3  # studies in a row at which a server may fail: of more it is not well
 ATTEMPTS = 3  # at a list that is shorter than the server claims
 
 
@@ -44,6 +45,7 @@ class Listing(NamedTuple):
     claimed_not_listed   instances that the server counts in a series and does not list
     claimed_series_not_listed  series that it counts in a study and does not list
                          (a series or study without a count has at least one)
+    studies_not_listed   studies at which the server fails again and again, but not at others
     listed_again         answers that repeat an earlier one of the same list
     listed_twice         instances that stand in several series
     impossible_uids      answers without a UID that a file can be named by
@@ -152,6 +154,7 @@ class Lister:
         self.today = clock.now().date()
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._unlisted = 0  # studies in a row
 
     def listing(self) -> Listing:
         studies = self._studies()
@@ -159,7 +162,9 @@ class Lister:
         instances: list[Instance] = []
         pool = ThreadPoolExecutor(self.source.fetch.at_once)
         try:
-            for done, of_study in enumerate(pool.map(self._instances, studies.values()), 1):
+            for done, of_study in enumerate(
+                pool.map(self._instances_if_listed, studies, studies.values()), 1
+            ):
                 instances += of_study
                 if done % STUDIES == 0:
                     self.log.info("%d of %d studies listed", done, len(studies))
@@ -244,6 +249,23 @@ class Lister:
             hours |= part
         self._count("cut_lists", answers is None or bool(hours.keys() - answers.keys()))
         return (answers or {}) | hours
+
+    def _instances_if_listed(self, study: str, answer: Answer) -> list[Instance]:
+        """Those of a study; none, and the study is counted, if the server fails at it alone."""
+        try:
+            instances = self._instances(answer)
+        except (GivenUp, TooMany) as error:
+            with self._lock:
+                self._unlisted += 1
+                too_many = self._unlisted > MOST_UNLISTED
+            if too_many and isinstance(error, GivenUp):
+                raise
+            self.asker.find(Search("STUDY", filters=(("StudyInstanceUID", study),)))
+            self._count("studies_not_listed")
+            return []
+        with self._lock:
+            self._unlisted = 0
+        return instances
 
     def _instances(self, study_answer: Answer) -> list[Instance]:
         """The instances of the series of a study that pass the filters."""

@@ -7,6 +7,7 @@ from pgdose.errors import UserError
 TEXTS = {  # of the counts of a listing, those that stand for films that may be missing
     "claimed_not_listed": "{} instances that the PACS counts are not there in its lists",
     "claimed_series_not_listed": "{} series that the PACS counts are not there in its lists",
+    "studies_not_listed": "the PACS fails to list {} of its studies: their films are not there",
     "hours_maybe_cut": (
         "the PACS may have cut {} lists of the studies of an hour: some may be not there"
     ),

@@ -19,6 +19,7 @@ from pgdose.pacs.connection import open_archive
 from pgdose.pacs.failures import ServerDown
 from pgdose.pacs.filters import matches, read_date
 from pgdose.pacs.listing import Asker
+from pgdose.pacs.listing_notes import listing_notes
 from pgdose.study.sources import PacsArchive
 from pgdose.tables.pacs_schemas import LISTED, shard_of
 
@@ -206,6 +207,39 @@ def test_what_is_deleted_while_it_is_listed_is_counted(tmp_path: Path) -> None:
         listing = Pacs(Holdings([]), {"dicomweb": {"url": url}}, tmp_path / "films").listing()
     assert uids(listing.rows) == sorted(one.uid for one in instances[3:])
     assert listing.counts == {"claimed_not_listed": 1, "claimed_series_not_listed": 2}
+
+
+FAILS = {"dicomweb": 500, "dimse": 0xC001}
+IS_TOO_MUCH = {"dicomweb": 413, "dimse": 0xA700}
+
+
+@pytest.mark.parametrize("statuses", [FAILS, IS_TOO_MUCH])
+def test_a_study_that_a_server_cannot_list_is_counted(
+    start: Start, statuses: dict[str, int]
+) -> None:
+    """Wherever it stands, and the others are listed."""
+    instances = [empty(number) for number in range(1, 9)]
+    for broken in ([0], [3, 7], [0, 1, 2, 5, 6, 7]):
+        faults, holdings = Faults(), Holdings(instances)
+        pacs = start(holdings)
+        status = next(status for kind, status in statuses.items() if kind in pacs.server)
+        holdings.faults = faults
+        faults.broken = {instances[number].study: status for number in broken}
+        rows, counts = pacs.listing(fetch={"at_once": 1, "retries": 1})
+        left = [one.uid for number, one in enumerate(instances) if number not in broken]
+        assert uids(rows) == left and counts == {"studies_not_listed": len(broken)}
+    assert "fails to list 6 of its studies" in listing_notes(counts)[0]
+
+
+def test_a_server_that_lists_studies_and_nothing_in_them_stops_the_job(start: Start) -> None:
+    holdings = Holdings([empty(number) for number in range(1, 9)])
+    pacs = start(holdings)
+    status = 500 if "dicomweb" in pacs.server else 0xC001
+    holdings.faults.broken = {one.study: status for one in holdings.instances}
+    with pytest.raises(UserError, match=r"^server: .* 2 times in a row"):
+        pacs.listing(fetch={"at_once": 1, "retries": 1})
+    asked = {of["StudyInstanceUID"] for _, of in holdings.asked if of.get("StudyInstanceUID")}
+    assert len(asked) == 3  # whether the server is well, after each study that it fails at
 
 
 def test_a_list_that_is_shorter_than_the_server_counts_is_asked_for_again(start: Start) -> None:
