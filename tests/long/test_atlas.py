@@ -33,7 +33,7 @@ STUDY: dict[str, Any] = {
     "groups": {
         "G": {
             "title": "dark / bright",
-            "image": {"size": SIDE},
+            "image": {"size": SIDE, "window": "full"},  # so that grey values stay as they are
             "network": {
                 "file": "model.pt2",
                 "classes": CLASSES,

@@ -374,11 +374,12 @@ def test_a_limit_of_memory_kills_jobs_and_loses_nothing(undisturbed: Path, again
 
 
 def set_back(folder: Path, hours: int = 1) -> None:
-    """Date all files as if the clock had been set back after they were written."""
-    for path in (folder, *folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # a running job's
-            moment = path.lstat().st_mtime + hours * 3600
-            os.utime(path, (moment, moment), follow_symlinks=False)
+    """Date what the study wrote as if the clock had been set back after it was written."""
+    for name in ("results", "private", "work", ".snakemake"):
+        for path in (folder / name, *(folder / name).rglob("*")):
+            with contextlib.suppress(FileNotFoundError):  # a running job's
+                moment = path.lstat().st_mtime + hours * 3600
+                os.utime(path, (moment, moment), follow_symlinks=False)
 
 
 # As docs/how-to/mend-damage.md has it.

@@ -88,7 +88,7 @@ def headline(atlas: Atlas) -> str:
         f"In {wording.quantity(int(shown['n_studies']), 'study', 'studies')} with "
         f"{int(shown['n_patients']):,} patients the attack “{shown['attack']}” flipped "
         f"{_percent(shown['estimate'])} of the right diagnoses of "
-        f"{style.MODALITIES.get(shown['modality'], 'other')} networks at {EPSILON} = "
+        f"{style.MODALITIES.get(shown['modality'], 'other')} networks at {EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
         f"{shown['epsilon']:g} (95 % interval of the mean {_percent(shown['ci_low'], '')} to "
         f"{_percent(shown['ci_high'])}"
     )
@@ -234,10 +234,10 @@ def _conclusions(atlas: Atlas) -> Table | None:
         verdicts = of["verdict"].value_counts()
         rows.append(
             [
-                summary.claim(row["conclusion"]),
+                Cell(summary.claim(row["conclusion"]), aside=str(of["statistic"].iloc[0])),
                 row["attack"],
                 wording.count(row["n_studies"]),
-                Cell(_interval(row), aside=str(of["statistic"].iloc[0])),
+                _interval(row),
                 _prediction(row),
                 _share(row["i2"]),
                 ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()),
