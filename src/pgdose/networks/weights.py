@@ -105,7 +105,7 @@ def _misfit(misfits: list[str], targets: Weights, state: Weights) -> str:
         return f"{first} holds whole numbers; give weights from before they were quantised"
     there, here = state[first].shape, targets[first].shape
     text = f"{first} is {_shape(there)} in the file, and {_shape(here)} in the architecture"
-    if len(there) == len(here) == 4 and {there[1], here[1]} == {1, 3}:
+    if len(there) == len(here) == 4 and {there[1], here[1]} == {1, 3} and there[0] == here[0]:
         text += f": set input.channels: {there[1]}"
     return text
 
