@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pgdose.analysis.conclusion_draws import rise_of
 from pgdose.analysis.intervals import wilson
 from pgdose.analysis.study_description import StudyDescription, write_description
 from pgdose.manifest import document
@@ -35,12 +36,12 @@ def finished_results(
     *,
     patients: Mapping[str, int] | None = None,
     known: bool = True,
+    epsilons: Sequence[float] = (0.002, 0.004),
 ) -> Path:
-    """Write a study whose attack flips so many images of each group at its two epsilons.
+    """Write a study whose attack flips so many images of each group at its epsilons.
 
     `patients` of each group; None: one for each image.
     """
-    epsilons = SETTINGS["attacks"]["sign"]["epsilon"]
     asr, doses, reached, networks = [], [], [], []
     for group, counts in flipped.items():
         identity = {"group": group, "run": "full", "role": "main", "size": "", "repeat": ""}
@@ -79,6 +80,8 @@ def finished_results(
         place = folder / f"groups/{group}/full"
         place.mkdir(parents=True)
         parquet.write_table(checks, place / "diagnostics.parquet")
+    rates = np.array([list(counts) for counts in flipped.values()]) / attacked
+    rise = float(rise_of(rates).mean())
     conclusions = [
         {
             **{"conclusion": name, "attack": "sign", "estimate": estimate, "ci_low": low},
@@ -86,7 +89,7 @@ def finished_results(
             "unit": "patients",
         }
         for name, estimate, low, high in (
-            ("grows_with_epsilon", 0.3, 0.2, 0.4),
+            ("grows_with_epsilon", rise, rise - 0.1, rise + 0.1),
             ("drops_above_confidence", 0.8, 0.6, 0.9),
             ("levels_off", np.nan, np.nan, np.nan),
         )
@@ -98,6 +101,7 @@ def finished_results(
     ):
         result_csv.write_csv(pd.DataFrame(rows), folder / f"tables/{name}.csv")
     settings = {**SETTINGS, "groups": {group: SETTINGS["groups"][group] for group in flipped}}
+    settings["attacks"] = {"sign": settings["attacks"]["sign"] | {"epsilon": list(epsilons)}}
     description = StudyDescription(
         settings,
         {group: MODALITY[group] for group in flipped},

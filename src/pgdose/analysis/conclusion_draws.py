@@ -151,11 +151,15 @@ def rise(draws: ConclusionDraws, levels: Sequence[int] | None = None) -> np.ndar
     The least-squares line over the epsilons of some levels, or of all that were measured and
     reached; NaN with fewer than two.
     """
-    rates = draws.by_epsilon[:, draws.measured_levels if levels is None else sorted(levels)]
+    return rise_of(draws.by_epsilon[:, draws.measured_levels if levels is None else sorted(levels)])
+
+
+def rise_of(rates: np.ndarray) -> np.ndarray:
+    """The rise, (n,), of rates at k rising epsilons, (n, k); NaN with fewer than two."""
     if rates.shape[1] < 2:
         return np.full(len(rates), np.nan)
     ranks = _ranks(rates.shape[1])
-    return rates @ (ranks / (ranks @ ranks)) * (rates.shape[1] - 1)
+    return np.asarray(rates @ (ranks / (ranks @ ranks)) * (rates.shape[1] - 1))
 
 
 def largest_rise_of_a_patient(doses: int) -> float:

@@ -3,18 +3,21 @@
 No record id, image, path, date or draw by patient is read. A group with fewer than
 `smallest_count` patients or attacked images is left out; a count of flipped or unflipped images
 from 1 to `smallest_count` - 1 is not shown, and half of `smallest_count` stands for it in the
-estimate, so that small rates do not drop out and bias what is pooled.
+estimate, so that small rates do not drop out and bias what is pooled. Nor may it follow from the
+other numbers: see `_conclusions`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pgdose.analysis.bootstrap import FEWEST, PATIENTS_NOT_KNOWN
-from pgdose.analysis.operating_point import at
+from pgdose.analysis.conclusion_draws import rise_of
+from pgdose.analysis.operating_point import at, operating_epsilons
 from pgdose.analysis.study_description import FILE, StudyDescription, read_description
 from pgdose.analysis.success import as_counted
 from pgdose.atlas.comparability import setting_text
@@ -25,6 +28,7 @@ from pgdose.atlas.scales import (
     arcsine_error,
     half_width_error,
     independent_images,
+    rate_of,
 )
 from pgdose.atlas.shared_study import (
     CONCLUSION_COLUMNS,
@@ -77,8 +81,8 @@ def shared_study(
         )
     attacks = {attack: _attack(description, attack) for attack in rates["attack"].unique()}
     groups = {group: _group(description, tables, group) for group in rates["group"].unique()}
-    conclusions = _conclusions(tables["conclusions"])
-    conclusions = conclusions[conclusions["attack"].isin(list(attacks))].reset_index(drop=True)
+    few_at_first = _few_at_an_iteration(description, tables["asr"], smallest_count)
+    conclusions = _conclusions(tables["conclusions"], rates, few_at_first)
     about = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -146,12 +150,14 @@ def _rates(
         if too_few:
             left_out += 1
             continue
-        hidden = any(0 < count < smallest for count in (flipped, n - flipped))
+        hidden = _is_hidden(flipped, n, smallest)
         counted = float(flipped)
         if hidden:
             counted = smallest / 2 if flipped < smallest else n - smallest / 2
         independent = float(n)
-        if patients_known:
+        if patients_known and hidden:  # that of the interval would tell the count
+            independent = min(n, n_patients)
+        elif patients_known:
             independent = independent_images(row["asr"], row["ci_low"], row["ci_high"])
         rows.append(
             {
@@ -173,30 +179,83 @@ def _main(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["role"] == "main"]
 
 
-def _conclusions(table: pd.DataFrame) -> pd.DataFrame:
+def _conclusions(
+    table: pd.DataFrame, rates: pd.DataFrame, few_at_first: Container[str]
+) -> pd.DataFrame:
+    """Rows of conclusions.csv, from which nobody can solve for a count that `rates` hides.
+
+    The rise over epsilon is then the one of the rates as they are shared. Other conclusions that a
+    hidden count is part of are left out, and so are all of an attack at least half of whose counts
+    are hidden, since the error tells them.
+
+    few_at_first: attacks with a count to hide at an iteration of the operating epsilon
+    """
     rows = []
     for row in table.to_dict("records"):
         ends = row["estimate"], row["ci_low"], row["ci_high"]
         if not all(isinstance(end, float | int) and math.isfinite(end) for end in ends):
             continue
+        of_attack = rates[rates["attack"] == row["attack"]]
+        n_hidden = int(of_attack["n_flipped"].isna().sum())
+        if 2 * n_hidden >= len(of_attack):  # also of an attack without any rate
+            continue
+        digits = 3
         if row["conclusion"] in SHARES:
             pairs = independent_images(*ends)
             estimate, error = arcsine(row["estimate"]), arcsine_error(pairs)
         else:
             estimate, error = row["estimate"], half_width_error(row["ci_low"], row["ci_high"])
+        if row["conclusion"] == "grows_with_epsilon" and n_hidden:
+            estimate, digits = _mean_rise(of_attack), 2
+        rests_on_hidden = {
+            "histology_less_sensitive": n_hidden > 0,
+            "levels_off": row["attack"] in few_at_first,
+        }
+        if rests_on_hidden.get(row["conclusion"], False):
+            continue
         if not error > 0:  # NaN too: an interval without a width says nothing of the spread
             continue
         rows.append(
             {
                 **{key: row[key] for key in ("conclusion", "attack", "verdict", "unit")},
                 "estimate": round(estimate, 6),
-                "standard_error": float(f"{error:.3g}"),
+                "standard_error": float(f"{error:.{digits}g}"),
                 "scale": ARCSINE if row["conclusion"] in SHARES else IDENTITY,
                 "statistic": row["statistic"],
                 "n": int(row["n"]),
             }
         )
     return pd.DataFrame(rows, columns=list(CONCLUSION_COLUMNS))
+
+
+def _few_at_an_iteration(
+    description: StudyDescription, asr: pd.DataFrame, smallest: int
+) -> set[str]:
+    """Attacks with a count to hide at any iteration of the operating epsilon, in a main network."""
+    points = description.settings["operating_points"]
+    asr = as_counted(asr[asr["role"] == "main"], description.settings["measures"]["success"])
+    rows = asr[asr["epsilon"] == asr["attack"].map(operating_epsilons(asr, points["epsilon"]))]
+    rows = rows[rows["iteration"] > 0]
+    return {
+        str(attack)
+        for attack, n, flipped in zip(
+            rows["attack"], rows["n_attacked"], rows["n_flipped"], strict=True
+        )
+        if _is_hidden(flipped, n, smallest)
+    }
+
+
+def _is_hidden(flipped: int, attacked: int, smallest: int) -> bool:
+    return any(0 < count < smallest for count in (flipped, attacked - flipped))
+
+
+def _mean_rise(rates: pd.DataFrame) -> float:
+    """The mean over groups of the rise over epsilon, of rates as they are shared."""
+    rises = [
+        rise_of(rate_of(of_group.sort_values("epsilon")["estimate"])[None])[0]
+        for _, of_group in rates[rates["reached"]].groupby("group")
+    ]
+    return float(np.nanmean(rises))
 
 
 def _attack(description: StudyDescription, name: str) -> dict[str, Any]:
@@ -267,10 +326,12 @@ def _sentences(study: SharedStudy) -> Iterable[str]:
     )
     yield (
         f"Conclusions of the paper: {len(conclusions)} rows, each with an estimate, its standard "
-        "error, the verdict and how many patients, groups or trainings it rests on."
+        "error, the verdict and how many patients, groups or trainings it rests on. None "
+        "from which a count could be worked out that is not shown."
     )
     yield (
-        "Nothing else: no record ids, images, networks, paths, dates, reports, or draws by patient."
+        "Nothing else: no record ids, images, networks, paths, reports, draws by patient, or dates "
+        "but that of the sharing."
     )
 
 

@@ -88,8 +88,9 @@ def headline(atlas: Atlas) -> str:
         f"In {wording.quantity(int(shown['n_studies']), 'study', 'studies')} with "
         f"{int(shown['n_patients']):,} patients the attack “{shown['attack']}” flipped "
         f"{_percent(shown['estimate'])} of the right diagnoses of "
-        f"{style.MODALITIES.get(shown['modality'], 'other')} networks at {EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
-        f"{shown['epsilon']:g} (95 % interval of the mean {_percent(shown['ci_low'], '')} to "
+        f"{style.MODALITIES.get(shown['modality'], 'other')} networks at "
+        f"{EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{shown['epsilon']:g} "
+        f"(95\N{NO-BREAK SPACE}% interval of the mean {_percent(shown['ci_low'], '')} to "
         f"{_percent(shown['ci_high'])}"
     )
     if not math.isnan(shown["predicted_low"]):

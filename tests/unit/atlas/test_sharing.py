@@ -23,6 +23,7 @@ from pgdose.atlas.shared_study import (
     write_study,
 )
 from pgdose.errors import UserError
+from pgdose.tables import result_csv
 
 
 def shared(folder: Path, study: sharing.SharedStudy) -> Path:
@@ -70,13 +71,45 @@ def test_small_counts_are_hidden(
         assert float(scales.rate_of(row["estimate"])) == pytest.approx(counted / 60, abs=1e-5)
 
 
-def test_hidden_counts_look_all_alike(tmp_path: Path) -> None:
-    """But for the error of the estimate, which is rounded to three digits."""
-    rows = [
-        sharing.shared_study(finished_results(tmp_path / str(n), {"X-TB": [n, n]})).rates
-        for n in (1, 4)
-    ]
-    assert rows[0].equals(rows[1])
+@pytest.mark.parametrize("others", [[20, 45], [0, 30], [30, 57]])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_hidden_counts_look_all_alike(tmp_path: Path, others: list[int], place: int) -> None:
+    """In rates and conclusions, wherever they stand among others."""
+    shares = []
+    for n in (1, 2, 3, 4):
+        counts = [*others[:place], n, *others[place:]]
+        folder = tmp_path / str(n)
+        results = finished_results(folder, {"X-TB": counts}, epsilons=(0.001, 0.002, 0.004))
+        shares.append(sharing.shared_study(results))
+    for other in shares[1:]:
+        assert other.rates.equals(shares[0].rates)
+        assert other.conclusions.equals(shares[0].conclusions)
+    hidden = 2 if others == [30, 57] else 1
+    kept = set(shares[0].conclusions["conclusion"])
+    assert kept == ({"grows_with_epsilon", "drops_above_confidence"} if hidden == 1 else set())
+
+
+def test_a_conclusion_that_hides_nothing_is_the_study_s(tmp_path: Path) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45], "H-TH": [0, 30]})
+    table = sharing.shared_study(results).conclusions.set_index("conclusion")
+    assert table.loc["grows_with_epsilon", "estimate"] == pytest.approx((25 + 30) / 120, abs=1e-6)
+
+
+@pytest.mark.parametrize(("at_first", "kept"), [(0, True), (3, False), (5, True)])
+def test_growth_over_iterations_tells_no_count_that_is_not_shown(
+    tmp_path: Path, at_first: int, kept: bool
+) -> None:
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    asr, conclusions = (results / f"tables/{name}.csv" for name in ("asr", "conclusions"))
+    table = result_csv.read_csv(asr)
+    later = table[table["iteration"] == 20].assign(iteration=1, n_flipped=at_first)
+    result_csv.write_csv(pd.concat([table, later]), asr)
+    table = result_csv.read_csv(conclusions)
+    grows = table[table["conclusion"] == "grows_with_epsilon"].assign(conclusion="levels_off")
+    result_csv.write_csv(pd.concat([table, grows]), conclusions)
+    write_manifest(results)
+    shared = sharing.shared_study(results).conclusions
+    assert ("levels_off" in set(shared["conclusion"])) == kept
 
 
 def test_groups_of_few_patients_are_left_out(tmp_path: Path) -> None:
