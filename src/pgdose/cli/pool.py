@@ -12,6 +12,7 @@ from pgdose.report.atlas_page import headline, write_atlas
 from pgdose.report.provenance import versions
 from pgdose.tables import result_csv
 
+PAGE = "atlas.html"
 #: The tables of an atlas, by the field of `Atlas` that holds them.
 TABLES = {
     "rates": "rates",
@@ -28,6 +29,8 @@ def pool(folders: Sequence[Path], target: Path) -> list[str]:
     """Write atlas.html and its tables into a folder; the lines to print."""
     if target.exists() and not target.is_dir():
         raise UserError(f"{shown(target)} is a file; give a folder")
+    if (target / PAGE).exists():
+        raise UserError(f"{shown(target)} holds an atlas; give another folder, or delete this one")
     studies, apart = [], []
     for folder in folders:
         try:
@@ -39,7 +42,7 @@ def pool(folders: Sequence[Path], target: Path) -> list[str]:
         (target / "tables").mkdir(parents=True, exist_ok=True)
         for field, name in TABLES.items():
             result_csv.write_csv(getattr(atlas, field), target / f"tables/{name}.csv")
-        write_atlas(target / "atlas.html", atlas, versions())
+        write_atlas(target / PAGE, atlas, versions())
     except OSError as error:
         raise UserError(
             f"{shown(target)} cannot be written: {error.strerror}; give another folder"
@@ -50,4 +53,4 @@ def pool(folders: Sequence[Path], target: Path) -> list[str]:
 def _lines(atlas: Atlas, target: Path) -> list[str]:
     lines = [headline(atlas)]
     lines += [f"Set apart: {of.study}, {of.what}: {of.why}." for of in atlas.apart]
-    return [*lines, f"Look at {shown(target / 'atlas.html')}."]
+    return [*lines, f"Look at {shown(target / PAGE)}."]

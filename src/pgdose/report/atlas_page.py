@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pgdose.atlas import meta_analysis
 from pgdose.atlas.comparability import setting_text
 from pgdose.atlas.pooling import FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE, Atlas
 from pgdose.atlas.scales import ARCSINE, interval, rate_of
+from pgdose.atlas.shared_study import SharedStudy
 from pgdose.plots import curves, style
 from pgdose.plots.forest import Forest, forest
 from pgdose.plots.style import EPSILON
@@ -81,43 +83,61 @@ def headline(atlas: Atlas) -> str:
     shown = _first_pooled(atlas)
     if shown is None:
         return (
-            f"{studies}, and no dose that two of them measured with the same attack, so nothing is "
-            "pooled; the section “Set apart” says what differs."
+            f"{studies}, and no dose that can be pooled: two of them must have measured it with "
+            "the same attack, and know the patients of their images. The section “Set apart” says "
+            "what differs."
         )
+    n, failed = int(shown["n_studies"]), int(shown["failed_checks"])
+    synthetic = sum(study.about["synthetic"] for study in _pooled_studies(atlas, shown))
+    studies = f"{n} synthetic studies" if synthetic == n else f"{n} studies"
+    studies += f" ({synthetic} of them synthetic)" * (0 < synthetic < n)
     text = (
-        f"In {wording.quantity(int(shown['n_studies']), 'study', 'studies')} with "
-        f"{int(shown['n_patients']):,} patients the attack “{shown['attack']}” flipped "
-        f"{_percent(shown['estimate'])} of the right diagnoses of "
-        f"{style.MODALITIES.get(shown['modality'], 'other')} networks at "
-        f"{EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{shown['epsilon']:g} "
-        f"(95\N{NO-BREAK SPACE}% interval of the mean {_percent(shown['ci_low'], '')} to "
-        f"{_percent(shown['ci_high'])}"
+        f"In {studies} with {int(shown['n_patients']):,} attacked patients the attack "
+        f"“{shown['attack']}” flipped {'at least ' * bool(failed)}{_percent(shown['estimate'])} of "
+        f"the right diagnoses of {style.MODALITIES.get(shown['modality'], 'other')} networks at "
+        f"{_at(shown['epsilon'])} (95\N{NO-BREAK SPACE}% interval of the mean "
+        f"{_percent(shown['ci_low'], '')} to {_percent(shown['ci_high'])}"
     )
     if not math.isnan(shown["predicted_low"]):
         text += (
             f"; of a further study {_percent(shown['predicted_low'], '')} to "
             f"{_percent(shown['predicted_high'])}"
         )
-    return f"{text})."
+    why = f" A check of the attack failed in {failed} of them." if failed else ""
+    return f"{text}).{why}"
+
+
+def _at(epsilon: float) -> str:
+    return f"{EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{epsilon:g}"
 
 
 def _percent(value: float, unit: str = "\N{NO-BREAK SPACE}%") -> str:
     return f"{100 * value:.0f}{unit}"
 
 
+def _pooled_studies(atlas: Atlas, row: Mapping[Any, Any]) -> list[SharedStudy]:
+    names = str(row["names"]).split(";")
+    return [study for study in atlas.studies if study.name in names]
+
+
 def _first_pooled(atlas: Atlas) -> dict[str, Any] | None:
-    """The pooled rate that says most: of the most studies, then nearest to one half."""
+    """The pooled rate of the first attack but noise, chosen as `_chosen` says."""
     rows = atlas.pooled[[not _is_noise(atlas, name) for name in atlas.pooled["attack"]]]
     rows = rows if len(rows) else atlas.pooled
-    if rows.empty:
-        return None
-    return _most_telling(rows)
+    return None if rows.empty else _chosen(atlas, rows)
 
 
-def _most_telling(rows: pd.DataFrame) -> dict[str, Any]:
-    """The pooled rate of the most studies; of several the one nearest to one half."""
-    order = rows.assign(half=(rows["estimate"] - 0.5).abs())
-    return dict(order.sort_values(["n_studies", "half"], ascending=[False, True]).iloc[0])
+def _chosen(atlas: Atlas, rows: pd.DataFrame) -> dict[str, Any]:
+    """The pooled rate of the most studies; of several the one nearest to their operating epsilon.
+
+    Which is fixed before there is any result, so that no rate is shown for its size.
+    """
+    points = [float(study.about["operating"]["epsilon"]) for study in atlas.studies]
+    far = np.abs(np.log(rows["epsilon"]) - np.log(np.median(points)))
+    order = rows.assign(far=far.round(6)).sort_values(
+        ["n_studies", "far"], ascending=[False, True], kind="stable"
+    )
+    return dict(order.drop(columns="far").iloc[0])
 
 
 def _is_noise(atlas: Atlas, label: str) -> bool:
@@ -143,14 +163,14 @@ def _map(atlas: Atlas) -> Table:
     """Which study has which attack on which kind of image, and how many doses."""
     labels = [attack.label for attack in atlas.attacks]
     heads = [Head("Study"), Head("Groups")]
-    heads += [Head("Patients of its largest group", "number"), *map(Head, labels)]
+    heads += [Head("Attacked patients", "number"), *map(Head, labels)]
     rows = []
     for study in atlas.studies:
         of_study = atlas.rates[atlas.rates["study"] == study.name]
         groups = study.about["groups"]
         kinds = [style.MODALITIES.get(of["modality"], "Other") for of in groups.values()]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-        patients = max((of["n_patients"] or 0 for of in groups.values()), default=0)
+        patients = of_study["n_patients"].max()  # groups may share theirs
         cells: list[str | Cell] = []
         for label in labels:
             doses = of_study[of_study["attack"] == label]["epsilon"].nunique()
@@ -224,13 +244,13 @@ def _alone(atlas: Atlas) -> list[str]:
 
 
 def _conclusions(atlas: Atlas) -> Table | None:
-    if atlas.pooled_conclusions.empty:
+    if not _conclusions_of_attacks(atlas):
         return None
     heads = [Head("Conclusion", "text"), Head("Attack"), Head("Studies", "number")]
     heads += [Head("Mean [95 % interval]", "number"), Head("A further study", "number")]
     heads += [Head("I²", "number"), Head("Verdicts of the studies", "text")]
     rows = []
-    for row in atlas.pooled_conclusions.to_dict("records"):
+    for row in _conclusions_of_attacks(atlas):
         of = _rows_of(atlas, row)
         verdicts = of["verdict"].value_counts()
         rows.append(
@@ -245,6 +265,12 @@ def _conclusions(atlas: Atlas) -> Table | None:
             ]
         )
     return Table("Pooled conclusions", heads, rows)
+
+
+def _conclusions_of_attacks(atlas: Atlas) -> list[dict[Any, Any]]:
+    """The pooled conclusions but those of noise, which is a control."""
+    rows = atlas.pooled_conclusions.to_dict("records")
+    return [row for row in rows if not _is_noise(atlas, row["attack"])]
 
 
 def _rows_of(atlas: Atlas, row: Mapping[Any, Any]) -> pd.DataFrame:
@@ -370,7 +396,7 @@ def _printed_curves(atlas: Atlas, folder: Path) -> Picture:
         )
     else:
         figure = curves.asr_over_epsilon(_curve_rows(atlas), groups)
-    style.save(figure, folder / "curves.png")
+    style.save(figure, folder / "curves.png", folder / "curves.svg")
     return Picture(
         f"Success and amplitude {EPSILON}",
         f"Attack success rate over the amplitude {EPSILON}, of each study and group.",
@@ -399,10 +425,10 @@ def _pictures(forests: Iterable[Forest], folder: Path, kind: str) -> list[tuple[
 
 
 def _forests_of_rates(atlas: Atlas) -> Iterable[Forest]:
-    """One for each attack and kind of image, at its dose of the most studies nearest to 0.5."""
+    """One for each attack and kind of image, at the dose that `_chosen` gives."""
     first = _first_pooled(atlas)
     by_attack = atlas.pooled.groupby(["modality", "attack"], sort=False)
-    best = [_most_telling(rows) for _, rows in by_attack]
+    best = [_chosen(atlas, rows) for _, rows in by_attack]
     same = ("modality", "attack", "epsilon")
     best.sort(key=lambda row: first is None or any(row[key] != first[key] for key in same))
     for row in best:
@@ -414,7 +440,7 @@ def _forests_of_rates(atlas: Atlas) -> Iterable[Forest]:
 
 
 def _forests_of_conclusions(atlas: Atlas) -> Iterable[Forest]:
-    for row in atlas.pooled_conclusions.to_dict("records"):
+    for row in _conclusions_of_attacks(atlas):
         of = _rows_of(atlas, row)
         is_share = row["scale"] == ARCSINE
         title = f"{summary.claim(row['conclusion'])}: {row['attack']}"

@@ -64,7 +64,7 @@ def test_an_atlas_of_the_committed_folders(tmp_path: Path) -> None:
     folders = sorted(COMMITTED.iterdir())
     assert len(folders) == 4
     lines = pool(folders, tmp_path / "atlas")
-    assert lines[0].startswith("In 3 studies with 260 patients the attack “sign")
+    assert lines[0].startswith("In 3 synthetic studies with 260 attacked patients the attack “sign")
     assert any("max_iter is 50, not 20" in line for line in lines)
     page = (tmp_path / "atlas/atlas.html").read_text()
     assert "http://" not in page.split("<script")[0] and len(page) < 10e6
@@ -91,7 +91,7 @@ def test_folders_of_another_version_are_set_apart(tmp_path: Path) -> None:
     lines = pool([tmp_path / name for name in ("a", "b", "other")], tmp_path / "atlas")
     assert any("other, the whole study: format version 0" in line for line in lines)
     with pytest.raises(UserError, match="1 study can be read"):
-        pool([tmp_path / "a", tmp_path / "other"], tmp_path / "atlas")
+        pool([tmp_path / "a", tmp_path / "other"], tmp_path / "another")
 
 
 def test_nothing_in_common_is_said(tmp_path: Path) -> None:
@@ -99,5 +99,14 @@ def test_nothing_in_common_is_said(tmp_path: Path) -> None:
         study = shared_study(name, ord(name), attacks={"sign": {**SIGN, "clip": clip}})
         write_study(study, "", tmp_path / name)
     lines = pool([tmp_path / "a", tmp_path / "b"], tmp_path / "atlas")
-    assert "no dose that two of them measured with the same attack" in lines[0]
-    assert "so nothing is pooled" in (tmp_path / "atlas/atlas.html").read_text()
+    assert "no dose that can be pooled" in lines[0]
+    assert "no dose that can be pooled" in (tmp_path / "atlas/atlas.html").read_text()
+
+
+def test_an_atlas_is_not_overwritten(tmp_path: Path) -> None:
+    folders = sorted(COMMITTED.iterdir())
+    pool(folders, tmp_path / "atlas")
+    before = (tmp_path / "atlas/atlas.html").read_bytes()
+    with pytest.raises(UserError, match="holds an atlas"):
+        pool(folders[:2], tmp_path / "atlas")
+    assert (tmp_path / "atlas/atlas.html").read_bytes() == before

@@ -33,7 +33,9 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def test_the_first_screen_has_the_finding_the_map_and_a_forest_plot(page: Page) -> None:
-    expect(page.locator(".headline")).to_contain_text("In 3 studies with 260 patients")
+    expect(page.locator(".headline")).to_contain_text(
+        "In 3 synthetic studies with 260 attacked patients"
+    )
     for shown in (".headline", "#first table", "#first img.drawn"):
         expect(page.locator(shown)).to_be_in_viewport()
     assert page.locator("details.section[open]").count() == 0
