@@ -115,7 +115,7 @@ def test_an_atlas_finds_the_rates_that_were_put_in(tmp_path: Path) -> None:
         shares.append(tmp_path / "shares" / site.name)
         share(site / "results/site", shares[-1], site.name, 1, True)
     lines = pool(shares, tmp_path / "atlas")
-    assert lines[0].startswith("In 6 studies with 295 attacked patients")
+    assert lines[0].startswith("In 6 studies with 590 attacked patients")
 
     rates = pd.read_csv(tmp_path / "atlas/tables/rates.csv")
     for site, counts in flipped.items():

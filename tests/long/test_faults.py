@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from helpers.limits import memory_limit, mounted
-from helpers.workflow import PAIR, PROJECT, checkout, snakemake, tables
+from helpers.workflow import PAIR, PROJECT, checkout, planned, snakemake, tables
 
 from pgdose.cli.verify import verify
 from pgdose.errors import UserError
@@ -139,12 +139,12 @@ def rejected(folder: Path, source: str) -> dict[str, str]:
     return {str(paths[r.record_id].path): r.reason for r in table.itertuples()}
 
 
-def films(folder: Path, *, planned: bool) -> list[Path]:
+def films(folder: Path, *, of_members: bool) -> list[Path]:
     """Films with a chest that norm is drawn from: those planned for X-TB, or any."""
     source = folder / "results/pair/sources/xray"
     table = parquet.read_table(source / "records.parquet")
     table = table[table["label_norm"] == 1]
-    if planned:
+    if of_members:
         members = parquet.read_table(folder / "results/pair/groups/X-TB/planned.parquet")
         table = table[table["record_id"].isin(members["record_id"])]
     paths = private_paths.read_paths(folder / "private/pair/xray/paths.parquet", table["record_id"])
@@ -158,9 +158,9 @@ def test_files_that_vanish_or_change_are_rejected_and_counted(again: Path) -> No
     targets = [f"results/pair/sources/{s}/records.parquet" for s in ("xray", "breast")]
     run = snakemake(again, *targets, study=PAIR)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    gone, other = films(again, planned=False)[:2]
+    gone, other = films(again, of_members=False)[:2]
     gone.unlink()
-    shutil.copy(films(again, planned=False)[5], other)
+    shutil.copy(films(again, of_members=False)[5], other)
     slides = parquet.read_table(again / "results/pair/sources/breast/records.parquet")
     paths = private_paths.read_paths(
         again / "private/pair/breast/paths.parquet", slides["parent"].unique()
@@ -172,7 +172,7 @@ def test_files_that_vanish_or_change_are_rejected_and_counted(again: Path) -> No
     planned = "results/pair/groups/X-TB/planned.parquet"
     run = snakemake(again, planned, "results/pair/sources/xray/rejects.parquet", study=PAIR)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    late = films(again, planned=True)[0]
+    late = films(again, of_members=True)[0]
     late.unlink()
 
     run = snakemake(again, study=PAIR)
@@ -383,7 +383,7 @@ def set_back(folder: Path, hours: int = 1) -> None:
 
 
 # As docs/how-to/mend-damage.md has it.
-DATE_BACK = "find results private work -newermt now -exec touch -h -r {} -d '-1 hour' {} ';'"
+DATE_BACK = "find results private work -exec touch -h -r {} -d '-1 hour' {} ';'"
 
 
 @pytest.mark.parametrize("rule", ["train", "attack"])
@@ -394,6 +394,9 @@ def test_a_clock_that_is_set_back_stops_the_study_and_changes_no_table(
     """What was written lies an hour in the future, while Snakemake runs or when it starts anew."""
     running = begun(again, ONE_GROUP)
     wait_for_job(again, [rule], running)
+    for path in (again / "private").rglob("*"):  # older than the clock was set back
+        moment = path.lstat().st_mtime - 3900
+        os.utime(path, (moment, moment), follow_symlinks=False)
     if during == "between jobs":
         running.terminate()
         running.wait()
@@ -407,6 +410,8 @@ def test_a_clock_that_is_set_back_stops_the_study_and_changes_no_table(
     assert "so this machine's clock was set back" in text
     assert f"    {DATE_BACK}\n" in (PROJECT / "docs/how-to/mend-damage.md").read_text()
     subprocess.run(DATE_BACK, shell=True, cwd=again, check=True)
+    left = planned(snakemake(again, "--dry-run", ONE_GROUP, study=PAIR))
+    assert "screen" not in left and ("train" in left) == (rule == "train")
     run = snakemake(again, ONE_GROUP, study=PAIR)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     assert differing_so_far(undisturbed, again) == []

@@ -41,7 +41,8 @@ RATE_COLUMNS = {
     "than `smallest_count` and not 0",
     "estimate": "success rate on the scale; of a count that is not shown, half of `smallest_count` "
     "stands for it",
-    "standard_error": "of the estimate, by patients",
+    "standard_error": "of the estimate, by patients; of a count that is not shown, that of as many "
+    "independent images as patients",
     "scale": "arcsine: of the square root of the rate",
     "reached": "whether the attack reached this amplitude; else it is a copy of a lower one",
     "failed_checks": "names of the attack's checks that failed, separated by ';'",
@@ -49,7 +50,8 @@ RATE_COLUMNS = {
 CONCLUSION_COLUMNS = {
     "conclusion": "one of the paper's five",
     "attack": "name of the attack in the study",
-    "estimate": "on the scale; what it measures stands in `statistic`",
+    "estimate": "on the scale; what it measures stands in `statistic`. A rise over epsilon that a "
+    "hidden count is part of is the one of the shared rates",
     "standard_error": "of the estimate",
     "scale": "identity, or arcsine of the square root of a share",
     "statistic": "what the estimate is",

@@ -1,5 +1,6 @@
 """The templates of the pages, in page_files/, and how a page is written."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pgdose.report import wording
 from pgdose.tables import output_files
 
 
+@cache
 def page_environment() -> Environment:
     """Escapes every text; a name that a template does not know is an error."""
     environment = Environment(

@@ -1,4 +1,4 @@
-"""What is said of files that lie in the future."""
+"""The advice after a failure, where files lie in the future."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 from pgdose.terminal import clock
 
 
-def test_files_of_the_future_are_told(tmp_path: Path) -> None:
+def test_advice_on_files_of_the_future(tmp_path: Path) -> None:
     now = time.time()
     results, nowhere = str(tmp_path / "results"), str(tmp_path / "nowhere")
     late = tmp_path / "results/tables/asr.csv"

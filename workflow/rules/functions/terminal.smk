@@ -9,9 +9,8 @@ from pgdose.terminal import clock, handler as terminal_handler
 from pgdose.terminal.lines import duration, label
 from pgdose.terminal.plan import read_plan
 
-STARTED = (
-    time.monotonic()
-)  # not Snakemake's start, which a clock that is set back moves
+# Not Snakemake's own start, which a clock that is set back moves.
+STARTED = time.monotonic()
 
 
 def where_to_look():
@@ -66,5 +65,6 @@ onerror:
             name = label(job.rule.name, "/".join(map(str, job.wildcards)))
             lines.append(f"  {name}: {', '.join(map(str, job.log))}")
         logger.error("\n".join(lines))
-    if ahead := clock.advice([RESULTS, PRIVATE, "work", HOSPITAL]):
-        logger.error(ahead)
+        folders = [RESULTS, PRIVATE, "work", *([HOSPITAL] if STUDY.phantom else [])]
+        if advice := clock.advice(folders):
+            logger.error(advice)
