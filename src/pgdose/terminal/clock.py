@@ -29,6 +29,6 @@ def advice(folders: Iterable[str]) -> str:
         return ""
     return (
         f"Some files of this study are dated up to {duration(ahead)} from now, so this machine's "
-        "clock was set back, or the clock of the disk, or of another machine, is ahead. Wait that long, or date the files back as "
-        "docs/how-to/mend-damage.md says"
+        "clock was set back, or the clock of the disk, or of another machine, is ahead. Wait that "
+        "long, or date the files back as docs/how-to/mend-damage.md says"
     )
