@@ -62,11 +62,12 @@ def pages() -> dict[str, str]:
             ["column", "meaning"], [(code(key), text) for key, text in CONCLUSION_COLUMNS.items()]
         ),
         heading(2, "Tables of an atlas"),
-        "They lie in `tables/` beside `atlas.html`. Pooled estimates, their intervals and `asr` are "
-        "rates or differences again. On the scale stay `estimate` of `rates.csv`, "
+        "They lie in `tables/` beside `atlas.html`. Pooled estimates, their intervals and `asr` "
+        "are rates or differences again. On the scale stay `estimate` of `rates.csv`, "
         "`pooled_units.csv` and `conclusions.csv`, `difference` with its interval in "
-        "`differences.csv`, `tau` and all standard errors. `p` is of the hypothesis that the mean on the scale is 0, `q_p` that sites do not "
-        "differ; `names` are the studies that were pooled.",
+        "`differences.csv`, `tau` and all standard errors. `p` is of the hypothesis that the mean "
+        "on the scale is 0, `q_p` that sites do not differ; `names` are the studies that were "
+        "pooled.",
         table(
             ["file", "content"],
             [(code(f"tables/{TABLES[field]}.csv"), text) for field, text in ATLAS_TABLES.items()],

@@ -11,6 +11,15 @@ from pgdose.report.data import ReportData
 from pgdose.report.tables import Column, Table
 
 _WIDTH = 110  # characters of a line of the study as YAML
+EMPTY: tuple[Any, ...] = (None, [], {})
+# Keys that may be empty in some section while their default there is not: empty is a choice. They
+# are written here since a job must not depend on the whole study; a test compares the study's keys.
+FILLED_BY_DEFAULT = frozenset(
+    {
+        *("body_parts", "class", "epsilons_over_iterations", "file", "id", "image", "outlines"),
+        *("patient", "shortcuts", "slide", "text"),
+    }
+)
 
 
 def warnings(checks: pd.DataFrame) -> list[dict[str, Any]]:
@@ -121,7 +130,7 @@ def pairs(name: str, values: Mapping[str, str]) -> Table:
 
 
 def settings(study: Mapping[str, Any]) -> str:
-    """The study as YAML, without the keys that have no value."""
+    """The study as YAML, without the keys that are empty by default and were left so."""
     return yaml.safe_dump(
         _plain(study), sort_keys=False, allow_unicode=True, default_flow_style=None, width=_WIDTH
     )
@@ -130,11 +139,15 @@ def settings(study: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     """The value in types that YAML can write: no tuples, paths or numpy numbers.
 
-    What a mapping holds nothing for is left out.
+    Of a mapping the empty values are left out, but where they may differ from a default.
     """
     if isinstance(value, Mapping):
         plain = {str(key): _plain(item) for key, item in value.items()}
-        return {key: item for key, item in plain.items() if item not in (None, {}, [])}
+        return {
+            key: item
+            for key, item in plain.items()
+            if item not in EMPTY or key in FILLED_BY_DEFAULT
+        }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "item"):

@@ -5,7 +5,7 @@ what was not tested. Each number is one of the result tables.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from typing import Any
 import pandas as pd
 
 from pgdose.analysis import acceptance
+from pgdose.analysis.defence_verdicts import WRONG_EITHER_WAY
 from pgdose.plots.style import EPSILON, MODALITIES
 from pgdose.report import (
     appendix,
     checklists,
+    groups,
     headline,
     limitations,
     provenance,
@@ -65,14 +67,18 @@ class EvidenceData:
 def write_evidence(path: str | Path, data: EvidenceData) -> None:
     """Write the page as one self-contained HTML file, atomically. Every text is escaped."""
     report = data.report
+    answers, sources = _answers(data), appendix.sources(report)
     page = templates.rendered(
         "evidence.html",
         sections=SECTIONS,
+        place=_place,
         name=report.study["study"],
         synthetic=headline.synthetic(report),
         verdict=verdict(data),
         limits=_limits(data),
         headline=headline.headline(report),
+        failed_checks=failed_checks(report),
+        footer=_footer(report),
         threat=_threat(report),
         attacks=_attacks(report),
         table1=study_tables.table1(report),
@@ -80,23 +86,29 @@ def write_evidence(path: str | Path, data: EvidenceData) -> None:
         demographics=study_tables.demographics(report),
         split=_split(report),
         rejects=appendix.rejects(report.rejects, "Rejects"),
-        sources=appendix.sources(report),
+        sources=sources and tables.turned(sources),
         agreement=appendix.agreement(report),
         sensitivity=study_tables.sensitivity(report),
+        confusions=_of_groups(report, groups.confusion),
+        draws=report.study["measures"]["draws"],
+        success=report.study["measures"]["success"],
         tested=_tested(report),
         not_tested=not_tested(report),
-        limitations=limitations.limitations(report),
+        limitations=limitations.limitations(report, checks=_place("checks"), conclusions=False),
         doses=_doses(report),
+        stored=_of_groups(report, groups.attacks) if report.has("storage") else [],
+        epsilon=report.epsilon,
         by_epsilon=study_tables.success_by_epsilon(report),
         subgroups=summary.subgroups(report),
         every_subgroup=study_tables.subgroups(report),
         checks=appendix.warnings(report.checks),
         counts=report.checks["verdict"].value_counts().to_dict(),
-        claim=_checklist("CLAIM 2024", checklists.CLAIM),
-        stard=_checklist("STARD 2015", checklists.STARD),
-        stard_ai=_checklist("What STARD-AI asks besides", checklists.STARD_AI),
+        claim=_checklist("CLAIM 2024", checklists.CLAIM, answers),
+        stard=_checklist("STARD 2015", checklists.STARD, answers),
+        stard_ai=_checklist("What STARD-AI asks besides", checklists.STARD_AI, answers),
         networks=_networks(report),
         versions=appendix.pairs("Versions", report.provenance.versions),
+        devices=appendix.devices(report),
         commit=report.provenance.commit,
         citation=provenance.citation(report.provenance.versions, report.provenance.commit),
         digests=_digests(data.digests),
@@ -104,6 +116,37 @@ def write_evidence(path: str | Path, data: EvidenceData) -> None:
         seed=report.study["seed"],
     )
     templates.write_page(path, page)
+
+
+def failed_checks(report: ReportData) -> str:
+    """What failed checks mean for the rates of the first lines; empty if none failed."""
+    failed = report.checks[report.checks["verdict"] == "failed"]
+    if failed.empty:
+        return ""
+    # What a weak attack misses makes a rate too low; other faults may also make it too high.
+    attacks = {name for name in report.attacks if not report.is_noise(name)}
+    too_low = failed["attack"].isin(attacks) & ~failed["check"].isin(WRONG_EITHER_WAY)
+    number = wording.quantity(len(failed), "check")
+    return (
+        f"{number} of the attacks failed ({_place('checks')}): these rates are at least so high"
+        f"{'.' if too_low.all() else ', or wrong.'}"
+    )
+
+
+def _footer(report: ReportData) -> str:
+    """The foot of each printed page, as the inside of a string of CSS."""
+    version = report.provenance.versions.get("pgdose", "")
+    text = f"Study {report.study['study']}, pgdose {version}".rstrip()
+    # An escape ends in a space; letters need none, and everything else might end the string.
+    return "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text)
+
+
+def _of_groups(
+    report: ReportData, table_of: Callable[[ReportData, str], Table | None]
+) -> list[tuple[str, Table]]:
+    """Each group's table, of those that have one."""
+    named = [(group, table_of(report, group)) for group in report.groups]
+    return [(group, table) for group, table in named if table]
 
 
 # --- the limit that was declared ------------------------------------------------------------------
@@ -236,9 +279,11 @@ def _split(report: ReportData) -> list[str]:
     split = report.study.get("split") or {}
     by = split.get("by", "patient")
     lines = [
+        "Of the records that fit a class all were taken, or as many as the study asks for "
+        f"({_place('made')}), drawn at random.",
         f"Images were divided by {by}, so that no {by} is in training and validation."
         if by != "image"
-        else "Images were divided singly: one patient may be in training and validation."
+        else "Images were divided singly: one patient may be in training and validation.",
     ]
     trained_elsewhere = [
         name for name, of in (report.study.get("groups") or {}).items() if of.get("network")
@@ -261,13 +306,14 @@ def _tested(report: ReportData) -> list[str]:
     ]
     if any(report.is_noise(attack) for attack in report.attacks):
         lines.append("Random noise of the same amplitudes, as a control.")
+    elsewhere = " (results: report.html)"
     for name, text in (
-        ("controls", "Corruptions and universal perturbations."),
-        ("transfer", "Images made on one network, shown to the others of its group."),
-        ("defence", "Defended networks beside the undefended one."),
-        ("certified", "Certificates of smoothed networks."),
-        ("subgroups", "Success by sex and age."),
-        ("storage", "Whether flips survive storage in 8 bits."),
+        ("controls", f"Corruptions and universal perturbations{elsewhere}."),
+        ("transfer", f"Images made on one network, shown to the others of its group{elsewhere}."),
+        ("defence", f"Defended networks beside the undefended one{elsewhere}."),
+        ("certified", f"Certificates of smoothed networks{elsewhere}."),
+        ("subgroups", f"Success by sex and age ({_place('subgroups')})."),
+        ("storage", f"Whether flips survive storage in 8 bits ({_place('doses')})."),
     ):
         if report.has(name):
             lines.append(text)
@@ -367,26 +413,43 @@ def _grey(epsilon: float) -> str:
 # --- checklists and digests -----------------------------------------------------------------------
 
 
-def _checklist(name: str, items: Sequence[checklists.Item]) -> Table:
+def _answers(data: EvidenceData) -> set[str]:
+    """What the page shows of all that an item of a checklist may need."""
+    report = data.report
+    tables_shown = {name for name in checklists.TABLES if report.has(name)}
+    return (
+        tables_shown
+        | ({checklists.LIMIT} if len(data.acceptance) else set())
+        | ({checklists.AGREEMENT} if report.agreement is not None else set())
+    )
+
+
+def _checklist(name: str, items: Sequence[checklists.Item], shown: Collection[str]) -> Table:
     heads = [Head("Item"), Head("Asks for", "text"), Head("Answered"), Head("You add", "text")]
     numbered = any(item.number for item in items)
     rows: list[list[str | Cell]] = []
     for item in items:
-        where = {
-            checklists.HERE: Cell(_place(item.section), link=item.section),
-            checklists.IN_PART: Cell(f"{_place(item.section)}, in part", link=item.section),
-            checklists.YOU: Cell("by you", kind="undecided"),
-        }[item.answered]
-        rows.append(
-            [item.number, item.asks, where, item.add] if numbered else [item.asks, where, item.add]
-        )
+        answered = item.answered_with(shown)
+        if answered == checklists.YOU:
+            where = Cell("by you", kind="undecided")
+        else:
+            in_part = ", in part" if answered == checklists.IN_PART else ""
+            where = Cell(f"{_place(item.section)}{in_part}", link=item.section)
+        add = "" if answered == checklists.HERE else item.add
+        rows.append([item.number, item.asks, where, add] if numbered else [item.asks, where, add])
     return Table(name, heads if numbered else heads[1:], rows)
 
 
 def _place(section: str) -> str:
-    """What the page calls a section, also on paper."""
-    names = list(SECTIONS)
-    return f"section {names.index(section) + 1}" if section in SECTIONS else "first lines"
+    """What the page calls a section, also on paper.
+
+    ValueError: the page has no such section.
+    """
+    if section == checklists.FIRST:
+        return "first lines"
+    if section not in SECTIONS:
+        raise ValueError(f"the page has no section {section!r}; its sections: {list(SECTIONS)}")
+    return f"section {list(SECTIONS).index(section) + 1}"
 
 
 def _networks(report: ReportData) -> Table | None:

@@ -32,8 +32,8 @@ def section(data: ReportData, place: int, group: str) -> dict[str, Any]:
         "flow": flow.flow(data, group),
         "classes": _classes(data, group),
         "probes": networks.probe_pages(data, group),
-        "attacks": _attacks(data, group),
-        "confusion": _confusion(data, group),
+        "attacks": attacks(data, group),
+        "confusion": confusion(data, group),
         "transitions": _transitions(data, group),
         "verdicts": checks["verdict"].value_counts().to_dict(),
         "failed": _failed_checks(checks, group),
@@ -57,7 +57,7 @@ def _failed_checks(checks: pd.DataFrame, group: str) -> Table | None:
     )
 
 
-def _attacks(data: ReportData, group: str) -> Table | None:
+def attacks(data: ReportData, group: str) -> Table | None:
     """A row for each attack: its success at the operating point, and how much storing keeps."""
     asr = data.table("asr")
     if asr.empty:
@@ -82,12 +82,13 @@ def _attacks(data: ReportData, group: str) -> Table | None:
     return Table(f"Attacks on {group}", heads, rows) if rows else None
 
 
-def _confusion(data: ReportData, group: str) -> Table | None:
+def confusion(data: ReportData, group: str) -> Table | None:
+    """Numbers of clean images by true class (rows) and predicted class (columns)."""
     table = data.table("confusion")
     if table.empty:
         return None
     rows = table[table["group"] == group]
-    return _matrix(data, "Confusion", rows, "predicted", "True class")
+    return _matrix(data, "Confusion", rows, "predicted", "True class") if len(rows) else None
 
 
 def _transitions(data: ReportData, group: str) -> list[Table]:

@@ -12,11 +12,16 @@ from pgdose.report.data import ReportData
 FEW_PATIENTS = 30  # validation patients of a group; intervals of fewer are named as wide
 
 
-def limitations(data: ReportData) -> list[str]:
-    """The sentences of the section; those that do not apply are left out."""
-    return [
-        text for part in (_data(data), _networks(data), _attacks(data)) for text in part if text
-    ]
+def limitations(data: ReportData, *, checks: str, conclusions: bool) -> list[str]:
+    """The sentences of the section; those that do not apply are left out.
+
+    Args:
+        data: the study.
+        checks: what the page calls its section with the checks that failed.
+        conclusions: whether the page shows Figure 3a and the verdicts on conclusions.
+    """
+    parts = (_data(data), _networks(data), _attacks(data, checks, conclusions))
+    return [text for part in parts for text in part if text]
 
 
 def _data(data: ReportData) -> list[str]:
@@ -96,7 +101,7 @@ def _accuracy(data: ReportData) -> str:
     )
 
 
-def _attacks(data: ReportData) -> list[str]:
+def _attacks(data: ReportData, checks: str, conclusions: bool) -> list[str]:
     settings: Mapping[str, Any] = data.study.get("attacks") or {}
     texts = []
     if any(not data.is_noise(attack) for attack in data.attacks):
@@ -119,11 +124,11 @@ def _attacks(data: ReportData) -> list[str]:
     failed = int((data.checks["verdict"] == "failed").sum()) if len(data.checks) else 0
     if failed:
         texts.append(
-            f"{wording.quantity(failed, 'check')} failed, see Warnings: rates there are lower than "
+            f"{wording.quantity(failed, 'check')} failed, see {checks}: rates there are lower than "
             "they could be, or wrong."
         )
-    texts.append(_unreached(data))
-    if data.has("conclusions"):
+    texts.append(_unreached(data, conclusions))
+    if conclusions and data.has("conclusions"):
         texts.append(
             "A conclusion’s decided verdicts hold a wrong one with a probability of at most 5 %, "
             "over all attacks but noise (Holm’s correction), for what each is said of. A verdict "
@@ -135,7 +140,7 @@ def _attacks(data: ReportData) -> list[str]:
     return texts
 
 
-def _unreached(data: ReportData) -> str:
+def _unreached(data: ReportData, conclusions: bool) -> str:
     """The attacks with amplitudes that they never reached."""
     table = data.table("doses_reached")
     if table.empty or table["reached"].all():
@@ -143,11 +148,15 @@ def _unreached(data: ReportData) -> str:
     copies = table[~table["reached"].astype(bool)]
     lowest = copies.groupby("attack", sort=False)["epsilon"].min()
     names = [f"{attack} from {EPSILON} = {low:g}" for attack, low in lowest.items()]
-    return (
+    text = (
         f"Some amplitudes were never reached, in at least one group: {wording.join_names(names)}. "
-        "Rates there repeat those of lower amplitudes; they are grey in Figure 3a and left out of "
-        f"areas, medians and rises. Conclusions 3 and 5 are asked at {EPSILON} = "
-        f"{data.epsilon:g} all the same."
+        "Rates there repeat those of lower amplitudes"
+    )
+    if not conclusions:
+        return f"{text} and are left out of medians."
+    return (
+        f"{text}; they are grey in Figure 3a and left out of areas, medians and rises. "
+        f"Conclusions 3 and 5 are asked at {EPSILON} = {data.epsilon:g} all the same."
     )
 
 

@@ -69,7 +69,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "demographics": study_tables.demographics(data),
         "sensitivity": study_tables.sensitivity(data),
         "by_epsilon": study_tables.success_by_epsilon(data),
-        "limitations": limitations.limitations(data),
+        "limitations": limitations.limitations(data, checks="Warnings", conclusions=True),
         "calibrated": "ece" in data.table("table1"),
         "sized": study_tables.training_size(data),
         "worst": study_tables.worst_case(data),

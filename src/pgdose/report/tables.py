@@ -41,6 +41,16 @@ def by_attack(name: str, table: pd.DataFrame, cell: Print) -> Table:
     return Table(name, [Head("Group"), *(Head(attack, "number") for attack in attacks)], rows)
 
 
+def turned(table: Table) -> Table:
+    """The table with its rows as columns of numbers, for many columns and few rows."""
+    first, *others = table.heads
+    heads = [Head(first.text), *(Head(str(row[0]), "number") for row in table.rows)]
+    rows = [
+        [head.text, *(row[place] for row in table.rows)] for place, head in enumerate(others, 1)
+    ]
+    return Table(table.name, heads, rows)
+
+
 def text(name: str) -> Print:
     """Cells with the column's text."""
     return lambda row: wording.text(row[name])
