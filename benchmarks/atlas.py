@@ -5,7 +5,8 @@
 Four synthetic hospitals of different seeds, an audit of the first one's network on the films of a
 fifth, and films of the public study, all under the same attacks. It takes about half an hour on two
 cores. The folder then holds a folder for each study, `shares/` and `atlas/atlas.html`; a second
-start goes on where it was.
+start goes on where it was. It searches each shared folder for the ids of all records and patients.
+The picture of the page is `atlas/figures/forest-rates-0.png`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import yaml
 from pgdose.cli.pool import pool
 from pgdose.cli.share import share
 from pgdose.networks import network_files
+from pgdose.tables import parquet
 
 PROJECT = Path(__file__).resolve().parents[1]
 GROUPS = ("X-TB", "X-AO")
@@ -36,12 +38,10 @@ OPERATING_POINTS = {
 
 def attacks(default: dict[str, Any]) -> dict[str, Any]:
     """Three of the default study's, on more images."""
-    chosen = {
-        name: default["attacks"][name] | {"images": 60} for name in ("paper", "sign", "noise")
-    }
-    chosen["sign"]["epsilon"] = [0.0005, 0.001, 0.002, 0.004, 0.02]
-    chosen["noise"]["epsilon"] = [0.002, 0.02]
-    return chosen
+    three = {name: default["attacks"][name] | {"images": 60} for name in ("paper", "sign", "noise")}
+    three["sign"]["epsilon"] = [0.0005, 0.001, 0.002, 0.004, 0.02]
+    three["noise"]["epsilon"] = [0.002, 0.02]
+    return three
 
 
 def hospital(default: dict[str, Any], name: str, seed: int) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def audit(default: dict[str, Any]) -> dict[str, Any]:
         for key in ("at_most", "augment_to"):
             entry.pop(key, None)
         entry["count"] = "all"
-    given = {"channels": 1, "range": [0, 1], "mean": 0, "std": 1}
-    group["network"] = {"file": "theirs.pt2", "classes": ["C1", "C2"], "input": given}
+    network_input = {"channels": 1, "range": [0, 1], "mean": 0, "std": 1}
+    group["network"] = {"file": "theirs.pt2", "classes": ["C1", "C2"], "input": network_input}
     study["groups"] = {"X-TB": group}
     return study
 
@@ -101,6 +101,20 @@ def export(results: Path, file: Path) -> None:
     torch.export.save(torch.export.export(network, (images,), dynamic_shapes=shapes), file)
 
 
+def ids(results: Path) -> set[str]:
+    """The ids of all records and patients in the tables of a study."""
+    words: set[str] = set()
+    for path in results.rglob("records.parquet"):
+        table = parquet.read_table(path)
+        words |= {*table["record_id"].astype(str), *table["patient"].dropna().astype(str)}
+    return words
+
+
+def count_in(words: set[str], folder: Path) -> int:
+    text = "\n".join(path.read_text() for path in folder.iterdir())
+    return sum(word in text for word in words)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -122,6 +136,8 @@ def main() -> None:
         shares.append(folder.parent / "shares" / name)
         if not shares[-1].exists():
             share(results, shares[-1], name, 5, True)
+        words = ids(results)
+        print(f"{name}: {count_in(words, shares[-1])} of {len(words)} ids are in its share")
     print(*pool(shares, arguments.folder / "atlas"), sep="\n")
 
 
