@@ -28,8 +28,19 @@ class Refused(UserError):  # noqa: N818 - it names what happened
     """The server does not want us: the login, the certificate or our title. The job stops."""
 
 
-class GivenUp(UserError):  # noqa: N818 - it names what happened
-    """The server failed at each try. The job stops."""
+class RetriesExhausted(UserError):  # noqa: N818 - it names what happened
+    """The server failed at each try, or refused what cannot be asked for in parts.
+
+    The job stops, unless this is about a single study that is being listed: see `listing`.
+
+    reason: what failed and how often, without the advice to start the study anew
+    """
+
+    def __init__(self, reason: str, then: str) -> None:
+        super().__init__(
+            f"server: {reason}; when the server is well again, start the study anew: {then}"
+        )
+        self.reason = reason
 
 
 class InstanceFailure(NamedTuple):
@@ -46,9 +57,6 @@ class InstanceFailure(NamedTuple):
     forbidden: bool = False
 
 
-def stopped(what: str, tries: int, *, then: str) -> GivenUp:
-    """The error of a job that gave up on a server; `then`: what a new start does."""
-    return GivenUp(
-        f"server: {what}, {tries} times in a row; when the server is well again, start the study "
-        f"anew: {then}"
-    )
+def stopped(what: str, tries: int, *, then: str) -> RetriesExhausted:
+    """The error of a server that failed `tries` times in a row; `then`: what a new start does."""
+    return RetriesExhausted(f"{what}, {tries} times in a row" if tries > 1 else what, then)

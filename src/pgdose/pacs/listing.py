@@ -4,6 +4,10 @@ A server is asked for studies by date and modality, then for the series of each 
 instances of each series. It may page oddly, ignore what it is asked for, stop at a limit of its
 own, or list an instance twice: every filter is checked again on the answers, and what does not add
 up is counted.
+
+A server may fail at one study (its index is damaged there) and list all others. Such a study is
+tried again after all others, passed over if the server still fails at it, and counted. A server
+that fails at more than MOST_UNLISTED studies in a row is not well itself: the job stops.
 """
 
 import contextlib
@@ -19,7 +23,7 @@ from typing import NamedTuple
 from pgdose.pacs.answers import UID_OF, Answer, Level, Search, first, is_uid, number
 from pgdose.pacs.connection import Archive, Connection, open_archive
 from pgdose.pacs.credentials import Credentials
-from pgdose.pacs.failures import GivenUp, ServerDown, TooMany, stopped
+from pgdose.pacs.failures import RetriesExhausted, ServerDown, TooMany, stopped
 from pgdose.pacs.filters import (
     DOCUMENT_MODALITIES,
     ENCAPSULATED,
@@ -35,7 +39,7 @@ CUT_LEAST, CUT_STEP = 100, 50
 FIRST_DAY = datetime.date(1970, 1, 1)  # from it on, what is split by dates is split further
 STUDIES = 500  # between two lines of the log
 BEGINS_ANEW = "it lists from the start, and keeps the films that are there"
-MOST_UNLISTED = 3  # studies in a row at which a server may fail: of more it is not well
+MOST_UNLISTED = 3  # studies in a row at which a server may fail, in the order of their list
 ATTEMPTS = 3  # at a list that is shorter than the server claims
 
 
@@ -45,7 +49,8 @@ class Listing(NamedTuple):
     claimed_not_listed   instances that the server counts in a series and does not list
     claimed_series_not_listed  series that it counts in a study and does not list
                          (a series or study without a count has at least one)
-    studies_not_listed   studies at which the server fails again and again, but not at others
+    studies_not_listed   studies that the server fails to list, in both rounds; nothing else of
+                         them is counted
     listed_again         answers that repeat an earlier one of the same list
     listed_twice         instances that stand in several series
     impossible_uids      answers without a UID that a file can be named by
@@ -74,6 +79,13 @@ class Instance(NamedTuple):
     sop_class: str | None
 
 
+class StudyContent(NamedTuple):
+    """The instances of a study that pass the filters, and its share of the counts."""
+
+    instances: list[Instance]
+    counts: Counter[str]
+
+
 def list_instances(
     source: PacsArchive,
     credentials: Credentials,
@@ -82,8 +94,9 @@ def list_instances(
 ) -> Listing:
     """What the server lists of the source: rows of LISTED, sorted by instance.
 
-    Waits outside of `fetch.hours`. UserError if the server cannot be asked, or ends to answer for
-    `fetch.retries` tries in a row.
+    Waits outside of `fetch.hours`. UserError if the server cannot be asked, if a search for studies
+    fails at each of `1 + fetch.retries` tries, or if searches in more than MOST_UNLISTED studies in
+    a row do.
     """
     archive = open_archive(source, credentials)
     try:
@@ -114,7 +127,11 @@ class Asker:
                 self._idle.get().close()
 
     def find(self, search: Search) -> list[Answer]:
-        """The server's answers. Raises TooMany, UserError."""
+        """The server's answers.
+
+        Raises TooMany, RetriesExhausted after `1 + fetch.retries` tries, Refused, and ServerDown
+        once `stop` is set.
+        """
         for attempt in range(1, self.retries + 2):
             wait_for_opening(self.hours, self.clock, self.stop, self.log.info)
             if self.stop.is_set():  # which ends any wait
@@ -153,28 +170,56 @@ class Lister:
         self.modalities = source.asked_modalities
         self.today = clock.now().date()
         self.counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._unlisted = 0  # studies in a row
 
     def listing(self) -> Listing:
-        studies = self._studies()
+        studies = list(self._studies().values())
         self.log.info("%d studies pass the filters", len(studies))
         instances: list[Instance] = []
         pool = ThreadPoolExecutor(self.source.fetch.at_once)
         try:
-            for done, of_study in enumerate(
-                pool.map(self._instances_if_listed, studies, studies.values()), 1
-            ):
-                instances += of_study
-                if done % STUDIES == 0:
-                    self.log.info("%d of %d studies listed", done, len(studies))
+            for content in self._contents(studies, pool):
+                instances += content.instances
+                self.counts += content.counts
         finally:
             self.asker.stop.set()
             pool.shutdown(cancel_futures=True)
         rows = list(self._rows(instances))
         self.log.info("%d instances listed", len(rows))
-        self._say_counts()
-        return Listing(rows, dict(sorted(self.counts.items())))
+        counts = dict(sorted((+self.counts).items()))  # without those of 0
+        for name, count in counts.items():
+            self.log.info("%s: %d", name, count)
+        return Listing(rows, counts)
+
+    def _contents(self, studies: list[Answer], pool: ThreadPoolExecutor) -> Iterator[StudyContent]:
+        """The content of each study that the server lists.
+
+        A first round is over all studies, a second one over those that failed in the first, so that
+        a short outage costs none. Failures in a row are counted in the order of the studies,
+        whichever thread ends first, and in the first round only: the second one has no other
+        studies between the damaged ones.
+        """
+        failed, failures_in_a_row = [], 0
+        results = pool.map(self._content_or_error, studies)
+        for done, (study, result) in enumerate(zip(studies, results, strict=True), 1):
+            if isinstance(result, RetriesExhausted):
+                failed.append(study)
+                failures_in_a_row += 1
+                if failures_in_a_row > MOST_UNLISTED:
+                    what = f"{result.reason}, in {failures_in_a_row} studies one after another"
+                    raise stopped(what, 1, then=BEGINS_ANEW)
+            else:
+                failures_in_a_row = 0
+                yield result
+            if done % STUDIES == 0:
+                self.log.info("%d of %d studies listed", done, len(studies))
+        if failed:
+            self.log.info("%d studies that the server fails to list are tried again", len(failed))
+        for result in pool.map(self._content_or_error_again, failed):
+            if isinstance(result, RetriesExhausted):
+                self.log.warning("server: %s; a study is passed over", result.reason)
+                self.counts["studies_not_listed"] += 1
+            else:
+                yield result
 
     def _rows(self, instances: Iterable[Instance]) -> Iterator[dict]:
         by_uid: dict[str, list[Instance]] = {}
@@ -184,7 +229,7 @@ class Lister:
             # Of several series a film's comes first, so that it is counted among the films.
             places = sorted(by_uid[uid], key=lambda place: (place.series.role != FILM, place[:1]))
             first_place = places[0]
-            self._count("listed_twice", len(places) > 1)
+            self.counts["listed_twice"] += len(places) > 1
             yield {
                 "study": first_place.series.study,
                 "series": first_place.series.uid,
@@ -204,9 +249,10 @@ class Lister:
         kept = {}
         for uid, answer in answers.items():
             reason = study_left_out(answer, self.find, self.modalities)
-            self._count(f"left_out_studies_{reason}", reason is not None)
             if reason is None:
                 kept[uid] = answer
+            else:
+                self.counts[f"left_out_studies_{reason}"] += 1
         return kept
 
     def _studies_between(
@@ -219,7 +265,7 @@ class Lister:
             filters.append(("StudyDate", "-".join(days)))
         answers: dict[str, Answer] | None = None
         with contextlib.suppress(TooMany):
-            answers = self._ask(Search("STUDY", filters=tuple(filters)))
+            answers = self._ask(Search("STUDY", filters=tuple(filters)), self.counts)
         if answers is not None and not may_be_cut(answers):
             return answers
         start = first_day or min(FIRST_DAY, last_day or FIRST_DAY)
@@ -230,7 +276,7 @@ class Lister:
         middle = start + (end - start) // 2
         halves = self._studies_between(modality, first_day, middle)
         halves |= self._studies_between(modality, middle + datetime.timedelta(days=1), last_day)
-        self._count("cut_lists", answers is None or bool(halves.keys() - answers.keys()))
+        self.counts["cut_lists"] += answers is None or bool(halves.keys() - answers.keys())
         return (answers or {}) | halves
 
     def _studies_of_day(
@@ -240,52 +286,55 @@ class Lister:
         hours: dict[str, Answer] = {}
         for hour in range(24):
             time = ("StudyTime", f"{hour:02}0000-{hour:02}5959.999999")
-            try:
-                part = self._ask(Search("STUDY", filters=(*filters, time)))
-            except TooMany:
-                what = "it refuses to list the studies of one hour"
-                raise stopped(what, 1, then=BEGINS_ANEW) from None
-            self._count("hours_maybe_cut", may_be_cut(part))
+            with refusal_as_error("the studies of one hour"):
+                part = self._ask(Search("STUDY", filters=(*filters, time)), self.counts)
+            self.counts["hours_maybe_cut"] += may_be_cut(part)
             hours |= part
-        self._count("cut_lists", answers is None or bool(hours.keys() - answers.keys()))
+        self.counts["cut_lists"] += answers is None or bool(hours.keys() - answers.keys())
         return (answers or {}) | hours
 
-    def _instances_if_listed(self, study: str, answer: Answer) -> list[Instance]:
-        """Those of a study; none, and the study is counted, if the server fails at it alone."""
+    def _content_or_error(self, study_answer: Answer) -> StudyContent | RetriesExhausted:
         try:
-            instances = self._instances(answer)
-        except (GivenUp, TooMany) as error:
-            with self._lock:
-                self._unlisted += 1
-                too_many = self._unlisted > MOST_UNLISTED
-            if too_many and isinstance(error, GivenUp):
-                raise
-            self.asker.find(Search("STUDY", filters=(("StudyInstanceUID", study),)))
-            self._count("studies_not_listed")
-            return []
-        with self._lock:
-            self._unlisted = 0
-        return instances
+            with refusal_as_error("the series or instances of a study"):
+                return self._content(study_answer)
+        except RetriesExhausted as error:
+            return error
 
-    def _instances(self, study_answer: Answer) -> list[Instance]:
-        """The instances of the series of a study that pass the filters."""
+    def _content_or_error_again(self, study_answer: Answer) -> StudyContent | RetriesExhausted:
+        """The same of a server that is up, before and after; raises RetriesExhausted if not."""
+        self._check_that_server_is_up(study_answer)
+        result = self._content_or_error(study_answer)
+        if isinstance(result, RetriesExhausted):
+            self._check_that_server_is_up(study_answer)
+        return result
+
+    def _check_that_server_is_up(self, study_answer: Answer) -> None:
+        study = first(study_answer, UID_OF["STUDY"])
+        with refusal_as_error("a single study"):
+            self.asker.find(Search("STUDY", filters=(("StudyInstanceUID", study),)))
+
+    def _content(self, study_answer: Answer) -> StudyContent:
+        """Raises TooMany, RetriesExhausted, Refused."""
+        counts: Counter[str] = Counter()
         study = first(study_answer, UID_OF["STUDY"])
         claimed = _claimed(study_answer, "NumberOfStudyRelatedSeries")
-        answers = self._ask(Search("SERIES", study), claimed)
-        self._count("claimed_series_not_listed", max(claimed - len(answers), 0))
-        series = self._films(study_answer, answers)
+        answers = self._ask(Search("SERIES", study), counts, claimed)
+        counts["claimed_series_not_listed"] += max(claimed - len(answers), 0)
+        series = self._films(study_answer, answers, counts)
         instances = []
         for one in series:
-            answers = self._ask(Search("IMAGE", study, one.uid), one.claimed)
-            self._count("claimed_not_listed", max(one.claimed - len(answers), 0))
+            answers = self._ask(Search("IMAGE", study, one.uid), counts, one.claimed)
+            counts["claimed_not_listed"] += max(one.claimed - len(answers), 0)
             for uid, answer in answers.items():
                 sop_class = first(answer, "SOPClassUID")
                 is_no_document = one.modality == "OT" and not sop_class.startswith(ENCAPSULATED)
                 if one.role != DOCUMENT or not is_no_document:
                     instances.append(Instance(one, uid, sop_class or None))
-        return instances
+        return StudyContent(instances, counts)
 
-    def _films(self, study_answer: Answer, answers: dict[str, Answer]) -> list[Series]:
+    def _films(
+        self, study_answer: Answer, answers: dict[str, Answer], counts: Counter[str]
+    ) -> list[Series]:
         """The series of films of a study, and with them those of its documents."""
         study = first(study_answer, UID_OF["STUDY"])
         films, documents = [], []
@@ -295,15 +344,17 @@ class Lister:
             reason = series_left_out(answer, study_answer, self.find, self.modalities)
             if reason is None:
                 says_part = bool(first(answer, "BodyPartExamined"))
-                self._count("body_part_not_stated", bool(self.find.body_parts) and not says_part)
+                counts["body_part_not_stated"] += bool(self.find.body_parts) and not says_part
                 films.append(Series(study, uid, modality, FILM, count))
             elif self.source.asks_for_documents and modality in DOCUMENT_MODALITIES:
                 documents.append(Series(study, uid, modality, DOCUMENT, count))
             else:
-                self._count(f"left_out_series_{reason}")
+                counts[f"left_out_series_{reason}"] += 1
         return [*films, *documents] if films else []
 
-    def _ask(self, search: Search, claimed: int | None = None) -> dict[str, Answer]:
+    def _ask(
+        self, search: Search, counts: Counter[str], claimed: int | None = None
+    ) -> dict[str, Answer]:
         """The answers by UID, each once, and only those about what was asked for.
 
         claimed: how many there are, as the server counts them. A busy server at times lists fewer:
@@ -314,25 +365,25 @@ class Lister:
             for answer in self.asker.find(search):
                 uid = first(answer, UID_OF[search.level])
                 if not is_uid(uid):
-                    self._count("impossible_uids", attempt == 0)
+                    counts["impossible_uids"] += attempt == 0
                 elif _is_of_another(answer, search):
-                    self._count("not_asked_for", attempt == 0)
+                    counts["not_asked_for"] += attempt == 0
                 elif uid in answers:
-                    self._count("listed_again", attempt == 0)
+                    counts["listed_again"] += attempt == 0
                 else:
                     answers[uid] = answer
             if claimed is None or len(answers) >= claimed:
                 break
         return answers
 
-    def _count(self, name: str, number: int = 1) -> None:
-        with self._lock:
-            if number:
-                self.counts[name] += int(number)
 
-    def _say_counts(self) -> None:
-        for name, count in sorted(self.counts.items()):
-            self.log.info("%s: %d", name, count)
+@contextlib.contextmanager
+def refusal_as_error(what: str) -> Iterator[None]:
+    """TooMany as RetriesExhausted: `what` cannot be asked for in parts."""
+    try:
+        yield
+    except TooMany:
+        raise stopped(f"it refuses to list {what}", 1, then=BEGINS_ANEW) from None
 
 
 def may_be_cut(answers: Collection[str]) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from pgdose.errors import UserError
+from pgdose.pacs.failures import stopped
+from pgdose.pacs.listing import BEGINS_ANEW
 
 TEXTS = {  # of the counts of a listing, those that stand for films that may be missing
     "claimed_not_listed": "{} instances that the PACS counts are not there in its lists",
@@ -21,7 +23,10 @@ def listing_notes(counts: Mapping[str, int]) -> list[str]:
 
 
 def check_not_empty(rows: list[dict], counts: Mapping[str, int]) -> None:
-    """UserError if nothing was listed; it says how much each filter left out."""
+    """UserError if nothing was listed; it says how much each filter left out.
+
+    If the server failed to list studies, the error is about the server and not about `find`.
+    """
     if rows:
         return
     left_out = [
@@ -30,6 +35,10 @@ def check_not_empty(rows: list[dict], counts: Mapping[str, int]) -> None:
         if name.startswith("left_out_")
     ]
     whys = [f"left out: {', '.join(left_out)}"] if left_out else []
-    whys += listing_notes(counts)
+    failed = counts.get("studies_not_listed")
+    whys += listing_notes({**counts, "studies_not_listed": 0})
     why = f" ({'; '.join(whys)})" if whys else ""
+    if failed:
+        what = f"it fails to list {failed} of its studies, and lists no other that fits 'find'{why}"
+        raise stopped(what, 1, then=BEGINS_ANEW)
     raise UserError(f"find: the PACS lists nothing that fits it{why}; widen it, or correct it")

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -211,35 +212,125 @@ def test_what_is_deleted_while_it_is_listed_is_counted(tmp_path: Path) -> None:
 
 FAILS = {"dicomweb": 500, "dimse": 0xC001}
 IS_TOO_MUCH = {"dicomweb": 413, "dimse": 0xA700}
+both_statuses = pytest.mark.parametrize("statuses", [FAILS, IS_TOO_MUCH], ids=["fails", "refuses"])
+statuses_and_connections = pytest.mark.parametrize(
+    ("statuses", "at_once"),
+    [(FAILS, 1), (FAILS, 4), (IS_TOO_MUCH, 4)],
+    ids=["fails, 1", "fails, 4", "refuses, 4"],
+)
+ONE_CONNECTION = {"at_once": 1, "retries": 1}
 
 
-@pytest.mark.parametrize("statuses", [FAILS, IS_TOO_MUCH])
+def status_of(pacs: Pacs, statuses: dict[str, int]) -> int:
+    return next(status for kind, status in statuses.items() if kind in pacs.server)
+
+
+def numbered(*numbers: int) -> set[str]:
+    return {empty(number).study for number in numbers}
+
+
+@statuses_and_connections
+@pytest.mark.parametrize("broken", [(5, 15, 30, 39), (0, 1, 2, 4, 5, 6)])
 def test_a_study_that_a_server_cannot_list_is_counted(
-    start: Start, statuses: dict[str, int]
+    start: Start, statuses: dict[str, int], at_once: int, broken: tuple[int, ...]
 ) -> None:
-    """Wherever it stands, and the others are listed."""
-    instances = [empty(number) for number in range(1, 9)]
-    for broken in ([0], [3, 7], [0, 1, 2, 5, 6, 7]):
-        faults, holdings = Faults(), Holdings(instances)
-        pacs = start(holdings)
-        status = next(status for kind, status in statuses.items() if kind in pacs.server)
-        holdings.faults = faults
-        faults.broken = {instances[number].study: status for number in broken}
-        rows, counts = pacs.listing(fetch={"at_once": 1, "retries": 1})
-        left = [one.uid for number, one in enumerate(instances) if number not in broken]
-        assert uids(rows) == left and counts == {"studies_not_listed": len(broken)}
-    assert "fails to list 6 of its studies" in listing_notes(counts)[0]
+    """And the others are listed, wherever it stands and whichever thread ends first."""
+    instances = [empty(number) for number in range(100, 140)]
+    pacs = start(Holdings(instances))
+    studies = [instances[number].study for number in broken]
+    pacs.holdings.faults.broken = dict.fromkeys(studies, status_of(pacs, statuses))
+    rows, counts = pacs.listing(fetch={"at_once": at_once, "retries": 1})
+    assert uids(rows) == [one.uid for one in instances if one.study not in studies]
+    assert counts == {"studies_not_listed": len(broken)}
+    assert f"fails to list {len(broken)} of its studies" in listing_notes(counts)[0]
 
 
-def test_a_server_that_lists_studies_and_nothing_in_them_stops_the_job(start: Start) -> None:
-    holdings = Holdings([empty(number) for number in range(1, 9)])
-    pacs = start(holdings)
-    status = 500 if "dicomweb" in pacs.server else 0xC001
-    holdings.faults.broken = {one.study: status for one in holdings.instances}
-    with pytest.raises(UserError, match=r"^server: .* 2 times in a row"):
-        pacs.listing(fetch={"at_once": 1, "retries": 1})
-    asked = {of["StudyInstanceUID"] for _, of in holdings.asked if of.get("StudyInstanceUID")}
-    assert len(asked) == 3  # whether the server is well, after each study that it fails at
+@statuses_and_connections
+@pytest.mark.parametrize("broken", [(20, 21, 22, 23), tuple(range(40))])
+def test_a_server_that_fails_at_studies_in_a_row_stops_the_job(
+    start: Start, statuses: dict[str, int], at_once: int, broken: tuple[int, ...]
+) -> None:
+    instances = [empty(number) for number in range(100, 140)]
+    pacs = start(Holdings(instances))
+    studies = [instances[number].study for number in broken]
+    pacs.holdings.faults.broken = dict.fromkeys(studies, status_of(pacs, statuses))
+    with pytest.raises(UserError, match=r"^server: .*, in 4 studies one after another; when"):
+        pacs.listing(fetch={"at_once": at_once, "retries": 1})
+    assert ("STUDY", "StudyInstanceUID") not in [  # there was no second round
+        (level, name) for level, filters in pacs.holdings.asked for name in filters if filters[name]
+    ]
+
+
+@both_statuses
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_short_outage_costs_no_study(
+    start: Start, monkeypatch: pytest.MonkeyPatch, statuses: dict[str, int], failures: int
+) -> None:
+    """Even one that ends while the server is asked whether it is up; nothing is counted twice."""
+    pacs = start(Holdings([empty(number) for number in range(1, 9)], Faults(claims=1)))
+    refuses = statuses is IS_TOO_MUCH  # which is not tried again in the same round
+    left = [status_of(pacs, statuses)] * (failures if refuses else 2 * failures)
+
+    def failure(level: str, filters: dict[str, str]) -> int | None:
+        is_last_study = filters.get("StudyInstanceUID") in numbered(8, 7, 6)
+        return left.pop() if left and level == "IMAGE" and is_last_study else None
+
+    monkeypatch.setattr(pacs.holdings, "failure", failure)
+    rows, counts = pacs.listing(fetch=ONE_CONNECTION)
+    assert uids(rows) == [empty(number).uid for number in range(1, 9)] and left == []
+    assert counts == {"claimed_not_listed": 8}
+
+
+@both_statuses
+@pytest.mark.parametrize("begins_at", ["SERIES", "STUDY"])
+def test_a_server_that_goes_down_for_good_at_the_last_study_stops_the_job(
+    start: Start, monkeypatch: pytest.MonkeyPatch, statuses: dict[str, int], begins_at: str
+) -> None:
+    """While it fails at that study, or after it said that it is up."""
+    pacs = start(Holdings([empty(number) for number in range(1, 9)]))
+    status, last = status_of(pacs, statuses), empty(8).study
+    asked: list[str] = []  # levels, of the last study
+
+    def failure(level: str, filters: dict[str, str]) -> int | None:
+        if filters.get("StudyInstanceUID") != last:
+            return None
+        asked.append(level)
+        is_up = begins_at == "STUDY" and "SERIES" not in second_round()
+        return None if level == "STUDY" and is_up else status
+
+    def second_round() -> list[str]:
+        return asked[asked.index("STUDY") :]
+
+    monkeypatch.setattr(pacs.holdings, "failure", failure)
+    with pytest.raises(UserError, match=r"^server: (a search fails|it refuses).*anew"):
+        pacs.listing(fetch=ONE_CONNECTION)
+    assert ("SERIES" in second_round()) == (begins_at == "STUDY")
+
+
+@both_statuses
+def test_nothing_but_a_reason_stays_of_a_study_that_is_passed_over(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    statuses: dict[str, int],
+) -> None:
+    """The server fails at its third series, after a series that is left out and one that lies."""
+    instances = [empty(1, 1, modality="CT"), empty(1, 2), empty(1, 3), empty(2)]
+    pacs = start(Holdings(instances, Faults(claims=1)))
+    status = status_of(pacs, statuses)
+
+    def failure(level: str, filters: dict[str, str]) -> int | None:
+        is_third = filters.get("SeriesInstanceUID") == instances[2].series
+        return status if level == "IMAGE" and is_third else None
+
+    monkeypatch.setattr(pacs.holdings, "failure", failure)
+    rows, counts = pacs.listing(fetch=ONE_CONNECTION, find={"modalities": ["CR"]})
+    assert uids(rows) == [instances[3].uid]
+    assert counts == {"claimed_not_listed": 1, "studies_not_listed": 1}
+    [warning] = [text for text in caplog.messages if "passed over" in text]
+    reason = "a search fails.*, 2 times in a row" if statuses is FAILS else "it refuses to list .*"
+    assert re.fullmatch(f"server: {reason}; a study is passed over", warning)
+    assert ROOT not in caplog.text
 
 
 def test_a_list_that_is_shorter_than_the_server_counts_is_asked_for_again(start: Start) -> None:
