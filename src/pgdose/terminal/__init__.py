@@ -6,4 +6,5 @@ In reading order:
     plan        Snakemake's plan, and the seconds of an earlier run
     estimate    the time left: seconds expected of each job, and the rest of the run played through
     lines       words and columns
+    clock       what to say where files lie in the future
 """
