@@ -6,7 +6,8 @@ study's own standard error. tau2 is Paule and Mandel's (1982), the interval Hart
 
 Of few studies tau2 is often estimated as 0, and one large study would then decide alone: the
 textbook's interval covered as little as 86 % in our simulations. So the weights take tau2 as at
-least the mean of the studies' own variances. docs/explanation/pooling.md has both.
+least the mean of the studies' own variances, and the error is at least the jackknife's, which is
+larger where the weights are uneven. docs/explanation/pooling.md has both.
 """
 
 from dataclasses import dataclass
@@ -124,6 +125,15 @@ def _checked(estimates: ArrayLike, standard_errors: ArrayLike) -> tuple[np.ndarr
     return y, errors**2
 
 
+def jackknife_variances(
+    residuals: np.ndarray, weights: np.ndarray, design: np.ndarray, inverse: np.ndarray
+) -> np.ndarray:
+    """Variances of the coefficients, (columns,), by leaving out each study (Efron & Stein 1981)."""
+    leverage = weights * ((design @ inverse) * design).sum(axis=1)
+    shifts = inverse @ (design.T * (weights * residuals / np.maximum(1 - leverage, 1e-9)))
+    return np.asarray((len(residuals) - 1) / len(residuals) * (shifts**2).sum(axis=1))
+
+
 def _fit(y: np.ndarray, v: np.ndarray, design: np.ndarray, *, plain: bool = False) -> Regression:
     """`plain`: weights by tau2 as it is, as in textbooks."""
     tau2 = paule_mandel(y, v, design)
@@ -133,7 +143,10 @@ def _fit(y: np.ndarray, v: np.ndarray, design: np.ndarray, *, plain: bool = Fals
     residuals = y - design @ coefficients
     hartung_knapp = inverse * (weights * residuals**2).sum() / freedom
     by_model = inverse @ ((design.T * (weights**2 * (v + tau2))) @ design) @ inverse
-    errors = np.sqrt(np.maximum(np.diag(hartung_knapp), np.diag(by_model)))
+    variances = np.maximum(np.diag(hartung_knapp), np.diag(by_model))
+    if not plain:
+        variances = np.maximum(variances, jackknife_variances(residuals, weights, design, inverse))
+    errors = np.sqrt(variances)
     half = special.stdtrit(freedom, (1 + LEVEL) / 2) * errors
     p = 2 * special.stdtr(freedom, -np.abs(coefficients / errors))
     return Regression(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
-from pgdose.atlas.meta_analysis import leave_one_out, pool, regress
+from pgdose.atlas.meta_analysis import jackknife_variances, leave_one_out, pool, regress
 
 # Colditz et al. 1994, thirteen trials of a vaccine: positive and negative of treated and controls,
 # and the latitude. Log relative risks as in the manual of metafor (dat.bcg).
@@ -66,6 +66,36 @@ def test_a_covariate_of_a_published_example() -> None:
     fit = regress(y, errors, design)
     assert fit.coefficients[1] == pytest.approx(-0.029, abs=2e-3)
     assert fit.p[1] < 0.01 and fit.tau2 < pool(y, errors).tau2 / 2
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_jackknife_leaves_out_each_study(columns: int) -> None:
+    random = np.random.default_rng(columns)
+    y, weights = random.normal(size=9), random.uniform(0.1, 5, 9)
+    design = np.column_stack([np.ones(9), np.arange(9.0)])[:, :columns]
+
+    def fitted(rows: np.ndarray) -> np.ndarray:
+        of = design[rows] * weights[rows, None]
+        return np.linalg.solve(of.T @ design[rows], of.T @ y[rows])
+
+    everything = np.arange(9)
+    whole = fitted(everything)
+    shifts = np.array([fitted(everything != place) - whole for place in everything])
+    inverse = np.linalg.inv((design * weights[:, None]).T @ design)
+    got = jackknife_variances(y - design @ whole, weights, design, inverse)
+    assert got == pytest.approx(8 / 9 * (shifts**2).sum(axis=0))
+
+
+def test_the_interval_is_never_narrower_than_the_jackknife_s() -> None:
+    random, at_it = np.random.default_rng(0), 0
+    for _ in range(50):
+        y, errors = random.normal(0.8, 0.1, 5), random.choice([0.02, 0.2], 5)
+        fit, mean = regress(y, errors, np.ones((5, 1))), np.ones((5, 1))
+        inverse = np.array([[1 / fit.weights.sum()]])
+        variance = jackknife_variances(y - fit.coefficients[0], fit.weights, mean, inverse)[0]
+        assert fit.standard_errors[0] ** 2 >= variance * (1 - 1e-9)
+        at_it += fit.standard_errors[0] ** 2 == pytest.approx(variance)
+    assert 5 < at_it < 45
 
 
 def test_one_study_left_out() -> None:
