@@ -8,6 +8,7 @@ other numbers: see `_conclusions`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def shared_study(
     attacks = {attack: _attack(description, attack) for attack in rates["attack"].unique()}
     groups = {group: _group(description, tables, group) for group in rates["group"].unique()}
     few_at_first = _few_at_an_iteration(description, tables["asr"], smallest_count)
-    conclusions = _conclusions(tables["conclusions"], rates, few_at_first)
+    conclusions = _conclusions(tables["conclusions"], rates, left_out, few_at_first)
     about = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -92,7 +93,7 @@ def shared_study(
         "success": description.settings["measures"]["success"],
         "operating": dict(description.settings["operating_points"]),
         "smallest_count": smallest_count,
-        "rows_left_out": left_out,
+        "rows_left_out": left_out.total(),
         "groups": groups,
         "attacks": attacks,
     }
@@ -132,15 +133,15 @@ def _rates(
     tables: Mapping[str, pd.DataFrame],
     failed: Mapping[str, Mapping[str, str]],
     smallest: int,
-) -> tuple[pd.DataFrame, int]:
-    """Rows of rates.csv, and how many rows rest on too few patients or images to be shown."""
+) -> tuple[pd.DataFrame, Counter[str]]:
+    """Rows of rates.csv, and by attack how many rest on too few patients or images to be shown."""
     settings = description.settings
     asr = as_counted(tables["asr"], settings["measures"]["success"])
     asr = at(asr[asr["role"] == "main"], iterations=settings["operating_points"]["iterations"])
     keys = ["group", "attack", "epsilon"]
     reached = _main(tables["doses_reached"]).set_index(keys)["reached"]
     patients = _main(tables["doses"]).set_index(keys[:2])["n_patients"]
-    rows, left_out = [], 0
+    rows, left_out = [], Counter[str]()
     for row in asr.to_dict("records"):
         group, attack, epsilon = (row[key] for key in keys)
         n, flipped = int(row["n_attacked"]), int(row["n_flipped"])
@@ -148,7 +149,7 @@ def _rates(
         n_patients = patients.get((group, attack), math.nan) if patients_known else math.nan
         too_few = n < smallest or (patients_known and not n_patients >= max(smallest, FEWEST))
         if too_few:
-            left_out += 1
+            left_out[attack] += 1
             continue
         hidden = _is_hidden(flipped, n, smallest)
         counted = float(flipped)
@@ -180,14 +181,18 @@ def _main(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _conclusions(
-    table: pd.DataFrame, rates: pd.DataFrame, few_at_first: Container[str]
+    table: pd.DataFrame,
+    rates: pd.DataFrame,
+    left_out: Counter[str],
+    few_at_first: Container[str],
 ) -> pd.DataFrame:
-    """Rows of conclusions.csv, from which nobody can solve for a count that `rates` hides.
+    """Rows of conclusions.csv, from which nobody can solve for a count that `rates` does not show.
 
-    The rise over epsilon is then the one of the rates as they are shared. Other conclusions that a
-    hidden count is part of are left out, and so are all of an attack at least half of whose counts
+    The rise over epsilon is then the one of the rates as they are shared. Other conclusions that
+    such a count is part of are left out, and so are all of an attack at least half of whose counts
     are hidden, since the error tells them.
 
+    left_out:     by attack, rows that `rates` lacks
     few_at_first: attacks with a count to hide at an iteration of the operating epsilon
     """
     rows = []
@@ -199,21 +204,23 @@ def _conclusions(
         n_hidden = int(of_attack["n_flipped"].isna().sum())
         if 2 * n_hidden >= len(of_attack):  # also of an attack without any rate
             continue
+        is_complete = not n_hidden and not left_out[row["attack"]]
         digits = 3
         if row["conclusion"] in SHARES:
             pairs = independent_images(*ends)
             estimate, error = arcsine(row["estimate"]), arcsine_error(pairs)
         else:
             estimate, error = row["estimate"], half_width_error(row["ci_low"], row["ci_high"])
-        if row["conclusion"] == "grows_with_epsilon" and n_hidden:
+        if row["conclusion"] == "grows_with_epsilon" and not is_complete:
             estimate, digits = _mean_rise(of_attack), 2
-        rests_on_hidden = {
-            "histology_less_sensitive": n_hidden > 0,
-            "levels_off": row["attack"] in few_at_first,
+        tells_a_count = {
+            "histology_less_sensitive": not is_complete,
+            "levels_off": row["attack"] in few_at_first or left_out[row["attack"]] > 0,
         }
-        if rests_on_hidden.get(row["conclusion"], False):
+        if tells_a_count.get(row["conclusion"], False):
             continue
-        if not error > 0:  # NaN too: an interval without a width says nothing of the spread
+        # An interval without a width says nothing of the spread.
+        if not (error > 0 and math.isfinite(estimate)):
             continue
         rows.append(
             {

@@ -89,6 +89,19 @@ def test_hidden_counts_look_all_alike(tmp_path: Path, others: list[int], place: 
     assert kept == ({"grows_with_epsilon", "drops_above_confidence"} if hidden == 1 else set())
 
 
+def test_a_group_that_is_left_out_cannot_be_worked_out(tmp_path: Path) -> None:
+    shares = []
+    for counts in ([20, 45], [7, 52]):
+        results = finished_results(
+            *(tmp_path / str(counts), {"X-TB": [20, 45], "H-TH": counts}),
+            patients={"X-TB": 60, "H-TH": 4},
+        )
+        shares.append(sharing.shared_study(results).conclusions)
+    assert shares[0].equals(shares[1])
+    rise = shares[0].set_index("conclusion").loc["grows_with_epsilon", "estimate"]
+    assert rise == pytest.approx(25 / 60, abs=1e-6)
+
+
 def test_a_conclusion_that_hides_nothing_is_the_study_s(tmp_path: Path) -> None:
     results = finished_results(tmp_path / "r", {"X-TB": [20, 45], "H-TH": [0, 30]})
     table = sharing.shared_study(results).conclusions.set_index("conclusion")
