@@ -20,6 +20,10 @@ def test_the_table_has_exactly_what_is_pinned() -> None:
     assert table == {name: versions for name, (versions, _) in PINS.items()}
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11),
+    reason="the table is made under 3.11; other versions of Python have other pins of some packages",
+)
 def test_the_tool_would_write_the_same() -> None:
     pytest.importorskip("piplicenses")
     command = [sys.executable, PROJECT / ".ci/licences", "--check"]
