@@ -22,7 +22,7 @@ def test_the_table_has_exactly_what_is_pinned() -> None:
 
 @pytest.mark.skipif(
     sys.version_info[:2] != (3, 11),
-    reason="the table is made under 3.11; other versions of Python have other pins of some packages",
+    reason="the table is made under 3.11; others have other pins of some packages",
 )
 def test_the_tool_would_write_the_same() -> None:
     pytest.importorskip("piplicenses")
