@@ -173,7 +173,7 @@ COMMANDS = [
     Command(
         "demo",
         START,
-        "carry out a small study of a synthetic hospital: two groups, about two minutes, no data needed",
+        "carry out a small study of a synthetic hospital: two groups, two minutes, no data needed",
         _demo,
         options.demo,
     ),
