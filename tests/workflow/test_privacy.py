@@ -16,6 +16,7 @@ from helpers.workflow import SMALL, Run, checkout, snakemake
 from PIL import Image
 from safetensors.numpy import save_file
 
+from pgdose.cli.share import share
 from pgdose.errors import UserError
 from pgdose.tables import parquet, result_csv, site_key
 from pgdose.user_tables.formats import UserTable, find_columns, read_header
@@ -108,7 +109,9 @@ def planted_study(folder: Path) -> dict[str, Any]:
         },
         "networks": {"theirs": {"file": f"data/{ROOT}/network.onnx", "classes": ["one", "two"]}},
     }
-    study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 4, "shards": 1}
+    study["split"] = {"training": 0.5}  # so that enough patients are attacked to share rates
+    groups["H-OV"]["networks"]["shuffle"].pop("keep")  # which holds out more patients
+    study["attacks"]["paper"] |= {"epsilon": [0.1], "images": 12, "shards": 1}
     study["attacks"]["paper"]["export"] = {"images": 1, "dicom": True}
     study["checks"] = {"images": 0}
     return study
@@ -168,6 +171,18 @@ def test_nothing_planted_leaves_the_sources(planted: tuple[Path, Run]) -> None:
     text = folder / "screen.txt"
     text.write_text(run.stdout + run.stderr)
     assert {name for name, _ in leaks(folder, PATIENTS)}.isdisjoint({"screen.txt"})
+
+
+def test_nothing_planted_is_shared(planted: tuple[Path, Run], tmp_path: Path) -> None:
+    folder, _ = planted
+    results = folder / "results/small"
+    share(results, tmp_path / "shared", "north", 1, True)
+    assert len(pd.read_csv(tmp_path / "shared/rates.csv")) > 0
+    records = [parquet.read_table(path) for path in results.rglob("records.parquet")]
+    ids = {str(one) for table in records for one in (*table["record_id"], *table["patient"])}
+    assert len(ids) > 50
+    words = [*PATIENTS, *STUDY, str(folder), *ids]
+    assert leaks(tmp_path / "shared", words) == []
 
 
 def test_nothing_outside_of_a_root_is_shown(planted: tuple[Path, Run]) -> None:
