@@ -229,17 +229,26 @@ def numbered(*numbers: int) -> set[str]:
     return {empty(number).study for number in numbers}
 
 
+def start_broken(
+    start: Start, statuses: dict[str, int], broken: tuple[int, ...]
+) -> tuple[Pacs, list[str]]:
+    """A server of 40 studies, and those of them that it cannot list."""
+    instances = [empty(number) for number in range(100, 140)]
+    pacs = start(Holdings(instances))
+    studies = [instances[number].study for number in broken]
+    pacs.holdings.faults.broken = dict.fromkeys(studies, status_of(pacs, statuses))
+    return pacs, studies
+
+
 @statuses_and_connections
 @pytest.mark.parametrize("broken", [(5, 15, 30, 39), (0, 1, 2, 4, 5, 6)])
 def test_a_study_that_a_server_cannot_list_is_counted(
     start: Start, statuses: dict[str, int], at_once: int, broken: tuple[int, ...]
 ) -> None:
     """And the others are listed, wherever it stands and whichever thread ends first."""
-    instances = [empty(number) for number in range(100, 140)]
-    pacs = start(Holdings(instances))
-    studies = [instances[number].study for number in broken]
-    pacs.holdings.faults.broken = dict.fromkeys(studies, status_of(pacs, statuses))
+    pacs, studies = start_broken(start, statuses, broken)
     rows, counts = pacs.listing(fetch={"at_once": at_once, "retries": 1})
+    instances = pacs.holdings.instances
     assert uids(rows) == [one.uid for one in instances if one.study not in studies]
     assert counts == {"studies_not_listed": len(broken)}
     assert f"fails to list {len(broken)} of its studies" in listing_notes(counts)[0]
@@ -250,10 +259,7 @@ def test_a_study_that_a_server_cannot_list_is_counted(
 def test_a_server_that_fails_at_studies_in_a_row_stops_the_job(
     start: Start, statuses: dict[str, int], at_once: int, broken: tuple[int, ...]
 ) -> None:
-    instances = [empty(number) for number in range(100, 140)]
-    pacs = start(Holdings(instances))
-    studies = [instances[number].study for number in broken]
-    pacs.holdings.faults.broken = dict.fromkeys(studies, status_of(pacs, statuses))
+    pacs, _ = start_broken(start, statuses, broken)
     with pytest.raises(UserError, match=r"^server: .*, in 4 studies one after another; when"):
         pacs.listing(fetch={"at_once": at_once, "retries": 1})
     assert ("STUDY", "StudyInstanceUID") not in [  # there was no second round
