@@ -9,11 +9,16 @@ from pathlib import Path
 
 from helpers.workflow import PROJECT
 
-SNAKEFILE = """
+# What the Snakefile and workflow/rules/common.smk give to the files that small workflows include.
+NAMES = """
 from types import SimpleNamespace
 
-STUDY = SimpleNamespace(study="tiny", phantom=None, groups={{}})
+STUDY = SimpleNamespace(study="tiny", phantom=None, groups=dict.fromkeys("GH"))
 RESULTS = "results/tiny"
+PRIVATE = "private/tiny"
+"""
+SNAKEFILE = """
+{names}
 
 include: "{project}/workflow/rules/functions/stopping.smk"
 include: "{project}/workflow/rules/functions/terminal.smk"
@@ -57,7 +62,7 @@ WAITS = "while not os.path.exists('go'): time.sleep(0.05)"
 def make(folder: Path, work: str = WAITS, imports: str = "") -> Path:
     """Write the workflow; its jobs do `work`, which is a line of Python, after `imports`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "Snakefile").write_text(SNAKEFILE.format(project=PROJECT))
+    (folder / "Snakefile").write_text(SNAKEFILE.format(names=NAMES, project=PROJECT))
     scripts = str(PROJECT / "scripts")
     (folder / "work.py").write_text(SCRIPT.format(scripts=scripts, work=work, imports=imports))
     return folder

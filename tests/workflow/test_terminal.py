@@ -3,16 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from helpers.small_workflow import NAMES
 from helpers.workflow import PROJECT
 
 SNAKEFILE = """
-from types import SimpleNamespace
-
-STUDY = SimpleNamespace(study="tiny", phantom=None, groups={{"G": None}})
-RESULTS = "results/tiny"
+{names}
 STOPPED_BY = []
 
 include: "{project}/workflow/rules/functions/terminal.smk"
@@ -39,7 +38,7 @@ rule report:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(project=PROJECT))
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(names=NAMES, project=PROJECT))
     return tmp_path
 
 
@@ -91,7 +90,19 @@ def test_a_failure_loses_nothing(folder: Path) -> None:
     ):
         assert words in text
     assert lines[-1] == "At least one job did not complete successfully."
-    assert "Done in" not in text and "Look at" not in text
+    assert "Done in" not in text and "Look at" not in text and "clock" not in text
+
+
+def test_a_failure_beside_files_of_the_future_tells_of_the_clock(folder: Path) -> None:
+    table = folder / "private/tiny/table.parquet"
+    table.parent.mkdir(parents=True)
+    table.touch()
+    later = time.time() + 2.5 * 3600
+    os.utime(table, (later, later))
+    status, lines = run(folder, "--config", "ending=exit 3")
+    assert status == 1
+    (advice,) = [line for line in lines if "clock was set back" in line]
+    assert "dated up to 2 h" in advice and "mend-damage.md" in advice
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--printshellcmds"])
