@@ -140,8 +140,8 @@ def _dataset(pixels: np.ndarray, capture: Capture, seed: int) -> Dataset:
     ds.SeriesInstanceUID = _uid(seed, "series", series)
     ds.PatientName, ds.PatientID = f"{capture.record_id}^RESEARCH ONLY", capture.record_id
     ds.PatientBirthDate = ds.PatientSex = None
-    ds.PatientIdentityRemoved = "YES"
-    ds.DeidentificationMethod = "Made from pixels alone; the id is a keyed hash"
+    # No PatientIdentityRemoved: it would vouch for the pixels, and a name may be burned into them.
+    ds.DeidentificationMethod = "No attribute of the source; pixels not searched for names"
     ds.PatientComments = NOTICE
     ds.StudyDate = ds.StudyTime = ds.AccessionNumber = ds.ReferringPhysicianName = None
     ds.StudyID = "RESEARCH ONLY"
