@@ -20,12 +20,19 @@ FRAME_START, FRAME_END = b"\x0b", b"\x1c"  # of MLLP
 LARGEST_MESSAGE = 2**26  # bytes; of a PDF within, mostly
 LARGEST_WIDE = 2**29  # bytes of a file in UTF-16, which is held in memory
 
-# A header stands where a line begins; in the middle of one, only with delimiters as they should be.
-_BEGINNING = re.compile(
-    rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:\xef\xbb\xbf)?[ \t]*"
-    rb"(?:MSH(?=[^\w\s])|(?P<envelope>[FB][HT]S)(?=[^\w\s]|[\r\n]|\Z))"
-    rb"|MSH(?=(?P<field>[^\w\s])[^\w\s]{3,5}(?P=field))"
+# Where a message or a batch begins, or a batch ends. A report with bare line breaks may have lines
+# that begin so, too ("BTS-guided follow-up", of the British Thoracic Society): a header has its
+# delimiters, and a trailer the field delimiter of the headers.
+_PLACE = re.compile(
+    rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:\xef\xbb\xbf)?[ \t]*(?:"
+    rb"(?P<bare>[FB][HT]S)(?=[\s\0\x1c]*(?:\Z|MSH|[FB][HT]S))"
+    rb"|(?P<trailer>[FB]TS)(?=[^\w\s])"
+    rb"|(?:MSH|(?P<header>[FB]HS))(?=\||(?P<mark>[^\w\s])(?!(?P=mark))(?:[^\r\n]*?(?P=mark)){4})"
+    rb")"
+    # In the middle of a line, where a file breaks off and another one goes on behind it.
+    rb"|MSH(?=(?P<field>[^\w\s])(?!(?P=field))[^\w\s]{3,5}(?P=field))"
 )
+_LINE_END = re.compile(rb"[\r\n\x0b\x1c]|\Z")
 _BEHIND = b"\0\r\n\t \x0b\x1c"  # what may stand behind a message; no byte of a letter is among it
 _AROUND = b"\xef\xbb\xbf" + _BEHIND  # and before one: a byte order mark, too
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -79,26 +86,54 @@ def _narrowed(content: bytes) -> bytes:
         raise Rejected("encoding", "a byte order mark of UTF-16, and no UTF-16 text") from None
 
 
+def _places(content: bytes | mmap.mmap) -> Iterator[re.Match[bytes]]:
+    """Where messages and batches begin, and batches end."""
+    delimiter, batches = b"", 0
+    for place in _PLACE.finditer(content):
+        follows = content[place.end() : place.end() + 1]
+        if place["trailer"] and (batches == 0 or follows != delimiter):
+            continue
+        batches += _batches(place)
+        if not place["bare"]:
+            delimiter = follows
+        yield place
+
+
+def _batches(place: re.Match[bytes]) -> int:
+    """1 where a batch begins, -1 where one ends, 0 where a message begins."""
+    name = place["bare"] or place["trailer"] or place["header"] or b""
+    return {b"": 0, b"H": 1, b"T": -1}[name[1:2]]
+
+
 def _chunks(content: bytes | mmap.mmap, start: bytes) -> Iterator[Chunk | Rejected]:
-    marks = list(_BEGINNING.finditer(content))
-    if all(mark["envelope"] for mark in marks):
+    places = list(_places(content))
+    if all(_batches(place) for place in places):
         if name := archive_format(start):
             raise Rejected("archive", unpack_advice(name, below="in the folder"))
         raise Rejected("not_hl7", "no line begins with MSH")
-    if content[: min(marks[0].start(), LARGEST_MESSAGE)].strip(_AROUND):
+    if content[: min(places[0].start(), LARGEST_MESSAGE)].strip(_AROUND):
         yield Rejected("no_header", "")
     open_batches = 0
-    for mark, following in zip_longest(marks, marks[1:]):
-        if envelope := mark["envelope"]:
-            open_batches += 1 if envelope[1:2] == b"H" else -1
-            continue
+    for place, following in zip_longest(places, places[1:]):
         stop = following.start() if following else len(content)
-        if stop - mark.start() > LARGEST_MESSAGE:
+        if change := _batches(place):
+            open_batches += change
+            if _has_more(content, place.end(), stop):
+                yield Rejected("no_header", "")
+            continue
+        if stop - place.start() > LARGEST_MESSAGE:
             yield Rejected("absurd_size", f"a message of over {LARGEST_MESSAGE} bytes")
             continue
-        body = content[mark.start() : stop]
-        framed = content[max(mark.start() - 1, 0) : mark.start()] == FRAME_START
+        body = content[place.start() : stop]
+        framed = content[max(place.start() - 1, 0) : place.start()] == FRAME_START
         yield _chunk(body, framed, bool(following), open_batches > 0)
+
+
+def _has_more(content: bytes | mmap.mmap, start: int, stop: int) -> bool:
+    """Whether anything stands behind the line that the header or trailer of a batch is."""
+    line_end = _LINE_END.search(content, start)
+    rest = line_end.start() if line_end else stop
+    return bool(content[rest : min(stop, rest + LARGEST_MESSAGE)].strip(_AROUND))
 
 
 def _chunk(body: bytes, framed: bool, followed: bool, in_batch: bool) -> Chunk:

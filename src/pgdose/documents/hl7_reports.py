@@ -27,6 +27,10 @@ USUAL_FIELDS = ("OBR-18", "OBR-3", "OBR-2", "OBR-19", "ORC-3", "ORC-2", "ZDS-1")
 # Standard ends of OBX-3.1, such as 71020&IMP: what part of the report it is.
 _PARTS = {"GDT": "Findings", "IMP": "Impression", "REC": "Recommendation", "ADT": "Addendum"}
 _MOMENT = re.compile(r"\d{8}(?:\d{2}){0,3}(?:\.\d{1,4})?")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_SHORTEST_LINE = (
+    48  # letters of base64, but for the last one; encoders write 60 to 76, or all in one
+)
 # Statuses of OBR-25 (table 0123) and OBX-11 (table 0085)
 _TAKEN_BACK = {"D", "W", "X"}  # of an OBX: deleted, wrong, not obtained
 _NOT_YET = {"A", "I", "O", "P", "R", "S", "N"}
@@ -47,7 +51,9 @@ class Texts:
     """The text of an order, observation by observation."""
 
     lines: list[tuple[str, str]] = field(default_factory=list)  # heading, text
-    attachments: list[list[str]] = field(default_factory=list)  # components of ED
+    attachments: list[list[str]] = field(
+        default_factory=list
+    )  # components of ED, or base64 in a text
     statuses: set[str] = field(default_factory=set)
 
 
@@ -155,7 +161,11 @@ def _add_observation(
         # A text has no unit (OBX-6): it is cut in two, and the status stands behind its place.
         raise Rejected("bad_delimiters", "a separator of fields within a text")
     if kind in TEXTS:
-        texts.lines.append((heading, _lines(message, segment, 5)))
+        text = _lines(message, segment, 5)
+        if data := _encoded(message, text):
+            texts.attachments.append(["", "", "", "Base64", data])
+        else:
+            texts.lines.append((heading, text))
     elif kind in CODES:
         meanings = [_meaning(message.components(r)) for r in message.repetitions(segment, 5)]
         texts.lines += [(heading, f"{meaning}.") for meaning in meanings if meaning]
@@ -177,6 +187,17 @@ def _lines(message: Message, segment: hl7.Segment, place: int) -> str:
     if message.text(raw) is raw:  # rich text, or nothing to unescape
         return raw.replace(message.delimiters[2], "\n") if "{\\rtf" not in raw else raw
     return "\n".join(message.text(part) for part in raw.split(message.delimiters[2]))
+
+
+def _encoded(message: Message, text: str) -> str:
+    """The base64 that a field of text is, alone or as the data of an ED value; "" for a text.
+
+    Some senders put the PDF of a report there. No language has words as long as its lines.
+    """
+    lines = text.split(message.delimiters[1])[-1].split()
+    is_encoded = all(_BASE64.fullmatch(line) for line in lines)
+    long = all(len(line) >= _SHORTEST_LINE for line in lines[:-1] or lines)
+    return "".join(lines) if lines and is_encoded and long else ""
 
 
 def _meaning(parts: list[str]) -> str:

@@ -12,7 +12,7 @@ NOT_UNDERSTOOD = {
     "empty_file": "the file has no bytes",
     "archive": "an archive such as ZIP; unpack it",
     "not_hl7": "no HL7 v2 message begins anywhere in the file (XML, FHIR, PDF, other bytes)",
-    "no_header": "text before the file's first MSH: a message whose beginning is missing",
+    "no_header": "text before the file's first MSH or behind a batch: a message without its start",
     "cut_short": "the file or message breaks off",
     "bad_delimiters": "MSH-1 and MSH-2 do not name different delimiters, or one stands in a text",
     "encoding": "its bytes are no text in the character set that it declares; set the encoding",

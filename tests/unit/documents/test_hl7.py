@@ -231,6 +231,38 @@ def test_a_text_with_bare_line_breaks_goes_on(tmp_path: Path) -> None:
     assert text_of(oru(text).replace("\r", "\r\n"), tmp_path) == text
 
 
+@pytest.mark.parametrize("line", [
+    "BTS-guided follow-up in six weeks.", "BTS: 2010.", "BTS", "FTS.", "MSH: none known.",
+    "MSH-stable, BTS/SIGN.", "  BTS, 2015.", "FHS (family): none.", "BHS", "MSH", "MSH------- no",
+])  # fmt: skip
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_line_of_a_text_is_no_header_and_no_trailer(
+    line: str, batch: bool, tmp_path: Path
+) -> None:
+    text = f"FINDINGS: clear.\n{line}\nNorm."
+    content = oru(text, "A1") + oru("Second.", "A2")
+    if batch:
+        content = f"FHS|^~\\&|\rBHS|^~\\&|\r{content}BTS|2\rFTS\r"
+    assert [report.text for report in read(content, tmp_path)] == [text, "Second."]
+
+
+@given(name=st.sampled_from(["MSH", "BTS", "FTS", "BHS", "FHS"]), rest=PLAIN)
+def test_any_such_line_is_read_or_the_loss_is_told(
+    name: str, rest: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = f"FINDINGS: clear.\n{name}{rest}\nNorm."
+    if "|" in rest or "\\" in rest or "~" in rest:
+        return
+    results = read(oru(text, "A1"), tmp_path_factory.mktemp("hl7"))
+    assert any(isinstance(one, str) for one in results) or results[0].text == text
+
+
+def test_what_stands_behind_a_batch_is_told(tmp_path: Path) -> None:
+    batch = f"BHS|^~\\&|\r{oru('One.', 'A0')}BTS|1\rOBX|3|TX|||of another||||||F\r"
+    [report, reason] = read(batch, tmp_path)
+    assert report.text == "One." and reason == "no_header"
+
+
 # Character sets
 
 
@@ -363,6 +395,29 @@ def test_attachments(parts: str, content: bytes, text: str, tmp_path: Path) -> N
 )
 def test_attachments_without_text(value: str, reason: str, tmp_path: Path) -> None:
     assert read(oru(value, kind="ED"), tmp_path) == [reason]
+
+
+@pytest.mark.parametrize("kind", ["TX", "FT", "ST", ""])
+@pytest.mark.parametrize("front", ["", "^AP^PDF^Base64^", "^application^pdf^Base64^"])
+@pytest.mark.parametrize("width", [48, 60, 76, 10**6])
+def test_base64_in_a_text_is_an_attachment(
+    kind: str, front: str, width: int, tmp_path: Path
+) -> None:
+    data = base64.b64encode(pdf("Norma pulmonum.")).decode()
+    lines = "\n".join(data[n : n + width] for n in range(0, len(data), width))
+    assert text_of(oru(front + lines, kind=kind), tmp_path) == "Norma pulmonum."
+    assert text_of(oru(front + lines.replace("\n", "~"), kind=kind), tmp_path) == "Norma pulmonum."
+    both = order(f"OBX|1|{kind}|A^Text||Norm.||||||F", f"OBX|2|{kind}|B^PDF||{front}{data}||||||F")
+    assert text_of(both, tmp_path) == "Norm."
+    picture = base64.b64encode(b"\x89PNG\r\n" + bytes(range(200))).decode()
+    assert read(oru(front + picture, kind=kind), tmp_path) == ["other_format"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Norma", "Pneumonoultramicroscopicsilicovolcanoconiosis", "N" * 40]
+)
+def test_a_text_of_long_words_is_a_text(text: str, tmp_path: Path) -> None:
+    assert text_of(oru(text), tmp_path) == text
 
 
 def test_several_orders_in_one_message(tmp_path: Path) -> None:
