@@ -16,6 +16,7 @@ from pgdose.documents.embedded_documents import embedded_text
 from pgdose.documents.hl7_messages import Message
 from pgdose.documents.report import Report, Status, Tally, check_text
 from pgdose.errors import Rejected
+from pgdose.labelling.plain_text import is_base64
 from pgdose.labelling.spelling import has_words
 
 TEXTS = ("TX", "FT", "ST", "")
@@ -27,10 +28,6 @@ USUAL_FIELDS = ("OBR-18", "OBR-3", "OBR-2", "OBR-19", "ORC-3", "ORC-2", "ZDS-1")
 # Standard ends of OBX-3.1, such as 71020&IMP: what part of the report it is.
 _PARTS = {"GDT": "Findings", "IMP": "Impression", "REC": "Recommendation", "ADT": "Addendum"}
 _MOMENT = re.compile(r"\d{8}(?:\d{2}){0,3}(?:\.\d{1,4})?")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SHORTEST_LINE = (
-    48  # letters of base64, but for the last one; encoders write 60 to 76, or all in one
-)
 # Statuses of OBR-25 (table 0123) and OBX-11 (table 0085)
 _TAKEN_BACK = {"D", "W", "X"}  # of an OBX: deleted, wrong, not obtained
 _NOT_YET = {"A", "I", "O", "P", "R", "S", "N"}
@@ -192,12 +189,10 @@ def _lines(message: Message, segment: hl7.Segment, place: int) -> str:
 def _encoded(message: Message, text: str) -> str:
     """The base64 that a field of text is, alone or as the data of an ED value; "" for a text.
 
-    Some senders put the PDF of a report there. No language has words as long as its lines.
+    Some senders put the PDF of a report there.
     """
-    lines = text.split(message.delimiters[1])[-1].split()
-    is_encoded = all(_BASE64.fullmatch(line) for line in lines)
-    long = all(len(line) >= _SHORTEST_LINE for line in lines[:-1] or lines)
-    return "".join(lines) if lines and is_encoded and long else ""
+    data = text.split(message.delimiters[1])[-1]
+    return data if is_base64(data) else ""
 
 
 def _meaning(parts: list[str]) -> str:

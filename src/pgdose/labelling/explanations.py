@@ -51,7 +51,7 @@ class Explainer:
         """Read and explain a report, as it stands in a table."""
         text = plain_text(report)
         if text is None:
-            words = "it holds HTML or RTF that is not understood; export it as plain text"
+            words = "it holds HTML, RTF or base64 that is not understood; export it as plain text"
             return Explanation(report, [], [], {}, words)
         return self.explain_mentions(
             text, read_report(text, self.lexicon, self.negation, self.norm)

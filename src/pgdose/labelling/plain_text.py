@@ -3,6 +3,7 @@
     plain_text("<p>Норма</p>")          # "Норма"
     plain_text("КТИ < 50 %")            # the same text: nothing here is a mark
     plain_text("{\\rtf1 ...\\shptxt")   # None: not all of it can be read
+    plain_text("JVBERi0xLjQKJcfs...")   # None: a document in base64
 
 Positions of mentions are those in the plain text; `pgdose evidence` makes the same one.
 """
@@ -27,6 +28,10 @@ _TAB = re.compile(rf"{_NO_PATH}\\{{1,2}}t(?![a-z])")
 _JSON_LETTER = re.compile(r"\\u0[0-9A-Fa-f]{3}")
 _JSON = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_SHORTEST_LINE = (
+    48  # letters of base64, but for the last line; encoders write 60 to 76, or all in one
+)
 _SPACES = re.compile(r"[ \t\xa0]{2,}")
 _LINES = re.compile(r"\n{3,}")
 
@@ -34,8 +39,11 @@ _LINES = re.compile(r"\n{3,}")
 def plain_text(text: str) -> str | None:
     """A report without the marks of other formats; the same text where there are none.
 
-    None if the text cannot be told from the marks: cut off inside them, or in an unknown form.
+    None if the text cannot be told from the marks: cut off inside them, or in an unknown form; and
+    where it is base64.
     """
+    if is_base64(text):
+        return None
     if not _MAY_HOLD_MARKS.search(text):
         return text
     plain = text
@@ -55,6 +63,16 @@ def plain_text(text: str) -> str | None:
         plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     lines = "\n".join(line.strip() for line in _SPACES.sub(" ", plain).split("\n"))
     return _LINES.sub("\n\n", lines).strip()
+
+
+def is_base64(text: str) -> bool:
+    """Whether this is a document in base64: no language has words as long as its lines."""
+    first = text.lstrip()[:_SHORTEST_LINE]
+    if len(first) < _SHORTEST_LINE or not first.isascii() or len(first.split()) > 1:
+        return False
+    lines = text.split()
+    long = all(len(line) >= _SHORTEST_LINE for line in lines[:-1] or lines)
+    return long and all(_BASE64.fullmatch(line) for line in lines)
 
 
 def _without_marks(text: str) -> str:

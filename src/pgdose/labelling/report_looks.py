@@ -40,8 +40,9 @@ class ReportLooks:
             )
         if self.unreadable:
             found.append(
-                f"{self.unreadable} of {self.rows} reports hold HTML or RTF that is not understood "
-                "(cut off, or in an unknown form), and have no labels; export them as plain text"
+                f"{self.unreadable} of {self.rows} reports hold HTML, RTF or base64 that is not "
+                "understood (cut off, or in an unknown form), and have no labels; export them as "
+                "plain text"
             )
         n = self.lengths[self.longest]
         if n > 1 or (n and self.longest == EXCEL):

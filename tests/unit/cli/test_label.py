@@ -102,7 +102,7 @@ def test_each_report_is_shown_with_its_marks_rules_and_labels(run: Ran, table: P
     assert "--- A2\n{Норма.}[norm: present]" in shown and "norm, by norm.phrases[" in shown
     assert re.search(r"in doubt: a norm phrase \(norm.*\), but fibrosis is present", shown)
     assert "no labels: it has no words" in shown
-    assert "no labels: it holds HTML or RTF that is not understood" in shown
+    assert "no labels: it holds HTML, RTF or base64 that is not understood" in shown
     assert "not norm: no norm phrase has 'структурны'" in shown
     assert re.search(r"^norm +1 +1 +0 +3$", shown, re.MULTILINE)
     assert "7 of 7 reports are shown" in shown

@@ -180,6 +180,8 @@ def test_no_text_is_too_odd(pieces: list[str]) -> None:
         "{\\rtf1 A{\\shp{\\*\\shpinst{\\shptxt B}}}}",  # a text box
         "{\\rtf1 " + "{" * 20_000,
         "&" + "amp;" * 10 + "lt;p>",
+        "JVBERi0xLjQK" * 8,  # a PDF in base64
+        " " + "JVBERi0xLjQK" * 5 + "\n" + "JVBERi0xLjQK" * 5 + "\nJVB=\n",
     ],
 )
 def test_what_cannot_be_told_from_marks_is_refused(text: str) -> None:

@@ -29,16 +29,21 @@ def test_marks_of_other_formats_are_counted(text: str) -> None:
 
 def test_what_is_not_understood_is_counted_apart() -> None:
     told = said("<!-- Normal", "Normal")
-    assert "1 of 2 reports hold HTML or RTF that is not understood" in told
+    assert "1 of 2 reports hold HTML, RTF or base64 that is not understood" in told
     assert "no words" not in told and "taken out" not in told
     assert "finds nothing" not in said("<!-- Normal", "????", mentions=0)
 
 
+def words(letter: str, length: int) -> str:
+    """A text of so many characters."""
+    return (f"{letter * 9} " * length)[: length - 1] + letter
+
+
 @pytest.mark.parametrize("limit", [255, 32767])
 def test_texts_at_a_limit_are_counted_unless_others_are_longer(limit: int) -> None:
-    assert f"2 reports have {limit} characters" in said("a" * limit, "b", "c" * limit)
-    assert said("a" * limit, "c" * limit, "b" * (limit + 2)) == ""
-    assert said("a" * 1000, "b") == ""
+    assert f"2 reports have {limit} characters" in said(words("a", limit), "b", words("c", limit))
+    assert said(words("a", limit), words("c", limit), words("b", limit + 2)) == ""
+    assert said(words("a", 1000), "b") == ""
 
 
 def test_texts_without_words_and_of_another_language_are_said() -> None:

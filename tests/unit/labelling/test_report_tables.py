@@ -178,7 +178,7 @@ def test_positions_are_those_in_the_plain_text(tmp_path: Path, lexicon: Lexicon)
             assert text[mention.start : mention.end].lower() == word[mention.label]
     told = " ".join(notes)
     assert "5 of 7 reports hold marks of HTML, RTF or line breaks" in told
-    assert "1 of 7 reports hold HTML or RTF that is not understood" in told
+    assert "1 of 7 reports hold HTML, RTF or base64 that is not understood" in told
 
 
 def test_entries_without_effect_are_counted_in_the_notes(tmp_path: Path, lexicon: Lexicon) -> None:
