@@ -5,9 +5,10 @@ pooled, and their standard errors too, as if they held the same patients, since 
 with many groups counts no more than one with a single group.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from pgdose.atlas.shared_study import SharedStudy
 from pgdose.errors import UserError
 
 FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE = 3, 10  # units of a meta-regression
+FEWEST_SIZES = 3  # of rates that two shares have in common, if they are to be of one study
 FACTORS = ("modality", "network", "attack")
 _NEVER = "no image flips in any study; the interval is a bound"
 _ALWAYS = "all images flip in every study; the interval is a bound"
@@ -99,11 +101,37 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
             raise UserError(
                 f"two studies are called {study.name}; have one shared again with --name"
             )
-        flips = study.rates["estimate"].nunique() > 1  # where none flips, tables are alike
-        if flips and study.rates.equals(other.rates):
+        if pair := _equal_groups(other, study):
             raise UserError(
-                f"{names} hold the same rates, so they are shares of the same study; give it once"
+                f"{names} hold the same rates (group {' and '.join(dict.fromkeys(pair))}), so they "
+                "are shares of the same study, made twice or before and after it was changed; give "
+                "one of them"
             )
+
+
+def _equal_groups(one: SharedStudy, other: SharedStudy) -> tuple[str, str] | None:
+    """A group of each, if all rates that both have are equal: the same network and images.
+
+    Of small sites a few rates may agree by chance, so they must be of several sizes.
+    """
+    columns = ["n_patients", "n_attacked", "n_flipped", "estimate", "standard_error"]
+    tables = []
+    for study in (one, other):
+        settings = {name: attack_settings(study, name) for name in study.about["attacks"]}
+        keys = {name: json.dumps(of, sort_keys=True) for name, of in settings.items()}
+        table = study.rates[study.rates["n_flipped"].notna()]
+        table = table.assign(attack=table["attack"].map(keys), epsilon=table["epsilon"].round(9))
+        by_group = table.drop_duplicates(["group", "attack", "epsilon"]).groupby("group")
+        tables.append({str(group): rows for group, rows in by_group})
+    for (group, mine), (other_group, others) in product(*(table.items() for table in tables)):
+        both = mine.merge(others, on=["attack", "epsilon"], suffixes=("", " of the other")).fillna(
+            0
+        )
+        of_other = both[[f"{name} of the other" for name in columns]]
+        equal = np.array_equal(both[columns].to_numpy(), of_other.to_numpy())
+        if equal and both["estimate"].nunique() >= FEWEST_SIZES:
+            return group, other_group
+    return None
 
 
 def _all_rates(

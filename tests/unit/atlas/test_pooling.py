@@ -1,6 +1,7 @@
 """An atlas of shared studies with a known truth: what is pooled, and what is set apart."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.shared_studies import EPSILONS, NOISE, SIGN, rate_at, shared_study
 
@@ -148,6 +149,35 @@ def test_two_shares_of_one_study() -> None:
     other_digest = {**one.about, "name": "again", "study_digest": "0" * 64}
     with pytest.raises(UserError, match="one and again hold the same rates"):
         make_atlas([one, SharedStudy(other_digest, one.rates, one.conclusions)])
+
+
+EXTENSIONS = {
+    "an attack": {"attacks": {"raw": {**SIGN, "step": "raw"}}},
+    "a dose": {"epsilons": (0.02,)},
+    "a group": {"groups": {"X-AO": "xray"}},
+}
+
+
+@pytest.mark.parametrize("what", [*EXTENSIONS, "new names", "more hidden counts"])
+def test_a_study_before_and_after_it_was_changed(what: str) -> None:
+    one = shared_study("one", 1)
+    rates = one.rates.replace({"X-TB": "tb", "sign": "pgd"}) if what == "new names" else one.rates
+    if what == "more hidden counts":
+        rates = rates.assign(n_flipped=rates["n_flipped"].where(rates["n_flipped"] > 20))
+    more = shared_study("more", 2, **EXTENSIONS.get(what, {}))
+    if what in EXTENSIONS:
+        rates = pd.concat([rates, more.rates], ignore_index=True)
+    about = {**one.about, "name": "later", "study_digest": "0" * 64}
+    about["attacks"] = {**one.about["attacks"], **more.about["attacks"], "pgd": SIGN}
+    about["groups"] = dict.fromkeys(["X-TB", "X-AO", "tb"], one.about["groups"]["X-TB"])
+    with pytest.raises(UserError, match=r"one and later hold the same rates \(group "):
+        make_atlas([one, SharedStudy(about, rates, one.conclusions)])
+
+
+def test_small_sites_may_agree_at_a_dose() -> None:
+    """Of ten images each, with equal counts at two doses by chance."""
+    sites = [shared_study(f"s{seed}", seed, patients=10) for seed in range(30)]
+    assert len(make_atlas(sites).studies) == 30
 
 
 def test_two_studies_of_one_name() -> None:
