@@ -27,7 +27,8 @@ from pgdose.tables import result_csv
 from pgdose.tables.output_files import atomic
 
 FORMAT_VERSION = 1  # raise it when a key or column goes or changes its meaning
-ABOUT, RATES, CONCLUSIONS, README = "share.json", "rates.csv", "conclusions.csv", "README.txt"
+ABOUT = document.SHARED
+RATES, CONCLUSIONS, README = "rates.csv", "conclusions.csv", "README.txt"
 MOST_BYTES = 64 * 2**20  # of a file: a study of the paper's size has 0.2 MB
 
 RATE_COLUMNS = {

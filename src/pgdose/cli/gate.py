@@ -17,6 +17,7 @@ from pgdose.analysis.acceptance import FAIL, PASS, UNDECIDED, RunFiles
 from pgdose.errors import UserError
 from pgdose.manifest import comparison, document
 from pgdose.manifest.document import Entry, Manifest
+from pgdose.manifest.files import shown
 from pgdose.study.acceptance import Limit
 from pgdose.study.doses import Doses
 from pgdose.study.suggestions import nearest, one_of
@@ -39,6 +40,11 @@ def gate(results: Path, wanted: dict[str, Any], groups: Sequence[str]) -> pd.Dat
     UserError if the results are not whole, or do not have what the limit is about.
     """
     manifest = document.read_finished(results)
+    if CURVES not in {entry.path for entry in manifest.entries}:
+        raise UserError(
+            f"{shown(results)}: its manifest does not list {CURVES}, so there is nothing to judge; "
+            "give the results folder of a study that has come to its end"
+        )
     _check_whole(results, manifest, [CURVES, LIMITS])
     curves = result_csv.read_csv(results / CURVES)
     curves = curves[curves["role"].isin(ROLES)]

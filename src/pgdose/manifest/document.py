@@ -38,6 +38,8 @@ from pgdose.manifest.files import (
 from pgdose.names import NAME
 from pgdose.tables.output_files import atomic
 
+SHARED = "share.json"  # in a folder that a study gives away, which has a manifest of its own
+
 FORMAT = 1
 MOST_BYTES = 64 * 2**20  # of a manifest: about 400,000 files
 REMEDY = "restore it from a copy, or write it anew with `snakemake -R manifest`"
@@ -132,17 +134,23 @@ def _hex(content: bytes) -> str:
 def read_finished(results: Path) -> Manifest:
     """The manifest of a study that has come to its end.
 
-    UserError if there is no such folder, or no manifest in it.
+    UserError if there is no such folder, or no manifest in it, or another one.
     """
     if not is_folder(results):
         raise UserError(f"there is no folder {shown(results)}; give the results folder of a study")
     try:
-        return read(results)
+        manifest = read(results)
     except FileNotFoundError:
         raise UserError(
             f"{shown(results)} has no manifest, so its study has not come to its end; run it to "
             "the end first"
         ) from None
+    if SHARED in {entry.path for entry in manifest.entries}:
+        raise UserError(
+            f"{shown(results)} is a folder of `pgdose share`, which `pgdose pool` reads; give the "
+            "results folder of a study"
+        )
+    return manifest
 
 
 def read(results: Path) -> Manifest:

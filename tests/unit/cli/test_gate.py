@@ -15,6 +15,7 @@ from pgdose import tensor_files
 from pgdose.analysis import acceptance
 from pgdose.analysis.acceptance import RunFiles
 from pgdose.cli.main import main
+from pgdose.manifest import document
 from pgdose.manifest.files import MANIFEST
 from pgdose.manifest.writing import write_manifest
 from pgdose.study.acceptance import Limit
@@ -169,6 +170,17 @@ def test_results_that_changed_are_not_judged(
     path.unlink()
     status, _, err = run(capfd, monkeypatch, results, *GIVEN)
     assert status == 2 and "missing" in err
+
+
+def test_results_without_curves_are_not_judged(
+    results: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = document.read(results)
+    others = [entry for entry in written.entries if entry.path != "tables/asr.csv"]
+    document.write(others, results / MANIFEST, "phantom")
+    (results / "tables/asr.csv").unlink()
+    status, _, err = run(capfd, monkeypatch, results, *GIVEN)
+    assert status == 2 and "its manifest does not list tables/asr.csv" in err
 
 
 def test_an_unfinished_study_is_not_judged(

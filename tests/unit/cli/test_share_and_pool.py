@@ -59,6 +59,13 @@ def test_cite(tmp_path: Path) -> None:
         cite(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("command", ["cite", "gate", "share"])
+def test_a_shared_folder_is_no_results_folder(command: str, tmp_path: Path) -> None:
+    options = ["-o", tmp_path / "out"] if command == "share" else []
+    run = pgdose(command, COMMITTED / "east", *options)
+    assert run.returncode and "is a folder of `pgdose share`" in run.stderr
+
+
 def test_an_atlas_of_the_committed_folders(tmp_path: Path) -> None:
     """Folders that an earlier version of pgdose shared can be read and pooled."""
     folders = sorted(COMMITTED.iterdir())
