@@ -18,6 +18,7 @@ class Report(NamedTuple):
 
     ids: the numbers of the examinations that it is about. time: digits that sort, "" if unknown.
     uid, replaces: of DICOM documents, its own SOPInstanceUID and those of its predecessors.
+    patient: the patient's number as it stands there, "" if unknown; it is compared, never kept.
     """
 
     ids: tuple[str, ...]
@@ -26,6 +27,7 @@ class Report(NamedTuple):
     status: Status = "final"
     uid: str = ""
     replaces: tuple[str, ...] = ()
+    patient: str = ""
 
 
 class Outcome(NamedTuple):

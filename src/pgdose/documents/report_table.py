@@ -137,7 +137,7 @@ def settle_reports(
         if isinstance(result, Rejected):
             unread.append((outcome.path, outcome.part, result.reason, result.detail))
             continue
-        _, text, time, status, uid, replaces = result
+        _, text, time, status, uid, replaces, _ = result
         place = (outcome.path, outcome.part)
         versions += [Version(id, text, time, status, uid, replaces, *place) for id in result.ids]
     kept, outdated = settle(versions)
