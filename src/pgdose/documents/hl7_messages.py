@@ -15,12 +15,27 @@ import hl7  # type: ignore[import-untyped]
 
 from pgdose.documents.hl7_encodings import decode_message
 from pgdose.errors import Rejected
+from pgdose.labelling.spelling import has_words
 
+# Segments of HL7 2.1 to 2.9. Another word at the start of a line is text, but for Z..: of a site.
+_NAMES = """
+ABS ACC ADD ADJ AFF AIG AIL AIP AIS AL1 APR ARQ ARV AUT BHS BLC BLG BPO BPX BTS BTX BUI CDM CDO
+CER CM0 CM1 CM2 CNS CON CSP CSR CSS CTD CTI CTR DB1 DEV DG1 DMI DON DPS DRG DSC DSP DST ECD ECR
+EDU EQP EQU ERR EVN FAC FHS FT1 FTS GOL GP1 GP2 GT1 HXX IAM IAR IIM ILT IN1 IN2 IN3 INV IPC IPR
+ISD ITM IVC IVT LAN LCC LCH LDP LOC LRL MCP MFA MFE MFI MRG MSA MSH NCK NDS NK1 NPU NSC NST NTE
+OBR OBX ODS ODT OH1 OH2 OH3 OH4 OM1 OM2 OM3 OM4 OM5 OM6 OM7 OMC ORC ORG OVR PAC PCE PCR PD1 PDA
+PDC PEO PES PID PKG PM1 PMT PR1 PRA PRB PRC PRD PRT PSG PSH PSL PSS PTH PV1 PV2 PYE QAK QID QPD
+QRD QRF QRI RCP RDF RDT REL RF1 RFI RGS RMI RQ1 RQD ROL RXA RXC RXD RXE RXG RXO RXR RXV SAC SCD
+SCH SCP SDD SFT SGH SGT SHP SID SLT SPM STF STZ TCC TCD TQ1 TQ2 TXA UAC UB1 UB2 URD URS VAR VND
+"""
+_SEGMENTS = frozenset(_NAMES.split())
+_TEXT_FIELD = {"OBX": 5, "NTE": 3}  # with free text
 _LINES = re.compile(r"\r\n|[\r\n\x0b]")
 _DEFAULT_DELIMITERS = "^~\\&"
+_OF_A_SITE = re.compile(r"Z[A-Z0-9]{2}")
 _NULL = '""'  # a value that was deleted
 _MOST_SPACES = 100  # that one escape makes
-_ESCAPES = {"H": "", "N": "", ".br": "\n", ".ce": "\n", ".fi": "", ".nf": ""}
+_ESCAPES = {"H": "", "N": "", "br": "\n", "ce": "\n", "fi": "", "nf": ""}
 _RTF = "{\\rtf"
 
 
@@ -39,15 +54,18 @@ class Message:
     def __post_init__(self) -> None:
         mark = re.escape(self.delimiters[3])
         self._escape = re.compile(
-            rf"(?P<bytes>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)"
-            rf"|{mark}(?:(?P<letter>[FSTREHN])|(?P<word>\.(?:br|ce|fi|nf))[+-]?\d*"
-            rf"|\.(?P<space>sp|sk|in|ti)[+-]?(?P<number>\d{{0,9}})\d*){mark}"
+            rf"(?P<bytes>(?:{mark}[Xx](?:[0-9A-Fa-f]{{2}})+{mark})+)"
+            # Of those that were escaped twice, the delimiters are escapes themselves.
+            rf"|{mark}(?P<twice>E{mark}(?=\.))?(?:(?P<letter>[FSTREHN])"
+            r"|\.(?i:(?P<word>br|ce|fi|nf)|(?P<space>sp|sk|in|ti))"
+            r" ?[+-]?(?P<number>\d{0,9})\d* ?)"
+            rf"{mark}(?(twice)E{mark})"
         )
 
     @property
     def text_is_closed(self) -> bool:
         """Whether a field follows the text of the last segment, so that the text is whole."""
-        place = {"OBX": 5, "NTE": 3}.get(self.names[-1])
+        place = _TEXT_FIELD.get(self.names[-1])
         return place is None or len(self.segments[-1]) > place + 1
 
     def __iter__(self) -> Iterator[tuple[str, hl7.Segment]]:
@@ -67,6 +85,10 @@ class Message:
     def components(self, repetition: str) -> list[str]:
         """The components of a repetition as text."""
         return [self.text(part).strip() for part in repetition.split(self.delimiters[1])]
+
+    def has_parts(self, segment: hl7.Segment | None, place: int) -> bool:
+        """Whether a field has components, as codes do."""
+        return self.delimiters[1] in self.raw(segment, place)
 
     def value(self, segment: hl7.Segment | None, place: int, component: int = 1) -> str:
         """A component of the first repetition of a field, as text."""
@@ -94,9 +116,9 @@ class Message:
             marks = {"F": field_mark, "S": component, "T": sub, "R": repetition, "E": escape}
             return (marks | _ESCAPES)[letter]
         if word := match["word"]:
-            return _ESCAPES[word]
+            return _ESCAPES[word.lower()]
         number = min(int(match["number"] or 1), _MOST_SPACES)
-        return {"sp": "\n", "sk": " ", "in": "", "ti": ""}[match["space"]] * number
+        return {"sp": "\n", "sk": " ", "in": "", "ti": ""}[match["space"].lower()] * number
 
 
 def kind_of(content: bytes) -> str:
@@ -108,19 +130,27 @@ def read_message(content: bytes, encoding: str | None) -> Message:
     """A message from its bytes, which begin with MSH. encoding: of the study, or None.
 
     A line that begins no segment goes on with the field before it: a report with bare line breaks.
-    Raises Rejected: bad_delimiters, encoding.
+    Raises Rejected: bad_delimiters, encoding; stray_line, of words behind a text that has ended.
     """
     delimiters, _, declared = _header(content)
+    mark = delimiters[0]
     text = decode_message(content, declared, encoding)
-    segment = re.compile(rf"[ \t]*[A-Z][A-Z0-9]{{2}}(?={re.escape(delimiters[0])})")
     lines: list[str] = []
     broken = 0
     for line in _LINES.split(text):
-        if segment.match(line):
-            lines.append(line.lstrip(" \t"))
+        name = line.lstrip(" \t")[:3]
+        if line.lstrip(" \t")[3:4] == mark and (name in _SEGMENTS or _OF_A_SITE.fullmatch(name)):
+            line = line.lstrip(" \t")
+            if name == "ADD" and lines:  # the rest of the segment before
+                lines[-1] += line[4:]
+            else:
+                lines.append(line)
         elif lines:
+            if has_words(line):
+                if lines[-1].count(mark) > _TEXT_FIELD.get(lines[-1][:3], len(lines[-1])):
+                    raise Rejected("stray_line", "")
+                broken += 1
             lines[-1] += f"\n{line}"
-            broken += bool(line.strip())
     parsed = hl7.parse("\r".join(line.rstrip("\n") for line in lines))
     names = [str(segment[0]) for segment in parsed]
     return Message(names, list(parsed), delimiters, declared, encoding, broken)
@@ -135,7 +165,7 @@ def _header(content: bytes) -> tuple[str, str, str]:
     delimiters = mark + named[:4] + _DEFAULT_DELIMITERS[len(named[:4]) :]
     if len(set(delimiters)) < 5 or not named or any(_is_letter(one) for one in delimiters):
         raise Rejected("bad_delimiters", "")
-    kind = _at(fields, 8).split(delimiters[1])[0].strip()
+    kind = re.split(rf"[{re.escape(delimiters[1])}_]", _at(fields, 8))[0].strip()
     return delimiters, kind, _at(fields, 17).replace(delimiters[2], "~")
 
 

@@ -1,22 +1,26 @@
-"""The reports of an ORU message: one for each order (OBR) with a text behind it.
+"""The reports of an ORU message: one for each order with a text behind it.
 
 The text is that of the order's OBX segments and their notes (NTE), in their order. Where several
 observations (OBX-3) share it, each begins with its name as a heading: "History", "Impression".
+Attachments are read where there is no text but numbers, codes and a few words ("see report").
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import hl7  # type: ignore[import-untyped]
 
-from pgdose.documents.embedded_documents import embedded_text
+from pgdose.documents.hl7_attachments import (
+    Attachment,
+    attachment_of_text,
+    attachments_of,
+    texts_of,
+)
 from pgdose.documents.hl7_messages import Message
+from pgdose.documents.hl7_orders import Order, orders_of
 from pgdose.documents.report import Report, Status, Tally, check_text
 from pgdose.errors import Rejected
-from pgdose.labelling.plain_text import is_base64
 from pgdose.labelling.spelling import has_words
 
 TEXTS = ("TX", "FT", "ST", "")
@@ -28,19 +32,19 @@ USUAL_FIELDS = ("OBR-18", "OBR-3", "OBR-2", "OBR-19", "ORC-3", "ORC-2", "ZDS-1")
 # Standard ends of OBX-3.1, such as 71020&IMP: what part of the report it is.
 _PARTS = {"GDT": "Findings", "IMP": "Impression", "REC": "Recommendation", "ADT": "Addendum"}
 _MOMENT = re.compile(r"\d{8}(?:\d{2}){0,3}(?:\.\d{1,4})?")
-# Statuses of OBR-25 (table 0123) and OBX-11 (table 0085)
+FEW_WORDS = 5  # a text of fewer beside an attachment may only point to it
+LONGEST_OF_UNIT = 3  # letters, where it has two words: mm Hg
+_WORD = re.compile(r"[^\W\d_]{2,}")
+# Statuses of OBR-25 (table 0123) and OBX-11 (table 0085), and words that some senders write
 _TAKEN_BACK = {"D", "W", "X"}  # of an OBX: deleted, wrong, not obtained
 _NOT_YET = {"A", "I", "O", "P", "R", "S", "N"}
 _STATUSES = set("ABCDFINOPRSUVWX")  # of an OBX
-
-
-@dataclass
-class Order:
-    """An OBR with the ORC before it and the segments behind it."""
-
-    common: hl7.Segment | None  # ORC
-    request: hl7.Segment | None  # OBR
-    segments: list[tuple[str, hl7.Segment]] = field(default_factory=list)
+_WORDS = {
+    **dict.fromkeys(("PRELIMINARY", "PRELIM", "DRAFT", "INTERIM", "UNVERIFIED"), "P"),
+    **dict.fromkeys(("CORRECTED", "CORRECTION", "AMENDED", "REVISED"), "C"),
+    **dict.fromkeys(("CANCELLED", "CANCELED", "WITHDRAWN", "DELETED"), "X"),
+    "M": "C",  # corrected, not final
+}
 
 
 @dataclass
@@ -48,10 +52,10 @@ class Texts:
     """The text of an order, observation by observation."""
 
     lines: list[tuple[str, str]] = field(default_factory=list)  # heading, text
-    attachments: list[list[str]] = field(
-        default_factory=list
-    )  # components of ED, or base64 in a text
+    words: int = 0  # of free text among them
+    attachments: list[Attachment] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
+    headings: set[str] = field(default_factory=set)
 
 
 def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Report | Rejected]:
@@ -62,7 +66,7 @@ def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Repor
     """
     if message.broken_lines:
         tally.add("broken lines")
-    orders = _orders(message)
+    orders = list(orders_of(message))
     if not orders:
         yield Rejected("no_text", "no OBR or OBX segment")
     for order in orders:
@@ -72,63 +76,32 @@ def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Repor
             yield rejected
 
 
-def _orders(message: Message) -> list[Order]:
-    orders: list[Order] = []
-    common = None
-    for name, segment in message:
-        if name == "ORC":
-            common = segment
-        elif name == "OBR":
-            orders.append(Order(common, segment))
-        elif orders:
-            orders[-1].segments.append((name, segment))
-    if not orders and "OBX" in message.names:
-        orders = [Order(common, None, list(message))]
-    return orders
-
-
 def _report(message: Message, order: Order, accession: str, tally: Tally) -> Report:
     texts = _texts(message, order, tally)
-    status = _status(message.value(order.request, 25).upper(), texts.statuses)
-    ids = _values(message, order, accession)
+    status = _status(message.value(order.request, 25).upper(), texts)
+    ids = order.values(message, accession)
     if not ids:
-        filled = [name for name in USUAL_FIELDS if _values(message, order, name)]
+        filled = [name for name in USUAL_FIELDS if order.values(message, name)]
         raise Rejected("no_id", " ".join(filled))
     header = message.segments[0]
     moments = (message.value(header, 7), message.value(order.request, 22))
     time = " ".join(match[0] for text in moments if (match := _MOMENT.match(text)))
+    patient = next(iter(order.values(message, "PID-3")), "")
     if status == "withdrawn":
-        return Report(ids, "", time, status)
-    return Report(ids, check_text(_joined(texts, message.encoding, tally)), time, status)
+        return Report(ids, "", time, status, patient=patient)
+    text = check_text(_joined(texts, message.encoding, tally))
+    return Report(ids, text, time, status, patient=patient)
 
 
-def _values(message: Message, order: Order, name: str) -> tuple[str, ...]:
-    """The values of a field, one a repetition: of the order's segments, else of the message's.
-
-    ORC and OBR of another order name other films: an order without them has no value there.
-    """
-    segment_name, _, place = name.partition("-")
-    number, _, component = place.partition(".")
-    own = {"ORC": order.common, "OBR": order.request}
-    segment = own.get(segment_name)
-    if segment_name not in own:
-        segments = [*order.segments, *message]
-        segment = next((s for n, s in segments if n == segment_name), None)
-    values = []
-    for repetition in message.repetitions(segment, int(number)):
-        parts = message.components(repetition)
-        place_of_part = int(component or 1)
-        if place_of_part <= len(parts) and parts[place_of_part - 1]:
-            values.append(parts[place_of_part - 1])
-    return tuple(dict.fromkeys(values))
-
-
-def _status(of_request: str, of_lines: set[str]) -> Status:
+def _status(of_request: str, texts: Texts) -> Status:
+    of_request = _WORDS.get(of_request, of_request)
+    of_lines = {_WORDS.get(one, one) for one in texts.statuses}
     stated = of_lines - {""}
-    if of_request == "X" or (stated and stated <= _TAKEN_BACK and "" not in of_lines):
+    if of_request in _TAKEN_BACK or (stated and stated <= _TAKEN_BACK and "" not in of_lines):
         return "withdrawn"
-    if of_request == "C" or "C" in stated:
-        return "corrected"
+    if of_request == "C" or stated & (_TAKEN_BACK | {"C"}):
+        # An addendum alone corrects nothing: the report stands beside it.
+        return "final" if texts.headings == {_PARTS["ADT"]} else "corrected"
     if of_request in _NOT_YET or (not of_request and stated & _NOT_YET):
         return "preliminary"
     return "final"
@@ -136,33 +109,47 @@ def _status(of_request: str, of_lines: set[str]) -> Status:
 
 def _texts(message: Message, order: Order, tally: Tally) -> Texts:
     texts = Texts()
-    heading = ""
+    heading, counts = "", True
     for name, segment in order.segments:
-        if name == "NTE":
-            texts.lines.append((heading, _lines(message, segment, 3)))
+        if name == "NTE" and counts:
+            if len(_WORD.findall(message.raw(segment, 4))) > 1 and not message.has_parts(
+                segment, 4
+            ):
+                raise Rejected("bad_delimiters", "a separator of fields within a text")
+            _add_text(texts, heading, _lines(message, segment, 3))
         elif name == "OBX":
             status = message.value(segment, 11).upper()
             texts.statuses.add(status)
             heading = _heading(message, segment)
-            if status not in _TAKEN_BACK | {"N"}:
+            counts = status not in _TAKEN_BACK | {"N"}
+            if counts:
+                texts.headings.add(heading)
                 _add_observation(texts, message, segment, heading, tally)
+        elif name.startswith("Z") and len(_WORD.findall(str(segment))) >= FEW_WORDS:
+            tally.add("segments of the site")
     return texts
+
+
+def _add_text(texts: Texts, heading: str, text: str) -> None:
+    texts.lines.append((heading, text))
+    texts.words += len(_WORD.findall(text))
 
 
 def _add_observation(
     texts: Texts, message: Message, segment: hl7.Segment, heading: str, tally: Tally
 ) -> None:
     kind = message.value(segment, 2).upper()
-    is_shifted = message.value(segment, 11).upper() not in _STATUSES
-    if kind in FLOWING and is_shifted and has_words(message.raw(segment, 6)):
-        # A text has no unit (OBX-6): it is cut in two, and the status stands behind its place.
+    code = message.raw(segment, 3)
+    if kind in TEXTS and _is_cut(message, segment, kind):
         raise Rejected("bad_delimiters", "a separator of fields within a text")
     if kind in TEXTS:
         text = _lines(message, segment, 5)
-        if data := _encoded(message, text):
-            texts.attachments.append(["", "", "", "Base64", data])
+        before = bool(texts.attachments) and texts.attachments[-1].kind == code
+        attachment = attachment_of_text(code, text, message.delimiters[1], before)
+        if attachment:
+            texts.attachments.append(attachment)
         else:
-            texts.lines.append((heading, text))
+            _add_text(texts, heading, text)
     elif kind in CODES:
         meanings = [_meaning(message.components(r)) for r in message.repetitions(segment, 5)]
         texts.lines += [(heading, f"{meaning}.") for meaning in meanings if meaning]
@@ -172,10 +159,23 @@ def _add_observation(
         if number:
             texts.lines.append(("", f"{heading or 'Value'}: {number} {unit}".strip() + "."))
     elif kind == "ED":
-        raw = message.repetitions(segment, 5)
-        texts.attachments += [message.components(one) for one in raw if one]
+        texts.attachments += attachments_of(code, message, segment)
     elif message.raw(segment, 5):
         tally.add("other types")
+
+
+def _is_cut(message: Message, segment: hl7.Segment, kind: str) -> bool:
+    """Whether a bare separator cuts a text in two: then the status stands behind its place.
+
+    A whole report has no unit (OBX-6); a short text may have one, of a word or two short ones.
+    """
+    if message.value(segment, 11).upper() in _STATUSES:
+        return False
+    behind = message.raw(segment, 6)
+    words = _WORD.findall(behind)
+    is_long = len(words) > 1 and max(map(len, words)) > LONGEST_OF_UNIT
+    is_shifted = bool(behind) and message.value(segment, 12).upper() in _STATUSES
+    return is_long or is_shifted or (kind in FLOWING and has_words(behind))
 
 
 def _lines(message: Message, segment: hl7.Segment, place: int) -> str:
@@ -184,15 +184,6 @@ def _lines(message: Message, segment: hl7.Segment, place: int) -> str:
     if message.text(raw) is raw:  # rich text, or nothing to unescape
         return raw.replace(message.delimiters[2], "\n") if "{\\rtf" not in raw else raw
     return "\n".join(message.text(part) for part in raw.split(message.delimiters[2]))
-
-
-def _encoded(message: Message, text: str) -> str:
-    """The base64 that a field of text is, alone or as the data of an ED value; "" for a text.
-
-    Some senders put the PDF of a report there.
-    """
-    data = text.split(message.delimiters[1])[-1]
-    return data if is_base64(data) else ""
 
 
 def _meaning(parts: list[str]) -> str:
@@ -213,12 +204,8 @@ def _heading(message: Message, segment: hl7.Segment) -> str:
 
 
 def _joined(texts: Texts, encoding: str | None, tally: Tally) -> str:
-    """All lines as one text. Attachments are read only where there are none: they repeat them."""
+    """All lines as one text, and the attachments behind them where a few words are all of it."""
     lines = [(heading, text) for heading, text in texts.lines if text.strip()]
-    if not any(text.strip() for _, text in lines):
-        return _attached(texts.attachments, encoding, tally)
-    if texts.attachments:
-        tally.add("attachments beside text", len(texts.attachments))
     several = len({heading for heading, _ in lines if heading}) > 1
     parts: list[str] = []
     current = ""
@@ -227,28 +214,8 @@ def _joined(texts: Texts, encoding: str | None, tally: Tally) -> str:
             parts.append(f"\n{heading}:" if parts else f"{heading}:")
             current = heading
         parts.append(text)
+    if texts.words >= FEW_WORDS and texts.attachments:
+        tally.add("attachments beside text", len(texts.attachments))
+    elif texts.attachments:
+        parts += texts_of(texts.attachments, encoding, tally)
     return "\n".join(parts)
-
-
-def _attached(attachments: list[list[str]], encoding: str | None, tally: Tally) -> str:
-    """The text of the first attachment that has one. Rejected: as the first of them failed."""
-    first: Rejected | None = None
-    for parts in attachments:
-        try:
-            return embedded_text(_content(parts), encoding, tally)
-        except Rejected as rejected:
-            first = first or rejected
-    raise first or Rejected("no_text", "")
-
-
-def _content(parts: list[str]) -> bytes:
-    """The bytes of an attachment: source ^ type ^ subtype ^ encoding ^ data."""
-    coding, data = (parts + [""] * 5)[3:5]
-    try:
-        if coding.upper() == "HEX":
-            return bytes.fromhex(data)
-        if coding.upper() == "BASE64" or (not coding and data):
-            return base64.b64decode("".join(data.split()), validate=True)
-    except (ValueError, binascii.Error):
-        raise Rejected("unreadable_document", "an attachment that is no base64") from None
-    return data.encode()

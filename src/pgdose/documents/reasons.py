@@ -14,6 +14,7 @@ NOT_UNDERSTOOD = {
     "not_hl7": "no HL7 v2 message begins anywhere in the file (XML, FHIR, PDF, other bytes)",
     "no_header": "text before the file's first MSH or behind a batch: a message without its start",
     "cut_short": "the file or message breaks off",
+    "stray_line": "a line behind a text that has ended: a rest of it, or another program's words",
     "bad_delimiters": "MSH-1 and MSH-2 do not name different delimiters, or one stands in a text",
     "encoding": "its bytes are no text in the character set that it declares; set the encoding",
     "not_dicom": "a file that a PACS hands over as a document, and that is no DICOM",

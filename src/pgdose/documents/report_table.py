@@ -77,8 +77,8 @@ def _of_message(
             raise Rejected("cut_short", "the file ends within a text")
         yield from reports_of(message, accession, tally)
     except Rejected as rejected:
-        is_cut = rejected.reason == "encoding" and end == "open"
-        yield Rejected("cut_short", "the file ends within a letter") if is_cut else rejected
+        is_cut = rejected.reason in ("encoding", "stray_line") and end == "open"
+        yield Rejected("cut_short", "the file ends within a letter or name") if is_cut else rejected
 
 
 def read_documents(
@@ -273,6 +273,10 @@ def _notes(
             "other types"
         ],
         "attachments stand beside a text, and are not read": tally["attachments beside text"],
+        "pictures are attached to a text, and are not read": tally["pictures beside text"],
+        "segments of the site's own (Z..) hold words, and are not read": tally[
+            "segments of the site"
+        ],
     }
     notes += [f"{n} {text}" for text, n in counts.items() if n]
     if tally["unended files"] and not tally["ended files"]:

@@ -120,6 +120,8 @@ REPORT_ADVICE = {
     "not_hl7": "export HL7 v2, or remove the file",
     "no_header": "export again: another file has the beginning of the message",
     "cut_short": "export the file again",
+    "stray_line": "correct the export: a line break within a text needs an escape, and a log of "
+    "messages their frames",
     "bad_delimiters": "correct the export: a separator within a text needs an escape",
     "encoding": "set `reports.encoding` (HL7) or `encoding` of the source (documents)",
     "not_dicom": "fetch the file again",

@@ -41,6 +41,8 @@ def order(*segments: str, accession: str = "A1", status: str = "F") -> str:
     return oru([], accession, status=status) + "".join(f"{one}\r" for one in segments)
 
 
+SHORT = "The lungs are clear on both sides."
+
 # Files
 
 
@@ -61,6 +63,11 @@ def test_messages_of_a_batch(tmp_path: Path) -> None:
     batch = f"FHS|^~\\&|A\rBHS|^~\\&|A\r{oru('One.', 'A0')}{oru('Two.', 'A1')}BTS|2\rFTS|1\r"
     assert [r.text for r in read(batch, tmp_path)] == ["One.", "Two."]
     assert read(batch[: batch.index("BTS")], tmp_path)[1:] == ["cut_short"]  # no trailer
+
+
+@pytest.mark.parametrize("kind", ["ORU^R01", "ORU", "ORU_R01", "ORU^R01^ORU_R01", "oru^r01"])
+def test_how_reports_are_called(kind: str, tmp_path: Path) -> None:
+    assert text_of(oru("Norm.", message=kind), tmp_path) == "Norm."
 
 
 def test_a_file_in_utf_16(tmp_path: Path) -> None:
@@ -213,6 +220,8 @@ def test_any_text_comes_back_through_escapes_and_delimiters(text: str, marks: st
         (r"dash \XE28093\ and \XE2\\X80\\X93\ and \X0D0A\end", "dash – and – and \nend"),
         (r"C:\temp\new and \Zlocal\ stay", r"C:\temp\new and \Zlocal\ stay"),
         (r"ends with \E", r"ends with \E"),
+        (r"no\.BR\fibrosis \.br \and \.sp 2\end \x41\b", "no\nfibrosis \nand \n\nend Ab"),
+        (r"no\E\.br\E\fibrosis\E\.sp2\E\and \E\.txt", "no\nfibrosis\n\nand \\.txt"),
         (r"\.sp999999999\end", "end"),
         (r"a\.sp+\b\.in-\ c\.sk-1\d", "a\nb c d"),
         pytest.param(rf"\.sp{'9' * 5000}\end", "end", id="5000 digits"),
@@ -261,6 +270,29 @@ def test_what_stands_behind_a_batch_is_told(tmp_path: Path) -> None:
     batch = f"BHS|^~\\&|\r{oru('One.', 'A0')}BTS|1\rOBX|3|TX|||of another||||||F\r"
     [report, reason] = read(batch, tmp_path)
     assert report.text == "One." and reason == "no_header"
+
+
+@pytest.mark.parametrize("line", ["IMPRESSION: large pneumothorax.", "2020-01-02 12:00 ACK", "OB"])
+@pytest.mark.parametrize("last", ["OBX|1|TX|C^Chest||FINDINGS:||||||F", "NTE|1||Text|RE^Remark"])
+def test_a_line_behind_a_text_that_has_ended_is_refused(
+    last: str, line: str, tmp_path: Path
+) -> None:
+    """It would go into the status, and a finding be lost."""
+    message = order("OBX|1|TX|C^Chest||Norm.||||||F", last)
+    assert read(message + line + "\r", tmp_path) == ["stray_line"]
+    assert isinstance(read(message + "\r \x1a\r", tmp_path)[0], Report)  # no words
+
+
+def test_a_segment_that_goes_on_in_another(tmp_path: Path) -> None:
+    message = order("OBX|1|FT|C^Chest||Heart normal. There is a", "ADD| large pneumothorax.||||||F")
+    assert text_of(message, tmp_path) == "Heart normal. There is a large pneumothorax."
+
+
+def test_a_word_at_the_start_of_a_line_is_no_segment(tmp_path: Path) -> None:
+    text = "Findings:\nRUL opacity.\nCTR 0.5.\nEND"
+    assert text_of(oru(text), tmp_path) == text
+    cut = order("OBX|1|TX|C^Chest||Findings:\nRUL|pneumothorax 3 cm\nEND||||||F")
+    assert read(cut, tmp_path) in (["bad_delimiters"], ["stray_line"])
 
 
 # Character sets
@@ -350,6 +382,12 @@ def test_a_text_with_a_bare_separator_is_not_cut_short(behind: str, tmp_path: Pa
     """Its second half would be lost, and with it the finding."""
     cut = order(f"OBX|1|TX|C^Chest||Heart: normal | Lungs: pneumonia{behind}")
     assert read(cut, tmp_path) == ["bad_delimiters"]
+    short = order(f"OBX|1|ST|C^Chest||Lungs | large pneumothorax{behind}")
+    assert read(short, tmp_path) == ["bad_delimiters"]
+    note = order("OBX|1|TX|C||Norm.||||||F", "NTE|1||Wrong patient | large pneumothorax")
+    assert read(note, tmp_path) == ["bad_delimiters"]
+    for unit in ("kg", "mm Hg", "mm Hg|||||F"):
+        assert text_of(order(f"OBX|1|ST|C^Weight||70|{unit}"), tmp_path) == "70"
     for whole in ("Norm.|||N|||F", "Norm.|text|||||F", "Norm."):
         assert text_of(order(f"OBX|1|TX|C^Chest||{whole}"), tmp_path) == "Norm."
 
@@ -380,8 +418,68 @@ def test_attachments(parts: str, content: bytes, text: str, tmp_path: Path) -> N
     packed = base64.b64encode(content).decode()
     message = oru(f"{parts}^{packed}", kind="ED")
     assert text_of(message, tmp_path) == text
-    beside = message + "OBX|2|TX|71020^Chest||Text beside.||||||F\r"
-    assert text_of(beside, tmp_path) == "Text beside."
+    beside = message + "OBX|2|TX|71020^Chest||The lungs are clear on both sides.||||||F\r"
+    assert text_of(beside, tmp_path) == SHORT
+
+
+PDF = base64.b64encode(pdf("Pneumothorax on the right.")).decode()
+RTF = base64.b64encode(b"{\\rtf1\\ansi Fibrosis of both lungs\\par}").decode()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "OBX|1|NM|D^DAP||12.3|Gycm2|||||F",
+        "OBX|1|CE|P^Procedure||X^Chest 2 views of the thorax in standing position||||||F",
+        "OBX|1|TX|P^Text||See report.||||||F",
+        "OBX|1|RP|P^Link||http://pacs/1||||||F",
+        "NTE|1||See the attached report",
+    ],
+)
+def test_a_few_words_do_not_hide_an_attachment(beside: str, tmp_path: Path) -> None:
+    text = text_of(order(beside, f"OBX|2|ED|R^Report||^AP^PDF^Base64^{PDF}||||||F"), tmp_path)
+    assert text.endswith("Pneumothorax on the right.")
+
+
+@pytest.mark.parametrize("kind", ["ED", "TX", "FT"])
+@pytest.mark.parametrize("document", [PDF, RTF])
+@pytest.mark.parametrize("width", [20, 76, 400])
+def test_a_document_in_several_observations(
+    kind: str, document: str, width: int, tmp_path: Path
+) -> None:
+    front = "^AP^PDF^Base64^" if kind == "ED" else ""
+    pieces = [document[n : n + width] for n in range(0, len(document), width)]
+    segments = [
+        f"OBX|{n}|{kind}|R^Report|{n}|{front}{piece}||||||F" for n, piece in enumerate(pieces, 1)
+    ]
+    text = text_of(order(*segments), tmp_path)
+    assert "Pneumothorax on the right." in text or "Fibrosis of both lungs" in text
+    if document == PDF and len(segments) > 1:  # the last part is lost
+        assert read(order(*segments[:-1]), tmp_path) == ["unreadable_document"]
+
+
+def test_all_attachments_are_read(tmp_path: Path) -> None:
+    documents = [
+        f"OBX|{n}|ED|R^Report||^AP^PDF^Base64^{one}||||||F" for n, one in enumerate((PDF, RTF))
+    ]
+    text = text_of(order(*documents), tmp_path)
+    assert "Pneumothorax" in text and "Fibrosis" in text
+    assert text_of(order(documents[0], documents[0]), tmp_path) == "Pneumothorax on the right."
+    scan = base64.b64encode(pdf("")).decode()
+    more = f"OBX|3|ED|S^Scan||^AP^PDF^Base64^{scan}||||||F"
+    assert read(order(*documents, more), tmp_path) == ["no_text_layer"]
+    picture = base64.b64encode(b"\xff\xd8\xff\xe0\0\1").decode()
+    tally = Tally()
+    (tmp_path / "a.hl7").write_text(
+        order(*documents, f"OBX|3|ED|S^Key||^IM^JPEG^Base64^{picture}||||||F")
+    )
+    [outcome] = read_messages(tmp_path, "OBR-18", None, tally)
+    assert isinstance(outcome.result, Report) and tally["pictures beside text"] == 1
+
+
+def test_plain_text_as_an_attachment_keeps_its_marks(tmp_path: Path) -> None:
+    value = "^TEXT^PLAIN^A^Lungs clear: a^b.~Pneumothorax \\T\\ fibrosis."
+    assert text_of(oru(value, kind="ED"), tmp_path) == "Lungs clear: a^b.\nPneumothorax & fibrosis."
 
 
 @pytest.mark.parametrize(
@@ -407,8 +505,10 @@ def test_base64_in_a_text_is_an_attachment(
     lines = "\n".join(data[n : n + width] for n in range(0, len(data), width))
     assert text_of(oru(front + lines, kind=kind), tmp_path) == "Norma pulmonum."
     assert text_of(oru(front + lines.replace("\n", "~"), kind=kind), tmp_path) == "Norma pulmonum."
-    both = order(f"OBX|1|{kind}|A^Text||Norm.||||||F", f"OBX|2|{kind}|B^PDF||{front}{data}||||||F")
-    assert text_of(both, tmp_path) == "Norm."
+    both = order(
+        f"OBX|1|{kind}|A^Text||{SHORT}||||||F", f"OBX|2|{kind}|B^PDF||{front}{data}||||||F"
+    )
+    assert text_of(both, tmp_path) == SHORT
     picture = base64.b64encode(b"\x89PNG\r\n" + bytes(range(200))).decode()
     assert read(oru(front + picture, kind=kind), tmp_path) == ["other_format"]
 
@@ -435,6 +535,48 @@ def test_an_order_never_has_the_number_of_a_later_one(tmp_path: Path) -> None:
     assert reports[0] == "no_id" and reports[1].ids == ("FILLER",)
 
 
+def ids_and_texts(
+    segments: list[str], folder: Path, field: str
+) -> list[tuple[tuple[str, ...], str] | str]:
+    message = "".join(f"{one}\r" for one in ["MSH|^~\\&|R|H|P|H|2020||ORU^R01|1|P|2.5", *segments])
+    return [
+        one if isinstance(one, str) else (one.ids, one.text) for one in read(message, folder, field)
+    ]
+
+
+@pytest.mark.parametrize("field", ["ZDS-1", "ORC-3", "PID-3", "PV1-19", "IPC-1", "OBR-18"])
+@pytest.mark.parametrize("lacking", [None, 0, 1])
+def test_each_order_has_its_own_number(field: str, lacking: int | None, tmp_path: Path) -> None:
+    """Wherever in its group it stands; an order without one takes none of another."""
+    name, _, place = field.partition("-")
+    segments: list[str] = []
+    for number, text in enumerate(["One.", "Two."]):
+        value = "" if number == lacking else f"A{number}"
+        own = "|".join([name, *[""] * (int(place) - 1), value])
+        group = {"PID": "PID|1", "PV1": "PV1|1", "ORC": "ORC|RE", "OBR": "OBR|1"}
+        if name in group:
+            group[name] = own
+        others = [own] if name not in group else []
+        segments += [group["PID"], group["PV1"], group["ORC"], *others, group["OBR"]]
+        segments += [f"OBX|1|TX|C||{text}||||||F"]
+    expected: list = [(("A0",), "One."), (("A1",), "Two.")]
+    if lacking is not None:
+        expected[lacking] = "no_id"
+    assert ids_and_texts(segments, tmp_path, field) == expected
+
+
+def test_orders_without_an_orc_share_that_of_their_patient(tmp_path: Path) -> None:
+    two = ["PID|1", "ORC|RE||F1", "OBR|1", "OBX|1|TX|C||One.||||||F", "OBR|2", "OBX|1|TX|C||Two."]
+    assert ids_and_texts(two, tmp_path, "ORC-3") == [(("F1",), "One."), (("F1",), "Two.")]
+    other = [*two[:4], "PID|2", *two[4:]]
+    assert ids_and_texts(other, tmp_path, "ORC-3") == [(("F1",), "One."), "no_id"]
+
+
+def test_a_report_knows_its_patient(tmp_path: Path) -> None:
+    [report] = read(oru("Norm."), tmp_path)
+    assert isinstance(report, Report) and report.patient == "P1"
+
+
 @pytest.mark.parametrize(
     ("field", "id"),
     [
@@ -453,7 +595,9 @@ def test_the_number_of_the_films_stands_in_a_field(field: str, id: str, tmp_path
         *(("F", "F", "final"), ("", "", "final"), ("", "F", "final"), ("Q", "?", "final")),
         *(("P", "P", "preliminary"), ("R", "F", "preliminary"), ("", "P", "preliminary")),
         *(("C", "F", "corrected"), ("F", "C", "corrected"), ("X", "", "withdrawn")),
-        *(("F", "W", "withdrawn"), ("F", "D", "withdrawn")),
+        *(("F", "W", "withdrawn"), ("F", "D", "withdrawn"), ("D", "F", "withdrawn")),
+        *(("W", "F", "withdrawn"), ("Preliminary", "F", "preliminary"), ("M", "F", "corrected")),
+        *(("CORRECTED", "F", "corrected"), ("Final", "F", "final"), ("Cancelled", "", "withdrawn")),
     ],
 )
 def test_statuses(request_status: str, line_status: str, status: str, tmp_path: Path) -> None:
@@ -467,7 +611,20 @@ def test_lines_that_were_deleted_are_no_text(tmp_path: Path) -> None:
         "OBX|1|TX|C^Chest||Pneumonia.||||||W",
         "OBX|2|TX|C^Chest||Norm.||||||F",
     )
-    assert text_of(message, tmp_path) == "Norm."
+    [report] = read(message, tmp_path)
+    assert isinstance(report, Report) and report.text == "Norm."
+    assert report.status == "corrected"  # what the deleted line said was sent before
+
+
+def test_a_note_on_a_deleted_line_is_no_text(tmp_path: Path) -> None:
+    deleted = ("OBX|1|TX|C^Chest||Pneumonia.||||||D", "NTE|1||Of 3 cm.")
+    assert text_of(order(*deleted, "OBX|2|TX|C^Chest||Norm.||||||F"), tmp_path) == "Norm."
+
+
+def test_an_addendum_alone_corrects_nothing(tmp_path: Path) -> None:
+    addendum = order("OBX|1|TX|71020&ADT||A rib is broken.||||||C", status="C")
+    [report] = read(addendum, tmp_path)
+    assert isinstance(report, Report) and report.status == "final"
 
 
 def test_text_before_the_first_order_is_the_patient_s(tmp_path: Path) -> None:
