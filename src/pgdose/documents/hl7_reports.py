@@ -99,7 +99,7 @@ def _status(of_request: str, texts: Texts) -> Status:
     stated = of_lines - {""}
     if of_request in _TAKEN_BACK or (stated and stated <= _TAKEN_BACK and "" not in of_lines):
         return "withdrawn"
-    if of_request == "C" or stated & (_TAKEN_BACK | {"C"}):
+    if of_request == "C" or stated & {"C", "D", "W"}:
         # An addendum alone corrects nothing: the report stands beside it.
         return "final" if texts.headings == {_PARTS["ADT"]} else "corrected"
     if of_request in _NOT_YET or (not of_request and stated & _NOT_YET):
@@ -112,9 +112,7 @@ def _texts(message: Message, order: Order, tally: Tally) -> Texts:
     heading, counts = "", True
     for name, segment in order.segments:
         if name == "NTE" and counts:
-            if len(_WORD.findall(message.raw(segment, 4))) > 1 and not message.has_parts(
-                segment, 4
-            ):
+            if _is_note_cut(message, segment):
                 raise Rejected("bad_delimiters", "a separator of fields within a text")
             _add_text(texts, heading, _lines(message, segment, 3))
         elif name == "OBX":
@@ -176,6 +174,12 @@ def _is_cut(message: Message, segment: hl7.Segment, kind: str) -> bool:
     is_long = len(words) > 1 and max(map(len, words)) > LONGEST_OF_UNIT
     is_shifted = bool(behind) and message.value(segment, 12).upper() in _STATUSES
     return is_long or is_shifted or (kind in FLOWING and has_words(behind))
+
+
+def _is_note_cut(message: Message, segment: hl7.Segment) -> bool:
+    """Whether words stand behind the text of a note, where its type is: a code."""
+    words = _WORD.findall(message.raw(segment, 4))
+    return len(words) > 1 and not message.has_parts(segment, 4)
 
 
 def _lines(message: Message, segment: hl7.Segment, place: int) -> str:
