@@ -106,7 +106,10 @@ def documents(folder: Path) -> None:
             ds = encapsulated(text(n).encode(), "text/plain", **more)
         save(ds, folder / f"reports/{NAME} {n}.dcm")
     draft = structured(
-        text_item("Пневмония.", IMPRESSION), AccessionNumber=number(0), ContentDate="20190101"
+        text_item("Пневмония.", IMPRESSION),
+        AccessionNumber=number(0),
+        PatientID="ZQXWOVP0",
+        ContentDate="20190101",
     )
     draft.CompletionFlag, draft.VerificationFlag = "PARTIAL", "UNVERIFIED"
     save(draft, folder / "reports/draft.dcm")

@@ -4,8 +4,11 @@ report_table          all documents or messages of a source -> the private table
 report                one report, and why a document or message gives none
 reasons               those reasons, by their codes
 versions              of several versions of a report, which ones count
+moments               when a report was written, to be compared
 hl7_files             the messages of a file, and whether each is whole
 hl7_messages          one message: its segments, fields and escapes
+hl7_orders            which segments of a message belong to which examination
+hl7_attachments       documents within its observations
 hl7_reports           the reports of an ORU message
 hl7_encodings         the character set of a message
 dicom_documents       the report of a DICOM document, and the numbers that it is found by

@@ -7,7 +7,9 @@ import pydicom
 from pydicom import uid
 
 from pgdose.documents.embedded_documents import embedded_text
-from pgdose.documents.report import Report, Status, Tally, check_text
+from pgdose.documents.moments import moment
+from pgdose.documents.reasons import NO_REPORTS
+from pgdose.documents.report import Report, Status, Tally, UnreadReport, check_text
 from pgdose.documents.structured_reports import OTHER_CLASSES, REPORT_CLASSES, structured_text
 from pgdose.errors import Rejected
 from pgdose.xray.character_sets import decode_text
@@ -32,27 +34,49 @@ def is_document(path: Path) -> bool:
 def document_report(path: Path, tag: str, encoding: str | None, tally: Tally) -> Report:
     """The report of a document. tag: the attribute with the films' number.
 
-    Rejected: the codes of `documents.reasons`.
+    Rejected: the codes of `documents.reasons`; UnreadReport where its text alone is not readable.
     """
     ds = _read(path)
     kind = uid.UID(decode_text(ds, "SOPClassUID", None))
     if kind in OTHER_CLASSES:
         raise Rejected(OTHER_CLASSES[kind], "by its SOP class")
     try:
-        if kind in EMBEDDED_CLASSES:
-            text = check_text(_embedded(ds, encoding, tally))
-        else:
-            text = structured_text(ds, encoding)
+        text, failure = _text(ds, kind, encoding, tally)
         ids = _ids(ds, tag, encoding)
-        return Report(
-            ids, text, _time(ds), _status(ds), decode_text(ds, "SOPInstanceUID", None), _before(ds)
+        if not ids:
+            raise failure or Rejected("no_id", "")
+        report = Report(
+            ids,
+            text,
+            _time(ds),
+            _status(ds),
+            decode_text(ds, "SOPInstanceUID", None),
+            _before(ds),
+            decode_text(ds, "PatientID", encoding).strip(),
         )
+        if failure:
+            raise UnreadReport(failure, report)
+        return report
     except Rejected:
         raise
-    except RecursionError:
-        raise Rejected("unreadable_document", "items too deep in each other") from None
     except Exception as error:  # a value that pydicom cannot convert
         raise Rejected("unreadable_header", type(error).__name__) from None
+
+
+def _text(
+    ds: pydicom.Dataset, kind: uid.UID, encoding: str | None, tally: Tally
+) -> tuple[str, Rejected | None]:
+    """The text of a report; or "", and why it cannot be read. Rejected: what is no report."""
+    try:
+        if kind in EMBEDDED_CLASSES:
+            return check_text(_embedded(ds, encoding, tally)), None
+        return structured_text(ds, encoding), None
+    except Rejected as rejected:
+        if rejected.reason in NO_REPORTS:
+            raise
+        return "", rejected
+    except RecursionError:
+        return "", Rejected("unreadable_document", "items too deep in each other")
 
 
 def _read(path: Path) -> pydicom.Dataset:
@@ -77,18 +101,14 @@ def _embedded(ds: pydicom.Dataset, encoding: str | None, tally: Tally) -> str:
 def _ids(ds: pydicom.Dataset, tag: str, encoding: str | None) -> tuple[str, ...]:
     """The values of the attribute `tag`: of the document, and of the requests that it answers.
 
-    A document that lies in a study of its own names the study of its films as evidence. Rejected:
-    no_id.
+    A document that lies in a study of its own names the study of its films as evidence.
     """
     values = [decode_text(ds, tag, encoding)]
     values += [decode_text(item, tag, encoding) for item in _items(ds, "ReferencedRequestSequence")]
     if tag == "StudyInstanceUID":
         evidence = _items(ds, "CurrentRequestedProcedureEvidenceSequence")
         values = [decode_text(item, tag, None) for item in evidence] or values
-    ids = tuple(dict.fromkeys(filter(None, values)))
-    if not ids:
-        raise Rejected("no_id", "")
-    return ids
+    return tuple(dict.fromkeys(filter(None, values)))
 
 
 def _items(ds: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
@@ -96,14 +116,16 @@ def _items(ds: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
 
 
 def _time(ds: pydicom.Dataset) -> str:
-    """When the content was written, in digits."""
+    """When the content was written, as `moment` says it."""
+    zone = decode_text(ds, "TimezoneOffsetFromUTC", None)
     for day, hour in (
         ("ContentDate", "ContentTime"),
         ("InstanceCreationDate", "InstanceCreationTime"),
         ("SeriesDate", "SeriesTime"),
     ):
-        if (date := decode_text(ds, day, None)).isdigit():
-            return f"{date}{decode_text(ds, hour, None).replace(':', '')}"
+        date, clock = decode_text(ds, day, None), decode_text(ds, hour, None)
+        if time := moment(f"{date}{clock}{zone}"):
+            return time
     return ""
 
 

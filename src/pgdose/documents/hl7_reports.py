@@ -19,7 +19,8 @@ from pgdose.documents.hl7_attachments import (
 )
 from pgdose.documents.hl7_messages import Message
 from pgdose.documents.hl7_orders import Order, orders_of
-from pgdose.documents.report import Report, Status, Tally, check_text
+from pgdose.documents.moments import moment
+from pgdose.documents.report import Report, Status, Tally, UnreadReport, check_text
 from pgdose.errors import Rejected
 from pgdose.labelling.spelling import has_words
 
@@ -31,7 +32,6 @@ NUMBERS = ("NM", "SN")
 USUAL_FIELDS = ("OBR-18", "OBR-3", "OBR-2", "OBR-19", "ORC-3", "ORC-2", "ZDS-1")
 # Standard ends of OBX-3.1, such as 71020&IMP: what part of the report it is.
 _PARTS = {"GDT": "Findings", "IMP": "Impression", "REC": "Recommendation", "ADT": "Addendum"}
-_MOMENT = re.compile(r"\d{8}(?:\d{2}){0,3}(?:\.\d{1,4})?")
 FEW_WORDS = 5  # a text of fewer beside an attachment may only point to it
 LONGEST_OF_UNIT = 3  # letters, where it has two words: mm Hg
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -54,15 +54,14 @@ class Texts:
     lines: list[tuple[str, str]] = field(default_factory=list)  # heading, text
     words: int = 0  # of free text among them
     attachments: list[Attachment] = field(default_factory=list)
-    statuses: set[str] = field(default_factory=set)
-    headings: set[str] = field(default_factory=set)
 
 
 def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Report | Rejected]:
     """The reports of an ORU message, or why an order has none.
 
     accession: the field with the number of the films, such as OBR-18 or OBR-3.2. Rejected: no_id
-    (its detail names the usual fields that do hold a value), no_text, and what attachments raise.
+    (its detail names the usual fields that do hold a value), no_text, bad_delimiters, and what
+    attachments raise.
     """
     if message.broken_lines:
         tally.add("broken lines")
@@ -77,34 +76,44 @@ def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Repor
 
 
 def _report(message: Message, order: Order, accession: str, tally: Tally) -> Report:
-    texts = _texts(message, order, tally)
-    status = _status(message.value(order.request, 25).upper(), texts)
     ids = order.values(message, accession)
     if not ids:
         filled = [name for name in USUAL_FIELDS if order.values(message, name)]
         raise Rejected("no_id", " ".join(filled))
     header = message.segments[0]
-    moments = (message.value(header, 7), message.value(order.request, 22))
-    time = " ".join(match[0] for text in moments if (match := _MOMENT.match(text)))
+    moments = map(moment, (message.value(header, 7), message.value(order.request, 22)))
     patient = next(iter(order.values(message, "PID-3")), "")
+    status = _status(message, order)
+    report = Report(ids, "", " ".join(filter(None, moments)), status, patient=patient)
     if status == "withdrawn":
-        return Report(ids, "", time, status, patient=patient)
-    text = check_text(_joined(texts, message.encoding, tally))
-    return Report(ids, text, time, status, patient=patient)
+        return report
+    try:
+        texts = _texts(message, order, tally)
+        return report._replace(text=check_text(_joined(texts, message.encoding, tally)))
+    except Rejected as rejected:
+        raise UnreadReport(rejected, report) from None
 
 
-def _status(of_request: str, texts: Texts) -> Status:
-    of_request = _WORDS.get(of_request, of_request)
-    of_lines = {_WORDS.get(one, one) for one in texts.statuses}
+def _status(message: Message, order: Order) -> Status:
+    observations = [segment for name, segment in order.segments if name == "OBX"]
+    of_lines = {_code(message, segment, 11) for segment in observations}
+    of_request = _code(message, order.request, 25)
     stated = of_lines - {""}
     if of_request in _TAKEN_BACK or (stated and stated <= _TAKEN_BACK and "" not in of_lines):
         return "withdrawn"
     if of_request == "C" or stated & {"C", "D", "W"}:
         # An addendum alone corrects nothing: the report stands beside it.
-        return "final" if texts.headings == {_PARTS["ADT"]} else "corrected"
+        headings = {_heading(message, segment) for segment in observations}
+        return "final" if headings == {_PARTS["ADT"]} else "corrected"
     if of_request in _NOT_YET or (not of_request and stated & _NOT_YET):
         return "preliminary"
     return "final"
+
+
+def _code(message: Message, segment: hl7.Segment | None, place: int) -> str:
+    """A status, as the standard has it."""
+    status = message.value(segment, place).upper()
+    return _WORDS.get(status, status)
 
 
 def _texts(message: Message, order: Order, tally: Tally) -> Texts:
@@ -116,12 +125,9 @@ def _texts(message: Message, order: Order, tally: Tally) -> Texts:
                 raise Rejected("bad_delimiters", "a separator of fields within a text")
             _add_text(texts, heading, _lines(message, segment, 3))
         elif name == "OBX":
-            status = message.value(segment, 11).upper()
-            texts.statuses.add(status)
             heading = _heading(message, segment)
-            counts = status not in _TAKEN_BACK | {"N"}
+            counts = _code(message, segment, 11) not in _TAKEN_BACK | {"N"}
             if counts:
-                texts.headings.add(heading)
                 _add_observation(texts, message, segment, heading, tally)
         elif name.startswith("Z") and len(_WORD.findall(str(segment))) >= FEW_WORDS:
             tally.add("segments of the site")

@@ -44,5 +44,11 @@ OUTDATED = {
     "replaced": "a document that a later one names as its predecessor",
     "withdrawn": "a report that a later message takes back",
     "withdrawal": "a message that takes a report back",
+    "duplicate": "a copy of a document that another file holds",
 }
-REASONS = NOT_UNDERSTOOD | NO_REPORTS | OUTDATED
+# What could be read, and would be the wrong report: a person should look at these, too.
+DOUBTFUL = {
+    "newer_unread": "an earlier version of a report whose later version could not be read",
+    "other_patient": "reports of several patients with one number",
+}
+REASONS = NOT_UNDERSTOOD | NO_REPORTS | OUTDATED | DOUBTFUL

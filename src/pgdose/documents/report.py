@@ -16,7 +16,8 @@ Status = Literal["preliminary", "unverified", "final", "corrected", "withdrawn"]
 class Report(NamedTuple):
     """A report, in clear: for the private table alone.
 
-    ids: the numbers of the examinations that it is about. time: digits that sort, "" if unknown.
+    ids: the numbers of the examinations that it is about. time: as of `moments.moment`, or several
+    of them with spaces; "" if unknown.
     uid, replaces: of DICOM documents, its own SOPInstanceUID and those of its predecessors.
     patient: the patient's number as it stands there, "" if unknown; it is compared, never kept.
     """
@@ -28,6 +29,17 @@ class Report(NamedTuple):
     uid: str = ""
     replaces: tuple[str, ...] = ()
     patient: str = ""
+
+
+class UnreadReport(Rejected):
+    """Reports without a text that can be read, of which all else is known.
+
+    They take the place of earlier versions: an outdated text must not count in their stead.
+    """
+
+    def __init__(self, rejected: Rejected, *reports: Report) -> None:
+        super().__init__(rejected.reason, rejected.detail)
+        self.reports = reports
 
 
 class Outcome(NamedTuple):

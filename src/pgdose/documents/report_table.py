@@ -9,6 +9,7 @@ come from. Its rows stand in the order of time, so that `several: last` is the n
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ from pgdose.documents.dicom_documents import document_report, is_document
 from pgdose.documents.hl7_files import messages_of
 from pgdose.documents.hl7_messages import kind_of, read_message
 from pgdose.documents.hl7_reports import reports_of
-from pgdose.documents.reasons import NO_REPORTS, NOT_UNDERSTOOD, REASONS
-from pgdose.documents.report import Outcome, Report, Tally
+from pgdose.documents.reasons import NO_REPORTS, NOT_UNDERSTOOD, OUTDATED, REASONS
+from pgdose.documents.report import Outcome, Report, Tally, UnreadReport
 from pgdose.documents.versions import Version, settle
 from pgdose.errors import Rejected, UserError
 from pgdose.tables.report_schemas import REPORTS, UNREAD_REPORTS
@@ -77,8 +78,29 @@ def _of_message(
             raise Rejected("cut_short", "the file ends within a text")
         yield from reports_of(message, accession, tally)
     except Rejected as rejected:
-        is_cut = rejected.reason in ("encoding", "stray_line") and end == "open"
-        yield Rejected("cut_short", "the file ends within a letter or name") if is_cut else rejected
+        if rejected.reason in ("encoding", "stray_line") and end == "open":
+            rejected = Rejected("cut_short", "the file ends within a letter or name")
+        yield _with_numbers(rejected, content, accession)
+
+
+def _with_numbers(rejected: Rejected, content: bytes, accession: str) -> Rejected:
+    """Which reports a message has that cannot be read: their numbers and times are mostly ASCII."""
+    reports: list[Report] = []
+    if rejected.reason in ("encoding", "cut_short"):
+        with suppress(Rejected):
+            message = read_message(content, "latin-1")
+            results = list(reports_of(message, accession, Tally()))
+            reports = [report for result in results for report in _reports(result)]
+    if not reports:
+        return rejected
+    return UnreadReport(rejected, *(report._replace(text="") for report in reports))
+
+
+def _reports(result: Report | Rejected) -> tuple[Report, ...]:
+    """The reports that a result tells of, with or without a text."""
+    if isinstance(result, Report):
+        return (result,)
+    return result.reports if isinstance(result, UnreadReport) else ()
 
 
 def read_documents(
@@ -128,22 +150,26 @@ def settle_reports(
     messages `accession`.
     """
     outcomes = list(outcomes)  # the tally is complete when the last one is read
-    versions, unread = [], []
-    for outcome in outcomes:
-        result = outcome.result
-        if isinstance(result, Report) and outcome.unfinished and tally["ended files"]:
+    versions: list[Version] = []
+    unread: list[tuple[Path, int, str, str]] = []
+    documents: set[Report] = set()
+    for path, part, result, unfinished in outcomes:
+        if isinstance(result, Report) and unfinished and tally["ended files"]:
             # Others end their last line: this file was cut off, be it between two fields.
-            result = Rejected("cut_short", "its last line does not end, as those of others do")
+            cut = Rejected("cut_short", "its last line does not end, as those of others do")
+            result = UnreadReport(cut, result._replace(text=""))
+        if isinstance(result, Report) and result in documents:
+            result = Rejected("duplicate", "")
         if isinstance(result, Rejected):
-            unread.append((outcome.path, outcome.part, result.reason, result.detail))
-            continue
-        _, text, time, status, uid, replaces, _ = result
-        place = (outcome.path, outcome.part)
-        versions += [Version(id, text, time, status, uid, replaces, *place) for id in result.ids]
-    kept, outdated = settle(versions)
+            unread.append((path, part, result.reason, result.detail))
+        elif result.uid:
+            documents.add(result)
+        versions += _versions(path, part, result)
+    kept, outdated, unknown_predecessors = settle(versions)
     reasons = Counter(reason for _, _, reason, _ in unread)
+    of_versions = Counter(reason for _, reason in outdated)
     if not kept:
-        raise UserError(_nothing(field, settings, tally, reasons, unread))
+        raise UserError(_nothing(field, settings, tally, reasons + of_versions, unread))
     unread += [(one.path, one.part, reason, "") for one, reason in outdated]
     reports = pd.DataFrame([_row(one) for one in kept], columns=REPORTS.names)
     rows = [(os.fsencode(path), *rest) for path, *rest in unread]
@@ -151,10 +177,24 @@ def settle_reports(
         reports,
         pd.DataFrame(rows, columns=UNREAD_REPORTS.names),
         [
-            *_notes(kept, Counter(reason for _, reason in outdated), reasons, tally, settings),
+            *_notes(kept, of_versions, reasons, tally, settings),
+            *_note_of_predecessors(unknown_predecessors),
             *_advice(reasons, field, settings),
         ],
     )
+
+
+def _versions(path: Path, part: int, result: Report | Rejected) -> Iterator[Version]:
+    """What a result says of the reports of each id."""
+    is_unread = isinstance(result, Rejected)
+    is_empty = isinstance(result, Rejected) and result.reason == "no_text"
+    for report in _reports(result):
+        if is_empty and report.status == "preliminary":
+            continue  # an order on its way, not a later draft
+        _, text, time, status, uid, replaces, patient = report
+        more = (text, time, status, uid, replaces, path, part, patient, is_unread)
+        for id in report.ids:
+            yield Version(id, *more)
 
 
 def _advice(reasons: Counter[str], field: str, settings: Mapping[str, str]) -> list[str]:
@@ -254,6 +294,7 @@ def _notes(
         some = Counter({code: n for code, n in reasons.items() if code in kind})
         if some:
             notes.append(f"{some.total()} {text}: {_listed(some)}")
+    outdated = outdated + Counter({code: n for code, n in reasons.items() if code in OUTDATED})
     if outdated:
         notes.append(f"{outdated.total()} reports do not count: {_listed(outdated)}")
     counts = {
@@ -261,9 +302,8 @@ def _notes(
             one.status == "preliminary" for one in kept
         ),
         "were signed by nobody (UNVERIFIED)": sum(one.status == "unverified" for one in kept),
-        "do not say when they were written; among several with one number they come first": sum(
-            not one.time for one in kept
-        ),
+        "do not say when they were written; among several with one number they come first, and "
+        "corrections last": sum(not one.time for one in kept),
         "are from PDF: letterheads and footers are part of their text": tally["pdf"],
     }
     notes += [f"{n} of {len(kept)} reports {text}" for text, n in counts.items() if n]
@@ -285,6 +325,15 @@ def _notes(
             "whether one was cut off between two lines"
         )
     return notes
+
+
+def _note_of_predecessors(unknown: int) -> list[str]:
+    if not unknown:
+        return []
+    return [
+        f"{unknown} documents replace one that is not there: other reports with their number count "
+        "beside them, and may be earlier versions; export all versions, or set 'several' to last"
+    ]
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -83,7 +83,7 @@ def label_report_file(
     notes += _notes_of_context(mentions)
     if n := len(lexicon.warnings):
         notes.append(f"{n} entries of the lexicon have no effect; 'pgdose label' shows them")
-    of_rows = _different_rows(pd.concat(labels), pd.concat(lines), table, notes)
+    of_rows = _different_rows(pd.concat(labels), pd.concat(lines), table, several, notes)
     twice = of_rows["link"].duplicated(keep=False)
     of_rows["differ"] = twice
     of_mentions = pd.concat(mentions)
@@ -95,17 +95,22 @@ def label_report_file(
 
 
 def _different_rows(
-    labels: pd.DataFrame, lines: pd.Series, table: UserTable, notes: list[str]
+    labels: pd.DataFrame, lines: pd.Series, table: UserTable, several: str, notes: list[str]
 ) -> pd.DataFrame:
-    """The rows with an id, with their lines in the file; of equal texts of one id the first."""
+    """The rows with an id, with their lines in the file; of equal texts of one id the first.
+
+    Where the last row counts, it is the last of equal texts: a correction may be taken back.
+    """
     rows = labels.assign(link=clean_identifiers(labels["link"], table, "id", notes))
     rows = rows.rename_axis("report").reset_index()
     rows["report_rows"] = rows["report"].map(lambda row: [row])
     rows = rows[rows["link"] != ""]
     rows = rows.assign(line=lines.loc[rows["report"]].to_numpy())
-    again = rows.duplicated(["link", "text"])
+    is_last = several == "last"
+    again = rows.duplicated(["link", "text"], keep="last" if is_last else "first")
     if n := int(again.sum()):
-        notes.append(f"{n} reports say the same as an earlier one with their id; left out")
+        other = "a later" if is_last else "an earlier"
+        notes.append(f"{n} reports say the same as {other} one with their id; left out")
     return rows[~again]
 
 

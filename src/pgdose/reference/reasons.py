@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from pgdose.documents.reasons import NO_REPORTS, NOT_UNDERSTOOD, OUTDATED
+from pgdose.documents.reasons import DOUBTFUL, NO_REPORTS, NOT_UNDERSTOOD, OUTDATED
 from pgdose.histology.field_reasons import FIELD_REASONS
 from pgdose.histology.outlines.reasons import OUTLINE_REASONS
 from pgdose.histology.slides.reasons import SLIDE_REASONS
@@ -129,6 +129,12 @@ def sections() -> list[Section]:
             "Nothing is lost: a later version counts in their place, or the report was withdrawn.",
             OUTDATED,
             _part(report, OUTDATED),
+        ),
+        Section(
+            "Reports that may be wrong",
+            "Their text could be read, and none of them counts: look at these.",
+            DOUBTFUL,
+            _part(report, DOUBTFUL),
         ),
     ]
 

@@ -134,10 +134,14 @@ REPORT_ADVICE = {
     "absurd_size": "look at the file",
     "no_id": "name another field in `accession`, or another attribute in `tag`",
     "no_text": "nothing, if the report was sent with another order",
+    "newer_unread": "mend the later version: it stands among those that could not be read",
+    "other_patient": "name a field or attribute in `accession` or `tag` that numbers one "
+    "examination alone, such as the Study Instance UID",
     **dict.fromkeys(
         [
             *("other_message", "no_document", "dose_report", "measurements", "key_objects"),
             *("procedure_log", "preliminary", "corrected", "replaced", "withdrawn", "withdrawal"),
+            "duplicate",
         ],
         "nothing",
     ),

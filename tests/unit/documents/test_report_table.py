@@ -10,12 +10,13 @@ from helpers.rejections import raised_codes
 from helpers.report_documents import encapsulated, oru, pdf, save, structured, text_item
 from helpers.workflow import PROJECT
 from pydicom import uid
+from pydicom.dataset import Dataset
 
 from pgdose.documents import report_table
-from pgdose.documents.reasons import NO_REPORTS, NOT_UNDERSTOOD, OUTDATED, REASONS
-from pgdose.documents.report import Tally
+from pgdose.documents.reasons import DOUBTFUL, NO_REPORTS, NOT_UNDERSTOOD, OUTDATED, REASONS
+from pgdose.documents.report import Outcome, Report, Status, Tally, UnreadReport
 from pgdose.documents.report_table import ReportTables
-from pgdose.errors import UserError
+from pgdose.errors import Rejected, UserError
 from pgdose.tables import parquet, report_schemas
 
 FIELD = "sources.x.reports"
@@ -180,6 +181,126 @@ def test_sources_without_documents_stop(tmp_path: Path) -> None:
     assert list(of_documents(tmp_path, "StudyInstanceUID").reports["id"]) == ["1.2.3"]
 
 
+def withdrawn(**more: str) -> str:
+    return oru("", status="X", **more)
+
+
+def test_a_source_whose_reports_are_all_withdrawn_says_so(tmp_path: Path) -> None:
+    write(tmp_path, a=oru("Norm.", time="20200101"), b=withdrawn(time="20200102"))
+    with pytest.raises(UserError) as caught:
+        of_messages(tmp_path)
+    assert "1 withdrawn (" in str(caught.value) and "1 withdrawal (" in str(caught.value)
+
+
+def test_an_empty_field_is_no_reason_beside_reports_that_were_withdrawn(tmp_path: Path) -> None:
+    write(tmp_path, a=oru("Norm.", time="2019") + withdrawn(), b=oru("Norm.", ""))
+    with pytest.raises(UserError, match=r"^sources\.x\.reports: no report .* 1 withdrawn"):
+        of_messages(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (oru("Лёгкие чистые.", status="C", time="20200103").encode("cp1251"), "encoding"),
+        (f"\x0b{oru('Clear.', status='C', time='20200103')}".encode(), "cut_short"),
+        (oru("Clear.", status="C", time="20200103")[:-12].encode(), "cut_short"),
+        (oru("Clear.", status="C", time="20200103")[:-1].encode(), "cut_short"),
+    ],
+)
+def test_a_message_that_cannot_be_read_still_corrects(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    write(tmp_path, a=oru("Pneumothorax."), c=oru("Norm.", "A2"))
+    assert len(of_messages(tmp_path).reports) == 2
+    write(tmp_path, b=content)
+    tables = of_messages(tmp_path)
+    assert list(tables.reports["text"]) == ["Norm."]
+    assert sorted(tables.unread["reason"]) == sorted([reason, "newer_unread"])
+    assert any("1 newer_unread" in note for note in tables.notes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "texts"),
+    [
+        ("no_text", "preliminary", ["Draft."]),  # an order on its way
+        ("no_text_layer", "preliminary", []),
+        ("no_text", "corrected", []),
+        ("no_text", "final", []),
+    ],
+)
+def test_orders_without_a_text(reason: str, status: Status, texts: list[str]) -> None:
+    draft = Report(("A1",), "Draft.", "20200101", "preliminary")
+    beside = Report(("A2",), "Norm.")
+    unread = UnreadReport(Rejected(reason), Report(("A1",), "", "20200102", status))
+    outcomes = [Outcome(Path(f"{n}"), 1, one) for n, one in enumerate((draft, beside, unread))]
+    settings = {"origin": "hl7", "tag": "AccessionNumber", "accession": "OBR-18"}
+    tables = report_table.settle_reports(outcomes, Tally(), FIELD, settings)
+    assert sorted(tables.reports["text"]) == [*texts, "Norm."]
+    assert reason in set(tables.unread["reason"])
+
+
+def predecessors(*uids: str) -> list[Dataset]:
+    instances = [Dataset() for _ in uids]
+    for instance, one in zip(instances, uids, strict=True):
+        instance.ReferencedSOPInstanceUID, instance.ReferencedSOPClassUID = one, "1.2"
+    series, study = Dataset(), Dataset()
+    series.ReferencedSOPSequence, series.SeriesInstanceUID = instances, "1"
+    study.ReferencedSeriesSequence, study.StudyInstanceUID = [series], "1"
+    return [study]
+
+
+def test_a_document_that_cannot_be_read_replaces_those_that_it_names(tmp_path: Path) -> None:
+    save(structured(text_item("Pneumothorax."), SOPInstanceUID="1.1"), tmp_path / "a")
+    save(structured(text_item("Norm."), AccessionNumber="A2"), tmp_path / "b")
+    save(encapsulated(pdf(""), SOPInstanceUID="1.2"), tmp_path / "c")
+    assert list(of_documents(tmp_path).reports["id"]) == ["A1", "A2"]  # c: a scanned paper
+    scan = encapsulated(
+        pdf(""), SOPInstanceUID="1.3", PredecessorDocumentsSequence=predecessors("1.1")
+    )
+    save(scan, tmp_path / "d")
+    tables = of_documents(tmp_path)
+    assert list(tables.reports["id"]) == ["A2"]
+    assert sorted(tables.unread["reason"]) == ["newer_unread", "no_text_layer", "no_text_layer"]
+
+
+def test_a_copy_of_a_document_counts_once(tmp_path: Path) -> None:
+    for name in "ab":
+        save(structured(text_item("Norm."), SOPInstanceUID="1.1"), tmp_path / name)
+    tables = of_documents(tmp_path)
+    assert list(tables.reports["text"]) == ["Norm."]
+    assert list(tables.unread["reason"]) == ["duplicate"]
+    assert any("1 reports do not count: 1 duplicate" in note for note in tables.notes)
+    save(structured(text_item("Nodule."), SOPInstanceUID="1.1"), tmp_path / "c")
+    assert len(of_documents(tmp_path).reports) == 2
+
+
+def test_documents_of_several_patients_with_one_number(tmp_path: Path) -> None:
+    save(structured(text_item("Norm."), PatientID="P1"), tmp_path / "a")
+    save(structured(text_item("Nodule."), PatientID=" P1 "), tmp_path / "b")
+    save(structured(text_item("Clear."), AccessionNumber="A2"), tmp_path / "c")
+    assert len(of_documents(tmp_path).reports) == 3
+    save(structured(text_item("Nodule."), PatientID="P2"), tmp_path / "b")
+    tables = of_documents(tmp_path)
+    assert list(tables.reports["id"]) == ["A2"]
+    assert list(tables.unread["reason"]) == ["other_patient"] * 2
+
+
+def test_zones_of_documents_are_compared(tmp_path: Path) -> None:
+    for name, clock, zone in (("a", "100000", "+0300"), ("b", "090000", "+0000")):
+        ds = structured(text_item(name), ContentTime=clock, TimezoneOffsetFromUTC=zone)
+        save(ds, tmp_path / name)
+    assert list(of_documents(tmp_path).reports["time"]) == ["20200102070000", "20200102090000"]
+
+
+def test_a_predecessor_that_is_not_there_is_noted(tmp_path: Path) -> None:
+    save(structured(text_item("First."), SOPInstanceUID="1.1"), tmp_path / "a")
+    third = structured(text_item("Third."), PredecessorDocumentsSequence=predecessors("1.2"))
+    save(third, tmp_path / "c")
+    assert any("1 documents replace one that is not" in one for one in of_documents(tmp_path).notes)
+    (tmp_path / "a").unlink()
+    assert not any("is not there" in one for one in of_documents(tmp_path).notes)
+
+
 def test_no_note_or_message_names_anybody(tmp_path: Path) -> None:
     """What is planted stands in names of files, in all fields, and in what is damaged."""
     folder = tmp_path / f"in {NAME}"
@@ -233,7 +354,7 @@ MODULES = sorted((PROJECT / "src/pgdose/documents").glob("*.py"))
 
 
 def test_every_reason_has_its_meaning() -> None:
-    by_a_table = {*NO_REPORTS, *OUTDATED} - {"other_message"}
+    by_a_table = {*NO_REPORTS, *OUTDATED, *DOUBTFUL} - {"other_message"}
     of_files = {"file_missing", "no_permission", "archive", "outside_root"}
     of_files |= {"not_dicom", "unreadable_header"}
     raised = raised_codes(MODULES)

@@ -53,6 +53,20 @@ def test_a_correction_counts_as_the_study_says(
     assert set(mentions["report"]) <= set(labels["report"])
 
 
+@pytest.mark.parametrize("rows", [(NORM, CORRECTION, NORM), (CORRECTION, NORM, CORRECTION)])
+@pytest.mark.parametrize("several", ["first", "last"])
+def test_a_report_that_says_again_what_an_earlier_one_said(
+    several: str, rows: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A correction that was taken back: it held, since the third row was left out as the first."""
+    labels, mentions, notes = label(tmp_path, several, *(("1", text) for text in rows))
+    assert labels.loc["1", "label_norm"] == (rows[-1] == NORM)
+    assert labels.loc["1", "report"] == {"first": 0, "last": 2}[several]
+    assert set(mentions["report"]) == {labels.loc["1", "report"]}
+    other = {"first": "an earlier", "last": "a later"}[several]
+    assert any(f"1 reports say the same as {other} one" in note for note in notes)
+
+
 @pytest.mark.parametrize("several", ["join", "union"])
 def test_positions_are_those_in_the_rows_joined(several: str, tmp_path: Path) -> None:
     labels, mentions, _ = label(tmp_path, several, *ROWS)
