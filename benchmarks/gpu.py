@@ -36,7 +36,7 @@ WITHOUT_PGDOSE = ("machine", "paper")  # parts that do not need its modules
 LEAST = {"machine": 90}  # seconds: torch may have to come from a slow disk
 GRACE = 10  # seconds that a part may run over before it is killed: an entry, or its end
 EVERY = 2  # seconds between two looks at a running part
-TOY_SECONDS = 60  # of a part at toy size
+TOY_SECONDS = 180  # of a part at toy size
 OF_TOY = "TOY SIZE: figures mean nothing"
 
 

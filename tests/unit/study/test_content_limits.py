@@ -126,7 +126,7 @@ def test_a_text_is_refused_while_it_is_read(name: str) -> None:
     start = time.process_time()
     with pytest.raises(UserError) as caught:
         load_yaml(text)
-    assert time.process_time() - start < 4  # 1.5 on a slow machine
+    assert time.process_time() - start < 20  # 1.5 on a slow machine, 5 beside other work
     assert words in str(caught.value) and len(str(caught.value)) < 200
 
 
