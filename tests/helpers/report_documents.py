@@ -134,17 +134,22 @@ def save(ds: Dataset, path: Path) -> Path:
     return path
 
 
-def pdf(*pages: str) -> bytes:
-    """A PDF with a line of text on each page; an empty text is a page without any."""
+def pdf(*pages: str, picture: str = "", on_page: int = 0) -> bytes:
+    """A PDF with a line of text on each page; an empty text is a page without any.
+
+    picture: on the page `on_page`, as the matrix of the operator `cm` that places it.
+    """
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
     ]
     kids = []
-    for text in pages:
+    for number, text in enumerate(pages):
         shown = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
         stream = f"BT /F1 12 Tf 72 700 Td ({shown}) Tj ET".encode("latin-1") if text else b""
+        if picture and number == on_page:
+            stream += f"\nq {picture} cm BI /W 1 /H 1 /BPC 8 /CS /G ID x EI Q".encode()
         objects.append(b"<</Length %d>>\nstream\n%s\nendstream" % (len(stream), stream))
         objects.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R"

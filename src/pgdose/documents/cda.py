@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 
 from pgdose.documents.report import Tally
 from pgdose.errors import Rejected
+from pgdose.labelling.plain_text import is_base64
+from pgdose.labelling.spelling import has_words
 
 _ROOT = re.compile(rb"<(?:\w+:)?ClinicalDocument[\s>]")
 _START = 2**16  # bytes; comments and stylesheets stand before the root, licences among them
 _MOST_DEPTH = 200
 _BLOCKS = {"paragraph", "list", "item", "table", "tr", "caption", "br", "text", "title"}
+_BLOCKS |= {"p", "div", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"}  # of XHTML
 _LEFT_OUT = {"renderMultiMedia", "footnoteRef"}
 
 
@@ -30,39 +33,43 @@ def is_clinical_document(content: bytes) -> bool:
     return bool(_ROOT.search(content[:_START].replace(b"\0", b"")))
 
 
-def clinical_document(content: bytes, encoding: str | None, tally: Tally) -> str:
-    """The text of the body. Rejected: unreadable_document, no_text, and what a body that is no XML
-    raises.
+def clinical_document(text: str, encoding: str | None, tally: Tally) -> str:
+    """The text of the body. text: the whole document, decoded; encoding: of the study, for a body
+    that is no XML. Rejected: unreadable_document, no_text, and what such a body raises.
     """
     try:
-        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_NoDocumentType()))
+        root = ElementTree.fromstring(
+            text.rstrip("\0"), ElementTree.XMLParser(target=_NoDocumentType())
+        )
     except (ElementTree.ParseError, ValueError, LookupError):
         raise Rejected("unreadable_document", "a CDA that is no XML") from None
     for body in root.iter():
         if _name(body) == "nonXMLBody":
             return _other_body(body, encoding, tally)
     lines = [
-        line
+        (line, is_title)
         for body in root.iter()
         if _name(body) == "structuredBody"
-        for line in _sections(body, 0)
+        for line, is_title in _sections(body, 0)
     ]
-    if not lines:
-        raise Rejected("no_text", "a CDA without sections")
-    return "\n".join(lines)
+    if not any(has_words(line) for line, is_title in lines if not is_title):
+        raise Rejected("no_text", "a CDA whose sections have no text beside their titles")
+    if attachments := sum(map(_is_attachment, root.iter())):
+        tally.add("attachments beside text", attachments)
+    return "\n".join(line for line, _ in lines)
 
 
-def _sections(element: ElementTree.Element, depth: int) -> Iterator[str]:
-    """The titles and texts below an element, in their order."""
+def _sections(element: ElementTree.Element, depth: int) -> Iterator[tuple[str, bool]]:
+    """The titles and texts below an element, in their order, and whether each is a title."""
     if depth > _MOST_DEPTH:
         raise Rejected("unreadable_document", "elements too deep in each other")
     for child in element:
         name = _name(child)
         if name == "title":
             if title := " ".join("".join(child.itertext()).split()):
-                yield title if title.endswith((":", ".")) else f"{title}:"
+                yield title if title.endswith((":", ".")) else f"{title}:", True
         elif name == "text":
-            yield _narrative(child, depth).strip()
+            yield _narrative(child, depth).strip(), False
         elif name in ("component", "section"):
             yield from _sections(child, depth + 1)
 
@@ -86,6 +93,14 @@ def _narrative(element: ElementTree.Element, depth: int) -> str:
     return "\n".join(line for line in lines if line) if _name(element) == "text" else "".join(parts)
 
 
+def _is_attachment(element: ElementTree.Element) -> bool:
+    """Whether this is a document beside the sections' texts; pictures have no words to read."""
+    if _name(element) != "observationMedia":
+        return False
+    values = [child for child in element if _name(child) == "value"]
+    return any(not value.get("mediaType", "").lower().startswith("image/") for value in values)
+
+
 def _other_body(body: ElementTree.Element, encoding: str | None, tally: Tally) -> str:
     """The text of a body in another format, mostly a PDF."""
     from pgdose.documents.embedded_documents import embedded_text
@@ -94,7 +109,7 @@ def _other_body(body: ElementTree.Element, encoding: str | None, tally: Tally) -
     if text is None:
         raise Rejected("no_text", "a CDA without a body")
     inside = "".join(text.itertext())
-    if text.get("representation") != "B64":
+    if text.get("representation", "").upper() not in ("B64", "BASE64") and not is_base64(inside):
         return inside
     try:
         content = base64.b64decode("".join(inside.split()), validate=True)

@@ -4,7 +4,7 @@ import codecs
 import re
 
 from pgdose.errors import Rejected
-from pgdose.xray.character_sets import is_cyrillic, is_utf8
+from pgdose.xray.character_sets import decode_latin_1, is_utf8, reads_better_elsewhere
 
 # Table 0211 of the standard, by its names without spaces and marks.
 _DECLARED = {
@@ -39,18 +39,21 @@ def decode_message(content: bytes, declared: str, encoding: str | None) -> str:
     codec = encoding or _codec(declared)
     if codec is None:
         raise Rejected("encoding", "neither ASCII nor UTF-8, and it declares no other set")
-    if encoding is None and codec.startswith("iso8859"):
-        if codec == "iso8859-1" and is_cyrillic(content):
-            raise Rejected("encoding", "declared 8859/1, and looks Cyrillic")
-        if _CONTROLS.search(content):
-            if codec != "iso8859-1":
-                raise Rejected("encoding", "bytes that are no letters in the declared set")
-            codec = "cp1252"  # as browsers read it: a superset
+    if encoding is None and codec in ("iso8859-1", "cp1252"):
+        text = decode_latin_1(content)
+        if text is None:
+            raise Rejected("encoding", "declared 8859/1, and looks like another set")
+        return text
+    if encoding is None and codec.startswith("iso8859") and _CONTROLS.search(content):
+        raise Rejected("encoding", "bytes that are no letters in the declared set")
+    where = "the study's" if encoding else "the declared"
     try:
-        return content.decode(codec)
+        text = content.decode(codec)
     except UnicodeDecodeError:
-        where = "the study's" if encoding else "the declared"
         raise Rejected("encoding", f"bytes that are no text in {where} encoding") from None
+    if reads_better_elsewhere(text, content):
+        raise Rejected("encoding", f"Cyrillic, but not in {where} encoding")
+    return text
 
 
 def _codec(declared: str) -> str | None:

@@ -11,14 +11,20 @@ from io import BytesIO
 import pypdf
 from pypdf.errors import DependencyError, FileNotDecryptedError
 
+from pgdose.documents.pdf_contents import has_notes, is_filled_in, is_scan
 from pgdose.errors import Rejected
 from pgdose.labelling.spelling import has_words
 from pgdose.xray.character_sets import is_cyrillic
 
 MOST_PAGES = 100  # of a report
 SECONDS = 60  # for a document
-_STRANGE = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")  # glyphs without a letter
+_STRANGE = re.compile(
+    r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)  # glyphs without a letter
+_CONTROLS = re.compile(r"[\x80-\x9f]")  # a single glyph without a letter, such as a bullet
 _LETTER = re.compile(r"[^\W\d_]")
+# A word that goes on in the next line. After a single letter the hyphen is its own: x-ray.
+_HYPHENATED = re.compile(r"(?<=[^\W\d_]{2})[-\u2010\xad] *\n *(?=([^\W\d_]))")
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its warnings quote the document
 
@@ -28,21 +34,26 @@ class _TooLong(BaseException):
 
 
 def pdf_text(content: bytes, encoding: str | None) -> str:
-    """The text of all pages.
+    """The text of all pages; words that were hyphenated at the end of a line are whole again.
 
     encoding: of the study, for fonts that declare Cyrillic bytes as Western ones. Rejected:
-    encrypted, no_text_layer, unreadable_document, encoding, absurd_size.
+    encrypted, no_text_layer (of one page or all), unreadable_document, encoding, absurd_size.
     """
     try:
         with _time_limit():
             reader = pypdf.PdfReader(BytesIO(content))
             if reader.is_encrypted and not reader.decrypt(""):
                 raise Rejected("encrypted", "")
-            if any(map(has_words, reader.get_form_text_fields().values())):
-                raise Rejected("unreadable_document", "a PDF with a form that is filled in")
             if len(reader.pages) > MOST_PAGES:
                 raise Rejected("absurd_size", f"a PDF of over {MOST_PAGES} pages")
-            text = "\n".join(page.extract_text() for page in reader.pages)
+            if is_filled_in(reader):
+                raise Rejected("unreadable_document", "a PDF with a form that is filled in")
+            if has_notes(reader):
+                raise Rejected("unreadable_document", "a PDF with notes upon its pages")
+            pages = [page.extract_text() for page in reader.pages]
+            if any(map(is_scan, reader.pages, pages)):
+                raise Rejected("no_text_layer", "a page that is a picture")
+            text = "\n".join(pages)
     except Rejected:
         raise
     except (FileNotDecryptedError, DependencyError):
@@ -56,7 +67,8 @@ def pdf_text(content: bytes, encoding: str | None) -> str:
     letters = len(_LETTER.findall(text))
     if len(_STRANGE.findall(text)) > letters / 10:
         raise Rejected("encoding", "a PDF whose fonts do not tell their letters")
-    return _as_cyrillic(text, encoding, letters)
+    text = _CONTROLS.sub("\ufffd", _as_cyrillic(text, encoding, letters))
+    return _HYPHENATED.sub(lambda match: "" if match[1].islower() else match[0], text)
 
 
 def _as_cyrillic(text: str, encoding: str | None, letters: int) -> str:

@@ -1,5 +1,6 @@
 """One report as its document or message tells it."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -7,6 +8,8 @@ from typing import Literal, NamedTuple
 from pgdose.errors import Rejected
 from pgdose.labelling.spelling import has_words
 
+# Codes between ASCII and Latin-1 (but for its line end), and switches from one set to another.
+_NO_TEXT = re.compile("[\x80-\x84\x86-\x9f]|\x1b[$()*+,./-]")
 LARGEST_TEXT = 2**20 - 1  # bytes of UTF-8; the longest reports have some 50,000
 
 # unverified: complete, and signed by nobody; a verified one takes its place
@@ -68,10 +71,12 @@ class Tally:
 
 
 def check_text(text: str) -> str:
-    """The text without spaces round it. Rejected: no_text, absurd_size."""
+    """The text without spaces round it. Rejected: no_text, absurd_size, encoding."""
     text = text.replace("\0", " ").strip()
     if not has_words(text):
         raise Rejected("no_text", "")
+    if _NO_TEXT.search(text):
+        raise Rejected("encoding", "control characters, which other sets have letters for")
     if len(text.encode("utf-8", "replace")) > LARGEST_TEXT:
         raise Rejected("absurd_size", f"over {LARGEST_TEXT} bytes of text")
     return text

@@ -2,18 +2,27 @@
 
     CONTAINER and TEXT   the concept's name as a heading, where it changes; then the text
     CODE, NUM            a sentence: "Cardiothoracic ratio: 0.55."
-    modifiers, properties of these (laterality, presence)   in brackets behind them
+    modifiers, properties (laterality, presence)   in brackets behind what they modify
 
 Who observed, and on which images, is no part of the text. The title is none either: it names the
 examination.
 """
+
+from collections.abc import Iterator
 
 import pydicom
 from pydicom import uid
 
 from pgdose.documents.report import check_text
 from pgdose.errors import Rejected
-from pgdose.xray.character_sets import LATIN_1, decode_text, is_cyrillic
+from pgdose.labelling.spelling import has_words
+from pgdose.xray.character_sets import (
+    ESCAPE,
+    decode_latin_1,
+    decode_text,
+    is_utf8,
+    reads_better_elsewhere,
+)
 
 REPORT_CLASSES = {
     uid.BasicTextSRStorage,
@@ -68,8 +77,11 @@ def structured_text(ds: pydicom.Dataset, encoding: str | None) -> str:
         raise Rejected(other, "by its title")
     tree = _Tree(ds, encoding)
     tree.read(ds, depth=0)
+    tree.check_letters()
     if tree.numbers and not tree.texts:
         raise Rejected("measurements", "numbers and no text")
+    if not tree.has_content:
+        raise Rejected("no_text", "headings alone")
     return check_text("\n".join(tree.lines))
 
 
@@ -77,13 +89,12 @@ class _Tree:
     """A content tree on its way to text."""
 
     def __init__(self, ds: pydicom.Dataset, encoding: str | None) -> None:
-        declared = ds.get("SpecificCharacterSet") or ""
-        sets = [declared] if isinstance(declared, str) else list(declared)
-        self._is_latin = encoding is None and LATIN_1.issuperset(sets)
         self._encoding = encoding
         self.lines: list[str] = []
+        self.has_content = False  # beside headings
         self.texts = self.numbers = self._items = 0
         self._heading = ""
+        self._decodings: list[tuple[str, bytes]] = []  # texts that are no ASCII and no UTF-8
 
     def read(self, parent: pydicom.Dataset, depth: int, flows: bool = False) -> None:
         """Add the lines below an item. flows: they are one sentence, without headings."""
@@ -108,6 +119,8 @@ class _Tree:
             self._head(self._name(item))
         if continuous and not flows:
             self.lines.append("")
+        if modifiers := self._modifiers(item):
+            self._add(modifiers, flows or continuous)
         self.read(item, depth + 1, flows or continuous)
 
     def _text(self, item: pydicom.Dataset, flows: bool) -> str:
@@ -123,7 +136,7 @@ class _Tree:
                 filter(None, (text.replace("\r\n", "\n").replace("\r", "\n"), modifiers))
             )
         if kind == "CODE":
-            value = self._meaning(_first(item, "ConceptCodeSequence"))
+            value = self._value(item)
         elif kind == "NUM":
             value = self._number(item)
             self.numbers += bool(value)
@@ -146,23 +159,31 @@ class _Tree:
 
     def _modifiers(self, item: pydicom.Dataset) -> str:
         """What modifies an item, in brackets: "(Presence: Absent)"."""
-        parts = []
+        parts = list(self._modifying(item, _MODIFIERS, 0))
+        return f"({', '.join(parts)})" if parts else ""
+
+    def _modifying(
+        self, item: pydicom.Dataset, relations: tuple[str, ...], depth: int
+    ) -> Iterator[str]:
+        """The modifiers of an item, and what stands below them: they may have some themselves."""
+        if depth > _MOST_DEPTH:
+            raise Rejected("unreadable_document", "items too deep in each other")
         for child in item.get("ContentSequence") or ():
-            if decode_text(child, "RelationshipType", None) not in _MODIFIERS:
+            if decode_text(child, "RelationshipType", None) not in relations:
                 continue
             concept = _first(child, "ConceptNameCodeSequence")
             if concept is not None and decode_text(concept, "CodeValue", None) in _LANGUAGES:
                 continue
             kind = decode_text(child, "ValueType", None)
             if kind == "CODE":
-                value = self._meaning(_first(child, "ConceptCodeSequence"))
+                value = self._value(child)
             elif kind == "NUM":
                 value = self._number(child)
             else:
                 value = self._decoded(child, "TextValue") if kind == "TEXT" else ""
             if value:
-                parts.append(": ".join(filter(None, (self._name(child), value))))
-        return f"({', '.join(parts)})" if parts else ""
+                yield ": ".join(filter(None, (self._name(child), value)))
+            yield from self._modifying(child, _MODIFIERS + _OF_THE_TEXT, depth + 1)
 
     def _head(self, name: str) -> None:
         """Begin a section, unless it is the one that goes on, or the first and nothing but text."""
@@ -174,6 +195,7 @@ class _Tree:
         self._heading = name
 
     def _add(self, text: str, flows: bool) -> None:
+        self.has_content = self.has_content or has_words(text)
         if flows and self.lines:
             self.lines[-1] = f"{self.lines[-1]} {text}".strip()
         else:
@@ -181,6 +203,14 @@ class _Tree:
 
     def _name(self, item: pydicom.Dataset) -> str:
         return self._meaning(_first(item, "ConceptNameCodeSequence")).rstrip(": ")
+
+    def _value(self, item: pydicom.Dataset) -> str:
+        """The meaning of a CODE item, or the code itself where it names none."""
+        code = _first(item, "ConceptCodeSequence")
+        if code is None:
+            return ""
+        keywords = ("CodeMeaning", "CodeValue", "LongCodeValue", "URNCodeValue")
+        return next(filter(None, (self._decoded(code, keyword) for keyword in keywords)), "")
 
     def _meaning(self, code: pydicom.Dataset | None) -> str:
         return "" if code is None else self._decoded(code, "CodeMeaning")
@@ -191,11 +221,37 @@ class _Tree:
             return ""
         raw = item.get_item(keyword).value
         text = decode_text(item, keyword, self._encoding)
-        if "\ufffd" in text or (
-            self._is_latin and isinstance(raw, bytes) and not raw.isascii() and is_cyrillic(raw)
-        ):
+        if "\ufffd" in text:
             raise Rejected("encoding", "a text that is not in the declared character set")
-        return text
+        if isinstance(raw, bytes) and ESCAPE not in raw and not is_utf8(raw):
+            self._check(raw)
+            self._decodings.append((text, raw))
+        return text if self._encoding or text.isascii() else self._as_latin_1(text)
+
+    def _check(self, raw: bytes) -> None:
+        """Rejected (encoding) where bytes are no text in the study's encoding."""
+        try:
+            raw.decode(self._encoding or "latin-1")
+        except UnicodeDecodeError:
+            raise Rejected("encoding", "a text that is not in the study's encoding") from None
+
+    @staticmethod
+    def _as_latin_1(text: str) -> str:
+        """A text, where it was read as Latin-1: in its superset. Rejected (encoding)."""
+        try:
+            content = text.encode("latin-1")
+        except UnicodeEncodeError:
+            return text
+        mended = decode_latin_1(content)
+        if mended is None:
+            raise Rejected("encoding", "a text that is read as Latin-1 and looks like another set")
+        return mended
+
+    def check_letters(self) -> None:
+        """Rejected (encoding) where all texts together are better Cyrillic in another set."""
+        text = "".join(text for text, _ in self._decodings)
+        if reads_better_elsewhere(text, b"".join(raw for _, raw in self._decodings)):
+            raise Rejected("encoding", "Cyrillic, but not in the character set that counts")
 
 
 def _first(item: pydicom.Dataset, keyword: str) -> pydicom.Dataset | None:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 _LATIN_LOOKALIKES = str.maketrans("aeopcyxkmthbi", "аеорсухкмтнві")
+_LIGATURES = {0xFB00 + n: one for n, one in enumerate(("ff", "fi", "fl", "ffi", "ffl", "st", "st"))}
 _CYRILLIC = re.compile(r"[а-яўі]")
 _COMBINING = "\u00ad\u200b\ufeff\u0300-\u036f"  # soft hyphens, spaces of no width, accents
 _DROPPED = re.compile(f"['’ʼ`{_COMBINING}]")
@@ -39,11 +40,11 @@ def tokenize(text: str) -> list[str]:
 def spell(word: str) -> str:
     """Return a word in the spelling in which words are compared.
 
-    NFC, lower case, `ё` as `е`, no accents, soft hyphens and apostrophes. In a word with Cyrillic
-    letters the Latin letters that look like Cyrillic ones become Cyrillic.
+    NFC, lower case, `ё` as `е`, no accents, soft hyphens, apostrophes and ligatures (ﬁ). In a word
+    with Cyrillic letters the Latin letters that look like Cyrillic ones become Cyrillic.
     """
     word = unicodedata.normalize("NFC", word).lower().replace("ё", "е").replace("ë", "е")
-    word = _DROPPED.sub("", word)
+    word = _DROPPED.sub("", word).translate(_LIGATURES)
     return word.translate(_LATIN_LOOKALIKES) if _CYRILLIC.search(word) else word
 
 

@@ -56,6 +56,64 @@ def test_a_pdf_without_a_text_layer() -> None:
     assert reason_of(pdf("", "")) == "no_text_layer"
 
 
+@pytest.mark.parametrize(
+    ("content", "is_refused"),
+    [
+        (pdf("Norm.", "", picture="600 0 0 700 0 0", on_page=1), True),
+        (pdf("Norm.", "", picture="0 600 -200 0 300 0", on_page=1), True),  # turned by 90 degrees
+        (pdf("Norm.", "", picture="80 0 0 60 0 0", on_page=1), False),  # a logo
+        (pdf("Norm.", ""), False),  # a page without anything
+        (pdf("Hospital X, page 1 of 1.", picture="612 0 0 600 0 0"), True),
+        (pdf("Hospital X, page 1 of 1.", picture="100 0 0 50 0 700"), False),
+        (pdf("A long report. " * 20, picture="612 0 0 792 0 0"), False),  # coloured paper
+    ],
+)
+def test_a_page_of_a_pdf_that_is_a_picture(content: bytes, is_refused: bool) -> None:
+    """The text of the other pages, or of the letterhead, would pass as the whole report."""
+    if is_refused:
+        assert reason_of(content) == "no_text_layer"
+    else:
+        assert text_of(content)
+
+
+def test_a_picture_within_a_drawing_of_a_pdf() -> None:
+    """Scanners put the picture of a page into a form, which the page draws scaled."""
+    import io
+
+    from pypdf import generic
+
+    def drawing(data: bytes, **entries: generic.PdfObject) -> generic.PdfObject:
+        stream = generic.StreamObject()
+        stream.set_data(data)
+        stream.update({generic.NameObject(f"/{key}"): value for key, value in entries.items()})
+        return writer._add_object(stream)
+
+    def resources(**drawings: generic.PdfObject) -> generic.DictionaryObject:
+        named = {generic.NameObject(f"/{key}"): value for key, value in drawings.items()}
+        inside = {generic.NameObject("/XObject"): generic.DictionaryObject(named)}
+        return generic.DictionaryObject(inside)
+
+    for scale, is_refused in ((600, True), (60, False)):
+        writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("Hospital X.", "")))
+        image = drawing(b"x", Subtype=generic.NameObject("/Image"))
+        form = drawing(
+            b"q 2 0 0 1 0 0 cm /Im Do Q /None Do",
+            Subtype=generic.NameObject("/Form"),
+            Matrix=generic.ArrayObject(map(generic.FloatObject, (0.5, 0, 0, 1, 0, 0))),
+            Resources=resources(Im=image),
+        )
+        page = writer.pages[1]
+        page[generic.NameObject("/Resources")] = resources(Fm=form)
+        page[generic.NameObject("/Contents")] = drawing(b"q %d 0 0 600 0 0 cm /Fm Do Q" % scale)
+        with io.BytesIO() as file:
+            writer.write(file)
+            content = file.getvalue()
+        if is_refused:
+            assert reason_of(content) == "no_text_layer"
+        else:
+            assert text_of(content) == "Hospital X."
+
+
 def test_a_pdf_with_a_password() -> None:
     import io
 
@@ -66,28 +124,76 @@ def test_a_pdf_with_a_password() -> None:
         assert reason_of(file.getvalue()) == "encrypted"
 
 
-@pytest.mark.parametrize(("value", "is_refused"), [("Pneumonia.", True), ("", False)])
-def test_a_pdf_with_a_form(value: str, is_refused: bool) -> None:
-    """What is typed into a form stands beside the text of its pages, which would be read alone."""
+def _with_annotation(entries: dict[str, object], is_field: bool) -> bytes:
+    """A PDF with a field that its form names, or with an annotation that its page names."""
     import io
 
     from pypdf import generic
 
+    def as_pdf(value: object) -> generic.PdfObject:
+        if isinstance(value, dict):
+            named = {generic.NameObject(key): as_pdf(entry) for key, entry in value.items()}
+            return writer._add_object(generic.DictionaryObject(named))
+        if isinstance(value, list):
+            return generic.ArrayObject(map(as_pdf, value))
+        text = str(value)
+        return generic.NameObject(text) if text[:1] == "/" else generic.TextStringObject(text)
+
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("Lungs are clear.")))
-    field = generic.DictionaryObject()
-    for key, entry in (
-        ("/FT", generic.NameObject("/Tx")),
-        ("/T", generic.TextStringObject("findings")),
-        ("/V", generic.TextStringObject(value)),
-        ("/Subtype", generic.NameObject("/Widget")),
-    ):
-        field[generic.NameObject(key)] = entry
-    form = generic.DictionaryObject()
-    form[generic.NameObject("/Fields")] = generic.ArrayObject([writer._add_object(field)])
-    writer.root_object[generic.NameObject("/AcroForm")] = form
+    annotation = as_pdf(entries)
+    if is_field:
+        form = generic.DictionaryObject()
+        form[generic.NameObject("/Fields")] = generic.ArrayObject([annotation])
+        writer.root_object[generic.NameObject("/AcroForm")] = form
+    else:
+        writer.pages[0][generic.NameObject("/Annots")] = generic.ArrayObject([annotation])
     with io.BytesIO() as file:
         writer.write(file)
-        content = file.getvalue()
+        return file.getvalue()
+
+
+@pytest.mark.parametrize("is_field", [True, False])
+@pytest.mark.parametrize(
+    ("entries", "is_refused"),
+    [
+        ({"/FT": "/Tx", "/V": "Pneumonia."}, True),
+        ({"/FT": "/Tx", "/V": ""}, False),
+        ({"/FT": "/Tx"}, False),
+        ({"/Parent": {"/FT": "/Tx", "/V": "Pneumonia.", "/T": "a"}}, True),
+        ({"/FT": "/Ch", "/V": "fibrosis"}, True),
+        ({"/FT": "/Ch", "/V": ["edema", "fibrosis"]}, True),
+        ({"/FT": "/Ch", "/V": ""}, False),
+        ({"/FT": "/Btn", "/V": "/Yes", "/AS": "/Yes"}, True),
+        ({"/FT": "/Btn", "/V": "/Off", "/AS": "/Off"}, False),
+        ({"/FT": "/Btn"}, False),
+        ({"/FT": "/Sig", "/V": {"/Name": "Dr. X"}}, False),
+    ],
+)
+def test_a_pdf_with_a_form(entries: dict[str, object], is_field: bool, is_refused: bool) -> None:
+    """A value of a form stands beside the text of its pages, which would be read alone."""
+    content = _with_annotation({"/Subtype": "/Widget", "/T": "findings"} | entries, is_field)
+    if is_refused:
+        assert reason_of(content) == "unreadable_document"
+    else:
+        assert text_of(content) == "Lungs are clear."
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_refused"),
+    [
+        ({"/Subtype": "/FreeText", "/Contents": "ADDENDUM: fibrosis"}, True),
+        ({"/Subtype": "/Text", "/Contents": "Wrong patient"}, True),
+        ({"/Subtype": "/Stamp", "/Contents": "VOID"}, True),
+        ({"/Subtype": "/StrikeOut"}, True),
+        ({"/Subtype": "/Widget", "/FT": "/Btn", "/AS": "/Yes"}, True),  # a tick as it looks
+        ({"/Subtype": "/Widget", "/FT": "/Btn", "/AS": "/Off"}, False),
+        ({"/Subtype": "/Highlight", "/Contents": ""}, False),
+        ({"/Subtype": "/Link", "/Contents": "Our web page"}, False),
+        ({"/Subtype": "/Popup", "/Contents": "x"}, False),
+    ],
+)
+def test_a_pdf_with_notes_on_its_pages(entries: dict[str, object], is_refused: bool) -> None:
+    content = _with_annotation(entries, is_field=False)
     if is_refused:
         assert reason_of(content) == "unreadable_document"
     else:
@@ -122,6 +228,37 @@ def test_a_pdf_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason_of(pdf("Norm.")) == "unreadable_document"
 
 
+@pytest.mark.parametrize(("words", "is_refused"), [(9, False), (1, True)])
+def test_glyphs_without_a_letter_in_a_pdf(
+    words: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "\x95 " + "Clear " * words
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda *_, **__: text)
+    if is_refused:
+        assert reason_of(pdf("x")) == "encoding"
+    else:
+        assert text_of(pdf("x")) == text.replace("\x95", "\ufffd").strip()
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("marked emphy-\nsema", "marked emphysema"),
+        ("emphy\xad \n sema", "emphysema"),
+        ("пневмо-\nсклероз", "пневмосклероз"),
+        ("Non-\nHodgkin", "Non-\nHodgkin"),
+        ("on x-\nray", "on x-\nray"),
+        ("2012-\nno change", "2012-\nno change"),
+        ("lungs -\nclear", "lungs -\nclear"),
+    ],
+)
+def test_words_over_two_lines_of_a_pdf(
+    lines: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda *_, **__: lines)
+    assert text_of(pdf("x")) == text
+
+
 # Clinical documents
 
 
@@ -144,12 +281,35 @@ def test_a_clinical_document_may_begin_with_a_long_comment() -> None:
     assert text_of(cda(("a", "Norm.")).replace(b"?>", b"?>" + licence, 1)) == "a:\nNorm."
 
 
-def test_a_clinical_document_around_a_pdf() -> None:
-    packed = base64.b64encode(pdf("Norm.")).decode()
-    text = f'<text mediaType="application/pdf" representation="B64">{packed}</text>'
+@pytest.mark.parametrize(
+    ("named", "inside"),
+    [
+        (' representation="B64"', pdf("Norm.")),
+        (' representation="b64"', b"Norm."),
+        ("", pdf("Norm.")),
+    ],
+)
+def test_a_clinical_document_around_a_pdf(named: str, inside: bytes) -> None:
+    packed = base64.b64encode(inside).decode()
+    text = f'<text mediaType="application/pdf"{named}>{packed}</text>'
     body = f"<nonXMLBody>{text}</nonXMLBody>"
     content = cda().replace(b"<structuredBody></structuredBody>", body.encode())
     assert text_of(content) == "Norm."
+
+
+@pytest.mark.parametrize(("kind", "number"), [("application/pdf", 1), ("image/png", 0)])
+def test_documents_beside_the_sections_are_counted(kind: str, number: int) -> None:
+    value = f'<value mediaType="{kind}" representation="B64">AAAA</value>'
+    media = f"<entry><observationMedia>{value}</observationMedia></entry>"
+    tally = Tally()
+    content = cda(("a", f"See attached.</text>{media}<text>"))
+    assert embedded_text(content, None, tally).strip() == "a:\nSee attached."
+    assert tally["attachments beside text"] == number
+
+
+def test_blocks_of_a_section_are_lines() -> None:
+    text = "<p>One</p><p>Two</p><div>Three</div><ul><li>Four</li><li>Five</li></ul>a <b>b</b>c"
+    assert text_of(cda(("a", text))) == "a:\nOne\nTwo\nThree\nFour\nFive\na bc"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -164,6 +324,8 @@ def test_a_clinical_document_has_no_entities(encoding: str) -> None:
     ("content", "expected"),
     [
         (cda(), "no_text"),
+        (cda(("Findings", ""), ("Impression", '<reference value="#a"/>')), "no_text"),
+        (cda(("Findings", "</text><entry><text>Pneumothorax.</text></entry><text>")), "no_text"),
         (cda(("a", "b"))[:-30], "unreadable_document"),
         (cda(("a", "b")).replace(b"?><C", b"?><!DOCTYPE x><C"), "unreadable_document"),
         (cda(("a", "<paragraph>" * 300 + "x" + "</paragraph>" * 300)), "unreadable_document"),
@@ -194,3 +356,21 @@ def test_a_declared_character_set_counts_before_the_study_s_unless_it_is_latin_1
     assert text_of(western.encode("cp1251"), "cp1251") == western
     german = '<meta charset="iso-8859-1"><p>Herz vergrößert.</p>'
     assert text_of(german.encode("latin-1")) == german
+
+
+@pytest.mark.parametrize("declared", ["ISO-8859-1", "UTF-8", "KOI8-R"])
+def test_a_clinical_document_in_another_set_than_it_declares(declared: str) -> None:
+    text = "Легкие без очаговых теней, корни структурны."
+    content = cda(("a", text)).decode().replace("UTF-8", declared).encode("cp1251")
+    assert reason_of(content) == "encoding"
+    if declared != "KOI8-R":  # which somebody chose
+        assert text_of(content, "cp1251") == f"a:\n{text}"
+    for codec in ("utf-8", "utf-16-le", "utf-16-be", "koi8-r"):
+        content = cda(("a", text)).decode().replace("UTF-8", "koi8-r").encode(codec)
+        assert text_of(content) == f"a:\n{text}"
+
+
+def test_a_text_in_another_set_than_the_study_s() -> None:
+    text = "Легкие без очаговых теней, корни структурны."
+    assert reason_of(text.encode("koi8-r"), "cp1251") == "encoding"
+    assert reason_of("右侧气胸，无。".encode("gbk"), "utf-8") == "encoding"

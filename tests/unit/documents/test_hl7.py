@@ -318,6 +318,40 @@ def test_cyrillic_that_is_declared_wrongly_is_refused_or_read(charset: str, tmp_
     assert text_of(content, tmp_path, "cp1251").startswith("“Лёгкие” без")
 
 
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r", "iso8859-5"])
+@pytest.mark.parametrize("charset", ["8859/5", "8859/7", "WINDOWS-1251", "KOI8-R", "cp866"])
+def test_cyrillic_that_declares_another_cyrillic_set(
+    charset: str, codec: str, tmp_path: Path
+) -> None:
+    """Its bytes are letters there too, but words of no language."""
+    text = "Легкие без очаговых теней. Корни структурны, синусы свободны."
+    content = oru(text, charset=charset).encode(codec)
+    rightly = {"8859/5": "iso8859-5", "WINDOWS-1251": "cp1251", "KOI8-R": "koi8-r"}
+    if rightly.get(charset) == codec:
+        assert text_of(content, tmp_path) == text
+    elif charset != "8859/7" or codec == "cp1251":
+        assert read(content, tmp_path) == ["encoding"]
+    assert text_of(content, tmp_path, codec) == text
+    other = "koi8-r" if codec == "cp1251" else "cp1251"
+    assert read(content, tmp_path, encoding=other) == ["encoding"]
+
+
+@pytest.mark.parametrize("charset", ["8859/1", "WINDOWS-1252"])
+def test_other_alphabets_that_declare_8859_1(charset: str, tmp_path: Path) -> None:
+    for text, codec in (("右侧气胸，无胸腔积液。", "gbk"), ("우측 기흉이 있음.", "euc_kr")):
+        content = oru(text, charset=charset).encode(codec)
+        assert read(content, tmp_path) == ["encoding"]
+        assert text_of(content, tmp_path, codec) == text
+
+
+def test_letters_that_no_set_has(tmp_path: Path) -> None:
+    """UTF-8 that was taken for Latin-1 and written as UTF-8 once more."""
+    twice = "Норма, лёгкие чистые.".encode().decode("latin-1")
+    assert read(oru(twice).encode(), tmp_path) == ["encoding"]
+    assert read(oru("norm\x1b$)A", charset="8859/1").encode(), tmp_path) == ["encoding"]
+    assert text_of(oru("Clear.\x85Norm.").encode(), tmp_path) == "Clear.\x85Norm."
+
+
 def test_western_letters_in_8859_1(tmp_path: Path) -> None:
     for codec in ("latin-1", "cp1252"):
         content = oru("Keine Verschattung, Herz nicht vergrößert", charset="8859/1").encode(codec)

@@ -76,6 +76,40 @@ def test_codes_numbers_and_what_modifies_them(tmp_path: Path) -> None:
     )
 
 
+def test_modifiers_of_modifiers_and_of_sections(tmp_path: Path) -> None:
+    """Without "Absent" the finding would be there."""
+
+    def modifier(
+        name: str, value: str, *below: Dataset, relation: str = "HAS PROPERTIES"
+    ) -> Dataset:
+        return item("CODE", code("1", name), code("2", value), *below, relation=relation)
+
+    def finding(*below: Dataset, kind: str = "CODE") -> Dataset:
+        value = code("3", "Pneumothorax", "SCT")
+        return item(kind, code(*FINDING), value if kind == "CODE" else None, *below)
+
+    absent = modifier("Presence", "Absent", relation="HAS CONCEPT MOD")
+    group = item("CONTAINER", code("4", "Group"), None, text_item("not seen"), absent)
+    group.RelationshipType = "HAS PROPERTIES"
+    text = text_of(
+        finding(modifier("Site", "Lung", absent)),
+        finding(group),
+        finding(absent, text_item("At the apex."), kind="CONTAINER"),
+        folder=tmp_path,
+    )
+    assert text == (
+        "Pneumothorax (Site: Lung, Presence: Absent).\n"
+        "Pneumothorax (Finding: not seen, Presence: Absent).\n"
+        "\nFinding:\n(Presence: Absent)\nAt the apex."
+    )
+
+
+def test_a_code_without_a_meaning_is_itself_the_word(tmp_path: Path) -> None:
+    conclusion = item("CODE", code("1", "Conclusion"), code("J93.9", "", "I10"))
+    text = text_of(text_item("Heart normal."), conclusion, folder=tmp_path)
+    assert text == "Heart normal.\nConclusion: J93.9."
+
+
 def test_who_observed_is_no_part_of_the_text(tmp_path: Path) -> None:
     observer = item("PNAME", code("121008", "Observer"), "NAME^GIVEN", relation="HAS OBS CONTEXT")
     place = text_item("Hospital", ("121014", "Device"), relation="HAS OBS CONTEXT")
@@ -139,6 +173,10 @@ def test_a_document_of_numbers_or_of_nothing_is_no_report(tmp_path: Path) -> Non
     assert reason(read, structured(number), tmp_path) == "measurements"
     assert reason(read, structured(text_item("  ")), tmp_path) == "no_text"
     assert reason(read, structured(), tmp_path) == "no_text"
+    link = item("COMPOSITE", code("1", "Report"))
+    findings = item("CONTAINER", code("121070", "Findings"), None, link)
+    impression = item("CONTAINER", code("121072", "Impressions"))
+    assert reason(read, structured(findings, impression), tmp_path) == "no_text"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +269,62 @@ def test_a_wrong_character_set_is_refused_or_read(declared: str | None, tmp_path
     assert reason(document_report, path, "AccessionNumber", None, Tally()) == "encoding"
     report = document_report(path, "AccessionNumber", "cp1251", Tally())
     assert report.text == "Очаговых теней не выявлено. Норма."
+
+
+def _bytes(content: bytes, declared: str | list[str] | None, folder: Path) -> Path:
+    """A document whose text is these bytes."""
+    ds = structured(text_item("x"), SpecificCharacterSet=declared)
+    ds.ContentSequence[0].TextValue = content
+    return save(ds, folder / "a.dcm")
+
+
+@pytest.mark.filterwarnings("ignore")  # of pydicom, about values that are in no declared set
+@pytest.mark.parametrize(
+    ("declared", "codec", "text"),
+    [
+        ("ISO_IR 144", "cp1251", "Легкие без теней. Пневмоторакс справа."),
+        ("ISO_IR 126", "cp1251", "Легкие без теней. Пневмоторакс справа."),
+        ("ISO_IR 144", "koi8-r", "Легкие без теней. Пневмоторакс справа."),
+        ("ISO_IR 999", "cp1251", "Легкие без теней."),
+        (None, "gbk", "右侧气胸，无胸腔积液。"),
+        ("ISO_IR 100", "euc_kr", "우측 기흉이 있음."),
+        ("ISO_IR 100", "cp1250", "Płuca: odma, zwiększony"),
+        ("ISO_IR 100", "cp1256", "استرواح الصدر"),
+    ],
+)
+def test_bytes_of_another_set_are_refused_or_read(
+    declared: str | None, codec: str, text: str, tmp_path: Path
+) -> None:
+    path = _bytes(text.encode(codec), declared, tmp_path)
+    assert reason(document_report, path, "AccessionNumber", None, Tally()) == "encoding"
+    assert document_report(path, "AccessionNumber", codec, Tally()).text == text
+
+
+def test_many_short_texts_are_judged_together(tmp_path: Path) -> None:
+    words = ["Легкие", "без", "очаговых", "теней", "корни", "структурны", "синусы", "свободны"]
+    ds = structured(*(text_item("x") for _ in words), SpecificCharacterSet="ISO_IR 144")
+    for line, word in zip(ds.ContentSequence, words, strict=True):
+        line.TextValue = word.encode("cp1251")
+    assert reason(read, ds, tmp_path) == "encoding"
+
+
+def test_quotes_of_windows_in_a_text_of_latin_1(tmp_path: Path) -> None:
+    heading = item("CONTAINER", code("1", "x"), None, text_item("Erguß."), text_item("Größe."))
+    ds = structured(heading, SpecificCharacterSet="ISO_IR 100")
+    ds.ContentSequence[0].ConceptNameCodeSequence[0].CodeMeaning = "„Größe“".encode("cp1252")
+    assert read(ds, tmp_path).text == "„Größe“:\n\nFinding:\nErguß.\nGröße."
+
+
+def test_bytes_that_the_study_s_encoding_has_no_letters_for(tmp_path: Path) -> None:
+    path = _bytes("Erguß".encode("latin-1"), "ISO_IR 100", tmp_path)
+    assert reason(document_report, path, "AccessionNumber", "utf-8", Tally()) == "encoding"
+
+
+@pytest.mark.filterwarnings("ignore")  # of pydicom, about the escape
+def test_escapes_that_stay_in_a_text_are_no_words(tmp_path: Path) -> None:
+    chinese = b"\x1b$)A" + "右侧气胸".encode("gb2312")
+    path = _bytes(chinese, ["", "ISO 2022 IR 58"], tmp_path)
+    assert reason(document_report, path, "AccessionNumber", None, Tally()) == "encoding"
 
 
 # Damage

@@ -10,6 +10,12 @@ def test_spell() -> None:
     assert [spell(word) for word in spelled] == spelled
 
 
+def test_letters_that_a_pdf_draws_as_one() -> None:
+    words = ["ﬁbrosis", "e\ufb00usion", "in\ufb02ammation", "o\ufb03ce", "ra\ufb04e", "\ufb05ent"]
+    spelled = ["fibrosis", "effusion", "inflammation", "office", "raffle", "stent"]
+    assert [spell(word) for word in words] == spelled
+
+
 def test_typing_errors() -> None:
     """One letter wrong, missing, too many, or two swapped; not at a stem's end."""
     for word in ["певмония", "пнвемония", "пнеевмония", "ппевмония"]:
