@@ -37,10 +37,12 @@ def finished_results(
     patients: Mapping[str, int] | None = None,
     known: bool = True,
     epsilons: Sequence[float] = (0.002, 0.004),
+    wrong: int = 5,
 ) -> Path:
     """Write a study whose attack flips so many images of each group at its epsilons.
 
-    `patients` of each group; None: one for each image.
+    `patients` of each group's attacked images; None: one for each image. So many images, of other
+    patients, were `wrong` before the attack.
     """
     asr, doses, reached, networks = [], [], [], []
     for group, counts in flipped.items():
@@ -53,7 +55,7 @@ def finished_results(
                     {
                         **identity,
                         **{"attack": "sign", "epsilon": epsilon, "iteration": iteration},
-                        **{"n_images": attacked + 5, "n_attacked": attacked},
+                        **{"n_images": attacked + wrong, "n_attacked": attacked},
                         **{"n_flipped": n_flipped if iteration else 0},
                         **{"asr": n_flipped / attacked if iteration else 0.0},
                         **dict(zip(("ci_low", "ci_high"), ends, strict=True)),
@@ -66,8 +68,9 @@ def finished_results(
         networks.append(
             {
                 **identity,
-                **{"network": "inception_v3", "n_images": attacked + 5, "accuracy": 0.92},
-                "n_patients": number if known else np.nan,
+                **{"network": "inception_v3", "n_images": attacked + wrong},
+                "accuracy": attacked / (attacked + wrong),
+                "n_patients": number + wrong if known else np.nan,
             }
         )
         checks = pd.DataFrame(
@@ -82,15 +85,17 @@ def finished_results(
         parquet.write_table(checks, place / "diagnostics.parquet")
     rates = np.array([list(counts) for counts in flipped.values()]) / attacked
     rise = float(rise_of(rates).mean())
+    half = 1.96 * float(np.sqrt((rates * (1 - rates)).sum(axis=1) / attacked).mean())
+    share = 0.8 + float(rates.mean()) / 10
     conclusions = [
         {
             **{"conclusion": name, "attack": "sign", "estimate": estimate, "ci_low": low},
-            **{"ci_high": high, "verdict": "supported", "statistic": "mean rise", "n": 60},
-            "unit": "patients",
+            **{"ci_high": high, "verdict": "supported" if low > 0.2 else "undecided"},
+            **{"statistic": "mean rise over the groups", "n": 60, "unit": "patients"},
         }
         for name, estimate, low, high in (
-            ("grows_with_epsilon", rise, rise - 0.1, rise + 0.1),
-            ("drops_above_confidence", 0.8, 0.6, 0.9),
+            ("grows_with_epsilon", rise, rise - half, rise + half),
+            ("drops_above_confidence", share, share - 0.2, share + 0.1),
             ("levels_off", np.nan, np.nan, np.nan),
         )
     ]

@@ -21,7 +21,6 @@ from pgdose.analysis.contrasts import Contrasts, contrasts, weighted_means
 from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.verdicts import (
     AT_CEILING,
-    CEILING,
     ERROR,
     FEW_PATIENTS,
     MATTERS,
@@ -32,6 +31,7 @@ from pgdose.analysis.verdicts import (
     Trend,
     count_states,
     networks_text,
+    no_room_to_rise,
     number,
     state_of,
     undecided,
@@ -68,13 +68,18 @@ class _Claim:
         )
 
 
+def mean_over_groups(statistic: str) -> str:
+    """What the estimate of such a claim is, in words."""
+    return f"mean {statistic.replace('_', ' ')} over the groups"
+
+
 def grows_with_epsilon(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(1) ASR grows with epsilon for most image types."""
     others = {}
     for group, draws in groups.items():
         if len(shared_levels(draws.networks)) < 2:
             others[group] = NOT_MEASURED
-        elif np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:
+        elif no_room_to_rise([rate_at_lowest(network) for network in draws.networks]):
             others[group] = AT_CEILING
     tested = [draws for group, draws in groups.items() if group not in others]
     if not tested:
@@ -95,10 +100,10 @@ def levels_off(groups: Groups) -> tuple[Finding, list[Trend]]:
     """(3) ASR grows with iterations and levels off."""
     others = {}
     for group, draws in groups.items():
-        first = np.mean([network.by_iteration[0, 0] for network in draws.networks])
-        if np.isnan(first):
+        first = [network.by_iteration[0, 0] for network in draws.networks]
+        if np.isnan(first).any():
             others[group] = NOT_MEASURED
-        elif first >= CEILING:
+        elif no_room_to_rise(first):
             others[group] = AT_CEILING
     tested = [draws for group, draws in groups.items() if group not in others]
     if not tested:
@@ -171,7 +176,7 @@ def _of_most_groups(
     networks = max(len(draws.networks) for draws in groups.values())
     second, counts = count_states([states[group] for group in groups], claim.action)
     finding = Finding(
-        f"mean {claim.estimated.replace('_', ' ')} over the groups",
+        mean_over_groups(claim.estimated),
         *(estimate, low, high),
         f"mean {claim.estimated} {number(estimate)} in {len(tested)} of {len(groups)} groups with "
         f"{patients:,} patients; {counts}; {networks_text(networks)}",

@@ -17,12 +17,12 @@ from pgdose.analysis.group_draws import GroupDraws, distinct_patients
 from pgdose.analysis.intervals import standard_error
 from pgdose.analysis.size_slopes import Line, MeanSlope, SizedDraws
 from pgdose.analysis.verdicts import (
-    CEILING,
     ERROR,
     MATTERS,
     Finding,
     Scope,
     Second,
+    no_room_to_rise,
     number,
     undecided,
 )
@@ -42,7 +42,7 @@ def histology_less_sensitive(groups: Groups, modality: Mapping[str, str]) -> Fin
         if not draws.patients_known:
             unknown += 1
             continue
-        if np.mean([rate_at_lowest(network) for network in draws.networks]) >= CEILING:
+        if no_room_to_rise([rate_at_lowest(network) for network in draws.networks]):
             at_ceiling += 1
         else:
             kinds[modality[group]].append(draws)

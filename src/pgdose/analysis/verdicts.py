@@ -25,6 +25,11 @@ OF_UNKNOWN_PATIENTS = "of unknown patients"
 UNDECIDED = "undecided"
 
 
+def no_room_to_rise(rates: Sequence[float]) -> bool:
+    """Whether the mean ASR of a group's networks is at the ceiling."""
+    return bool(np.mean(rates) >= CEILING)
+
+
 class PValue(Protocol):
     """A one-sided p-value.
 

@@ -5,14 +5,16 @@ the definition of success and the operating iteration. Their names in the studie
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pgdose.atlas.shared_study import SharedStudy
 
 LINES_OF = "epsilons"  # the one key of an attack that does not decide what it does
+EACH_PIXEL = "iterate"  # what epsilon bounds: the change of each pixel, an L-infinity norm
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def common_attacks(studies: Sequence[SharedStudy]) -> list[CommonAttack]:
     for study in studies:
         for attack in study.about["attacks"]:
             of_attack = attack_settings(study, attack)
-            key = json.dumps(of_attack, sort_keys=True)
+            key = settings_key(of_attack)
             # Two attacks of one study may be equal but for their epsilons: the first name stands.
             names.setdefault(key, {}).setdefault(study.name, attack)
             settings[key] = of_attack
@@ -62,11 +64,56 @@ def common_attacks(studies: Sequence[SharedStudy]) -> list[CommonAttack]:
 
 
 def attack_settings(study: SharedStudy, attack: str) -> dict[str, Any]:
-    """All that decides which images an attack flips, but for its amplitude."""
+    """All that decides which images an attack flips, but for its amplitude.
+
+    A target class goes by its title, since its name may be another class's in another study. Where
+    epsilon is a length over all pixels, the size of the images is a part: at another size the same
+    length is another change of each pixel.
+    """
     rows = study.rates[study.rates["attack"] == attack]
+    groups = [study.about["groups"][group] for group in rows["group"].unique()]
     iterations = sorted({int(iteration) for iteration in rows["iteration"]})
     chosen = {k: v for k, v in study.about["attacks"][attack].items() if k != LINES_OF}
+    target = chosen.get("target")
+    if titles := {str(of["classes"][target]) for of in groups if target in of["classes"]}:
+        chosen["target"] = _one_or_all(title.casefold() for title in titles)
+    if what_epsilon_bounds(chosen) not in (EACH_PIXEL, "gradient"):
+        chosen["image_size"] = _one_or_all(of["size"] for of in groups)
     return {**chosen, "success": study.about["success"], "iteration": iterations}
+
+
+def _one_or_all(values: Iterable[Any]) -> Any:
+    """The value that the groups of a study have in common, else a sorted list."""
+    different = sorted(set(values))
+    return different[0] if len(different) == 1 else different
+
+
+def what_epsilon_bounds(settings: Mapping[str, Any]) -> str:
+    """`iterate` (the change of each pixel), `gradient`, or a norm over all pixels such as `l2`.
+
+    Of an attack of another library its norm stands in its arguments, or in its name (L2PGD,
+    CarliniL2Method); without either it is taken to bound each pixel.
+    """
+    if settings.get("kind") != "external":
+        return str(settings.get("clip", EACH_PIXEL))
+    in_name = re.search(r"L(inf|\d+)", str(settings.get("name")), re.IGNORECASE)
+    norm = (settings.get("arguments") or {}).get("norm") or (in_name[1] if in_name else "inf")
+    order = str(norm).lower().removeprefix("l").removesuffix(".0")
+    return EACH_PIXEL if order.startswith("inf") else f"l{order}"
+
+
+def settings_key(settings: Mapping[str, Any]) -> str:
+    """A text that is equal for equal settings: 1 and 1.0 are, and so are none and left out."""
+    return json.dumps(_uniform(settings), sort_keys=True)
+
+
+def _uniform(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _uniform(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_uniform(item) for item in value]
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_whole else value
 
 
 def _label(key: str, usual: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]]) -> str:

@@ -5,7 +5,7 @@ pooled, and their standard errors too, as if they held the same patients, since 
 with many groups counts no more than one with a single group.
 """
 
-import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgdose.analysis.operating_point import operating_epsilons
 from pgdose.atlas import meta_analysis, scales
 from pgdose.atlas.comparability import (
     CommonAttack,
@@ -21,15 +22,21 @@ from pgdose.atlas.comparability import (
     attack_settings,
     common_attacks,
     differing_attacks,
+    settings_key,
+    what_epsilon_bounds,
 )
 from pgdose.atlas.meta_analysis import Pooled
 from pgdose.atlas.scales import ARCSINE, rate_of
+from pgdose.atlas.shared_rise import rows_of_rise
 from pgdose.atlas.shared_study import SharedStudy
 from pgdose.errors import UserError
 
 FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE = 3, 10  # units of a meta-regression
 FEWEST_SIZES = 3  # of rates that two shares have in common, if they are to be of one study
 FACTORS = ("modality", "network", "attack")
+#: Conclusions that are pooled are equal in these.
+CONCLUSION_KEYS = ("conclusion", "attack", "doses", "scale", "statistic")
+AT_OPERATING_EPSILON = ("levels_off", "training_size")  # conclusions about this one dose
 _NEVER = "no image flips in any study; the interval is a bound"
 _ALWAYS = "all images flip in every study; the interval is a bound"
 
@@ -42,7 +49,7 @@ class Atlas:
     rates:         a row for each study, group, attack (its label) and epsilon
     units:         the same by study and modality: what is pooled
     pooled:        success by modality, attack and epsilon
-    conclusions:   by study; pooled_conclusions of them
+    conclusions:   by study, with `doses`, those that each rests on; pooled_conclusions of them
     leave_one_out: each pooled number without each study in turn
     differences:   by modality, network and attack
     apart:         what is not pooled, and why
@@ -72,17 +79,17 @@ def make_atlas(studies: Sequence[SharedStudy], apart: Sequence[SetApart] = ()) -
     apart = [*apart, *differing_attacks(attacks), *_unused(rates)]
     units = _units(rates[rates["used"]])
     pooled, without = _pooled(units, ["modality", "attack", "epsilon"])
-    conclusions = _all_conclusions(studies, labels)
-    keys = ["conclusion", "attack", "doses"]
-    pooled_conclusions, without_conclusions = _pooled(conclusions, keys)
-    apart += _other_doses(conclusions)
+    conclusions, counted_already = _all_conclusions(studies, labels)
+    pooled_conclusions, without_conclusions = _pooled(conclusions, CONCLUSION_KEYS)
+    apart += [*counted_already, *_other_conclusions(conclusions)]
+    bounds = {attack.label: what_epsilon_bounds(attack.settings) for attack in attacks}
     return Atlas(
         *(studies, attacks, rates, units),
         _with_notes(_as_rates(pooled), units),
         conclusions,
         _as_rates(pooled_conclusions),
         _as_rates(pd.concat([without, without_conclusions], ignore_index=True)),
-        _differences(rates[rates["used"]]),
+        _differences(rates[rates["used"]], bounds),
         apart,
     )
 
@@ -93,7 +100,8 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
             f"{len(studies) or 'no'} study can be read, so there is nothing to pool; give folders "
             "of at least two studies"
         )
-    for other, study in combinations(studies, 2):
+    counts = [_counts(study) for study in studies]
+    for (other, of_other), (study, of_study) in combinations(zip(studies, counts, strict=True), 2):
         names = f"{other.name} and {study.name}"
         if study.about["study_digest"] == other.about["study_digest"]:
             raise UserError(f"{names} are shares of the same study; give each study once")
@@ -101,37 +109,55 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
             raise UserError(
                 f"two studies are called {study.name}; have one shared again with --name"
             )
-        if pair := _equal_groups(other, study):
+        if groups := _equal_groups(of_other, of_study):
             raise UserError(
-                f"{names} hold the same rates (group {' and '.join(dict.fromkeys(pair))}), so they "
-                "are shares of the same study, made twice or before and after it was changed; give "
-                "one of them"
+                f"{names} hold the same rates ({groups}), so they are shares of the same study, "
+                "made twice or before and after it was changed; give one of them"
             )
 
 
-def _equal_groups(one: SharedStudy, other: SharedStudy) -> tuple[str, str] | None:
-    """A group of each, if all rates that both have are equal: the same network and images.
+def _equal_groups(mine: pd.DataFrame, others: pd.DataFrame) -> str:
+    """A group of each whose counts are equal at all doses that both have; empty if there is none.
 
-    Of small sites a few rates may agree by chance, so they must be of several sizes.
+    Then it is the same network and the same images. Errors do not tell, since they rest on draws.
+    Of small sites a few counts may agree by chance, so they must be of several sizes. Studies of
+    one or two doses must agree in all that they have. `mine` and `others` are as `_counts` makes
+    them.
     """
-    columns = ["n_patients", "n_attacked", "n_flipped", "estimate", "standard_error"]
-    tables = []
-    for study in (one, other):
-        settings = {name: attack_settings(study, name) for name in study.about["attacks"]}
-        keys = {name: json.dumps(of, sort_keys=True) for name, of in settings.items()}
-        table = study.rates[study.rates["n_flipped"].notna()]
-        table = table.assign(attack=table["attack"].map(keys), epsilon=table["epsilon"].round(9))
-        by_group = table.drop_duplicates(["group", "attack", "epsilon"]).groupby("group")
-        tables.append({str(group): rows for group, rows in by_group})
-    for (group, mine), (other_group, others) in product(*(table.items() for table in tables)):
-        both = mine.merge(others, on=["attack", "epsilon"], suffixes=("", " of the other")).fillna(
-            0
-        )
-        of_other = both[[f"{name} of the other" for name in columns]]
-        equal = np.array_equal(both[columns].to_numpy(), of_other.to_numpy())
-        if equal and both["estimate"].nunique() >= FEWEST_SIZES:
-            return group, other_group
-    return None
+    both_by_group = (
+        [(str(group), rows) for group, rows in table[table["n_flipped"] >= 0].groupby("group")]
+        for table in (mine, others)
+    )
+    for (group, rows), (other_group, other_rows) in product(*both_by_group):
+        both = rows.merge(other_rows, on=["attack", "epsilon"], suffixes=("", " of the other"))
+        of_other = both[[f"{name} of the other" for name in _COUNTS]]
+        is_equal = np.array_equal(both[_COUNTS].to_numpy(), of_other.to_numpy())
+        if is_equal and both["n_flipped"].nunique() >= FEWEST_SIZES:
+            return f"group {' and '.join(dict.fromkeys([group, other_group]))}"
+    sizes = mine.loc[mine["n_flipped"] >= 0, "n_flipped"]
+    is_between = (mine["n_flipped"] > 0) & (mine["n_flipped"] < mine["n_attacked"])
+    few_doses = mine["epsilon"].nunique() < FEWEST_SIZES
+    if few_doses and is_between.any() and sizes.nunique() > 1 and _sorted(mine) == _sorted(others):
+        return "all groups"
+    return ""
+
+
+_COUNTS = ["n_patients", "n_attacked", "n_flipped"]
+
+
+def _counts(study: SharedStudy) -> pd.DataFrame:
+    """The counts of a study, -1 where one is not there; `attack` is the key of its settings."""
+    keys = {name: settings_key(attack_settings(study, name)) for name in study.about["attacks"]}
+    table = study.rates.assign(
+        attack=study.rates["attack"].map(keys), epsilon=study.rates["epsilon"].round(9)
+    )
+    table[_COUNTS] = table[_COUNTS].astype("Float64").fillna(-1).astype(float)
+    return table.drop_duplicates(["group", "attack", "epsilon"])
+
+
+def _sorted(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """All counts, in an order that does not depend on the groups' names."""
+    return sorted(table[["attack", "epsilon", *_COUNTS]].itertuples(index=False, name=None))
 
 
 def _all_rates(
@@ -146,7 +172,7 @@ def _all_rates(
         groups = study.about["groups"]
         table = study.rates.assign(
             study=study.name,
-            modality=[groups[group]["modality"] for group in study.rates["group"]],
+            modality=[_kind(groups[group]) for group in study.rates["group"]],
             network=[groups[group]["network"] for group in study.rates["group"]],
             attack=[labels[study.name][attack] for attack in study.rates["attack"]],
             epsilon=[float(f"{epsilon:.6g}") for epsilon in study.rates["epsilon"]],
@@ -154,24 +180,50 @@ def _all_rates(
                 names if isinstance(names, str) else "" for names in study.rates["failed_checks"]
             ],
         )
+        table["apart"] = np.select(
+            [table["n_patients"].isna(), ~table["reached"].astype(bool)],
+            ["nobody knows the patients of its images", "the attack did not reach this amplitude"],
+            "",
+        )
+        usable = table[table["apart"] == ""]
+        again = _counted_already(
+            usable, study.rates["attack"], study, ["group", "attack", "epsilon"]
+        )
+        table.loc[again.index, "apart"] = again
         parts.append(table)
     table = pd.concat(parts, ignore_index=True)
     low, high = map(rate_of, scales.interval(table["estimate"], table["standard_error"]))
     table = table.assign(asr=rate_of(table["estimate"]), ci_low=low, ci_high=high)
-    table["apart"] = np.select(
-        [table["n_patients"].isna(), ~table["reached"].astype(bool)],
-        ["nobody knows the patients of its images", "the attack did not reach this amplitude"],
-        "",
-    )
     return table.assign(used=table["apart"] == "")
+
+
+def _kind(group: Mapping[str, Any]) -> str:
+    """The kind of image. `other` may be an eye or a knee, so there the classes are a part of it."""
+    if group["modality"] != "other":
+        return str(group["modality"])
+    return f"other ({', '.join(sorted(str(of).casefold() for of in group['classes'].values()))})"
+
+
+def _counted_already(
+    table: pd.DataFrame, names: pd.Series, study: SharedStudy, keys: Sequence[str]
+) -> pd.Series:
+    """Why rows of a study do not count: an attack that is the same but for its name counts there.
+
+    The first in the study's order counts. `names` are the attacks' names in the study, with the
+    index of `table`. The result has the rows that do not count.
+    """
+    order = {attack: place for place, attack in enumerate(study.about["attacks"])}
+    rows = table.assign(name=names, place=names.map(order)).sort_values("place", kind="stable")
+    first = rows.groupby(list(keys))["name"].transform("first")
+    why = "as " + rows["name"] + " it is the same attack as " + first + ", which counts"
+    return why[rows.duplicated(list(keys))]
 
 
 def labels_of(study: SharedStudy, attacks: Sequence[CommonAttack]) -> dict[str, str]:
     """The label of each attack of a study."""
-    by_settings = [(attack.settings, attack.label) for attack in attacks]
+    by_key = {settings_key(attack.settings): attack.label for attack in attacks}
     return {
-        name: next(label for of, label in by_settings if of == attack_settings(study, name))
-        for name in study.about["attacks"]
+        name: by_key[settings_key(attack_settings(study, name))] for name in study.about["attacks"]
     }
 
 
@@ -202,34 +254,64 @@ def _units(rates: pd.DataFrame, by: Sequence[str] = ("study", "modality")) -> pd
 
 def _all_conclusions(
     studies: Sequence[SharedStudy], labels: Mapping[str, Mapping[str, str]]
-) -> pd.DataFrame:
-    """Each study's conclusions. A rise over other doses is another number: `doses` tells them."""
-    parts = []
+) -> tuple[pd.DataFrame, list[SetApart]]:
+    """Each study's conclusions, and those that do not count.
+
+    A rise over other doses is another number, so `doses` has those that each rests on.
+    """
+    parts, apart = [], []
     for study in studies:
-        doses = {
-            attack: ", ".join(f"{epsilon:.6g}" for epsilon in of["epsilons"])
-            for attack, of in study.about["attacks"].items()
-        }
-        table = study.conclusions
-        parts.append(
-            table.assign(
-                study=study.name,
-                doses=[doses[attack] for attack in table["attack"]],
-                attack=[labels[study.name][attack] for attack in table["attack"]],
-            )
+        rows = study.conclusions
+        table = rows.assign(
+            study=study.name,
+            doses=[
+                _doses(study, *pair)
+                for pair in zip(rows["conclusion"], rows["attack"], strict=True)
+            ],
+            attack=[labels[study.name][attack] for attack in rows["attack"]],
+            scale=rows["scale"].fillna(""),
+            # The slopes of several groups are averaged, that of one is as it is.
+            statistic=rows["statistic"].fillna("").astype(str).str.replace("mean slope", "slope"),
         )
-    return pd.concat(parts, ignore_index=True)
+        again = _counted_already(table, rows["attack"], study, CONCLUSION_KEYS)
+        duplicates = table.loc[again.index].assign(why=again).to_dict("records")
+        apart += [
+            SetApart(study.name, f"{row['conclusion']} under {row['attack']}", row["why"])
+            for row in duplicates
+        ]
+        parts.append(table.drop(index=again.index))
+    return pd.concat(parts, ignore_index=True), apart
 
 
-def _other_doses(conclusions: pd.DataFrame) -> list[SetApart]:
-    """Conclusions that one study alone has at its doses, though others have the attack."""
+def _doses(study: SharedStudy, conclusion: str, attack: str) -> str:
+    """The doses that a study's conclusion rests on, as text; of groups that differ, each list."""
+    if conclusion in AT_OPERATING_EPSILON:
+        table = pd.DataFrame({"epsilon": study.about["attacks"][attack]["epsilons"]})
+        point = float(study.about["operating"]["epsilon"])
+        return f"{operating_epsilons(table.assign(attack=attack), point)[attack]:.6g}"
+    rows = study.rates[study.rates["attack"] == attack]
+    groups = rows_of_rise(rows) or [rows[rows["reached"].astype(bool)]]
+    lists = {tuple(sorted(of_group["epsilon"].unique())) for of_group in groups}
+    return "; ".join(", ".join(f"{epsilon:.6g}" for epsilon in doses) for doses in sorted(lists))
+
+
+def _other_conclusions(conclusions: pd.DataFrame) -> list[SetApart]:
+    """Conclusions that one study alone has in this form, though others have the attack."""
     apart = []
+    form = ("doses", "scale", "statistic")
     for (name, attack), rows in conclusions.groupby(["conclusion", "attack"], sort=False):
-        counts = rows["doses"].value_counts()
-        if len(counts) < 2:
-            continue
-        for row in rows[rows["doses"].map(counts) == 1].to_dict("records"):
+        records = rows.to_dict("records")
+        forms = Counter(tuple(row[key] for key in form) for row in records)
+        of_doses = Counter(row["doses"] for row in records)
+        for row in records if len(forms) > 1 else ():
+            if forms[tuple(row[key] for key in form)] > 1:
+                continue
             why = f"no other study has it at the same doses: {row['doses']}"
+            if of_doses[row["doses"]] > 1:
+                why = (
+                    f"no other study has this statistic on this scale: {row['statistic']}, "
+                    f"{row['scale']}"
+                )
             apart.append(SetApart(row["study"], f"{name} under {attack}", why))
     return apart
 
@@ -257,9 +339,10 @@ def _pooled(table: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, pd.
                 {**key, "without": study, **_row(of)}
                 for study, of in zip(units["study"], others, strict=True)
             ]
-    return pd.DataFrame(rows, columns=None if rows else [*keys, *_EMPTY]), pd.DataFrame(
-        without, columns=None if without else [*keys, "without", *_EMPTY]
-    )
+    columns = list(dict.fromkeys([*keys, "without", *_EMPTY]))
+    return pd.DataFrame(
+        rows, columns=None if rows else [name for name in columns if name != "without"]
+    ), pd.DataFrame(without, columns=None if without else columns)
 
 
 _EMPTY = (
@@ -306,16 +389,18 @@ def _with_notes(pooled: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     return pooled.assign(note=notes)
 
 
-def _differences(rates: pd.DataFrame) -> pd.DataFrame:
+def _differences(rates: pd.DataFrame, bounds: Mapping[str, str]) -> pd.DataFrame:
     """Meta-regression of success on one factor, where there are enough studies.
 
+    Attacks are compared only if epsilon bounds the same in them; `bounds` says what, by label.
     Two units of one study count as independent, which makes the interval of a difference wider
     than need be, since what they share cancels.
     """
     rows: list[dict[str, Any]] = []
+    rates = rates.assign(bounds=rates["attack"].map(bounds))
     for factor in FACTORS:
-        within = [name for name in ("modality", "attack", "epsilon") if name != factor]
-        by = dict.fromkeys(["study", "modality", factor])
+        within = [name for name in ("modality", "attack", "epsilon", "bounds") if name != factor]
+        by = dict.fromkeys(["study", "modality", "bounds", factor])
         units = _units(rates, [name for name in by if name != "attack"])
         for values, table in units.groupby(within, sort=False):
             counts = table[factor].value_counts()

@@ -4,7 +4,8 @@ No record id, image, path, date or draw by patient is read. A group with fewer t
 `smallest_count` patients or attacked images is left out; a count of flipped or unflipped images
 from 1 to `smallest_count` - 1 is not shown, and half of `smallest_count` stands for it in the
 estimate, so that small rates do not drop out and bias what is pooled. Nor may it follow from the
-other numbers: see `_conclusions`.
+other numbers: see `_conclusions`. The same holds of the images that were wrong before an attack:
+see `_group`.
 """
 
 import math
@@ -13,14 +14,14 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pgdose.analysis.bootstrap import FEWEST, PATIENTS_NOT_KNOWN
-from pgdose.analysis.conclusion_draws import rise_of
-from pgdose.analysis.operating_point import at, operating_epsilons
+from pgdose.analysis.conclusions import mean_over_groups
+from pgdose.analysis.operating_point import at, operating_epsilons, operating_iterations
 from pgdose.analysis.study_description import FILE, StudyDescription, read_description
 from pgdose.analysis.success import as_counted
+from pgdose.analysis.verdicts import MATTERS, UNDECIDED
 from pgdose.atlas.comparability import setting_text
 from pgdose.atlas.scales import (
     ARCSINE,
@@ -29,8 +30,9 @@ from pgdose.atlas.scales import (
     arcsine_error,
     half_width_error,
     independent_images,
-    rate_of,
+    interval,
 )
+from pgdose.atlas.shared_rise import rows_of_rise, shared_rise
 from pgdose.atlas.shared_study import (
     CONCLUSION_COLUMNS,
     FORMAT_VERSION,
@@ -48,6 +50,7 @@ from pgdose.tables import parquet, result_csv
 SMALLEST_COUNT = 5
 MAIN = "full"  # the folder of a group's main network
 TABLES = ("asr", "conclusions", "doses", "doses_reached", "networks")
+RISE = "grows_with_epsilon"
 SHARES = ("drops_above_confidence",)  # conclusions whose estimate is a share, not a difference
 # Settings of an attack that decide what it does to an image. Others say how its job is run, on how
 # many images, or at which epsilons, which the rows of rates.csv state.
@@ -81,9 +84,12 @@ def shared_study(
             f"{smallest_count} attacked images, so there is nothing to share"
         )
     attacks = {attack: _attack(description, attack) for attack in rates["attack"].unique()}
-    groups = {group: _group(description, tables, group) for group in rates["group"].unique()}
-    few_at_first = _few_at_an_iteration(description, tables["asr"], smallest_count)
-    conclusions = _conclusions(tables["conclusions"], rates, left_out, few_at_first)
+    groups = {
+        str(group): _group(description, tables["networks"], rows, smallest_count)
+        for group, rows in rates.groupby("group", sort=False)
+    }
+    hidden = _rest_on_hidden_counts(description, tables["asr"], smallest_count)
+    conclusions = _conclusions(tables["conclusions"], rates, left_out, hidden)
     about = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -183,86 +189,113 @@ def _main(table: pd.DataFrame) -> pd.DataFrame:
 def _conclusions(
     table: pd.DataFrame,
     rates: pd.DataFrame,
-    left_out: Counter[str],
-    few_at_first: Container[str],
+    left_out: Mapping[str, int],
+    hidden: Container[tuple[str, str]],
 ) -> pd.DataFrame:
     """Rows of conclusions.csv, from which nobody can solve for a count that `rates` does not show.
 
-    The rise over epsilon is then the one of the rates as they are shared. Other conclusions that
-    such a count is part of are left out, and so are all of an attack at least half of whose counts
-    are hidden, since the error tells them.
+    Those that such a count is part of are left out: the estimate, its error, the verdict and
+    whether there is one at all may tell it. The rise over epsilon is then worked out anew from
+    the rates as they are shared.
 
-    left_out:     by attack, rows that `rates` lacks
-    few_at_first: attacks with a count to hide at an iteration of the operating epsilon
+    left_out: by attack, rows that `rates` lacks
+    hidden:   conclusions and attacks with a count to hide
     """
     rows = []
     for row in table.to_dict("records"):
-        ends = row["estimate"], row["ci_low"], row["ci_high"]
-        if not all(isinstance(end, float | int) and math.isfinite(end) for end in ends):
-            continue
         of_attack = rates[rates["attack"] == row["attack"]]
-        n_hidden = int(of_attack["n_flipped"].isna().sum())
-        if 2 * n_hidden >= len(of_attack):  # also of an attack without any rate
-            continue
-        is_complete = not n_hidden and not left_out[row["attack"]]
-        digits = 3
-        if row["conclusion"] in SHARES:
-            pairs = independent_images(*ends)
-            estimate, error = arcsine(row["estimate"]), arcsine_error(pairs)
-        else:
-            estimate, error = row["estimate"], half_width_error(row["ci_low"], row["ci_high"])
-        if row["conclusion"] == "grows_with_epsilon" and not is_complete:
-            estimate, digits = _mean_rise(of_attack), 2
-        tells_a_count = {
-            "histology_less_sensitive": not is_complete,
-            "levels_off": row["attack"] in few_at_first or left_out[row["attack"]] > 0,
-        }
-        if tells_a_count.get(row["conclusion"], False):
-            continue
-        # An interval without a width says nothing of the spread.
-        if not (error > 0 and math.isfinite(estimate)):
-            continue
-        rows.append(
-            {
-                **{key: row[key] for key in ("conclusion", "attack", "verdict", "unit")},
-                "estimate": round(estimate, 6),
-                "standard_error": float(f"{error:.{digits}g}"),
-                "scale": ARCSINE if row["conclusion"] in SHARES else IDENTITY,
-                "statistic": row["statistic"],
-                "n": int(row["n"]),
-            }
+        is_complete = not left_out[row["attack"]] and (
+            (row["conclusion"], row["attack"]) not in hidden
         )
+        if of_attack.empty:
+            continue
+        if is_complete:
+            numbers = _numbers(row)
+        elif row["conclusion"] == RISE:
+            numbers = _numbers_of_shared_rise(of_attack)
+        else:
+            continue
+        if numbers:
+            rows.append({"conclusion": row["conclusion"], "attack": row["attack"], **numbers})
     return pd.DataFrame(rows, columns=list(CONCLUSION_COLUMNS))
 
 
-def _few_at_an_iteration(
-    description: StudyDescription, asr: pd.DataFrame, smallest: int
-) -> set[str]:
-    """Attacks with a count to hide at any iteration of the operating epsilon, in a main network."""
-    points = description.settings["operating_points"]
-    asr = as_counted(asr[asr["role"] == "main"], description.settings["measures"]["success"])
-    rows = asr[asr["epsilon"] == asr["attack"].map(operating_epsilons(asr, points["epsilon"]))]
-    rows = rows[rows["iteration"] > 0]
+def _numbers(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Of a conclusion as the study has it; empty if it has no estimate or no spread."""
+    ends = row["estimate"], row["ci_low"], row["ci_high"]
+    if not all(isinstance(end, float | int) and math.isfinite(end) for end in ends):
+        return {}
+    estimate, error = row["estimate"], half_width_error(row["ci_low"], row["ci_high"])
+    if row["conclusion"] in SHARES:
+        estimate, error = arcsine(estimate), arcsine_error(independent_images(*ends))
+    # An interval without a width says nothing of the spread.
+    if not error > 0:
+        return {}
     return {
-        str(attack)
-        for attack, n, flipped in zip(
-            rows["attack"], rows["n_attacked"], rows["n_flipped"], strict=True
-        )
-        if _is_hidden(flipped, n, smallest)
+        **{key: row[key] for key in ("verdict", "unit", "statistic")},
+        **_rounded(estimate, error),
+        "scale": ARCSINE if row["conclusion"] in SHARES else IDENTITY,
+        "n": int(row["n"]),
     }
 
 
-def _is_hidden(flipped: int, attacked: int, smallest: int) -> bool:
-    return any(0 < count < smallest for count in (flipped, attacked - flipped))
+def _numbers_of_shared_rise(rates: pd.DataFrame) -> dict[str, Any]:
+    """Of the rise of one attack's shared rates; empty if no group has one.
+
+    `n` is of the largest group, since the patients of several may be the same.
+    """
+    groups = rows_of_rise(rates)
+    if not groups:
+        return {}
+    estimate, error = shared_rise(groups)
+    low, high = interval(estimate, error)
+    return {
+        "verdict": "supported" if low > 0 else "contradicted" if high < MATTERS else UNDECIDED,
+        **_rounded(estimate, error),
+        **{"scale": IDENTITY, "statistic": mean_over_groups("rise"), "unit": "patients"},
+        "n": max(int(of_group["n_patients"].max()) for of_group in groups),
+    }
 
 
-def _mean_rise(rates: pd.DataFrame) -> float:
-    """The mean over groups of the rise over epsilon, of rates as they are shared."""
-    rises = [
-        rise_of(rate_of(of_group.sort_values("epsilon")["estimate"])[None])[0]
-        for _, of_group in rates[rates["reached"]].groupby("group")
-    ]
-    return float(np.nanmean(rises))
+def _rounded(estimate: float, error: float) -> dict[str, float]:
+    return {"estimate": round(estimate, 6), "standard_error": float(f"{error:.3g}")}
+
+
+def _rest_on_hidden_counts(
+    description: StudyDescription, asr: pd.DataFrame, smallest: int
+) -> set[tuple[str, str]]:
+    """Conclusions and attacks with a count to hide, in any training that they rest on."""
+    points = description.settings["operating_points"]
+    asr = as_counted(asr[asr["role"] != "further"], description.settings["measures"]["success"])
+    at_iteration = asr["iteration"] == asr["attack"].map(
+        operating_iterations(asr, points["iterations"])
+    )
+    at_epsilon = asr["epsilon"] == asr["attack"].map(operating_epsilons(asr, points["epsilon"]))
+    of_full_size = asr["role"] != "sized"
+    rests_on = {
+        **dict.fromkeys(
+            (RISE, "histology_less_sensitive", "drops_above_confidence"),
+            at_iteration & of_full_size,
+        ),
+        "levels_off": at_epsilon & (asr["iteration"] > 0) & of_full_size,
+        "training_size": at_iteration & at_epsilon,
+    }
+    attacked, flipped = asr["n_attacked"], asr["n_flipped"]
+    is_hidden = (attacked < smallest) | _is_hidden(flipped, attacked, smallest)
+    return {
+        (conclusion, str(attack))
+        for conclusion, rows in rests_on.items()
+        for attack in asr.loc[rows & is_hidden, "attack"].unique()
+    }
+
+
+def _is_hidden(flipped: Any, attacked: Any, smallest: int) -> Any:
+    """Whether a count is not shown; of columns, for each row."""
+    return _is_few(flipped, smallest) | _is_few(attacked - flipped, smallest)
+
+
+def _is_few(count: Any, smallest: int) -> Any:
+    return (count > 0) & (count < smallest)
 
 
 def _attack(description: StudyDescription, name: str) -> dict[str, Any]:
@@ -273,19 +306,37 @@ def _attack(description: StudyDescription, name: str) -> dict[str, Any]:
 
 
 def _group(
-    description: StudyDescription, tables: Mapping[str, pd.DataFrame], group: str
+    description: StudyDescription, networks: pd.DataFrame, rates: pd.DataFrame, smallest: int
 ) -> dict[str, Any]:
-    networks = _main(tables["networks"])
+    """What share.json says of a group; `rates` are its rows of rates.csv.
+
+    From 1 to `smallest` - 1 images that were wrong before the attack are not told: half of
+    `smallest` stands for them in the accuracy. Neither images nor patients may then differ from
+    those that were attacked by so few, so the images are left out, and the patients are those of
+    the attacked images.
+    """
+    group = rates["group"].iloc[0]
+    networks = _main(networks)
     row = networks[networks["group"] == group].iloc[0]
-    image = description.settings["groups"][group]["image"]
+    total, accuracy = int(row["n_images"]), float(row["accuracy"])
+    attacked, of_attacked = set(rates["n_attacked"]), set(rates["n_patients"].dropna())
+    n_images = None if any(_is_few(total - n, smallest) for n in attacked) else total
+    if n_images is None or _is_few(round(total * (1 - accuracy)), smallest):
+        size = max(attacked) + smallest / 2 if n_images is None else n_images
+        accuracy = 1 - smallest / 2 / size
+    n_patients = None if pd.isna(row["n_patients"]) else int(row["n_patients"])
+    if n_patients is not None and (
+        n_images is None or any(_is_few(n_patients - n, smallest) for n in attacked | of_attacked)
+    ):
+        n_patients = int(max(of_attacked)) if of_attacked else None
     values = (
         description.modality[group],
         dict(description.classes[group]),
         str(row["network"]),
-        image["size"],
-        round(float(row["accuracy"]), 3),
-        int(row["n_images"]),
-        None if pd.isna(row["n_patients"]) else int(row["n_patients"]),
+        description.settings["groups"][group]["image"]["size"],
+        round(accuracy, 3),
+        n_images,
+        n_patients,
     )
     return dict(zip(_GROUP_KEYS, values, strict=True))
 
@@ -310,10 +361,10 @@ def _sentences(study: SharedStudy) -> Iterable[str]:
     for group, of in about["groups"].items():
         patients = "unknown" if of["n_patients"] is None else f"{of['n_patients']:,}"
         classes = ", ".join(f"{name}: {title}" for name, title in of["classes"].items())
+        images = "" if of["n_images"] is None else f" on {of['n_images']:,} validation images"
         yield (
             f"Group {group}: {of['modality']} images, classes {classes}; network {of['network']} "
-            f"at {of['size']} px, accuracy {of['accuracy']:g} on {of['n_images']:,} validation "
-            f"images; patients: {patients}."
+            f"at {of['size']} px, accuracy {of['accuracy']:g}{images}; patients: {patients}."
         )
     for attack, of in about["attacks"].items():
         parts = ", ".join(
@@ -332,9 +383,15 @@ def _sentences(study: SharedStudy) -> Iterable[str]:
         f"patients or {about['smallest_count']} images are left out."
     )
     yield (
+        f"Where 1 to {about['smallest_count'] - 1} images were wrong before the attack, "
+        f"{about['smallest_count'] / 2:g} stands for them in the accuracy, and the patients are "
+        "those of the attacked images. The number of validation images is not given if it tells "
+        "them."
+    )
+    yield (
         f"Conclusions of the paper: {len(conclusions)} rows, each with an estimate, its standard "
-        "error, the verdict and how many patients, groups or trainings it rests on. None "
-        "from which a count could be worked out that is not shown."
+        "error, the verdict and how many patients, groups or trainings it rests on. None rests on "
+        "a count that is not shown; a rise over epsilon is then the one of the shared rates."
     )
     yield (
         "Nothing else: no record ids, images, networks, paths, reports, draws by patient, or dates "

@@ -25,17 +25,20 @@ ABOUT_KEYS = {
     "smallest_count": "counts from 1 to one less are not shown",
     "rows_left_out": "rows of too few patients or images",
     "groups": "of each group: modality, titles of its classes, network, size, accuracy, validation "
-    "images, patients",
+    "images, patients. Where fewer than `smallest_count` images and not 0 were wrong before the "
+    "attack, half of it stands for them in the accuracy; `n_images` is null if it tells them, and "
+    "the patients are then those of the attacked images",
     "attacks": "of each attack: all settings that decide what it does to an image, and `epsilons`",
 }
 ATLAS_TABLES = {
     "rates": "the rates of all studies, with `attack` as the atlas calls it, `used`, and in "
     "`apart` why a row is not used",
-    "units": "what is pooled: the mean over the groups of a study, for each kind of image",
+    "units": "what is pooled: the mean over the groups of a study, for each kind of image; `other` "
+    "images are of one kind if their classes are",
     "pooled": "success by kind of image, attack and epsilon: mean with its 95 % interval, "
     "prediction interval, `tau`, `i2`, Cochran's `q`",
     "conclusions": "the conclusions of all studies, with the doses that each rests on",
-    "pooled_conclusions": "conclusions of the same attack at the same doses, pooled",
+    "pooled_conclusions": "conclusions of the same attack, doses, scale and statistic, pooled",
     "leave_one_out": "the same without each study in turn",
     "differences": "meta-regression on kind of image, network and attack",
 }

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pgdose.analysis.intervals import wilson
 from pgdose.atlas import scales, sharing
+from pgdose.atlas.shared_rise import rows_of_rise, shared_rise
 from pgdose.atlas.shared_study import (
     ABOUT,
     CONCLUSIONS,
@@ -84,9 +85,128 @@ def test_hidden_counts_look_all_alike(tmp_path: Path, others: list[int], place: 
     for other in shares[1:]:
         assert other.rates.equals(shares[0].rates)
         assert other.conclusions.equals(shares[0].conclusions)
-    hidden = 2 if others == [30, 57] else 1
-    kept = set(shares[0].conclusions["conclusion"])
-    assert kept == ({"grows_with_epsilon", "drops_above_confidence"} if hidden == 1 else set())
+        assert {**other.about, "study_digest": ""} == {**shares[0].about, "study_digest": ""}
+    assert set(shares[0].conclusions["conclusion"]) == {"grows_with_epsilon"}
+
+
+def test_hidden_counts_of_a_group_at_the_ceiling_look_all_alike(tmp_path: Path) -> None:
+    """The study itself takes 56 of 60 as off the ceiling, and 57 as at it."""
+    shares = []
+    for n in (56, 57, 58, 59):
+        results = finished_results(tmp_path / str(n), {"X-TB": [n, 60], "H-TH": [20, 45]})
+        change_verdict(results, "undecided" if n > 56 else "supported")
+        shares.append(sharing.shared_study(results).conclusions)
+    assert all(other.equals(shares[0]) for other in shares[1:])
+    rise = shares[0].set_index("conclusion").loc["grows_with_epsilon"]
+    assert rise["estimate"] == pytest.approx(25 / 60, abs=1e-6) and rise["n"] == 60
+    assert rise["standard_error"] == pytest.approx(0.0826, rel=0.05)
+
+
+def change_verdict(results: Path, verdict: str) -> None:
+    path = results / "tables/conclusions.csv"
+    result_csv.write_csv(result_csv.read_csv(path).assign(verdict=verdict), path)
+    write_manifest(results)
+
+
+def test_a_shared_rise_is_never_more_certain_than_its_patients_are() -> None:
+    """Its error is at least that of two independent rates of as many patients."""
+    error = scales.arcsine_error(60)
+    rates = pd.DataFrame(
+        {
+            **{"group": "X-TB", "epsilon": [0.002, 0.004], "n_patients": 60, "reached": True},
+            **{"estimate": [scales.arcsine(0.3), scales.arcsine(0.6)], "standard_error": error},
+        }
+    )
+    estimate, spread = shared_rise(rows_of_rise(rates))
+    assert estimate == pytest.approx(0.3)
+    assert spread == pytest.approx(math.sqrt((0.3 * 0.7 + 0.6 * 0.4) / 60), rel=0.06)
+
+
+def test_a_shared_rise_is_of_the_groups_that_the_study_s_own_is_of() -> None:
+    """Not of those at the ceiling, of unknown patients, or with one dose that was reached."""
+    groups = {"off": [0.3, 0.6], "ceiling": [0.96, 1.0], "unknown": [0.3, 0.9], "one": [0.3, 0.9]}
+    rates = pd.DataFrame(
+        [
+            {
+                **{"group": group, "epsilon": epsilon, "estimate": scales.arcsine(rate)},
+                "standard_error": 0.05,
+                "n_patients": pd.NA if group == "unknown" else 60,
+                "reached": group != "one" or epsilon < 0.003,
+            }
+            for group, pair in groups.items()
+            for epsilon, rate in zip((0.002, 0.004), pair, strict=True)
+        ]
+    )
+    assert [set(rows["group"]) for rows in rows_of_rise(rates)] == [{"off"}]
+
+
+def test_few_images_that_were_wrong_before_the_attack_are_hidden(tmp_path: Path) -> None:
+    """Whatever is told of the group, it is the same for 1 to 4 of them."""
+    groups = {}
+    for wrong in (0, 1, 2, 3, 4, 5):
+        results = finished_results(tmp_path / str(wrong), {"X-TB": [20, 45]}, wrong=wrong)
+        study = sharing.shared_study(results)
+        groups[wrong] = study.about["groups"]["X-TB"]
+        assert ("on 60" in "".join(sharing.in_words(study))) == (wrong == 0)
+    assert all(groups[wrong] == groups[1] for wrong in (2, 3, 4))
+    assert groups[1]["n_images"] is None and groups[1]["n_patients"] == 60
+    assert groups[1]["accuracy"] == round(60 / 62.5, 3)
+    assert [groups[wrong]["n_images"] for wrong in (0, 5)] == [60, 65]
+    assert [groups[wrong]["n_patients"] for wrong in (0, 5)] == [60, 65]
+    assert groups[5]["accuracy"] == round(60 / 65, 3)
+
+
+def test_few_wrong_images_are_hidden_where_a_part_of_the_images_is_attacked(
+    tmp_path: Path,
+) -> None:
+    groups = []
+    for accuracy in (199 / 200, 196 / 200):
+        results = finished_results(tmp_path / str(accuracy), {"X-TB": [20, 45]})
+        path = results / "tables/networks.csv"
+        table = result_csv.read_csv(path).assign(n_images=200, n_patients=190, accuracy=accuracy)
+        result_csv.write_csv(table, path)
+        write_manifest(results)
+        groups.append(sharing.shared_study(results).about["groups"]["X-TB"])
+    assert groups[0] == groups[1] and groups[0]["n_images"] == 200
+    assert groups[0]["accuracy"] == round(1 - 2.5 / 200, 3)
+
+
+OVER_DOSES = {"histology_less_sensitive", "drops_above_confidence"}
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "iteration", "role", "without"),
+    [
+        (0.002, 20, "main", OVER_DOSES),
+        (0.004, 20, "main", {*OVER_DOSES, "levels_off", "training_size"}),
+        (0.004, 1, "main", {"levels_off"}),
+        (0.002, 1, "main", set()),
+        (0.004, 20, "sized", {"training_size"}),
+        (0.002, 20, "repeat", OVER_DOSES),
+        (0.004, 20, "further", set()),
+    ],
+)
+def test_conclusions_that_rest_on_a_hidden_count_are_left_out(
+    tmp_path: Path, epsilon: float, iteration: int, role: str, without: set[str]
+) -> None:
+    """A count of any training that they rest on, at the doses and iterations of them."""
+    results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
+    asr, conclusions = (results / f"tables/{name}.csv" for name in ("asr", "conclusions"))
+    table = result_csv.read_csv(asr)
+    row = table[(table["epsilon"] == epsilon) & (table["iteration"] == 20)]
+    if (iteration, role) == (20, "main"):
+        table = table.drop(index=row.index)
+    row = row.assign(iteration=iteration, role=role, n_flipped=3)
+    result_csv.write_csv(pd.concat([table, row]), asr)
+    table = result_csv.read_csv(conclusions)
+    rise = table[table["conclusion"] == "grows_with_epsilon"]
+    others = {"histology_less_sensitive", "levels_off", "training_size"}
+    table = table[~table["conclusion"].isin(others)]
+    more = [rise.assign(conclusion=name) for name in sorted(others)]
+    result_csv.write_csv(pd.concat([table, *more]), conclusions)
+    write_manifest(results)
+    shared = set(sharing.shared_study(results).conclusions["conclusion"])
+    assert shared == {"grows_with_epsilon", *OVER_DOSES, *others} - without
 
 
 def test_a_group_that_is_left_out_cannot_be_worked_out(tmp_path: Path) -> None:
@@ -147,7 +267,7 @@ def test_conclusions(tmp_path: Path) -> None:
     results = finished_results(tmp_path / "r", {"X-TB": [20, 45]})
     table = sharing.shared_study(results).conclusions.set_index("conclusion")
     assert set(table.index) == {"grows_with_epsilon", "drops_above_confidence"}
-    assert table.loc["grows_with_epsilon", "standard_error"] == pytest.approx(0.051, abs=5e-4)
+    assert table.loc["grows_with_epsilon", "standard_error"] == pytest.approx(0.0826, abs=5e-4)
     assert table.loc["drops_above_confidence", "scale"] == "arcsine"
 
 
