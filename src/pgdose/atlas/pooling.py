@@ -32,7 +32,9 @@ from pgdose.atlas.shared_study import SharedStudy
 from pgdose.errors import UserError
 
 FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE = 3, 10  # units of a meta-regression
-FEWEST_SIZES = 3  # of rates that two shares have in common, if they are to be of one study
+# Of counts that two shares have in common, if they are to be of one study: small sites agree in a
+# few by chance. Other draws of the bootstrap give other errors, so equal ones need fewer.
+FEWEST_SIZES, FEWEST_SIZES_ALONE = 3, 5
 FACTORS = ("modality", "network", "attack")
 #: Conclusions that are pooled are equal in these.
 CONCLUSION_KEYS = ("conclusion", "attack", "doses", "scale", "statistic")
@@ -119,20 +121,17 @@ def _check_different(studies: Sequence[SharedStudy]) -> None:
 def _equal_groups(mine: pd.DataFrame, others: pd.DataFrame) -> str:
     """A group of each whose counts are equal at all doses that both have; empty if there is none.
 
-    Then it is the same network and the same images. Errors do not tell, since they rest on draws.
-    Of small sites a few counts may agree by chance, so they must be of several sizes. Studies of
-    one or two doses must agree in all that they have. `mine` and `others` are as `_counts` makes
-    them.
+    Then it is the same network and the same images. Studies of one or two doses must agree in all
+    that they have. `mine` and `others` are as `_counts` makes them.
     """
     both_by_group = (
         [(str(group), rows) for group, rows in table[table["n_flipped"] >= 0].groupby("group")]
         for table in (mine, others)
     )
     for (group, rows), (other_group, other_rows) in product(*both_by_group):
-        both = rows.merge(other_rows, on=["attack", "epsilon"], suffixes=("", " of the other"))
-        of_other = both[[f"{name} of the other" for name in _COUNTS]]
-        is_equal = np.array_equal(both[_COUNTS].to_numpy(), of_other.to_numpy())
-        if is_equal and both["n_flipped"].nunique() >= FEWEST_SIZES:
+        both = rows.merge(other_rows, on=["attack", "epsilon"], suffixes=("", _OF_OTHER))
+        fewest = FEWEST_SIZES if _are_equal(both, ["standard_error"]) else FEWEST_SIZES_ALONE
+        if _are_equal(both, _COUNTS) and both["n_flipped"].nunique() >= fewest:
             return f"group {' and '.join(dict.fromkeys([group, other_group]))}"
     sizes = mine.loc[mine["n_flipped"] >= 0, "n_flipped"]
     is_between = (mine["n_flipped"] > 0) & (mine["n_flipped"] < mine["n_attacked"])
@@ -143,6 +142,12 @@ def _equal_groups(mine: pd.DataFrame, others: pd.DataFrame) -> str:
 
 
 _COUNTS = ["n_patients", "n_attacked", "n_flipped"]
+_OF_OTHER = " of the other"
+
+
+def _are_equal(both: pd.DataFrame, columns: Sequence[str]) -> bool:
+    of_other = both[[f"{name}{_OF_OTHER}" for name in columns]]
+    return np.array_equal(both[list(columns)].to_numpy(), of_other.to_numpy())
 
 
 def _counts(study: SharedStudy) -> pd.DataFrame:
@@ -156,8 +161,9 @@ def _counts(study: SharedStudy) -> pd.DataFrame:
 
 
 def _sorted(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """All counts, in an order that does not depend on the groups' names."""
-    return sorted(table[["attack", "epsilon", *_COUNTS]].itertuples(index=False, name=None))
+    """All counts and errors, in an order that does not depend on the groups' names."""
+    columns = ["attack", "epsilon", *_COUNTS, "standard_error"]
+    return sorted(table[columns].itertuples(index=False, name=None))
 
 
 def _all_rates(
