@@ -391,7 +391,9 @@ def _with_notes(pooled: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     notes = []
     for row in pooled.to_dict("records"):
         low, high = ends[tuple(row[key] for key in keys)]
-        notes.append(_NEVER if high <= 0 else _ALWAYS if rate_of(low) >= 1 else "")
+        # An estimate at the upper end of the scale is rounded where it is shared.
+        always = low >= np.pi / 2 - 1e-6
+        notes.append(_NEVER if high <= 0 else _ALWAYS if always else "")
     return pooled.assign(note=notes)
 
 

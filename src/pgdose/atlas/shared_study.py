@@ -10,19 +10,19 @@
 """
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
+from pgdose.atlas.shared_schema import About, Conclusion, Rate, first_mistake
 from pgdose.errors import UserError
 from pgdose.manifest import comparison, document
 from pgdose.manifest.document import Entry
-from pgdose.manifest.files import MANIFEST, is_folder, sha256_of, shown
-from pgdose.names import NAME_RULE, is_name
+from pgdose.manifest.files import MANIFEST, describe, is_folder, sha256_of, shown, walk
 from pgdose.tables import result_csv
 from pgdose.tables.output_files import atomic
 
@@ -60,7 +60,7 @@ CONCLUSION_COLUMNS = {
     "n": "how many patients, groups or trainings it rests on",
     "unit": "which of them",
 }
-_KEYS = ("name", "study_digest", "success", "operating", "groups", "attacks", "smallest_count")
+AGAIN = "ask its owner for it again"
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,29 @@ class OtherVersionError(Exception):
     """A folder whose format is not the one that this version of pgdose reads."""
 
 
+def check_new_folder(folder: Path) -> None:
+    """UserError unless nothing, or an empty folder, stands at a path."""
+    try:
+        if not is_folder(folder) and (folder.exists() or folder.is_symlink()):
+            raise UserError(f"{shown(folder)} is a file; give a folder")
+        if is_folder(folder) and any(folder.iterdir()):
+            raise UserError(f"{shown(folder)} is there and not empty; give a new folder")
+    except OSError as error:
+        raise UserError(f"{shown(folder)} {describe(error)}; give another folder") from None
+
+
 def write_study(study: SharedStudy, readme: str, folder: Path) -> None:
-    """Write the folder, which must be new or empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{shown(folder)} is there and not empty; give a new folder")
+    """Write the folder, which must be new or empty.
+
+    UserError too if share.json would hold what `read_study` refuses, such as a title that is long.
+    """
+    check_new_folder(folder)
+    try:
+        About.model_validate(study.about)
+    except ValidationError as error:
+        raise UserError(
+            f"{ABOUT}: {first_mistake(error)}; change it in the study, and run that again"
+        ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(study.about, indent=2, ensure_ascii=False, allow_nan=False)
@@ -116,61 +135,108 @@ def read_study(folder: Path) -> SharedStudy:
     """Read a folder that `write_study` wrote, whole and unchanged.
 
     Raises:
-        UserError: it is none, or was changed; the message names the file.
+        UserError: it is none, was changed, or holds what `write_study` cannot have written; the
+            message names the file, and the key, or the row and column.
         OtherVersionError: another version of pgdose wrote it in another format.
     """
+    _check_whole(folder)
+    about = _about(folder / ABOUT)
+    rates = _table(folder / RATES, RATE_COLUMNS, Rate, ("group", "attack", "epsilon"))
+    conclusions = _table(
+        folder / CONCLUSIONS, CONCLUSION_COLUMNS, Conclusion, ("conclusion", "attack")
+    )
+    if rates.empty:
+        raise UserError(f"{shown(folder / RATES)} has no row; {AGAIN}")
+    for file, table in ((RATES, rates), (CONCLUSIONS, conclusions)):
+        for column, key in (("group", "groups"), ("attack", "attacks")):
+            if column in table and (unknown := set(table[column]) - set(about[key])):
+                raise UserError(
+                    f"{shown(folder / file)}: {column} {sorted(unknown)[0]!r} is not among the "
+                    f"{key} of {ABOUT}; {AGAIN}"
+                )
+    whole = {"n_patients": "Int64", "n_flipped": "Int64"}  # they have empty cells
+    return SharedStudy(about, rates.astype(whole), conclusions)
+
+
+def _check_whole(folder: Path) -> None:
+    """UserError unless the folder holds the files of a share as its manifest lists them."""
     if not is_folder(folder):
-        raise UserError(f"there is no folder {shown(folder)}; give folders of `pgdose share`")
+        what = f"{shown(folder)} is a file" if folder.exists() else f"there is no {shown(folder)}"
+        raise UserError(f"{what}; give folders of `pgdose share`")
     try:
-        manifest = document.read(folder)
+        manifest = document.read(folder, AGAIN)
     except FileNotFoundError:
         raise UserError(
             f"{shown(folder)} has no {MANIFEST}, so it is no folder of `pgdose share`, or was "
             "copied in part; give the whole folder"
         ) from None
-    if ABOUT not in {entry.path for entry in manifest.entries}:
+    listed = {entry.path for entry in manifest.entries}
+    if ABOUT not in listed:
         raise UserError(
             f"{shown(folder)} is no folder of `pgdose share`; of a results folder make one first: "
             f"pgdose share {shown(folder)} -o FOLDER"
         )
-    if faults := comparison.compare(folder, manifest).faults:
-        lines = "\n".join(f"  {line.split(';')[0]}" for line in faults)
-        raise UserError(
-            f"{shown(folder)} was changed after it was shared; ask its owner for it again:\n{lines}"
-        )
-    about = _about(folder)
-    rates = _table(folder / RATES, RATE_COLUMNS)
-    conclusions = _table(folder / CONCLUSIONS, CONCLUSION_COLUMNS)
-    study = SharedStudy(about, rates, conclusions)
-    _check_numbers(folder, study)
-    return study
+    if missing := {RATES, CONCLUSIONS} - listed:
+        raise UserError(f"{shown(folder / MANIFEST)} does not list {min(missing)}; {AGAIN}")
+    if faults := comparison.faults_of(folder, manifest.entries, AGAIN):
+        lines = "\n".join(f"  {line}" for line in faults)
+        raise UserError(f"{shown(folder)} was changed after it was shared:\n{lines}")
+    if added := sorted(set(walk(folder, lambda _: None)) - listed):
+        lines = "\n".join(f"  {shown(folder / path)}" for path in added)
+        raise UserError(f"These do not belong in a shared folder; delete them:\n{lines}")
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    path = folder / ABOUT
+def _about(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(_text(path))
-    except ValueError:
-        raise UserError(f"{shown(path)} is no JSON; ask its owner for it again") from None
-    version = about.get("format_version") if isinstance(about, dict) else None
+    except (ValueError, RecursionError):  # of lists in lists
+        raise UserError(f"{shown(path)} is no JSON; {AGAIN}") from None
+    version = about.get("format_version") if isinstance(about, dict) else FORMAT_VERSION
     if version != FORMAT_VERSION:
-        raise OtherVersionError(f"format version {version!r}; this pgdose reads {FORMAT_VERSION}")
-    if missing := [key for key in _KEYS if key not in about]:
-        raise UserError(f"{shown(path)} lacks {', '.join(missing)}; ask its owner for it again")
-    if not is_name(str(about["name"])):
-        raise UserError(f"{shown(path)}: name: {about['name']!r} is no name: {NAME_RULE}")
+        raise OtherVersionError(
+            f"format version {shown(repr(version)[:40])}; this pgdose reads {FORMAT_VERSION}"
+        )
+    try:
+        About.model_validate(about)
+    except ValidationError as error:
+        raise UserError(f"{shown(path)}: {first_mistake(error)}; {AGAIN}") from None
     return dict(about)
 
 
-def _table(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+def _table(
+    path: Path, columns: Mapping[str, str], row_model: type[BaseModel], keys: Sequence[str]
+) -> pd.DataFrame:
+    """A table whose rows fit the model; no two of them have the same keys."""
     _text(path)
     try:
-        table = result_csv.read_csv(path)
+        cells = result_csv.read_csv(path, all_texts=True)
     except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{shown(path)} is no table: {error}") from None
-    if list(table.columns) != list(columns):
-        raise UserError(f"{shown(path)}: its columns are not {', '.join(columns)}")
-    return table
+        raise UserError(
+            f"{shown(path)} is no table: {shown(str(error).strip())}; {AGAIN}"
+        ) from None
+    if list(cells.columns) != list(columns) or not isinstance(cells.index, pd.RangeIndex):
+        raise UserError(f"{shown(path)}: its columns are not {', '.join(columns)}; {AGAIN}")
+    rows, places = [], dict[tuple[Any, ...], int]()
+    for place, row in enumerate(cells.astype(object).to_dict("records"), start=2):
+        values = {name: None if pd.isna(cell) else cell for name, cell in row.items()}
+        try:
+            rows.append(row_model.model_validate(values).model_dump())
+        except ValidationError as error:
+            raise UserError(
+                f"{shown(path)}, row {place}: {first_mistake(error)}; {AGAIN}"
+            ) from None
+        key = tuple(_rounded(rows[-1][name]) for name in keys)
+        if places.setdefault(key, place) != place:
+            stated = ", ".join(f"{name} {row[name]}" for name in keys)
+            raise UserError(
+                f"{shown(path)}, row {place}: {stated} stands in row {places[key]} too; {AGAIN}"
+            )
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _rounded(value: Any) -> Any:
+    """An epsilon as it is compared with that of another study."""
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _text(path: Path) -> str:
@@ -179,26 +245,4 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise UserError(f"{shown(path)} is no text; ask its owner for it again") from None
-
-
-def _check_numbers(folder: Path, study: SharedStudy) -> None:
-    """UserError unless what is pooled are numbers, of groups and attacks that share.json names."""
-    for file, table in ((RATES, study.rates), (CONCLUSIONS, study.conclusions)):
-        for column in ("estimate", "standard_error"):
-            values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
-            bad = [row for row, v in enumerate(values) if not math.isfinite(v)]
-            if column == "standard_error":
-                bad += [row for row, v in enumerate(values) if not v > 0]
-            if bad:
-                raise UserError(
-                    f"{shown(folder / file)}, row {bad[0] + 2}: {column} is "
-                    f"{values[bad[0]]:g}; it must be a number"
-                    f"{' over 0' * (column == 'standard_error')}"
-                )
-        for column, key in (("group", "groups"), ("attack", "attacks")):
-            if column in table and (unknown := set(table[column]) - set(study.about[key])):
-                raise UserError(
-                    f"{shown(folder / file)}: {column} {sorted(unknown)[0]!r} is not among the "
-                    f"{key} of {ABOUT}"
-                )
+        raise UserError(f"{shown(path)} is no text; {AGAIN}") from None

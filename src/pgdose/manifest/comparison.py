@@ -22,6 +22,7 @@ from pgdose.manifest.files import (
 )
 
 THREADS = min(4, os.cpu_count() or 1)  # more only make a disk seek
+REMEDY = "run the study again, or restore it from a copy"
 MOVE = "move it elsewhere or delete it"
 
 
@@ -87,13 +88,12 @@ def compare(results: Path, manifest: Manifest) -> Comparison:
     return Comparison([faults[path] for path in sorted(faults)], notes, intact)
 
 
-def faults_of(results: Path, entries: Sequence[Entry]) -> list[str]:
+def faults_of(results: Path, entries: Sequence[Entry], remedy: str = REMEDY) -> list[str]:
     """What is wrong with some of the listed files; others are neither read nor looked for."""
     sizes, leads_away = {entry.size for entry in entries}, _links(results)
     found = map_in_threads(lambda entry: _find(results, entry, sizes, leads_away), entries, THREADS)
     return [
-        f"{shown(results / entry.path)}: {state.problem or 'has changed'}; run the study again, or "
-        "restore it from a copy"
+        f"{shown(results / entry.path)}: {state.problem or 'has changed'}; {remedy}"
         for entry, state in zip(entries, found, strict=True)
         if not state.is_intact(entry)
     ]

@@ -153,10 +153,11 @@ def read_finished(results: Path) -> Manifest:
     return manifest
 
 
-def read(results: Path) -> Manifest:
+def read(results: Path, remedy: str = REMEDY) -> Manifest:
     """The manifest of a results folder.
 
-    Nothing in it leads out of the folder, and no file is listed twice, whoever wrote it.
+    Nothing in it leads out of the folder, and no file is listed twice, whoever wrote it. `remedy`
+    ends the message of each error.
 
     Raises:
         FileNotFoundError: there is none.
@@ -167,23 +168,25 @@ def read(results: Path) -> Manifest:
     if problem := problem_at(path):
         if problem == "missing":
             raise FileNotFoundError(path)
-        raise UserError(f"{shown(path)}: {problem}; {REMEDY}")
+        raise UserError(f"{shown(path)}: {problem}; {remedy}")
     try:
         too_large = path.stat().st_size > MOST_BYTES
         with path.open("rb") as file:
             content = b"" if too_large else file.read(MOST_BYTES + 1)  # a file of /proc has no size
     except OSError as error:
-        raise UserError(f"{shown(path)}: {describe(error)}; {REMEDY}") from None
+        raise UserError(f"{shown(path)}: {describe(error)}; {remedy}") from None
     if too_large or len(content) > MOST_BYTES:
-        raise UserError(f"{shown(path)}: over {MOST_BYTES // 2**20} MB, so no manifest; {REMEDY}")
+        raise UserError(f"{shown(path)}: over {MOST_BYTES // 2**20} MB, so no manifest; {remedy}")
     try:
         return _parse(content)
     except ValueError as error:
-        raise Damaged(shown(path), f"{error}; {REMEDY}") from None
+        raise Damaged(shown(path), f"{error}; {remedy}") from None
 
 
 def _parse(content: bytes) -> Manifest:
     """ValueError with what is wrong."""
+    if b"\r\n" in content:
+        raise ValueError("its line ends were changed: it was copied as text (for instance by git)")
     body, last = _without_last_line(content)
     if last != _LAST.format(_hex(body)).encode():
         raise ValueError("its lines do not match the digest in its last one")

@@ -42,7 +42,9 @@ CLAIM = (
     Item("1", "Title or abstract names the AI method", YOU, add="this is a study of robustness"),
     Item("2", "Structured summary", IN_PART, "first", "your own wording"),
     Item("3", "Background, intended use and role", YOU, add="what the classifier is for"),
-    Item("4", "Aims and hypotheses", IN_PART, "limits", "your aims; why this limit", LIMIT),
+    Item(
+        "4", "Aims and hypotheses", IN_PART, "limits", "your aims; why and when this limit", LIMIT
+    ),
     Item("5", "Prospective or retrospective", YOU, add="how the images came about"),
     Item("6", "Goal of the study", IN_PART, "threat", "the goal of your study"),
     Item("7", "Sources of the data", IN_PART, "data", "names and dates of the sources"),
@@ -89,7 +91,14 @@ STARD = (
     Item("1", "Title or abstract names a measure of accuracy", YOU, add="this is on robustness"),
     Item("2", "Structured abstract", IN_PART, "first", "your own wording"),
     Item("3", "Background, intended use and clinical role", YOU, add="what the test is for"),
-    Item("4", "Objectives and hypotheses", IN_PART, "limits", "your aims; why this limit", LIMIT),
+    Item(
+        "4",
+        "Objectives and hypotheses",
+        IN_PART,
+        "limits",
+        "your aims; why and when this limit",
+        LIMIT,
+    ),
     Item("5", "Data collection before or after the test", YOU, add="how the images came about"),
     Item("6", "Eligibility", IN_PART, "data", "whom your archive holds"),
     Item("7", "How participants were identified", YOU, add="symptoms, referrals, registry"),

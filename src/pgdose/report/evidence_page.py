@@ -1,6 +1,6 @@
 """evidence.html: what a study shows of a classifier, for a regulator's or a reviewer's file.
 
-It says what was claimed beforehand and whether it holds, against which attacker, on which data, and
+It says which limit was declared and whether it is kept, against which attacker, on which data, and
 what was not tested. Each number is one of the result tables.
 """
 
@@ -46,6 +46,12 @@ SECTIONS = {
     "checks": "Checks of the attacks",
     "checklists": "Reporting checklists",
     "made": "How it was made",
+}
+# What amplitudes are amplitudes of; those of an external attack are its library's.
+_BOUNDS_IN_WORDS = {
+    "iterate": "in each pixel (L-infinity)",
+    "l2": "in L2 length",
+    "gradient": "of each step’s gradient",
 }
 _KINDS = {acceptance.PASS: "supported", acceptance.FAIL: "contradicted"}
 
@@ -157,7 +163,7 @@ def verdict(data: EvidenceData) -> str:
     rows = data.acceptance
     if rows.empty:
         return (
-            "No limit was declared beforehand (section acceptance of the study), so this page "
+            "No limit was declared (section acceptance of the study), so this page "
             "reports what was measured and accepts or rejects nothing."
         )
     counts = rows["verdict"].value_counts()
@@ -171,7 +177,8 @@ def verdict(data: EvidenceData) -> str:
     return (
         f"{'All limits are kept' if kept else 'Not all limits are kept'} "
         f"({wording.join_names(parts)}, of {number}). "
-        f"Declared before results were read: {'; '.join(sorted(declared))}."
+        f"Declared in the study file; only its authors can say whether before the results were "
+        f"read: {'; '.join(sorted(declared))}."
     )
 
 
@@ -324,13 +331,9 @@ def not_tested(report: ReportData) -> list[str]:
     """What a reader might take for tested and is not; each from a fact of the study."""
     real = _real(report)
     clips = {of.get("clip") for of in real.values()}
-    lines = []
-    epsilons = [epsilon for of in real.values() for epsilon in of["epsilon"]]
-    if epsilons:
-        lines.append(
-            f"Amplitudes under {min(epsilons):g} and over {max(epsilons):g}, and more iterations "
-            "than those of each attack."
-        )
+    lines = _amplitudes_beyond(real)
+    if real:
+        lines.append("More iterations than those of each attack.")
     if "l2" not in clips:
         lines.append("Changes that are bounded by their L2 length.")
     if "iterate" not in clips:
@@ -362,6 +365,18 @@ def not_tested(report: ReportData) -> list[str]:
     if len(networks) and not (networks["role"] == "repeat").any():
         lines.append("Another training of the same network, which may be flipped more or less.")
     return lines
+
+
+def _amplitudes_beyond(attacks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each bound, since the amplitudes of one are no amplitudes of another."""
+    epsilons: dict[str, list[float]] = {}
+    for name, of in attacks.items():
+        bound = _BOUNDS_IN_WORDS.get(str(of.get("clip")), f"of the attack {name}")
+        epsilons.setdefault(bound, []).extend(of["epsilon"])
+    return [
+        f"Amplitudes {bound}: under {min(of_bound):g} and over {max(of_bound):g}."
+        for bound, of_bound in epsilons.items()
+    ]
 
 
 # --- the smallest change --------------------------------------------------------------------------

@@ -30,7 +30,8 @@ def _check_encoding(name: str) -> str:
     return name
 
 
-def _check_title(title: str) -> str:
+def check_title(title: str) -> str:
+    """The title without spaces around it; the error of a validator unless it is one line."""
     title = title.strip()  # YAML's | and > end in a line break
     # Marks of direction would show the words of a page in another order.
     control = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -94,7 +95,7 @@ InputFile = Annotated[str, AfterValidator(check_input_file)]  # an input of a ru
 OutputPath = Annotated[str, IS_PATH, AfterValidator(_check_output_path)]
 
 
-Title = Annotated[str, AfterValidator(_check_title)]
+Title = Annotated[str, AfterValidator(check_title)]
 
 
 Identifier = Annotated[str, AfterValidator(_check_identifier)]

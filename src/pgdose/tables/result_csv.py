@@ -41,12 +41,13 @@ def write_csv(table: pd.DataFrame, path: str | Path, *, for_spreadsheets: bool =
         table.to_csv(unfinished, index=False, lineterminator="\n")
 
 
-def read_csv(path: str | Path) -> pd.DataFrame:
+def read_csv(path: str | Path, *, all_texts: bool = False) -> pd.DataFrame:
     """Read what `write_csv` wrote: only an empty cell is missing, and names are text.
 
-    So an empty text reads back as missing, and each return (\\r) as a line feed.
+    So an empty text reads back as missing, and each return (\\r) as a line feed. `all_texts`
+    leaves numbers as they stand in the file.
     """
-    types = dict.fromkeys(TEXT_COLUMNS, str)
+    types = str if all_texts else dict.fromkeys(TEXT_COLUMNS, str)
     table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=types)
     return _mapped_texts(table, _unescaped)
 

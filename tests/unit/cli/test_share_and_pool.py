@@ -114,6 +114,68 @@ def test_an_atlas_is_not_overwritten(tmp_path: Path) -> None:
     folders = sorted(COMMITTED.iterdir())
     pool(folders, tmp_path / "atlas")
     before = (tmp_path / "atlas/atlas.html").read_bytes()
-    with pytest.raises(UserError, match="holds an atlas"):
+    with pytest.raises(UserError, match="is there and not empty"):
         pool(folders[:2], tmp_path / "atlas")
     assert (tmp_path / "atlas/atlas.html").read_bytes() == before
+
+
+def written(folder: Path, *names: str) -> list[Path]:
+    for place, name in enumerate(names, 1):
+        write_study(shared_study(name, place), "", folder / name)
+    return [folder / name for name in names]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("results/mine", "is there and not empty; give a new folder"),
+        ("a", "is there and not empty; give a new folder"),
+        ("a/atlas", "lies in .*a; give a folder outside it"),
+        ("results/mine/tables/conclusions.csv", "is a file; give a folder"),
+    ],
+)
+def test_an_atlas_is_not_written_among_other_files(
+    tmp_path: Path, target: str, message: str
+) -> None:
+    folders = written(tmp_path, "a", "b")
+    (tmp_path / "results/mine/tables").mkdir(parents=True)
+    (tmp_path / "results/mine/tables/conclusions.csv").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=message):
+        pool(folders, tmp_path / target)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_an_atlas_appears_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    folders, target = written(tmp_path, "a", "b"), tmp_path / "atlas"
+    if is_there:
+        target.mkdir()
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("pgdose.cli.pool.write_atlas", full_disk)
+        with pytest.raises(UserError, match="cannot be written: No space left"):
+            pool(folders, target)
+    assert target.exists() == is_there and not contents(target)
+    pool(folders, target)
+    assert {path.name for path in target.iterdir()} == {"atlas.html", "figures", "tables"}
+
+
+def test_a_folder_that_is_set_apart_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = written(tmp_path, "a", "b")
+    other = shared_study("other", 7, format_version=0)
+    write_study(other, "", tmp_path / "other")
+    monkeypatch.chdir(tmp_path / "other")
+    lines = pool([*folders, Path()], tmp_path / "atlas")
+    assert lines[1].startswith("Set apart: other, the whole study: format version 0")

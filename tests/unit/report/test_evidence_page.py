@@ -14,7 +14,7 @@ from pgdose.analysis import acceptance
 from pgdose.report import appendix, checklists, evidence_page
 from pgdose.report.data import ReportData
 from pgdose.report.evidence_page import EvidenceData
-from pgdose.study.attacks import GradientAttack, NoiseAttack
+from pgdose.study.attacks import ExternalAttack, GradientAttack, NoiseAttack
 from pgdose.study.study import Study
 
 SIGN = GradientAttack(step="sign", alpha=0.001, epsilon=[0.02, 0.1], max_iter=20)
@@ -52,7 +52,7 @@ def page(fields: dict, folder: Path, rows: list[dict], digests: dict | None = No
 @pytest.mark.parametrize(
     ("verdicts", "begins"),
     [
-        ([], "No limit was declared beforehand"),
+        ([], "No limit was declared (section"),
         ([acceptance.PASS] * 2, "All limits are kept (2 kept, of 2 limits of networks)"),
         ([acceptance.PASS, acceptance.FAIL], "Not all limits are kept (1 kept and 1 broken"),
         ([acceptance.UNDECIDED], "Not all limits are kept (1 undecided, of 1 limit of a network)"),
@@ -64,6 +64,9 @@ def test_the_verdict_is_that_of_the_gate(fields: dict, verdicts: list, begins: s
     assert text.startswith(begins)
     if verdicts:
         assert text.endswith("sign at ε = 0.02 flips at most 0.2.")
+        # The page is made of results, and nothing in them tells when the limit was chosen.
+        assert "Declared before" not in text and "beforehand" not in text
+        assert "only its authors can say whether before the results were read" in text
 
 
 def test_the_page_holds_every_section_and_loads_nothing(fields: dict, tmp_path: Path) -> None:
@@ -235,6 +238,30 @@ def test_what_was_not_tested_follows_the_study(fields: dict) -> None:
     lines = "\n".join(evidence_page.not_tested(ReportData(**other)))
     assert "bounded by their L2 length" not in lines and "L-infinity" in lines
     assert "certain wrong diagnosis" not in lines
+
+
+def test_amplitudes_that_were_not_tested_are_those_of_a_bound(fields: dict) -> None:
+    attacks = {
+        "sign": GradientAttack(step="sign", alpha=0.001, epsilon=[0.001, 0.01]),
+        "more": GradientAttack(step="sign", alpha=0.001, epsilon=[0.005, 0.02]),
+        "l2": GradientAttack(form="pgd-l2", alpha=0.1, epsilon=[0.5, 3.0]),
+        "raw": GradientAttack(step="raw", clip="gradient", lr=0.1, epsilon=[0.2]),
+        "other": ExternalAttack(
+            kind="external", library="foolbox", name="LinfPGD", epsilon=[0.03, 0.3]
+        ),
+        "noise": NoiseAttack(kind="noise", epsilon=[0.9]),
+    }
+    settings = {name: of.model_dump() for name, of in attacks.items()}
+    data = ReportData(**{**fields, "study": {**fields["study"], "attacks": settings}})
+    lines = [line for line in evidence_page.not_tested(data) if "Amplitudes" in line]
+    assert lines == [
+        "Amplitudes in each pixel (L-infinity): under 0.001 and over 0.02.",
+        "Amplitudes in L2 length: under 0.5 and over 3.",
+        "Amplitudes of each step’s gradient: under 0.2 and over 0.2.",
+        "Amplitudes of the attack other: under 0.03 and over 0.3.",
+    ]
+    alone = {**fields, "study": {**fields["study"], "attacks": {"noise": settings["noise"]}}}
+    assert "iterations" not in "\n".join(evidence_page.not_tested(ReportData(**alone)))
 
 
 def test_grey_levels_of_the_smallest_change(fields: dict) -> None:
