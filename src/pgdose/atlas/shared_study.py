@@ -53,11 +53,13 @@ CONCLUSION_COLUMNS = {
     "attack": "name of the attack in the study",
     "estimate": "on the scale; what it measures stands in `statistic`. A rise over epsilon that a "
     "hidden count is part of is the one of the shared rates",
-    "standard_error": "of the estimate",
+    "standard_error": "of the estimate; of such a rise that of the shared rates, too",
     "scale": "identity, or arcsine of the square root of a share",
     "statistic": "what the estimate is",
-    "verdict": "supported, contradicted or undecided, in this study",
-    "n": "how many patients, groups or trainings it rests on",
+    "verdict": "supported, contradicted or undecided, in this study; of such a rise by its own "
+    "interval",
+    "n": "how many patients, groups or trainings it rests on; of such a rise the patients of its "
+    "largest group",
     "unit": "which of them",
 }
 AGAIN = "ask its owner for it again"

@@ -11,7 +11,12 @@ import pandas as pd
 
 from pgdose.atlas import meta_analysis
 from pgdose.atlas.comparability import setting_text
-from pgdose.atlas.pooling import FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE, Atlas
+from pgdose.atlas.pooling import (
+    CONCLUSION_KEYS,
+    FEWEST_OF_A_LEVEL,
+    FEWEST_TO_COMPARE,
+    Atlas,
+)
 from pgdose.atlas.scales import ARCSINE, interval, rate_of
 from pgdose.atlas.shared_study import SharedStudy
 from pgdose.plots import curves, style
@@ -94,7 +99,7 @@ def headline(atlas: Atlas) -> str:
     text = (
         f"In {studies} with {int(shown['n_patients']):,} attacked patients the attack "
         f"“{shown['attack']}” flipped {'at least ' * bool(failed)}{_percent(shown['estimate'])} of "
-        f"the right diagnoses of {style.MODALITIES.get(shown['modality'], 'other')} networks at "
+        f"the right diagnoses of {_kind(shown['modality'])} networks at "
         f"{_at(shown['epsilon'])} (95\N{NO-BREAK SPACE}% interval of the mean "
         f"{_percent(shown['ci_low'], '')} to {_percent(shown['ci_high'])}"
     )
@@ -109,6 +114,11 @@ def headline(atlas: Atlas) -> str:
 
 def _at(epsilon: float) -> str:
     return f"{EPSILON}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{epsilon:g}"
+
+
+def _kind(modality: Any) -> str:
+    """Other images go by their classes: an eye is not pooled with a brain."""
+    return style.MODALITIES.get(str(modality), str(modality))
 
 
 def _percent(value: float, unit: str = "\N{NO-BREAK SPACE}%") -> str:
@@ -168,7 +178,7 @@ def _map(atlas: Atlas) -> Table:
     for study in atlas.studies:
         of_study = atlas.rates[atlas.rates["study"] == study.name]
         groups = study.about["groups"]
-        kinds = [style.MODALITIES.get(of["modality"], "Other") for of in groups.values()]
+        kinds = [_kind(of["modality"]) for of in groups.values()]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         patients = of_study["n_patients"].max()  # groups may share theirs
         cells: list[str | Cell] = []
@@ -190,7 +200,7 @@ def _pooled_rates(atlas: Atlas) -> Table | None:
         rows.append(
             [
                 row["attack"],
-                style.MODALITIES.get(row["modality"], "Other"),
+                _kind(row["modality"]),
                 wording.epsilon(row["epsilon"]),
                 wording.count(row["n_studies"]),
                 wording.count(row["n_patients"]),
@@ -237,7 +247,7 @@ def _alone(atlas: Atlas) -> list[str]:
             key = (str(studies.iloc[0]), str(attack), str(modality))
             lines.setdefault(key, []).append(float(str(epsilon)))
     return [
-        f"{study}, {attack}, {style.MODALITIES.get(modality, 'Other')}: {EPSILON} "
+        f"{study}, {attack}, {_kind(modality)}: {EPSILON} "
         + ", ".join(f"{epsilon:g}" for epsilon in sorted(doses))
         for (study, attack, modality), doses in lines.items()
     ]
@@ -275,8 +285,8 @@ def _conclusions_of_attacks(atlas: Atlas) -> list[dict[Any, Any]]:
 
 def _rows_of(atlas: Atlas, row: Mapping[Any, Any]) -> pd.DataFrame:
     table = atlas.conclusions
-    keys = ("conclusion", "attack", "doses")
-    return table[(table[list(keys)] == [row[key] for key in keys]).all(axis=1)]
+    keys = list(CONCLUSION_KEYS)
+    return table[(table[keys] == [row[key] for key in keys]).all(axis=1)]
 
 
 def _leave_one_out(atlas: Atlas) -> list[Table]:
@@ -295,7 +305,7 @@ def _leave_one_out(atlas: Atlas) -> list[Table]:
 def _what(row: Mapping[Any, Any]) -> str:
     if isinstance(row.get("conclusion"), str):
         return summary.claim(row["conclusion"])
-    kind = style.MODALITIES.get(str(row["modality"]), "Other")
+    kind = _kind(row["modality"])
     return f"{kind}, {EPSILON} = {wording.epsilon(row['epsilon'])}"
 
 
@@ -307,7 +317,7 @@ def _differences(atlas: Atlas) -> Table | None:
     rows = []
     for row in atlas.differences.to_dict("records"):
         parts = [
-            style.MODALITIES.get(str(row["modality"]), "") if row["factor"] != "modality" else "",
+            _kind(row["modality"]) if row["factor"] != "modality" else "",
             str(row["attack"]) if row["factor"] != "attack" else "",
             f"{EPSILON} = {wording.epsilon(row['epsilon'])}",
         ]
@@ -434,7 +444,7 @@ def _forests_of_rates(atlas: Atlas) -> Iterable[Forest]:
     for row in best:
         table = atlas.units
         units = table[(table[list(same)] == [row[key] for key in same]).all(axis=1)]
-        kind = style.MODALITIES.get(row["modality"], "Other")
+        kind = _kind(row["modality"])
         title = f"{row['attack']}, {kind}, {EPSILON} = {row['epsilon']:g}"
         yield Forest(title, style.ASR, _forest_rows(units), row, True)
 
