@@ -19,18 +19,9 @@ from pgdose.errors import Rejected
 from pgdose.labelling.plain_text import is_base64
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-# How documents begin in base64: PDF, RTF, XML and CDA, old Word, ZIP, and pictures.
-_BEGINNINGS = (
-    "JVBERi0",
-    "e1xydGY",
-    "PD94bWw",
-    "PENsaW5",
-    "0M8R4",
-    "UEsDB",
-    "iVBOR",
-    "/9j/",
-    "R0lG",
-)
+# How documents begin in base64: PDF and RTF; XML, CDA, old Word, ZIP and pictures.
+_PDF_OR_RTF = ("JVBERi0", "e1xydGY")
+_BEGINNINGS = (*_PDF_OR_RTF, "PD94bWw", "PENsaW5", "0M8R4", "UEsDB", "iVBOR", "/9j/", "R0lG")
 _TEXT_CODINGS = ("A", "ASCII", "")
 
 
@@ -43,9 +34,10 @@ class Attachment(NamedTuple):
 
     @property
     def is_base64(self) -> bool:
-        """Whether these are letters of base64."""
-        letters = "".join(self.data.split())
-        return self.coding.upper() in ("BASE64", "") and bool(_BASE64.fullmatch(letters))
+        """Whether these are letters of base64: where no coding is stated, without any blank."""
+        if self.coding.upper() not in ("BASE64", "") or (not self.coding and " " in self.data):
+            return False
+        return bool(_BASE64.fullmatch("".join(self.data.split())))
 
 
 def attachment_of_text(kind: str, text: str, component: str, before: bool) -> Attachment | None:
@@ -56,7 +48,7 @@ def attachment_of_text(kind: str, text: str, component: str, before: bool) -> At
     """
     data = text.split(component)[-1].strip()
     is_last_line = before and " " not in data and bool(_BASE64.fullmatch(data))
-    if is_base64(data) or data.startswith(_BEGINNINGS[:2]) or is_last_line:
+    if is_base64(data) or data.startswith(_PDF_OR_RTF) or is_last_line:
         return Attachment(kind, "Base64", data)
     return None
 
@@ -70,11 +62,13 @@ def attachments_of(kind: str, message: Message, segment: hl7.Segment) -> list[At
     found: list[Attachment] = []
     for repetition in message.repetitions(segment, 5):
         *front, data = repetition.split(component, 4)
+        if len(front) < 4:  # no ED value, but a text
+            front, data = [], repetition
         text = message.text(data)
         if not front and found and found[-1].coding.upper() in _TEXT_CODINGS:
             found[-1] = found[-1]._replace(data=f"{found[-1].data}\n{text}")
         elif text.strip():
-            found.append(Attachment(kind, (front + [""] * 4)[3].strip(), text))
+            found.append(Attachment(kind, front[3].strip() if front else "", text))
     return found
 
 

@@ -512,6 +512,8 @@ def test_all_attachments_are_read(tmp_path: Path) -> None:
 
 
 def test_plain_text_as_an_attachment_keeps_its_marks(tmp_path: Path) -> None:
+    for text in ("Lungs clear", "Lungs clear^normal heart", "Norm^a^b"):
+        assert text_of(oru(text, kind="ED"), tmp_path) == text
     value = "^TEXT^PLAIN^A^Lungs clear: a^b.~Pneumothorax \\T\\ fibrosis."
     assert text_of(oru(value, kind="ED"), tmp_path) == "Lungs clear: a^b.\nPneumothorax & fibrosis."
 
