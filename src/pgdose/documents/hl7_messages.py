@@ -49,6 +49,7 @@ class Message:
     declared: str  # its character set, MSH-18
     encoding: str | None  # of the study
     broken_lines: int = 0  # line breaks inside of fields
+    stray_lines: int = 0  # behind a text that has ended
     _escape: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,13 +131,14 @@ def read_message(content: bytes, encoding: str | None) -> Message:
     """A message from its bytes, which begin with MSH. encoding: of the study, or None.
 
     A line that begins no segment goes on with the field before it: a report with bare line breaks.
-    Raises Rejected: bad_delimiters, encoding; stray_line, of words behind a text that has ended.
+    One behind a text that has ended is left out, and counted. Raises Rejected: bad_delimiters,
+    encoding.
     """
     delimiters, _, declared = _header(content)
     mark = delimiters[0]
     text = decode_message(content, declared, encoding)
     lines: list[str] = []
-    broken = 0
+    broken = stray = 0
     for line in _LINES.split(text):
         name = line.lstrip(" \t")[:3]
         if line.lstrip(" \t")[3:4] == mark and (name in _SEGMENTS or _OF_A_SITE.fullmatch(name)):
@@ -146,14 +148,15 @@ def read_message(content: bytes, encoding: str | None) -> Message:
             else:
                 lines.append(line)
         elif lines:
-            if has_words(line):
-                if lines[-1].count(mark) > _TEXT_FIELD.get(lines[-1][:3], len(lines[-1])):
-                    raise Rejected("stray_line", "")
-                broken += 1
-            lines[-1] += f"\n{line}"
+            has_ended = lines[-1].count(mark) > _TEXT_FIELD.get(lines[-1][:3], len(lines[-1]))
+            if has_ended:
+                stray += has_words(line)
+            else:
+                broken += has_words(line)
+                lines[-1] += f"\n{line}"
     parsed = hl7.parse("\r".join(line.rstrip("\n") for line in lines))
     names = [str(segment[0]) for segment in parsed]
-    return Message(names, list(parsed), delimiters, declared, encoding, broken)
+    return Message(names, list(parsed), delimiters, declared, encoding, broken, stray)
 
 
 def _header(content: bytes) -> tuple[str, str, str]:

@@ -60,8 +60,8 @@ def reports_of(message: Message, accession: str, tally: Tally) -> Iterator[Repor
     """The reports of an ORU message, or why an order has none.
 
     accession: the field with the number of the films, such as OBR-18 or OBR-3.2. Rejected: no_id
-    (its detail names the usual fields that do hold a value), no_text, bad_delimiters, and what
-    attachments raise.
+    (its detail names the usual fields that do hold a value), no_text, bad_delimiters,
+    stray_line, and what attachments raise.
     """
     if message.broken_lines:
         tally.add("broken lines")
@@ -87,6 +87,8 @@ def _report(message: Message, order: Order, accession: str, tally: Tally) -> Rep
     report = Report(ids, "", " ".join(filter(None, moments)), status, patient=patient)
     if status == "withdrawn":
         return report
+    if message.stray_lines:
+        raise UnreadReport(Rejected("stray_line", ""), report)
     try:
         texts = _texts(message, order, tally)
         return report._replace(text=check_text(_joined(texts, message.encoding, tally)))

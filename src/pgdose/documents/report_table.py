@@ -74,12 +74,12 @@ def _of_message(
         if end == "broken":
             raise Rejected("cut_short", "its frame, batch or last line does not end")
         message = read_message(content, encoding)
-        if end == "open" and not message.text_is_closed:
+        if end == "open" and (message.stray_lines or not message.text_is_closed):
             raise Rejected("cut_short", "the file ends within a text")
         yield from reports_of(message, accession, tally)
     except Rejected as rejected:
-        if rejected.reason in ("encoding", "stray_line") and end == "open":
-            rejected = Rejected("cut_short", "the file ends within a letter or name")
+        if rejected.reason == "encoding" and end == "open":
+            rejected = Rejected("cut_short", "the file ends within a letter")
         yield _with_numbers(rejected, content, accession)
 
 

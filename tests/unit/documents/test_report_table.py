@@ -1,5 +1,6 @@
 """Documents and messages as one private table: order, counts, notes, and what stops."""
 
+import base64
 from pathlib import Path
 
 import pandas as pd
@@ -198,6 +199,10 @@ def test_an_empty_field_is_no_reason_beside_reports_that_were_withdrawn(tmp_path
         of_messages(tmp_path)
 
 
+CORRECTION = oru("Clear.", status="C", time="20200103")
+SCAN = f"^AP^PDF^Base64^{base64.b64encode(pdf('')).decode()}"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -205,6 +210,10 @@ def test_an_empty_field_is_no_reason_beside_reports_that_were_withdrawn(tmp_path
         (f"\x0b{oru('Clear.', status='C', time='20200103')}".encode(), "cut_short"),
         (oru("Clear.", status="C", time="20200103")[:-12].encode(), "cut_short"),
         (oru("Clear.", status="C", time="20200103")[:-1].encode(), "cut_short"),
+        (f"{CORRECTION}IMPRESSION: clear.\r".encode(), "stray_line"),
+        (CORRECTION.replace("Clear.", "Heart | lungs are clear").encode(), "bad_delimiters"),
+        (CORRECTION[: CORRECTION.index("OBX")].encode(), "no_text"),
+        (CORRECTION.replace("TX", "ED").replace("Clear.", SCAN).encode(), "no_text_layer"),
     ],
 )
 def test_a_message_that_cannot_be_read_still_corrects(
