@@ -137,24 +137,25 @@ def read_message(content: bytes, encoding: str | None) -> Message:
     delimiters, _, declared = _header(content)
     mark = delimiters[0]
     text = decode_message(content, declared, encoding)
-    lines: list[str] = []
-    broken = stray = 0
+    segments: list[list[str]] = []  # of each its lines
+    marks = broken = stray = 0  # marks: of the last segment
     for line in _LINES.split(text):
-        name = line.lstrip(" \t")[:3]
-        if line.lstrip(" \t")[3:4] == mark and (name in _SEGMENTS or _OF_A_SITE.fullmatch(name)):
-            line = line.lstrip(" \t")
-            if name == "ADD" and lines:  # the rest of the segment before
-                lines[-1] += line[4:]
-            else:
-                lines.append(line)
-        elif lines:
-            has_ended = lines[-1].count(mark) > _TEXT_FIELD.get(lines[-1][:3], len(lines[-1]))
-            if has_ended:
-                stray += has_words(line)
-            else:
-                broken += has_words(line)
-                lines[-1] += f"\n{line}"
-    parsed = hl7.parse("\r".join(line.rstrip("\n") for line in lines))
+        start = line.lstrip(" \t")
+        name = start[:3]
+        is_segment = start[3:4] == mark and (name in _SEGMENTS or _OF_A_SITE.fullmatch(name))
+        if is_segment and name == "ADD" and segments:  # the rest of the segment before
+            segments[-1][-1] += start[4:]
+            marks += start[4:].count(mark)
+        elif is_segment:
+            segments.append([start])
+            marks = start.count(mark)
+        elif segments and marks > _TEXT_FIELD.get(segments[-1][0][:3], marks):
+            stray += has_words(line)
+        elif segments:
+            segments[-1].append(line)
+            marks += line.count(mark)
+            broken += has_words(line)
+    parsed = hl7.parse("\r".join("\n".join(lines).rstrip("\n") for lines in segments))
     names = [str(segment[0]) for segment in parsed]
     return Message(names, list(parsed), delimiters, declared, encoding, broken, stray)
 
