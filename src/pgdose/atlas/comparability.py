@@ -84,7 +84,8 @@ def attack_settings(study: SharedStudy, attack: str) -> dict[str, Any]:
 
 def _one_or_all(values: Iterable[Any]) -> Any:
     """The value that the groups of a study have in common, else a sorted list."""
-    different = sorted(set(values))
+    by_text = {json.dumps(value): value for value in values}
+    different = [by_text[text] for text in sorted(by_text)]
     return different[0] if len(different) == 1 else different
 
 

@@ -33,6 +33,7 @@ from pgdose.atlas.scales import (
     interval,
 )
 from pgdose.atlas.shared_rise import rows_of_rise, shared_rise
+from pgdose.atlas.shared_schema import LEAST_ERROR
 from pgdose.atlas.shared_study import (
     CONCLUSION_COLUMNS,
     FORMAT_VERSION,
@@ -229,7 +230,7 @@ def _numbers(row: Mapping[Any, Any]) -> dict[str, Any]:
     if row["conclusion"] in SHARES:
         estimate, error = arcsine(estimate), arcsine_error(independent_images(*ends))
     # An interval without a width says nothing of the spread.
-    if not error > 0:
+    if not error >= LEAST_ERROR:
         return {}
     return {
         **{key: row[key] for key in ("verdict", "unit", "statistic")},

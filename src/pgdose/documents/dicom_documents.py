@@ -52,7 +52,7 @@ def document_report(path: Path, tag: str, encoding: str | None, tally: Tally) ->
             _status(ds),
             decode_text(ds, "SOPInstanceUID", None),
             _before(ds),
-            decode_text(ds, "PatientID", encoding).strip(),
+            tuple(filter(None, [decode_text(ds, "PatientID", encoding)])),
         )
         if failure:
             raise UnreadReport(failure, report)

@@ -31,6 +31,7 @@ class Attachment(NamedTuple):
     kind: str
     coding: str
     data: str
+    of_text: bool = False  # of an observation that should be a text
 
     @property
     def is_base64(self) -> bool:
@@ -40,16 +41,18 @@ class Attachment(NamedTuple):
         return bool(_BASE64.fullmatch("".join(self.data.split())))
 
 
-def attachment_of_text(kind: str, text: str, component: str, before: bool) -> Attachment | None:
+def attachment_of_text(
+    kind: str, text: str, component: str, before: Sequence[Attachment]
+) -> Attachment | None:
     """A field of text that holds base64, alone or as the data of an ED value; None for a text.
 
-    component: the delimiter. before: whether base64 of the same observation stands before it, whose
-    last line this may be.
+    component: the delimiter. before: the attachments before it, whose last line this may be.
     """
     data = text.split(component)[-1].strip()
-    is_last_line = before and " " not in data and bool(_BASE64.fullmatch(data))
-    if is_base64(data) or data.startswith(_PDF_OR_RTF) or is_last_line:
-        return Attachment(kind, "Base64", data)
+    one = Attachment(kind, "Base64", data, of_text=True)
+    is_last_line = bool(before) and before[-1].of_text and _goes_on(before[-1:], one)
+    if is_base64(data) or data.startswith(_PDF_OR_RTF) or (is_last_line and " " not in data):
+        return one
     return None
 
 
@@ -62,13 +65,13 @@ def attachments_of(kind: str, message: Message, segment: hl7.Segment) -> list[At
     found: list[Attachment] = []
     for repetition in message.repetitions(segment, 5):
         *front, data = repetition.split(component, 4)
-        if len(front) < 4:  # no ED value, but a text
+        if len(front) < 4 and not data.startswith(_BEGINNINGS):  # no ED value, but a text
             front, data = [], repetition
         text = message.text(data)
         if not front and found and found[-1].coding.upper() in _TEXT_CODINGS:
             found[-1] = found[-1]._replace(data=f"{found[-1].data}\n{text}")
         elif text.strip():
-            found.append(Attachment(kind, front[3].strip() if front else "", text))
+            found.append(Attachment(kind, front[3].strip() if front[3:] else "", text))
     return found
 
 

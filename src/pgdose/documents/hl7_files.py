@@ -33,7 +33,7 @@ _PLACE = re.compile(
     rb"|MSH(?=(?P<field>[^\w\s])(?!(?P=field))[^\w\s]{3,5}(?P=field))"
 )
 _LINE_END = re.compile(rb"[\r\n\x0b\x1c]|\Z")
-_BEHIND = b"\0\r\n\t \x0b\x1c"  # what may stand behind a message; no byte of a letter is among it
+_BEHIND = b"\0\r\n\t \x0b\x1a\x1c"  # what may stand behind a message: no letter
 _AROUND = b"\xef\xbb\xbf" + _BEHIND  # and before one: a byte order mark, too
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 

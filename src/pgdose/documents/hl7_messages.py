@@ -137,14 +137,14 @@ def read_message(content: bytes, encoding: str | None) -> Message:
     delimiters, _, declared = _header(content)
     mark = delimiters[0]
     text = decode_message(content, declared, encoding)
-    segments: list[list[str]] = []  # of each its lines
+    segments: list[list[str]] = []  # of each the pieces
     marks = broken = stray = 0  # marks: of the last segment
     for line in _LINES.split(text):
         start = line.lstrip(" \t")
         name = start[:3]
         is_segment = start[3:4] == mark and (name in _SEGMENTS or _OF_A_SITE.fullmatch(name))
         if is_segment and name == "ADD" and segments:  # the rest of the segment before
-            segments[-1][-1] += start[4:]
+            segments[-1].append(start[4:])
             marks += start[4:].count(mark)
         elif is_segment:
             segments.append([start])
@@ -152,10 +152,10 @@ def read_message(content: bytes, encoding: str | None) -> Message:
         elif segments and marks > _TEXT_FIELD.get(segments[-1][0][:3], marks):
             stray += has_words(line)
         elif segments:
-            segments[-1].append(line)
+            segments[-1].append(f"\n{line}")
             marks += line.count(mark)
             broken += has_words(line)
-    parsed = hl7.parse("\r".join("\n".join(lines).rstrip("\n") for lines in segments))
+    parsed = hl7.parse("\r".join("".join(pieces).rstrip("\n") for pieces in segments))
     names = [str(segment[0]) for segment in parsed]
     return Message(names, list(parsed), delimiters, declared, encoding, broken, stray)
 

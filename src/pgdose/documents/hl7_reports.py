@@ -82,7 +82,7 @@ def _report(message: Message, order: Order, accession: str, tally: Tally) -> Rep
         raise Rejected("no_id", " ".join(filled))
     header = message.segments[0]
     moments = map(moment, (message.value(header, 7), message.value(order.request, 22)))
-    patient = next(iter(order.values(message, "PID-3")), "")
+    patient = order.values(message, "PID-3")
     status = _status(message, order)
     report = Report(ids, "", " ".join(filter(None, moments)), status, patient=patient)
     if status == "withdrawn":
@@ -150,8 +150,7 @@ def _add_observation(
         raise Rejected("bad_delimiters", "a separator of fields within a text")
     if kind in TEXTS:
         text = _lines(message, segment, 5)
-        before = bool(texts.attachments) and texts.attachments[-1].kind == code
-        attachment = attachment_of_text(code, text, message.delimiters[1], before)
+        attachment = attachment_of_text(code, text, message.delimiters[1], texts.attachments)
         if attachment:
             texts.attachments.append(attachment)
         else:
@@ -175,7 +174,7 @@ def _is_cut(message: Message, segment: hl7.Segment, kind: str) -> bool:
 
     A whole report has no unit (OBX-6); a short text may have one, of a word or two short ones.
     """
-    if message.value(segment, 11).upper() in _STATUSES:
+    if _code(message, segment, 11) in _STATUSES or message.has_parts(segment, 6):
         return False
     behind = message.raw(segment, 6)
     words = _WORD.findall(behind)
@@ -185,9 +184,10 @@ def _is_cut(message: Message, segment: hl7.Segment, kind: str) -> bool:
 
 
 def _is_note_cut(message: Message, segment: hl7.Segment) -> bool:
-    """Whether words stand behind the text of a note, where its type is: a code."""
-    words = _WORD.findall(message.raw(segment, 4))
-    return len(words) > 1 and not message.has_parts(segment, 4)
+    """Whether the text of a note goes on behind it, where its type is: a code or a title."""
+    behind = message.raw(segment, 4)
+    goes_on = behind[:1].isspace() or behind[:1].islower() or message.raw(segment, 3)[-1:].isspace()
+    return goes_on and len(_WORD.findall(behind)) > 1 and not message.has_parts(segment, 4)
 
 
 def _lines(message: Message, segment: hl7.Segment, place: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pypdf
-from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
+from pypdf.generic import ArrayObject, DictionaryObject, NullObject, StreamObject
 
 from pgdose.labelling.spelling import has_words
 
@@ -15,7 +15,7 @@ _FEW_WORDS = 50  # of a letterhead and the data of the patient
 _SCAN = 0.5  # share of a page that pictures cover beside few words
 _SCAN_WITHOUT_WORDS = 0.1  # beside none; a logo covers less
 # Annotations whose text is none that a person wrote on the page.
-_NO_NOTES = {"/Link", "/Widget", "/Popup", "/Screen"}
+_NO_NOTES = {"/Link", "/Widget", "/Popup", "/Screen", "/Watermark", "/FileAttachment"}
 _MOST_PARENTS = 30  # of a field
 
 
@@ -40,18 +40,24 @@ def has_notes(reader: pypdf.PdfReader) -> bool:
     """Whether words were written on a page later on, or struck out there."""
     return any(
         note.get("/Subtype") == "/StrikeOut"
-        or (note.get("/Subtype") not in _NO_NOTES and has_words(note.get("/Contents")))
+        or (note.get("/Subtype") not in _NO_NOTES and has_words(_resolved(note, "/Contents")))
         for note in _annotations(reader)
     )
 
 
 def _annotations(reader: pypdf.PdfReader) -> Iterator[DictionaryObject]:
     for page in reader.pages:
-        annotations = page.get("/Annots")
-        for annotation in annotations.get_object() if annotations is not None else ():
+        for annotation in _resolved(page, "/Annots") or ():
             note = annotation.get_object()
             if isinstance(note, DictionaryObject):
                 yield note
+
+
+def _resolved(place: DictionaryObject, key: str) -> Any:
+    """An entry, which may be a reference to what it is, or to nothing."""
+    entry = place.get(key)
+    entry = entry.get_object() if entry is not None else None
+    return None if isinstance(entry, NullObject) else entry
 
 
 def _has_value(field: DictionaryObject) -> bool:

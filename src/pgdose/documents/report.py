@@ -9,7 +9,9 @@ from pgdose.errors import Rejected
 from pgdose.labelling.spelling import has_words
 
 # Codes between ASCII and Latin-1 (but for its line end), and switches from one set to another.
-_NO_TEXT = re.compile("[\x80-\x84\x86-\x9f]|\x1b[$()*+,./-]")
+_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
+_SWITCH = re.compile(r"\x1b[$()*+,./-]")
+_WESTERN = "€‚„‘’“”•–—™ŠšŒœŽžŸ"  # which programs write there, in windows-1252
 LARGEST_TEXT = 2**20 - 1  # bytes of UTF-8; the longest reports have some 50,000
 
 # unverified: complete, and signed by nobody; a verified one takes its place
@@ -22,7 +24,7 @@ class Report(NamedTuple):
     ids: the numbers of the examinations that it is about. time: as of `moments.moment`, or several
     of them with spaces; "" if unknown.
     uid, replaces: of DICOM documents, its own SOPInstanceUID and those of its predecessors.
-    patient: the patient's number as it stands there, "" if unknown; it is compared, never kept.
+    patient: the patient's numbers, which are compared and never kept; none if unknown.
     """
 
     ids: tuple[str, ...]
@@ -31,7 +33,7 @@ class Report(NamedTuple):
     status: Status = "final"
     uid: str = ""
     replaces: tuple[str, ...] = ()
-    patient: str = ""
+    patient: tuple[str, ...] = ()
 
 
 class UnreadReport(Rejected):
@@ -71,12 +73,20 @@ class Tally:
 
 
 def check_text(text: str) -> str:
-    """The text without spaces round it. Rejected: no_text, absurd_size, encoding."""
-    text = text.replace("\0", " ").strip()
+    """The text without spaces round it, its quotes and dashes of windows-1252 read as such.
+
+    Rejected: no_text, absurd_size, encoding.
+    """
+    text = _CONTROLS.sub(_as_western, text.replace("\0", " ")).strip()
     if not has_words(text):
         raise Rejected("no_text", "")
-    if _NO_TEXT.search(text):
+    if _CONTROLS.search(text) or _SWITCH.search(text):
         raise Rejected("encoding", "control characters, which other sets have letters for")
     if len(text.encode("utf-8", "replace")) > LARGEST_TEXT:
         raise Rejected("absurd_size", f"over {LARGEST_TEXT} bytes of text")
     return text
+
+
+def _as_western(match: re.Match[str]) -> str:
+    letter = match[0].encode("latin-1").decode("cp1252", "replace")
+    return letter if letter in _WESTERN else match[0]

@@ -226,7 +226,8 @@ class _Tree:
         if isinstance(raw, bytes) and ESCAPE not in raw and not is_utf8(raw):
             self._check(raw)
             self._decodings.append((text, raw))
-        return text if self._encoding or text.isascii() else self._as_latin_1(text)
+        is_sure = text.isascii() or (isinstance(raw, bytes) and is_utf8(raw))
+        return text if self._encoding or is_sure else self._as_latin_1(text)
 
     def _check(self, raw: bytes) -> None:
         """Rejected (encoding) where bytes are no text in the study's encoding."""

@@ -10,6 +10,8 @@ rather than an outdated one.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cmp_to_key
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,6 @@ _RANK = {"preliminary": 0, "unverified": 1, "final": 2, "corrected": 2}
 _OF_WITHDRAWALS = ("withdrawn", "withdrawal")
 _ORDER = {"corrected": 1, "withdrawn": 2}  # at the same time; all others come before
 _NUMBER = re.compile("([0-9]+)")
-_LONGEST_MOMENT = 20  # digits, with fractions of a second
 
 
 class Version(NamedTuple):
@@ -34,7 +35,7 @@ class Version(NamedTuple):
     replaces: tuple[str, ...]
     path: Path
     part: int
-    patient: str = ""
+    patient: tuple[str, ...] = ()
     is_unread: bool = False
 
     @property
@@ -68,16 +69,27 @@ def settle(versions: Iterable[Version]) -> Settled:
     outdated: list[tuple[Version, str]] = []
     unknown = 0
     for several in of_id.values():
-        if len({one.patient.strip() for one in several} - {""}) > 1:
+        if _are_of_several_patients(several):
             outdated += [(one, "other_patient") for one in several]
             continue
         counting = _settle_one(_in_order(several), predecessors, outdated)
         current += counting
         if len(counting) > 1:
             unknown += sum(not predecessors.keys() >= set(one.replaces) for one in counting)
-    current.sort(key=lambda one: _moments(one.time, one.status == "corrected"))
+    current.sort(key=lambda one: one.time.split())
     outdated = [(one, reason) for one, reason in outdated if not one.is_unread]
     return Settled(current, outdated, unknown)
+
+
+def _are_of_several_patients(versions: Iterable[Version]) -> bool:
+    """Whether two have no number of their patient in common; programs add noughts before one."""
+    numbers: set[str] = set()
+    for one in versions:
+        of_one = {number.strip().lstrip("0") for number in one.patient} - {""}
+        if of_one and numbers and not of_one & numbers:
+            return True
+        numbers |= of_one
+    return False
 
 
 # Order
@@ -94,37 +106,23 @@ def _in_order(versions: Sequence[Version]) -> list[Version]:
     for one in versions:
         rank[one.message] = max(rank.get(one.message, 0), _ORDER.get(one.status, 0))
 
-    def place_of(one: Version) -> tuple[list[str], int, list[str | int], int]:
+    def place_of(one: Version) -> tuple[int, list[str | int], int]:
         # Split at numbers: every second part is one.
         parts = enumerate(_NUMBER.split(str(one.path)))
-        name = [int(part) if n % 2 else part for n, part in parts]
-        is_late = rank[one.message] > 0
-        return _moments(one.time, is_late), rank[one.message], name, one.part
+        return rank[one.message], [int(part) if n % 2 else part for n, part in parts], one.part
+
+    def compare(one: Version, other: Version) -> int:
+        are_reports = not rank[one.message] and not rank[other.message]
+        for mine, others in zip_longest(one.time.split(), other.time.split(), fillvalue=""):
+            may_be_equal = mine.startswith(others) or others.startswith(mine)
+            if mine != others and (are_reports or not may_be_equal):
+                return -1 if mine < others else 1
+            if mine != others:
+                break
+        return -1 if place_of(one) < place_of(other) else 1
 
     timed = [one._replace(time=time) for one, time in zip(versions, times, strict=True)]
-    ordered: list[Version] = []
-    for version in sorted(timed, key=place_of):
-        place = len(ordered)
-        # A correction without an hour stands at the end of its day: it may have been withdrawn.
-        while version.status == "corrected" and place and _may_end(ordered[place - 1], version):
-            place -= 1
-        ordered.insert(place, version)
-    return ordered
-
-
-def _moments(time: str, is_late: bool) -> list[str]:
-    """What to sort a time by: the earliest moments that it may mean, or the latest."""
-    if not is_late:
-        return time.split()
-    return [moment.ljust(_LONGEST_MOMENT, "9") for moment in [*time.split(), "", ""][:2]]
-
-
-def _may_end(withdrawal: Version, correction: Version) -> bool:
-    return (
-        withdrawal.status == "withdrawn"
-        and withdrawal.message != correction.message
-        and withdrawal.time.startswith(correction.time)
-    )
+    return sorted(timed, key=cmp_to_key(compare))
 
 
 # One report

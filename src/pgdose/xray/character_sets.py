@@ -30,13 +30,17 @@ _RANKS |= {letter: 1.3 * n for n, letter in enumerate("αοιετσνηρυκπ�
 _NO_LETTER = 40.0
 _CLEARLY_BETTER = 3.0  # ranks, on the average; of 6,000 wrong choices in Russian words none was so
 _ENOUGH_LETTERS = 20
-_JUDGED = re.compile(r"[\u0370-\u04ff\u2500-\u259f]")  # with the lines among cp866's letters
+# Greek and Cyrillic, and corners of single with double lines, which no table has: letters of
+# another set that are read as cp866.
+_JUDGED = re.compile(r"[\u0370-\u04ff╒╓╕╖╘╙╛╜╞╟╡╢╤╥╧╨╫╪]")
+_MARKS = " «»–—„“”‘’…№°•\xa0"  # which texts of any set hold
 
 # A word of Latin-1 has more plain letters than accented ones; double bytes and other alphabets not.
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _QUOTES = b"\x82\x84\x85\x91\x92\x93\x94\x96\x97\xa0\xab\xb0\xb7\xbb"
 # Symbols of Latin-1 that are letters of Central European sets, within a word: p\xb3uca.
-_SYMBOL_IN_WORD = re.compile(rb"[A-Za-z][\xa3\xa5\xaf\xb3\xb9\xbc\xbe][A-Za-z]")
+# Not behind an m, of which it is a power: cm\xb3.
+_SYMBOL_IN_WORD = re.compile(rb"[A-LN-Za-ln-z][\xa3\xa5\xaf\xb3\xb9\xbc\xbe][A-Za-z]")
 
 
 def decode_text(ds: pydicom.Dataset, keyword: str, encoding: str | None) -> str:
@@ -134,17 +138,19 @@ def _high(text: bytes) -> int:
 def reads_better_elsewhere(text: str, content: bytes) -> bool:
     """Whether bytes make far better Cyrillic in another set than `text`, which they were read as.
 
-    Only a text of Cyrillic or Greek letters is judged, and enough of them.
+    Only what may be Cyrillic or Greek is judged, and enough of it. In another set, what is no
+    letter speaks against that set: the lines of tables are none where they are meant.
     """
-    if len(_JUDGED.findall(text)) < _ENOUGH_LETTERS:
+    letters = "".join(_JUDGED.findall(text))
+    if len(letters) < _ENOUGH_LETTERS:
         return False
     best = min(_rank(content.decode(codec, "replace")) for codec in CYRILLIC + OTHER_CYRILLIC)
-    return _rank(text) > best + _CLEARLY_BETTER
+    return _rank(letters) > best + _CLEARLY_BETTER
 
 
 def _rank(text: str) -> float:
-    """How rare the letters of a text are on the average, ASCII left aside."""
-    high = [letter for letter in text.lower() if not letter.isascii()]
+    """How rare the letters of a text are on the average, ASCII and marks left aside."""
+    high = [letter for letter in text.lower() if not letter.isascii() and letter not in _MARKS]
     ranks = [
         _RANKS.get(letter, _RANKS.get(unicodedata.normalize("NFD", letter)[0], _NO_LETTER))
         for letter in high

@@ -316,6 +316,16 @@ def test_at_another_size_a_length_over_all_pixels_is_another_dose(
     assert len(make_atlas(studies).attacks) == (1 if bounds in ("iterate", "gradient") else 2)
 
 
+@pytest.mark.parametrize("sizes", [([80, 100], 80), ([80, 100], [80, 100]), (80, [80, 80])])
+def test_images_may_be_rectangular(sizes: tuple) -> None:
+    several = dict.fromkeys(["X-TB", "X-AO"], "xray")
+    studies = [shared_study(f"s{n}", n, attacks={"one": L2}, groups=several) for n in (1, 2)]
+    for study in studies:
+        for group, size in zip(several, sizes, strict=True):
+            study.about["groups"][group]["size"] = size
+    assert len(make_atlas(studies).attacks) == 1
+
+
 @pytest.mark.parametrize(("clip", "compared"), [("l2", False), ("iterate", True)])
 def test_attacks_of_another_norm_are_not_compared(clip: str, compared: bool) -> None:
     attacks = {"sign": SIGN, "two": {**SIGN, "clip": clip, "step": "l2"}}

@@ -1,6 +1,7 @@
 """Documents inside of others: PDF, CDA, RTF, HTML, plain text."""
 
 import base64
+import io
 from pathlib import Path
 
 import pypdf
@@ -8,6 +9,7 @@ import pytest
 from helpers.rejections import reason
 from helpers.report_documents import cda, encapsulated, pdf, save
 from pydicom import uid
+from pypdf import generic
 
 from pgdose.documents import pdf as pdf_module
 from pgdose.documents.dicom_documents import document_report, is_document
@@ -78,9 +80,6 @@ def test_a_page_of_a_pdf_that_is_a_picture(content: bytes, is_refused: bool) -> 
 
 def test_a_picture_within_a_drawing_of_a_pdf() -> None:
     """Scanners put the picture of a page into a form, which the page draws scaled."""
-    import io
-
-    from pypdf import generic
 
     def drawing(data: bytes, **entries: generic.PdfObject) -> generic.PdfObject:
         stream = generic.StreamObject()
@@ -115,8 +114,6 @@ def test_a_picture_within_a_drawing_of_a_pdf() -> None:
 
 
 def test_a_pdf_with_a_password() -> None:
-    import io
-
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("Norm.")))
     writer.encrypt("secret", algorithm="RC4-128")
     with io.BytesIO() as file:
@@ -126,9 +123,6 @@ def test_a_pdf_with_a_password() -> None:
 
 def _with_annotation(entries: dict[str, object], is_field: bool) -> bytes:
     """A PDF with a field that its form names, or with an annotation that its page names."""
-    import io
-
-    from pypdf import generic
 
     def as_pdf(value: object) -> generic.PdfObject:
         if isinstance(value, dict):
@@ -190,6 +184,8 @@ def test_a_pdf_with_a_form(entries: dict[str, object], is_field: bool, is_refuse
         ({"/Subtype": "/Highlight", "/Contents": ""}, False),
         ({"/Subtype": "/Link", "/Contents": "Our web page"}, False),
         ({"/Subtype": "/Popup", "/Contents": "x"}, False),
+        ({"/Subtype": "/Watermark", "/Contents": "COPY"}, False),
+        ({"/Subtype": "/FileAttachment", "/Contents": "source.xml"}, False),
     ],
 )
 def test_a_pdf_with_notes_on_its_pages(entries: dict[str, object], is_refused: bool) -> None:
@@ -198,6 +194,23 @@ def test_a_pdf_with_notes_on_its_pages(entries: dict[str, object], is_refused: b
         assert reason_of(content) == "unreadable_document"
     else:
         assert text_of(content) == "Lungs are clear."
+
+
+def test_notes_that_a_pdf_names_by_reference() -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("Lungs are clear.")))
+    note = generic.DictionaryObject()
+    note[generic.NameObject("/Subtype")] = generic.NameObject("/FreeText")
+    words = writer._add_object(generic.TextStringObject("ADDENDUM: fibrosis"))
+    note[generic.NameObject("/Contents")] = words
+    for notes in (generic.NullObject(), generic.ArrayObject([note])):
+        writer.pages[0][generic.NameObject("/Annots")] = writer._add_object(notes)
+        with io.BytesIO() as file:
+            writer.write(file)
+            content = file.getvalue()
+        if isinstance(notes, generic.ArrayObject):
+            assert reason_of(content) == "unreadable_document"
+        else:
+            assert text_of(content) == "Lungs are clear."
 
 
 @pytest.mark.parametrize("length", [8, 60, 200, 400])

@@ -63,6 +63,7 @@ def test_messages_of_a_batch(tmp_path: Path) -> None:
     batch = f"FHS|^~\\&|A\rBHS|^~\\&|A\r{oru('One.', 'A0')}{oru('Two.', 'A1')}BTS|2\rFTS|1\r"
     assert [r.text for r in read(batch, tmp_path)] == ["One.", "Two."]
     assert read(batch[: batch.index("BTS")], tmp_path)[1:] == ["cut_short"]  # no trailer
+    assert len(read(f"{batch}\x1a", tmp_path)) == 2  # an end of a file of DOS
 
 
 @pytest.mark.parametrize("kind", ["ORU^R01", "ORU", "ORU_R01", "ORU^R01^ORU_R01", "oru^r01"])
@@ -352,6 +353,31 @@ def test_letters_that_no_set_has(tmp_path: Path) -> None:
     assert text_of(oru("Clear.\x85Norm.").encode(), tmp_path) == "Clear.\x85Norm."
 
 
+def test_quotes_that_were_encoded_twice(tmp_path: Path) -> None:
+    """Of windows-1252: a control character, where a text was taken for Latin-1."""
+    assert (
+        text_of(oru("The patient\x92s lungs \x96 clear."), tmp_path)
+        == "The patient’s lungs – clear."
+    )
+    content = oru("The patient’s lungs.").encode("cp1252")
+    assert text_of(content, tmp_path, encoding="latin-1") == "The patient’s lungs."
+
+
+def test_lines_of_tables_are_no_letters(tmp_path: Path) -> None:
+    chinese = "┌" + "─" * 60 + "┐\n│右肺下叶可见斑片影，边界不清│\n" + "═" * 60
+    content = oru(chinese, charset="GB 18030-2000").encode("gb18030")
+    assert text_of(content, tmp_path) == chinese
+    russian = "Лёгкие без очаговых теней. Пневмосклероз справа. Синусы свободны.\n" + "═║─│" * 40
+    assert text_of(oru(russian).encode("cp866"), tmp_path, encoding="cp866") == russian
+    spaced = "Лёгкие без очаговых теней.".replace(" ", "\xa0" * 9)
+    assert text_of(oru(spaced).encode("cp1251"), tmp_path, encoding="cp1251") == spaced
+
+
+def test_a_power_is_no_letter_of_another_set(tmp_path: Path) -> None:
+    text = "Volumen 12 cm³und 72 mL/m³KOF, größer"
+    assert text_of(oru(text, charset="8859/1").encode("latin-1"), tmp_path) == text
+
+
 def test_western_letters_in_8859_1(tmp_path: Path) -> None:
     for codec in ("latin-1", "cp1252"):
         content = oru("Keine Verschattung, Herz nicht vergrößert", charset="8859/1").encode(codec)
@@ -420,8 +446,11 @@ def test_a_text_with_a_bare_separator_is_not_cut_short(behind: str, tmp_path: Pa
     assert read(short, tmp_path) == ["bad_delimiters"]
     note = order("OBX|1|TX|C||Norm.||||||F", "NTE|1||Wrong patient | large pneumothorax")
     assert read(note, tmp_path) == ["bad_delimiters"]
-    for unit in ("kg", "mm Hg", "mm Hg|||||F"):
+    coded = "10*3/uL^thousand per microliter^UCUM"
+    for unit in ("kg", "mm Hg", "mm Hg|||||F", coded, f"{coded}|||||FINAL"):
         assert text_of(order(f"OBX|1|ST|C^Weight||70|{unit}"), tmp_path) == "70"
+    titled = order("OBX|1|TX|C||Norm.||||||F", "NTE|1|L|Called to the ward|Ancillary Report")
+    assert text_of(titled, tmp_path) == "Norm.\nCalled to the ward"
     for whole in ("Norm.|||N|||F", "Norm.|text|||||F", "Norm."):
         assert text_of(order(f"OBX|1|TX|C^Chest||{whole}"), tmp_path) == "Norm."
 
@@ -490,6 +519,23 @@ def test_a_document_in_several_observations(
     assert "Pneumothorax on the right." in text or "Fibrosis of both lungs" in text
     if document == PDF and len(segments) > 1:  # the last part is lost
         assert read(order(*segments[:-1]), tmp_path) == ["unreadable_document"]
+
+
+@pytest.mark.parametrize("word", ["Pneumonia", "Normal", "COVID19"])
+def test_a_word_behind_an_attachment_is_a_text(word: str, tmp_path: Path) -> None:
+    pdf_first = f"OBX|1|ED|71020^Chest||^AP^PDF^Base64^{PDF}||||||F"
+    text = text_of(order(pdf_first, f"OBX|2|TX|71020^Chest||{word}||||||F"), tmp_path)
+    assert text == f"{word}\nPneumothorax on the right."
+    document = pdf("Pneumothorax on the right.")
+    document += b"\n" * ((1 - len(document)) % 3)
+    padded = base64.b64encode(document).decode()  # whole: nothing can go on behind its ==
+    in_text = f"OBX|1|TX|71020^Chest||{padded}||||||F"
+    text = text_of(order(in_text, f"OBX|2|TX|71020^Chest||{word}||||||F"), tmp_path)
+    assert text == f"{word}\nPneumothorax on the right."
+
+
+def test_an_attachment_of_three_components(tmp_path: Path) -> None:
+    assert text_of(oru(f"PDF^Base64^{PDF}", kind="ED"), tmp_path) == "Pneumothorax on the right."
 
 
 def test_all_attachments_are_read(tmp_path: Path) -> None:
@@ -610,7 +656,7 @@ def test_orders_without_an_orc_share_that_of_their_patient(tmp_path: Path) -> No
 
 def test_a_report_knows_its_patient(tmp_path: Path) -> None:
     [report] = read(oru("Norm."), tmp_path)
-    assert isinstance(report, Report) and report.patient == "P1"
+    assert isinstance(report, Report) and report.patient == ("P1",)
 
 
 @pytest.mark.parametrize(

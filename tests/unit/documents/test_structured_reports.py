@@ -278,6 +278,12 @@ def _bytes(content: bytes, declared: str | list[str] | None, folder: Path) -> Pa
     return save(ds, folder / "a.dcm")
 
 
+@pytest.mark.parametrize("text", ["12 cm³und 72 mL/m³KOF", "x¼y", "größer"])
+def test_utf_8_is_never_taken_for_another_set(text: str, tmp_path: Path) -> None:
+    path = _bytes(text.encode(), "ISO_IR 192", tmp_path)
+    assert document_report(path, "AccessionNumber", None, Tally()).text == text
+
+
 @pytest.mark.filterwarnings("ignore")  # of pydicom, about values that are in no declared set
 @pytest.mark.parametrize(
     ("declared", "codec", "text"),

@@ -1,6 +1,7 @@
 """Of several versions of one report, which ones count."""
 
 import time
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,29 @@ def settled(*versions: Version) -> tuple[list[str], dict[str, str]]:
     result = settle(versions)
     outdated = {one.text: reason for one, reason in result.outdated}
     return [one.text for one in result.current], outdated
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("20200102030405", "20200102030405.500"),
+        ("202001020304", "20200102030430"),
+        ("20200102", "20200102"),
+        ("", ""),
+        ("20200102", "2020010203"),
+        ("2020010203", "20200102040506"),
+    ],
+)
+@pytest.mark.parametrize("status", ["corrected", "withdrawn"])
+def test_of_two_corrections_the_later_one_counts(earlier: str, later: str, status: str) -> None:
+    """Where their times may be the same, files decide."""
+    versions = [
+        version("report", "2019", path=Path("0")),
+        version("one", earlier.replace(".", ""), "corrected", path=Path("9.hl7")),
+        version("two", later.replace(".", ""), status, path=Path("10.hl7")),
+    ]
+    for order in permutations(versions):
+        assert settled(*order)[0] == ([] if status == "withdrawn" else ["two"])
 
 
 def test_the_order_is_that_of_times_then_files_then_messages() -> None:
@@ -302,18 +326,19 @@ def test_reports_of_several_patients_with_one_number_do_not_count(
     status: str, is_unread: bool
 ) -> None:
     texts, left_out = settled(
-        version("a", "1", patient="P1"),
-        version("b", "2", status, patient="P2", is_unread=is_unread),
-        version("c", "2", patient="P2", id="A2"),
+        version("a", "1", patient=("P1",)),
+        version("b", "2", status, patient=("P2",), is_unread=is_unread),
+        version("c", "2", patient=("P2",), id="A2"),
     )
     assert texts == ["c"] and set(left_out.values()) == {"other_patient"}
     assert ("b" in left_out) == (not is_unread)
 
 
 def test_an_unknown_patient_may_be_any_and_numbers_are_not_shortened() -> None:
-    one = version("a", "1", patient="01 ")
-    assert settled(one, version("b", "2", patient="01"), version("c", "3"))[0] == ["a", "b", "c"]
-    assert settled(one, version("b", "2", patient="1"))[0] == []
+    one = version("a", "1", patient=("01 ",))
+    assert settled(one, version("b", "2", patient=("01",)), version("c", "3"))[0] == ["a", "b", "c"]
+    assert settled(one, version("b", "2", patient=("7", "1")))[0] == ["a", "b"]
+    assert settled(one, version("b", "2", patient=("10",)))[0] == []
 
 
 def test_many_reports_with_one_number_take_no_minutes() -> None:
