@@ -16,6 +16,7 @@ structured_reports    the text of a DICOM structured report
 embedded_documents    the text of a document inside another: PDF, CDA, RTF, HTML, plain
 cda                   the text of a clinical document (CDA)
 pdf                   the text layer of a PDF
+pdf_contents          what a PDF shows beside it: pictures, values of forms, notes
 
 It stands above `labelling`, `xray` and `user_tables`: it reads files as `xray` does and hands over
 what `labelling` reads as a table that a person could have made. It stands below `pacs`, which
