@@ -7,6 +7,7 @@ shared_rise    the rise over epsilon of rates as they are shared
 sharing        from a results folder to what is given away
 meta_analysis  random effects over studies, and meta-regression
 comparability  which attacks of several studies are the same, and what differs in others
+same_study     whether two shares are of one study
 pooling        from shared studies to the tables of an atlas
 
 Nothing here reads a record, an image or a network.

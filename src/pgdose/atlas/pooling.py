@@ -8,7 +8,6 @@ with many groups counts no more than one with a single group.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,12 @@ from pgdose.atlas.comparability import (
     what_epsilon_bounds,
 )
 from pgdose.atlas.meta_analysis import Pooled
-from pgdose.atlas.scales import ARCSINE, rate_of
+from pgdose.atlas.same_study import check_different
+from pgdose.atlas.scales import ARCSINE, END, ROUNDING, rate_of
 from pgdose.atlas.shared_rise import rows_of_rise
-from pgdose.atlas.shared_study import SharedStudy
-from pgdose.errors import UserError
+from pgdose.atlas.shared_study import SharedStudy, same_dose
 
 FEWEST_OF_A_LEVEL, FEWEST_TO_COMPARE = 3, 10  # units of a meta-regression
-# Of counts that two shares have in common, if they are to be of one study: small sites agree in a
-# few by chance. Other draws of the bootstrap give other errors, so equal ones need fewer.
-FEWEST_SIZES, FEWEST_SIZES_ALONE = 3, 5
 FACTORS = ("modality", "network", "attack")
 #: Conclusions that are pooled are equal in these.
 CONCLUSION_KEYS = ("conclusion", "attack", "doses", "scale", "statistic")
@@ -74,7 +70,7 @@ def make_atlas(studies: Sequence[SharedStudy], apart: Sequence[SetApart] = ()) -
 
     UserError if there are fewer than two, or one of them twice.
     """
-    _check_different(studies)
+    check_different(studies)
     attacks = common_attacks(studies)
     labels = {study.name: labels_of(study, attacks) for study in studies}
     rates = _all_rates(studies, labels)
@@ -96,76 +92,6 @@ def make_atlas(studies: Sequence[SharedStudy], apart: Sequence[SetApart] = ()) -
     )
 
 
-def _check_different(studies: Sequence[SharedStudy]) -> None:
-    if len(studies) < meta_analysis.FEWEST:
-        raise UserError(
-            f"{len(studies) or 'no'} study can be read, so there is nothing to pool; give folders "
-            "of at least two studies"
-        )
-    counts = [_counts(study) for study in studies]
-    for (other, of_other), (study, of_study) in combinations(zip(studies, counts, strict=True), 2):
-        names = f"{other.name} and {study.name}"
-        if study.about["study_digest"] == other.about["study_digest"]:
-            raise UserError(f"{names} are shares of the same study; give each study once")
-        if study.name == other.name:
-            raise UserError(
-                f"two studies are called {study.name}; have one shared again with --name"
-            )
-        if groups := _equal_groups(of_other, of_study):
-            raise UserError(
-                f"{names} hold the same rates ({groups}), so they are shares of the same study, "
-                "made twice or before and after it was changed; give one of them"
-            )
-
-
-def _equal_groups(mine: pd.DataFrame, others: pd.DataFrame) -> str:
-    """A group of each whose counts are equal at all doses that both have; empty if there is none.
-
-    Then it is the same network and the same images. Studies of one or two doses must agree in all
-    that they have. `mine` and `others` are as `_counts` makes them.
-    """
-    both_by_group = (
-        [(str(group), rows) for group, rows in table[table["n_flipped"] >= 0].groupby("group")]
-        for table in (mine, others)
-    )
-    for (group, rows), (other_group, other_rows) in product(*both_by_group):
-        both = rows.merge(other_rows, on=["attack", "epsilon"], suffixes=("", _OF_OTHER))
-        fewest = FEWEST_SIZES if _are_equal(both, ["standard_error"]) else FEWEST_SIZES_ALONE
-        if _are_equal(both, _COUNTS) and both["n_flipped"].nunique() >= fewest:
-            return f"group {' and '.join(dict.fromkeys([group, other_group]))}"
-    sizes = mine.loc[mine["n_flipped"] >= 0, "n_flipped"]
-    is_between = (mine["n_flipped"] > 0) & (mine["n_flipped"] < mine["n_attacked"])
-    few_doses = mine["epsilon"].nunique() < FEWEST_SIZES
-    if few_doses and is_between.any() and sizes.nunique() > 1 and _sorted(mine) == _sorted(others):
-        return "all groups"
-    return ""
-
-
-_COUNTS = ["n_patients", "n_attacked", "n_flipped"]
-_OF_OTHER = " of the other"
-
-
-def _are_equal(both: pd.DataFrame, columns: Sequence[str]) -> bool:
-    of_other = both[[f"{name}{_OF_OTHER}" for name in columns]]
-    return np.array_equal(both[list(columns)].to_numpy(), of_other.to_numpy())
-
-
-def _counts(study: SharedStudy) -> pd.DataFrame:
-    """The counts of a study, -1 where one is not there; `attack` is the key of its settings."""
-    keys = {name: settings_key(attack_settings(study, name)) for name in study.about["attacks"]}
-    table = study.rates.assign(
-        attack=study.rates["attack"].map(keys), epsilon=study.rates["epsilon"].round(9)
-    )
-    table[_COUNTS] = table[_COUNTS].astype("Float64").fillna(-1).astype(float)
-    return table.drop_duplicates(["group", "attack", "epsilon"])
-
-
-def _sorted(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """All counts and errors, in an order that does not depend on the groups' names."""
-    columns = ["attack", "epsilon", *_COUNTS, "standard_error"]
-    return sorted(table[columns].itertuples(index=False, name=None))
-
-
 def _all_rates(
     studies: Sequence[SharedStudy], labels: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
@@ -181,7 +107,7 @@ def _all_rates(
             modality=[_kind(groups[group]) for group in study.rates["group"]],
             network=[groups[group]["network"] for group in study.rates["group"]],
             attack=[labels[study.name][attack] for attack in study.rates["attack"]],
-            epsilon=[float(f"{epsilon:.6g}") for epsilon in study.rates["epsilon"]],
+            epsilon=study.rates["epsilon"].map(same_dose),
             failed_checks=[
                 names if isinstance(names, str) else "" for names in study.rates["failed_checks"]
             ],
@@ -345,10 +271,10 @@ def _pooled(table: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, pd.
                 {**key, "without": study, **_row(of)}
                 for study, of in zip(units["study"], others, strict=True)
             ]
-    columns = list(dict.fromkeys([*keys, "without", *_EMPTY]))
-    return pd.DataFrame(
-        rows, columns=None if rows else [name for name in columns if name != "without"]
-    ), pd.DataFrame(without, columns=None if without else columns)
+    columns = dict.fromkeys([*keys, *_EMPTY])  # scale is among both
+    return pd.DataFrame(rows, columns=None if rows else list(columns)), pd.DataFrame(
+        without, columns=None if without else [*columns, "without"]
+    )
 
 
 _EMPTY = (
@@ -392,7 +318,7 @@ def _with_notes(pooled: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     for row in pooled.to_dict("records"):
         low, high = ends[tuple(row[key] for key in keys)]
         # An estimate at the upper end of the scale is rounded where it is shared.
-        always = low >= np.pi / 2 - 1e-6
+        always = low >= END - ROUNDING
         notes.append(_NEVER if high <= 0 else _ALWAYS if always else "")
     return pooled.assign(note=notes)
 

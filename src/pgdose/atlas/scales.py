@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 ARCSINE, IDENTITY = "arcsine", "identity"  # names of scales in shared tables
+END = math.pi / 2  # of the arcsine scale: a rate of 1
+ROUNDING = 1e-6  # of estimates, which are shared with six digits
 _Z = float(special.ndtri(0.975))
 
 
@@ -22,7 +24,7 @@ def arcsine(rate: float) -> float:
 
 def rate_of(value: ArrayLike) -> np.ndarray:
     """Back to a rate; values beyond the ends of the scale are its ends."""
-    return np.asarray(np.sin(np.clip(np.asarray(value, float), 0.0, math.pi / 2)) ** 2)
+    return np.asarray(np.sin(np.clip(np.asarray(value, float), 0.0, END)) ** 2)
 
 
 def arcsine_error(images: float) -> float:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from pgdose.atlas.scales import ARCSINE, IDENTITY
+from pgdose.atlas.scales import ARCSINE, END, IDENTITY, ROUNDING
 from pgdose.manifest.files import shown
 from pgdose.names import NAME_RULE, is_name
 from pgdose.study.base import mistake
@@ -26,11 +26,7 @@ from pgdose.study.content_limits import DEPTH, SURROGATE
 from pgdose.study.error_texts import TEXTS
 from pgdose.study.field_types import check_title
 
-END = math.pi / 2  # of the arcsine scale
-ROUNDING = 1e-6  # estimates are shared with six digits
-MOST_OF_A_DIFFERENCE = (
-    10.0  # an estimate on the identity scale is a difference of rates, or a slope
-)
+MOST_OF_A_DIFFERENCE = 10.0  # of rates, or of a slope: what the identity scale holds
 LEAST_ERROR, MOST_ERROR = 1e-9, 10.0
 MOST_CHARACTERS = 500  # of a text; titles that the study does not give are made of its conditions
 SHOWN = 60  # characters of a value in a message

@@ -172,18 +172,18 @@ def _check_whole(folder: Path) -> None:
             f"{shown(folder)} has no {MANIFEST}, so it is no folder of `pgdose share`, or was "
             "copied in part; give the whole folder"
         ) from None
-    listed = {entry.path for entry in manifest.entries}
-    if ABOUT not in listed:
+    in_manifest = {entry.path for entry in manifest.entries}
+    if ABOUT not in in_manifest:
         raise UserError(
             f"{shown(folder)} is no folder of `pgdose share`; of a results folder make one first: "
             f"pgdose share {shown(folder)} -o FOLDER"
         )
-    if missing := {RATES, CONCLUSIONS} - listed:
+    if missing := {RATES, CONCLUSIONS} - in_manifest:
         raise UserError(f"{shown(folder / MANIFEST)} does not list {min(missing)}; {AGAIN}")
     if faults := comparison.faults_of(folder, manifest.entries, AGAIN):
         lines = "\n".join(f"  {line}" for line in faults)
         raise UserError(f"{shown(folder)} was changed after it was shared:\n{lines}")
-    if added := sorted(set(walk(folder, lambda _: None)) - listed):
+    if added := sorted(set(walk(folder, lambda _: None)) - in_manifest):
         lines = "\n".join(f"  {shown(folder / path)}" for path in added)
         raise UserError(f"These do not belong in a shared folder; delete them:\n{lines}")
 
@@ -220,14 +220,15 @@ def _table(
         raise UserError(f"{shown(path)}: its columns are not {', '.join(columns)}; {AGAIN}")
     rows, places = [], dict[tuple[Any, ...], int]()
     for place, row in enumerate(cells.astype(object).to_dict("records"), start=2):
-        values = {name: None if pd.isna(cell) else cell for name, cell in row.items()}
+        cells_of = {name: None if pd.isna(cell) else cell for name, cell in row.items()}
         try:
-            rows.append(row_model.model_validate(values).model_dump())
+            rows.append(row_model.model_validate(cells_of).model_dump())
         except ValidationError as error:
             raise UserError(
                 f"{shown(path)}, row {place}: {first_mistake(error)}; {AGAIN}"
             ) from None
-        key = tuple(_rounded(rows[-1][name]) for name in keys)
+        values = (rows[-1][name] for name in keys)
+        key = tuple(same_dose(of) if isinstance(of, float) else of for of in values)
         if places.setdefault(key, place) != place:
             stated = ", ".join(f"{name} {row[name]}" for name in keys)
             raise UserError(
@@ -236,9 +237,9 @@ def _table(
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def _rounded(value: Any) -> Any:
-    """An epsilon as it is compared with that of another study."""
-    return f"{value:.6g}" if isinstance(value, float) else value
+def same_dose(epsilon: float) -> float:
+    """An epsilon as it is compared with others, with six digits."""
+    return float(f"{epsilon:.6g}")
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,6 @@ are of one kind (OBX-3), all but the last are equally long, and no document begi
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,9 +15,8 @@ from pgdose.documents.embedded_documents import embedded_text
 from pgdose.documents.hl7_messages import Message
 from pgdose.documents.report import Tally
 from pgdose.errors import Rejected
-from pgdose.labelling.plain_text import is_base64
+from pgdose.labelling.plain_text import BASE64, is_base64
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 # How documents begin in base64: PDF and RTF; XML, CDA, old Word, ZIP and pictures.
 _PDF_OR_RTF = ("JVBERi0", "e1xydGY")
 _BEGINNINGS = (*_PDF_OR_RTF, "PD94bWw", "PENsaW5", "0M8R4", "UEsDB", "iVBOR", "/9j/", "R0lG")
@@ -34,11 +32,11 @@ class Attachment(NamedTuple):
     of_text: bool = False  # of an observation that should be a text
 
     @property
-    def is_base64(self) -> bool:
-        """Whether these are letters of base64: where no coding is stated, without any blank."""
+    def may_be_base64(self) -> bool:
+        """Whether all are letters of base64: where no coding is stated, without any blank."""
         if self.coding.upper() not in ("BASE64", "") or (not self.coding and " " in self.data):
             return False
-        return bool(_BASE64.fullmatch("".join(self.data.split())))
+        return bool(BASE64.fullmatch("".join(self.data.split())))
 
 
 def attachment_of_text(
@@ -62,17 +60,17 @@ def attachments_of(kind: str, message: Message, segment: hl7.Segment) -> list[At
     A delimiter within plain text, which should have been escaped, belongs to the text.
     """
     component = message.delimiters[1]
-    found: list[Attachment] = []
+    values: list[Attachment] = []
     for repetition in message.repetitions(segment, 5):
         *front, data = repetition.split(component, 4)
         if len(front) < 4 and not data.startswith(_BEGINNINGS):  # no ED value, but a text
             front, data = [], repetition
         text = message.text(data)
-        if not front and found and found[-1].coding.upper() in _TEXT_CODINGS:
-            found[-1] = found[-1]._replace(data=f"{found[-1].data}\n{text}")
+        if not front and values and values[-1].coding.upper() in _TEXT_CODINGS:
+            values[-1] = values[-1]._replace(data=f"{values[-1].data}\n{text}")
         elif text.strip():
-            found.append(Attachment(kind, front[3].strip() if front[3:] else "", text))
-    return found
+            values.append(Attachment(kind, front[3].strip() if front[3:] else "", text))
+    return values
 
 
 def texts_of(attachments: Sequence[Attachment], encoding: str | None, tally: Tally) -> list[str]:
@@ -111,8 +109,8 @@ def _goes_on(run: Sequence[Attachment], one: Attachment) -> bool:
     last = run[-1]
     return (
         one.kind == last.kind
-        and one.is_base64
-        and last.is_base64
+        and one.may_be_base64
+        and last.may_be_base64
         and not last.data.rstrip().endswith("=")
         and len(last.data) == len(run[0].data) >= len(one.data)
         and not one.data.startswith(_BEGINNINGS)
@@ -125,7 +123,7 @@ def _content(one: Attachment) -> bytes:
     try:
         if coding == "HEX":
             content = bytes.fromhex(one.data)
-        elif coding == "BASE64" or (not coding and one.is_base64):
+        elif coding == "BASE64" or (not coding and one.may_be_base64):
             content = base64.b64decode("".join(one.data.split()), validate=True)
         else:
             content = one.data.encode()

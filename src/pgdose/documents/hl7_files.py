@@ -86,47 +86,48 @@ def _narrowed(content: bytes) -> bytes:
         raise Rejected("encoding", "a byte order mark of UTF-16, and no UTF-16 text") from None
 
 
-def _places(content: bytes | mmap.mmap) -> Iterator[re.Match[bytes]]:
-    """Where messages and batches begin, and batches end."""
-    delimiter, batches = b"", 0
-    for place in _PLACE.finditer(content):
-        follows = content[place.end() : place.end() + 1]
-        if place["trailer"] and (batches == 0 or follows != delimiter):
+class _Place(NamedTuple):
+    """Where a message begins, or a batch begins or ends: the bytes of its name."""
+
+    start: int
+    end: int
+    is_message: bool
+    in_batch: bool  # a batch is open behind it
+
+
+def _places(content: bytes | mmap.mmap) -> Iterator[_Place]:
+    delimiter, open_batches = b"", 0
+    for match in _PLACE.finditer(content):
+        follows = content[match.end() : match.end() + 1]
+        if match["trailer"] and (open_batches == 0 or follows != delimiter):
             continue
-        batches += _batches(place)
-        if not place["bare"]:
+        name = match["bare"] or match["trailer"] or match["header"] or b""
+        open_batches += {b"": 0, b"H": 1, b"T": -1}[name[1:2]]
+        if not match["bare"]:
             delimiter = follows
-        yield place
-
-
-def _batches(place: re.Match[bytes]) -> int:
-    """1 where a batch begins, -1 where one ends, 0 where a message begins."""
-    name = place["bare"] or place["trailer"] or place["header"] or b""
-    return {b"": 0, b"H": 1, b"T": -1}[name[1:2]]
+        yield _Place(match.start(), match.end(), not name, open_batches > 0)
 
 
 def _chunks(content: bytes | mmap.mmap, start: bytes) -> Iterator[Chunk | Rejected]:
     places = list(_places(content))
-    if all(_batches(place) for place in places):
+    if not any(place.is_message for place in places):
         if name := archive_format(start):
             raise Rejected("archive", unpack_advice(name, below="in the folder"))
         raise Rejected("not_hl7", "no line begins with MSH")
-    if content[: min(places[0].start(), LARGEST_MESSAGE)].strip(_AROUND):
+    if content[: min(places[0].start, LARGEST_MESSAGE)].strip(_AROUND):
         yield Rejected("no_header", "")
-    open_batches = 0
     for place, following in zip_longest(places, places[1:]):
-        stop = following.start() if following else len(content)
-        if change := _batches(place):
-            open_batches += change
-            if _has_more(content, place.end(), stop):
+        stop = following.start if following else len(content)
+        if not place.is_message:
+            if _has_more(content, place.end, stop):
                 yield Rejected("no_header", "")
             continue
-        if stop - place.start() > LARGEST_MESSAGE:
+        if stop - place.start > LARGEST_MESSAGE:
             yield Rejected("absurd_size", f"a message of over {LARGEST_MESSAGE} bytes")
             continue
-        body = content[place.start() : stop]
-        framed = content[max(place.start() - 1, 0) : place.start()] == FRAME_START
-        yield _chunk(body, framed, bool(following), open_batches > 0)
+        body = content[place.start : stop]
+        framed = content[max(place.start - 1, 0) : place.start] == FRAME_START
+        yield _chunk(body, framed, bool(following), place.in_batch)
 
 
 def _has_more(content: bytes | mmap.mmap, start: int, stop: int) -> bool:

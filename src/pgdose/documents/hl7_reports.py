@@ -39,7 +39,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _TAKEN_BACK = {"D", "W", "X"}  # of an OBX: deleted, wrong, not obtained
 _NOT_YET = {"A", "I", "O", "P", "R", "S", "N"}
 _STATUSES = set("ABCDFINOPRSUVWX")  # of an OBX
-_WORDS = {
+_STATUS_WORDS = {
     **dict.fromkeys(("PRELIMINARY", "PRELIM", "DRAFT", "INTERIM", "UNVERIFIED"), "P"),
     **dict.fromkeys(("CORRECTED", "CORRECTION", "AMENDED", "REVISED"), "C"),
     **dict.fromkeys(("CANCELLED", "CANCELED", "WITHDRAWN", "DELETED"), "X"),
@@ -98,8 +98,8 @@ def _report(message: Message, order: Order, accession: str, tally: Tally) -> Rep
 
 def _status(message: Message, order: Order) -> Status:
     observations = [segment for name, segment in order.segments if name == "OBX"]
-    of_lines = {_code(message, segment, 11) for segment in observations}
-    of_request = _code(message, order.request, 25)
+    of_lines = {_status_code(message, segment, 11) for segment in observations}
+    of_request = _status_code(message, order.request, 25)
     stated = of_lines - {""}
     if of_request in _TAKEN_BACK or (stated and stated <= _TAKEN_BACK and "" not in of_lines):
         return "withdrawn"
@@ -112,10 +112,10 @@ def _status(message: Message, order: Order) -> Status:
     return "final"
 
 
-def _code(message: Message, segment: hl7.Segment | None, place: int) -> str:
+def _status_code(message: Message, segment: hl7.Segment | None, place: int) -> str:
     """A status, as the standard has it."""
     status = message.value(segment, place).upper()
-    return _WORDS.get(status, status)
+    return _STATUS_WORDS.get(status, status)
 
 
 def _texts(message: Message, order: Order, tally: Tally) -> Texts:
@@ -128,7 +128,7 @@ def _texts(message: Message, order: Order, tally: Tally) -> Texts:
             _add_text(texts, heading, _lines(message, segment, 3))
         elif name == "OBX":
             heading = _heading(message, segment)
-            counts = _code(message, segment, 11) not in _TAKEN_BACK | {"N"}
+            counts = _status_code(message, segment, 11) not in _TAKEN_BACK | {"N"}
             if counts:
                 _add_observation(texts, message, segment, heading, tally)
         elif name.startswith("Z") and len(_WORD.findall(str(segment))) >= FEW_WORDS:
@@ -174,7 +174,7 @@ def _is_cut(message: Message, segment: hl7.Segment, kind: str) -> bool:
 
     A whole report has no unit (OBX-6); a short text may have one, of a word or two short ones.
     """
-    if _code(message, segment, 11) in _STATUSES or message.has_parts(segment, 6):
+    if _status_code(message, segment, 11) in _STATUSES or message.has_parts(segment, 6):
         return False
     behind = message.raw(segment, 6)
     words = _WORD.findall(behind)

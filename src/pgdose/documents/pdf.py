@@ -18,9 +18,8 @@ from pgdose.xray.character_sets import is_cyrillic
 
 MOST_PAGES = 100  # of a report
 SECONDS = 60  # for a document
-_STRANGE = re.compile(
-    r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f\x7f-\x9f]"
-)  # glyphs without a letter
+# Glyphs without a letter.
+_STRANGE = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _CONTROLS = re.compile(r"[\x80-\x9f]")  # a single glyph without a letter, such as a bullet
 _LETTER = re.compile(r"[^\W\d_]")
 # A word that goes on in the next line. After a single letter the hyphen is its own: x-ray.

@@ -19,8 +19,8 @@ NOT_UNDERSTOOD = {
     "encoding": "its bytes are no text in the character set that it declares; set the encoding",
     "not_dicom": "a file that a PACS hands over as a document, and that is no DICOM",
     "unreadable_header": "the DICOM file is damaged",
-    "unreadable_document": "a PDF, CDA or attachment that is damaged, too much work to read, or a "
-    "filled-in form",
+    "unreadable_document": "a PDF, CDA or attachment that is damaged or too much work to read, or "
+    "a PDF with a filled-in form or notes",
     "encrypted": "a PDF with a password",
     "no_text_layer": "a PDF of pictures (a scan); export the reports as text, or run OCR over them",
     "other_format": "an attachment that is no text: a picture, a film, a model",

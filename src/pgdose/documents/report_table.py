@@ -191,10 +191,19 @@ def _versions(path: Path, part: int, result: Report | Rejected) -> Iterator[Vers
     for report in _reports(result):
         if is_empty and report.status == "preliminary":
             continue  # an order on its way, not a later draft
-        _, text, time, status, uid, replaces, patient = report
-        more = (text, time, status, uid, replaces, path, part, patient, is_unread)
         for id in report.ids:
-            yield Version(id, *more)
+            yield Version(
+                id=id,
+                text=report.text,
+                time=report.time,
+                status=report.status,
+                uid=report.uid,
+                replaces=report.replaces,
+                path=path,
+                part=part,
+                patient=report.patient,
+                is_unread=is_unread,
+            )
 
 
 def _advice(reasons: Counter[str], field: str, settings: Mapping[str, str]) -> list[str]:

@@ -28,10 +28,9 @@ _TAB = re.compile(rf"{_NO_PATH}\\{{1,2}}t(?![a-z])")
 _JSON_LETTER = re.compile(r"\\u0[0-9A-Fa-f]{3}")
 _JSON = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SHORTEST_LINE = (
-    48  # letters of base64, but for the last line; encoders write 60 to 76, or all in one
-)
+BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+# Letters of a line of base64, but for the last one: encoders write 60 to 76, or all in one.
+_SHORTEST_LINE = 48
 _SPACES = re.compile(r"[ \t\xa0]{2,}")
 _LINES = re.compile(r"\n{3,}")
 
@@ -72,7 +71,7 @@ def is_base64(text: str) -> bool:
         return False
     lines = text.split()
     long = all(len(line) >= _SHORTEST_LINE for line in lines[:-1] or lines)
-    return long and all(_BASE64.fullmatch(line) for line in lines)
+    return long and all(BASE64.fullmatch(line) for line in lines)
 
 
 def _without_marks(text: str) -> str:

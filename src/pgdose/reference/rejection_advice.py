@@ -126,8 +126,8 @@ REPORT_ADVICE = {
     "encoding": "set `reports.encoding` (HL7) or `encoding` of the source (documents)",
     "not_dicom": "fetch the file again",
     "unreadable_header": "export the file again",
-    "unreadable_document": "export the document again, and print a filled-in form into a PDF; "
-    "reading stops after a minute or 100 pages",
+    "unreadable_document": "export the document again, and print a filled-in form or notes into "
+    "its pages; reading stops after a minute or 100 pages",
     "encrypted": "remove the password",
     "no_text_layer": "export the reports as text, or run OCR over them",
     "other_format": "nothing, if the text is stored elsewhere",
